@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
@@ -13,6 +14,7 @@ from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.model import CaseInputs, CaseResult, Run
+from planner.results.outcomes import Fault
 
 _SHOWN_LINES: Final = 4
 """Of each side."""
@@ -113,6 +115,20 @@ def incomplete_evidence(runs: Sequence[Run]) -> str:
         return "the evidence is complete: only new calls (--rerun failed) or different expectations can decide it"
     parts = dict.fromkeys(part for run in incomplete for part in run.missing)
     return f"{stored_runs(len(incomplete))} without {', '.join(parts)}: read again, free"
+
+
+def inconclusive_calls(prior: CaseResult) -> str:
+    """Why an undecided case is not called again by default, and what calls it."""
+    causes = Counter(_why_no_call(run) for run in prior.runs if not run.had_call)
+    why = f" ({causes.most_common(1)[0][0]})" if causes else ""
+    sessions = count(prior.inconclusive_sessions, "session")
+    return f"no call of {sessions} in a row counts{why}: only --rerun failed calls it again (charged)"
+
+
+def _why_no_call(run: Run) -> str:
+    if run.excluded is not None:
+        return "their agent was edited meanwhile"
+    return "caused by the test bot" if run.fault is Fault.CALLER else "caused by the platform"
 
 
 def hides_number(run: Run) -> bool:

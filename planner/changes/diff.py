@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from planner.changes.configuration import Agents, Revisions
-from planner.changes.detail import expired, incomplete_evidence, inputs_detail, stored_runs
+from planner.changes.detail import expired, incomplete_evidence, inconclusive_calls, inputs_detail, stored_runs
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason
 from planner.changes.request import Request, StoredResults
@@ -143,8 +143,8 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
 
     A case that failed or was undecided is called again and counted together with its earlier runs (`kept_run_ids`),
     unless even passing calls could not reach its rate (`out_of_reach`). Other calls are added to kept runs only for
-    what is missing: raised `runs`, or runs of an undecided case without a call. Calls that could not be judged are read
-    again, free (`recheck`).
+    what is missing: raised `runs`, or runs of an undecided case without a call. After two sessions in which no call
+    counts, only `--rerun failed` makes these. Calls that could not be judged are read again, free (`recheck`).
     """
     present = {case.case_id for case in cases}
     known = Revisions(stored.baseline.values())
@@ -162,9 +162,13 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
         change = _retry_partial(today) or _change(today, stored.baseline.get(case.case_id))
         if request.start_over is not None:
             change = _started_over(today, change, request.start_over)
-        if request.rerun == "needed" and change.action is Action.CALL:
-            on_branch = None if request.start_over is not None else _reuse_branch(today, change)
-            change = on_branch or _reuse(today, change, deleted, known) or change
+        needs_calls = request.rerun == "needed" and change.action is Action.CALL
+        on_branch: Change | None = None
+        if request.start_over is None and (needs_calls or request.rerun == "failed"):
+            on_branch = _reuse_branch(today, change)
+        if on_branch is None and needs_calls:
+            change = _reuse(today, change, deleted, known) or change
+        change = on_branch or change
         changes.append(change)
     if not request.partial:
         present |= {change.prior.case_id for change in changes if change.reason is Reason.RENAMED and change.prior}
@@ -194,7 +198,8 @@ def _retry_partial(today: _Today) -> Change | None:
     if today.agents.edit(prior.inputs, today.case) is not None:
         return None
     change = _change(today, prior)
-    if not change.is_retry and change.reason is not Reason.OUT_OF_REACH:
+    is_inconclusive = change.reason is Reason.INCONCLUSIVE and prior.inconclusive_sessions > 0
+    if not (change.is_retry or is_inconclusive) and change.reason is not Reason.OUT_OF_REACH:
         return None
     return replace(change, compared_with=today.stored.baseline.get(today.case.case_id))
 
@@ -291,10 +296,13 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
     if prior.outcome == "unknown":
         # A call that happened is not repeated unless asked: its missing evidence is read again, free.
         counted = [run for run in usable if today.counts_again(run)]
-        if len(counted) + skipped < case.runs:
+        lacks_calls = len(counted) + skipped < case.runs
+        would_be_fruitless = prior.calls_decide_nothing and case.runs <= prior.runs_required
+        if lacks_calls and not would_be_fruitless:
             return today.call(prior, Reason.INCONCLUSIVE, kept=counted)
         if not expectations_changed:
-            return today.recheck(prior, Reason.INCONCLUSIVE, incomplete_evidence(counted))
+            detail = inconclusive_calls(prior) if lacks_calls else incomplete_evidence(counted)
+            return today.recheck(prior, Reason.INCONCLUSIVE, detail)
     if case.runs > prior.runs_required and len(kept) < case.runs:
         return today.call(prior, Reason.RUNS_RAISED, kept=kept)
     if skipped < prior.runs_not_needed and len(kept) + skipped < case.runs:

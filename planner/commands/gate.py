@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -51,7 +52,9 @@ def gate(shell: Shell, options: GateOptions) -> int:
         prepared = prepare(work, known.targets, journal)
         cases = checked_cases(work, prepared, journal, excuse_known=options.selection.base != NO_BASE)
     own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
-    check = decide(cases, prepared.change_set.digest, Gate(options.fail_on, suite_of(own)), shell.clock.now())
+    again = replace(options.selection, rerun="failed").command("run")
+    digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite_of(own))
+    check = decide(cases, digest, judged_by, shell.clock.now(), again)
     names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)
     render = render_json if options.output_format == "json" else render_text
     shell.print(render(check, names))

@@ -82,7 +82,7 @@ def render_comment(
     head = [headline, _facts(preview, check, pull, last), _last("" if is_done else agreed, last, pull)]
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
     failures = list(_failures(check, judged, names, preview.redactor))
-    foot = _how_to_call(preview, check, pull)
+    foot = [*_how_to_call(preview, check, pull), *_how_to_decide(check)]
     text = ""
     for listed in _LISTED:
         known = _known_failing(check, names, pull, listed)
@@ -280,6 +280,13 @@ def _how_to_call(preview: Preview, check: RequiredCheck, pull: PullRequest) -> l
     return [how, markdown_block(command, "sh")]
 
 
+def _how_to_decide(check: RequiredCheck) -> list[str]:
+    if not check.call_undecided:
+        return []
+    how = "**Undecided cases** are not called again by default. Change their expectations, or call them (charged):"
+    return [how, markdown_block(check.call_undecided, "sh")]
+
+
 def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:
     """Starts the workflow that makes the calls of this digest, up to `max_cost` dollars."""
     return f"gh workflow run {pull.workflow} -f pull-request={pull.number} -f digest={digest} -f max-cost={max_cost}"
@@ -342,11 +349,13 @@ def render_text(check: RequiredCheck, names: Mapping[str, str]) -> str:
         if (more := len(cases) - _NAMED) > 0:
             lines.append(f"  {words}: {more:,} more")
     lines += [f"  no bill for a day: {for_terminal(names[case_id])}" for case_id in check.unbilled[:_NAMED]]
+    if check.call_undecided:
+        lines.append(f"  to call undecided cases again (charged): {check.call_undecided}")
     return "\n".join(lines) + "\n"
 
 
 def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
-    numbers = picked(check, "description", "digest", "calls", "open_calls", "suite_regressed")
+    numbers = picked(check, "description", "digest", "calls", "open_calls", "suite_regressed", "call_undecided")
     return json_document(
         {
             "schema_version": SCHEMA_VERSION,

@@ -54,6 +54,8 @@ class CostDocument(Document):
 
 
 SCHEMA_VERSION = "1.0"
+FRUITLESS_SESSIONS = 2
+"""After so many sessions without a call that counts, a case is not called again by default."""
 
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
@@ -234,6 +236,10 @@ class CaseResult(Document):
     runs_countable: Count | None = Field(default=None, description="Runs in its pass rate; null in older results.")
     runs_not_needed: Count = Field(default=0, description="Runs not made because the outcome was settled.")
     runs_under_way: Count = Field(default=0, description="Launched or unconfirmed runs that have not ended.")
+    inconclusive_sessions: Count = Field(
+        default=0,
+        description="Sessions in a row whose calls all ended without a proper call, or reached another agent.",
+    )
     pass_rate: Share | None = None
     interval: tuple[Share, Share] | None = None
     min_pass_rate: Share = 1.0
@@ -275,6 +281,11 @@ class CaseResult(Document):
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
     runs: ListOf[Run] = Field(default=[])
+
+    @property
+    def calls_decide_nothing(self) -> bool:
+        """Whether an undecided case is called again only if the user asks for it."""
+        return self.outcome is CaseOutcome.UNKNOWN and self.inconclusive_sessions >= FRUITLESS_SESSIONS
 
     @property
     def carried_runs(self) -> list[Run]:

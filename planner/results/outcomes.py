@@ -108,6 +108,8 @@ class RequiredCheck:
     open_calls: int = 0
     """Launched, and not in the results of a finished session."""
     suite_regressed: bool = False
+    call_undecided: str = ""
+    """The command that calls undecided cases again; "" if there are none."""
     flaky: Sequence[str] = ()
     """The green cases in which some runs failed."""
     unbilled: Sequence[str] = ()

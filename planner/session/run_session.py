@@ -86,6 +86,7 @@ def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:
         resume_free=suggested(again, consenting=False),
         rerun=suggested(rest, consenting),
         rerun_free=suggested(rest, consenting=False),
+        failed=replace(afterwards, selection=replace(afterwards.selection, rerun="failed")).command(),
         reconcile=selection.reconcile_command(),
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from planner.changes.detail import expected_lines
-from planner.changes.model import Change
+from planner.changes.model import Change, Reason
 from planner.checks.opinions import Ask, nobody_asked
 from planner.planfile.model import Case
 from planner.results.model import CaseResult, QuarantineDocument, Run, Sample
@@ -29,6 +29,7 @@ from planner.verdicts.cases import (
     CaseVerdict,
     RunKey,
     case_fields,
+    count_runs,
     judge_case,
     run_key,
     sample_of,
@@ -46,6 +47,8 @@ from planner.verdicts.comparison import (
 )
 from planner.verdicts.ending import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
 from planner.verdicts.runs import LoadEvidence, expectation_name, judge_stored, rests_on_grade
+
+_OTHER_AGENT: Final = (Reason.AGENT_EDITED, Reason.AGENT_FILE_CHANGED)
 
 
 @frozen
@@ -258,6 +261,7 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         runs_required=case.runs,
         runs_not_needed=judged.not_needed,
         runs_under_way=launched,
+        inconclusive_sessions=_inconclusive_sessions(judged),
         min_pass_rate=case.min_pass_rate,
         expected=expected_lines(case),
         more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
@@ -273,6 +277,24 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         **comparison.fields(),
         **_current(change, case, today),
     )
+
+
+def _inconclusive_sessions(judged: _JudgedCase) -> int:
+    """How many sessions in a row called the case and got no call that counts. A session without new calls is none of
+    them; a changed call begins anew."""
+    change, prior = judged.change, judged.change.prior
+    earlier = prior.runs if prior is not None else ()
+    if _proper_calls(judged.case, judged.runs) - _proper_calls(judged.case, earlier):
+        return 0
+    is_new_call = prior is None or prior.call_fingerprint != change.call_fingerprint
+    begins = is_new_call or change.reason in _OTHER_AGENT or change.start_over is not None
+    before = 0 if begins or prior is None else prior.inconclusive_sessions
+    return before + (not set(map(run_key, judged.runs)) <= set(map(run_key, earlier)))
+
+
+def _proper_calls(case: Case, runs: Sequence[Run]) -> set[RunKey]:
+    """The runs that need not be replaced: they count, or only wait for their evidence or a judge."""
+    return {run_key(run) for run in runs if run.had_call or count_runs(case, [run])[0]}
 
 
 def _current(change: Change, case: Case, today: date) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
-from planner.changes.detail import hides_number
+from planner.changes.detail import hides_number, inconclusive_calls
 from planner.changes.model import Change
 from planner.errors import PlannerError, StoreError
 from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
@@ -80,6 +80,8 @@ class NextCommands:
     """For after the session is complete. Differs from `resume` for `--rerun all`, which would charge everything
     again."""
     rerun_free: str
+    failed: str
+    """Calls what did not pass, also what the default leaves out."""
     reconcile: str = "planner reconcile"
 
 
@@ -212,7 +214,8 @@ def _steps_to_decide(
     unknown = [case for case in cases if case.outcome is CaseOutcome.UNKNOWN]
     incomplete = any(run.missing for case in unknown for run in case.runs)
     votes = sum(run.votes_missing for case in unknown for run in case.runs)
-    inconclusive = sum(any(not run.had_call for run in case.runs) for case in unknown)
+    fruitless = [case for case in unknown if case.calls_decide_nothing and _lacks_calls(case)]
+    inconclusive = sum(_lacks_calls(case) for case in unknown) - len(fruitless)
     failed = sum(case.outcome is CaseOutcome.FAILED and case.case_id not in out_of_reach for case in cases)
     numbers = ((inconclusive, "inconclusive case"), (failed, "failed case"))
     called = " and ".join(count(number, name) for number, name in numbers if number)
@@ -224,6 +227,10 @@ def _steps_to_decide(
     if incomplete or votes or inconclusive:
         command = commands.rerun if votes or called else commands.rerun_free
         yield f"The next session {', and '.join(filter(None, done))}: {command}"
+    for case in fruitless[:_NAMED]:
+        yield f"{case.case_id}: {inconclusive_calls(case)}: {commands.failed}"
+    if (left := len(fruitless) - _NAMED) > 0:
+        yield f"{count(left, 'more case')} of which no call counts: {commands.failed}"
     # Without more `runs`, the next session makes the calls that are missing from `runs_required`.
     open_cases = [(case, runs) for case in unknown if (runs := _runs_to_decide(case)) > case.runs_required]
     for case, runs in open_cases[:_NAMED]:
@@ -244,6 +251,10 @@ def _steps_to_decide(
             "new calls passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls "
             f"after a fix that planner cannot see: {commands.rerun} --start-over REASON"
         )
+
+
+def _lacks_calls(case: CaseResult) -> bool:
+    return any(not run.had_call for run in case.runs)
 
 
 def _is_complete(case: CaseResult) -> bool:

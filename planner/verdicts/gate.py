@@ -159,8 +159,10 @@ def must_call(change: Change) -> bool:
     return prior is None or prior.check_fingerprint != change.check_fingerprint
 
 
-def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime) -> RequiredCheck:
-    """The required check. Exit codes: 0 green, 1 failing or regressed, 3 calls to make, 4 incomplete.
+def decide(
+    cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime, call_undecided: str = ""
+) -> RequiredCheck:
+    """The required check. `call_undecided` is the command that calls undecided cases again. Exit codes: 0 green, 1 failing or regressed, 3 calls to make, 4 incomplete.
 
     Where several apply, the first of 3, 1, 4 wins, as for all commands.
     """
@@ -197,6 +199,7 @@ def decide(cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime)
         calls,
         sum(case.in_progress for case in cases),
         worse,
+        call_undecided if by_state.get(CaseState.UNDECIDED) else "",
         flaky,
         unbilled,
     )

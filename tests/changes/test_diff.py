@@ -45,6 +45,11 @@ def unknown(*faults: str | None, **fields: Any) -> CaseResult:
 
 HIDDEN = [changed(run, findings=[NO_NUMBER]) for run in make_runs("judge", "judge", "judge")]
 
+FRUITLESS = changed(unknown("caller", "caller", None), inconclusive_sessions=2)
+ONLY_IF_ASKED = (
+    "no call of 2 sessions in a row counts (caused by the test bot): only --rerun failed calls it again (charged)"
+)
+
 
 ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
     "new": (CASE, None, ("call", "new", 3, (), "")),
@@ -84,6 +89,27 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
         CASE,
         unknown("platform", "platform", "platform"),
         ("call", "inconclusive", 3, (), ""),
+    ),
+    "unknown after one session without a call that counts": (
+        CASE,
+        changed(unknown("caller", "caller", None), inconclusive_sessions=1),
+        ("call", "inconclusive", 2, (103,), "in addition to 1 stored run"),
+    ),
+    "unknown after two": (CASE, FRUITLESS, ("recheck", "inconclusive", 0, (), ONLY_IF_ASKED)),
+    "unknown after two, runs raised": (
+        make_case(**FIVE),
+        FRUITLESS,
+        ("call", "inconclusive", 4, (103,), "in addition to 1 stored run"),
+    ),
+    "unknown after two, expectations changed": (
+        EASIER,
+        FRUITLESS,
+        ("recheck", "expectations_changed", 0, (), "3 stored runs · free"),
+    ),
+    "unknown after two, prompt changed": (
+        make_case(prompt="Ask."),
+        FRUITLESS,
+        ("call", "caller_prompt_changed", 3, (), f"- {CASE.prompt}\n+ Ask."),
     ),
     "unknown: calls that decided nothing are not repeated": (
         CASE,
@@ -265,6 +291,7 @@ def test_missing_evidence() -> None:
         (CASE, failed("agent", "agent", None), "failed", ("call", "failed", 3, (101, 102, 103))),
         (make_case(prompt="Ask."), failed("agent", None, None), "failed", ("call", "caller_prompt_changed", 3, ())),
         (CASE, unknown("platform", "platform", None), "failed", ("call", "inconclusive", 2, (103,))),
+        (CASE, FRUITLESS, "failed", ("call", "inconclusive", 2, (103,))),
     ],
 )
 def test_rerun(case: Case, prior: CaseResult | None, rerun: str, expected: tuple[Any, ...]) -> None:

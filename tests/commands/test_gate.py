@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ scenarios:
 CASE = "hours/saturday@clinic"
 STORE = "store: git:refs/planner/results\n"
 FAILING = PLAN.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+FAILING_WORLD = """\
+version: 1
+world: failing
+extends: demo
+faults: [{kind: fail_run}]
+"""
 CONSENT = ("--sandbox", "--consent-to-charge")
 
 
@@ -62,6 +69,23 @@ def test_from_to_call_to_green(jobs: Jobs) -> None:
     jobs.branch("topic")
     jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
     assert gate(jobs.start(7, branch="topic"), 3)["to_call"] == [CASE]
+
+
+def test_a_case_whose_calls_never_count(jobs: Jobs) -> None:
+    """Machines that have only the store call it twice; then the gate names the command that calls it."""
+    jobs.edit(world=FAILING_WORLD)
+    options = ("--sandbox", "--world", "world.yaml")
+    for launches in (1, 1, 0):
+        ran = jobs.start(7).planner("run", *options, "--consent-to-charge")
+        assert ran.code == 4, ran.out + ran.err
+        assert jobs.project.results()["stats"]["launches"] == launches
+    asked = jobs.start(7).planner("ci", "gate", *options, "--format", "json")
+    assert (asked.code, asked.json["undecided"], asked.json["calls"]) == (4, [CASE], 0)
+    command = asked.json["call_undecided"]
+    assert "--rerun failed" in command
+    assert command in jobs.project.planner("ci", "gate", *options).out
+    ran = jobs.project.planner(*shlex.split(command)[1:], "--consent-to-charge")
+    assert (ran.code, jobs.project.results()["stats"]["launches"]) == (4, 1)
 
 
 def test_only_expectations_changed(jobs: Jobs) -> None:
