@@ -198,10 +198,12 @@ def _retry_partial(today: _Today) -> Change | None:
     if today.agents.edit(prior.inputs, today.case) is not None:
         return None
     change = _change(today, prior)
-    is_inconclusive = change.reason is Reason.INCONCLUSIVE and prior.inconclusive_sessions > 0
-    if not (change.is_retry or is_inconclusive) and change.reason is not Reason.OUT_OF_REACH:
+    baseline = today.stored.baseline.get(today.case.case_id)
+    was_fruitless = change.reason is Reason.INCONCLUSIVE and prior.inconclusive_sessions > 0
+    counts = change.is_retry or change.reason is Reason.OUT_OF_REACH
+    if not counts and not (was_fruitless and _change(today, baseline).action is Action.CALL):
         return None
-    return replace(change, compared_with=today.stored.baseline.get(today.case.case_id))
+    return replace(change, compared_with=baseline)
 
 
 def _reuse_branch(today: _Today, change: Change) -> Change | None:

@@ -162,9 +162,10 @@ def must_call(change: Change) -> bool:
 def decide(
     cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime, call_undecided: str = ""
 ) -> RequiredCheck:
-    """The required check. `call_undecided` is the command that calls undecided cases again. Exit codes: 0 green, 1 failing or regressed, 3 calls to make, 4 incomplete.
+    """The required check. `call_undecided` is the command that calls undecided cases again.
 
-    Where several apply, the first of 3, 1, 4 wins, as for all commands.
+    Exit codes: 0 green, 1 failing or regressed, 3 calls to make, 4 incomplete. Where several apply, the first of 3, 1,
+    4 wins, as for all commands.
     """
     by_state: dict[CaseState, list[str]] = {}
     for case in cases:

@@ -149,6 +149,53 @@ def test_old_runs_leave_the_pool() -> None:
     assert (pool(found), [run.pooled for run in found.runs].count(True)) == (("failed", 14, 18), 8)
 
 
+def session(case: Case, stored: CaseResult | None, *faults: str | None, **known: Any) -> CaseResult:
+    """The stored result of a case after a session whose new calls had these faults."""
+    number = next(nights)
+    (change,) = build([case], [] if stored is None else [stored], could_pass=NO_EVIDENCE, **known).changes
+    runs = make_runs(*faults, first=100 * number, invocation_id=f"night-{number}")
+    made = {case.case_id: runs}
+    (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
+    return found
+
+
+FOUR = make_case(runs=4, min_runs=4)
+
+
+@pytest.mark.parametrize(
+    ("case", "faults", "known", "expected"),
+    [
+        (FOUR, ("caller", "platform"), {}, 2),
+        (FOUR, ("caller", None), {}, 0),
+        (FOUR, ("caller", "judge"), {}, 0),
+        (FOUR, ("caller", "agent"), {}, 0),
+        (FOUR, (), {}, 1),
+        (replace(FOUR, platform_failures="fail"), ("caller", "platform"), {}, 0),
+        (replace(FOUR, prompt="Hello."), ("caller",), {}, 1),
+        (FOUR, ("caller",), {"revisions": {("agent", 12): "2026-11-25 c"}}, 1),
+        (FOUR, ("caller",), {"start_over": FRESH}, 1),
+    ],
+)
+def test_sessions_without_a_call_that_counts(
+    case: Case, faults: tuple[str | None, ...], known: dict[str, Any], expected: int
+) -> None:
+    """They are counted in a row, from a call that counts, waits for its evidence, or differs."""
+    first = session(FOUR, None, None, "caller", "caller", "platform", revisions={("agent", 12): "2026-11-24 b"})
+    assert first.inconclusive_sessions == 0
+    second = session(FOUR, first, "caller", revisions={("agent", 12): "2026-11-24 b"})
+    assert second.inconclusive_sessions == 1
+    revisions = {"revisions": {("agent", 12): "2026-11-24 b"}} | known
+    assert session(case, second, *faults, **revisions).inconclusive_sessions == expected
+
+
+def test_a_partial_session_whose_calls_do_not_count_hides_no_result() -> None:
+    """It decides only where the case would be called anyway."""
+    fruitless = {FOUR.case_id: session(FOUR, None, *["caller"] * 4)}
+    passed = session(FOUR, None, None, None, None, None)
+    assert session(FOUR, passed, partial_results=fruitless).action == "reuse"
+    assert session(FOUR, None, "caller", partial_results=fruitless).inconclusive_sessions == 2
+
+
 def test_inconclusive_runs_leave_the_pool() -> None:
     """Platform failures only if the plan counts them; calls of an edited agent never count."""
     failed = night(TEN, None, 6, 3)
