@@ -201,7 +201,7 @@ def _retry_partial(today: _Today) -> Change | None:
     baseline = today.stored.baseline.get(today.case.case_id)
     was_fruitless = change.reason is Reason.INCONCLUSIVE and prior.inconclusive_sessions > 0
     counts = change.is_retry or change.reason is Reason.OUT_OF_REACH
-    if not counts and not (was_fruitless and _change(today, baseline).action is Action.CALL):
+    if not counts and not (was_fruitless and _step(today, baseline).action is Action.CALL):
         return None
     return replace(change, compared_with=baseline)
 
