@@ -43,13 +43,34 @@ class _SafeStream:
         return getattr(self.stream, name)
 
 
-def safe(stream: TextIO, keys: KeyRedactor) -> TextIO:
+class _SafeMessages(_SafeStream):
+    """Standard error. If it can no longer be written, because its reader has gone, nothing more is shown and all else
+    goes on: a message that nobody reads must not stop paid calls or change the exit code."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            self._give_up()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self.stream.flush()
+        except OSError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open
+
+
+def safe(stream: TextIO, keys: KeyRedactor, kind: type[_SafeStream] = _SafeStream) -> TextIO:
     """The stream without keys and control characters, with unencodable characters escaped."""
     if isinstance(stream, _SafeStream):
         stream = stream.stream
     elif isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    return cast("TextIO", _SafeStream(cast("TextIO", stream), keys))
+    return cast("TextIO", kind(cast("TextIO", stream), keys))
 
 
 def open_streams() -> None:
@@ -58,7 +79,7 @@ def open_streams() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open
     keys = keys_of(os.environ)
-    sys.stdout, sys.stderr = (safe(stream, keys) for stream in (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = safe(sys.stdout, keys), safe(sys.stderr, keys, _SafeMessages)
 
 
 def has_output() -> bool:

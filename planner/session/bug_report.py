@@ -27,8 +27,9 @@ BUG_LOG: Final = "planner-bug.log"
 
 
 def is_bug(error: BaseException) -> bool:
-    """False for errors with an exit code of their own, interruptions and a full disk."""
-    if isinstance(error, OSError) and error.errno in FULL_DISK:
+    """False for errors with an exit code of their own, interruptions, a full disk and a reader of standard output that
+    has gone."""
+    if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in FULL_DISK):
         return False
     return isinstance(error, Exception) and not isinstance(error, PlannerError)
 
