@@ -222,7 +222,7 @@ def test_with_consent_the_action_calls_judges_and_reports(run_step: RunStep, tmp
     assert (planned["calls"], called["outcome"], called["report-dir"]) == ("1", "passed", "reports")
     assert planned["digest"] == called["digest"]
     assert int(called["cost-cents"]) > 0
-    assert called["ambiguous-cents"] == "0"
+    assert called["unconfirmed-cents"] == "0"
     assert "tiny/hello@support" in (tmp_path / "plan.md").read_text(encoding="utf-8")
     assert "tiny/hello@support" in (tmp_path / "run.md").read_text(encoding="utf-8")
     assert (tmp_path / "work/reports/report.md").exists()
@@ -236,7 +236,7 @@ def test_every_output_of_a_step_reaches_whoever_uses_the_action() -> None:
         "digest",
         "expected-cents",
         "cost-cents",
-        "ambiguous-cents",
+        "unconfirmed-cents",
         "report-dir",
         "exit-code",
     }

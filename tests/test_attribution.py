@@ -11,7 +11,7 @@ from transcripts import PROMPTS, evidence_of, transcripts
 from planner.checks import CHECKS
 from planner.checks.judgement import shown
 from planner.results.model import RunVerdict
-from planner.results.outcomes import Fault, RunOutcome
+from planner.results.outcomes import Cause, RunOutcome
 from planner.sandbox import load_world
 from planner.sandbox.conversation import EMPTY, NO_DIALOGUE, Conversation, Turn, converse
 from planner.verdicts.runs import judge_run
@@ -56,10 +56,10 @@ def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = N
 def test_a_caller_that_leaves_its_role_is_the_cause(words: str, reason: str, dialect: str) -> None:
     """The verdict says what it said and where, and quotes the whole turn."""
     verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
-    assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.CALLER)
+    assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
     assert verdict.reason == f"the caller {reason} at turn 4"
-    assert verdict.fault_quote is not None
-    assert (verdict.fault_quote.turn, verdict.fault_quote.role, verdict.fault_quote.text) == (4, "caller", words)
+    assert verdict.cause_quote is not None
+    assert (verdict.cause_quote.turn, verdict.cause_quote.role, verdict.cause_quote.text) == (4, "caller", words)
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
@@ -102,7 +102,7 @@ def test_a_caller_that_leaves_its_role_is_the_cause(words: str, reason: str, dia
 def test_a_plausible_caller_statement_is_no_cause(words: str, dialect: str) -> None:
     """The failure stays the agent's."""
     verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
-    assert (verdict.outcome, verdict.fault, verdict.fault_quote) == (RunOutcome.FAILED, Fault.AGENT, None)
+    assert (verdict.outcome, verdict.cause, verdict.cause_quote) == (RunOutcome.FAILED, Cause.AGENT, None)
 
 
 SLIPPED = call(
@@ -111,31 +111,31 @@ SLIPPED = call(
 
 
 @pytest.mark.parametrize(
-    ("written", "prompt", "caller_faults", "fault"),
+    ("written", "prompt", "caller_faults", "cause"),
     [
-        ([NEVER_SAID], "", "ignore", Fault.CALLER),
-        ([NEVER_SAID], "", "count", Fault.AGENT),
-        ([NEVER_SAID], "Say: “I'm an AI language model”.", "ignore", Fault.AGENT),
-        ([{**NEVER_SAID, "severity": "critical"}], "", "ignore", Fault.AGENT),
-        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"]}], "", "ignore", Fault.AGENT),
-        ([NEVER_SAID, {"check": "latency", "max_ms": 1}], "", "ignore", Fault.AGENT),
+        ([NEVER_SAID], "", "ignore", Cause.CALLER),
+        ([NEVER_SAID], "", "count", Cause.AGENT),
+        ([NEVER_SAID], "Say: “I'm an AI language model”.", "ignore", Cause.AGENT),
+        ([{**NEVER_SAID, "severity": "critical"}], "", "ignore", Cause.AGENT),
+        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"]}], "", "ignore", Cause.AGENT),
+        ([NEVER_SAID, {"check": "latency", "max_ms": 1}], "", "ignore", Cause.AGENT),
         ([{"check": "says", "any_of": ["hello"]}], "", "ignore", None),
-        ([{"check": "grade", "goal": "achieved"}], "", "ignore", Fault.JUDGE),
-        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"], "severity": "warning"}], "", "ignore", Fault.CALLER),
+        ([{"check": "grade", "goal": "achieved"}], "", "ignore", Cause.JUDGE),
+        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"], "severity": "warning"}], "", "ignore", Cause.CALLER),
     ],
 )  # fmt: skip
 def test_a_caller_mistake_excuses_only_what_the_agent_could_not_do(
-    written: list[dict[str, Any]], prompt: str, caller_faults: str, fault: Fault | None
+    written: list[dict[str, Any]], prompt: str, caller_faults: str, cause: Cause | None
 ) -> None:
     """Not a forbidden word, a late answer, a critical failure, what the prompt asks for, nor anything where faults of the
     caller count; what cannot be decided yet stays open."""
-    assert judged(SLIPPED, "page", *written, prompt=prompt, caller_faults=caller_faults).fault is fault
+    assert judged(SLIPPED, "page", *written, prompt=prompt, caller_faults=caller_faults).cause is cause
 
 
 def test_a_bot_that_answers_the_phone_stays_in_its_role() -> None:
     """On a call that the agent makes the bot answers: its first turn may ask how it can help."""
     answered = call("user: Hello, how can I help you?", "agent: Acme here.", "user: Yes?", "agent: Bye.")
-    assert judged(answered, "page").fault is Fault.AGENT
+    assert judged(answered, "page").cause is Cause.AGENT
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
@@ -165,12 +165,12 @@ def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_the_cause(
     """Within seconds of the call, or of its own first words; not after a silence or an answer of the agent."""
     verdict = judged(call(*lines, end_reason="caller_hangup", duration_ms=duration_ms or 60_000), dialect)
     if expected is None:
-        assert verdict.fault is Fault.AGENT
+        assert verdict.cause is Cause.AGENT
     else:
-        assert verdict.fault is Fault.CALLER
+        assert verdict.cause is Cause.CALLER
         assert verdict.reason == f"the caller hung up {expected}, before the agent could answer"
-        assert verdict.fault_quote is not None
-        assert verdict.fault_quote.role == "caller"
+        assert verdict.cause_quote is not None
+        assert verdict.cause_quote.role == "caller"
 
 
 def test_scripted_calls_are_never_put_down_to_their_caller() -> None:
@@ -178,7 +178,7 @@ def test_scripted_calls_are_never_put_down_to_their_caller() -> None:
     expectation = CHECKS["says"].model_validate(NEVER_SAID)
     for prompt, evidence in transcripts(100):
         verdict = judge_run([expectation], evidence, prompt=prompt)
-        assert verdict.fault is Fault.AGENT, (prompt, verdict)
+        assert verdict.cause is Cause.AGENT, (prompt, verdict)
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
@@ -190,10 +190,10 @@ def test_a_prompt_that_no_dialogue_matches_blames_the_caller(
     """It neither passes nor fails, for any expectation."""
     conversation = converse(load_world("demo").snapshot(14), "Sing.", 1)
     verdict = judged(conversation, dialect, written, prompt="Sing.", caller_faults=caller_faults)
-    assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.CALLER)
-    assert [finding.outcome.value for finding in verdict.findings] == ["errored"]
-    assert verdict.fault_quote is not None
-    assert NO_DIALOGUE in verdict.fault_quote.text
+    assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
+    assert [finding.outcome.value for finding in verdict.findings] == ["undecided"]
+    assert verdict.cause_quote is not None
+    assert NO_DIALOGUE in verdict.cause_quote.text
 
 
 def test_a_dialogue_that_lacks_a_row_is_said_in_the_reason() -> None:
@@ -206,7 +206,7 @@ def test_a_dialogue_that_lacks_a_row_is_said_in_the_reason() -> None:
         }
     )
     verdict = judged(converse(lacking, "Sing jazz", 1), "page", prompt="Sing jazz")
-    assert verdict.fault is Fault.CALLER
+    assert verdict.cause is Cause.CALLER
     assert "table `song` has no row `jazz`" in verdict.reason
 
 
@@ -220,9 +220,9 @@ def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, d
     turns = list(conversation.turns)
     turns[last] = replace(turns[last], content="I'm sorry, but as an AI language model I cannot continue.")
     verdict = judged(replace(conversation, turns=tuple(turns)), dialect, prompt=prompt)
-    assert verdict.fault is Fault.CALLER
-    assert verdict.fault_quote is not None
-    assert verdict.fault_quote.turn == last + 1
+    assert verdict.cause is Cause.CALLER
+    assert verdict.cause_quote is not None
+    assert verdict.cause_quote.turn == last + 1
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
@@ -245,9 +245,9 @@ def test_a_caller_that_thanks_for_calling_the_agents_company_left_its_role(
     """The agent's, by a name of more than one letter; never in the caller's first words, which may be an answered phone's."""
     verdict = judged(call(*lines, "agent: What?"), dialect)
     if said is None:
-        assert verdict.fault is Fault.AGENT
+        assert verdict.cause is Cause.AGENT
     else:
-        assert verdict.fault is Fault.CALLER
+        assert verdict.cause is Cause.CALLER
         assert f": it said {shown(said)} at turn " in verdict.reason
 
 
@@ -257,28 +257,28 @@ LONG: dict[str, Any] = {"check": "duration", "max_seconds": 500}
 
 
 @pytest.mark.parametrize(
-    ("whole", "fault"),
+    ("whole", "cause"),
     [
-        (FORBIDDEN, Fault.AGENT),
-        (BRIEF, Fault.CALLER),
-        ({"check": "all_of", "of": [FORBIDDEN, LONG]}, Fault.AGENT),
-        ({"check": "all_of", "of": [FORBIDDEN, BRIEF]}, Fault.AGENT),
-        ({"check": "all_of", "of": [BRIEF, NEVER_SAID]}, Fault.CALLER),
-        ({"check": "all_of", "of": [LONG, {"check": "all_of", "of": [LONG, FORBIDDEN]}]}, Fault.AGENT),
-        ({"check": "any_of", "of": [FORBIDDEN, NEVER_SAID]}, Fault.CALLER),
-        ({"check": "any_of", "of": [FORBIDDEN, {"check": "not", "of": LONG}]}, Fault.AGENT),
-        ({"check": "not", "of": LONG}, Fault.AGENT),
-        ({**FORBIDDEN, "severity": "warning"}, Fault.CALLER),
+        (FORBIDDEN, Cause.AGENT),
+        (BRIEF, Cause.CALLER),
+        ({"check": "all_of", "of": [FORBIDDEN, LONG]}, Cause.AGENT),
+        ({"check": "all_of", "of": [FORBIDDEN, BRIEF]}, Cause.AGENT),
+        ({"check": "all_of", "of": [BRIEF, NEVER_SAID]}, Cause.CALLER),
+        ({"check": "all_of", "of": [LONG, {"check": "all_of", "of": [LONG, FORBIDDEN]}]}, Cause.AGENT),
+        ({"check": "any_of", "of": [FORBIDDEN, NEVER_SAID]}, Cause.CALLER),
+        ({"check": "any_of", "of": [FORBIDDEN, {"check": "not", "of": LONG}]}, Cause.AGENT),
+        ({"check": "not", "of": LONG}, Cause.AGENT),
+        ({**FORBIDDEN, "severity": "warning"}, Cause.CALLER),
     ],
 )
-def test_a_combination_is_excused_as_its_parts_are(whole: dict[str, Any], fault: Fault) -> None:
+def test_a_combination_is_excused_as_its_parts_are(whole: dict[str, Any], cause: Cause) -> None:
     """What an agent does of its own accord fails whoever called, also where it is one of several things that must hold; of several of
     which one must, the caller may have kept it from the others."""
     spoken = call(
         "agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm an AI language model.", "agent: What?"
     )
     others = [NEVER_SAID] if whole.get("severity") else []
-    assert judged(spoken, "page", whole, *others).fault is fault
+    assert judged(spoken, "page", whole, *others).cause is cause
 
 
 SPOILT = call("agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm an AI language model.", "agent: What?")
@@ -287,11 +287,11 @@ SPOILT = call("agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm a
 @pytest.mark.parametrize(
     ("counted", "caller_faults", "outcome"),
     [
-        (NEVER_SAID, "ignore", "errored"),
+        (NEVER_SAID, "ignore", "undecided"),
         (NEVER_SAID, "count", "failed"),
         (FORBIDDEN, "ignore", "failed"),
         ({"check": "all_of", "of": [FORBIDDEN, LONG]}, "ignore", "failed"),
-        ({"check": "all_of", "of": [NEVER_SAID, LONG]}, "ignore", "errored"),
+        ({"check": "all_of", "of": [NEVER_SAID, LONG]}, "ignore", "undecided"),
         (LONG, "ignore", "passed"),
     ],
 )
@@ -306,4 +306,4 @@ def test_an_own_rate_excludes_runs_spoilt_by_the_caller(
     (apart,) = [finding for finding in verdict.findings if finding.expectation == "apart"]
     assert apart.outcome.value == outcome
     said = 'not counted, because the caller left its role: it said "I\'m an AI language model" at turn 4; '
-    assert apart.message.startswith(said) is (outcome == "errored")
+    assert apart.message.startswith(said) is (outcome == "undecided")

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judge import Judge
-from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed
+from planner.checks.judgement import FindingOutcome, Judgement, Quote, failed, passed, undecided
 from planner.evidence import ENDED, Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.document import Place, Source
 from planner.results.model import Finding, RunVerdict, Sample
-from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
+from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.statistics import fisher_mid_p
 from planner.verdicts.cases import CaseVerdict, judge_case, judge_parts, sample_of_runs, settled
 from planner.verdicts.comparison import (
@@ -33,7 +33,7 @@ from planner.verdicts.comparison import (
     strongest_rate,
 )
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
-from planner.verdicts.runs import errored_run, judge_run, questions_of_run
+from planner.verdicts.runs import judge_run, questions_of_run, undecided_run
 from tests.support.samples import case_rules, changed, one_side, own_rate
 
 
@@ -43,7 +43,7 @@ class Fixed(Expectation, frozen=True):
     caller_can_cause_failure = True
 
     check: Literal["fixed"] = "fixed"
-    finds: Literal["passed", "failed", "errored", "crash"] = "passed"
+    finds: Literal["passed", "failed", "undecided", "crash"] = "passed"
 
     def judge(self, evidence: Evidence) -> Judgement:  # noqa: ARG002 - it knows already
         quote = Quote(turn=1, role="agent", start_ms=None, text="Hello.")
@@ -52,8 +52,8 @@ class Fixed(Expectation, frozen=True):
                 return passed("as it should be", quote)
             case "failed":
                 return failed("not as it should be", quote)
-            case "errored":
-                return errored("nobody knows")
+            case "undecided":
+                return undecided("nobody knows")
             case "crash":
                 raise ZeroDivisionError("boom")
 
@@ -75,7 +75,7 @@ def evidence(*lines: str, **fields: Any) -> Evidence:
 
 
 def outcome(verdict: RunVerdict) -> tuple[str, str | None, str]:
-    return verdict.outcome, verdict.fault, verdict.reason
+    return verdict.outcome, verdict.cause, verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -83,20 +83,20 @@ def outcome(verdict: RunVerdict) -> tuple[str, str | None, str]:
     [
         ([], ("passed", None, "")),
         ([expect("passed")], ("passed", None, "")),
-        ([expect("failed", severity="warning"), expect("errored", severity="warning")], ("passed", None, "")),
-        ([expect("failed", min_pass_rate=0.5), expect("errored", min_pass_rate=0.5)], ("passed", None, "")),
+        ([expect("failed", severity="warning"), expect("undecided", severity="warning")], ("passed", None, "")),
+        ([expect("failed", min_pass_rate=0.5), expect("undecided", min_pass_rate=0.5)], ("passed", None, "")),
         ([expect("passed"), expect("failed")], ("failed", "agent", "failed: not as it should be")),
         (
-            [expect("failed", "polite"), expect("failed", "brief", "critical"), expect("errored")],
+            [expect("failed", "polite"), expect("failed", "brief", "critical"), expect("undecided")],
             ("failed", "agent", "polite: not as it should be (and 1 more)"),
         ),
         (
             [expect("failed", severity="critical", min_pass_rate=0.1)],
             ("failed", "agent", "failed: not as it should be"),
         ),
-        ([expect("passed"), expect("errored")], ("errored", "judge", "errored: nobody knows")),
-        ([expect("errored"), expect("failed")], ("failed", "agent", "failed: not as it should be")),
-        ([expect("crash")], ("errored", "judge", "crash: bug in planner: the check fixed raised ZeroDivisionError")),
+        ([expect("passed"), expect("undecided")], ("undecided", "judge", "undecided: nobody knows")),
+        ([expect("undecided"), expect("failed")], ("failed", "agent", "failed: not as it should be")),
+        ([expect("crash")], ("undecided", "judge", "crash: bug in planner: the check fixed raised ZeroDivisionError")),
     ],
 )
 def test_a_run_by_its_findings(expectations: Sequence[Expectation], expected: object) -> None:
@@ -147,8 +147,8 @@ def test_a_check_that_breaks_leaves_its_traceback_in_the_log(caplog: pytest.LogC
 def test_a_platform_failure_is_not_judged(fields: dict[str, Any], reason: str) -> None:
     """No finding of such a run says anything about the agent, passing ones neither."""
     verdict = judge_run([expect("passed"), expect("failed")], evidence(**fields))
-    assert outcome(verdict) == ("errored", "platform", reason)
-    assert [finding.outcome for finding in verdict.findings] == [FindingOutcome.ERRORED] * 2
+    assert outcome(verdict) == ("undecided", "platform", reason)
+    assert [finding.outcome for finding in verdict.findings] == [FindingOutcome.UNDECIDED] * 2
     assert verdict.findings[0].message == f"not judged: {reason}"
     assert not verdict.countable
 
@@ -182,11 +182,11 @@ def hung_up(seconds: float | None, end_reason: str = "caller_hangup") -> Call:
     "lines", [("agent: Hello.",), ("agent: Hello.", "caller: Oh, sorry.", "tool: end"), ("caller: Oh.",)]
 )
 @pytest.mark.parametrize("end_reason", ["caller_hangup", "user_hangup"])
-@pytest.mark.parametrize("finds", ["failed", "errored"])
+@pytest.mark.parametrize("finds", ["failed", "undecided"])
 def test_a_caller_that_hangs_up_at_once_is_the_cause(lines: tuple[str, ...], end_reason: str, finds: str) -> None:
     """Within seconds, before the agent could answer anything: nothing was tested."""
     verdict = judge_run([expect(finds)], evidence(*lines, call=hung_up(4, end_reason)))
-    assert outcome(verdict) == ("errored", "caller", "the caller hung up after 4 s, before the agent could answer")
+    assert outcome(verdict) == ("undecided", "caller", "the caller hung up after 4 s, before the agent could answer")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,10 @@ def test_a_caller_that_hangs_up_is_not_lightly_blamed(lines: tuple[str, ...], ca
 
 def test_a_hang_up_without_a_transcript_is_not_blamed() -> None:
     """Whether the agent answered is not known then."""
-    assert outcome(judge_run([expect("errored")], evidence(turns=None, call=hung_up(4))))[:2] == ("errored", "judge")
+    assert outcome(judge_run([expect("undecided")], evidence(turns=None, call=hung_up(4))))[:2] == (
+        "undecided",
+        "judge",
+    )
 
 
 def test_a_hang_up_excuses_no_critical_failure_and_spoils_no_pass() -> None:
@@ -217,14 +220,14 @@ def test_a_hang_up_excuses_no_critical_failure_and_spoils_no_pass() -> None:
 
 CRITICAL = expect("passed", "safe", "critical")
 POLITE = expect("passed", "polite", min_pass_rate=0.6)
-PLATFORM = errored_run(Fault.PLATFORM, "it never ended")
-JUDGE = RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.JUDGE)
-CALLER = RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.CALLER)
-AUTHOR = RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AUTHOR)
+PLATFORM = undecided_run(Cause.PLATFORM, "it never ended")
+JUDGE = RunVerdict(outcome=RunOutcome.UNDECIDED, cause=Cause.JUDGE)
+CALLER = RunVerdict(outcome=RunOutcome.UNDECIDED, cause=Cause.CALLER)
+AUTHOR = RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.PLAN)
 
 
 def runs(passing: int, failing: int = 0, *others: RunVerdict) -> list[RunVerdict]:
-    good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
+    good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT)
     return [good] * passing + [bad] * failing + list(others)
 
 
@@ -286,8 +289,8 @@ GOOD, BAD = runs(1, 1)
         (
             case_rules(min_pass_rate=0.5, min_runs=2, expectations=(CRITICAL,)),
             [with_findings(verdict, safe="passed") for verdict in runs(2)]
-            + [with_findings(JUDGE, safe="errored")] * 2
-            + [with_findings(CALLER, safe="errored"), with_findings(PLATFORM, safe="errored")],
+            + [with_findings(JUDGE, safe="undecided")] * 2
+            + [with_findings(CALLER, safe="undecided"), with_findings(PLATFORM, safe="undecided")],
             ("unknown", 2, 2, "critical safe could not be decided in 2 of 6 runs"),
         ),
         (case_rules(expectations=(CRITICAL,)), [with_findings(GOOD, safe="passed")], ("passed", 1, 1, "")),
@@ -299,12 +302,12 @@ GOOD, BAD = runs(1, 1)
         ),
         (
             case_rules(expectations=(POLITE,)),
-            [with_findings(GOOD, polite=found) for found in ("passed", "failed", "failed", "errored")],
+            [with_findings(GOOD, polite=found) for found in ("passed", "failed", "failed", "undecided")],
             ("failed", 4, 4, "polite was met in 1 of 3 runs, 60 % needed"),
         ),
         (
             case_rules(min_runs=2, expectations=(POLITE,)),
-            [with_findings(GOOD, polite=found) for found in ("passed", "errored")],
+            [with_findings(GOOD, polite=found) for found in ("passed", "undecided")],
             ("unknown", 2, 2, "polite was decided in 1 of 2 runs, 2 needed"),
         ),
         (
@@ -419,7 +422,7 @@ UNKNOWN = one_side(CaseOutcome.UNKNOWN, 1, 1)
         (sample(0, 5), sample(1, 5), "same"),
         # The counts decide, not the two outcomes.
         (sample(19, 20), sample(0, 20), "regressed"),
-        (sample(0, 20), sample(19, 20), "fixed"),
+        (sample(0, 20), sample(19, 20), "improved"),
         (sample(20, 20), sample(12, 20, CaseOutcome.PASSED), "regressed"),
         (sample(9, 10), sample(5, 10), "same"),
         (sample(1, 1), sample(0, 1), "not_enough_evidence"),
@@ -427,21 +430,21 @@ UNKNOWN = one_side(CaseOutcome.UNKNOWN, 1, 1)
         (sample(3, 3), sample(0, 3), "regressed"),
         (sample(3, 3), sample(1, 3), "not_enough_evidence"),
         (sample(5, 5), sample(0, 5), "regressed"),
-        (sample(0, 5), sample(5, 5), "fixed"),
+        (sample(0, 5), sample(5, 5), "improved"),
         (sample(5, 5), sample(4, 5), "not_enough_evidence"),
         (UNKNOWN, sample(5, 5), "not_enough_evidence"),
         (sample(5, 5), UNKNOWN, "not_enough_evidence"),
         (sample(5, 5), sample(0, 0), "not_enough_evidence"),
         (one_side(CaseOutcome.UNKNOWN, 0, 0), one_side(CaseOutcome.UNKNOWN, 0, 0), "same"),
         (sample(50, 50), one_side(CaseOutcome.UNKNOWN, 36, 50), "regressed"),
-        (one_side(CaseOutcome.UNKNOWN, 36, 50), sample(50, 50), "fixed"),
+        (one_side(CaseOutcome.UNKNOWN, 36, 50), sample(50, 50), "improved"),
         (one_side(CaseOutcome.UNKNOWN, 30, 50), sample(0, 50), "regressed"),
-        (sample(0, 50), one_side(CaseOutcome.UNKNOWN, 36, 50), "fixed"),
+        (sample(0, 50), one_side(CaseOutcome.UNKNOWN, 36, 50), "improved"),
         (sample(10, 10), sample(9, 10, CaseOutcome.FLAKY), "not_enough_evidence"),
         (sample(10, 10), sample(4, 10, CaseOutcome.FLAKY), "regressed"),
-        (sample(4, 10, CaseOutcome.FLAKY), sample(10, 10), "fixed"),
+        (sample(4, 10, CaseOutcome.FLAKY), sample(10, 10), "improved"),
         # The case fails for another reason: a critical expectation, or a higher rate is required.
-        (sample(3, 10, CaseOutcome.FLAKY), sample(9, 10, CaseOutcome.FAILED), "fixed"),
+        (sample(3, 10, CaseOutcome.FLAKY), sample(9, 10, CaseOutcome.FAILED), "improved"),
     ],
 )
 def test_a_case_against_the_baseline(before: Sample | None, now: Sample | None, expected: str) -> None:
@@ -458,7 +461,7 @@ def own(met: int, decided: int, not_made: int = 0, outcome: CaseOutcome = CaseOu
 def test_a_case_regresses_by_an_expectation_with_its_own_rate() -> None:
     """Its runs all passed before and now, and that expectation was met in none: the rate with the strongest evidence is tested."""
     before, now = own(10, 10), own(0, 10, outcome=CaseOutcome.FAILED)
-    assert compare({"case": (before, now), "back": (now, before)}) == {"case": "regressed", "back": "fixed"}
+    assert compare({"case": (before, now), "back": (now, before)}) == {"case": "regressed", "back": "improved"}
     assert strongest_rate(before, now) == StrongestRate("b", (10, 10), (0, 10))
     assert strongest_rate(before, before) == StrongestRate(None, (10, 10), (10, 10))
     assert case_p_value(before, now) == float(2 * fisher_mid_p((10, 10), (0, 10)))
@@ -516,7 +519,7 @@ def test_judged_runs_are_a_sample() -> None:
         )
         for found in (FindingOutcome.PASSED, FindingOutcome.FAILED)
     )
-    verdicts = [met, met, fell, errored_run(Fault.PLATFORM, "gone")]
+    verdicts = [met, met, fell, undecided_run(Cause.PLATFORM, "gone")]
     assert sample_of_runs(rules, verdicts, CaseOutcome.FLAKY, 2) == one_side(
         CaseOutcome.FLAKY, 3, 4, 2, [own_rate("b", 2, 3, "fixed")], 2
     )
@@ -541,14 +544,14 @@ def test_cases_that_waver_make_a_change_less_certain() -> None:
 
 @pytest.mark.parametrize("total", [1, 2, 3, 5, 8, 12])
 def test_an_unchanged_agent_is_rarely_called_changed(total: int) -> None:
-    """By enumeration: with the same true rate before and now, `regressed` or `fixed` is said in at most 5 % of suites."""
+    """By enumeration: with the same true rate before and now, `regressed` or `improved` is said in at most 5 % of suites."""
     for rate in (Fraction(step, 20) for step in range(21)):
         chance = [comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(total + 1)]
         wrong = sum(
             chance[before] * chance[now]
             for before in range(total + 1)
             for now in range(total + 1)
-            if compare({"case": (sample(before, total), sample(now, total))})["case"] in ("regressed", "fixed")
+            if compare({"case": (sample(before, total), sample(now, total))})["case"] in ("regressed", "improved")
         )
         assert wrong <= Fraction(1, 20), (total, rate, float(wrong))
 
@@ -580,7 +583,7 @@ def test_an_unchanged_suite_is_rarely_called_changed() -> None:
             str(number): tuple(sample(sum(random.random() < 0.85 for _ in range(10)), 10) for _ in range(2))
             for number in range(12)
         }
-        wrong += bool({"regressed", "fixed"} & set(compare(suite).values()))  # pyright: ignore[reportArgumentType]
+        wrong += bool({"regressed", "improved"} & set(compare(suite).values()))  # pyright: ignore[reportArgumentType]
     assert wrong <= 20 + 3 * (400 * 0.05 * 0.95) ** 0.5
 
 
@@ -680,7 +683,7 @@ FOUND = [
     ),
     RunVerdict(
         outcome=RunOutcome.FAILED,
-        fault=Fault.AGENT,
+        cause=Cause.AGENT,
         findings=[
             Finding(
                 expectation="safe",
@@ -691,7 +694,7 @@ FOUND = [
             )
         ],
     ),
-    RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT),
+    RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT),
     PLATFORM,
     JUDGE,
     with_findings(GOOD, polite="failed"),
@@ -893,4 +896,4 @@ def test_a_suite_that_could_not_differ_is_not_better() -> None:
 def test_a_run_that_ended_otherwise_is_caused_by_the_platform(status: str) -> None:
     """Never by the agent."""
     ended = evidence().model_copy(update={"run_status": status})
-    assert outcome(judge_run([expect("failed")], ended))[:2] == ("errored", "platform")
+    assert outcome(judge_run([expect("failed")], ended))[:2] == ("undecided", "platform")

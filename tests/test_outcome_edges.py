@@ -14,16 +14,16 @@ from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.results.model import Finding, RunVerdict, Sample
-from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
-from planner.verdicts.attribution import caller_fault
+from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
+from planner.verdicts.attribution import caller_cause
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import case_p_value, compare, compare_suite, could_show_change
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
-from planner.verdicts.runs import errored_run, judge_run
+from planner.verdicts.runs import judge_run, undecided_run
 from tests.support.samples import case_rules, changed, one_side
 
 GOOD = RunVerdict(outcome=RunOutcome.PASSED)
-BAD = RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
+BAD = RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT)
 
 PAGE = (Path(__file__).parent.parent / "docs" / "verdicts.md").read_text(encoding="utf-8")
 
@@ -59,9 +59,9 @@ def test_an_unprompted_agent_action_is_never_caused_by_the_caller(check: str) ->
     to do."""
     listed = re.search(r"the agent did on its own: (.*?) fail regardless of the caller", PAGE, re.DOTALL)
     assert listed is not None
-    fault = caller_fault(SLIPPED, [failed(check)], "")
-    assert CHECKS[check].caller_can_cause_failure is (fault is not None)
-    assert (fault is None) is (f"`{check}`" in listed[1]), "correct the list in docs/verdicts.md"
+    cause = caller_cause(SLIPPED, [failed(check)], "")
+    assert CHECKS[check].caller_can_cause_failure is (cause is not None)
+    assert (cause is None) is (f"`{check}`" in listed[1]), "correct the list in docs/verdicts.md"
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_when_a_caller_hung_up_at_once(
     lines: list[tuple[str, str, int | None]], seconds: float, reason: str | None, quoted: int | None
 ) -> None:
     """Ten seconds of a call, two of its own first words, unless the agent had five to answer them; quoted where it spoke, and only then."""
-    fault = caller_fault(evidence(*lines, seconds=seconds), [failed("says")], "")
+    cause = caller_cause(evidence(*lines, seconds=seconds), [failed("says")], "")
     if reason is None:
-        assert fault is None
+        assert cause is None
     else:
-        assert fault is not None
-        assert fault.reason == f"the caller hung up {reason}, before the agent could answer"
-        assert (fault.quote.turn if fault.quote else None) == quoted
+        assert cause is not None
+        assert cause.reason == f"the caller hung up {reason}, before the agent could answer"
+        assert (cause.quote.turn if cause.quote else None) == quoted
 
 
 def test_runs_that_would_decide_are_reported_only_if_they_decide_everything() -> None:
@@ -117,8 +117,8 @@ def test_runs_that_would_decide_are_reported_only_if_they_decide_everything() ->
 
 def test_a_run_without_evidence_is_caused_by_the_platform() -> None:
     """It never counts, and says why."""
-    verdict = errored_run(Fault.PLATFORM, "it never ended")
-    assert verdict == RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM, reason="it never ended")
+    verdict = undecided_run(Cause.PLATFORM, "it never ended")
+    assert verdict == RunVerdict(outcome=RunOutcome.UNDECIDED, cause=Cause.PLATFORM, reason="it never ended")
     assert not verdict.countable
 
 
@@ -165,8 +165,8 @@ def test_stopping_early_is_allowed_if_no_outcome_could_change() -> None:
 
 def test_a_rate_that_changed_under_the_same_outcome_is_a_change() -> None:
     """A case that failed and fails, or was flaky and is, is compared by its counts."""
-    assert compare({"case": (sample(0, 10), sample(9, 10, outcome=CaseOutcome.FAILED))}) == {"case": "fixed"}
-    assert compare({"case": (sample(3, 20, outcome=FLAKY), sample(19, 20, outcome=FLAKY))}) == {"case": "fixed"}
+    assert compare({"case": (sample(0, 10), sample(9, 10, outcome=CaseOutcome.FAILED))}) == {"case": "improved"}
+    assert compare({"case": (sample(3, 20, outcome=FLAKY), sample(19, 20, outcome=FLAKY))}) == {"case": "improved"}
     assert compare({"case": (sample(19, 20, outcome=FLAKY), sample(3, 20, outcome=FLAKY))}) == {"case": "regressed"}
 
 
@@ -215,7 +215,7 @@ def test_no_call_waits_to_save_one_and_some_to_save_two(passed: int, failed: int
 def test_a_rise_by_less_than_one_run_is_no_regression() -> None:
     """None of 1,000, and then one of one."""
     never, once = one_side(CaseOutcome.FAILED, 0, 1000), one_side(CaseOutcome.FAILED, 1, 1)
-    assert compare({"": (never, once)}) == {"": "fixed"}
+    assert compare({"": (never, once)}) == {"": "improved"}
     assert compare({"": (once, never)}) == {"": "regressed"}
     assert not could_show_change(never, once)
     assert could_show_change(once, never)

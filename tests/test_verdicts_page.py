@@ -10,7 +10,7 @@ from pathlib import Path
 
 from planner.planfile.model import Case
 from planner.results.model import RunVerdict, Sample
-from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
+from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.statistics import chances, decide, wilson_interval
 from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.comparison import case_p_value, compare, differ_too_much
@@ -44,8 +44,8 @@ def power() -> str:
 
 
 def example() -> str:
-    good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
-    platform = RunVerdict(outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM)
+    good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT)
+    platform = RunVerdict(outcome=RunOutcome.UNDECIDED, cause=Cause.PLATFORM)
     rules = case_rules(0.8, 10, confidence=0.9)
 
     def judged(runs: list[RunVerdict]) -> CaseVerdict:
@@ -146,7 +146,7 @@ def _differ(earlier: tuple[int, int], new: tuple[int, int]) -> bool:
 @cache
 def _outcome(rules: Case, pool: tuple[int, int]) -> CaseOutcome:
     passed, total = pool
-    good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
+    good, bad = RunVerdict(outcome=RunOutcome.PASSED), RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT)
     return judge_case(rules, [good] * passed + [bad] * (total - passed)).outcome
 
 

@@ -14,7 +14,7 @@ from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.model import CaseInputs, CaseResult, Run
-from planner.results.outcomes import Fault
+from planner.results.outcomes import Cause
 
 _SHOWN_LINES: Final = 4
 """Of each side."""
@@ -128,14 +128,16 @@ def inconclusive_calls(prior: CaseResult) -> str:
 def _why_no_call(run: Run) -> str:
     if run.excluded is not None:
         return "their agent was edited meanwhile"
-    return "caused by the test bot" if run.fault is Fault.CALLER else "caused by the platform"
+    return "caused by the test bot" if run.cause is Cause.CALLER else "caused by the platform"
 
 
 def hides_number(run: Run) -> bool:
     """Whether an expectation is undecided because the service does not name the number of a transfer. Another call
     would be undecided, too."""
-    errored = (finding for finding in run.findings if finding.outcome == "errored" and finding.severity != "warning")
-    return any(NUMBER_NOT_NAMED in finding.message for finding in errored)
+    undecided = (
+        finding for finding in run.findings if finding.outcome == "undecided" and finding.severity != "warning"
+    )
+    return any(NUMBER_NOT_NAMED in finding.message for finding in undecided)
 
 
 def expired(case: Case, prior: CaseResult, now: datetime) -> str | None:

@@ -17,7 +17,7 @@ from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.documents import called_at
 from planner.results.model import CaseInputs, CaseResult, Run, StartOverDocument
-from planner.results.outcomes import Action, CaseOutcome, Fault
+from planner.results.outcomes import Action, CaseOutcome, Cause
 from planner.values import frozen
 
 _REUSABLE: Final = (
@@ -126,7 +126,7 @@ class _Today:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young
         enough."""
         counts_platform = self.case.platform_failures == "fail" and run.excluded is None
-        if not run.had_call and not (run.fault is Fault.PLATFORM and counts_platform):
+        if not run.had_call and not (run.cause is Cause.PLATFORM and counts_platform):
             return False
         if self.case.max_age is None:
             return True

@@ -23,7 +23,7 @@ from planner.results.outcomes import CaseOutcome
 from planner.statistics import wilson_interval
 from planner.values import frozen
 
-HISTORY_INVOCATIONS = 20
+HISTORY_SESSIONS = 20
 """Number of newest sessions that prices are learned from."""
 
 
@@ -57,7 +57,7 @@ def runs_of(case: CaseResult) -> Iterator[PastRun]:
     """The runs of one stored case, except free ones that the platform failed: no call was made."""
     target = (case.inputs.target_kind, case.inputs.target_id)
     for run in case.runs:
-        if run.fault != "platform" or run.cost_cents:
+        if run.cause != "platform" or run.cost_cents:
             costs = (run.cost_cents, run.duration_seconds, run.cost_basis, run.service_estimate_cents)
             yield PastRun(run.run_id, case.case_id, case.plan, case.scenario, target, *costs)
 
@@ -85,7 +85,7 @@ class Figures:
 class Point:
     """The calls that one session made, of one case or of all."""
 
-    invocation_id: str
+    session_id: str
     at: datetime
     figures: Figures
 
@@ -110,10 +110,10 @@ class CaseHistory:
 
 
 @frozen
-class InvocationHistory:
+class SessionHistory:
     """`figures` cover the calls it made, by its own verdicts."""
 
-    invocation_id: str
+    session_id: str
     at: datetime
     outcome: PlanOutcome
     finished: bool
@@ -123,9 +123,9 @@ class InvocationHistory:
 
 @frozen
 class Timeline:
-    """`invocations` are newest first, `cases` sorted by id."""
+    """`sessions` are newest first, `cases` sorted by id."""
 
-    invocations: tuple[InvocationHistory, ...]
+    sessions: tuple[SessionHistory, ...]
     cases: tuple[CaseHistory, ...]
     figures: Figures
     flips: int
@@ -146,12 +146,12 @@ class _Call:
 
     @property
     def passed(self) -> bool:
-        return self.run.fault is None
+        return self.run.cause is None
 
 
 def timeline(newest_first: Iterable[RunResult]) -> Timeline:
     """The history of these sessions. Reads each outline once, to save memory."""
-    sessions: list[InvocationHistory] = []
+    sessions: list[SessionHistory] = []
     calls: dict[str, list[_Call]] = defaultdict(list)
     cases: dict[str, CaseResult] = {}
     seen: set[int] = set()
@@ -161,7 +161,7 @@ def timeline(newest_first: Iterable[RunResult]) -> Timeline:
             cases.setdefault(case.case_id, case.model_copy(update={"runs": []}))
             calls[case.case_id] += _calls(case, [run for run in case.runs if run.run_id not in seen], outline)
             seen.update(run.run_id for run in case.runs)
-    starts = {session.invocation_id: session.at for session in sessions}
+    starts = {session.session_id: session.at for session in sessions}
     own = {
         case_id: sorted((call for call in made if call.made_by in starts), key=lambda call: (call.at, call.run.run_id))
         for case_id, made in calls.items()
@@ -177,15 +177,15 @@ def timeline(newest_first: Iterable[RunResult]) -> Timeline:
     )
 
 
-def _session(outline: RunResult) -> InvocationHistory:
+def _session(outline: RunResult) -> SessionHistory:
     own = [
         call
         for case in outline.cases
         for call in _calls(case, case.runs, outline)
-        if call.made_by == outline.invocation_id
+        if call.made_by == outline.session_id
     ]
-    return InvocationHistory(
-        outline.invocation_id,
+    return SessionHistory(
+        outline.session_id,
         aware(outline.started_at).astimezone(UTC),
         outline.outcome,
         outline.finished,
@@ -198,12 +198,12 @@ def _calls(case: CaseResult, runs: Sequence[Run], outline: RunResult) -> Iterato
     agent = case.inputs.configuration or revision_digest(case.inputs.agent_revision or "")
     same = (sys.intern(case.call_fingerprint), sys.intern(agent))
     for run in runs:
-        made_by = sys.intern(run.invocation_id or outline.invocation_id)
+        made_by = sys.intern(run.session_id or outline.session_id)
         at = aware(run.completed_at or outline.started_at).astimezone(UTC)
         yield _Call(run, same, made_by, at, case.counts_run(run))
 
 
-def _by_invocation(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:
+def _by_session(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:
     found: defaultdict[str, list[_Call]] = defaultdict(list)
     for call in calls:
         found[call.made_by].append(call)
@@ -213,7 +213,7 @@ def _by_invocation(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:
 def _case_history(case: CaseResult, calls: Sequence[_Call], starts: Mapping[str, datetime]) -> CaseHistory:
     counted = [call for call in calls if call.countable]
     alike = [(one, other) for one, other in pairwise(counted) if one.same == other.same]
-    points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_invocation(calls).items()]
+    points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_session(calls).items()]
     return CaseHistory(
         case.case_id,
         case.plan,
@@ -222,7 +222,7 @@ def _case_history(case: CaseResult, calls: Sequence[_Call], starts: Mapping[str,
         figures_of(calls),
         sum(one.passed is not other.passed for one, other in alike),
         len(alike),
-        tuple(sorted(points, key=lambda point: (point.at, point.invocation_id))),
+        tuple(sorted(points, key=lambda point: (point.at, point.session_id))),
     )
 
 

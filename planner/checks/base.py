@@ -116,7 +116,7 @@ class Expectation(BaseModel, ABC, frozen=True):
 
     @abstractmethod
     def judge(self, evidence: Evidence) -> Judgement:
-        """Judge one run, without I/O or clock. Missing data is `errored`, never passed."""
+        """Judge one run, without I/O or clock. Missing data is `undecided`, never passed."""
 
     @property
     def parts(self) -> Mapping[tuple[str | int, ...], "Expectation"]:

@@ -23,7 +23,7 @@ from planner.checks.base import (
     one_message,
     within,
 )
-from planner.checks.judgement import Judgement, all_hold, errored, failed, listed, passed, shown
+from planner.checks.judgement import Judgement, all_hold, failed, listed, passed, shown, undecided
 from planner.evidence import Call, Evidence, Role
 from planner.quantities import count
 
@@ -140,7 +140,7 @@ class CallCheck(Expectation, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         call = evidence.call
         if call is None:
-            return errored("no call was made")
+            return undecided("no call was made")
         conditions: list[Judgement] = []
         if self.status is not None:
             conditions.append(_judge_status(call, self.status))
@@ -155,16 +155,16 @@ class CallCheck(Expectation, frozen=True):
     def _judge_end(self, call: Call) -> Judgement:
         reason = end_reason_of(call)
         if reason is None:
-            return errored("the service did not say why the call ended")
+            return undecided("the service did not say why the call ended")
         expected = listed([shown(each) for each in self._reasons], "or")
         return _is(f"ended with {shown(reason)}", reason in map(_current, self._reasons), expected)
 
     def _judge_turns(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
-            return errored("the service gave no transcript to count turns in")
+            return undecided("the service gave no transcript to count turns in")
         turns = sum(turn.role is not Role.TOOL for turn in evidence.turns)
         if not turns:
-            return errored("the transcript is empty, so the number of turns is unknown")
+            return undecided("the transcript is empty, so the number of turns is unknown")
         return within(f"had {count(turns, 'turn')}", turns, (self.min_turns, self.max_turns))
 
 
@@ -174,7 +174,7 @@ def _is(found: str, holds: bool, expected: str) -> Judgement:
 
 def _judge_status(call: Call, expected: str) -> Judgement:
     if status_of(call) in (None, "in_progress"):
-        return errored("the service did not say how the call ended")
+        return undecided("the service did not say how the call ended")
     return _is(f"the call {call.status}", call.status == expected, expected)
 
 
@@ -184,9 +184,9 @@ def _judge_transfer(call: Call, expected: str) -> Judgement:
         return _is(f"was transferred to {shown(call.transferred_to)}", same, shown(expected))
     reason = end_reason_of(call)
     if reason == "transfer":
-        return errored(NUMBER_NOT_NAMED)
+        return undecided(NUMBER_NOT_NAMED)
     if reason is None:
-        return errored("the service did not say where the call was transferred")
+        return undecided("the service did not say where the call was transferred")
     return failed(f"was not transferred: it ended with {shown(reason)}, expected a transfer to {shown(expected)}")
 
 

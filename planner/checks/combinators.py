@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from planner.checks.base import Expectation, Lint, Missed, PartsRead, at_least, examples
-from planner.checks.judgement import FindingOutcome, Judgement, errored, merged, with_outcome
+from planner.checks.judgement import FindingOutcome, Judgement, merged, undecided, with_outcome
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence
 from planner.quantities import count
@@ -75,7 +75,7 @@ class Combinator(Expectation, frozen=True):
     def questions(self, evidence: Evidence) -> Sequence[Question]:
         """The questions of the parts; none if the other parts decide alone, so that no answer is paid for in vain."""
         found = [question for part in self.parts.values() for question in part.questions(evidence)]
-        return found if found and self.judge(evidence).outcome is FindingOutcome.ERRORED else ()
+        return found if found and self.judge(evidence).outcome is FindingOutcome.UNDECIDED else ()
 
     def rubrics(self) -> Sequence[tuple[str, int]]:
         return [rubric for part in self.parts.values() for rubric in part.rubrics()]
@@ -110,10 +110,13 @@ class OfSeveral(Combinator, frozen=True):
         return {("of", index): part for index, part in enumerate(self.of)}
 
     def combined(self, judgements: Sequence[Judgement]) -> Judgement:
-        deciding = with_outcome(judgements, self.decisive) or with_outcome(judgements, FindingOutcome.ERRORED)
+        deciding = with_outcome(judgements, self.decisive) or with_outcome(judgements, FindingOutcome.UNDECIDED)
         outcome = (deciding or judgements)[0].outcome
         share = f"{len(deciding or judgements)} of {count(len(self.of), 'part')}"
-        prefixes = {FindingOutcome.FAILED: f"{share} failed: ", FindingOutcome.ERRORED: f"{share} cannot be decided: "}
+        prefixes = {
+            FindingOutcome.FAILED: f"{share} failed: ",
+            FindingOutcome.UNDECIDED: f"{share} cannot be decided: ",
+        }
         whole = merged(outcome, prefixes.get(outcome, ""), deciding or judgements)
         return replace(whole, is_silence=self.among(judgement.is_silence for judgement in deciding or judgements))
 
@@ -216,10 +219,10 @@ class Not(Combinator, frozen=True):
             case FindingOutcome.PASSED:
                 return merged(FindingOutcome.FAILED, "holds, expected not to: ", judgements)
             case FindingOutcome.FAILED if judgements[0].is_silence:
-                return errored(judgements[0].message)
+                return undecided(judgements[0].message)
             case FindingOutcome.FAILED:
                 return merged(FindingOutcome.PASSED, "does not hold, as expected: ", judgements)
-            case FindingOutcome.ERRORED:
+            case FindingOutcome.UNDECIDED:
                 return judgements[0]
 
     def fingerprint_fields(self) -> dict[str, Any]:

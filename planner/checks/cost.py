@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from planner.checks.base import Count, Expectation, examples, within
-from planner.checks.judgement import Judgement, errored
+from planner.checks.judgement import Judgement, undecided
 from planner.evidence import Evidence
 
 
@@ -29,5 +29,5 @@ class Cost(Expectation, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         cents = evidence.cost_cents
         if cents is None:
-            return errored("the service has not billed this run yet")
+            return undecided("the service has not billed this run yet")
         return within(f"cost {cents} cents", cents, (None, self.max_cents))

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from planner.checks.base import Expectation, PositiveSeconds, Seconds, check_given, check_order, examples, within
-from planner.checks.judgement import Judgement, errored, number
+from planner.checks.judgement import Judgement, number, undecided
 from planner.evidence import Evidence
 
 
@@ -41,5 +41,5 @@ class Duration(Expectation, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         seconds = evidence.duration_seconds
         if seconds is None:
-            return errored("the service did not say how long the call lasted")
+            return undecided("the service did not say how long the call lasted")
         return within(f"lasted {_seconds(seconds)}", seconds, (self.min_seconds, self.max_seconds), _seconds)

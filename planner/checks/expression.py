@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from planner.checks.base import EVERY_PART, Expectation, Lint, Missed, PartsRead, examples, text_fault
 from planner.checks.call import end_reason_of, status_of
-from planner.checks.judgement import Judgement, errored, failed, passed, shown
+from planner.checks.judgement import Judgement, failed, passed, shown, undecided
 from planner.checks.patterns import compile_pattern
 from planner.evidence import Call, Evidence, Grade, RedactedPart, Role, ToolCall, Turn, UnreadPart
 
@@ -194,7 +194,7 @@ class Expression(Expectation, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         found = evaluate(self.cel, evidence)
         if isinstance(found, str):
-            return errored(f"{shown(self.cel)} cannot be decided: {found}")
+            return undecided(f"{shown(self.cel)} cannot be decided: {found}")
         message = f"{shown(self.cel)} is {str(found).lower()}"
         if found:
             return passed(message)

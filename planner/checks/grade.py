@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from planner.checks.base import Count, Expectation, NotBool, check_given, examples, within
-from planner.checks.judgement import Judgement, all_hold, errored, failed, number, passed, shown
+from planner.checks.judgement import Judgement, all_hold, failed, number, passed, shown, undecided
 from planner.evidence import Evidence, Grade
 from planner.quantities import count
 
@@ -65,9 +65,9 @@ class GradeCheck(Expectation, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         grade = evidence.grade
         if grade is None:
-            return errored("the service gave no grade")
+            return undecided("the service gave no grade")
         if grade.status != "completed":
-            return errored(f"the service has no finished grade: its status is {shown(grade.status)}")
+            return undecided(f"the service has no finished grade: its status is {shown(grade.status)}")
         conditions: list[Judgement] = []
         if self.min_score is not None:
             conditions.append(_judge_score(grade, self.min_score))
@@ -85,20 +85,20 @@ class GradeCheck(Expectation, frozen=True):
 def _judge_score(grade: Grade, least: float) -> Judgement:
     if grade.score is not None:
         return within(f"score {number(grade.score)}", grade.score, (least, None))
-    return errored("the grade has no score, or the service does not say whether it is out of 1 or of 100")
+    return undecided("the grade has no score, or the service does not say whether it is out of 1 or of 100")
 
 
 def _judge_issues(what: str, found: int | None, limit: int) -> Judgement:
     if found is None:
-        return errored(f"the grade has no number of {what}s, or several that differ")
+        return undecided(f"the grade has no number of {what}s, or several that differ")
     return within(count(found, what), found, (None, limit))
 
 
 def _judge_word(what: str, found: str | None, expected: str, known: Collection[str]) -> Judgement:
     """Undecided for an unknown word, which may mean any of the known ones."""
     if found is None:
-        return errored(f"the grade has no {what}")
+        return undecided(f"the grade has no {what}")
     if (word := found.strip().lower()) not in known:
-        return errored(f"the grade has an unknown {what}: {shown(found)}")
+        return undecided(f"the grade has an unknown {what}: {shown(found)}")
     message = f"{what} {shown(found)}"
     return passed(message) if word == expected else failed(f"{message}, expected {shown(expected)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field
 
 from planner.checks.base import Expectation, Lint, NotBool, examples
-from planner.checks.judgement import Judgement, Quote, errored, failed, passed
+from planner.checks.judgement import Judgement, Quote, failed, passed, undecided
 from planner.checks.opinions import Ask, Question, Verdict, Vote, checked, nobody_asked
 from planner.checks.phrases import padded_words
 from planner.evidence import Evidence, Role, Turn
@@ -30,8 +30,8 @@ class Judge(Expectation, frozen=True):
 
     For what no other check covers: tone, tact, whether an explanation made sense. `judge` in `planner.yaml` names the
     model, behind any OpenAI-compatible endpoint. Each vote must quote the transcript; a vote with a wrong quote is
-    invalid. If the valid votes do not decide, the check is `errored` with the fault `judge`, never passed. Answers are
-    stored, so the same question about the same call is charged once. See docs/judge.md.
+    invalid. If the valid votes do not decide, the check is `undecided` with the cause `judge`, never passed. Answers
+    are stored, so the same question about the same call is charged once. See docs/judge.md.
     """
 
     model_config = examples(
@@ -97,9 +97,9 @@ class Judge(Expectation, frozen=True):
         """What to ask about this run, or why it is undecided."""
         turns = evidence.turns
         if turns is None:
-            return errored("the service gave no transcript")
+            return undecided("the service gave no transcript")
         if not any(turn.role is not Role.TOOL and turn.text.strip() for turn in turns):
-            return errored("the transcript is empty: there is nothing to judge")
+            return undecided("the transcript is empty: there is nothing to judge")
         return Question(self.rubric, turns, self.votes)
 
     def _count(self, votes: Sequence[Vote], missing: str, turns: Sequence[Turn]) -> Judgement:
@@ -125,12 +125,12 @@ class Judge(Expectation, frozen=True):
                 f"the rubric does not hold{agreement}{_because(against[0])}", Quote.at(against[0].turn, turns)
             )
         if not votes:
-            return errored(f"not judged: {missing or 'there is no vote'}")
+            return undecided(f"not judged: {missing or 'there is no vote'}")
         if self.votes == 1:
             agreement = (
                 f": the vote is void, for {reasons}" if reasons else f": the judge could not decide{_because(votes[0])}"
             )
-        return errored(f"undecided{agreement}")
+        return undecided(f"undecided{agreement}")
 
     @property
     def _needed(self) -> tuple[int, int]:

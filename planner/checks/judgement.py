@@ -16,7 +16,7 @@ from planner.values import frozen
 class FindingOutcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
-    ERRORED = "errored"
+    UNDECIDED = "undecided"
     """Undecided: the evidence lacks what the check needs."""
 
 
@@ -61,8 +61,8 @@ def failed(message: str, quote: Quote | None = None) -> Judgement:
     return Judgement(FindingOutcome.FAILED, message, quote)
 
 
-def errored(message: str, quote: Quote | None = None) -> Judgement:
-    return Judgement(FindingOutcome.ERRORED, message, quote)
+def undecided(message: str, quote: Quote | None = None) -> Judgement:
+    return Judgement(FindingOutcome.UNDECIDED, message, quote)
 
 
 def with_outcome(judgements: Sequence[Judgement], outcome: FindingOutcome) -> list[Judgement]:
@@ -77,8 +77,8 @@ def merged(outcome: FindingOutcome, prefix: str, deciding: Sequence[Judgement]) 
 
 
 def all_hold(conditions: Sequence[Judgement]) -> Judgement:
-    """Failed if any condition failed, else errored if any errored, else passed. Needs at least one condition."""
-    for outcome in (FindingOutcome.FAILED, FindingOutcome.ERRORED):
+    """Failed if any condition failed, else undecided if any is, else passed. Needs at least one condition."""
+    for outcome in (FindingOutcome.FAILED, FindingOutcome.UNDECIDED):
         if deciding := with_outcome(conditions, outcome):
             return merged(outcome, "", deciding)
     return merged(FindingOutcome.PASSED, "", conditions)

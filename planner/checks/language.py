@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from planner.checks.base import Expectation, NotBool, examples
-from planner.checks.judgement import Judgement, Quote, errored, failed, passed
+from planner.checks.judgement import Judgement, Quote, failed, passed, undecided
 from planner.checks.speech import Speaker
 from planner.evidence import Evidence, Role
 from planner.quantities import count
@@ -54,7 +54,7 @@ class Language(Expectation, frozen=True):
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
-            return errored("the service gave no transcript")
+            return undecided("the service gave no transcript")
         turns = [turn for turn in evidence.turns if turn.role is not Role.TOOL and self.who in ("any", turn.role.value)]
         noun = "turn" if self.who == "any" else f"{self.who} turn"
         detected = [(turn, *identify(turn.text)) for turn in turns]
@@ -64,7 +64,7 @@ class Language(Expectation, frozen=True):
         ]
         counting = right + len(wrong)
         if not counting:
-            return errored(f"no language could be detected in {count(len(turns), noun)}")
+            return undecided(f"no language could be detected in {count(len(turns), noun)}")
         left_out = f", {len(turns) - counting} too short" if len(turns) > counting else ""
         found = f"{right} of {count(counting, noun)} in {self.is_}{left_out}"
         if right >= self.min_share * counting:

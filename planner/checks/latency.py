@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from planner.checks.base import Expectation, Milliseconds, Missed, PartsRead, check_given, check_order, examples
-from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
+from planner.checks.judgement import Judgement, Quote, all_hold, failed, passed, undecided
 from planner.evidence import Evidence, Role, Turn
 from planner.quantities import count
 
@@ -47,12 +47,14 @@ class Latency(Expectation, frozen=True):
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
-            return errored("the service gave no transcript to time turns in")
+            return undecided("the service gave no transcript to time turns in")
         if (early := _early_answer(evidence.turns)) is not None:
-            return errored(f"the times contradict the order of the turns: turn {early.number} ends before its question")
+            return undecided(
+                f"the times contradict the order of the turns: turn {early.number} ends before its question"
+            )
         timed, untimed = response_times(evidence.turns)
         if not timed:
-            return errored(
+            return undecided(
                 "the service timed none of the agent's turns" if untimed else "no agent turn answers the caller"
             )
         measured = f"over {count(len(timed), 'agent turn')}{f', {untimed} without timing' if untimed else ''}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from planner.checks.base import Expectation, Name, examples
-from planner.checks.judgement import Judgement, Quote, errored, failed, listed, passed, shown
+from planner.checks.judgement import Judgement, Quote, failed, listed, passed, shown, undecided
 from planner.checks.patterns import Pattern
 from planner.checks.utterances import Sought, utterances_of
 from planner.evidence import Evidence, Role, Turn
@@ -100,11 +100,11 @@ class NoPii(Expectation, frozen=True):
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
-            return errored("the service gave no transcript")
+            return undecided("the service gave no transcript")
         turns = [turn for turn in evidence.turns if turn.role is not Role.TOOL]
         agents = sum(turn.role is Role.AGENT and bool(turn.text.strip()) for turn in turns)
         if not agents:
-            return errored("the agent has no turn in the transcript")
+            return undecided("the agent has no turn in the transcript")
         found = self._found(turns)
         if not found:
             return passed(

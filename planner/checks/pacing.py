@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Count, Expectation, Milliseconds, NotBool, check_given, check_order, examples, within
-from planner.checks.judgement import Judgement, Quote, all_hold, errored, failed, passed
+from planner.checks.judgement import Judgement, Quote, all_hold, failed, passed, undecided
 from planner.checks.phrases import words_in
 from planner.evidence import Evidence, Role, Turn
 from planner.quantities import count
@@ -102,17 +102,17 @@ class Pacing(Expectation, frozen=True):
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
-            return errored("the service gave no transcript to time turns in")
+            return undecided("the service gave no transcript to time turns in")
         turns = [turn for turn in evidence.turns if turn.role is not Role.TOOL]
         if not turns:
-            return errored("the transcript is empty, so there is no talk to time")
+            return undecided("the transcript is empty, so there is no talk to time")
         timed = [
             _Timed(turn, turn.start_ms, turn.end_ms)
             for turn in turns
             if turn.start_ms is not None and turn.end_ms is not None and turn.end_ms >= turn.start_ms
         ]
         if not timed:
-            return errored("the service timed none of the turns")
+            return undecided("the service timed none of the turns")
         timed.sort(key=lambda spoken: (spoken.start_ms, spoken.turn.number))
         untimed = len(turns) - len(timed)
         conditions: list[Judgement] = []
@@ -121,7 +121,7 @@ class Pacing(Expectation, frozen=True):
         speakers = {turn.role for turn in turns if turn.text.strip()}
         for role, limit in ((Role.AGENT, self.max_agent_overlaps), (Role.CALLER, self.max_caller_overlaps)):
             if limit is not None and role not in speakers:
-                conditions.append(errored(f"the {role.value} has no turn in the transcript"))
+                conditions.append(undecided(f"the {role.value} has no turn in the transcript"))
             elif limit is not None:
                 conditions.append(_judge_overlaps(timed, untimed, role, limit))
         agent = [each for each in timed if each.turn.role is Role.AGENT]
@@ -135,7 +135,7 @@ class Pacing(Expectation, frozen=True):
 
 def _unknown(what: str, untimed: int, otherwise: str = "") -> Judgement:
     why = f"{count(untimed, 'turn')} without timing" if untimed else otherwise
-    return errored(f"{what} unknown: {why}")
+    return undecided(f"{what} unknown: {why}")
 
 
 def _judge_silence(timed: Sequence[_Timed], untimed: int, limit_ms: float) -> Judgement:

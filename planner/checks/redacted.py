@@ -12,7 +12,7 @@ from typing import Final
 
 from planner.checks.base import Expectation, Missed, PartsRead
 from planner.checks.combinators import Combinator
-from planner.checks.judgement import FindingOutcome, Judgement, errored
+from planner.checks.judgement import FindingOutcome, Judgement, undecided
 from planner.checks.opinions import Ask
 from planner.evidence import Evidence, RedactedPart, UnreadPart
 
@@ -38,16 +38,18 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
     if all(expectation.is_certain(judgement.outcome, how) for how in missed):
         return judgement
     if masked := missed.get(Missed.MASKED):
-        return errored(
+        return undecided(
             f"cannot be decided: in {_named(masked)} the shared store left out phone numbers, or what `redact` lists;"
             " judge it where the call was made, or call again"
         )
-    if judgement.outcome is FindingOutcome.ERRORED:
+    if judgement.outcome is FindingOutcome.UNDECIDED:
         return judgement
     unread = missed[Missed.UNREAD]
     if unread == frozenset[RedactedPart | UnreadPart]({"results"}):
-        return errored(f"cannot be decided: the service does not report {_UNANSWERED}")
-    return errored(f"cannot be decided: in {_named(unread)} the service sent something that cannot be read: {_UNREAD}")
+        return undecided(f"cannot be decided: the service does not report {_UNANSWERED}")
+    return undecided(
+        f"cannot be decided: in {_named(unread)} the service sent something that cannot be read: {_UNREAD}"
+    )
 
 
 def _named(parts: PartsRead) -> str:

@@ -14,11 +14,11 @@ from planner.checks.judgement import (
     Judgement,
     Quote,
     all_hold,
-    errored,
     failed,
     listed,
     passed,
     shown,
+    undecided,
 )
 from planner.checks.patterns import compile_pattern
 from planner.checks.phrases import overlap, padded_words, readings, straight
@@ -78,7 +78,7 @@ class Says(SpeechCheck, frozen=True):
         return all_hold([self._judge_one(sought, said) for sought in self.sought])
 
     def judge_silence(self, message: str) -> Judgement:
-        return replace(failed(message), is_silence=True) if self._least else errored(message)
+        return replace(failed(message), is_silence=True) if self._least else undecided(message)
 
     def _judge_one(self, sought: Sought, said: Sequence[Utterance]) -> Judgement:
         found = [occurrence for each in said for occurrence in each.find(sought)]
@@ -176,4 +176,4 @@ class NeverSays(SpeechCheck, frozen=True):
         return failed(f"{self.subject}said all of {listed(places)}", last.quote)
 
     def judge_silence(self, message: str) -> Judgement:
-        return errored(message)
+        return undecided(message)

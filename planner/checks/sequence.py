@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Lint, Name, at_least, examples
-from planner.checks.judgement import FindingOutcome, Judgement, errored, failed, listed, passed, shown
+from planner.checks.judgement import FindingOutcome, Judgement, failed, listed, passed, shown, undecided
 from planner.checks.speech import Words
 from planner.checks.tools import ToolNotCalled, shown_name
 from planner.checks.utterances import Place, quote_of, utterances_of
@@ -99,9 +99,9 @@ class Sequence(Expectation, frozen=True):
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
-            return errored("the service gave no transcript")
+            return undecided("the service gave no transcript")
         if not evidence.turns:
-            return errored("the transcript is empty, so it is unknown what happened")
+            return undecided("the transcript is empty, so it is unknown what happened")
         judgement = _in_order(self.steps, evidence)
         if judgement.outcome is not FindingOutcome.FAILED:
             return judgement
@@ -112,7 +112,7 @@ class Sequence(Expectation, frozen=True):
         if heard and _in_order(heard, evidence).outcome is FindingOutcome.FAILED:
             return judgement
         if not speakers:
-            return errored("the transcript has no speech")
+            return undecided("the transcript has no speech")
         silent = "caller" if "agent" in speakers else "agent"
         return replace(judgement, message=f"{judgement.message}; the {silent} has no turn", is_silence=True)
 
@@ -142,11 +142,11 @@ def _missing(found: str, step: Step, done: Several[_Event], evidence: Evidence) 
 
 
 def _find(step: Step, evidence: Evidence, since: Place) -> _Event | Judgement | None:
-    """The first time the step happens; an errored judgement if that is unknown."""
+    """The first time the step happens; an undecided judgement if that is unknown."""
     if step.says is not None:
         return _find_words(step.says, evidence.turns or (), since)
     if evidence.tools is None:
-        return errored("the service gave no record of tool calls")
+        return undecided("the service gave no record of tool calls")
     calls = [call for call in evidence.tools if call.name == step.tool]
     name = shown_name(step.tool or "")
     turns = {turn.number: turn for turn in evidence.turns or ()}
@@ -154,7 +154,7 @@ def _find(step: Step, evidence: Evidence, since: Place) -> _Event | Judgement | 
         if call.turn is not None and call.turn >= since[0]:
             return _Event(f"called {name} at turn {call.turn}", (turns[call.turn],), (call.turn + 1, 0))
     if any(call.turn is None for call in calls):
-        return errored(f"the service does not say when {name} was called")
+        return undecided(f"the service does not say when {name} was called")
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeVar, assert_never
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Lint, Phrases, Positive, one_message
-from planner.checks.judgement import Judgement, errored, named, shown
+from planner.checks.judgement import Judgement, named, shown, undecided
 from planner.checks.patterns import Pattern
 from planner.checks.phrases import padded_words
 from planner.checks.utterances import Occurrence, Sought, Utterance, utterances_of
@@ -160,10 +160,10 @@ class SpeechCheck(Words, Expectation, frozen=True):
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
-            return errored("the service gave no transcript")
+            return undecided("the service gave no transcript")
         spoken = [turn for turn in evidence.turns if turn.role is not Role.TOOL]
         if not spoken:
-            return errored("the transcript is empty")
+            return undecided("the transcript is empty")
         said = [each for each in utterances_of(spoken) if self.who in ("any", each.role.value)]
         if not said:
             return self.judge_silence(f"the {self.who} has no turn in a transcript of {len(spoken)}")

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from planner.checks.base import Count, Expectation, Missed, Name, PartsRead, Positive, check_order, examples
-from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored, failed, passed, shown
+from planner.checks.judgement import FindingOutcome, Judgement, Quote, failed, passed, shown, undecided
 from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Matcher
 from planner.evidence import Evidence, ToolCall, Turn
 from planner.quantities import count
@@ -116,9 +116,9 @@ class ToolCheck(Expectation, frozen=True):
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.tools is None:
-            return errored("the service gave no record of tool calls")
+            return undecided("the service gave no record of tool calls")
         if not evidence.tools and evidence.turns == ():
-            return errored("the transcript is empty, so it is unknown which tools were called")
+            return undecided("the transcript is empty, so it is unknown which tools were called")
         return self.judge_calls(self._sort(evidence.tools, evidence.turns or ()))
 
     @abstractmethod
@@ -251,7 +251,7 @@ class ToolCalled(ToolCheck, frozen=True):
         if most is not None and certain > most:
             return failed(f"{found}, expected {_range(least, most)}", quote)
         if certain < least or (most is not None and possible > most):
-            return errored(calls.why_undecided())
+            return undecided(calls.why_undecided())
         return passed(found, quote)
 
 
@@ -290,7 +290,7 @@ class ToolNotCalled(ToolCheck, frozen=True):
             place = f" at turn {call.turn}" if call.turn is not None else ""
             return failed(f"called {name}{place} with {shown(call.arguments)}", calls.quote_of(call))
         if calls.undecided:
-            return errored(calls.why_undecided())
+            return undecided(calls.why_undecided())
         if calls.others:
             return passed(f"called {name} {count(len(calls.others), 'time')}, never in this way")
         return passed(f"never called {name}; {calls.tool_names()}")

@@ -1,7 +1,7 @@
 """Parse the command line into typed options, and turn every error into an exit code and a message. No traceback reaches
 the user.
 
-Messages use the defaults of `Invocation`, because an error may come before the command line is parsed.
+Messages use the defaults of `GlobalOptions`, because an error may come before the command line is parsed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 
 from planner import __version__
 from planner.cli.layout import SETTINGS, Group
-from planner.cli.system import Invocation, has_output, open_streams, shell
+from planner.cli.system import GlobalOptions, has_output, open_streams, shell
 from planner.errors import (
     FULL_DISK,
     BugError,
@@ -121,7 +121,7 @@ _USAGE: Final = "COMMAND [OPTIONS]"
 def planner(context: click.Context, **values: Any) -> None:
     """Test plans for phone agents. planner shows which test calls are needed and what they cost, makes them once you
     agree, and reports what failed."""
-    context.obj = Invocation(**values)
+    context.obj = GlobalOptions(**values)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -187,7 +187,7 @@ def _publish_exit_code(code: int) -> None:
     if os.environ.get("GITHUB_ACTIONS") == "true":
         from planner.session.shell import publisher_of
 
-        if to_github := publisher_of(shell(Invocation())):
+        if to_github := publisher_of(shell(GlobalOptions())):
             to_github.exit_code(code)
 
 
@@ -197,7 +197,7 @@ def _report(error: PlannerError) -> None:
     from planner.reports.redaction import Redactor
     from planner.session.shell import print_diagnostics, publisher_of
 
-    outside = shell(Invocation())
+    outside = shell(GlobalOptions())
     if isinstance(error, PlanInvalidError):
         print_diagnostics(outside, error.diagnostics)
     # Both lines may repeat text from the service.
@@ -240,7 +240,7 @@ def _bug_of(error: BaseException) -> BugError:
     temporary folder ends with the job."""
     from planner.session.bug_report import BugLog
 
-    outside = shell(Invocation())
+    outside = shell(GlobalOptions())
     folder = Path("reports")
     is_kept = os.environ.get("CI") and not folder.is_symlink()  # a link may have come with the checkout
     return BugLog(outside, folder if is_kept else None).as_error(error)

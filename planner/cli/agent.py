@@ -10,7 +10,7 @@ import click
 from planner.cli import options
 from planner.cli.layout import SETTINGS, Group, command, option
 from planner.cli.options import OUTPUT, selection
-from planner.cli.system import Invocation, shell
+from planner.cli.system import GlobalOptions, shell
 
 
 @click.group(cls=Group, context_settings=SETTINGS)
@@ -24,7 +24,7 @@ def agent() -> None:
 @option("Write", "--overwrite", is_flag=True, help="Overwrite changes of the file that were never recorded.")
 @options.PLACE
 @click.pass_obj
-def pull(invocation: Invocation, **values: Any) -> int:
+def pull(global_options: GlobalOptions, **values: Any) -> int:
     """Write the deployed agent to its file. Needs a key; makes no calls.
 
     TARGET is an alias of a plan's target. The file is the one that `config` of the target names, or else
@@ -32,7 +32,7 @@ def pull(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import agents as module
 
-    return module.pull(shell(invocation), selection(values), **values)
+    return module.pull(shell(global_options), selection(values), **values)
 
 
 @command(examples=["planner agent previews", "planner agent previews --delete --older-than 24h"])
@@ -46,7 +46,7 @@ def pull(invocation: Invocation, **values: Any) -> int:
 @options.PLACE
 @options.output_format(OUTPUT, "text", "json")
 @click.pass_obj
-def previews(invocation: Invocation, **values: Any) -> int:
+def previews(global_options: GlobalOptions, **values: Any) -> int:
     """List previews: the copies of agents that `planner run` calls where an agent's file differs from what is deployed.
 
     `planner run` deletes its previews, also those of sessions that were killed. If a store was lost, run `planner
@@ -55,7 +55,7 @@ def previews(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import agents as module
 
-    return module.previews(shell(invocation), selection(values), **values)
+    return module.previews(shell(global_options), selection(values), **values)
 
 
 @command()
@@ -73,7 +73,7 @@ def previews(invocation: Invocation, **values: Any) -> int:
 @option("Agree", "--over-drift", is_flag=True, help="Deploy although the agent was edited at the service meanwhile.")
 @options.PLACE
 @click.pass_obj
-def deploy(invocation: Invocation, **values: Any) -> int:
+def deploy(global_options: GlobalOptions, **values: Any) -> int:
     """Deploy the agent file of TARGET, a target's alias in the plans. Makes no calls.
 
     It shows the changes and asks for confirmation. It deploys only a configuration that is proven: every case that
@@ -87,7 +87,7 @@ def deploy(invocation: Invocation, **values: Any) -> int:
     from planner.commands import deploy as module
 
     confirm = click.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
-    return module.deploy(shell(invocation), module.DeployOptions(selection(values), confirm=confirm, **values))
+    return module.deploy(shell(global_options), module.DeployOptions(selection(values), confirm=confirm, **values))
 
 
 for each in (pull, deploy, previews):

@@ -11,7 +11,7 @@ from planner.cli import options
 from planner.cli.layout import SETTINGS, Group, command, option
 from planner.cli.options import OUTPUT, selection
 from planner.cli.plans import PLANNING, RUNNING
-from planner.cli.system import Invocation, shell
+from planner.cli.system import GlobalOptions, shell
 
 _WORKFLOW = "Workflow"
 
@@ -56,14 +56,14 @@ def ci() -> None:
 @PLANNING
 @_JOB
 @click.pass_obj
-def plan(invocation: Invocation, **values: Any) -> int:
+def plan(global_options: GlobalOptions, **values: Any) -> int:
     """Show which calls a pull request needs, as `planner plan` does.
 
     PATH… are plan files or folders (default: plans/).
     """
     from planner.commands import plan as module
 
-    outside = shell(invocation, values.pop("verbosity"))
+    outside = shell(global_options, values.pop("verbosity"))
     return module.plan(outside, module.PlanOptions(selection(values), **values))
 
 
@@ -86,7 +86,7 @@ def plan(invocation: Invocation, **values: Any) -> int:
 @_NAME
 @_AUTHOR
 @click.pass_obj
-def run(invocation: Invocation, **values: Any) -> int:
+def run(global_options: GlobalOptions, **values: Any) -> int:
     """Make the calls that a person agreed to, as `planner run` does.
 
     PATH… are plan files or folders (default: plans/).
@@ -99,7 +99,7 @@ def run(invocation: Invocation, **values: Any) -> int:
     comment = None if number is None else CommentPlace(number, name, author)
     if values["base"] == "none":
         values["fail_on"] = options.without_regressions(values["fail_on"])
-    outside = shell(invocation, values.pop("verbosity"))
+    outside = shell(global_options, values.pop("verbosity"))
     return module.run(outside, RunOptions(selection(values), comment=comment, **values))
 
 
@@ -121,7 +121,7 @@ def run(invocation: Invocation, **values: Any) -> int:
 )
 @_NAME
 @click.pass_obj
-def gate(invocation: Invocation, **values: Any) -> int:
+def gate(global_options: GlobalOptions, **values: Any) -> int:
     """Decide the required check of a pull request. Makes no calls.
 
     \b
@@ -138,7 +138,7 @@ def gate(invocation: Invocation, **values: Any) -> int:
 
     if values["base"] == "none":
         values["fail_on"] = options.without_regressions(values["fail_on"])
-    return module.gate(shell(invocation), module.GateOptions(selection(values), **values))
+    return module.gate(shell(global_options), module.GateOptions(selection(values), **values))
 
 
 @command()
@@ -149,7 +149,7 @@ def gate(invocation: Invocation, **values: Any) -> int:
 @_NAME
 @_AUTHOR
 @click.pass_obj
-def publish(invocation: Invocation, **values: Any) -> int:
+def publish(global_options: GlobalOptions, **values: Any) -> int:
     """Publish the file of `planner ci gate --publication` on GitHub: one comment, and the commit status `phone-plans`.
 
     Needs GITHUB_TOKEN with `pull-requests: write` and `statuses: write`, and no checkout. In a repository whose remote
@@ -159,7 +159,7 @@ def publish(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import publish as module
 
-    return module.publish(shell(invocation), module.PublishOptions(**values))
+    return module.publish(shell(global_options), module.PublishOptions(**values))
 
 
 @command()
@@ -167,7 +167,7 @@ def publish(invocation: Invocation, **values: Any) -> int:
 @options.PLACE
 @_JOB
 @click.pass_obj
-def promote(invocation: Invocation, **values: Any) -> int:
+def promote(global_options: GlobalOptions, **values: Any) -> int:
     """Make the results of merged pull requests the default branch's baseline. Makes no calls.
 
     Run it on the default branch, after a merge. Results are matched by their call, so a squash or an edited merge takes
@@ -176,7 +176,7 @@ def promote(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import promote as module
 
-    return module.promote(shell(invocation), selection(values), **values)
+    return module.promote(shell(global_options), selection(values), **values)
 
 
 @command()
@@ -186,7 +186,7 @@ def promote(invocation: Invocation, **values: Any) -> int:
 @option(_WORKFLOW, "--issue", is_flag=True, help="Report edited agents in one issue (needs `issues: write`).")
 @_NAME
 @click.pass_obj
-def record(invocation: Invocation, **values: Any) -> int:
+def record(global_options: GlobalOptions, **values: Any) -> int:
     """Store what the service says about agents and balance, for plans without a key. Needs a key; makes no calls.
 
     Run it on the default branch, by a schedule. `planner plan` and `planner ci gate` without a key then know prices and
@@ -194,7 +194,7 @@ def record(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import record as module
 
-    return module.record(shell(invocation), selection(values), **values)
+    return module.record(shell(global_options), selection(values), **values)
 
 
 for each in (plan, run, gate, publish, promote, record):

@@ -10,7 +10,7 @@ import click
 from planner.cli import options
 from planner.cli.layout import command, option
 from planner.cli.options import CALLING, MONEY, OUTPUT, RESULT, selection
-from planner.cli.system import Invocation, shell
+from planner.cli.system import GlobalOptions, shell
 
 
 @command()
@@ -25,11 +25,11 @@ from planner.cli.system import Invocation, shell
 )
 @option("Where", "--github", is_flag=True, help="Also write the workflows for pull requests on GitHub.")
 @click.pass_obj
-def init(invocation: Invocation, **values: Any) -> int:
+def init(global_options: GlobalOptions, **values: Any) -> int:
     """Write a first plan and planner.yaml. Overwrites nothing."""
     from planner.commands import init as module
 
-    return module.init(shell(invocation), **values)
+    return module.init(shell(global_options), **values)
 
 
 @command(examples=["planner validate", "planner validate plans/refunds.yaml --format github"])
@@ -44,14 +44,14 @@ def init(invocation: Invocation, **values: Any) -> int:
     text="text (default), json, github (workflow commands) or sarif (for code scanning).",
 )
 @click.pass_obj
-def validate(invocation: Invocation, **values: Any) -> int:
+def validate(global_options: GlobalOptions, **values: Any) -> int:
     """Find every mistake in the plans. Uses no network, needs no key.
 
     PATH… are plan files or folders (default: plans/).
     """
     from planner.commands import validate as module
 
-    return module.validate(shell(invocation), **values)
+    return module.validate(shell(global_options), **values)
 
 
 PLANNING = options.together(
@@ -79,7 +79,7 @@ PLANNING = options.together(
 )
 @PLANNING
 @click.pass_obj
-def plan(invocation: Invocation, **values: Any) -> int:
+def plan(global_options: GlobalOptions, **values: Any) -> int:
     """Show which calls are needed, why, what they cost and how long they take. Makes no calls.
 
     PATH… are plan files or folders (default: plans/).
@@ -89,7 +89,7 @@ def plan(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import plan as module
 
-    outside = shell(invocation, values.pop("verbosity"))
+    outside = shell(global_options, values.pop("verbosity"))
     return module.plan(outside, module.PlanOptions(selection(values), **values))
 
 
@@ -148,7 +148,7 @@ RUNNING = options.together(
 )
 @RUNNING
 @click.pass_obj
-def run(invocation: Invocation, **values: Any) -> int:
+def run(global_options: GlobalOptions, **values: Any) -> int:
     """Make the calls that `planner plan` shows, judge them, write the reports. Calls nobody without
     --consent-to-charge: then it does what is free, shows the price and exits with 3.
 
@@ -159,7 +159,7 @@ def run(invocation: Invocation, **values: Any) -> int:
     from planner.commands import run as module
     from planner.session.run_session import RunOptions
 
-    outside = shell(invocation, values.pop("verbosity"))
+    outside = shell(global_options, values.pop("verbosity"))
     return module.run(outside, RunOptions(selection(values), **values))
 
 
@@ -170,7 +170,7 @@ def run(invocation: Invocation, **values: Any) -> int:
 @options.offline()
 @options.output_format(OUTPUT, "text", "json")
 @click.pass_obj
-def show(invocation: Invocation, **values: Any) -> int:
+def show(global_options: GlobalOptions, **values: Any) -> int:
     """Show a case in full, or a target and its cases.
 
     A case: its final prompt, its expectations with their lines, what happens to it and why, and its stored runs. A
@@ -180,14 +180,14 @@ def show(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import show as module
 
-    return module.show(shell(invocation), module.ShowOptions(selection(values), **values))
+    return module.show(shell(global_options), module.ShowOptions(selection(values), **values))
 
 
 @command(examples=["planner explain unknown-key", "planner explain check:says"])
 @click.argument("topic", required=False, metavar="[CODE|check:KIND|checks|completion]")
 @options.output_format(OUTPUT, "text", "json", "markdown")
 @click.pass_obj
-def explain(invocation: Invocation, **values: Any) -> int:
+def explain(global_options: GlobalOptions, **values: Any) -> int:
     """Explain an error code or a check, with an example.
 
     CODE is the word in brackets, such as unknown-key. Without it: a list of everything. `completion`: how to complete
@@ -195,4 +195,4 @@ def explain(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import explain as module
 
-    return module.explain(shell(invocation), **values)
+    return module.explain(shell(global_options), **values)

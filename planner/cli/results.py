@@ -10,7 +10,7 @@ import click
 from planner.cli import options
 from planner.cli.layout import command, option
 from planner.cli.options import OUTPUT, selection
-from planner.cli.system import Invocation, shell
+from planner.cli.system import GlobalOptions, shell
 from planner.reports import FORMATS
 
 
@@ -20,7 +20,7 @@ from planner.reports import FORMATS
 @options.STORED
 @options.output_format(OUTPUT, "text", "json")
 @click.pass_obj
-def transcript(invocation: Invocation, **values: Any) -> int:
+def transcript(global_options: GlobalOptions, **values: Any) -> int:
     """Read stored conversations. Makes no calls.
 
     Shows turns with time and speaker, tool calls, the end reason, and each finding at its turn. CASE is a case id, or a
@@ -28,7 +28,7 @@ def transcript(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import transcript as module
 
-    return module.transcript(shell(invocation), selection(values), **values)
+    return module.transcript(shell(global_options), selection(values), **values)
 
 
 @command(examples=["planner report --format junit --out junit.xml", "planner report reports/results.json older.json"])
@@ -44,15 +44,15 @@ def transcript(invocation: Invocation, **values: Any) -> int:
     help="Write to this file (default: standard output).",
 )
 @click.pass_obj
-def report(invocation: Invocation, **values: Any) -> int:
+def report(global_options: GlobalOptions, **values: Any) -> int:
     """Write a report again, or compare two.
 
-    A comparison shows what regressed, what was fixed, and how certain that is. RESULTS (default: reports/results.json)
+    A comparison shows what regressed, what improved, and how certain that is. RESULTS (default: reports/results.json)
     and OLDER are files or ids of stored sessions.
     """
     from planner.commands import report as module
 
-    return module.report(shell(invocation), module.ReportOptions(selection(values), **values))
+    return module.report(shell(global_options), module.ReportOptions(selection(values), **values))
 
 
 @command(examples=["planner history", "planner history 'refunds/*'", "planner history --spend --since 30d"])
@@ -62,14 +62,14 @@ def report(invocation: Invocation, **values: Any) -> int:
 @options.STORED
 @options.output_format(OUTPUT, "text", "json")
 @click.pass_obj
-def history(invocation: Invocation, **values: Any) -> int:
+def history(global_options: GlobalOptions, **values: Any) -> int:
     """Show pass rates and flaky cases over time. Makes no calls.
 
     CASE is a case id, or a pattern with * and ?. Without it: all cases.
     """
     from planner.commands import history as module
 
-    return module.history(shell(invocation), module.HistoryOptions(selection(values), **values))
+    return module.history(shell(global_options), module.HistoryOptions(selection(values), **values))
 
 
 _SETTLE = "Settle"
@@ -107,7 +107,7 @@ _SETTLE = "Settle"
 )
 @options.PLACE
 @click.pass_obj
-def reconcile(invocation: Invocation, **values: Any) -> int:
+def reconcile(global_options: GlobalOptions, **values: Any) -> int:
     """List unconfirmed launches, or settle one.
 
     A launch is unconfirmed when its answer was lost and the service's lists do not show which runs it became. Exit code
@@ -123,4 +123,4 @@ def reconcile(invocation: Invocation, **values: Any) -> int:
     """
     from planner.commands import reconcile as module
 
-    return module.reconcile(shell(invocation), module.ReconcileOptions(selection(values), **values))
+    return module.reconcile(shell(global_options), module.ReconcileOptions(selection(values), **values))

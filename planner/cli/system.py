@@ -88,13 +88,13 @@ def has_output() -> bool:
 
 
 @frozen
-class Invocation:
+class GlobalOptions:
     """What was typed for all commands, before the name of one."""
 
     verbose: int = 0
 
 
-def shell(invocation: Invocation, verbosity: int = 0) -> Shell:
+def shell(global_options: GlobalOptions, verbosity: int = 0) -> Shell:
     """`verbosity`: the number of `-v` after the name of the command."""
     import gc
     import platform
@@ -125,7 +125,7 @@ def shell(invocation: Invocation, verbosity: int = 0) -> Shell:
         clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=_sleep),
         new_id=lambda: secrets.token_hex(8),
         width=shutil.get_terminal_size((100, 24)).columns,
-        verbosity=invocation.verbose + verbosity,
+        verbosity=global_options.verbose + verbosity,
         process=f"process {os.getpid()} on {platform.node()}",
         user=_user(),
         chance=lambda: secrets.randbelow(1_000_000) / 1_000_000,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from planner.cli.layout import command, option
-from planner.cli.system import Invocation, shell
+from planner.cli.system import GlobalOptions, shell
 
 
 @command()
@@ -22,11 +22,11 @@ from planner.cli.system import Invocation, shell
     help="Where to write (default: schemas/).",
 )
 @click.pass_obj
-def schema(invocation: Invocation, directory: Path) -> int:
+def schema(global_options: GlobalOptions, directory: Path) -> int:
     """Write the JSON Schemas of plans, planner.yaml, worlds and results."""
     from planner.commands import schema as module
 
-    return module.schema(shell(invocation), directory)
+    return module.schema(shell(global_options), directory)
 
 
 _SERVE, _BEHAVIOUR = "Server", "Behaviour"
@@ -54,8 +54,8 @@ _SERVE, _BEHAVIOUR = "Server", "Behaviour"
     help="Inject a fault, such as lost_answer,times=2 or throttle,route=any,probability=0.1. Repeatable.",
 )
 @click.pass_obj
-def sandbox(invocation: Invocation, **values: Any) -> int:
+def sandbox(global_options: GlobalOptions, **values: Any) -> int:
     """Serve the simulated service on a port, for any client."""
     from planner.commands import sandbox as module
 
-    return module.sandbox(shell(invocation), module.SandboxOptions(**values))
+    return module.sandbox(shell(global_options), module.SandboxOptions(**values))

@@ -276,7 +276,7 @@ def _owner(each: _Listed) -> str:
     if each.known is None:
         return "not recorded by this store"
     use = "in use" if each.in_use else "not in use"
-    return f"copy of agent {each.known.agent_id}, {use}, made by session {each.known.invocation_id}"
+    return f"copy of agent {each.known.agent_id}, {use}, made by session {each.known.session_id}"
 
 
 def _line(each: _Listed, *, deleted: bool) -> str:
@@ -292,7 +292,7 @@ def _document(each: _Listed, *, deleted: bool) -> dict[str, object]:
         "name": each.agent.name,
         "age_seconds": each.age_seconds,
         "source_agent_id": known.agent_id if known else None,
-        "invocation_id": known.invocation_id if known else None,
+        "session_id": known.session_id if known else None,
         "in_use": each.in_use,
         "deleted": deleted,
     }

@@ -128,8 +128,8 @@ def _last_calls(place: Place, own: list[CaseResult]) -> LastCalls | None:
 
     agreed = [
         result
-        for result in islice(place.repository.invocations(), _SESSIONS)
-        if result.consent.given and place.base.load_invocation(result.invocation_id) is None
+        for result in islice(place.repository.sessions(), _SESSIONS)
+        if result.consent.given and place.base.load_session(result.session_id) is None
     ]
     if not agreed:
         return None
@@ -157,7 +157,7 @@ def billed_cents(sessions: Iterable[RunResult]) -> int:
     """What the calls and judge calls of one change set cost so far, from its sessions, oldest first."""
     cents = 0
     for cost in (session.cost for session in sessions):
-        judge = (cost.judge.this_invocation_cents, cost.judge.actual_cents) if cost.judge else (0, 0)
+        judge = (cost.judge.this_session_cents, cost.judge.actual_cents) if cost.judge else (0, 0)
         # Bills that came later are only in `actual_cents` of a session that resumed.
-        cents = max(cents + cost.this_invocation_cents + judge[0], cost.actual_cents + judge[1])
+        cents = max(cents + cost.this_session_cents + judge[0], cost.actual_cents + judge[1])
     return cents

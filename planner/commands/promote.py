@@ -178,14 +178,14 @@ def _made_by(shell: Shell, branch: ResultsRepository) -> Callable[[str], bool]:
 
     @cache
     def made_here(session: str) -> bool:
-        result = branch.load_invocation(session)
+        result = branch.load_session(session)
         return not ref or result is None or not result.workflow or result.workflow.endswith(f"@{ref}")
 
     return made_here
 
 
 def _sessions(source: BaselineDocument, case: CaseResult) -> set[str]:
-    return {run.invocation_id or case.carried_from or source.invocation_id for run in case.runs}
+    return {run.session_id or case.carried_from or source.session_id for run in case.runs}
 
 
 def _matching(

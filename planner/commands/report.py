@@ -60,10 +60,10 @@ def _result(shell: Shell, place: Place, named: str) -> RunResult:
             return read_result(path.read_bytes(), named)
         except OSError as error:
             raise UsageError(f"{named} cannot be read: {error.strerror}", "Check its permissions.") from error
-    found = place.repository.load_invocation(named) if "/" not in named and not named.startswith(".") else None
+    found = place.repository.load_session(named) if "/" not in named and not named.startswith(".") else None
     if found is None:
-        newest = next(place.repository.invocations(), None)
-        known = f" The newest stored session is {newest.invocation_id}." if newest else ""
+        newest = next(place.repository.sessions(), None)
+        known = f" The newest stored session is {newest.session_id}." if newest else ""
         raise UsageError(
             f"there is neither a file nor a stored session named {named}",
             f"Name a results.json, such as reports/results.json, or the id of a session.{known}",

@@ -198,7 +198,7 @@ class ConsentedJobs:
 
     jobs: Mapping[str, Job]
     settings: Settings
-    invocation_id: str
+    session_id: str
     consent_id: str
     credential: str
     """A digest of the API key."""

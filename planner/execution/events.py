@@ -84,7 +84,7 @@ class EvidenceStored(NamedTuple):
 class Consumed(NamedTuple):
     """Slots (launch id, ordinal) became part of finished results."""
 
-    invocation_id: str
+    session_id: str
     slots: tuple[tuple[str, Count], ...]
 
 

@@ -157,7 +157,7 @@ def _moved(state: State, event: Moved, now: Now) -> None:
         case LaunchState.ADOPTED:
             del state.unconfirmed[launch_id]
             _confirmed(state, event, now)
-        case LaunchState.AMBIGUOUS:
+        case LaunchState.UNCONFIRMED:
             del state.posting[launch_id]
             state.search(launch_id, now, since=None if event.slack_seconds is None else now.seconds)
         case LaunchState.ABSENT:

@@ -15,7 +15,7 @@ from planner.results.documents import schema_major
 from planner.results.store import Store
 from planner.values import frozen
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "2.0"
 PREFIX: Final = "intents/"
 RESULTS: Final = "runs/"
 """Results of sessions."""
@@ -55,7 +55,7 @@ class IntentDocument(_Document):
 
     schema_version: str = SCHEMA_VERSION
     launch_id: str
-    invocation_id: str
+    session_id: str
     consent_id: str
     state: LaunchState
     target_type: str
@@ -80,7 +80,7 @@ class IntentDocument(_Document):
         """The launch's state on a machine that did not make it and has claimed these runs, and why. It may have found
         the launch's runs for another, which asked for the same: they count once."""
         if self.state not in KNOWN:
-            return LaunchState.AMBIGUOUS, "launched by another session, which may not have ended"
+            return LaunchState.UNCONFIRMED, "launched by another session, which may not have ended"
         if self.all_run_ids and self.all_run_ids <= claimed:
             return LaunchState.ABSENT, "its runs are those of an equal launch"
         return self.state, ""
@@ -96,7 +96,7 @@ class _CaseDocument(_Document):
 class _SessionDocument(_Document):
     """Of a session's results: which calls it made."""
 
-    invocation_id: str
+    session_id: str
     cases: list[_CaseDocument]
 
 
@@ -104,7 +104,7 @@ class _SessionDocument(_Document):
 class SessionCalls:
     """Calls of a session, as (redacted case id, fingerprint)."""
 
-    invocation_id: str
+    session_id: str
     calls: frozenset[tuple[str, str]]
 
 
@@ -136,13 +136,13 @@ class Reading:
         """The calls of a launch, or of a session's results."""
         if key.startswith(PREFIX):
             launch = self.launch(key, data)
-            return _calls_of(launch.invocation_id, launch.slots)
+            return _calls_of(launch.session_id, launch.slots)
         try:
             session = _SessionDocument.model_validate_json(data)
         except ValidationError as error:
             raise self.impossible(key, error.errors(include_url=False)[0]["msg"]) from error
         made = (case for case in session.cases if case.runs and case.action == "call")
-        return _calls_of(session.invocation_id, made)
+        return _calls_of(session.session_id, made)
 
     def impossible(self, key: str, why: str) -> StoreError:
         return StoreError(
@@ -152,8 +152,8 @@ class Reading:
         )
 
 
-def _calls_of(invocation_id: str, calls: Iterable[SlotDocument | _CaseDocument]) -> SessionCalls:
-    return SessionCalls(invocation_id, frozenset((call.case_id, call.call_fingerprint) for call in calls))
+def _calls_of(session_id: str, calls: Iterable[SlotDocument | _CaseDocument]) -> SessionCalls:
+    return SessionCalls(session_id, frozenset((call.case_id, call.call_fingerprint) for call in calls))
 
 
 def _refuse_newer(key: str, data: bytes) -> None:

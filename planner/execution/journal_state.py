@@ -104,7 +104,7 @@ class JournalState:
                 self.record(PreviewMoved(preview.preview_id, PreviewState.ABSENT, detail="it was never sent"))
         sent = self.launches([LaunchState.SENT])
         for launch in sent:
-            self.record(Moved(launch.launch_id, LaunchState.AMBIGUOUS, "the process ended before the answer came"))
+            self.record(Moved(launch.launch_id, LaunchState.UNCONFIRMED, "the process ended before the answer came"))
         return len(sent)
 
     # Validating
@@ -121,7 +121,7 @@ class JournalState:
                 self._require_transition(event.launch_id, event.state)
                 self._require_bindable(event.launch_id, event.bindings)
             case DuplicateAnswer(launch_id):
-                self._require_transition(launch_id, LaunchState.AMBIGUOUS)
+                self._require_transition(launch_id, LaunchState.UNCONFIRMED)
             case RunsClaimed(launch_id, run_ids):
                 self._require_known(launch_id)
                 self._require_free(launch_id, None, run_ids)
@@ -198,7 +198,7 @@ class JournalState:
                 self._claim(launch_id, event.run_ids)
                 self._bind(launch_id, event.bindings)
             case DuplicateAnswer(launch_id, holder, detail):
-                self._change(launch_id, state=LaunchState.AMBIGUOUS, detail=detail)
+                self._change(launch_id, state=LaunchState.UNCONFIRMED, detail=detail)
                 if holder in self._launches:  # its runs are verified from now on
                     self._change(holder, detail=f"{DUPLICATE_ANSWER}also launch {launch_id}")
             case RunsClaimed(launch_id, run_ids):
@@ -213,9 +213,9 @@ class JournalState:
                         "completed_at": each.completed_at,
                     }
                     self._change_slot(each.launch_id, each.ordinal, **learned)
-            case Consumed(invocation_id, keys):
+            case Consumed(session_id, keys):
                 for launch_id, ordinal in keys:
-                    self._change_slot(launch_id, ordinal, consumed_by=invocation_id)
+                    self._change_slot(launch_id, ordinal, consumed_by=session_id)
             case Imported():
                 self._import(event)
             case RunsKnown(run_ids):
@@ -231,7 +231,7 @@ class JournalState:
     def _intend(self, intent: LaunchIntent) -> None:
         self._launches[intent.launch_id] = Launch(
             launch_id=intent.launch_id,
-            invocation_id=intent.invocation_id,
+            session_id=intent.session_id,
             consent_id=intent.consent_id,
             state=LaunchState.INTENDED,
             line=intent.line,
@@ -301,8 +301,8 @@ class JournalState:
         found = (launch for launch in self._launches.values() if launch.state in wanted)
         return sorted(found, key=lambda launch: (launch.sent_at, launch.launch_id))
 
-    def launches_of(self, invocation_id: str) -> list[Launch]:
-        return [launch for launch in self._launches.values() if launch.invocation_id == invocation_id]
+    def launches_of(self, session_id: str) -> list[Launch]:
+        return [launch for launch in self._launches.values() if launch.session_id == session_id]
 
     def launch_ids_of(self, consent_id: str) -> list[str]:
         """In any state."""

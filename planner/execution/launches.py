@@ -7,11 +7,11 @@ A launch's states::
                         ├─► ACKNOWLEDGED             answered: its runs are known
                         ├─► REFUSED                  429: not carried out, not charged
                         ├─► REJECTED                 4xx: the service said no
-                        └─► AMBIGUOUS ─┬─► ADOPTED   unconfirmed, then found at the service: its runs are known
-                                       └─► ABSENT    not found after the settling time, or a person said so
+                        └─► UNCONFIRMED ─┬─► ADOPTED  found at the service: its runs are known
+                                         └─► ABSENT   not found after the settling time, or a person said so
 
 INTENDED is written with everything that the launch asks for; SENT when the connection is open, before the first byte
-leaves. If a later session finds INTENDED, the launch is UNSENT; SENT becomes AMBIGUOUS: the process died in between.
+leaves. If a later session finds INTENDED, the launch is UNSENT; SENT becomes UNCONFIRMED: the process died in between.
 
 A launch has one slot per wanted run. A slot's states::
 
@@ -49,7 +49,7 @@ class LaunchState(Enum):
     REFUSED = "refused"
     UNSENT = "unsent"
     REJECTED = "rejected"
-    AMBIGUOUS = "ambiguous"
+    UNCONFIRMED = "unconfirmed"
     ADOPTED = "adopted"
     ABSENT = "absent"
 
@@ -62,21 +62,21 @@ TRANSITIONS: Mapping[LaunchState, frozenset[LaunchState]] = {
             LaunchState.ACKNOWLEDGED,
             LaunchState.REFUSED,
             LaunchState.REJECTED,
-            LaunchState.AMBIGUOUS,
+            LaunchState.UNCONFIRMED,
         }
     ),
-    LaunchState.AMBIGUOUS: frozenset({LaunchState.ADOPTED, LaunchState.ABSENT}),
+    LaunchState.UNCONFIRMED: frozenset({LaunchState.ADOPTED, LaunchState.ABSENT}),
 }
 LIVE = frozenset(
-    {LaunchState.INTENDED, LaunchState.SENT, LaunchState.ACKNOWLEDGED, LaunchState.AMBIGUOUS, LaunchState.ADOPTED}
+    {LaunchState.INTENDED, LaunchState.SENT, LaunchState.ACKNOWLEDGED, LaunchState.UNCONFIRMED, LaunchState.ADOPTED}
 )
 """States in which money is, or may be, spent."""
-UNSETTLED = frozenset({LaunchState.INTENDED, LaunchState.SENT, LaunchState.AMBIGUOUS})
+UNSETTLED = frozenset({LaunchState.INTENDED, LaunchState.SENT, LaunchState.UNCONFIRMED})
 KNOWN = frozenset({LaunchState.ACKNOWLEDGED, LaunchState.ADOPTED})
 
 
 DUPLICATE_ANSWER = "the service answered two launches with one thing: "
-"""The detail of both launches starts with this; it is stored, so the text stays. The second launch is AMBIGUOUS and
+"""The detail of both launches starts with this; it is stored, so the text stays. The second launch is UNCONFIRMED and
 only a person can settle it: the lists cannot show which of the two was carried out. Runs of the first are verified
 before they count."""
 
@@ -117,7 +117,7 @@ class LaunchIntent:
     """A launch before it is sent. `sent_at` is in the server's clock if that is known."""
 
     launch_id: str
-    invocation_id: str
+    session_id: str
     consent_id: str
     line: Line
     name: str
@@ -132,7 +132,7 @@ class LaunchIntent:
 @frozen
 class Launch:
     launch_id: str
-    invocation_id: str
+    session_id: str
     consent_id: str
     state: LaunchState
     line: Line

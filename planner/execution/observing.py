@@ -74,7 +74,7 @@ def intent_of(state: State, action: SendLaunch, launch_id: str, now: Now) -> Lau
     """The launch that the action asks for."""
     return LaunchIntent(
         launch_id=launch_id,
-        invocation_id=state.consented.invocation_id,
+        session_id=state.consented.session_id,
         consent_id=state.consented.consent_id,
         line=action.runs[0][0].line,
         name=f"{NAME_PREFIX}{launch_id}",
@@ -144,7 +144,7 @@ def unconfirmed(state: State, launch_id: str, detail: str, now: Now) -> Moved:
     age_seconds = now.seconds_since(launch.sent_at)
     # Otherwise the machine slept while sending, and it may have been sent only now.
     slack_seconds = None if age_seconds <= LONGEST_SENDING_SECONDS else launch.slack_seconds + age_seconds
-    return Moved(launch_id, LaunchState.AMBIGUOUS, detail, slack_seconds=slack_seconds)
+    return Moved(launch_id, LaunchState.UNCONFIRMED, detail, slack_seconds=slack_seconds)
 
 
 # The lists

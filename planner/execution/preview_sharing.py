@@ -18,7 +18,7 @@ from planner.execution.journal import Journal
 from planner.execution.previews import GONE, Preview, PreviewState
 from planner.results.store import Reader, Store
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "2.0"
 PREFIX: Final = "previews/"
 
 
@@ -29,7 +29,7 @@ class PreviewDocument(BaseModel):
     preview_id: str
     agent_id: ServiceId
     configuration: str
-    invocation_id: str
+    session_id: str
     credential: str
     intended_at: AwareDatetime
     revision: str | None = None

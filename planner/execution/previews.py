@@ -57,7 +57,7 @@ class Preview:
     """The source agent, which is never written to."""
     configuration: str
     """Digest of the configuration that it should have."""
-    invocation_id: str
+    session_id: str
     """The session that intended it."""
     credential: str
     """A digest of the API key."""

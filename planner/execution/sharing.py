@@ -125,7 +125,7 @@ class IntentSharing:
             if launch is None:
                 self._import(self._without_taken_runs(document), calls)
                 imported += 1
-            elif launch.state is LaunchState.AMBIGUOUS:
+            elif launch.state is LaunchState.UNCONFIRMED:
                 self._adopt(document, launch)
             if document.state not in KNOWN:
                 self._unmarked.add(key)
@@ -176,7 +176,7 @@ class IntentSharing:
             Imported(
                 Launch(
                     launch_id=document.launch_id,
-                    invocation_id=document.invocation_id,
+                    session_id=document.session_id,
                     consent_id=document.consent_id,
                     state=state,
                     line=Line(
@@ -281,7 +281,7 @@ class IntentSharing:
                 self._theirs[key] = self._reading.calls(key, data)
             if key in self._theirs and mine & self._theirs[key].calls:
                 raise OvertakenError(
-                    f"session {self._theirs[key].invocation_id} is making the same calls",
+                    f"session {self._theirs[key].session_id} is making the same calls",
                     "Nothing is called twice. When it has ended, run the same command for the rest.",
                 )
 

@@ -207,7 +207,7 @@ class State:
         return {
             slot.call_fingerprint
             for search in self.unconfirmed.values()
-            if search.unconfirmed.launch.invocation_id != self.consented.invocation_id
+            if search.unconfirmed.launch.session_id != self.consented.session_id
             for slot in search.unconfirmed.slots
         }
 
@@ -222,7 +222,7 @@ class State:
 
     def is_wanted(self, launch: Launch, slot: Slot) -> bool:
         """Whether the slot is one of the consented calls."""
-        mine = launch.invocation_id == self.consented.invocation_id or slot.key in self.resumed_slots
+        mine = launch.session_id == self.consented.session_id or slot.key in self.resumed_slots
         return mine and slot.case_id in self.consented.jobs
 
     def requester_to_learn(self, requester_id: int | None) -> Iterator[RequesterLearned]:
@@ -259,12 +259,12 @@ class State:
         job = self.consented.jobs[slot.case_id]
         allowed_seconds = slot.ordinal * launch.line.stagger_seconds + job.timeout_seconds
         deadline = now.seconds + self._seconds_left(launch, allowed_seconds, now)
-        resumed = launch.invocation_id != self.consented.invocation_id
+        resumed = launch.session_id != self.consented.session_id
         self.watched[RunId(slot.run_id)] = Watched(slot, launch, job, now.seconds, deadline, resumed)
 
     def _seconds_left(self, launch: Launch, allowed_seconds: float, now: Now) -> float:
         """The time of a resumed run began with its launch; an overdue run is checked once more."""
-        if launch.invocation_id == self.consented.invocation_id:
+        if launch.session_id == self.consented.session_id:
             return allowed_seconds
         return max(allowed_seconds - now.seconds_since(launch.sent_at), LAST_LOOK_SECONDS)
 

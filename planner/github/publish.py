@@ -132,13 +132,13 @@ def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
     """Outputs of a run. Costs are of this session alone, judge calls included, so that jobs can be summed."""
     judge = result.cost.judge
     expected = (judge.estimated_cents or 0) if judge is not None else 0
-    spent, ambiguous = (judge.this_invocation_cents, judge.ambiguous_cents) if judge is not None else (0, 0)
+    spent, unconfirmed = (judge.this_session_cents, judge.unconfirmed_cents) if judge is not None else (0, 0)
     return {
         "outcome": result.outcome,
         "digest": result.change_set_digest,
         "expected-cents": _cents(result.cost.estimated_cents, expected),
-        "cost-cents": _cents(result.cost.this_invocation_cents, spent),
-        "ambiguous-cents": _cents(result.cost.ambiguous_cents, ambiguous),
+        "cost-cents": _cents(result.cost.this_session_cents, spent),
+        "unconfirmed-cents": _cents(result.cost.unconfirmed_cents, unconfirmed),
         "report-dir": report_dir,
     }
 

@@ -147,7 +147,7 @@ class Plan:
 
 @frozen
 class Policy:
-    """Limits a project sets for every invocation (`planner.yaml`)."""
+    """Limits a project sets for every session (`planner.yaml`)."""
 
     max_cost_cents: int | None = None
     allowed_targets: frozenset[tuple[str, int]] | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from planner.changes.model import Reason
 from planner.quantities import chance, clock, count, duration, money, percent, shortened
 from planner.results.model import CaseResult, Compared, Finding, NotComparable, Quote, Run, RunResult
-from planner.results.outcomes import Fault
+from planner.results.outcomes import Cause
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
@@ -64,9 +64,7 @@ def compared_word(compared: Compared, not_comparable: NotComparable | None) -> s
 
 
 def change_word(case: CaseResult) -> str:
-    """Like `compared_word`; `improved` for a fixed case that still fails or is unknown, `not compared` without runs."""
-    if case.compared == "fixed" and case.outcome in ("failed", "unknown"):
-        return "improved"
+    """Like `compared_word`; `not compared` without runs."""
     if case.compared == "not_enough_evidence" and case.not_comparable is None and not case.runs:
         return "not compared"
     return compared_word(case.compared, case.not_comparable)
@@ -74,7 +72,7 @@ def change_word(case: CaseResult) -> str:
 
 def compared(case: CaseResult, *, p_value: bool = False) -> str:
     """`regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value only if wanted and the case changed."""
-    moved = case.compared in ("regressed", "fixed", "not_enough_evidence")
+    moved = case.compared in ("regressed", "improved", "not_enough_evidence")
     alone = f"{chance(case.p_value)} on its own" if p_value and moved and case.p_value is not None else ""
     details = "; ".join(filter(None, [compared_counts(case), alone]))
     return f"{change_word(case)} ({details})" if details else change_word(case)
@@ -83,7 +81,7 @@ def compared(case: CaseResult, *, p_value: bool = False) -> str:
 def compared_counts(case: CaseResult) -> str:
     """`20/20 → 12/20`: passed of countable runs, before and now; then each expectation with its own rate whose counts
     changed. Empty if nothing was compared."""
-    before, latest = case.before, case.latest
+    before, latest = case.baseline, case.latest
     if before is None or latest is None or (case.action == "reuse" and case.compared != "regressed"):
         return ""
     if not (before.runs_countable or latest.runs_countable):
@@ -114,7 +112,7 @@ def by_variant(case: CaseResult) -> str:
     labels: dict[int | str, str] = {}
     for run in filter(case.counts_run, case.runs):
         if run.agent_variant_id is not None:
-            counted.setdefault(run.agent_variant_id, []).append(run.fault is None)
+            counted.setdefault(run.agent_variant_id, []).append(run.cause is None)
             labels[run.agent_variant_id] = run.agent_variant_label or str(run.agent_variant_id)
     if len(counted) < 2 or all(map(all, counted.values())):
         return ""
@@ -221,7 +219,7 @@ def runs_to_show(case: CaseResult) -> list[Run]:
         for run in case.runs
         if run.outcome != "passed" or any(finding.severity != "warning" for finding in open_findings(run))
     ]
-    return sorted(shown, key=lambda run: run.outcome == "errored")
+    return sorted(shown, key=lambda run: run.outcome == "undecided")
 
 
 def run_facts(run: Run) -> str:
@@ -241,18 +239,18 @@ def cause(run: Run) -> str:
     """Why the run did not pass; empty if it passed."""
     if run.excluded is not None:
         return "not counted"
-    match run.fault:
+    match run.cause:
         case None:
             return ""
-        case Fault.AGENT:
+        case Cause.AGENT:
             return "caused by the agent"
-        case Fault.CALLER:
+        case Cause.CALLER:
             return "caused by the test bot"
-        case Fault.PLATFORM:
+        case Cause.PLATFORM:
             return "caused by the platform"
-        case Fault.JUDGE:
+        case Cause.JUDGE:
             return "undecided"
-        case Fault.AUTHOR:
+        case Cause.PLAN:
             return "caused by the plan"
 
 
@@ -272,7 +270,7 @@ def run_reason(run: Run) -> str:
 def open_findings(run: Run) -> list[Finding]:
     """Failed and undecided findings, most severe first."""
     found = [finding for finding in run.findings if finding.outcome != "passed"]
-    return sorted(found, key=lambda finding: (finding.outcome == "errored", _SEVERITIES.index(finding.severity)))
+    return sorted(found, key=lambda finding: (finding.outcome == "undecided", _SEVERITIES.index(finding.severity)))
 
 
 def finding_label(finding: Finding) -> str:
@@ -280,7 +278,7 @@ def finding_label(finding: Finding) -> str:
     parts = [
         finding.check if finding.check != finding.expectation else "",
         finding.severity if finding.severity != "error" else "",
-        "undecided" if finding.outcome == "errored" else "",
+        "undecided" if finding.outcome == "undecided" else "",
     ]
     label = ", ".join(filter(None, parts))
     return f" ({label})" if label else ""
@@ -314,8 +312,8 @@ def run_lines(run: Run, characters: int) -> Iterator[str]:
     yield run_facts(run)
     yield f"  {run_outcome(run)}{f': {shortened(reason, characters)}' if reason else ''}"
     quoted: set[Quote] = set()
-    if run.fault_quote is not None:
-        yield f"    {quote_text(run.fault_quote, quoted, characters)}"
+    if run.cause_quote is not None:
+        yield f"    {quote_text(run.cause_quote, quoted, characters)}"
     for finding in open_findings(run):
         yield f"  {finding_text(finding, characters)}"
         if finding.quote is not None:
@@ -367,4 +365,4 @@ def _failures(case: CaseResult) -> Iterator[Finding]:
 def _decided(case: CaseResult, expectation: str) -> int:
     """Number of countable runs in which it was decided."""
     findings = (finding for run in case.runs if run.countable for finding in run.findings)
-    return sum(finding.expectation == expectation and finding.outcome != "errored" for finding in findings)
+    return sum(finding.expectation == expectation and finding.outcome != "undecided" for finding in findings)

@@ -85,7 +85,7 @@ def _expected(change: Change, case: Case, redactor: Redactor) -> Iterator[str]:
 def _stored(prior: CaseResult | None, now: datetime) -> str:
     if prior is None:
         return "nothing"
-    sessions = sorted({run.invocation_id for run in prior.runs if run.invocation_id})
+    sessions = sorted({run.session_id for run in prior.runs if run.session_id})
     parts = [
         f"{prior.outcome}: {prior.runs_passed} of {count(prior.runs_total, 'run')} passed",
         *ages([prior], now),

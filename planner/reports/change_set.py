@@ -225,8 +225,6 @@ def ages(cases: Sequence[CaseResult], now: datetime | None) -> list[str]:
     return [f"{newest} ago"] if newest == oldest else [f"newest {newest} ago", f"oldest {oldest}"]
 
 
-SCHEMA_VERSION = "2.0"
-
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
 
 
@@ -250,7 +248,6 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = (), e
     error = None if preview.refused is None else error_document("refused", *map(redactor.name, preview.refused))
     return json_document(
         {
-            "schema_version": SCHEMA_VERSION,
             "digest": change_set.digest,
             "changes": [_change_document(change, preview, names[change.case_id]) for change in change_set.changes],
             "estimate": asdict(change_set.estimate) | {"coverage": coverage} | judge,

@@ -1,4 +1,4 @@
-"""Report the comparison of two results: what regressed or was fixed, by how much, and with what certainty."""
+"""Report the comparison of two results: what regressed or improved, by how much, and with what certainty."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from planner.reports.phrasing import FAILING, NO_EVIDENCE, VERDICTS, counted, su
 from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
 from planner.values import frozen
 
-SCHEMA_VERSION = "1.0"
-
 _SECTIONS: Final[dict[Compared, tuple[str, str]]] = {
     "regressed": ("❌ ", "Regressed"),
-    "fixed": ("✅ ", "Fixed"),
+    "improved": ("✅ ", "Improved"),
     "not_enough_evidence": ("❔ ", "Not enough evidence of a change, or not comparable"),
     "new": ("➕ ", "New and failing"),
     "gone": ("➖ ", "Gone"),
@@ -100,9 +98,8 @@ def render_json(comparison: Comparison) -> str:
     numbers = Counter(case.compared for case in comparison.cases)
     return json_document(
         {
-            "schema_version": SCHEMA_VERSION,
-            "older": comparison.older.invocation_id,
-            "newer": comparison.newer.invocation_id,
+            "older": comparison.older.session_id,
+            "newer": comparison.newer.session_id,
             "summary": {compared: numbers[compared] for compared in _SECTIONS if numbers[compared]},
             "cases": list(map(_case_document, comparison.cases)),
             **picked(comparison, "suite"),
@@ -122,7 +119,7 @@ def _case_document(case: ComparedCase) -> dict[str, object]:
 
 
 def _word_and_note(case: ComparedCase) -> tuple[str, str]:
-    if case.compared in ("regressed", "fixed"):
+    if case.compared in ("regressed", "improved"):
         return case.compared, "in quarantine" if case.quarantined else ""
     if case.is_apart:
         return "not comparable", ""
@@ -137,12 +134,13 @@ def render_markdown(comparison: Comparison) -> str:
 
 
 def _blocks(comparison: Comparison) -> Iterator[str]:
-    # `2 regressed, 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable, 53 same (4 failing)`
+    # `2 regressed, 1 improved, 1 failing (not enough evidence of a change), 1 not comparable, 53 same (4 failing)`
     yield f"# {', '.join(counted(map(_word_and_note, comparison.cases))) or 'no cases'}"
     lines = [f"- before: {_result(comparison.older)}", f"- now: {_result(comparison.newer)}"]
     if comparison.older.started_at > comparison.newer.started_at:
         lines.append(
-            "- ⚠️ “before” is newer than “now”: what is shown as fixed may have regressed. Name the newer result first."
+            "- ⚠️ “before” is newer than “now”: what is shown as improved may have regressed. Name the newer result "
+            "first."
         )
     yield "\n".join(lines)
     if whole := suite(comparison.suite):
@@ -158,7 +156,7 @@ def _result(result: RunResult) -> str:
     where = f", environment {for_markdown(result.environment)}" if result.environment else ""
     where += ", only some cases were selected" if result.partial else ""
     verdict = f"{VERDICTS[result.outcome]}{' (sandbox)' if result.sandbox else ''}"
-    return f"{markdown_code(result.invocation_id)}: {verdict}, {moment(result.started_at)}{where}"
+    return f"{markdown_code(result.session_id)}: {verdict}, {moment(result.started_at)}{where}"
 
 
 def _listed(cases: Sequence[ComparedCase], mark: str) -> str:

@@ -55,7 +55,7 @@ def sparkline(values: Sequence[float | None], *, is_share: bool = False) -> str:
 
 def _lines(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -> Iterator[str]:
     timeline, scope = page.timeline, [for_terminal(part) for part in page.scope]
-    sessions = timeline.invocations
+    sessions = timeline.sessions
     if not sessions:
         where = f" ({' · '.join(scope)})" if scope else ""
         yield from wrapped(f"No session is stored{where}", width)
@@ -97,8 +97,6 @@ def _row(case: CaseHistory, name: str) -> Row:
     return Row(sign, name, (graph, _rate(figures), " · ".join(parts)), colour)
 
 
-SCHEMA_VERSION: Final = "1.0"
-
 _FIGURES: Final = (
     *("calls", "countable", "passed", "pass_rate", "interval"),
     *("duration_seconds", "cents_per_call", "total_cents", "unbilled"),
@@ -111,7 +109,6 @@ def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> s
     timeline = page.timeline
     names = redactor.names(case.case_id for case in timeline.cases)
     document = {
-        "schema_version": SCHEMA_VERSION,
         "environment": redactor.name(environment),
         "sandbox": page.sandbox,
         "suite": picked(timeline.figures, *_FIGURES) | picked(timeline, *_FLIPS),
@@ -129,7 +126,7 @@ def _case_document(case: CaseHistory, name: str, redactor: Redactor) -> dict[str
         **picked(case.figures, *_FIGURES),
         **picked(case, *_FLIPS),
         "points": [
-            {"invocation_id": point.invocation_id, "at": point.at, **picked(point.figures, *_FIGURES)}
+            {"session_id": point.session_id, "at": point.at, **picked(point.figures, *_FIGURES)}
             for point in case.points
         ],
     }

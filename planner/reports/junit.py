@@ -48,7 +48,7 @@ def _suite(name: str, result: RunResult, cases: Sequence[Element]) -> Element:
 
 
 def _session(result: RunResult) -> Element:
-    test = Element("testcase", name="invocation", classname="planner", time=str(result.stats.wall_seconds))
+    test = Element("testcase", name="session", classname="planner", time=str(result.stats.wall_seconds))
     about = {"message": phrasing.meaning(result), "type": result.outcome}
     if result.exit_code not in (0, 1):
         _add(test, "error", [*result.problems, *result.next_steps], about)

@@ -128,7 +128,7 @@ def _run(run: Run, detail: _Detail) -> str:
     reason = f": {detail.text(reason)}" if reason else ""
     lines = [f"- **{for_markdown(case_phrasing.run_outcome(run))}**{reason}  ", f"  {case_phrasing.run_facts(run)}"]
     quoted: set[Quote] = set()
-    lines += _quote(run.fault_quote, quoted, detail)
+    lines += _quote(run.cause_quote, quoted, detail)
     findings = case_phrasing.open_findings(run)
     for finding in findings[: detail.findings]:
         lines.append(f"  - {_name(finding)}: {detail.text(finding.message)}")

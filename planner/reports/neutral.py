@@ -176,7 +176,7 @@ def json_document(
     all commands. `error` is an `error_document`."""
     from pydantic_core import to_json  # imported late: most commands print text
 
-    common = {"schema_version": "1.0", "exit_code": exit_code, "error": error, "diagnostics": diagnostics}
+    common = {"schema_version": "2.0", "exit_code": exit_code, "error": error, "diagnostics": diagnostics}
     return for_json_text(to_json({**common, **document}, indent=2).decode()) + "\n"
 
 

@@ -156,7 +156,7 @@ def rule_json(page: RulePage) -> dict[str, Any]:
             "environment": example.environment,
             "beside": dict(example.beside),
             "broken": dict(example.broken),
-            "mended": dict(example.fixed),
+            "fixed": dict(example.fixed),
             "diagnostics": as_documents(page.faults),
         },
     }

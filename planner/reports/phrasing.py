@@ -42,7 +42,7 @@ _MEANINGS = {
 NO_EVIDENCE = "not enough evidence of a change"
 FAILING = f"failing ({NO_EVIDENCE})"
 _HEADLINE = (
-    "regressed", "fixed", "improved", FAILING, NO_EVIDENCE, "not comparable", "new", "gone", "same", "unknown",
+    "regressed", "improved", FAILING, NO_EVIDENCE, "not comparable", "new", "gone", "same", "unknown",
     "quarantined",
 )  # fmt: skip
 
@@ -62,7 +62,7 @@ def title(result: RunResult) -> str:
 
 
 def changed(result: RunResult) -> str:
-    """`1 regressed (20/20 → 12/20), 1 fixed, 53 same`: each case whose change is known, with the runs of a single
+    """`1 regressed (20/20 → 12/20), 1 improved, 53 same`: each case whose change is known, with the runs of a single
     regression.
 
     Adds `worse as a whole` if only the suite changed."""
@@ -73,7 +73,7 @@ def changed(result: RunResult) -> str:
         parts[0] = f"1 regressed ({runs})"
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
-    moved = {case.compared for case in result.cases} & {"regressed", "fixed"}
+    moved = {case.compared for case in result.cases} & {"regressed", "improved"}
     if (whole := result.suite) and whole.cases > 1 and whole.compared != "not_enough_evidence" and not moved:
         parts.append(f"{whole.compared} as a whole")
     return ", ".join(parts)
@@ -151,7 +151,7 @@ def sandbox_note(result: RunResult) -> str:
     if not result.sandbox:
         return ""
     judge = result.cost.judge
-    return _SANDBOX_NOTE_WITH_JUDGE if judge and (judge.actual_cents or judge.ambiguous_cents) else SANDBOX_NOTE
+    return _SANDBOX_NOTE_WITH_JUDGE if judge and (judge.actual_cents or judge.unconfirmed_cents) else SANDBOX_NOTE
 
 
 def facts(result: RunResult) -> list[tuple[str, str]]:
@@ -228,7 +228,7 @@ def warnings(result: RunResult) -> list[str]:
     for case in result.cases:
         for run in case.runs:
             for finding in run.findings:
-                undecided = finding.outcome == "errored" and run.fault != "platform"  # such a run was not judged
+                undecided = finding.outcome == "undecided" and run.cause != "platform"  # such a run was not judged
                 if finding.severity == "warning" and (finding.outcome == "failed" or undecided):
                     found.setdefault((undecided, finding.expectation), []).append(case.case_id)
     ranked = sorted(found.items(), key=lambda item: (item[0][0], -len(item[1])))
@@ -254,7 +254,7 @@ def _not_called(result: RunResult) -> list[str]:
 
 
 def _launches(result: RunResult) -> list[str]:
-    """`3f9a2c11 · ambiguous · 2 cases · up to $0.32: …`."""
+    """`3f9a2c11 · unconfirmed · 2 cases · up to $0.32: …`."""
     return [
         f"`{launch.launch_id}` · {launch.state} · {count(len(launch.cases), 'case')} · up to "
         f"{money(launch.reserved_cents)}: "
@@ -271,7 +271,7 @@ def _session(result: RunResult) -> list[str]:
     other = given.given and given.digest != result.change_set_digest
     reasons = ["only some cases were selected"] * result.partial + ["it did not finish"] * (not result.finished)
     lines = [
-        f"`{result.invocation_id}`, planner `{result.tool_version}`",
+        f"`{result.session_id}`, planner `{result.tool_version}`",
         f"{moment(result.started_at)} to {moment(result.ended_at)}",
         f"consent given{by}{at}, {ceiling}" if given.given else "consent not given",
         f"change set `{result.change_set_digest}`" if result.change_set_digest else "",
@@ -311,7 +311,7 @@ def cost(result: RunResult) -> str:
     if result.under_way:
         return "unknown until it ends"
     spent, expected = result.cost.actual_cents, result.cost.estimated_cents
-    is_partial = bool(_unbilled_runs(result) or result.cost.ambiguous_cents)
+    is_partial = bool(_unbilled_runs(result) or result.cost.unconfirmed_cents)
     if not (spent or is_partial or result.stats.launches):
         return f"nothing called, {money(expected)} expected" if expected else "nothing called"
     bill = f"{'at least ' if is_partial else ''}{money(spent)}"
@@ -320,14 +320,16 @@ def cost(result: RunResult) -> str:
 
 def _judge_calls(judge: JudgeCost) -> str:
     """`plus $0.03 for 12 judge calls (gpt-4o-mini), $0.04 expected; 4 more reused, not charged again`."""
-    spent = judge.this_invocation_cents
+    spent = judge.this_session_cents
     expected = "" if judge.estimated_cents is None else f", {money(judge.estimated_cents)} expected"
     is_free = not judge.estimated_cents and not judge.actual_cents
     calls = f"{count(judge.votes, 'judge call')} ({judge.model})"
     parts = [
         f"{calls}, free" if is_free else f"plus {money(spent)} for {calls}{expected}",
         f"{money(judge.actual_cents)} with earlier sessions of this change set" if judge.actual_cents != spent else "",
-        f"up to {money(judge.ambiguous_cents)} more for requests without an answer" if judge.ambiguous_cents else "",
+        f"up to {money(judge.unconfirmed_cents)} more for requests without an answer"
+        if judge.unconfirmed_cents
+        else "",
         f"{judge.stored_votes:,} more reused, not charged again" if judge.stored_votes else "",
     ]
     return "; ".join(filter(None, parts))
@@ -337,18 +339,17 @@ def cost_details(result: RunResult) -> list[str]:
     """The parts of the bill: this session, unknown bills, the ceiling, reused runs."""
     costs = result.cost
     lines: list[str] = []
-    if costs.this_invocation_cents != costs.actual_cents:
+    if costs.this_session_cents != costs.actual_cents:
         lines.append(
-            f"{money(costs.this_invocation_cents)} of it in this session, the rest in earlier sessions of this change "
-            "set"
+            f"{money(costs.this_session_cents)} of it in this session, the rest in earlier sessions of this change set"
         )
     paid = sum(run.cost_cents or 0 for case in result.cases for run in case.own_runs)
     if paid > costs.actual_cents:
         lines.append(f"{money(paid - costs.actual_cents)} more was paid by earlier sessions, for runs reused here")
     if (unbilled := _unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way - costs.unread_calls) > 0:
         lines.append(f"{count(unbilled, 'run')} without a known bill not included")
-    if costs.ambiguous_cents:
-        lines.append(f"up to {money(costs.ambiguous_cents)} more{_still_unknown(result)}")
+    if costs.unconfirmed_cents:
+        lines.append(f"up to {money(costs.unconfirmed_cents)} more{_still_unknown(result)}")
     if costs.paid_before_cents and costs.estimated_cents is not None:
         rest = money(costs.estimated_cents - costs.paid_before_cents)
         lines.append(f"expected: {money(costs.paid_before_cents)} paid before, plus {rest} for the remaining calls")
@@ -360,7 +361,7 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(f"reused runs cost {money(costs.carried_cents)} in earlier sessions and were not charged again")
     carried = [run for case in result.cases for run in case.carried_runs]
     if late := sum(run.cost_cents is None and "bill" in run.missing for run in carried):
-        most = f": up to {money(costs.carried_ambiguous_cents)}" if costs.carried_ambiguous_cents else ""
+        most = f": up to {money(costs.carried_unconfirmed_cents)}" if costs.carried_unconfirmed_cents else ""
         lines.append(f"the bill of {count(late, 'earlier run')} is still unknown{most}")
     return lines
 

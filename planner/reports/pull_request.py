@@ -256,7 +256,7 @@ def _failures(
     shown = [case for case in judged if case.case_id in red]
     for case in shown[:_QUOTED]:
         passed, counted = case.counts
-        before = f", before {case.before.runs_passed}/{case.before.runs_countable}" if case.before else ""
+        before = f", baseline {case.baseline.runs_passed}/{case.baseline.runs_countable}" if case.baseline else ""
         what = "regressed" if case.compared == "regressed" else case.outcome
         yield f"**{markdown_code(names[case.case_id])}** {what}: {passed}/{counted} passed{before}"
         findings = (finding for run in case.runs for finding in run.findings)
@@ -335,7 +335,6 @@ def _progress_facts(calls: CallsUnderWay, pull: PullRequest) -> Iterator[str]:
         yield f"[Job]({pull.run_url})"
 
 
-SCHEMA_VERSION: Final = "1.1"
 _SHOWN_STATES: Final = tuple(case_state for case_state in CaseState if case_state is not CaseState.GREEN)
 _VERDICTS: Final = {State.SUCCESS: "✓ green", State.FAILURE: "✗ red", State.PENDING: "… pending"}
 
@@ -358,7 +357,6 @@ def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
     numbers = picked(check, "description", "digest", "calls", "open_calls", "suite_regressed", "call_undecided")
     return json_document(
         {
-            "schema_version": SCHEMA_VERSION,
             "state": check.state.value,
             **numbers,
             **{each.value: [names[case_id] for case_id in check.cases.get(each, ())] for each in CaseState},

@@ -180,7 +180,7 @@ FIELDS: Fields = {
         "document": ("quarantine", "inputs", "start_over", "runs"),
     },
     CaseInputs: {"text": ("prompt",), "number": ("target_number",)},
-    Run: {"text": ("reason", "agent_variant_label"), "document": ("fault_quote", "findings")},
+    Run: {"text": ("reason", "agent_variant_label"), "document": ("cause_quote", "findings")},
     Finding: {"text": ("message",), "document": ("quote",)},
     Quote: {"text": ("text",)},
     QuarantineDocument: {"text": ("reason",)},

@@ -31,14 +31,14 @@ def spending_of(sessions: Iterable[RunResult]) -> list[Spent]:
     """One entry for each session that somebody agreed to, newest first."""
     return [
         Spent(
-            session.invocation_id,
+            session.session_id,
             aware(session.started_at).astimezone(UTC),
             session.consent.by,
             session.consent.max_cost_cents,
             session.change_set_digest,
             session.stats.launches,
-            session.cost.this_invocation_cents
-            + (session.cost.judge.this_invocation_cents if session.cost.judge is not None else 0),
+            session.cost.this_session_cents
+            + (session.cost.judge.this_session_cents if session.cost.judge is not None else 0),
         )
         for session in sessions
         if session.consent.given

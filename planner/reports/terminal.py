@@ -32,7 +32,7 @@ SIGNS = {
     "flaky": ("~", Colour.YELLOW),
     "failed": ("✗", Colour.RED),
     "unknown": ("?", Colour.YELLOW),
-    "errored": ("?", Colour.YELLOW),
+    "undecided": ("?", Colour.YELLOW),
     "quarantined": ("∎", Colour.DIM),
     "refused": ("!", Colour.YELLOW),
     "interrupted": ("!", Colour.YELLOW),

@@ -36,9 +36,9 @@ def render_text(conversations: Sequence[Conversation], *, width: int, color: boo
 
 
 def render_json(conversations: Sequence[Conversation]) -> str:
-    """`{"schema_version", "transcripts": [{"case_id", "run_id", "turns", "tools", "findings", …}]}`."""
+    """`{"transcripts": [{"case_id", "run_id", "turns", "tools", "findings", …}]}`."""
     transcripts = [_document(conversation) for conversation in conversations]
-    return json_document({"schema_version": "1.0", "transcripts": transcripts})
+    return json_document({"transcripts": transcripts})
 
 
 def _document(conversation: Conversation) -> dict[str, object]:
@@ -46,7 +46,7 @@ def _document(conversation: Conversation) -> dict[str, object]:
     call = evidence.call if evidence else None
     return {
         "case_id": conversation.case.case_id,
-        **picked(run, "run_id", "call_id", "outcome", "fault"),
+        **picked(run, "run_id", "call_id", "outcome", "cause"),
         "stored": evidence is not None,
         "end_reason": call.end_reason if call else None,
         "transferred_to": call.transferred_to if call else None,

@@ -17,7 +17,7 @@ from planner.results.model import SCHEMA_VERSION, CaseResult, ExpectationRate, R
 from planner.results.store import BRANCHES, HISTORY, Reader
 from planner.values import frozen
 
-BASELINE_SCHEMA_VERSION: Final = "1.0"
+BASELINE_SCHEMA_VERSION: Final = "2.0"
 
 
 class BaselineDocument(BaseModel):
@@ -27,7 +27,7 @@ class BaselineDocument(BaseModel):
 
     schema_version: str = BASELINE_SCHEMA_VERSION
     tool_version: str
-    invocation_id: str
+    session_id: str
     environment: str
     plan: str
     started_at: AwareDatetime | None = None
@@ -47,15 +47,13 @@ def baselines_of(result: RunResult, environment: str) -> list[BaselineDocument]:
         ValueError: the session is unfinished or partial, or has a case of a plan that it did not load.
     """
     if result.partial or not result.finished:
-        raise ValueError(f"invocation {result.invocation_id} is {'partial' if result.partial else 'unfinished'}")
+        raise ValueError(f"session {result.session_id} is {'partial' if result.partial else 'unfinished'}")
     if strangers := sorted({case.plan for case in result.cases} - set(result.plans)):
-        raise ValueError(
-            f"invocation {result.invocation_id} has cases of plans it did not load: {', '.join(strangers)}"
-        )
+        raise ValueError(f"session {result.session_id} has cases of plans it did not load: {', '.join(strangers)}")
     return [
         BaselineDocument(
             tool_version=result.tool_version,
-            invocation_id=result.invocation_id,
+            session_id=result.session_id,
             environment=environment,
             plan=plan,
             started_at=result.started_at,
@@ -76,7 +74,7 @@ def joined(stored: BaselineDocument | None, ours: BaselineDocument) -> BaselineD
         return ours
     older, newer = (stored, ours) if stored.ended_at <= ours.ended_at else (ours, stored)
     at_once = newer.started_at is not None and newer.started_at < older.ended_at
-    if newer.started_at is None or not at_once or newer.invocation_id == older.invocation_id:
+    if newer.started_at is None or not at_once or newer.session_id == older.session_id:
         return newer
     mine = {case.case_id: case for case in older.cases}
     cases = [_called_last(mine.pop(case.case_id, None), case) for case in newer.cases]
@@ -174,9 +172,9 @@ def impossible_in(document: RunResult | BaselineDocument) -> str:
 
 
 def _of_case(case: CaseResult) -> Iterator[str]:
-    if len({(run.invocation_id, run.run_id) for run in case.runs}) < len(case.runs):
+    if len({(run.session_id, run.run_id) for run in case.runs}) < len(case.runs):
         yield "the same run is listed twice"
-    for sample in filter(None, (case.before, case.latest, case.open_against)):
+    for sample in filter(None, (case.baseline, case.latest, case.open_against)):
         passed, countable = sample.runs_passed, sample.runs_countable
         if passed > countable or (sample.runs_clean or 0) > passed:
             yield f"{passed} of {countable} runs passed"

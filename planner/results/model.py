@@ -14,7 +14,7 @@ from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Quote
 from planner.evidence import CostBasis, Part
 from planner.results.agent_documents import AgentDocument
-from planner.results.outcomes import Action, CaseOutcome, FailOn, Fault, RunOutcome
+from planner.results.outcomes import Action, CaseOutcome, Cause, FailOn, RunOutcome
 
 
 class Document(BaseModel):
@@ -31,8 +31,8 @@ class JudgeCost(Document):
     stored_votes: Count = Field(default=0, description="Reused from earlier sessions, free.")
     estimated_cents: Total | None = Field(default=None, description="Expected before the first request.")
     actual_cents: Total = Field(description="Of all sessions of this consent.")
-    this_invocation_cents: Total
-    ambiguous_cents: Total = Field(default=0, description="Reserved for requests of this consent without an answer.")
+    this_session_cents: Total
+    unconfirmed_cents: Total = Field(default=0, description="Reserved for requests of this consent without an answer.")
 
 
 class CostDocument(Document):
@@ -42,23 +42,23 @@ class CostDocument(Document):
     estimate_basis: str = Field(default="", description="Basis of the estimate.")
     paid_before_cents: Total = Field(default=0, description="Billed to earlier sessions of the consent.")
     actual_cents: Total = Field(description="Bills of all runs of this consent, in any session.")
-    this_invocation_cents: Total
-    ambiguous_cents: Total = Field(description="Reserved for unconfirmed launches and for runs without a bill.")
+    this_session_cents: Total
+    unconfirmed_cents: Total = Field(description="Reserved for unconfirmed launches and for runs without a bill.")
     calls_under_way: Count = Field(default=0, description="Launched and not known to have ended.")
     unbilled_calls: Count = Field(default=0, description="Ended without a bill.")
     unread_calls: Count = Field(default=0, description="Ended, but their data cannot be read.")
     ceiling_cents: Total | None = None
     carried_cents: Total = Field(default=0, description="Cost of earlier runs that count; not part of this bill.")
-    carried_ambiguous_cents: Total = Field(default=0, description="Reserved for those of them without a bill.")
+    carried_unconfirmed_cents: Total = Field(default=0, description="Reserved for those of them without a bill.")
     judge: JudgeCost | None = Field(default=None, description="Cost of judge calls, in addition.")
 
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 FRUITLESS_SESSIONS = 2
 """After so many sessions without a call that counts, a case is not called again by default."""
 
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
-Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
+Compared = Literal["regressed", "improved", "same", "new", "gone", "not_enough_evidence"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
 
 
@@ -77,12 +77,12 @@ class Finding(Document):
 
 
 class RunVerdict(Document):
-    """The verdict on one run, made or imagined; `fault` is None if and only if it passed."""
+    """The verdict on one run, made or imagined; `cause` is None if and only if it passed."""
 
     outcome: RunOutcome
-    fault: Fault | None = None
+    cause: Cause | None = None
     reason: str = Field(default="", description="Why it did not pass, on one line.")
-    fault_quote: Quote | None = Field(default=None, description="The turn that shows the caller's fault.")
+    cause_quote: Quote | None = Field(default=None, description="The turn that shows that the caller caused it.")
     excluded: Literal["agent_edited"] | None = Field(default=None, description="Why the run never counts, if so.")
     findings: ListOf[Finding] = Field(default=[])
 
@@ -94,19 +94,19 @@ class RunVerdict(Document):
     @property
     def countable(self) -> bool:
         """Whether it counts in the pass rate of its case, because it says something about the agent."""
-        match self.fault:
-            case None | Fault.AGENT | Fault.AUTHOR:
+        match self.cause:
+            case None | Cause.AGENT | Cause.PLAN:
                 return True
-            case Fault.CALLER | Fault.PLATFORM | Fault.JUDGE:
+            case Cause.CALLER | Cause.PLATFORM | Cause.JUDGE:
                 return False
 
     @property
     def had_call(self) -> bool:
         """Whether there was a proper call, which expectations can judge."""
-        match self.fault:
-            case None | Fault.AGENT | Fault.AUTHOR | Fault.JUDGE:
+        match self.cause:
+            case None | Cause.AGENT | Cause.PLAN | Cause.JUDGE:
                 return True
-            case Fault.CALLER | Fault.PLATFORM:
+            case Cause.CALLER | Cause.PLATFORM:
                 return False
 
 
@@ -132,7 +132,7 @@ class Run(RunVerdict):
     agent_variant_label: str | None = None
     service_estimate_cents: Cents | None = Field(default=None, description="The service's own estimate at launch.")
     adopted: bool = Field(default=False, description="Matched to its launch by reconciliation.")
-    invocation_id: str = Field(default="", description="The session that launched it.")
+    session_id: str = Field(default="", description="The session that launched it.")
     pooled: bool = Field(default=False, description="An earlier run that is counted with the new ones.")
     evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
     completed_at: StoredTime | None = None
@@ -258,7 +258,7 @@ class CaseResult(Document):
         "expectations: changed since. judging: the same calls, judged differently. grader, judge: measured with "
         "another one. variant: no variant of the agent has runs on both sides. Null if the case can be compared.",
     )
-    before: Sample | None = Field(default=None, description="The earlier side of the comparison.")
+    baseline: Sample | None = Field(default=None, description="The earlier side of the comparison.")
     latest: Sample | None = Field(default=None, description="The later side: the new runs.")
     set_aside: Sample | None = Field(
         default=None, description="Earlier runs that no longer count: the new runs differ beyond chance (1 %)."
@@ -300,11 +300,11 @@ class CaseResult(Document):
     @property
     def counts(self) -> tuple[int, int]:
         """(passed runs, counted runs) of its pass rate."""
-        return sum(run.fault is None for run in self.runs), sum(map(self.counts_run, self.runs))
+        return sum(run.cause is None for run in self.runs), sum(map(self.counts_run, self.runs))
 
     def counts_run(self, run: Run) -> bool:
         """Whether the run counts in the pass rate; platform failures do if the plan says so."""
-        return run.countable or (run.fault is Fault.PLATFORM and run.excluded is None and self.counts_platform)
+        return run.countable or (run.cause is Cause.PLATFORM and run.excluded is None and self.counts_platform)
 
     @property
     def counts_platform(self) -> bool:
@@ -371,7 +371,7 @@ class RunResult(Document):
     problems: ListOf[str] = Field(default=[], description="Other problems, one line each.")
     warnings: ListOf[str] = Field(default=[], description="Warnings about the called agents, one line each.")
     next_steps: ListOf[str] = Field(default=[], description="Next steps, one line each.")
-    invocation_id: str
+    session_id: str
     change_set_digest: str
     environment: str = ""
     sandbox: bool = False

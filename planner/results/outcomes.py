@@ -13,18 +13,18 @@ from planner.values import frozen
 class RunOutcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
-    ERRORED = "errored"
+    UNDECIDED = "undecided"
     """A check could not be decided, or the platform failed."""
 
 
-class Fault(StrEnum):
-    """Why a run did not pass. Only `AGENT` and `AUTHOR` count against the pass rate."""
+class Cause(StrEnum):
+    """Why a run did not pass. Only `AGENT` and `PLAN` count against the pass rate."""
 
     AGENT = "agent"
     CALLER = "caller"
     PLATFORM = "platform"
     JUDGE = "judge"
-    AUTHOR = "author"
+    PLAN = "plan"
 
 
 class CaseOutcome(StrEnum):

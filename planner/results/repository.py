@@ -168,23 +168,23 @@ class ResultsRepository:
         self._store.update(lambda now: {} if now.get(name) is not None else {name: data})
         return self._store.get(name) or data
 
-    def save_invocation(self, result: RunResult) -> None:
+    def save_session(self, result: RunResult) -> None:
         """Store the results of a session, replacing earlier ones of the same session.
 
-        Ids must sort by time: `invocations` relies on it.
+        Ids must sort by time: `sessions` relies on it.
         """
         data = self._written(result)
-        self._store.update(lambda _: {invocation_key(result.invocation_id): data})
+        self._store.update(lambda _: {session_key(result.session_id): data})
         self._note_verified([data])
 
-    def load_invocation(self, invocation_id: str) -> RunResult | None:
-        key = invocation_key(invocation_id)
+    def load_session(self, session_id: str) -> RunResult | None:
+        key = session_key(session_id)
         data = self._store.get(key)
         return None if data is None else self._read_plausible(RunResult, key, data)
 
-    def invocations(self, *, before: str | None = None) -> Iterator[RunResult]:
+    def sessions(self, *, before: str | None = None) -> Iterator[RunResult]:
         """Every stored session, newest first, read one at a time; optionally only those `before` one."""
-        older = None if before is None else invocation_key(before)
+        older = None if before is None else session_key(before)
         for key in sorted(self._store.keys("runs/"), reverse=True):
             if (older is None or key < older) and (data := self._store.get(key)) is not None:
                 result = self._read_plausible(RunResult, key, data)
@@ -193,11 +193,11 @@ class ResultsRepository:
 
     def sessions_of(self, environment: str, *, sandbox: bool) -> Iterator[RunResult]:
         """The stored sessions of one environment, newest first."""
-        return (each for each in self.invocations() if each.environment == environment and each.sandbox is sandbox)
+        return (each for each in self.sessions() if each.environment == environment and each.sandbox is sandbox)
 
-    def invocations_since(self, invocation_id: str) -> Iterator[RunResult]:
+    def sessions_since(self, session_id: str) -> Iterator[RunResult]:
         """This session and all later ones, newest first."""
-        return takewhile(lambda result: result.invocation_id >= invocation_id, self.invocations())
+        return takewhile(lambda result: result.session_id >= session_id, self.sessions())
 
     def promote(self, result: RunResult, environment: str) -> None:
         """Make the session the baseline of its plans, merged with concurrent ones (`baselines.joined`).
@@ -333,8 +333,8 @@ def evidence_key(digest: str) -> str:
     return f"evidence/{digest}.json"
 
 
-def invocation_key(invocation_id: str) -> str:
-    return f"runs/{invocation_id}.json"
+def session_key(session_id: str) -> str:
+    return f"runs/{session_id}.json"
 
 
 def _vote_key(key: str, number: int) -> str:

@@ -24,7 +24,7 @@ from planner.results.repository import (
     baseline_key,
     change_set_key,
     evidence_key,
-    invocation_key,
+    session_key,
 )
 from planner.results.store import Change, Reader, Store
 
@@ -64,7 +64,7 @@ class Tiers:
 
 
 class _Unshared(BaseModel):
-    """`unshared/<invocation>`: stored locally and not published yet. `environment` is set if it is a baseline."""
+    """`unshared/<session>`: stored locally and not published yet. `environment` is set if it is a baseline."""
 
     environment: str | None = None
 
@@ -124,8 +124,8 @@ class SharedRepository(ResultsRepository):
 
     # Results
 
-    def save_invocation(self, result: RunResult) -> None:
-        super().save_invocation(result)
+    def save_session(self, result: RunResult) -> None:
+        super().save_session(result)
         key = _unshared_key(result)
         mark = document_bytes(_Unshared())
         self._tiers.update(lambda now: {} if now.has(key) else {key: mark})
@@ -154,14 +154,14 @@ class SharedRepository(ResultsRepository):
     def stored_baselines(self, environment: str, plan_names: Iterable[str]) -> Iterator[StoredBaseline]:
         """The shared baseline of each plan. A baseline of this machine is used instead only if there is no shared one,
         or if it is newer, was made here and is still to be shared."""
-        waiting = {item.result.invocation_id for item in self._waiting() if item.environment is not None}
+        waiting = {item.result.session_id for item in self._waiting() if item.environment is not None}
         for plan in plan_names:
             mine = next(self._mine.stored_baselines(environment, [plan]), None)
             key = self._shared_key(environment, plan)
             data = self._tiers.shared.get(key)
             shared = self.read_baseline(key, data)
             theirs = StoredBaseline(shared, data, is_trusted=True) if data is not None and shared is not None else None
-            own = mine is not None and mine.is_trusted and mine.document.invocation_id in waiting
+            own = mine is not None and mine.is_trusted and mine.document.session_id in waiting
             if mine is not None and (theirs is None or (own and mine.document.ended_at > theirs.document.ended_at)):
                 yield mine
             elif theirs is not None:
@@ -212,10 +212,10 @@ class SharedRepository(ResultsRepository):
         """Unshared results, oldest first. Results of a store that was copied here from another machine are skipped."""
         for key in self._tiers.local.keys(_UNSHARED):
             data = self._tiers.local.get(key)
-            stored = self._tiers.local.get(invocation_key(key.removeprefix(_UNSHARED)))
+            stored = self._tiers.local.get(session_key(key.removeprefix(_UNSHARED)))
             if stored is None or not self.is_verified(stored):
                 continue
-            result = self._mine.load_invocation(key.removeprefix(_UNSHARED))
+            result = self._mine.load_session(key.removeprefix(_UNSHARED))
             if data is not None and result is not None:
                 yield _Waiting(key, result, _Unshared.model_validate_json(data).environment)
 
@@ -227,7 +227,7 @@ class SharedRepository(ResultsRepository):
             key = evidence_key(digest)
             if not now.has(key) and (data := self._tiers.local.get(key)) is not None:
                 writes[key] = data
-        writes[invocation_key(shown.invocation_id)] = self._written(shown)
+        writes[session_key(shown.session_id)] = self._written(shown)
         if item.environment is not None:
             for document in baselines_of(shown, item.environment):
                 key = self._shared_key(item.environment, document.plan)
@@ -257,4 +257,4 @@ def _original_key(digest: str) -> str:
 
 
 def _unshared_key(result: RunResult) -> str:
-    return f"{_UNSHARED}{result.invocation_id}"
+    return f"{_UNSHARED}{result.session_id}"

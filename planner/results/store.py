@@ -1,6 +1,6 @@
 """The interface of all stores: keys and bytes, with compare-and-swap.
 
-Keys are plain names separated by `/`: `runs/<invocation>.json`, `evidence/<digest>.json`,
+Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<digest>.json`,
 `latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
 `previews/…`, `consents/<id>.json`. `planner.results.repository` interprets the bytes.

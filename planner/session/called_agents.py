@@ -14,7 +14,7 @@ from planner.errors import InterruptedRunError, NotFoundError, PlannerError, Ref
 from planner.execution.previews import GONE
 from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
-from planner.results.outcomes import Action, Fault, RunOutcome
+from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.interruption import until_interrupted
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def bills_for_copies(
 
 def preview_documents(session: RunSession, prepared: Preparation) -> list[PreviewDocument]:
     """The previews that calls of this session reached, those of resumed calls included."""
-    launched = [launch.line.target for launch in session.journal.launches_of(session.reports.invocation_id)]
+    launched = [launch.line.target for launch in session.journal.launches_of(session.reports.session_id)]
     resumed = {slot.launch_id for slots in prepared.resumable.values() for slot in slots}
     launched += [launch.line.target for each in resumed if (launch := session.journal.launch(each)) is not None]
     called = dict.fromkeys([*(("agent", copy_id) for copy_id in prepared.copies.values()), *launched])
@@ -208,10 +208,10 @@ async def _edited_slots(
 def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set[int]:
     """Runs in finished results since these slots were launched, without those that are excluded."""
     launches = [session.journal.launch(slot.launch_id) for slot in slots]
-    oldest = min(launch.invocation_id for launch in launches if launch is not None)
+    oldest = min(launch.session_id for launch in launches if launch is not None)
     return {
         run.run_id
-        for result in session.place.repository.invocations_since(oldest)
+        for result in session.place.repository.sessions_since(oldest)
         if result.finished
         for case in result.cases
         for run in case.runs
@@ -244,8 +244,8 @@ def is_edited(before: AgentState, now: AgentState) -> bool:
 def exclude(session: RunSession, runs: EndedRuns, edited: Container[str]) -> None:
     """The runs of these launches become undecided and do not count: nobody knows what they reached."""
     update: dict[str, Any] = {
-        "outcome": RunOutcome.ERRORED,
-        "fault": Fault.PLATFORM,
+        "outcome": RunOutcome.UNDECIDED,
+        "cause": Cause.PLATFORM,
         "reason": "the agent was edited while it was called",
         "excluded": "agent_edited",
         "findings": [],

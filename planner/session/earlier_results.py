@@ -15,7 +15,7 @@ from typing import Final
 from planner.changes.detail import revision_digest
 from planner.changes.diff import StoredResults
 from planner.changes.fingerprint import call_fingerprint, case_inputs
-from planner.changes.history import HISTORY_INVOCATIONS, PastRun, past_runs
+from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
 from planner.errors import UsageError
 from planner.judge.votes import VoteCache
 from planner.results.model import CaseResult, RunResult
@@ -117,7 +117,7 @@ def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[st
 
 def _newest_outlines(repository: ResultsRepository, earlier: EarlierCalls) -> Iterator[RunResult]:
     """The newest sessions, one at a time, noting their calls in `earlier`."""
-    for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
+    for outline in islice(repository.sessions(), HISTORY_SESSIONS):
         earlier.note(outline)
         yield outline
 
@@ -159,17 +159,17 @@ class EarlierCalls:
         """Implements `planner.changes.diff.CalledBefore`."""
         if not self._is_whole:
             self._is_whole = True
-            for outline in islice(self._repository.invocations(before=self._oldest), MAX_SESSIONS - self._noted):
+            for outline in islice(self._repository.sessions(before=self._oldest), MAX_SESSIONS - self._noted):
                 self.note(outline)
-        for invocation_id in self._sessions.get((case_id, call_fingerprint), {}).values():
-            case = self._cases(invocation_id).get(case_id)
+        for session_id in self._sessions.get((case_id, call_fingerprint), {}).values():
+            case = self._cases(session_id).get(case_id)
             if case is not None:
                 yield case
 
     def note(self, outline: RunResult) -> None:
         """Note an outline that was read for another purpose; each is older than the one before."""
         self._noted += 1
-        self._oldest = outline.invocation_id
+        self._oldest = outline.session_id
         if not outline.finished or outline.environment != self._environment or outline.sandbox is not self._sandbox:
             return
         self._note_partial(outline)
@@ -177,7 +177,7 @@ class EarlierCalls:
             sessions = self._sessions.setdefault((case.case_id, case.call_fingerprint), {})
             # The newest session of an agent's configuration, or revision, has the latest verdict.
             agent = case.inputs.configuration or revision_digest(case.inputs.agent_revision or "")
-            sessions.setdefault(agent, outline.invocation_id)
+            sessions.setdefault(agent, outline.session_id)
 
     def earlier_runs(self, case_ids: Iterable[str]) -> dict[str, CaseResult]:
         """Results of the newest partial session for these cases, if they failed or were undecided in it and no full
@@ -194,16 +194,16 @@ class EarlierCalls:
             if case.action != "call" or case.case_id in self._decided:
                 continue
             if outline.partial and case.outcome in ("failed", "unknown"):
-                self._partial_sessions[case.case_id] = outline.invocation_id
-            resumed = any(run.invocation_id != outline.invocation_id for run in case.runs)
+                self._partial_sessions[case.case_id] = outline.session_id
+            resumed = any(run.session_id != outline.session_id for run in case.runs)
             if case.case_id in self._partial_sessions or not outline.partial or not resumed:
                 self._decided.add(case.case_id)  # older sessions do not count
 
-    def _cases(self, invocation_id: str) -> dict[str, CaseResult]:
-        if invocation_id not in self._read:
-            result = self._repository.load_invocation(invocation_id)
-            self._read[invocation_id] = {case.case_id: case for case in result.cases} if result else {}
-        return self._read[invocation_id]
+    def _cases(self, session_id: str) -> dict[str, CaseResult]:
+        if session_id not in self._read:
+            result = self._repository.load_session(session_id)
+            self._read[session_id] = {case.case_id: case for case in result.cases} if result else {}
+        return self._read[session_id]
 
 
 def _added_elsewhere(work: Workspace, baseline: Mapping[str, CaseResult]) -> dict[str, CaseResult]:

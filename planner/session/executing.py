@@ -18,7 +18,7 @@ from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.providers.base import Balance, Line, Target
 from planner.results.model import ConsentDocument, PreviewDocument, Run
-from planner.results.outcomes import Action, Fault, RunOutcome
+from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
     Copies,
     bills_for_copies,
@@ -94,7 +94,7 @@ async def _execute(session: RunSession, prepared: Preparation, consent: ConsentD
         JudgeCallRecords(
             session.journal,
             prepared.consent_id,
-            session.reports.invocation_id,
+            session.reports.session_id,
             session.intents.consents.share_judge_calls if session.intents else None,
         ),
     )
@@ -172,7 +172,7 @@ async def _make_calls(
         runs.add(record, judged)
         settling.note(record.slot.case_id, judged)
         return Judgement(
-            platform_failed=record.evidence is not None and judged.fault is Fault.PLATFORM,
+            platform_failed=record.evidence is not None and judged.cause is Cause.PLATFORM,
             stop=options.fail_fast and counts and judged.outcome is RunOutcome.FAILED,
         )
 
@@ -212,7 +212,7 @@ async def _make_calls(
             mark_prompts=project.execution.mark_prompts,
             max_concurrent_runs=min(limits, default=None),
         ),
-        invocation_id=session.reports.invocation_id,
+        session_id=session.reports.session_id,
         consent_id=prepared.consent_id,
         credential=engine.provider.credential,
         ledger=ledger,

@@ -92,7 +92,7 @@ def _with_ending(session: RunSession, result: RunResult, ending: Ending) -> RunR
 def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_called: str) -> list[CaseResult]:
     open_runs = open_runs_at_end(
         session.journal,
-        session.reports.invocation_id,
+        session.reports.session_id,
         {slot.key for slots in prepared.resumable.values() for slot in slots},
         end.runs.records,
         end.runs.overdue,
@@ -159,7 +159,7 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
     charged = charged_slots(journal, prepared.consent_id)
     spending = spending_of(journal, prepared.consent_id)
     calls = spending.of_calls()
-    mine = {launch.launch_id for launch in journal.launches_of(session.reports.invocation_id)}
+    mine = {launch.launch_id for launch in journal.launches_of(session.reports.session_id)}
     unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
     carried = [run for case in cases for run in case.carried_runs]
@@ -174,30 +174,28 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
         estimate_basis=estimate.basis,
         paid_before_cents=prepared.paid_before_cents,
         actual_cents=calls.spent,
-        this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
+        this_session_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.
-        ambiguous_cents=calls.reserved + sum(orphaned),
+        unconfirmed_cents=calls.reserved + sum(orphaned),
         calls_under_way=sum(slot.key not in unread for slot in not_seen),
         unread_calls=sum(slot.key in unread for slot in not_seen),
         unbilled_calls=sum(slot.evidence is not None for slot in unbilled),
         ceiling_cents=session.ceiling_cents(prepared),
         carried_cents=sum(run.cost_cents or 0 for run in carried),
-        carried_ambiguous_cents=sum(slot.reserved_cents for slot in late if slot is not None),
+        carried_unconfirmed_cents=sum(slot.reserved_cents for slot in late if slot is not None),
         judge=judge_cost(prepared.change_set, end.judge_calls, judge_spending(spending)),
     )
 
 
 def _store(session: RunSession, prepared: Preparation, result: RunResult, end: SessionEnd) -> None:
     repository, options = session.place.repository, session.options
-    repository.save_invocation(result)
+    repository.save_session(result)
     if not result.finished:
         return
     if not result.partial:
         repository.promote(result, session.place.environment)
     keep_usable = result.partial and options.selection.rerun == "needed"
-    session.journal.record(
-        Consumed(result.invocation_id, tuple(_slots_in_results(result, end, keep_usable=keep_usable)))
-    )
+    session.journal.record(Consumed(result.session_id, tuple(_slots_in_results(result, end, keep_usable=keep_usable))))
     if session.journal.consents.get(prepared.consent_id) is not None:
         session.journal.record(ended_calls(prepared))
 

@@ -313,6 +313,6 @@ def judge_cost(
         stored_votes=votes.stored,
         estimated_cents=votes.expected_cents,
         actual_cents=spending.spent_cents,
-        this_invocation_cents=whole_cents(asking.spent),
-        ambiguous_cents=spending.reserved_cents,
+        this_session_cents=whole_cents(asking.spent),
+        unconfirmed_cents=spending.reserved_cents,
     )

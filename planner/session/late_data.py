@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from planner.changes.history import HISTORY_INVOCATIONS
+from planner.changes.history import HISTORY_SESSIONS
 from planner.changes.model import Change
 from planner.clock import aware
 from planner.errors import IncompleteError
@@ -50,7 +50,7 @@ class LateBill:
     evidence: str | None
     """Digest of the evidence with this bill; None if older results keep the evidence that they were judged by."""
     reserved_cents: int
-    invocation_id: str
+    session_id: str
     consent_id: str | None
     """Of the launch; None if it is not in this machine's journal."""
 
@@ -74,7 +74,7 @@ class _Unconfirmed:
     run_id: int
     call_id: CallId
     ended_at: datetime
-    invocation_id: str
+    session_id: str
     evidence: str
 
 
@@ -106,7 +106,7 @@ async def correct_bills(session: RunSession) -> None:
             "transaction",
             digest,
             slot.reserved_cents if slot is not None else 0,
-            run.invocation_id,
+            run.session_id,
             launch.consent_id if launch is not None else None,
         )
     if bills:
@@ -115,14 +115,14 @@ async def correct_bills(session: RunSession) -> None:
 
 
 def _in_results(repository: ResultsRepository, now: datetime) -> Iterator[_Unconfirmed]:
-    for outline in islice(repository.invocations(), HISTORY_INVOCATIONS):
+    for outline in islice(repository.sessions(), HISTORY_SESSIONS):
         if now - outline.ended_at > LATEST_CHARGE:
             return
         for run in (run for case in outline.cases for run in case.runs):
             ended_at = outline.started_at if run.completed_at is None else aware(run.completed_at)
             is_recent = now - ended_at < LATEST_CHARGE
             if run.cost_basis == "call" and run.call_id is not None and run.evidence is not None and is_recent:
-                yield _Unconfirmed(run.run_id, CallId(run.call_id), ended_at, run.invocation_id, run.evidence)
+                yield _Unconfirmed(run.run_id, CallId(run.call_id), ended_at, run.session_id, run.evidence)
 
 
 def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) -> Iterator[_Unconfirmed]:
@@ -133,8 +133,8 @@ def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) 
         evidence = repository.load_evidence(slot.evidence) if now - slot.completed_at < LATEST_CHARGE else None
         if evidence is not None and evidence.cost_basis == "call" and evidence.call_id is not None:
             launch = journal.launch(slot.launch_id)
-            invocation_id = launch.invocation_id if launch is not None else ""
-            yield _Unconfirmed(slot.run_id, CallId(evidence.call_id), slot.completed_at, invocation_id, slot.evidence)
+            session_id = launch.session_id if launch is not None else ""
+            yield _Unconfirmed(slot.run_id, CallId(evidence.call_id), slot.completed_at, session_id, slot.evidence)
 
 
 # Correcting what is stored
@@ -143,11 +143,11 @@ def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) 
 def _correct(session: RunSession, bills: Mapping[int, LateBill]) -> None:
     """Write late bills, by run id, to all stored results and baselines that have the runs."""
     repository = session.place.repository
-    oldest = min(bill.invocation_id for bill in bills.values())
-    for result in list(repository.invocations_since(oldest)):
+    oldest = min(bill.session_id for bill in bills.values())
+    for result in list(repository.sessions_since(oldest)):
         corrected = _corrected(result, bills)
         if corrected is not result:
-            repository.save_invocation(corrected)
+            repository.save_session(corrected)
     plans = session.loaded.plan_names
     repository.amend_baselines(session.place.environment, plans, lambda case: _billed(case, bills))
 
@@ -167,12 +167,12 @@ def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
         was_unbilled = run.cost_cents is None
         if bill.is_of(result, case, run):
             changed["actual_cents"] += more_cents
-            changed["this_invocation_cents"] += more_cents if bill.invocation_id == result.invocation_id else 0
-            changed["ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
+            changed["this_session_cents"] += more_cents if bill.session_id == result.session_id else 0
+            changed["unconfirmed_cents"] -= bill.reserved_cents if was_unbilled else 0
             changed["unbilled_calls"] -= was_unbilled
         elif was_unbilled or case.action != "call" or run.pooled:
             changed["carried_cents"] += more_cents
-            changed["carried_ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
+            changed["carried_unconfirmed_cents"] -= bill.reserved_cents if was_unbilled else 0
     cost = {name: max(0, getattr(result.cost, name) + cents) for name, cents in changed.items()}
     cases = [_billed(case, bills) for case in result.cases]
     return result.model_copy(update={"cases": cases, "cost": result.cost.model_copy(update=cost)})
@@ -309,7 +309,7 @@ def _note_in_journal(journal: Journal, stale: Mapping[int, _Stale], fresh: Mappi
                 run.cost_basis,
                 None,
                 slot.reserved_cents,
-                launch.invocation_id,
+                launch.session_id,
                 launch.consent_id,
             )
     return bills

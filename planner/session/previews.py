@@ -57,7 +57,7 @@ class Previews:
     client: AgentProvider
     intents: IntentSharing | None
     """The shared store's, if there is one."""
-    invocation_id: str
+    session_id: str
     settle_seconds: float
     warnings: list[str] = field(default_factory=list[str])
     verified: dict[int, AgentState] = field(default_factory=dict[int, "AgentState"])
@@ -202,7 +202,7 @@ class Previews:
             preview_id=self.shell.new_id(),
             agent_id=target.agent_id,
             configuration=target.digest or "",
-            invocation_id=self.invocation_id,
+            session_id=self.session_id,
             credential=self.client.credential,
             intended_at=self._now(),
         )

@@ -112,7 +112,7 @@ def line(state: ProgressState) -> str:
     return " · ".join(parts)
 
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 LOGGED_WAIT_SECONDS = 5.0
 """Waits at least this long are shown without `-v` too."""
 
@@ -131,14 +131,14 @@ class RequestLog:
         self._stream = stream
         self._since = shell.clock.monotonic()
 
-    def begin(self, invocation_id: str, started_at: datetime, started: float) -> None:
+    def begin(self, session_id: str, started_at: datetime, started: float) -> None:
         """Start the trace. `started` is monotonic."""
         self._since = started
         self._write(
             {
                 "schema_version": SCHEMA_VERSION,
                 "tool_version": __version__,
-                "invocation_id": invocation_id,
+                "session_id": session_id,
                 "started_at": started_at.isoformat(),
             }
         )

@@ -33,7 +33,7 @@ from planner.session.stores import Workspace, check_folder, place_of
 from planner.verdicts.ending import WORDS, Ending, first_of
 from planner.verdicts.gate import Gate
 
-NO_COST: Final = CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0)
+NO_COST: Final = CostDocument(estimated_cents=None, actual_cents=0, this_session_cents=0, unconfirmed_cents=0)
 _SHOWN_DIAGNOSTICS = 20
 
 
@@ -43,7 +43,7 @@ class ReportSession:
 
     shell: Shell
     report_dir: Path
-    invocation_id: str
+    session_id: str
     started_at: datetime
     started: float
     """Monotonic seconds."""
@@ -65,7 +65,7 @@ class ReportSession:
 
     @property
     def bugs(self) -> BugLog:
-        return BugLog(self.shell, self.report_dir, self.invocation_id, lambda: redactor_of(self.project))
+        return BugLog(self.shell, self.report_dir, self.session_id, lambda: redactor_of(self.project))
 
     def open(self) -> Workspace:
         """Load the selected plans and open their store, which the reports name from now on. Raises like `load` and
@@ -236,7 +236,7 @@ class ReportSession:
             problems=list(ending.problems),
             next_steps=list(ending.next_steps),
             finished=ending.finished,
-            invocation_id=self.invocation_id,
+            session_id=self.session_id,
             environment=self.selection.environment or "",
             sandbox=self.selection.sandbox,
             workflow=self.shell.environ.get("GITHUB_WORKFLOW_REF", ""),
@@ -266,7 +266,7 @@ def report_session(
     reports = ReportSession(
         shell,
         report_dir,
-        invocation_id=f"{prefix}{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03}-{shell.new_id()[:8]}",
+        session_id=f"{prefix}{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03}-{shell.new_id()[:8]}",
         started_at=started_at,
         started=shell.clock.monotonic(),
         selection=selection,
@@ -282,7 +282,7 @@ def report_session(
         error = leading_error(raised)
         error = reports.bugs.as_error(error) if is_bug(error) else error
         if isinstance(error, PlannerError):
-            error.session_id = reports.invocation_id
+            error.session_id = reports.session_id
         if not reports.is_final:
             reports.end_early(error)
         reports.print_json(error)

@@ -139,7 +139,7 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
             is_json=options.output_format == "json",
         ) as reports,
     ):
-        request_log.begin(reports.invocation_id, reports.started_at, reports.started)
+        request_log.begin(reports.session_id, reports.started_at, reports.started)
         work = reports.open()
         loaded, place = work.loaded, work.place
         with (
@@ -169,7 +169,7 @@ async def connected(session: RunSession) -> AsyncGenerator[None]:
         session.transactions = Transactions(client, log.log)
         settle_seconds = session.loaded.project.execution.settle_seconds
         session.previews = Previews(
-            shell, session.journal, client, session.intents, session.reports.invocation_id, settle_seconds
+            shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds
         )
         if suspects := session.journal.mark_interrupted():
             shell.log(
@@ -193,7 +193,7 @@ async def prepare_calls(session: RunSession) -> Preparation:
     prepared.judging.require_model(prepared.change_set)
     for warning in prepared.warnings:
         shell.log(f"warning: {warning}")
-    consent_id = prepared.consent_id or consent_id_of(prepared.change_set.digest, session.reports.invocation_id)
+    consent_id = prepared.consent_id or consent_id_of(prepared.change_set.digest, session.reports.session_id)
     return replace(prepared, balance=balance, consent_id=consent_id)
 
 

@@ -165,7 +165,7 @@ def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Itera
     taken = intents.import_launches(calls)
     open_launches = journal.launches(UNSETTLED)
     if open_launches or journal.unconsumed_slots():
-        results = list(islice(shared.repository.invocations(), _RESULTS_READ))
+        results = list(islice(shared.repository.sessions(), _RESULTS_READ))
         _claim_runs(journal, open_launches, results)
         _consume_runs(journal, results, name)
     if taken:
@@ -178,13 +178,13 @@ def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Itera
 
 def _claim_runs(journal: Journal, open_launches: Sequence[Launch], results: Iterable[RunResult]) -> None:
     """None of these launches can have become a run of another session."""
-    theirs = {launch.invocation_id for launch in open_launches}
+    theirs = {launch.session_id for launch in open_launches}
     claimed = {
         run.run_id
         for result in results
         for case in result.cases
         for run in case.runs
-        if (run.invocation_id or result.invocation_id) not in theirs
+        if (run.session_id or result.session_id) not in theirs
     }
     if open_launches and (unknown := claimed - journal.claimed_run_ids()):
         journal.record(RunsKnown(tuple(sorted(unknown))))
@@ -200,10 +200,10 @@ def _consume_runs(journal: Journal, results: Iterable[RunResult], name: Callable
         for launch in known:
             if bindings := _bindings(journal.slots_of(launch.launch_id), launch.run_ids, cases, name):
                 journal.record(RunsBound(launch.launch_id, bindings))
-        for launch in journal.launches([LaunchState.AMBIGUOUS]):
+        for launch in journal.launches([LaunchState.UNCONFIRMED]):
             slots, free = journal.slots_of(launch.launch_id), cases.keys() - journal.claimed_run_ids()
             bindings = _bindings(slots, free, cases, name)
-            if launch.invocation_id == result.invocation_id and len(bindings) == len(slots):
+            if launch.session_id == result.session_id and len(bindings) == len(slots):
                 run_ids = tuple(sorted(bindings.values()))
                 journal.record(
                     Moved(launch.launch_id, LaunchState.ADOPTED, launch.detail, run_ids=run_ids, bindings=bindings)
@@ -212,7 +212,7 @@ def _consume_runs(journal: Journal, results: Iterable[RunResult], name: Callable
         for launch in known:
             slots = journal.slots_of(launch.launch_id)
             if keys := [slot.key for slot in slots if slot.run_id in cases and slot.consumed_by is None]:
-                journal.record(Consumed(result.invocation_id, tuple(keys)))
+                journal.record(Consumed(result.session_id, tuple(keys)))
 
 
 def _bindings(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def known_facts(session: RunSession) -> dict[str, Any]:
     """Fields of the results. Costs are of every run of the consent, as in results of a session that ended well."""
     journal = session.journal
-    mine = journal.launches_of(session.reports.invocation_id)
+    mine = journal.launches_of(session.reports.session_id)
     consent_id = session.consent.id or next((launch.consent_id for launch in mine), "")
     consent = journal.consents.get(consent_id)
     unsettled = [launch for launch in journal.launches(UNSETTLED) if _may_have_been_sent(launch)]
@@ -48,8 +48,8 @@ def _cost(session: RunSession, consent_id: str, mine: list[Launch], unsettled: s
     return CostDocument(
         estimated_cents=session.expected_cents,
         actual_cents=calls.spent,
-        this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in launched_now),
-        ambiguous_cents=calls.reserved,
+        this_session_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in launched_now),
+        unconfirmed_cents=calls.reserved,
         calls_under_way=sum(slot.launch_id not in unsettled and slot.evidence is None for slot in unbilled),
         unbilled_calls=sum(slot.evidence is not None for slot in unbilled),
         ceiling_cents=session.ceiling_cents(None),
@@ -61,11 +61,11 @@ def _judge_cost(session: RunSession, spending: Spending) -> JudgeCost | None:
     settings, judged = session.loaded.project.judge, judge_spending(spending)
     if settings is None or not judged.committed(None):
         return None
-    now = spending.judging.get(session.reports.invocation_id, {})
+    now = spending.judging.get(session.reports.session_id, {})
     return JudgeCost(
         model=settings.model,
         votes=0,
         actual_cents=judged.spent_cents,
-        this_invocation_cents=whole_cents(sum(amount.spent for amount in now.values())),
-        ambiguous_cents=judged.reserved_cents,
+        this_session_cents=whole_cents(sum(amount.spent for amount in now.values())),
+        unconfirmed_cents=judged.reserved_cents,
     )

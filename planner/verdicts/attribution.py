@@ -67,7 +67,7 @@ _GREETING = re.compile(
 )
 
 
-class CallerFault(NamedTuple):
+class CallerCause(NamedTuple):
     """What the test bot did wrong, as one clause, and the turn."""
 
     reason: str
@@ -78,18 +78,18 @@ UNSCRIPTED: Final = "no scripted dialogue matches this prompt"
 """What the caller says in the sandbox if no dialogue matches."""
 
 
-def unscripted_call(evidence: Evidence) -> CallerFault | None:
+def unscripted_call(evidence: Evidence) -> CallerCause | None:
     """Set for a call of the sandbox whose prompt no dialogue matches. It says nothing about the agent, so it never
     passes or fails."""
     for turn in evidence.turns or ():
         if turn.role is Role.CALLER and UNSCRIPTED in turn.text:
             detail = turn.text.partition(UNSCRIPTED)[2].strip(" ;.")
             hint = detail or "write a dialogue for it in a world (docs/sandbox.md)"
-            return CallerFault(f"{UNSCRIPTED}: {hint}", Quote.of(turn))
+            return CallerCause(f"{UNSCRIPTED}: {hint}", Quote.of(turn))
     return None
 
 
-def caller_fault(evidence: Evidence, failed: Sequence[Expectation], prompt: str) -> CallerFault | None:
+def caller_cause(evidence: Evidence, failed: Sequence[Expectation], prompt: str) -> CallerCause | None:
     """How the test bot caused the failure; None if it did not, or not clearly.
 
     `failed` are the expectations that failed the run; none if it is undecided.
@@ -102,7 +102,7 @@ def caller_fault(evidence: Evidence, failed: Sequence[Expectation], prompt: str)
     return _out_of_role(evidence, searchable(prompt).casefold())
 
 
-def _hung_up_at_once(evidence: Evidence) -> CallerFault | None:
+def _hung_up_at_once(evidence: Evidence) -> CallerCause | None:
     """The caller ended the call before the agent answered, or had time to."""
     call, turns = evidence.call, evidence.turns
     if call is None or turns is None or call.duration_seconds is None or end_reason_of(call) != "caller_hangup":
@@ -121,7 +121,7 @@ def _hung_up_at_once(evidence: Evidence) -> CallerFault | None:
         when = "with its first words"
     else:
         return None
-    return CallerFault(
+    return CallerCause(
         f"the caller hung up {when}, before the agent could answer", None if last is None else Quote.of(last)
     )
 
@@ -131,7 +131,7 @@ def _ms_after(turn: Turn, seconds: float) -> float:
     return float("inf") if turn.end_ms is None else max(0.0, seconds * 1000 - turn.end_ms)
 
 
-def _out_of_role(evidence: Evidence, prompt: str) -> CallerFault | None:
+def _out_of_role(evidence: Evidence, prompt: str) -> CallerCause | None:
     """The caller's own words show it. In its first turn, "How can I help you?" is allowed: it may be answering the
     phone."""
     turns = evidence.turns or ()
@@ -150,7 +150,7 @@ def _out_of_role(evidence: Evidence, prompt: str) -> CallerFault | None:
             slip = found[0][: found.start("after") - found.start()] if "after" in found.re.groupindex else found[0]
             slip = _EDGES.sub("", slip)
             if slip.casefold() not in prompt:
-                return CallerFault(f"the caller {did}: it said {shown(slip)} at turn {turn.number}", Quote.of(turn))
+                return CallerCause(f"the caller {did}: it said {shown(slip)} at turn {turn.number}", Quote.of(turn))
     return None
 
 

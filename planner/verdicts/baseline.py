@@ -11,7 +11,7 @@ from planner.checks.opinions import Ask
 from planner.planfile.model import Case
 from planner.reports.comparison import ComparedCase, Comparison, Difference, Side
 from planner.results.model import CaseInputs, CaseResult, Compared, NotComparable, Run, RunResult, Sample
-from planner.results.outcomes import Action, CaseOutcome, Fault
+from planner.results.outcomes import Action, CaseOutcome, Cause
 from planner.statistics import difference_interval, wilson_interval
 from planner.verdicts.cases import RunKey, judge_case, run_key, sample_of, sample_of_runs, total
 from planner.verdicts.comparison import (
@@ -43,7 +43,7 @@ class BaselineComparison(NamedTuple):
 
     compared: Compared
     not_comparable: NotComparable | None = None
-    before: Sample | None = None
+    baseline: Sample | None = None
     p_value: float | None = None
     latest: Sample | None = None
     """Only the new runs."""
@@ -97,7 +97,7 @@ def open_against(change: Change, outcome: CaseOutcome, comparison: BaselineCompa
     if outcome is not CaseOutcome.UNKNOWN:
         return None
     if not is_recheck(change):
-        return None if comparison.earlier_runs else comparison.before
+        return None if comparison.earlier_runs else comparison.baseline
     prior = change.prior
     if prior is None or judgement_change(prior, change.check_fingerprint, change.judge) is not None:
         return None
@@ -137,7 +137,7 @@ def keeps_comparison(change: Change, prior: CaseResult) -> bool:
     """Whether a rechecked case keeps its comparison: it regressed or was undecided, and the expectations are the
     same."""
     return (
-        prior.before is not None
+        prior.baseline is not None
         and prior.not_comparable is None
         and (prior.compared == "regressed" or prior.outcome is CaseOutcome.UNKNOWN)
         and judgement_change(prior, change.check_fingerprint, change.judge) is None
@@ -147,7 +147,7 @@ def keeps_comparison(change: Change, prior: CaseResult) -> bool:
 def kept_comparison(prior: CaseResult) -> BaselineComparison:
     """The comparison of a kept case. A regression remains until the case is called again or judged differently."""
     compared, p_value = ("regressed", prior.p_value) if prior.compared == "regressed" else ("same", None)
-    return BaselineComparison(compared, None, prior.before, p_value, prior.latest)
+    return BaselineComparison(compared, None, prior.baseline, p_value, prior.latest)
 
 
 def is_recheck(change: Change) -> bool:
@@ -158,7 +158,7 @@ def is_recheck(change: Change) -> bool:
 def _rechecked_runs(case: Case, before: CaseResult, load_evidence: LoadEvidence, ask: Ask) -> list[Run]:
     """The runs of `before`, judged by today's expectations; empty if evidence is missing."""
     if any(
-        run.fault is not Fault.PLATFORM and not (run.evidence and load_evidence(run.evidence)) for run in before.runs
+        run.cause is not Cause.PLATFORM and not (run.evidence and load_evidence(run.evidence)) for run in before.runs
     ):
         return []
     return [judge_stored(case, run, load_evidence, ask) for run in before.runs]

@@ -177,10 +177,10 @@ def _compare(
         change, prior = each.change, each.change.prior
         if not is_recheck(change) or prior is None:
             result, pairs_of_case, shared = _compare_calls(each, load_evidence, ask)
-        elif prior.before is not None and keeps_comparison(change, prior):
+        elif prior.baseline is not None and keeps_comparison(change, prior):
             latest = each.sample([run for run in each.runs if not run.pooled])
             result = None
-            pairs_of_case: list[Pair] = [(prior.before, latest)]
+            pairs_of_case: list[Pair] = [(prior.baseline, latest)]
             shared = frozenset(run_key(run) for run in prior.runs if run.pooled)
         else:
             why = judgement_change(prior, change.check_fingerprint, change.judge)
@@ -217,7 +217,7 @@ def _compare_calls(
     if measured and baseline.sample is not None and differ_significantly(baseline.sample, each.sample(new_runs)):
         result = result._replace(compared="not_enough_evidence")
     if new_runs:
-        result = result._replace(before=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
+        result = result._replace(baseline=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
     return result, [], shared
 
 
@@ -322,4 +322,4 @@ def _quarantine(case: Case, today: date) -> QuarantineDocument | None:
 
 
 def _newest_session(runs: Sequence[Run]) -> str | None:
-    return max((run.invocation_id for run in runs), default=None)
+    return max((run.session_id for run in runs), default=None)

@@ -11,9 +11,9 @@ from planner.checks.judgement import FindingOutcome
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.model import CaseResult, ExpectationRate, Finding, Run, RunVerdict, Sample
-from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
+from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.statistics import decide, runs_to_decide, wilson_interval
-from planner.verdicts.runs import errored_run, expectation_name
+from planner.verdicts.runs import expectation_name, undecided_run
 
 
 class CaseVerdict(NamedTuple):
@@ -134,35 +134,35 @@ def extreme_runs(case: Case) -> tuple[RunVerdict, RunVerdict, RunVerdict]:
             )
             for each in case.expectations
         ]
-        for outcome in (FindingOutcome.PASSED, FindingOutcome.FAILED, FindingOutcome.ERRORED)
+        for outcome in (FindingOutcome.PASSED, FindingOutcome.FAILED, FindingOutcome.UNDECIDED)
     )
     return (
         RunVerdict(outcome=RunOutcome.PASSED, findings=passing),
-        RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT, findings=failing),
-        errored_run(Fault.JUDGE, "", undecided),
+        RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT, findings=failing),
+        undecided_run(Cause.JUDGE, "", undecided),
     )
 
 
 def count_runs(case: Case, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
     """(countable runs, how many of them passed)."""
     counted_runs = [verdict for verdict in verdicts if _counts(case, verdict)]
-    return len(counted_runs), sum(verdict.fault is None for verdict in counted_runs)
+    return len(counted_runs), sum(verdict.cause is None for verdict in counted_runs)
 
 
 def _counts(case: Case, verdict: RunVerdict) -> bool:
     counts_platform = case.platform_failures == "fail" and verdict.excluded is None
-    return verdict.countable or (counts_platform and verdict.fault is Fault.PLATFORM)
+    return verdict.countable or (counts_platform and verdict.cause is Cause.PLATFORM)
 
 
 def _judge_rate(case: Case, verdicts: Sequence[RunVerdict]) -> Part:
     if not verdicts:
         return Part(CaseOutcome.UNKNOWN, "no run was made")
     countable, passed = count_runs(case, verdicts)
-    faults = [verdict.fault for verdict in verdicts if not _counts(case, verdict)]
+    causes = [verdict.cause for verdict in verdicts if not _counts(case, verdict)]
     left_out = ", ".join(
-        f"{faults.count(fault)} {'undecided' if fault is Fault.JUDGE else fault.value}"
-        for fault in Fault
-        if fault in faults
+        f"{causes.count(cause)} {'undecided' if cause is Cause.JUDGE else cause.value}"
+        for cause in Cause
+        if cause in causes
     )
     if countable < max(1, case.min_runs):
         found = f"{countable} of {count(len(verdicts), 'run')} can be counted, {max(1, case.min_runs)} needed"
@@ -180,7 +180,7 @@ def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) ->
     name, of_runs = expectation_name(expectation), count(len(verdicts), "run")
     if failing := _outcomes(expectation, verdicts).count(FindingOutcome.FAILED):
         return Part(CaseOutcome.FAILED, f"critical {name} failed in {failing} of {of_runs}")
-    if undecided := _outcomes(expectation, _about_agent(verdicts)).count(FindingOutcome.ERRORED):
+    if undecided := _outcomes(expectation, _about_agent(verdicts)).count(FindingOutcome.UNDECIDED):
         return Part(CaseOutcome.UNKNOWN, f"critical {name} could not be decided in {undecided} of {of_runs}")
     return Part(CaseOutcome.PASSED)
 
@@ -266,7 +266,7 @@ def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
         for finding in run.findings:
             checks.setdefault(finding.expectation, finding.check)
             decided = outcomes.setdefault(finding.expectation, [])
-            if finding.outcome is not FindingOutcome.ERRORED and run.had_call:
+            if finding.outcome is not FindingOutcome.UNDECIDED and run.had_call:
                 decided.append(finding.outcome is FindingOutcome.PASSED)
     return [
         ExpectationRate(expectation=name, check=checks[name], met=sum(decided), decided=len(decided))
@@ -293,7 +293,7 @@ def sample(
 ) -> Sample:
     """These runs as one side of a comparison. `own` has the checks of the expectations with their own rate, by id;
     `counts` says which runs count in the pass rate; `not_made` runs were not needed for the `outcome`."""
-    passed = [run for run in runs if run.fault is None]
+    passed = [run for run in runs if run.cause is None]
     found = {rate.expectation: rate for rate in expectation_rates(runs)} if own else {}
     own_rates = (
         found.get(name) or ExpectationRate(expectation=name, check=check, met=0, decided=0)
@@ -311,13 +311,13 @@ def sample(
 
 def run_key(run: Run) -> RunKey:
     """Includes the session, as two services may use the same run ids."""
-    return run.invocation_id, run.run_id
+    return run.session_id, run.run_id
 
 
 def _failed_in_passing(case: CaseResult, rate: ExpectationRate) -> bool:
     """Results of older versions do not name expectations with their own rate: those failed in passed runs."""
     return case.runs_countable is None and any(
-        run.fault is None and rate.expectation in _failed_in(run) for run in case.runs
+        run.cause is None and rate.expectation in _failed_in(run) for run in case.runs
     )
 
 

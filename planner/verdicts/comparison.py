@@ -75,9 +75,9 @@ def suite_of(cases: Iterable[CaseResult]) -> SuiteDocument | None:
     """
     suite = compare_suite(
         {
-            case.case_id: (case.before, case.latest)
+            case.case_id: (case.baseline, case.latest)
             for case in cases
-            if case.before and case.latest and case.not_comparable is None and case.quarantine is None
+            if case.baseline and case.latest and case.not_comparable is None and case.quarantine is None
         }
     )
     return suite if suite.cases else None
@@ -135,7 +135,7 @@ def compare(
 ) -> dict[str, Compared]:
     """Compare (before, now) of each case; None if there is none.
 
-    A case regressed (was fixed) if the rate with the smallest p-value fell (rose), and differs by Fisher's exact test,
+    A case regressed (improved) if the rate with the smallest p-value fell (rose), and differs by Fisher's exact test,
     mid-p, at 5 % with Holm's correction over all cases that could differ at all (`planner.statistics.could_differ`).
     Outcomes do not matter: a case that failed before and fails now may have regressed. If only the outcome changed,
     there is not enough evidence.
@@ -219,14 +219,14 @@ def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> 
         return "same" if both_unknown else "not_enough_evidence"
     if is_different:
         most = strongest_rate(before, now)
-        return "regressed" if _shift([(most.before, most.now)]) < 0 else "fixed"
+        return "regressed" if _shift([(most.before, most.now)]) < 0 else "improved"
     return "same" if before.outcome is now.outcome else "not_enough_evidence"
 
 
 Pair: TypeAlias = tuple[Sample | None, Sample | None]
 """Before and now."""
 
-_WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
+_WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "improved", "not_enough_evidence", "new", "gone", "same")
 _SEPARATOR: Final = "\n"
 """Never part of a case id."""
 _COMBINED: Final = frozenset({"all_of", "any_of", "not"})
@@ -285,7 +285,7 @@ def _sample_without(checks: frozenset[str], runs: Sequence[Run]) -> Sample:
 
 
 def differ_significantly(before: Sample, latest: Sample) -> bool:
-    return compare({"": (before, latest)})[""] in ("regressed", "fixed")
+    return compare({"": (before, latest)})[""] in ("regressed", "improved")
 
 
 def variants_of(runs: Iterable[Run]) -> set[int | str]:

@@ -17,7 +17,7 @@ from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, EndedRun, 
 from planner.planfile.model import Case
 from planner.quantities import count, moment, money
 from planner.results.model import CaseResult, PlanOutcome, Run
-from planner.results.outcomes import CaseOutcome, FailOn, Fault
+from planner.results.outcomes import CaseOutcome, Cause, FailOn
 from planner.values import frozen
 from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.gate import DEFAULT_GATE, Gate
@@ -183,7 +183,7 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
             f"{'; '.join(bugs)}. Please report it with planner-bug.log. The calls are stored: a fixed version judges "
             "them, free; new calls would not help"
         )
-    undecided = [run for case in unknown for run in case.runs if run.fault is Fault.JUDGE]
+    undecided = [run for case in unknown for run in case.runs if run.cause is Cause.JUDGE]
     if hidden := sum(hides_number(run) for case in unknown for run in case.runs):
         yield (
             f"{count(hidden, 'transferred call')} undecided: the service does not name the number, so new calls would "
@@ -260,7 +260,7 @@ def _lacks_calls(case: CaseResult) -> bool:
 def _is_complete(case: CaseResult) -> bool:
     """Whether it is unknown although every call was made and could be judged, as when too few runs decide an
     expectation."""
-    open_runs = (run.missing or run.votes_missing or not run.had_call or run.fault is Fault.JUDGE for run in case.runs)
+    open_runs = (run.missing or run.votes_missing or not run.had_call or run.cause is Cause.JUDGE for run in case.runs)
     return bool(case.runs) and case.more_runs is None and not any(open_runs)
 
 
@@ -314,7 +314,7 @@ def judge_with_open_runs(
 
 def open_runs_at_end(
     journal: Journal,
-    invocation_id: str,
+    session_id: str,
     resumed: AbstractSet[tuple[str, int]],
     records: Sequence[EndedRun],
     overdue: Sequence[EndedRun],
@@ -333,7 +333,7 @@ def open_runs_at_end(
     never_sent: Counter[str] = Counter()
     for slot in slots:
         launch = launches[slot.launch_id]
-        if slot.key not in resumed and launch.invocation_id != invocation_id:
+        if slot.key not in resumed and launch.session_id != session_id:
             continue
         if launch.state is LaunchState.INTENDED:
             never_sent[slot.case_id] += 1

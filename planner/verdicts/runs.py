@@ -10,15 +10,15 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from planner.checks.base import CheckSeverity, Expectation
-from planner.checks.judgement import FindingOutcome, Judgement, Quote, errored
+from planner.checks.judgement import FindingOutcome, Judgement, Quote, undecided
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import ENDED, Evidence, missing_parts, too_large
 from planner.execution.launches import EndedRun
 from planner.planfile.model import Case
 from planner.results.model import Finding, Run, RunVerdict
-from planner.results.outcomes import Fault, RunOutcome
-from planner.verdicts.attribution import caller_fault, unscripted_call
+from planner.results.outcomes import Cause, RunOutcome
+from planner.verdicts.attribution import caller_cause, unscripted_call
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # a session writes it to a file; without one, nothing is printed
@@ -44,42 +44,44 @@ def judge_run(
     findings = [_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations]
     both = list(zip(expectations, findings, strict=True))
     if ignores_callers:
-        findings = [_without_callers_fault(each, finding, evidence, ask, prompt) for each, finding in both]
+        findings = [_unless_by_caller(each, finding, evidence, ask, prompt) for each, finding in both]
         both = list(zip(expectations, findings, strict=True))
     decisive = [(each, finding) for each, finding in both if _decides_runs(each)]
     failed = [(each, finding) for each, finding in decisive if finding.outcome is FindingOutcome.FAILED]
     broken_rules = [finding for _, finding in failed]
-    undecided = [finding for _, finding in decisive if finding.outcome is FindingOutcome.ERRORED]
+    undecided = [finding for _, finding in decisive if finding.outcome is FindingOutcome.UNDECIDED]
     if not broken_rules and not undecided:
         return RunVerdict(outcome=RunOutcome.PASSED, findings=findings)
-    fault = caller_fault(evidence, [each for each, _ in failed], prompt) if ignores_callers else None
-    if fault is not None and not any(_is_the_agents_own(each, evidence, ask) for each, _ in failed):
-        return errored_run(Fault.CALLER, fault.reason, findings, fault.quote)
+    cause = caller_cause(evidence, [each for each, _ in failed], prompt) if ignores_callers else None
+    if cause is not None and not any(_is_the_agents_own(each, evidence, ask) for each, _ in failed):
+        return undecided_run(Cause.CALLER, cause.reason, findings, cause.quote)
     if broken_rules:
         why = _reason(broken_rules)
-        return RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT, reason=why, findings=findings)
-    return errored_run(Fault.JUDGE, _reason(undecided), findings)
+        return RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT, reason=why, findings=findings)
+    return undecided_run(Cause.JUDGE, _reason(undecided), findings)
 
 
 def _not_judged(expectations: Sequence[Expectation], evidence: Evidence) -> RunVerdict | None:
     """The verdict on a run that no expectation can judge, else None."""
     quote = None
     if (why := _platform_failure(evidence)) is not None:
-        fault = Fault.PLATFORM
+        cause = Cause.PLATFORM
     elif why := too_large(evidence):
-        fault = Fault.JUDGE
+        cause = Cause.JUDGE
     elif (unscripted := unscripted_call(evidence)) is not None:
-        fault, why, quote = Fault.CALLER, unscripted.reason, unscripted.quote
+        cause, why, quote = Cause.CALLER, unscripted.reason, unscripted.quote
     else:
         return None
-    findings = [_finding(expectation, errored(f"not judged: {why}")) for expectation in expectations]
-    return errored_run(fault, why, findings, quote)
+    findings = [_finding(expectation, undecided(f"not judged: {why}")) for expectation in expectations]
+    return undecided_run(cause, why, findings, quote)
 
 
-def errored_run(fault: Fault, reason: str, findings: Sequence[Finding] = (), quote: Quote | None = None) -> RunVerdict:
+def undecided_run(
+    cause: Cause, reason: str, findings: Sequence[Finding] = (), quote: Quote | None = None
+) -> RunVerdict:
     """The verdict on a run that neither passed nor failed."""
     return RunVerdict(
-        outcome=RunOutcome.ERRORED, fault=fault, reason=reason, fault_quote=quote, findings=list(findings)
+        outcome=RunOutcome.UNDECIDED, cause=cause, reason=reason, cause_quote=quote, findings=list(findings)
     )
 
 
@@ -97,21 +99,19 @@ def _judge(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
         _log.exception("the check %s raised %s", expectation.check, type(error).__name__)
         message = f"bug in planner: the check {expectation.check} raised {type(error).__name__}"
-        return replace(errored(message), is_bug=True)
+        return replace(undecided(message), is_bug=True)
 
 
-def _without_callers_fault(
-    expectation: Expectation, finding: Finding, evidence: Evidence, ask: Ask, prompt: str
-) -> Finding:
+def _unless_by_caller(expectation: Expectation, finding: Finding, evidence: Evidence, ask: Ask, prompt: str) -> Finding:
     """Do not count an expectation with its own rate in a run in which the caller made it fail."""
     has_own_rate = expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
     if not has_own_rate or finding.outcome is not FindingOutcome.FAILED:
         return finding
-    fault = caller_fault(evidence, (expectation,), prompt)
-    if fault is None or _is_the_agents_own(expectation, evidence, ask):
+    cause = caller_cause(evidence, (expectation,), prompt)
+    if cause is None or _is_the_agents_own(expectation, evidence, ask):
         return finding
-    message = f"not counted, because {fault.reason}; {finding.message}"
-    return finding.model_copy(update={"outcome": FindingOutcome.ERRORED, "message": message})
+    message = f"not counted, because {cause.reason}; {finding.message}"
+    return finding.model_copy(update={"outcome": FindingOutcome.UNDECIDED, "message": message})
 
 
 def _is_the_agents_own(failed: Expectation, evidence: Evidence, ask: Ask) -> bool:
@@ -172,7 +172,7 @@ def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> Run:
     evidence = record.evidence
     if evidence is None:
         unread = f"the run ended, but its data cannot be read: {record.unread}"
-        verdict = errored_run(Fault.PLATFORM, unread if record.unread else "the run did not end in time")
+        verdict = undecided_run(Cause.PLATFORM, unread if record.unread else "the run did not end in time")
         fields: dict[str, Any] = dict(verdict)
     else:
         fields = _judged(case, evidence, ask) | {
@@ -185,7 +185,7 @@ def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> Run:
         batch_id=record.launch.batch_id,
         cost_cents=record.slot.cost_cents,
         adopted=record.adopted,
-        invocation_id=record.launch.invocation_id,
+        session_id=record.launch.session_id,
         evidence=record.slot.evidence,
         completed_at=record.slot.completed_at,
         **fields,
@@ -231,7 +231,7 @@ def _verdict(case: Case, evidence: Evidence, ask: Ask) -> RunVerdict:
     if _has_ended(evidence):
         return judge_run(case.expectations, evidence, ask, prompt=case.prompt, caller_faults=case.caller_faults)
     why = "is still in progress" if evidence.call else "cannot be read"
-    return errored_run(Fault.JUDGE, f"the run has ended, but its call {why}")
+    return undecided_run(Cause.JUDGE, f"the run has ended, but its call {why}")
 
 
 def rests_on_grade(case: Case) -> bool:

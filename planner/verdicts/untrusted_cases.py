@@ -15,7 +15,7 @@ from planner.checks.opinions import Ask
 from planner.evidence import Part
 from planner.planfile.model import Case
 from planner.results.model import CaseResult, Run
-from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
+from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.values import frozen
 
 if TYPE_CHECKING:  # imported when a case is judged: a first `plan` has no stored case
@@ -87,13 +87,13 @@ class UntrustedCases:
             return run
         return run.model_copy(
             update={
-                "outcome": RunOutcome.ERRORED,
-                "fault": Fault.JUDGE,
+                "outcome": RunOutcome.UNDECIDED,
+                "cause": Cause.JUDGE,
                 "reason": _NO_EVIDENCE,
                 "evidence": None,
                 "missing": _TO_READ_AGAIN,
                 "findings": [],
-                "fault_quote": None,
+                "cause_quote": None,
             }
         )
 

@@ -1,5 +1,5 @@
 """Every boundary that `planner run` crosses, died at in turn: before and after each journal write, request, stored evidence,
-result, baseline and report file, in both dialects, under each trouble; then invocations that die several times in a row.
+result, baseline and report file, in both dialects, under each trouble; then sessions that die several times in a row.
 
     uv run python tests/benchmarks/deaths.py [SEQUENCES] [SEED]
 
@@ -28,7 +28,7 @@ DIALECTS: tuple[Dialect, ...] = ("page", "client")
 
 
 def die(dialect: Dialect, faults: Sequence[dict[str, Any]], deaths: Sequence[int]) -> str:
-    """Invocations that die at these of their boundaries, one after the other. Returns what went wrong, or nothing."""
+    """Sessions that die at these of their boundaries, one after the other. Returns what went wrong, or nothing."""
     with tempfile.TemporaryDirectory() as folder:
         service = organisation(Path(folder), dialect, faults)
         try:

@@ -21,7 +21,7 @@ import numpy as np
 from planner import statistics
 from planner.planfile.model import Case
 from planner.results.model import RunVerdict, Sample
-from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
+from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.statistics import chances
 from planner.verdicts import cases, comparison
 from planner.verdicts.cases import judge_case, settled
@@ -34,7 +34,7 @@ RUNS = (3, 5, 10, 20)
 RATES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 PASS = RunVerdict(outcome=RunOutcome.PASSED)
-FAIL = RunVerdict(outcome=RunOutcome.FAILED, fault=Fault.AGENT)
+FAIL = RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT)
 
 
 def counts(passed: int, made: int) -> list[RunVerdict]:
@@ -110,7 +110,7 @@ def suite(
 
 def called_changed(pairs: dict[str, tuple[Sample | None, Sample | None]]) -> tuple[bool, bool]:
     """Whether any case is, and whether the suite is."""
-    cases = {"regressed", "fixed"} & set(compare(pairs).values())
+    cases = {"regressed", "improved"} & set(compare(pairs).values())
     return bool(cases), compare_suite(pairs).compared != "not_enough_evidence"
 
 

@@ -2,7 +2,7 @@
 
     uv run python tests/benchmarks/faults.py [SEEDS] [FAULT…]
 
-Whole invocations of `planner run` in virtual time, in both dialects by turns, repeated until nothing is left to do (at most
+Whole sessions of `planner run` in virtual time, in both dialects by turns, repeated until nothing is left to do (at most
 six times, ten minutes apart). The plan has cases that pass and cases that fail. A case that is reported as passed although
 what was said on one of its calls (as the service shows it afterwards, without faults) does not pass is a wrong pass.
 A `hang` stays open, as it should: a run that never ends is paid for, and given up only a day after its launch
@@ -30,13 +30,13 @@ def run() -> int:
     chosen = sys.argv[2:] or list(FAULTS)
     began = time.monotonic()
     total = Counter[str]()
-    print(f"{'fault':<28} {'runs':>6} {'dup':>4} {'lost':>5} {'wrong':>6} {'over':>5} {'open':>5}  invocations")
+    print(f"{'fault':<28} {'runs':>6} {'dup':>4} {'lost':>5} {'wrong':>6} {'over':>5} {'open':>5}  sessions")
     for name in chosen:
         met: list[Met] = []
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as folder:
                 met.append(meet(Path(folder), FAULTS[name](Random(seed)), seed))
-        needed = Counter(one.invocations for one in met if one.complete)
+        needed = Counter(one.sessions for one in met if one.complete)
         row = {
             "runs": sum(one.runs for one in met),
             "dup": sum(one.duplicates for one in met),

@@ -2,7 +2,7 @@
 
     uv run python tests/benchmarks/kills.py [KILLS] [SEED]
 
-Plan after plan is run, each invocation killed at a random moment and started again, until it is left to end. Then the
+Plan after plan is run, each session killed at a random moment and started again, until it is left to end. Then the
 service's ledger must show each run that the plan asks for once, and the journal and the report its money to the cent. Both
 dialects take turns; each has a service of its own, whose answers get lost, come late, garbled, or as 429 and 5xx.
 The processes are forks of this one, which has everything imported: a start would take longer than what is to be killed.
@@ -97,7 +97,7 @@ class Service:
 @dataclass
 class Tally:
     kills: int = 0
-    invocations: int = 0
+    sessions: int = 0
     plans: int = 0
     runs: int = 0
     retried: int = 0
@@ -136,11 +136,11 @@ def ended(child: int, within: float) -> int | None:
 
 
 def carry_out(root: Path, service: Service, dice: random.Random, tally: Tally, usual_seconds: float) -> float:
-    """One plan: killed some times, then left alone until it is finished. Returns how long an invocation now takes."""
+    """One plan: killed some times, then left alone until it is finished. Returns how long a session now takes."""
     deaths = dice.randint(2, 8)
     began_plan = time.monotonic()
     while True:
-        tally.invocations += 1
+        tally.sessions += 1
         began = time.monotonic()
         child = start(root, service.url)
         dying = tally.kills < TARGET and deaths > 0
@@ -151,7 +151,7 @@ def carry_out(root: Path, service: Service, dice: random.Random, tally: Tally, u
             tally.kills += dying
             deaths -= 1
             if not dying:
-                tally.unexpected.append(f"{root}: an invocation hung")
+                tally.unexpected.append(f"{root}: a session hung")
         elif code in (0, 1):
             return 0.8 * usual_seconds + 0.2 * (time.monotonic() - began)
         elif code != 4:
@@ -217,7 +217,7 @@ def run() -> int:
                 service.process.terminate()
                 service.process.wait()
     print(
-        f"{tally.kills} kills in {tally.invocations} invocations of {tally.plans} plans, {time.monotonic() - began:.0f} s:"
+        f"{tally.kills} kills in {tally.sessions} sessions of {tally.plans} plans, {time.monotonic() - began:.0f} s:"
         f" {tally.runs} runs paid for ({tally.retried} more failed unbilled and were called again),"
         f" {tally.twice} paid twice, {tally.lost} lost, ledgers differ by {tally.difference_cents} cents"
     )

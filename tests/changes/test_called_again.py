@@ -36,7 +36,7 @@ def night(case: Case, stored: CaseResult | None, passed: int, failed: int, **kno
     """The stored result of a case after a session with so many passed and failed calls; keywords as for `build`."""
     number = next(nights)
     (change,) = build([case], [] if stored is None else [stored], could_pass=NO_EVIDENCE, **known).changes
-    runs = make_runs(*[None] * passed, *["agent"] * failed, first=100 * number, invocation_id=f"night-{number}")
+    runs = make_runs(*[None] * passed, *["agent"] * failed, first=100 * number, session_id=f"night-{number}")
     made = {case.case_id: runs}
     (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
     return found
@@ -47,7 +47,7 @@ def pool(case: CaseResult) -> tuple[str, int, int]:
 
 
 def sides(case: CaseResult) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    before, latest = case.before, case.latest
+    before, latest = case.baseline, case.latest
     return (
         before and (before.runs_passed, before.runs_countable),
         latest and (latest.runs_passed, latest.runs_countable),
@@ -109,7 +109,7 @@ def test_new_runs_that_differ_too_much_start_a_new_pool() -> None:
     """Beyond chance at 1 %, in either direction: something changed unseen, and the result says so."""
     broken = night(TEN, None, 1, 9)
     fixed = night(TEN, broken, 10, 0, rerun="failed")
-    assert (pool(fixed), sides(fixed), fixed.compared) == (("passed", 10, 10), ((1, 10), (10, 10)), "fixed")
+    assert (pool(fixed), sides(fixed), fixed.compared) == (("passed", 10, 10), ((1, 10), (10, 10)), "improved")
     assert fixed.set_aside is not None
     assert (fixed.set_aside.runs_passed, fixed.set_aside.runs_countable) == (1, 10)
     assert "(1/10) are not counted" in case_phrasing.pool(fixed)
@@ -149,11 +149,11 @@ def test_old_runs_leave_the_pool() -> None:
     assert (pool(found), [run.pooled for run in found.runs].count(True)) == (("failed", 14, 18), 8)
 
 
-def session(case: Case, stored: CaseResult | None, *faults: str | None, **known: Any) -> CaseResult:
-    """The stored result of a case after a session whose new calls had these faults."""
+def session(case: Case, stored: CaseResult | None, *causes: str | None, **known: Any) -> CaseResult:
+    """The stored result of a case after a session whose new calls had these causes."""
     number = next(nights)
     (change,) = build([case], [] if stored is None else [stored], could_pass=NO_EVIDENCE, **known).changes
-    runs = make_runs(*faults, first=100 * number, invocation_id=f"night-{number}")
+    runs = make_runs(*causes, first=100 * number, session_id=f"night-{number}")
     made = {case.case_id: runs}
     (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
     return found
@@ -163,7 +163,7 @@ FOUR = make_case(runs=4, min_runs=4)
 
 
 @pytest.mark.parametrize(
-    ("case", "faults", "known", "expected"),
+    ("case", "causes", "known", "expected"),
     [
         (FOUR, ("caller", "platform"), {}, 2),
         (FOUR, ("caller", None), {}, 0),
@@ -177,7 +177,7 @@ FOUR = make_case(runs=4, min_runs=4)
     ],
 )
 def test_sessions_without_a_call_that_counts(
-    case: Case, faults: tuple[str | None, ...], known: dict[str, Any], expected: int
+    case: Case, causes: tuple[str | None, ...], known: dict[str, Any], expected: int
 ) -> None:
     """They are counted in a row, from a call that counts, waits for its evidence, or differs."""
     first = session(FOUR, None, None, "caller", "caller", "platform", revisions={("agent", 12): "2026-11-24 b"})
@@ -185,7 +185,7 @@ def test_sessions_without_a_call_that_counts(
     second = session(FOUR, first, "caller", revisions={("agent", 12): "2026-11-24 b"})
     assert second.inconclusive_sessions == 1
     revisions = {"revisions": {("agent", 12): "2026-11-24 b"}} | known
-    assert session(case, second, *faults, **revisions).inconclusive_sessions == expected
+    assert session(case, second, *causes, **revisions).inconclusive_sessions == expected
 
 
 def test_a_partial_session_whose_calls_do_not_count_hides_no_result() -> None:
@@ -248,7 +248,7 @@ def test_a_retry_stops_early_only_if_pool_and_new_runs_agree() -> None:
     changes = build([stopping], [failed], could_pass=NO_EVIDENCE, rerun="failed").changes
     settling = EarlyStopping(changes, lambda _: None, nobody_asked)
     assert settling.pace(stopping.case_id, 10, 0) > 0
-    for run in make_runs(*["agent"] * 5, first=501, invocation_id="new"):
+    for run in make_runs(*["agent"] * 5, first=501, session_id="new"):
         settling.note(stopping.case_id, run)
     assert settling.pace(stopping.case_id, 5, 0) == 0
 
@@ -290,7 +290,7 @@ def test_starting_over_calls_what_could_not_be_read() -> None:
     unread = undecided.model_copy(
         update={
             "outcome": CaseOutcome.UNKNOWN,
-            "runs": [*undecided.runs, undecided.runs[0].model_copy(update={"run_id": 99, "outcome": "errored"})],
+            "runs": [*undecided.runs, undecided.runs[0].model_copy(update={"run_id": 99, "outcome": "undecided"})],
         }
     )
     assert build([TEN], [unread]).changes[0].action is Action.RECHECK

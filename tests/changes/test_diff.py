@@ -35,12 +35,12 @@ EASIER = make_case(min_pass_rate=0.5)
 COMPLETE = "the evidence is complete: only new calls (--rerun failed) or different expectations can decide it"
 
 
-def failed(*faults: str | None, **fields: Any) -> CaseResult:
-    return store_case(CASE, outcome="failed", runs=make_runs(*faults, **fields))
+def failed(*causes: str | None, **fields: Any) -> CaseResult:
+    return store_case(CASE, outcome="failed", runs=make_runs(*causes, **fields))
 
 
-def unknown(*faults: str | None, **fields: Any) -> CaseResult:
-    return store_case(make_case(**fields), outcome="unknown", runs=make_runs(*faults))
+def unknown(*causes: str | None, **fields: Any) -> CaseResult:
+    return store_case(make_case(**fields), outcome="unknown", runs=make_runs(*causes))
 
 
 HIDDEN = [changed(run, findings=[NO_NUMBER]) for run in make_runs("judge", "judge", "judge")]
@@ -399,22 +399,22 @@ def test_one_edit_changes_one_case(names: list[str], data: st.DataObject) -> Non
     assert reasons == [edit if index == edited else "passed" for index in range(len(cases))]
 
 
-_FAULTS = st.lists(st.sampled_from([None, "agent", "author", "platform", "caller", "judge"]), max_size=6)
+_CAUSES = st.lists(st.sampled_from([None, "agent", "plan", "platform", "caller", "judge"]), max_size=6)
 
 
 @given(
-    faults=_FAULTS,
+    causes=_CAUSES,
     outcome=st.sampled_from(["passed", "flaky", "failed", "unknown"]),
     runs=st.integers(1, 6),
     required=st.integers(1, 6),
     rate=st.sampled_from([0.5, 1.0]),
     rerun=st.sampled_from(["needed", "failed", "all"]),
 )
-def test_runs_add_up(faults: list[str | None], outcome: str, runs: int, required: int, rate: float, rerun: str) -> None:
+def test_runs_add_up(causes: list[str | None], outcome: str, runs: int, required: int, rate: float, rerun: str) -> None:
     """A called case ends with exactly the runs that the plan asks for, or, on a retry, gets that many more. Nothing
     else makes a call."""
     case = make_case(runs=runs, min_runs=(runs + 1) // 2, min_pass_rate=rate)
-    prior = changed(store_case(make_case(), outcome=outcome, runs_required=required), runs=make_runs(*faults))
+    prior = changed(store_case(make_case(), outcome=outcome, runs_required=required), runs=make_runs(*causes))
     (change,) = changes_of([case], [prior], rerun=rerun)
     if change.action is Action.CALL:
         assert change.runs == runs or change.runs + len(change.kept_run_ids) == runs

@@ -43,8 +43,8 @@ def compare_runs(before: list[Run], now: list[Run], *, graded: bool = True) -> C
 
 def fallen(before: dict[str, Any], now: dict[str, Any]) -> Any:
     """Ten of ten, then none of ten."""
-    old = make_runs(*[None] * 10, invocation_id="old", **before)
-    return old, make_runs(*["agent"] * 10, first=201, invocation_id="new", **now)
+    old = make_runs(*[None] * 10, session_id="old", **before)
+    return old, make_runs(*["agent"] * 10, first=201, session_id="new", **now)
 
 
 def test_another_grader_is_no_regression() -> None:
@@ -54,7 +54,7 @@ def test_another_grader_is_no_regression() -> None:
     found = compare_runs(*fallen(old, new))
     assert (found.compared, found.not_comparable) == ("not_enough_evidence", "grader")
     assert case_phrasing.compared(found) == "not comparable: different grader (10/10 → 0/10)"
-    assert found.before is not None
+    assert found.baseline is not None
     assert found.latest is not None
     for compared in (
         compare_runs(*fallen(old, new), graded=False),
@@ -87,8 +87,8 @@ def test_each_variant_is_compared_with_itself() -> None:
     assert found.compared == "regressed"
     alone = compare_runs(before, make_runs(*[None] * 10, first=201, **a))
     assert alone.compared != "regressed"
-    assert alone.before is not None
-    assert (alone.before.runs_passed, alone.before.runs_countable) == (10, 10)
+    assert alone.baseline is not None
+    assert (alone.baseline.runs_passed, alone.baseline.runs_countable) == (10, 10)
     apart = compare_runs(make_runs(*[None] * 10, **a), make_runs(*["agent"] * 10, first=201, **b))
     assert (apart.not_comparable, apart.compared != "regressed") == ("variant", True)
 

@@ -16,7 +16,7 @@ START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 def _run(run_id: int, made_by: str, **fields: Any) -> dict[str, Any]:
     at = START + timedelta(minutes=run_id)
-    defaults = {"run_id": run_id, "outcome": "passed", "invocation_id": made_by, "cost_cents": 16, "completed_at": at}
+    defaults = {"run_id": run_id, "outcome": "passed", "session_id": made_by, "cost_cents": 16, "completed_at": at}
     return defaults | fields
 
 
@@ -32,25 +32,25 @@ def _case(
     return store_case(case, revision=revision, runs=made, call_fingerprint=fingerprint, **fields)
 
 
-def _invocation(day: int, *cases: CaseResult, **fields: Any) -> RunResult:
+def _session(day: int, *cases: CaseResult, **fields: Any) -> RunResult:
     return session_result(f"day{day:02}", *cases, at=START + timedelta(days=day), **fields)
 
 
 def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() -> None:
     """A run kept by two later sessions is one call of the first; rechecked as failed, it failed."""
     first = _run(1, "day01")
-    judged_again = _run(1, "day01", fault="agent")
+    judged_again = _run(1, "day01", cause="agent")
     found = timeline(
         [
-            _invocation(3, _case(judged_again, action="reuse")),
-            _invocation(2, _case(judged_again, _run(2, "day02"), action="recheck")),
-            _invocation(1, _case(first)),
+            _session(3, _case(judged_again, action="reuse")),
+            _session(2, _case(judged_again, _run(2, "day02"), action="recheck")),
+            _session(1, _case(first)),
         ]
     )
     (case,) = found.cases
     assert (case.figures.calls, case.figures.passed, case.figures.total_cents) == (2, 1, 32)
-    assert [(point.invocation_id, point.figures.passed) for point in case.points] == [("day01", 0), ("day02", 1)]
-    assert [(entry.invocation_id, entry.figures.calls) for entry in found.invocations] == [
+    assert [(point.session_id, point.figures.passed) for point in case.points] == [("day01", 0), ("day02", 1)]
+    assert [(entry.session_id, entry.figures.calls) for entry in found.sessions] == [
         ("day03", 0),
         ("day02", 1),
         ("day01", 1),
@@ -59,17 +59,17 @@ def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() ->
 
 def test_a_session_keeps_the_verdicts_that_its_outcome_is_of() -> None:
     """A later recheck passed its two calls; the older results say what it reported itself."""
-    undecided = [_run(number, "day01", outcome="errored", fault="judge") for number in (1, 2)]
+    undecided = [_run(number, "day01", outcome="undecided", cause="judge") for number in (1, 2)]
     passed = _case(_run(1, "day01"), _run(2, "day01"), action="recheck")
-    found = timeline([_invocation(2, passed), _invocation(1, _case(*undecided, outcome="unknown"), outcome="unknown")])
-    first = found.invocations[1]
+    found = timeline([_session(2, passed), _session(1, _case(*undecided, outcome="unknown"), outcome="unknown")])
+    first = found.sessions[1]
     assert (first.figures.calls, first.figures.passed) == (2, 0)
     assert (found.figures.calls, found.figures.passed) == (2, 2)
 
 
 def test_calls_of_unread_sessions_are_left_out() -> None:
     """A carried run whose session is not read is left out: its time would be wrong."""
-    found = timeline([_invocation(3, _case(_run(1, "day01"), _run(2, "day03")))])
+    found = timeline([_session(3, _case(_run(1, "day01"), _run(2, "day03")))])
     assert [case.figures.calls for case in found.cases] == [1]
 
 
@@ -78,20 +78,20 @@ def test_the_measurements_of_a_case() -> None:
     never 0."""
     runs = [
         _run(1, "day01", duration_seconds=30.0),
-        _run(2, "day01", duration_seconds=50.0, fault="agent", cost_cents=32),
-        _run(3, "day01", duration_seconds=90.0, fault="platform", cost_cents=None),
+        _run(2, "day01", duration_seconds=50.0, cause="agent", cost_cents=32),
+        _run(3, "day01", duration_seconds=90.0, cause="platform", cost_cents=None),
     ]
-    figures = timeline([_invocation(1, _case(*runs))]).figures
+    figures = timeline([_session(1, _case(*runs))]).figures
     assert (figures.calls, figures.countable, figures.passed, figures.pass_rate) == (3, 2, 1, 0.5)
     assert figures.interval == pytest.approx((0.0945, 0.9055), abs=1e-4)
     assert figures.duration_seconds == 50.0
     assert (figures.cents_per_call, figures.total_cents, figures.unbilled) == (24.0, 48, 1)
-    nothing = timeline([_invocation(1, _case(_run(1, "day01", fault="judge", cost_cents=None)))]).figures
+    nothing = timeline([_session(1, _case(_run(1, "day01", cause="judge", cost_cents=None)))]).figures
     assert (nothing.pass_rate, nothing.interval, nothing.cents_per_call, nothing.duration_seconds) == (None,) * 4
 
 
 @pytest.mark.parametrize(
-    ("faults", "flips", "neighbours"),
+    ("causes", "flips", "neighbours"),
     [
         ([None] * 4, 0, 3),
         ([None, "agent", None, "agent"], 3, 3),
@@ -101,11 +101,11 @@ def test_the_measurements_of_a_case() -> None:
     ],
 )
 def test_flakiness_counts_changes_between_consecutive_calls(
-    faults: list[str | None], flips: int, neighbours: int
+    causes: list[str | None], flips: int, neighbours: int
 ) -> None:
     """A coin flips in half of the pairs, a break once; calls that do not count are skipped."""
-    runs = [_run(number, "day01", fault=fault) for number, fault in enumerate(faults)]
-    found = timeline([_invocation(1, _case(*runs))])
+    runs = [_run(number, "day01", cause=cause) for number, cause in enumerate(causes)]
+    found = timeline([_session(1, _case(*runs))])
     assert (found.flips, found.neighbours) == (flips, neighbours)
     assert found.flip_rate == (flips / neighbours if neighbours else None)
 
@@ -114,14 +114,14 @@ def test_flakiness_counts_changes_between_consecutive_calls(
 def test_calls_of_another_prompt_or_agent_are_not_consecutive(moved: str) -> None:
     """A case that broke because the prompt or the agent was edited is not flaky."""
     changed: dict[str, Any] = {"fingerprint": "other"} if moved == "prompt" else {"revision": "2026-11-02 r2"}
-    newer = _case(_run(2, "day02", fault="agent"), **changed)
-    found = timeline([_invocation(2, newer), _invocation(1, _case(_run(1, "day01")))])
+    newer = _case(_run(2, "day02", cause="agent"), **changed)
+    found = timeline([_session(2, newer), _session(1, _case(_run(1, "day01")))])
     assert (found.cases[0].figures.passed, found.neighbours) == (1, 0)
 
 
 def test_failures_of_the_platform_count_where_the_pass_rate_counts_them() -> None:
     """Not by default: the pass rate of the case decides whether its plan counts them."""
-    runs = [_run(1, "day01"), _run(2, "day01", fault="platform")]
-    (by_default,) = timeline([_invocation(1, _case(*runs, runs_countable=1))]).cases
-    (counted,) = timeline([_invocation(1, _case(*runs, runs_countable=2))]).cases
+    runs = [_run(1, "day01"), _run(2, "day01", cause="platform")]
+    (by_default,) = timeline([_session(1, _case(*runs, runs_countable=1))]).cases
+    (counted,) = timeline([_session(1, _case(*runs, runs_countable=2))]).cases
     assert [(case.figures.passed, case.figures.countable) for case in (by_default, counted)] == [(1, 1), (1, 2)]

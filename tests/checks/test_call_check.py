@@ -20,7 +20,7 @@ LINES = ("agent: Hello.", "caller: Hi.", "tool: lookup", "agent: Bye.")
         ({"end_reason": "caller_hangup"}, {"end_reason": "user_hangup"}, "passed", 'ended with "caller_hangup"'),
         ({"end_reason": "timeout"}, {"end_reason": "agent_end"}, "failed", 'expected "agent_end"'),
         ({"end_reason": "timeout"}, {"end_reason": ["agent_end", "transfer"]}, "failed", 'or "transfer"'),
-        ({}, {"end_reason": "agent_end"}, "errored", "the service did not say why the call ended"),
+        ({}, {"end_reason": "agent_end"}, "undecided", "the service did not say why the call ended"),
         ({}, {"min_turns": 3, "max_turns": 3}, "passed", "had 3 turns"),
         ({}, {"min_turns": 4}, "failed", "had 3 turns, expected at least 4"),
         ({}, {"max_turns": 1}, "failed", "had 3 turns, expected at most 1"),
@@ -33,8 +33,8 @@ LINES = ("agent: Hello.", "caller: Hi.", "tool: lookup", "agent: Bye.")
         ({"transferred_to": "Front Desk"}, {"transferred_to": "front desk"}, "passed", 'to "Front Desk"'),
         ({"transferred_to": "+14155550199"}, {"transferred_to": "+14155550142"}, "failed", '"+14155550199", expected'),
         ({"end_reason": "agent_end"}, {"transferred_to": "desk"}, "failed", 'expected a transfer to "desk"'),
-        ({"end_reason": "transfer"}, {"transferred_to": "desk"}, "errored", "does not name the number"),
-        ({}, {"transferred_to": "desk"}, "errored", "service did not say where the call was transferred"),
+        ({"end_reason": "transfer"}, {"transferred_to": "desk"}, "undecided", "does not name the number"),
+        ({}, {"transferred_to": "desk"}, "undecided", "service did not say where the call was transferred"),
         (
             {"end_reason": "agent_end"},
             {"status": "completed", "end_reason": "agent_end", "max_turns": 3},
@@ -42,7 +42,7 @@ LINES = ("agent: Hello.", "caller: Hi.", "tool: lookup", "agent: Bye.")
             '"; had 3',
         ),
         ({}, {"status": "completed", "end_reason": "agent_end", "max_turns": 2, "min_turns": 1}, "failed", "at most 2"),
-        (None, {"status": "completed"}, "errored", "no call was made"),
+        (None, {"status": "completed"}, "undecided", "no call was made"),
     ],
 )
 def test_call_is_judged(talk: Any, assert_judged: Any, call: Any, fields: Any, outcome: str, said: str) -> None:

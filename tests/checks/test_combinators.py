@@ -14,7 +14,7 @@ ALSO_HOLDS: dict[str, Any] = {"check": "duration", "max_seconds": 60}
 FAILS: dict[str, Any] = {"check": "says", "any_of": ["goodbye"]}
 ALSO_FAILS: dict[str, Any] = {"check": "duration", "max_seconds": 40}
 UNDECIDED: dict[str, Any] = {"check": "cost", "max_cents": 16}
-PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNDECIDED}
+PARTS = {"passed": HOLDS, "failed": FAILS, "undecided": UNDECIDED}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNDECIDED}
         ([ALSO_HOLDS, HOLDS], "passed", 3, 'lasted 54 s; said "30 days" at turn 3'),
         ([HOLDS, FAILS], "failed", None, '1 of 2 parts failed: never said "goodbye" in 2 agent turns'),
         ([FAILS, UNDECIDED, ALSO_FAILS], "failed", None, "lasted 54 s, expected at most 40 s"),
-        ([HOLDS, UNDECIDED], "errored", None, "the service has not billed this run yet"),
+        ([HOLDS, UNDECIDED], "undecided", None, "the service has not billed this run yet"),
         ([{**FAILS, "id": "bye"}, HOLDS], "failed", None, 'bye: never said "goodbye" in 2 agent turns'),
     ],
 )
@@ -38,7 +38,7 @@ def test_all_of(talk: Any, assert_judged: Any, of: list[Any], outcome: str, turn
     [
         ([FAILS, HOLDS], "passed", 3, 'said "30 days" at turn 3'),
         ([UNDECIDED, HOLDS, ALSO_HOLDS], "passed", 3, 'said "30 days" at turn 3; lasted 54 s'),
-        ([FAILS, UNDECIDED], "errored", None, "the service has not billed this run yet"),
+        ([FAILS, UNDECIDED], "undecided", None, "the service has not billed this run yet"),
         ([FAILS, ALSO_FAILS], "failed", None, "lasted 54 s, expected at most 40 s"),
     ],
 )
@@ -52,8 +52,8 @@ def test_any_of(talk: Any, assert_judged: Any, of: list[Any], outcome: str, turn
     [
         (HOLDS, "failed", 3, 'holds, expected not to: said "30 days" at turn 3'),
         (FAILS, "passed", None, 'does not hold, as expected: never said "goodbye" in 2 agent turns'),
-        (UNDECIDED, "errored", None, "the service has not billed this run yet"),
-        ({**UNDECIDED, "id": "cheap"}, "errored", None, "cheap: the service has not billed this run yet"),
+        (UNDECIDED, "undecided", None, "the service has not billed this run yet"),
+        ({**UNDECIDED, "id": "cheap"}, "undecided", None, "cheap: the service has not billed this run yet"),
     ],
 )
 def test_not(talk: Any, assert_judged: Any, of: Any, outcome: str, turn: int | None, said: str) -> None:
@@ -69,20 +69,20 @@ AGENT, CALLER = {"any_of": ["30 days"]}, {"any_of": ["anybody"], "who": "caller"
 @pytest.mark.parametrize(
     ("of", "outcome"),
     [
-        (SILENT, "errored"),
+        (SILENT, "undecided"),
         ({**SILENT, "any_of": ["refund"], "who": "caller"}, "passed"),
-        ({"check": "all_of", "of": [SILENT, {**SILENT, "min_count": 2}]}, "errored"),
+        ({"check": "all_of", "of": [SILENT, {**SILENT, "min_count": 2}]}, "undecided"),
         ({"check": "all_of", "of": [SILENT, LONG]}, "passed"),
-        ({"check": "any_of", "of": [SILENT, LONG]}, "errored"),
+        ({"check": "any_of", "of": [SILENT, LONG]}, "undecided"),
         ({"check": "any_of", "of": [LONG, {"check": "duration", "min_seconds": 900}]}, "passed"),
-        ({"check": "sequence", "steps": [{"says": AGENT}, {"says": CALLER}]}, "errored"),
-        ({"check": "sequence", "steps": [{"says": CALLER}, {"says": AGENT}]}, "errored"),
+        ({"check": "sequence", "steps": [{"says": AGENT}, {"says": CALLER}]}, "undecided"),
+        ({"check": "sequence", "steps": [{"says": CALLER}, {"says": AGENT}]}, "undecided"),
         ({"check": "sequence", "steps": [{"says": AGENT}, {"says": {**CALLER, "any_of": ["refund"]}}]}, "passed"),
         ({"check": "sequence", "steps": [{"tool": "lookup"}, {"says": AGENT}]}, "passed"),
-        ({"check": "all_of", "of": [SILENT, {"check": "sequence", "steps": [{"says": AGENT}] * 2}]}, "errored"),
+        ({"check": "all_of", "of": [SILENT, {"check": "sequence", "steps": [{"says": AGENT}] * 2}]}, "undecided"),
         ({"check": "tool_called", "name": "lookup"}, "passed"),
-        ({"check": "language", "is": "en"}, "errored"),
-        ({"check": "pacing", "max_agent_overlaps": 0}, "errored"),
+        ({"check": "language", "is": "en"}, "undecided"),
+        ({"check": "pacing", "max_agent_overlaps": 0}, "undecided"),
     ],
 )
 def test_silence_proves_no_opposite(talk: Any, judge: Any, of: Any, outcome: str) -> None:
@@ -101,7 +101,7 @@ def test_de_morgans_laws_hold(talk: Any, judge: Any, outcomes: tuple[str, ...]) 
 
     assert outcome(check="all_of", of=parts) == outcome(check="not", of={"check": "any_of", "of": negated})
     assert outcome(check="any_of", of=parts) == outcome(check="not", of={"check": "all_of", "of": negated})
-    rank = ["failed", "errored", "passed"].index
+    rank = ["failed", "undecided", "passed"].index
     assert outcome(check="all_of", of=parts) == min(outcomes, key=rank)
     assert outcome(check="any_of", of=parts) == max(outcomes, key=rank)
 

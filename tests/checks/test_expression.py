@@ -37,16 +37,16 @@ TOOLS = (ToolCall(name="look", arguments={"id": 17, "deep": {"x": ["a"]}}, has_r
         ("tools[0].result == 'ok' && tools[0].has_result", ("passed", "is true")),
         ("call.end_reason == 'agent_end'", ("passed", "is true")),
         ("call.document.flag", ("passed", "is true")),
-        ("call.product == 'spark'", ("errored", "cannot be decided: the service gave no `product`")),
-        ("call.product != 'spark'", ("errored", "cannot be decided: the service gave no `product`")),
+        ("call.product == 'spark'", ("undecided", "cannot be decided: the service gave no `product`")),
+        ("call.product != 'spark'", ("undecided", "cannot be decided: the service gave no `product`")),
         ("has(call.product) && call.product == 'spark'", ("failed", "is false: call.product is null")),
         ("call.product == 'spark' || call.duration_seconds > 1.0", ("passed", "is true")),
-        ("grade.score > 0.5", ("errored", "cannot be decided: the service gave no `score`")),
+        ("grade.score > 0.5", ("undecided", "cannot be decided: the service gave no `score`")),
         ("has(grade.score)", ("failed", "is false: grade.score is null")),
-        ("turns[5].text == ''", ("errored", "cannot be decided: Index error: index=5 size=2")),
-        ("turns[0].start_ms > 0", ("errored", "the service gave no `start_ms`")),
-        ("call.document.number", ("errored", "it is int, neither true nor false")),
-        ("1 / (run.run_id - 1) == 0", ("errored", "cannot be decided: divide by zero")),
+        ("turns[5].text == ''", ("undecided", "cannot be decided: Index error: index=5 size=2")),
+        ("turns[0].start_ms > 0", ("undecided", "the service gave no `start_ms`")),
+        ("call.document.number", ("undecided", "it is int, neither true nor false")),
+        ("1 / (run.run_id - 1) == 0", ("undecided", "cannot be decided: divide by zero")),
         ("turns[0].text.matches('^You .* days')", ("passed", "is true")),
     ],
 )
@@ -64,7 +64,7 @@ def test_missing_parts_are_not_empty(talk: Any, judge: Any) -> None:
     """Without a transcript the number of turns is unknown, not 0."""
     evidence = talk(turns=None, tools=None, call=None)
     for cel in ("turns.size() == 0", "tools.size() == 0", "call.status != 'failed'"):
-        assert judge(evidence, check="expression", cel=cel)[0] == "errored"
+        assert judge(evidence, check="expression", cel=cel)[0] == "undecided"
 
 
 def test_missing_arguments_are_undecided(talk: Any, judge: Any) -> None:
@@ -74,13 +74,13 @@ def test_missing_arguments_are_undecided(talk: Any, judge: Any) -> None:
         evidence = talk(*TALK, tools=tools)
         assert judge(evidence, check="expression", cel="tools[0].arguments_told == true")[0] == expected
     assert judge(evidence, check="expression", cel="has(tools[0].arguments)")[0] == "failed"
-    assert judge(evidence, check="expression", cel="tools[0].arguments == {}")[0] == "errored"
+    assert judge(evidence, check="expression", cel="tools[0].arguments == {}")[0] == "undecided"
 
 
 def test_nested_loops_are_undecided(talk: Any, judge: Any) -> None:
     evidence = talk(*["agent: Hello."] * 150)
     outcome, message, _ = judge(evidence, check="expression", cel="turns.all(a, turns.all(b, a.text == b.text))")
-    assert outcome == "errored"
+    assert outcome == "undecided"
     assert "it takes too much work or cannot be evaluated: Iteration budget exceeded" in message
 
 

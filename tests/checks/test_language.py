@@ -25,8 +25,8 @@ SPANISH = "Hola, buenos días, ¿en qué puedo ayudarle hoy?"
             "1 of 2 turns in en",
         ),
         ((f"agent: {ENGLISH}", "agent: Ok.", "tool: x", f"agent: {SPANISH}"), {"is": "en"}, "failed", 4, "4 is in es"),
-        (("agent: Ok.", "agent: Yes."), {"is": "en"}, "errored", None, "language could be detected in 2 agent turns"),
-        (("caller: Hello.",), {"is": "en"}, "errored", None, "no language could be detected in 0 agent turns"),
+        (("agent: Ok.", "agent: Yes."), {"is": "en"}, "undecided", None, "language could be detected in 2 agent turns"),
+        (("caller: Hello.",), {"is": "en"}, "undecided", None, "no language could be detected in 0 agent turns"),
     ],
 )
 def test_language_is_detected_by_turn(

@@ -17,7 +17,7 @@ GRADED = Grade(status="completed", score=0.8, outcome="success", goal="achieved"
         (54, {"min_seconds": 54, "max_seconds": 54}, "passed", None, "lasted 54 s"),
         (54.25, {"max_seconds": 40}, "failed", None, "lasted 54.25 s, expected at most 40 s"),
         (5, {"min_seconds": 7.5}, "failed", None, "lasted 5 s, expected at least 7.5 s"),
-        (None, {"max_seconds": 40}, "errored", None, "the service did not say how long the call lasted"),
+        (None, {"max_seconds": 40}, "undecided", None, "the service did not say how long the call lasted"),
     ],
 )
 def test_duration_is_judged(
@@ -39,7 +39,7 @@ def test_duration_is_judged(
     [
         (16, "passed", None, "cost 16 cents"),
         (17, "failed", None, "cost 17 cents, expected at most 16"),
-        (None, "errored", None, "the service has not billed this run yet"),
+        (None, "undecided", None, "the service has not billed this run yet"),
     ],
 )
 def test_cost_is_judged(
@@ -73,12 +73,12 @@ def test_cost_is_judged(
         (
             Grade(status="completed"),
             {"min_score": 0, "outcome": "success", "goal": "missed", "max_issues": 9},
-            "errored",
+            "undecided",
             None,
             "the grade has no score, or the service does not say whether it is out of 1 or of 100; the grade has no outcome; the grade has no goal; the grade has no number of issues, or several that differ",
         ),
-        (Grade(status="pending", score=1.0), {"min_score": 0.5}, "errored", None, 'its status is "pending"'),
-        (None, {"min_score": 0.5}, "errored", None, "the service gave no grade"),
+        (Grade(status="pending", score=1.0), {"min_score": 0.5}, "undecided", None, 'its status is "pending"'),
+        (None, {"min_score": 0.5}, "undecided", None, "the service gave no grade"),
     ],
 )
 def test_grade_is_judged(

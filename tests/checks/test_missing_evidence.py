@@ -45,19 +45,19 @@ ASKS = turn("user", 5000, 6000)
 @pytest.mark.parametrize(
     ("answer", "outcome", "message"),
     [
-        (turn("agent", 0, 1000), "errored", "the times contradict the order of the turns: turn 3 ends before its question"),
-        (turn("agent", 100, None), "errored", "the times contradict the order of the turns: turn 3 ends before its question"),
-        (turn("agent", 4000, 5000), "errored", "the times contradict the order of the turns: turn 3 ends before its question"),
+        (turn("agent", 0, 1000), "undecided", "the times contradict the order of the turns: turn 3 ends before its question"),
+        (turn("agent", 100, None), "undecided", "the times contradict the order of the turns: turn 3 ends before its question"),
+        (turn("agent", 4000, 5000), "undecided", "the times contradict the order of the turns: turn 3 ends before its question"),
         (turn("agent", 5000, 5000), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 4000, 5001), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 4000, 7000), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 5500, 7000), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 6400, 7000), "passed", "max 400 ms (over 1 agent turn)"),
         (turn("agent", 0, 1000, ttfa_ms=300), "passed", "max 300 ms (over 1 agent turn)"),
-        (turn("agent", True, 7000), "errored", "the service timed none of the agent's turns"),
-        (turn("agent", "soon", "later"), "errored", "the service timed none of the agent's turns"),
+        (turn("agent", True, 7000), "undecided", "the service timed none of the agent's turns"),
+        (turn("agent", "soon", "later"), "undecided", "the service timed none of the agent's turns"),
         (turn("agent", "6400", "7000"), "passed", "max 400 ms (over 1 agent turn)"),
-        (turn("agent", 0, 1000, ttfa_ms=True), "errored", None),
+        (turn("agent", 0, 1000, ttfa_ms=True), "undecided", None),
     ],
 )  # fmt: skip
 def test_answers_timed_before_their_question_are_undecided(
@@ -71,17 +71,17 @@ def test_answers_timed_before_their_question_are_undecided(
     ("grade", "call", "issues", "critical"),
     [
         ({"detected_issues": []}, {}, "passed", "passed"),
-        ({"detected_issues": ["bad"]}, {}, "failed", "errored"),
-        ({"detected_issues": [{"x": 1}]}, {}, "failed", "errored"),
+        ({"detected_issues": ["bad"]}, {}, "failed", "undecided"),
+        ({"detected_issues": [{"x": 1}]}, {}, "failed", "undecided"),
         ({"detected_issues": [{"severity": ""}]}, {"critical_issue_count": 0}, "failed", "passed"),
         ({"detected_issues": [{"severity": "Critical"}]}, {}, "failed", "failed"),
-        ({"detected_issues": [{"severity": "blocker"}]}, {}, "failed", "errored"),
+        ({"detected_issues": [{"severity": "blocker"}]}, {}, "failed", "undecided"),
         ({"detected_issues": [{"severity": "Moderate "}]}, {}, "failed", "passed"),
         ({"detected_issues": [{"severity": "minor"}]}, {"issue_count": 1, "critical_issue_count": 0}, "failed", "passed"),
-        ({"detected_issues": []}, {"issue_count": 3, "critical_issue_count": 2}, "errored", "errored"),
-        ({"detected_issues": [{"severity": "minor"}]}, {"issue_count": 0}, "errored", "passed"),
-        ({}, {"issue_count": -1, "critical_issue_count": -1}, "errored", "errored"),
-        ({}, {"issue_count": False, "critical_issue_count": False}, "errored", "errored"),
+        ({"detected_issues": []}, {"issue_count": 3, "critical_issue_count": 2}, "undecided", "undecided"),
+        ({"detected_issues": [{"severity": "minor"}]}, {"issue_count": 0}, "undecided", "passed"),
+        ({}, {"issue_count": -1, "critical_issue_count": -1}, "undecided", "undecided"),
+        ({}, {"issue_count": False, "critical_issue_count": False}, "undecided", "undecided"),
         ({}, {"issue_count": 0, "critical_issue_count": 0}, "passed", "passed"),
     ],
 )  # fmt: skip
@@ -96,11 +96,15 @@ def test_unknown_numbers_of_issues_are_undecided(
 @pytest.mark.parametrize(
     ("call", "fields", "judged"),
     [
-        ({"status": None}, {"status": "completed"}, ("errored", "the service did not say how the call ended")),
-        ({"status": ""}, {"status": "completed"}, ("errored", "the service did not say how the call ended")),
-        ({"status": "in_progress"}, {"status": "completed"}, ("errored", "the service did not say how the call ended")),
+        ({"status": None}, {"status": "completed"}, ("undecided", "the service did not say how the call ended")),
+        ({"status": ""}, {"status": "completed"}, ("undecided", "the service did not say how the call ended")),
+        (
+            {"status": "in_progress"},
+            {"status": "completed"},
+            ("undecided", "the service did not say how the call ended"),
+        ),
         ({"status": "no_answer"}, {"status": "completed"}, ("failed", "the call no_answer, expected completed")),
-        ({"end_reason": ""}, {"end_reason": "agent_end"}, ("errored", "the service did not say why the call ended")),
+        ({"end_reason": ""}, {"end_reason": "agent_end"}, ("undecided", "the service did not say why the call ended")),
     ],
 )
 def test_an_empty_end_reason_is_missing(call: dict[str, Any], fields: dict[str, Any], judged: tuple[str, str]) -> None:
@@ -111,16 +115,16 @@ def test_booleans_are_not_numbers() -> None:
     evidence = from_turns(
         FIRST, grade={"score": True}, duration_seconds=True, billing_total_cents=True, grade_score=True
     )
-    assert found(evidence, check="duration", max_seconds=10)[0] == "errored"
-    assert found(evidence, check="grade", min_score=0.5)[0] == "errored"
+    assert found(evidence, check="duration", max_seconds=10)[0] == "undecided"
+    assert found(evidence, check="grade", min_score=0.5)[0] == "undecided"
     assert evidence.cost_cents is None
-    assert found(from_turns(FIRST, status=None), check="expression", cel="call.status != 'completed'")[0] == "errored"
+    assert found(from_turns(FIRST, status=None), check="expression", cel="call.status != 'completed'")[0] == "undecided"
 
 
 def test_an_ambiguous_score_is_undecided() -> None:
     """1 may be of 1 or of 100."""
     judged = found(from_turns(FIRST, grade={"score": 1}, grade_score=1), check="grade", min_score=0.8)
-    assert judged[0] == "errored"
+    assert judged[0] == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ def test_an_ambiguous_score_is_undecided() -> None:
 )
 @pytest.mark.parametrize("words", ["", "  "])
 def test_turns_without_words_do_not_prove_silence(check: dict[str, Any], words: str) -> None:
-    assert found(from_turns({"role": "agent", "content": words}, ASKS), **check)[0] == "errored"
+    assert found(from_turns({"role": "agent", "content": words}, ASKS), **check)[0] == "undecided"
     assert found(from_turns({"role": "agent", "content": words}, ASKS, FIRST), **check)[0] == "passed"
 
 
@@ -152,17 +156,17 @@ def test_turns_without_words_are_not_first_or_last() -> None:
         ("call_outcome", "success", "success", "passed"),
         ("call_outcome", " SUCCESS", "success", "passed"),
         ("call_outcome", "Failure", "success", "failed"),
-        ("call_outcome", "partial_success", "success", "errored"),
+        ("call_outcome", "partial_success", "success", "undecided"),
         ("goal_achievement", "Achieved", "achieved", "passed"),
         ("goal_achievement", "missed", "achieved", "failed"),
-        ("goal_achievement", "partially", "achieved", "errored"),
+        ("goal_achievement", "partially", "achieved", "undecided"),
     ],
 )
 def test_unknown_words_of_a_grade_are_undecided(field: str, sent: str, wanted: str, outcome: str) -> None:
     evidence = from_turns(FIRST, grade={field: sent})
     asked = {"check": "grade", "outcome" if field == "call_outcome" else "goal": wanted}
     assert found(evidence, **asked)[0] == outcome
-    opposite = {"passed": "failed", "failed": "passed", "errored": "errored"}[outcome]
+    opposite = {"passed": "failed", "failed": "passed", "undecided": "undecided"}[outcome]
     assert found(evidence, check="not", of=asked)[0] == opposite
 
 
@@ -185,20 +189,20 @@ SILENT = ("caller: Hello?",)
 @pytest.mark.parametrize(
     ("lines", "fields", "outcome"),
     [
-        (None, {"check": "says", "any_of": ["hello"]}, "errored"),
-        (("tool: lookup",), {"check": "says", "any_of": ["hello"]}, "errored"),
+        (None, {"check": "says", "any_of": ["hello"]}, "undecided"),
+        (("tool: lookup",), {"check": "says", "any_of": ["hello"]}, "undecided"),
         (SILENT, {"check": "says", "any_of": ["hello"]}, "failed"),
-        (SILENT, {"check": "says", "any_of": ["hello"], "min_count": 0, "max_count": 1}, "errored"),
-        (None, {"check": "never_says", "any_of": ["guarantee"]}, "errored"),
-        ((), {"check": "never_says", "any_of": ["guarantee"]}, "errored"),
-        (SILENT, {"check": "never_says", "any_of": ["guarantee"]}, "errored"),
-        (None, {"check": "no_pii"}, "errored"),
-        (None, {"check": "language", "is": "en"}, "errored"),
-        (None, {"check": "call", "max_turns": 3}, "errored"),
-        (("tool: lookup",), {"check": "call", "max_turns": 3}, "errored"),
-        ((), {"check": "sequence", "steps": [{"says": {"any_of": ["a"]}}, {"says": {"any_of": ["b"]}}]}, "errored"),
-        ((), {"check": "tool_called", "name": "cancel"}, "errored"),
-        ((), {"check": "tool_not_called", "name": "cancel"}, "errored"),
+        (SILENT, {"check": "says", "any_of": ["hello"], "min_count": 0, "max_count": 1}, "undecided"),
+        (None, {"check": "never_says", "any_of": ["guarantee"]}, "undecided"),
+        ((), {"check": "never_says", "any_of": ["guarantee"]}, "undecided"),
+        (SILENT, {"check": "never_says", "any_of": ["guarantee"]}, "undecided"),
+        (None, {"check": "no_pii"}, "undecided"),
+        (None, {"check": "language", "is": "en"}, "undecided"),
+        (None, {"check": "call", "max_turns": 3}, "undecided"),
+        (("tool: lookup",), {"check": "call", "max_turns": 3}, "undecided"),
+        ((), {"check": "sequence", "steps": [{"says": {"any_of": ["a"]}}, {"says": {"any_of": ["b"]}}]}, "undecided"),
+        ((), {"check": "tool_called", "name": "cancel"}, "undecided"),
+        ((), {"check": "tool_not_called", "name": "cancel"}, "undecided"),
         (SILENT, {"check": "tool_called", "name": "cancel"}, "failed"),
         (SILENT, {"check": "tool_not_called", "name": "cancel"}, "passed"),
     ],
@@ -221,4 +225,4 @@ def test_a_silent_side_proves_something_only_if_the_other_speaks(
 )
 def test_a_missing_part_is_undecided(talk: Any, judge: Any, missing: str, fields: dict[str, Any]) -> None:
     evidence = talk("agent: Hello.", "caller: Hi.", **{missing: None})
-    assert judge(evidence, **fields)[0] == "errored"
+    assert judge(evidence, **fields)[0] == "undecided"

@@ -63,7 +63,12 @@ def test_never_says_is_the_negation_of_says(turns: tuple[Turn, ...], question: d
     evidence = Evidence(run_id=1, run_status="completed", turns=turns)
     says = Says.model_validate({"check": "says", **question}).judge(evidence).outcome.value
     never = NeverSays.model_validate({"check": "never_says", **question}).judge(evidence).outcome.value
-    assert (says, never) in {("passed", "failed"), ("failed", "passed"), ("failed", "errored"), ("errored", "errored")}
+    assert (says, never) in {
+        ("passed", "failed"),
+        ("failed", "passed"),
+        ("failed", "undecided"),
+        ("undecided", "undecided"),
+    }
 
 
 @given(turns=TURNS, question=QUESTIONS, data=st.data())

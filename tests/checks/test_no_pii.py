@@ -102,7 +102,7 @@ def test_personal_data_in_any_spoken_form(text: str, expected: list[tuple[str, s
         ),
         (("agent: other@acme.com",), {"allow": ["help@acme.com"]}, "failed", 1, "spoke an e-mail address at turn 1"),
         (("caller: CU-123456", "agent: CU-123456"), {"also": [r"CU-\d{6}"]}, "failed", 2, '"CU-\\\\d{6}" at turn 2'),
-        (("caller: Hi.", "tool: a@b.com"), {}, "errored", None, "the agent has no turn in the transcript"),
+        (("caller: Hi.", "tool: a@b.com"), {}, "undecided", None, "the agent has no turn in the transcript"),
     ],
 )
 def test_the_agent_speaks_no_personal_data(

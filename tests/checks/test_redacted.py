@@ -12,7 +12,7 @@ from planner.checks.base import Expectation
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
-from planner.results.outcomes import Fault, RunOutcome
+from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.runs import judge_run
 
 SAID = "cannot be decided: in {} the shared store left out phone numbers, or what `redact` lists; judge it where the call was made, or call again"
@@ -38,19 +38,19 @@ def expectation(check: str, **fields: Any) -> Expectation:
     ("check", "fields", "outcome", "said"),
     [
         ("says", {"any_of": ["good morning"]}, "passed", None),
-        ("says", {"any_of": ["415 555"]}, "errored", "the transcript"),
+        ("says", {"any_of": ["415 555"]}, "undecided", "the transcript"),
         ("never_says", {"any_of": ["good morning"]}, "failed", None),
-        ("never_says", {"any_of": ["415 555"]}, "errored", "the transcript"),
-        ("no_pii", {}, "errored", "the transcript"),
+        ("never_says", {"any_of": ["415 555"]}, "undecided", "the transcript"),
+        ("no_pii", {}, "undecided", "the transcript"),
         ("duration", {"max_seconds": 60}, "passed", None),
         ("duration", {"max_seconds": 10}, "failed", None),
         ("cost", {"max_cents": 20}, "passed", None),
         ("call", {"status": "completed"}, "passed", None),
-        ("tool_not_called", {"name": "refund"}, "errored", "the tool calls"),
+        ("tool_not_called", {"name": "refund"}, "undecided", "the tool calls"),
         ("expression", {"cel": "run.cost_cents < 20 && call.duration_seconds > 10.0"}, "passed", None),
-        ("expression", {"cel": "turns.size() == 2"}, "errored", "the transcript"),
-        ("expression", {"cel": "call == call"}, "errored", "the transcript and the tool calls and the call object"),
-        ("not", {"of": {"check": "says", "any_of": ["415 555"]}}, "errored", "the transcript"),
+        ("expression", {"cel": "turns.size() == 2"}, "undecided", "the transcript"),
+        ("expression", {"cel": "call == call"}, "undecided", "the transcript and the tool calls and the call object"),
+        ("not", {"of": {"check": "says", "any_of": ["415 555"]}}, "undecided", "the transcript"),
         ("any_of", {"of": [{"check": "duration", "max_seconds": 60}, {"check": "cost", "max_cents": 1}]}, "passed", None),
     ],
 )  # fmt: skip
@@ -95,7 +95,7 @@ def test_the_finding_names_the_redacted_part(
 ) -> None:
     evidence = EVIDENCE.model_copy(update={"redacted": (part,)})
     judged = judge_redacted(expectation(check, **fields), evidence, nobody_asked)
-    assert (judged.outcome.value, judged.message) == ("errored", SAID.format(words))
+    assert (judged.outcome.value, judged.message) == ("undecided", SAID.format(words))
 
 
 @pytest.mark.parametrize(
@@ -119,5 +119,5 @@ def test_an_undecided_run_is_the_judges_fault() -> None:
     """Complete evidence is judged as usual."""
     check = expectation("says", any_of=["415 555"])
     verdict = judge_run([check], EVIDENCE)
-    assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.JUDGE)
+    assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.JUDGE)
     assert judge_run([check], EVIDENCE.model_copy(update={"redacted": ()})).outcome is RunOutcome.FAILED

@@ -67,9 +67,9 @@ def test_a_tool_call_without_a_turn_is_undecided(talk: Any, judge: Any) -> None:
     """If it was called at all."""
     evidence = talk(*TALK, tools=(ToolCall(name="refund"),))
     steps = [said("hello"), {"tool": "refund"}]
-    expected = ("errored", "the service does not say when refund was called", None)
+    expected = ("undecided", "the service does not say when refund was called", None)
     assert judge(evidence, check="sequence", steps=steps) == expected
-    expected = ("errored", "the service gave no record of tool calls", None)
+    expected = ("undecided", "the service gave no record of tool calls", None)
     assert judge(talk(*TALK, tools=None), check="sequence", steps=steps) == expected
     steps = [said("sorry"), {"tool": "refund"}]
     assert judge(talk(*TALK, tools=None), check="sequence", steps=steps)[0] == "failed"
@@ -84,7 +84,7 @@ def test_a_speaker_without_a_turn_is_named(talk: Any, judge: Any) -> None:
 def test_a_transcript_without_speech_is_undecided(talk: Any, judge: Any) -> None:
     """As with `says`; unless a tool was not called."""
     evidence = talk("tool: refund()", tools=(ToolCall(name="refund", turn=1),))
-    for tool, outcome in (("refund", "errored"), ("lookup", "failed")):
+    for tool, outcome in (("refund", "undecided"), ("lookup", "failed")):
         assert judge(evidence, check="sequence", steps=[{"tool": tool}, said("hello")])[0] == outcome
 
 

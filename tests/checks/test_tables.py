@@ -220,12 +220,12 @@ def test_findings_on_complete_partial_and_missing_data(read: Any, name: str) -> 
     for one, other in (DIALECTS, IN_PART, MISSING):
         assert outcomes[one] == outcomes[other]
     assert {"passed", "failed"} <= set(outcomes["page"])
-    assert "errored" in outcomes["page, missing"]
+    assert "undecided" in outcomes["page, missing"]
     for whole, part, missing in zip(
         outcomes["page"], outcomes["page, in part"], outcomes["page, missing"], strict=True
     ):
-        assert part in (whole, "errored")
-        assert missing == "errored"
+        assert part in (whole, "undecided")
+        assert missing == "undecided"
 
 
 def test_every_kind_has_examples() -> None:
@@ -324,10 +324,10 @@ def test_unreadable_turns_leave_what_was_found() -> None:
         return judgement.outcome.value, judgement.message
 
     assert found(check="says", any_of=["recorded"]) == ("passed", 'said "recorded" at turn 1')
-    assert found(check="says", any_of=["thirty days"]) == ("errored", cannot)
+    assert found(check="says", any_of=["thirty days"]) == ("undecided", cannot)
     assert found(check="never_says", any_of=["recorded"]) == ("failed", 'said "recorded" at turn 1')
-    assert found(check="never_says", any_of=["thirty days"]) == ("errored", cannot)
-    assert found(check="call", min_turns=2) == ("errored", cannot)
+    assert found(check="never_says", any_of=["thirty days"]) == ("undecided", cannot)
+    assert found(check="call", min_turns=2) == ("undecided", cannot)
     assert found(check="call", status="completed") == ("passed", "the call completed")
     assert found(check="tool_called", name="lookup_order")[0] == "passed"
     assert garbled.unread == ("turns", "tools")

@@ -88,7 +88,7 @@ WITHOUT_RESULTS = tuple(call.model_copy(update={"has_result": False, "result": N
 def test_without_any_results_result_is_undecided(talk: Any, judge: Any, check: str, result: object) -> None:
     """The service may not provide them."""
     evidence = talk(*LINES, tools=WITHOUT_RESULTS)
-    expected = ("errored", "the service gave no results: 1 call of issue_refund cannot be decided", None)
+    expected = ("undecided", "the service gave no results: 1 call of issue_refund cannot be decided", None)
     assert judge(evidence, check=check, name="issue_refund", result=result) == expected
 
 

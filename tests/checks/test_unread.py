@@ -36,7 +36,7 @@ ABSENT: list[dict[str, Any]] = [
 @pytest.mark.parametrize("role", ["toolcall", "tool", "tool_calls", "narrator", "action", "", None])
 def test_an_unknown_speaker_may_be_a_tool(role: str | None, absent: dict[str, Any]) -> None:
     """So no tool call can be excluded."""
-    assert found(from_turns(HELLO, ASKS, {"role": role, "content": CALL_F}, BYE), **absent) == "errored"
+    assert found(from_turns(HELLO, ASKS, {"role": role, "content": CALL_F}, BYE), **absent) == "undecided"
     assert found(from_turns(HELLO, ASKS, BYE), **absent) == "passed"
 
 
@@ -50,7 +50,7 @@ def test_an_unknown_speaker_may_be_a_tool(role: str | None, absent: dict[str, An
 )
 def test_a_tool_call_may_be_inside_a_turn(item: dict[str, Any]) -> None:
     """In fields and blocks, or behind a result without a call."""
-    assert found(from_turns(HELLO, ASKS, item, BYE), **ABSENT[0]) == "errored"
+    assert found(from_turns(HELLO, ASKS, item, BYE), **ABSENT[0]) == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_tool_call_may_be_inside_a_turn(item: dict[str, Any]) -> None:
 )
 def test_an_unknown_history_item_may_be_a_tool_call(item: dict[str, Any]) -> None:
     messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, {"role": "system"}]
-    assert found(from_turns(HELLO, ASKS, history=[*messages, item]), **ABSENT[0]) == "errored"
+    assert found(from_turns(HELLO, ASKS, history=[*messages, item]), **ABSENT[0]) == "undecided"
     assert found(from_turns(HELLO, ASKS, history=messages), **ABSENT[0]) == "passed"
 
 
@@ -69,28 +69,28 @@ def test_a_recorded_tool_call_is_certain() -> None:
     call = {"role": "tool_call", "content": {"name": "f", "arguments": {"x": 1}}}
     evidence = from_turns(HELLO, call, ASKS, stranger)
     assert found(evidence, check="tool_called", name="f", arguments={"x": 1}) == "passed"
-    assert found(evidence, check="tool_called", name="f", exact=True, arguments={"x": 1}) == "errored"
-    assert found(evidence, check="tool_called", name="f", times=1) == "errored"
-    assert found(evidence, check="tool_called", name="f", before="g") == "errored"
+    assert found(evidence, check="tool_called", name="f", exact=True, arguments={"x": 1}) == "undecided"
+    assert found(evidence, check="tool_called", name="f", times=1) == "undecided"
+    assert found(evidence, check="tool_called", name="f", before="g") == "undecided"
     assert found(evidence, check="tool_not_called", name="f") == "failed"
-    assert found(evidence, check="tool_not_called", name="f", before="g") == "errored"
+    assert found(evidence, check="tool_not_called", name="f", before="g") == "undecided"
     assert (
         found(from_turns(HELLO, garbled), check="tool_called", name="f", arguments={"x": {"exists": False}})
-        == "errored"
+        == "undecided"
     )
-    assert found(from_turns(HELLO, garbled), check="tool_called", name="f", exact=True, arguments={}) == "errored"
+    assert found(from_turns(HELLO, garbled), check="tool_called", name="f", exact=True, arguments={}) == "undecided"
 
 
 @pytest.mark.parametrize(
     ("fields", "outcome"),
     [
         ({"check": "says", "any_of": ["hello"]}, "passed"),
-        ({"check": "says", "any_of": ["hello"], "in_": "first"}, "errored"),
-        ({"check": "says", "any_of": ["goodbye"], "in_": {"last": 1}}, "errored"),
-        ({"check": "says", "any_of": ["hello"], "max_count": 1}, "errored"),
-        ({"check": "says", "any_of": ["hello"], "min_count": 0, "max_count": 1}, "errored"),
+        ({"check": "says", "any_of": ["hello"], "in_": "first"}, "undecided"),
+        ({"check": "says", "any_of": ["goodbye"], "in_": {"last": 1}}, "undecided"),
+        ({"check": "says", "any_of": ["hello"], "max_count": 1}, "undecided"),
+        ({"check": "says", "any_of": ["hello"], "min_count": 0, "max_count": 1}, "undecided"),
         ({"check": "never_says", "any_of": ["hello"]}, "failed"),
-        ({"check": "never_says", "any_of": ["hello"], "in_": "first"}, "errored"),
+        ({"check": "never_says", "any_of": ["hello"], "in_": "first"}, "undecided"),
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 3])
@@ -108,7 +108,7 @@ def test_an_unread_turn_may_be_first_last_or_one_too_many(place: int, fields: di
 def test_unreadable_arguments_are_undecided(content: Any, in_history: bool) -> None:
     made = {"role": "tool_call", "content": content}
     evidence = from_turns(HELLO, ASKS, history=[made]) if in_history else from_turns(HELLO, made, ASKS)
-    no_arguments = "errored", "the service gave no arguments: 1 call of f cannot be decided"
+    no_arguments = "undecided", "the service gave no arguments: 1 call of f cannot be decided"
     for check in ("tool_called", "tool_not_called"):
         for asked in (
             {"arguments": {"a": 1}},
@@ -122,7 +122,7 @@ def test_unreadable_arguments_are_undecided(content: Any, in_history: bool) -> N
     assert found(evidence, check="tool_not_called", name="f") == "failed"
     assert found(evidence, check="tool_called", name="f", after="g", arguments={"a": 1}) == "failed"
     assert found(evidence, check="tool_not_called", name="f", after="g", arguments={"a": 1}) == "passed"
-    assert found(evidence, check="expression", cel="tools[0].arguments == {}") == "errored"
+    assert found(evidence, check="expression", cel="tools[0].arguments == {}") == "undecided"
     assert found(evidence, check="expression", cel="tools[0].name == 'f'") == "passed"
 
 
@@ -144,17 +144,21 @@ def result(content: Any = None, **fields: Any) -> dict[str, Any]:
         ([call("f"), result()], "passed", "failed"),
         ([call("f"), result({"ok": False}), call("g"), result()], "failed", "passed"),
         ([call("f"), call("g"), result(), result({"ok": False})], "passed", "failed"),
-        ([call("f"), call("g"), result()], "errored", "errored"),
+        ([call("f"), call("g"), result()], "undecided", "undecided"),
         ([call("f"), call("g"), result(name="g")], "failed", "passed"),
         ([call("f"), call("g"), result({"ok": False}, name="g"), result(name="f")], "passed", "failed"),
-        ([call("f"), call("f"), result(name="f")], "errored", "errored"),
+        ([call("f"), call("f"), result(name="f")], "undecided", "undecided"),
         ([call("f", tool_call_id="1"), call("g", tool_call_id="2"), result(tool_call_id="2")], "failed", "passed"),
         ([call("f", id="1"), call("g", id="2"), result(tool_call_id="2", id="9")], "failed", "passed"),
-        ([call("f", call_id=9), call("g", call_id=9), result(call_id=9)], "errored", "errored"),
-        ([call("f", id="1"), call("g", id="2"), result(tool_call_id="3")], "errored", "errored"),
-        ([call("f", id="1"), result(tool_call_id="1"), result({"ok": False}, tool_call_id="1")], "errored", "errored"),
-        ([call("f"), result(), result({"ok": False})], "errored", "errored"),
-        ([call("f"), BYE, call("g"), result()], "errored", "errored"),
+        ([call("f", call_id=9), call("g", call_id=9), result(call_id=9)], "undecided", "undecided"),
+        ([call("f", id="1"), call("g", id="2"), result(tool_call_id="3")], "undecided", "undecided"),
+        (
+            [call("f", id="1"), result(tool_call_id="1"), result({"ok": False}, tool_call_id="1")],
+            "undecided",
+            "undecided",
+        ),
+        ([call("f"), result(), result({"ok": False})], "undecided", "undecided"),
+        ([call("f"), BYE, call("g"), result()], "undecided", "undecided"),
     ],
 )
 @pytest.mark.parametrize("in_history", [False, True])
@@ -187,11 +191,11 @@ SAID = {"check": "says", "any_of": ["hello"]}
     [
         ({"check": "any_of", "of": [HOLDS, UNKNOWN]}, "passed"),
         ({"check": "any_of", "of": [UNKNOWN, SAID]}, "passed"),
-        ({"check": "any_of", "of": [UNKNOWN, FAILS]}, "errored"),
+        ({"check": "any_of", "of": [UNKNOWN, FAILS]}, "undecided"),
         ({"check": "all_of", "of": [FAILS, UNKNOWN]}, "failed"),
-        ({"check": "all_of", "of": [UNKNOWN, HOLDS]}, "errored"),
+        ({"check": "all_of", "of": [UNKNOWN, HOLDS]}, "undecided"),
         ({"check": "not", "of": SAID}, "failed"),
-        ({"check": "not", "of": UNKNOWN}, "errored"),
+        ({"check": "not", "of": UNKNOWN}, "undecided"),
         ({"check": "not", "of": {"check": "any_of", "of": [UNKNOWN, HOLDS]}}, "failed"),
         ({"check": "not", "of": {"check": "all_of", "of": [UNKNOWN, FAILS]}}, "passed"),
     ],

@@ -52,7 +52,7 @@ scenarios:
 
 @dataclass(frozen=True)
 class Ran:
-    """What one invocation gave."""
+    """What one session gave."""
 
     code: int
     out: str
@@ -88,13 +88,13 @@ class Project:
         return Ran(code, captured.out, captured.err)
 
     def rests(self) -> bool:
-        """Whether an invocation was refused a launch, and has no other under way."""
+        """Whether a session was refused a launch, and has no other under way."""
         states = Counter(launch.state for launch in self.launches())
         return states[LaunchState.REFUSED] > 0 and not states[LaunchState.INTENDED] + states[LaunchState.SENT]
 
     def launches(self) -> list[Launch]:
         """What the journal knows of, read from a copy: a look at the original, were this process stopped in it, would lock it to
-        the invocation that is looked at."""
+        the session that is looked at."""
         try:
             journal = Journal(self.root / ".planner/journal.sqlite", read_only=True)
         except StoreError:  # it is being made, or was copied in the middle of a change

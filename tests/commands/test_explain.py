@@ -67,13 +67,13 @@ Fields of every check:
 def test_json(project: Project) -> None:
     """The same for programs: `rules` and `checks`, of which one has one item."""
     document = project.planner("explain", "bad-regex", "--format", "json").json
-    assert (document["schema_version"], document["checks"]) == ("1.0", [])
+    assert (document["schema_version"], document["checks"]) == ("2.0", [])
     (rule,) = document["rules"]
     assert list(rule) == ["code", "area", "summary", "explanation", "severity", "example"]
     assert (rule["code"], rule["severity"]) == ("bad-regex", "error")
     example = rule["example"]
-    assert list(example) == ["environment", "beside", "broken", "mended", "diagnostics"]
-    assert example["broken"]["plan.yaml"].replace("days(", "days") == example["mended"]["plan.yaml"]
+    assert list(example) == ["environment", "beside", "broken", "fixed", "diagnostics"]
+    assert example["broken"]["plan.yaml"].replace("days(", "days") == example["fixed"]["plan.yaml"]
     (fault,) = example["diagnostics"]
     assert (fault["code"], fault["file"], fault["line"], fault["column"]) == ("bad-regex", "plan.yaml", 7, 37)
     everything = project.planner("explain", "--format", "json").json

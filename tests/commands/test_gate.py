@@ -514,8 +514,8 @@ def test_the_cost_of_the_last_calls_includes_judge_calls() -> None:
 
     def session(own: int, all_calls: int, judge: tuple[int, int] | None = None) -> RunResult:
         cost = CostDocument(
-            estimated_cents=None, actual_cents=all_calls, this_invocation_cents=own, ambiguous_cents=0,
-            judge=judge and JudgeCost(model="m", votes=1, this_invocation_cents=judge[0], actual_cents=judge[1]),
+            estimated_cents=None, actual_cents=all_calls, this_session_cents=own, unconfirmed_cents=0,
+            judge=judge and JudgeCost(model="m", votes=1, this_session_cents=judge[0], actual_cents=judge[1]),
         )  # fmt: skip
         return RunResult.model_construct(cost=cost)
 

@@ -1,4 +1,4 @@
-"""`planner history` on what real invocations stored."""
+"""`planner history` on what real sessions stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CASE = "hours/saturday[name=Ana]@clinic"
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two invocations: all cases called, then (with another prompt) one of them."""
+    """Two sessions: all cases called, then (with another prompt) one of them."""
     root = tmp_path_factory.mktemp("stored")
     plan = root / "plans/hours.yaml"
     plan.parent.mkdir()
@@ -73,7 +73,7 @@ def test_an_unknown_case_has_a_suggestion(project: Project) -> None:
     assert (ran.code, ran.out, f"Did you mean {CASE}?" in ran.err) == (2, "", True), ran.err
 
 
-def test_a_damaged_invocation_is_named(project: Project) -> None:
+def test_a_damaged_session_is_named(project: Project) -> None:
     """It is neither passed over nor a traceback."""
     path = next(Path(project.root / ".planner/sandbox/runs").iterdir())
     path.write_text("{}")

@@ -87,10 +87,10 @@ def test_addresses_are_shown_one_way() -> None:
 
 def test_the_sandbox_says_how_it_is_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """Also from other machines, with all that this takes."""
-    from planner.cli.system import Invocation, shell
+    from planner.cli.system import GlobalOptions, shell
 
     for host in ("127.0.0.1", "10.0.0.7"):
-        _ready(shell(Invocation()), f"http://{host}:80")
+        _ready(shell(GlobalOptions()), f"http://{host}:80")
     assert [line for line in capsys.readouterr().out.splitlines() if "export" in line] == [
         "  export THUNDERPHONE_API_BASE_URL=http://127.0.0.1:80 THUNDERPHONE_API_KEY=sk_test_sandbox",
         "  export THUNDERPHONE_API_BASE_URL=http://10.0.0.7:80 THUNDERPHONE_ALLOW_HTTP_TO=10.0.0.7 THUNDERPHONE_API_KEY=sk_test_sandbox",

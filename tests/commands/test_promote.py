@@ -224,14 +224,14 @@ def test_results_stored_meanwhile_are_kept(jobs: Jobs, monkeypatch: pytest.Monke
 
     def judge(work: Workspace, *arguments: Any) -> Any:
         assert work.place.shared is not None
-        newer = jobs.read(key) | {"invocation_id": "newer"}
+        newer = jobs.read(key) | {"session_id": "newer"}
         work.place.shared.store.update(lambda _: {key: json.dumps(newer).encode()})
         return checked_cases(work, *arguments)
 
     jobs.edit(plans__hours=FAILING)
     monkeypatch.setattr("planner.commands.promote.checked_cases", judge)
     promote(jobs.start(), 1)
-    assert jobs.read(key)["invocation_id"] == "newer"
+    assert jobs.read(key)["session_id"] == "newer"
     assert stored_case(jobs)["outcome"] == "passed"
 
 

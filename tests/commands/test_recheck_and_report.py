@@ -71,8 +71,8 @@ def test_report_in_every_format(called: Project) -> None:
         written = (called.root / "reports" / name).read_text()
         ran = called.planner("report", "reports/results.json", "--format", output_format)
         assert (ran.code, ran.out) == (0, written)
-        invocation = called.results()["invocation_id"]
-        ran = called.planner("report", invocation, "--format", output_format, "--out", f"again/{name}")
+        session = called.results()["session_id"]
+        ran = called.planner("report", session, "--format", output_format, "--out", f"again/{name}")
         assert (ran.code, ran.out) == (0, "")
         assert (called.root / "again" / name).read_text() == written
     assert '"role":"agent","text":"' in (called.root / "again/report.html").read_text()  # what was said, from the store
@@ -86,7 +86,7 @@ def _edited(results: Any, passed: int) -> Any:
             run["run_id"] += 10_000 * passed + 100 * index
             run["duration_seconds"] += 30
             if index >= passed:
-                run["fault"], run["outcome"] = "agent", "failed"
+                run["cause"], run["outcome"] = "agent", "failed"
         case["runs"] = runs
         case["outcome"] = "passed" if passed >= len(runs) else "failed"
     return results
@@ -107,7 +107,7 @@ def test_two_results_compared(called: Project) -> None:
     assert "3 cases compared: 30 of 30 runs passed before, 6 of 30 now: worse (p < 0.001)" in unescape(ran.out).replace(
         "\\", ""
     )
-    assert called.planner("report", "good.json", "bad.json").out.startswith("# 2 fixed, 1 not enough")
+    assert called.planner("report", "good.json", "bad.json").out.startswith("# 2 improved, 1 not enough")
     document = called.planner("report", "bad.json", "good.json", "--format", "json").json
     assert document["summary"] == {"regressed": 2, "not_enough_evidence": 1}
     assert (document["suite"]["compared"], document["suite"]["cases"]) == ("worse", 3)
@@ -135,7 +135,7 @@ def test_the_same_runs_are_known_not_guessed(called: Project) -> None:
         ("version: 1\n", "not JSON"),
         ("{}", "schema_version is missing"),
         ('{"schema_version": "9.0"}', "was written by a newer planner: schema 9.0"),
-        ('{"schema_version": "1.0"}', "is not a results document: tool_version: Field required"),
+        ('{"schema_version": "2.0"}', "is not a results document: tool_version: Field required"),
     ],
 )
 def test_a_file_that_is_no_result(project: Project, text: str, said: str) -> None:
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_result(project: Project, text: str, said: str) -> Non
 
 def test_a_result_that_is_not_there(called: Project) -> None:
     """The newest stored one is named; a format that a comparison has not is refused; a file that cannot be written too."""
-    newest = called.results()["invocation_id"]
+    newest = called.results()["session_id"]
     assert newest in called.planner("report", "reports/nothing.json").err
     ran = called.planner("report", newest, newest, "--format", "junit")
     assert (ran.code, "a comparison cannot be written as junit" in ran.err) == (2, True)

@@ -129,7 +129,7 @@ def test_a_case_as_json(written: Project) -> None:
     shown = written.planner("show", case_id, "--environment", "staging", "--format", "json").json
     assert (list(shown), shown["schema_version"]) == (
         ["schema_version", "exit_code", "error", "diagnostics", "cases"],
-        "1.0",
+        "2.0",
     )
     (case,) = shown["cases"]
     assert case["now"].pop("fingerprints")["stored"] is None

@@ -1,4 +1,4 @@
-"""`--trace` and `-v`: what an invocation did, for whoever has to find out."""
+"""`--trace` and `-v`: what a session did, for whoever has to find out."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def test_a_trace_includes_every_request(project: Project, service: Served) -> No
     head, *lines = map(json.loads, text.splitlines())
     results = project.results()
     assert head == {
-        "schema_version": "1.0",
+        "schema_version": "2.0",
         "tool_version": results["tool_version"],
-        "invocation_id": results["invocation_id"],
+        "session_id": results["session_id"],
         "started_at": head["started_at"],
     }
     assert len(lines) == results["stats"]["requests"]

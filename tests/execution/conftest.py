@@ -144,7 +144,7 @@ class Service:
         self.sandbox = Sandbox(demo.model_copy(update=settings), dialect, now=self.now_seconds, state_path=state_path)
         self.requests: list[tuple[str, str]] = []
         self.repository = ResultsRepository(DirectoryStore(folder))
-        self.invocations = 0
+        self.sessions = 0
         self._faults = list(faults)
         self._ids = 0
 
@@ -211,7 +211,7 @@ class Service:
         if self._faults:
             await self.control(faults=self._faults)
             self._faults = []
-        self.invocations += 1
+        self.sessions += 1
         life = life or Life()
         wanted = {job.case_id: job for job in jobs}
         records: list[EndedRun] = []
@@ -255,7 +255,7 @@ class Service:
             consented = ConsentedJobs(
                 jobs=wanted,
                 settings=settings or Settings(),
-                invocation_id=f"i{self.invocations}",
+                session_id=f"i{self.sessions}",
                 consent_id=digest,
                 credential=client.credential,
                 ledger=ledger_of(journal, digest, ceilings),

@@ -167,7 +167,7 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
     consented = ConsentedJobs(
         jobs=jobs,
         settings=Settings(),
-        invocation_id="i1",
+        session_id="i1",
         consent_id="sha256:1",
         credential=as_provider.credential,
         ledger=ledger,

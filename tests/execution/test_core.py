@@ -150,7 +150,7 @@ def test_an_impossible_event_changes_nothing(job: Callable[..., Any]) -> None:
     impossible: list[tuple[Any, type[Exception]]] = [
         (Intended(intent_of(ana)), StoreError),
         (Imported(launch, slots, ""), StoreError),
-        (Moved("l1", LaunchState.AMBIGUOUS), AssertionError),
+        (Moved("l1", LaunchState.UNCONFIRMED), AssertionError),
         (Moved("l2", LaunchState.ACKNOWLEDGED, run_ids=(7,)), TakenError),
         (Moved("l2", LaunchState.ACKNOWLEDGED, run_ids=(8,), bindings={1: 8}), AssertionError),
         (Moved("l2", LaunchState.ACKNOWLEDGED, bindings={0: 7}), TakenError),
@@ -252,7 +252,7 @@ def test_deferred_runs_are_released_at_the_end(job: Callable[..., Any]) -> None:
     state = state_of(ana, pace=lambda *_: 1)
     send(state, ana)
     assert (state.wanted.deferred, decide(state, at(0))) == (2, [WaitUntil(NEVER)])
-    happen(state, Moved("l1", LaunchState.AMBIGUOUS))
+    happen(state, Moved("l1", LaunchState.UNCONFIRMED))
     assert decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]
     del state.unconfirmed["l1"]
     assert decide(state, at(0)) == [Apply(DeferredReleased())]
@@ -305,7 +305,7 @@ def test_a_launch_reserves_what_every_ceiling_allows(job: Callable[..., Any]) ->
     assert launched(state) == [(dear.case_id, 30)] * 3
     send(state, dear, "l1", 3)
     assert decide(state, at(0)) == [WaitUntil(NEVER, NO_ROOM)]
-    happen(state, Moved("l1", LaunchState.AMBIGUOUS))
+    happen(state, Moved("l1", LaunchState.UNCONFIRMED))
     assert decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]
     del state.unconfirmed["l1"]
     state.ledger.bill("p", reserved_cents=90, billed_cents=90)

@@ -47,7 +47,7 @@ async def test_every_wanted_run_is_made_once_and_collected(
     for record in done.records:
         assert record.launch.state is not LaunchState.ADOPTED
         assert not record.resumed
-        assert record.launch.invocation_id == "i1"
+        assert record.launch.session_id == "i1"
         assert record.evidence is not None
         assert service.repository.load_evidence(record.slot.evidence) == record.evidence
         assert record.evidence.turns
@@ -193,7 +193,7 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
     consented = ConsentedJobs(
         jobs={ana.case_id: ana},
         settings=Settings(),
-        invocation_id="i1",
+        session_id="i1",
         consent_id="sha256:1",
         credential="",
         ledger=Ledger(),

@@ -28,7 +28,7 @@ async def test_the_same_command_again_makes_no_call(
     assert again.outcome.launches == 0
     key = lambda record: record.run_id  # noqa: E731
     for before, after in zip(sorted(first.records, key=key), sorted(again.records, key=key), strict=True):
-        assert (after.resumed, after.launch.invocation_id, after.run_id) == (True, "i1", before.run_id)
+        assert (after.resumed, after.launch.session_id, after.run_id) == (True, "i1", before.run_id)
         assert (after.evidence, after.slot, after.launch) == (before.evidence, before.slot, before.launch)
     await service.check_exact(jobs)
 
@@ -82,7 +82,7 @@ async def test_runs_under_way_are_resumed(
     again = await service.invoke(jobs)
     assert again.outcome.finished
     assert again.outcome.launches == 0
-    assert [(record.resumed, record.launch.invocation_id) for record in again.records] == [(True, "i1")] * 4
+    assert [(record.resumed, record.launch.session_id) for record in again.records] == [(True, "i1")] * 4
     await service.check_exact(jobs)
 
 
@@ -148,7 +148,7 @@ async def test_unsent_launches_replace_no_run(
     if state is not LaunchState.UNSENT:
         journal.record(Moved(launch.launch_id, LaunchState.SENT))
     if state is LaunchState.ABSENT:
-        journal.record(Moved(launch.launch_id, LaunchState.AMBIGUOUS))
+        journal.record(Moved(launch.launch_id, LaunchState.UNCONFIRMED))
     journal.record(Moved(launch.launch_id, state))
     journal.close()
     done = await service.invoke([job("ana")])

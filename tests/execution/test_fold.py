@@ -67,7 +67,7 @@ def test_a_launch_that_never_happened_releases_its_reservations(state: State, an
     if end is not LaunchState.UNSENT:
         happen(state, Moved("l1", LaunchState.SENT))
     if end is LaunchState.ABSENT:
-        happen(state, Moved("l1", LaunchState.AMBIGUOUS))
+        happen(state, Moved("l1", LaunchState.UNCONFIRMED))
         assert (wanted(state), state.posting) == ((7, 48), {})
     happen(state, Moved("l1", end))
     assert (wanted(state), state.posting, state.unconfirmed, state.outcome.launches) == ((9, 0), {}, {}, 0)
@@ -127,7 +127,7 @@ def test_an_unconfirmed_launch_is_searched_from_its_sending(
 ) -> None:
     """Or from now on, if it may have been sent only now."""
     send(state, ana)
-    happen(state, Moved("l1", LaunchState.AMBIGUOUS, slack_seconds=slack), seconds=30)
+    happen(state, Moved("l1", LaunchState.UNCONFIRMED, slack_seconds=slack), seconds=30)
     search = state.unconfirmed["l1"]
     assert (search.since, search.needs_person, search.other_key, state.poll_at) == (since, False, False, 30.1)
     assert search.unconfirmed.launch.slack_seconds == (slack or 5.0)
@@ -241,7 +241,7 @@ def test_overdue_runs_are_given_up(state: State, ana: Any) -> None:
 
 @pytest.mark.parametrize(("sent_ago", "left"), [(100, 500), (595, LAST_LOOK_SECONDS)])
 def test_a_resumed_run_has_the_rest_of_its_time(state: State, ana: Any, sent_ago: int, left: float) -> None:
-    accept(state, ana, 7, launch_id="l1", invocation_id="i0")
+    accept(state, ana, 7, launch_id="l1", session_id="i0")
     assert state.watched == {}
     state.resumed_slots.add(("l1", 0))
     happen(state, RunsBound("l1", {0: 7}), seconds=sent_ago)

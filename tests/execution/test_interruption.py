@@ -72,7 +72,7 @@ async def test_a_late_answer_leaves_the_launch_unconfirmed(
     service = make_service(dialect, [{"kind": "slow", "seconds": 30, "times": 1}])
     jobs = [job("ana", runs=2)]
     done = await service.invoke_interrupted(jobs, 0.5)
-    assert states(service) == ["ambiguous"]
+    assert states(service) == ["unconfirmed"]
     assert done.seconds == pytest.approx(0.5 + ANSWER_GRACE_SECONDS, abs=0.1)
     assert [(launch.detail, launch.needs_person) for launch in done.outcome.unsettled] == [
         ("interrupted before the answer came", False)

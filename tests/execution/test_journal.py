@@ -32,7 +32,7 @@ SENT_AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 def intent(launch_id: str = "l1", slots: int = 2, **changes: Any) -> LaunchIntent:
     fields: dict[str, Any] = {
         "launch_id": launch_id,
-        "invocation_id": "i1",
+        "session_id": "i1",
         "consent_id": "sha256:d",
         "line": LINE,
         "name": f"planner {launch_id}",
@@ -54,9 +54,11 @@ ROUTES: dict[LaunchState, tuple[LaunchState, ...]] = {
     LaunchState.SENT: (LaunchState.SENT,),
     **{
         state: (LaunchState.SENT, state)
-        for state in (LaunchState.ACKNOWLEDGED, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.AMBIGUOUS)
+        for state in (LaunchState.ACKNOWLEDGED, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.UNCONFIRMED)
     },
-    **{state: (LaunchState.SENT, LaunchState.AMBIGUOUS, state) for state in (LaunchState.ADOPTED, LaunchState.ABSENT)},
+    **{
+        state: (LaunchState.SENT, LaunchState.UNCONFIRMED, state) for state in (LaunchState.ADOPTED, LaunchState.ABSENT)
+    },
 }
 """The events that bring a launch into each state."""
 
@@ -144,7 +146,7 @@ def test_a_crash_leaves_unsent_and_unconfirmed_launches(journal: Journal) -> Non
     assert journal.mark_interrupted() == 1
     states = {launch.launch_id: launch.state for launch in journal.launches(LaunchState)}
     expected = {f"l{number}": state for number, state in enumerate(LaunchState)}
-    expected["l0"], expected["l1"] = LaunchState.UNSENT, LaunchState.AMBIGUOUS
+    expected["l0"], expected["l1"] = LaunchState.UNSENT, LaunchState.UNCONFIRMED
     assert states == expected
     assert journal.mark_interrupted() == 0
 
@@ -204,7 +206,7 @@ def test_a_run_belongs_to_one_launch(
 def test_slots_follow_their_states(journal: Journal) -> None:
     """Slots are bound only if the launch is known to have happened, permanently, to one run; only bound slots are
     collected and consumed."""
-    bring(journal, LaunchState.AMBIGUOUS, slots=1)
+    bring(journal, LaunchState.UNCONFIRMED, slots=1)
     (slot,) = journal.slots_of("l1")
     for impossible in (
         lambda: journal.record(RunsBound("l1", {0: 7})),
@@ -239,7 +241,7 @@ def test_two_launches_with_one_answer_are_verified(journal: Journal, holder: str
     first, second = journal.launch("l1"), journal.launch("l2")
     assert first is not None
     assert second is not None
-    assert (second.state, second.detail) == (LaunchState.AMBIGUOUS, "twice")
+    assert (second.state, second.detail) == (LaunchState.UNCONFIRMED, "twice")
     assert first.detail.startswith(DUPLICATE_ANSWER) is (holder == "l1")
 
 
@@ -304,7 +306,7 @@ def test_a_damaged_journal_is_refused_not_rebuilt(path: Path) -> None:
             broken.close()
 
 
-@pytest.mark.parametrize("version", [2, 4])
+@pytest.mark.parametrize("version", [3, 5])
 def test_a_journal_of_another_version_is_refused(path: Path, version: int) -> None:
     """The file is not changed."""
     Journal(path).close()

@@ -211,7 +211,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert state_of(self.journal) == self.model.state()
         suspects = self.journal.mark_interrupted()
         assert suspects == sum(state is LaunchState.SENT for state in self.model.states.values())
-        moved = {LaunchState.INTENDED: LaunchState.UNSENT, LaunchState.SENT: LaunchState.AMBIGUOUS}
+        moved = {LaunchState.INTENDED: LaunchState.UNSENT, LaunchState.SENT: LaunchState.UNCONFIRMED}
         for before, after in moved.items():  # each launch is one write, oldest first
             for launch_id in [each for each, state in self.model.states.items() if state is before]:
                 self.model.states[launch_id] = after

@@ -53,12 +53,12 @@ async def test_wrong_times_do_not_prove_absence(
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2 if answered else 1}])
     jobs = [job("ana", runs=2, expected_seconds=90.0)]
     jobs += [job("bob", target=17, expected_seconds=60.0), job("cleo", stagger_seconds=1)] if answered else []
-    for invocation in range(2):
+    for session in range(2):
         done = await service.invoke(jobs, amend=days_early, settings=PATIENT)
         assert {launch.needs_person for launch in done.outcome.unsettled} == {True}
         assert len(done.outcome.unsettled) == (2 if answered else 1)
         assert sum("a person must decide" in line for line in done.narration) == len(done.outcome.unsettled)
-        assert len(await service.own_runs()) == (4 if answered else 2), f"paid twice by invocation {invocation}"
+        assert len(await service.own_runs()) == (4 if answered else 2), f"paid twice by session {session}"
 
 
 def without(shown: Callable[[str], str | None]) -> Callable[..., Answer]:
@@ -92,11 +92,11 @@ async def test_altered_prompts_do_not_prove_absence(
     again."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 1}])
     jobs = [job("ana", expected_seconds=90.0)] + ([job("cleo", stagger_seconds=1)] if answered else [])
-    for invocation in range(2):
+    for session in range(2):
         done = await service.invoke(jobs, amend=without(shown), settings=PATIENT)
         assert [launch.needs_person for launch in done.outcome.unsettled] == [True]
         assert sum("a person must decide" in line for line in done.narration) == 1
-        assert len(await service.own_runs()) == len(jobs), f"paid twice by invocation {invocation}"
+        assert len(await service.own_runs()) == len(jobs), f"paid twice by session {session}"
 
 
 @pytest.mark.parametrize("amend", [days_early, without(str.upper)], ids=["times", "prompts"])

@@ -135,7 +135,9 @@ def test_an_answer_of_another_launch_stops_launching(state: State, ana: Any) -> 
 @pytest.mark.parametrize(("age", "slack"), [(120.0, None), (120.5, 125.5)])
 def test_a_machine_that_slept_widens_the_search(state: State, ana: Any, age: float, slack: float | None) -> None:
     send(state, ana)
-    assert unconfirmed(state, "l1", "lost", at(age)) == Moved("l1", LaunchState.AMBIGUOUS, "lost", slack_seconds=slack)
+    assert unconfirmed(state, "l1", "lost", at(age)) == Moved(
+        "l1", LaunchState.UNCONFIRMED, "lost", slack_seconds=slack
+    )
 
 
 # Lists
@@ -356,9 +358,9 @@ def test_unconfirmed_and_unfinished_runs_are_resumed(state: State, ana: Any) -> 
     whole = Evidence(run_id=7, run_status="failed", cost_cents=16)
     journal = state.journal
     for launch_id, run_ids in (("l1", ()), ("l2", (7,)), ("l3", (8,)), ("l4", (9,)), ("l5", ())):
-        journal.record(Intended(intent_of(ana, launch_id, invocation_id="i0")))
+        journal.record(Intended(intent_of(ana, launch_id, session_id="i0")))
         journal.record(Moved(launch_id, LaunchState.SENT))
-        known = LaunchState.AMBIGUOUS if launch_id == "l1" else LaunchState.ACKNOWLEDGED
+        known = LaunchState.UNCONFIRMED if launch_id == "l1" else LaunchState.ACKNOWLEDGED
         bindings = dict(enumerate(run_ids)) if launch_id != "l4" else {}
         journal.record(Moved(launch_id, known, run_ids=run_ids, bindings=bindings))
     state.launched_with_other = frozenset({"l3"})
@@ -374,7 +376,7 @@ def test_unconfirmed_and_unfinished_runs_are_resumed(state: State, ana: Any) -> 
 
 
 def test_missing_evidence_is_read_again(state: State, ana: Any) -> None:
-    accept(state, ana, 7, invocation_id="i0")
+    accept(state, ana, 7, session_id="i0")
     slot = replace(state.journal.slots_of("l1")[0], evidence="0" * 64)
     assert list(resume(state, [slot], lambda _: None, at(0))) == []
     assert [*state.watched] == [7]

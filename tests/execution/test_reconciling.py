@@ -39,9 +39,9 @@ def slots_of(launch_id: str, *prompts: str) -> tuple[Slot, ...]:
 def unconfirmed(launch_id: str, *prompts: str, after: float = 0.0, slack: float = 5.0, **line: Any) -> Unconfirmed:
     launch = Launch(
         launch_id=launch_id,
-        invocation_id="i1",
+        session_id="i1",
         consent_id="sha256:d",
-        state=LaunchState.AMBIGUOUS,
+        state=LaunchState.UNCONFIRMED,
         line=replace(LINE, **line),
         name=f"planner {launch_id}",
         sent_at=SENT_AT + timedelta(seconds=after),

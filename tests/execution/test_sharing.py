@@ -240,10 +240,10 @@ def test_calls_of_another_session_are_found_later_too(
     sharing.import_launches({})
     theirs = {"case_id": "<p/ana@t>", "call_fingerprint": "sha256:ana"}
     if ends == "as a launch":
-        document = DOCUMENT | {"launch_id": "b", "invocation_id": "i9", "slots": [SLOT | theirs]}
+        document = DOCUMENT | {"launch_id": "b", "session_id": "i9", "slots": [SLOT | theirs]}
         shared.update(lambda _: {"intents/b.json": json.dumps(document).encode()})
     else:
-        session = {"invocation_id": "i9", "cases": [theirs | {"action": "call", "runs": [{}]}]}
+        session = {"session_id": "i9", "cases": [theirs | {"action": "call", "runs": [{}]}]}
         shared.update(lambda _: {"runs/i9.json": json.dumps(session).encode()})
     sharing.put(sharing.prepare([intent_of(job("bob"), "c")]))
     with pytest.raises(OvertakenError, match="session i9 "):
@@ -473,9 +473,9 @@ def test_runs_of_finished_results_are_claimed(shared: SharedFolder, tmp_path: Pa
 
 SLOT = {"case_id": "c", "plan": "p", "prompt": "sha256:p", "call_fingerprint": "f", "reserved_cents": 24}
 DOCUMENT: dict[str, Any] = {
-    "schema_version": "1.9",
+    "schema_version": "2.9",
     "launch_id": "a",
-    "invocation_id": "i",
+    "session_id": "i",
     "consent_id": "d",
     "state": "intended",
     "target_type": "agent",
@@ -509,7 +509,7 @@ def elsewhere(shared: SharedFolder) -> Iterator[Callable[..., tuple[IntentSharin
 @pytest.mark.parametrize(
     ("changes", "error", "why"),
     [
-        ({"schema_version": "2.0"}, UsageError, "was written by a newer planner"),
+        ({"schema_version": "3.0"}, UsageError, "was written by a newer planner"),
         ({"slots": []}, StoreError, "intents/a.json cannot be read: slots: "),
         ({"slots": [SLOT | {"plan": 1}]}, StoreError, "intents/a.json cannot be read: slots.0.plan: "),
         ({"slots": [SLOT] * 1001}, StoreError, "slots: "),
@@ -531,7 +531,7 @@ def test_an_unreadable_shared_launch_ends_the_command(
     assert journal.launch("a") is None
 
 
-@pytest.mark.parametrize(("state", "imported"), [("sent", "ambiguous"), ("acknowledged", "acknowledged")])
+@pytest.mark.parametrize(("state", "imported"), [("sent", "unconfirmed"), ("acknowledged", "acknowledged")])
 @pytest.mark.parametrize(("others", "number"), [((), "+1"), (({},), "+1"), (({"call_fingerprint": "g"},), None)])
 def test_a_shared_launch_is_imported(
     elsewhere: Callable[..., tuple[IntentSharing, Journal]],
@@ -566,7 +566,7 @@ def test_the_store_learns_what_became_of_a_launch(
     written = json.loads(sharing.outcome(shared)["intents/a.json"] or b"")
     assert (written["slots"][0]["case_id"], written["slots"][0]["plan"]) == ("<c>", "<p>")
     assert (written["state"], written["requesters"], written["slots"][0]["evidence"]) == (
-        "ambiguous",
+        "unconfirmed",
         [41, 42, 43],
         evidence,
     )

@@ -105,7 +105,7 @@ def release_what_is_unconfirmed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def apply(state: State, event: Any, now: Now) -> None:
         real(state, event, now)
-        if isinstance(event, Moved) and event.state is LaunchState.AMBIGUOUS:
+        if isinstance(event, Moved) and event.state is LaunchState.UNCONFIRMED:
             state.release(event.launch_id)
 
     monkeypatch.setattr(simulation, "apply", apply)
@@ -139,7 +139,7 @@ def forget_earlier_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget_unconfirmed_launches(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a crash, unconfirmed launches are neither searched for nor counted."""
-    monkeypatch.setattr(journal_state, "LIVE", journal_state.LIVE - {LaunchState.AMBIGUOUS})
+    monkeypatch.setattr(journal_state, "LIVE", journal_state.LIVE - {LaunchState.UNCONFIRMED})
 
 
 def ignore_runs_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

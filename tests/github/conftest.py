@@ -99,20 +99,20 @@ def make_run() -> Callable[..., Run]:
 
 @pytest.fixture
 def make_result() -> Callable[..., RunResult]:
-    """A finished invocation of the given cases that cost 48 of 64 cents."""
+    """A finished session of the given cases that cost 48 of 64 cents."""
 
     def make(*cases: CaseResult, **fields: Any) -> RunResult:
         standard: dict[str, Any] = {
             "tool_version": "0.1.0",
             "outcome": "failed",
             "exit_code": 1,
-            "invocation_id": "inv-1",
+            "session_id": "inv-1",
             "change_set_digest": "sha256:" + "9" * 64,
             "started_at": NOON,
             "ended_at": NOON,
             "consent": ConsentDocument(given=True, by="bob", at=NOON),
             "cost": CostDocument(
-                estimated_cents=64, actual_cents=80, this_invocation_cents=48, ambiguous_cents=16, ceiling_cents=100
+                estimated_cents=64, actual_cents=80, this_session_cents=48, unconfirmed_cents=16, ceiling_cents=100
             ),
             "stats": StatsDocument(),
         }

@@ -133,7 +133,7 @@ def test_what_makes_a_session_red_is_an_error(
     make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
 ) -> None:
     """Also a flaky case that regressed, unless regressions do not count, and a case that the platform failed."""
-    silent = make_run(2).model_copy(update={"outcome": "errored", "fault": "platform", "findings": []})
+    silent = make_run(2).model_copy(update={"outcome": "undecided", "cause": "platform", "findings": []})
     flaky = make_case("a/x@s", outcome="flaky", compared="regressed", runs=[make_run(1, polite=FAILED)])
     result = make_result(
         flaky, make_case("b/y@s", outcome="failed", outcome_reason="0 of 1 run passed", runs=[silent])
@@ -150,7 +150,7 @@ def test_an_undecided_check_is_not_shown_as_a_failure(
     make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
 ) -> None:
     undecided = make_case(
-        outcome="unknown", outcome_reason="polite: no transcript", runs=[make_run(1, polite=("errored", "error"))]
+        outcome="unknown", outcome_reason="polite: no transcript", runs=[make_run(1, polite=("undecided", "error"))]
     )
     assert [(found.title, found.message) for found in of_result(make_result(undecided))] == [
         ("outcome unknown: refunds/late-order@support", "polite: no transcript")
@@ -208,7 +208,7 @@ def test_what_was_refused_is_not_blamed_on_a_line(
 def test_a_run_that_the_test_bot_failed_does_not_count(
     make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
 ) -> None:
-    aside = make_run(1, polite=FAILED).model_copy(update={"outcome": "errored", "fault": "caller"})
+    aside = make_run(1, polite=FAILED).model_copy(update={"outcome": "undecided", "cause": "caller"})
     mixed = make_case("refunds/one@support", outcome="failed", runs=[aside, make_run(2, polite=FAILED)])
     alone = make_case(
         "refunds/two@support", outcome="unknown", outcome_reason="0 of 1 run can be counted", runs=[aside]

@@ -240,7 +240,7 @@ def test_an_unknown_price_is_empty_not_zero(change_set: ChangeSet, make_result: 
     unknown = replace(change_set.estimate, expected_cents=None, low_cents=None, high_cents=None)
     outputs = change_set_outputs(replace(change_set, estimate=unknown))
     assert (outputs["expected-cents"], outputs["low-cents"], outputs["high-cents"]) == ("", "", "")
-    cost = CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0)
+    cost = CostDocument(estimated_cents=None, actual_cents=0, this_session_cents=0, unconfirmed_cents=0)
     assert run_outputs(make_result(cost=cost), report_dir="reports")["expected-cents"] == ""
 
 
@@ -252,10 +252,10 @@ def test_outputs_include_judge_calls(change_set: ChangeSet, make_result: Callabl
     assert [int(asking[name]) - int(plain[name]) for name in ("expected-cents", "high-cents")] == [20, 50]
     result = make_result()
     judge = JudgeCost(
-        model="m", votes=6, estimated_cents=20, actual_cents=30, this_invocation_cents=25, ambiguous_cents=4
+        model="m", votes=6, estimated_cents=20, actual_cents=30, this_session_cents=25, unconfirmed_cents=4
     )
     outputs = run_outputs(make_result(cost=result.cost.model_copy(update={"judge": judge})), report_dir="out/reports")
-    names = ("expected-cents", "cost-cents", "ambiguous-cents")
+    names = ("expected-cents", "cost-cents", "unconfirmed-cents")
     assert [int(outputs[name]) for name in names] == [64 + 20, 48 + 25, 16 + 4]
 
 
@@ -267,14 +267,14 @@ def test_outputs_of_a_result(make_result: Callable[..., RunResult]) -> None:
             "digest": "sha256:9999999999999999999999999999999999999999999999999999999999999999",
             "expected-cents": "64",
             "cost-cents": "48",
-            "ambiguous-cents": "16",
+            "unconfirmed-cents": "16",
             "report-dir": "out/reports",
         }
     )
 
 
 REPORT = (
-    "# 2 regressed, 1 fixed\n\n"
+    "# 2 regressed, 1 improved\n\n"
     + "".join(f"| case-{number} | failed |\n" for number in range(60))
     + "\n## Next steps\n\nRun it again.\n"
 )
@@ -286,7 +286,7 @@ def test_a_text_that_fits_is_unchanged() -> None:
 
 def test_a_long_text_keeps_its_headline_and_its_last_section() -> None:
     cut = cut_in_the_middle(REPORT, limit_bytes=512)
-    assert cut.startswith("# 2 regressed, 1 fixed\n\n| case-0 | failed |\n| case-1 | failed |\n")
+    assert cut.startswith("# 2 regressed, 1 improved\n\n| case-0 | failed |\n| case-1 | failed |\n")
     assert "failed |\n\n> ✂ " in cut
     assert cut.endswith("\n\n## Next steps\n\nRun it again.\n")
     assert len(cut.encode()) <= 512
@@ -326,7 +326,7 @@ def test_the_limit_includes_earlier_summaries(tmp_path: Path) -> None:
     path.write_text(first)
     assert append_summary(path, REPORT)
     assert path.stat().st_size <= SUMMARY_LIMIT_BYTES
-    assert path.read_text().startswith(first + "# 2 regressed, 1 fixed\n")
+    assert path.read_text().startswith(first + "# 2 regressed, 1 improved\n")
 
 
 def test_a_full_summary(tmp_path: Path) -> None:

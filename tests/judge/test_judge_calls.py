@@ -248,11 +248,11 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
 def test_untrusted_answers_are_undecided(bench: Bench, model: Model, lie: str) -> None:
     """They are stored, so they are not charged again."""
     model.script, message = LIES[lie]
-    assert bench.judge(talk(*TALK))[0] == [("errored", message)]
+    assert bench.judge(talk(*TALK))[0] == [("undecided", message)]
     asked = len(model.asked)
     assert asked == (1 if lie == "cannot decide" else 2)  # a void vote has a second chance
     assert bench.spent_cents() == asked
-    assert bench.judge(talk(*TALK))[0] == [("errored", message)]
+    assert bench.judge(talk(*TALK))[0] == [("undecided", message)]
     assert len(model.asked) == asked
 
 
@@ -266,10 +266,10 @@ def test_a_transcript_cannot_dictate_the_answer(bench: Bench, model: Model, spea
     """
     evidence = talk(*TALK, (speaker, INJECTION))
     model.script = obedient
-    assert bench.judge(evidence)[0] == [("errored", f"{VOID}its answer lacks the request's seal")]
+    assert bench.judge(evidence)[0] == [("undecided", f"{VOID}its answer lacks the request's seal")]
     model.script = yes_to_all
     other = talk(*TALK, (speaker, INJECTION + "!"))
-    assert bench.judge(other)[0][0][0] == "errored"
+    assert bench.judge(other)[0][0][0] == "undecided"
     model.script = lambda asked: honest(asked, "does_not_hold", 2)
     outcome, message = bench.judge(talk(*TALK, (speaker, INJECTION + "?")))[0][0]
     assert (outcome, message) == ("failed", "the rubric does not hold: So it is.")
@@ -325,11 +325,11 @@ def test_each_request_has_new_marks(bench: Bench, model: Model) -> None:
         ("HHD", {}, "passed: the rubric holds: 2 of 3 votes for, 1 against"),
         ("HDD", {}, "failed: the rubric does not hold: 1 of 3 votes for, 2 against"),
         ("HHD", {"threshold": 1.0}, "failed: the rubric does not hold: 2 of 3 votes for, 1 against"),
-        ("HDV", {}, "errored: undecided: 1 of 3 votes for, 1 against, 1 void (it quotes nothing)"),
+        ("HDV", {}, "undecided: undecided: 1 of 3 votes for, 1 against, 1 void (it quotes nothing)"),
         ("HHV", {}, "passed: the rubric holds: 2 of 3 votes for, 1 void (it quotes nothing)"),
-        ("HHV", {"threshold": 0.9}, "errored: undecided: 2 of 3 votes for, 1 void (it quotes nothing)"),
-        ("HUU", {}, "errored: undecided: 1 of 3 votes for, 2 undecided"),
-        ("HHDD", {}, "errored: undecided: 2 of 4 votes for, 2 against"),
+        ("HHV", {"threshold": 0.9}, "undecided: undecided: 2 of 3 votes for, 1 void (it quotes nothing)"),
+        ("HUU", {}, "undecided: undecided: 1 of 3 votes for, 2 undecided"),
+        ("HHDD", {}, "undecided: undecided: 2 of 4 votes for, 2 against"),
         ("HHDD", {"threshold": 0.5}, "passed: the rubric holds: 2 of 4 votes for, 2 against"),
         ("HHHHHHHD", {"threshold": 0.875}, "passed: the rubric holds: 7 of 8 votes for, 1 against"),
     ],
@@ -384,7 +384,7 @@ def test_a_failing_endpoint_leaves_votes_missing(bench: Bench, model: Model, fai
     reply, name, requests, spent = FAILURES[failure]
     model.script = lambda _: bench.too_late(reply) if reply.seconds else reply
     outcomes, asking = bench.judge(talk(*TALK))
-    assert outcomes == [("errored", f"not judged: {name}")]
+    assert outcomes == [("undecided", f"not judged: {name}")]
     assert (len(model.asked), bench.spent_cents(), asking.given) == (requests, spent, 0)
     model.script = honest
     assert bench.judge(talk(*TALK))[0] == [("passed", "the rubric holds: So it is.")]
@@ -395,7 +395,7 @@ def test_requests_stop_after_failures_in_a_row(bench: Bench, model: Model) -> No
     model.script = lambda _: Reply("", 500)
     calls = [talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(100)]
     outcomes, asking = bench.judge(*calls)
-    assert {outcome for outcome, _ in outcomes} == {"errored"}
+    assert {outcome for outcome, _ in outcomes} == {"undecided"}
     assert "times in a row" in asking.trouble
     assert len(model.asked) <= 20
 
@@ -473,7 +473,7 @@ def test_an_answer_of_another_model_is_not_a_vote(bench: Bench, model: Model) ->
     outcomes, asking = bench.judge(talk(*TALK), talk(*TALK[:2]))
     assert 'answered as "tiny-other" instead of "scripted-1"' in asking.usage
     assert 'answers_as: ["tiny-other"]' in asking.usage
-    assert outcomes == [("errored", f"not judged: {asking.usage}")] * 2
+    assert outcomes == [("undecided", f"not judged: {asking.usage}")] * 2
     assert (len(model.asked), bench.spent_cents(), asking.given) == (1, (1000 * 15 + 100 * 60) / 1e6, 0)
     model.script = honest
     assert [outcome for outcome, _ in bench.judge(talk(*TALK), talk(*TALK[:2]))[0]] == ["passed"] * 2
@@ -486,13 +486,13 @@ def test_an_alias_in_the_first_answer_is_accepted(bench: Bench, model: Model) ->
     model.script = lambda asked: Reply(completion(honest(asked), model=next(names)))
     talks = [talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(6)]
     outcomes, asking = bench.judge(*talks[:4])
-    assert [outcome for outcome, _ in outcomes] == ["passed"] * 3 + ["errored"]
+    assert [outcome for outcome, _ in outcomes] == ["passed"] * 3 + ["undecided"]
     assert 'answered as "scripted-1" instead of "deployed"' in asking.usage
     (noted,) = bench.noted
     assert 'answers as "deployed" instead of "scripted-1"' in noted
     assert 'answers_as: ["deployed"]' in noted
     outcomes, asking = bench.judge(*talks[4:])
-    assert [outcome for outcome, _ in outcomes] == ["passed", "errored"]
+    assert [outcome for outcome, _ in outcomes] == ["passed", "undecided"]
     assert 'answered as "deployed" instead of "scripted-1"' in asking.usage
     assert len(bench.noted) == 1
 
@@ -529,9 +529,9 @@ def test_no_request_exceeds_a_ceiling(bench: Bench, model: Model) -> None:
     """The finding names the ceiling."""
     bench.ceilings = [Ceiling("--max-cost", 10, None, committed_cents=7), Ceiling("of another plan", 0, "q")]
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(8)])
-    assert sorted(outcome for outcome, _ in outcomes) == ["errored"] * 5 + ["passed"] * 3
+    assert sorted(outcome for outcome, _ in outcomes) == ["passed"] * 3 + ["undecided"] * 5
     assert asking.ceiling == "--max-cost"
-    assert ("errored", "not judged: the ceiling was reached (--max-cost)") in outcomes
+    assert ("undecided", "not judged: the ceiling was reached (--max-cost)") in outcomes
     assert (len(model.asked), bench.ceilings[0].committed_cents) == (3, 10)
 
 
@@ -552,7 +552,7 @@ def test_an_interruption_stops_requests(bench: Bench, model: Model) -> None:
     model.script = lambda asked: Reply(completion(honest(asked)), seconds=1000)
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(5)])
     assert asking.interrupted
-    assert set(outcomes) == {("errored", "not judged: interrupted")}
+    assert set(outcomes) == {("undecided", "not judged: interrupted")}
     assert (len(model.asked), bench.spent_cents()) == (2, 2)
 
 
@@ -562,7 +562,7 @@ def test_a_ceiling_of_one_plan_stops_no_other(bench: Bench, model: Model) -> Non
     bench.plans = ["a"] * 6 + ["b"] * 2
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(8)])
     assert [outcome for outcome, _ in outcomes[6:]] == ["passed"] * 2
-    assert sorted(outcomes[:6])[:4] == [("errored", "not judged: the ceiling was reached (the budget of plan a)")] * 4
+    assert sorted(outcomes[:6])[2:] == [("undecided", "not judged: the ceiling was reached (the budget of plan a)")] * 4
     assert (asking.ceiling, asking.given, len(model.asked)) == ("the budget of plan a", 4, 4)
 
 
@@ -600,7 +600,7 @@ def test_a_failing_store_stops_requests(bench: Bench, model: Model) -> None:
     full = failing(DirectoryStore(bench.folder / "store"), StoreError("the disk is full"))
     bench.repository = ResultsRepository(full)
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(9)])
-    assert {outcome for outcome, _ in outcomes} == {"errored"}
+    assert {outcome for outcome, _ in outcomes} == {"undecided"}
     assert asking.trouble.startswith("the disk is full")
     assert len(model.asked) <= bench.max_concurrent
     assert bench.spent_cents() == len(model.asked)

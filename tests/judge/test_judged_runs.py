@@ -73,7 +73,7 @@ def test_another_edition_of_the_model_is_no_regression(manners: Project, service
     assert session("scripted-1-2026-08-01", "holds")["runs_passed"] == 5
     fallen = session("scripted-1-2026-11-01", "does_not_hold")
     assert (fallen["runs_passed"], fallen["compared"], fallen["not_comparable"]) == (0, "not_enough_evidence", "judge")
-    assert session("scripted-1-2026-11-01", "holds")["compared"] == "fixed"
+    assert session("scripted-1-2026-11-01", "holds")["compared"] == "improved"
 
 
 def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) -> None:
@@ -94,7 +94,7 @@ def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) 
     result = manners.results()
     assert result["cost"]["judge"] == {
         "model": "scripted-1", "votes": 2, "stored_votes": 0, "estimated_cents": 4, "actual_cents": 4,
-        "this_invocation_cents": 4, "ambiguous_cents": 0,
+        "this_session_cents": 4, "unconfirmed_cents": 0,
     }  # fmt: skip
     finding = result["cases"][0]["runs"][0]["findings"][1]
     assert (finding["outcome"], finding["message"]) == ("passed", "the rubric holds: So it is.")
@@ -116,7 +116,7 @@ def test_an_answer_of_an_unlisted_model_is_reported(manners: Project, service: S
     name = 'answered as "tiny-other" instead of "scripted-1": the answer does not count, and judge calls stopped'
     assert name in " ".join((ran.out + ran.err).split())
     (case,) = manners.results()["cases"]
-    assert {run["outcome"] for run in case["runs"]} == {"errored"}
+    assert {run["outcome"] for run in case["runs"]} == {"undecided"}
     manners.write("planner.yaml", config(model, answers_as="[tiny-other]"))
     assert manners.planner("run", "--consent-to-charge").code == 0
     assert (len(model.asked), len(service.own_runs())) == (3, 2)
@@ -165,7 +165,7 @@ def test_another_rubric_requires_consent(manners: Project, service: Served, mode
     assert "planner run --consent-to-charge --max-cost 0.08" in refused.err
     assert "recheck   expectations changed · 2 stored runs · 2 judge calls needed" in manners.planner("plan").out
     assert manners.planner("run", "--consent-to-charge").code == 0
-    assert manners.results()["cost"]["judge"]["this_invocation_cents"] == 4
+    assert manners.results()["cost"]["judge"]["this_session_cents"] == 4
     assert manners.planner("run").code == 0
     assert len(model.asked) == 4
     assert len(service.own_runs()) == calls
@@ -175,7 +175,7 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     """Their votes had no price before."""
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
-    shell = system.shell(system.Invocation())
+    shell = system.shell(system.GlobalOptions())
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection(), loaded.project)
     prepared = prepare(Workspace(shell, Selection(), loaded, place), {}, None)
@@ -277,7 +277,7 @@ def test_a_kill_repeats_only_the_request_in_flight(manners: Project, service: Se
     assert (ran.code, len(model.asked), len(service.own_runs())) == (0, 3, calls)
     judge = manners.results()["cost"]["judge"]
     # The answer in flight was lost, but it may have been charged.
-    assert (judge["this_invocation_cents"], judge["actual_cents"], judge["ambiguous_cents"]) == (2, 4, 2)
+    assert (judge["this_session_cents"], judge["actual_cents"], judge["unconfirmed_cents"]) == (2, 4, 2)
 
 
 FOUR_CALLS = PLAN.replace("runs: 2", "runs: 4")
@@ -298,7 +298,7 @@ def test_an_interruption_waits_for_answers_in_flight(manners: Project, service: 
         await anyio.sleep(seconds * 100)
 
     model.script = script
-    shell = system.shell(system.Invocation())
+    shell = system.shell(system.GlobalOptions())
     patient = replace(shell, clock=replace(shell.clock, sleep=long_sleep))
     assert run(patient, RunOptions(Selection(), consent_to_charge=True, max_concurrent=1)) == 130
     asked = len(model.asked)
@@ -358,7 +358,7 @@ def test_a_ceiling_includes_judge_calls_of_earlier_sessions(
     assert session(round(100 * float(found[2]))) == 0
     judge = manners.results()["cost"]["judge"]
     assert judge["actual_cents"] == 100 * len(model.asked)
-    assert judge["this_invocation_cents"] == 100 * (len(model.asked) - asked)
+    assert judge["this_session_cents"] == 100 * (len(model.asked) - asked)
     assert len(service.own_runs()) == 4
 
 

@@ -79,7 +79,7 @@ def test_another_rubric_is_undecided(orders: Project) -> None:
     orders.edit("plans/orders.yaml", RUBRIC, "The agent is rude.")
     assert orders.planner(*RUN).code == 4
     assert set(outcomes(orders).values()) == {"unknown"}
-    assert judged(orders, CASES[0]) == ["errored", "errored"]
+    assert judged(orders, CASES[0]) == ["undecided", "undecided"]
 
 
 def test_a_recorded_answer_does_not_count_for_an_edited_conversation(orders: Project) -> None:
@@ -87,7 +87,7 @@ def test_a_recorded_answer_does_not_count_for_an_edited_conversation(orders: Pro
         "world.yaml", "but I'm not able to give discounts. Is there", "but no. I'm not able to give discounts. Is there"
     )
     assert orders.planner(*RUN).code == 4
-    assert "errored" in judged(orders, CASES[0])
+    assert "undecided" in judged(orders, CASES[0])
     assert "unknown" in outcomes(orders).values()
 
 

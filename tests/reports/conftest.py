@@ -53,7 +53,7 @@ def _run(run_id: int, **fields: Any) -> Run:
             "outcome": "passed",
             "cost_cents": 16,
             "duration_seconds": 54.0,
-            "invocation_id": "20261124T100000-a1",
+            "session_id": "20261124T100000-a1",
             "evidence": "e" * 64,
             "completed_at": datetime(2026, 11, 24, 10, 1, run_id % 60, tzinfo=UTC),
             "findings": [_finding("completes", "call", "passed", "the call completed")],
@@ -128,7 +128,7 @@ def _regressed() -> CaseResult:
             _run(
                 802,
                 outcome="failed",
-                fault="agent",
+                cause="agent",
                 reason='states-window: the agent never said any of "30 days", "thirty days" (and 1 more)',
                 cost_cents=32,
                 duration_seconds=192.4,
@@ -147,13 +147,13 @@ def _regressed() -> CaseResult:
             _run(
                 803,
                 outcome="failed",
-                fault="agent",
+                cause="agent",
                 reason="no-guarantee: the agent said what it must never say",
                 cost_cents=None,
                 adopted=True,
                 findings=[
                     _finding("no-guarantee", "never_says", "failed", "the agent said what it must never say", said),
-                    _finding("polite", "grade", "errored", "the grade is pending: not decided"),
+                    _finding("polite", "grade", "undecided", "the grade is pending: not decided"),
                 ],
             ),
         ],
@@ -180,7 +180,7 @@ def _flaky() -> CaseResult:
             _run(
                 814,
                 outcome="failed",
-                fault="agent",
+                cause="agent",
                 reason="tool_called: day was Sunday, Monday asked",
                 findings=[_finding("tool_called", "tool_called", "failed", "day was Sunday, Monday asked", looked_up)],
             ),
@@ -203,8 +203,8 @@ def _unknown() -> CaseResult:
             _run(
                 821,
                 call_id=None,
-                outcome="errored",
-                fault="platform",
+                outcome="undecided",
+                cause="platform",
                 reason="the run failed: carrier rejected the call to 4155550199",
                 cost_cents=0,
                 duration_seconds=None,
@@ -212,10 +212,10 @@ def _unknown() -> CaseResult:
             ),
             _run(
                 822,
-                outcome="errored",
-                fault="judge",
+                outcome="undecided",
+                cause="judge",
                 reason="polite: the grade is pending: not decided",
-                findings=[_finding("polite", "grade", "errored", "the grade is pending: not decided")],
+                findings=[_finding("polite", "grade", "undecided", "the grade is pending: not decided")],
             ),
         ],
     )
@@ -223,7 +223,7 @@ def _unknown() -> CaseResult:
 
 @pytest.fixture
 def canonical() -> RunResult:
-    """Every outcome, action, comparison and fault at once, as stored: not redacted."""
+    """Every outcome, action, comparison and cause at once, as stored: not redacted."""
     earlier = "20261120T080000-77"
     return RunResult(
         tool_version="0.1.0",
@@ -238,7 +238,7 @@ def canonical() -> RunResult:
             f"To resume (nothing is charged twice): planner run plans/ --consent-to-charge --max-cost 9.00 --digest {DIGEST}",
             "planner reconcile 3f9a2c11",
         ],
-        invocation_id="20261124T100000-a1",
+        session_id="20261124T100000-a1",
         change_set_digest=DIGEST,
         environment="staging",
         partial=True,
@@ -254,7 +254,7 @@ def canonical() -> RunResult:
             _case(
                 "refunds/late-order@support",
                 reason="failed",
-                compared="fixed",
+                compared="improved",
                 runs=[_run(805, cost_cents=48)],
             ),
             _flaky(),
@@ -264,14 +264,14 @@ def canonical() -> RunResult:
                 reason="expectations_changed",
                 detail="1 stored run · free",
                 carried_from=earlier,
-                runs=[_run(701, invocation_id=earlier)],
+                runs=[_run(701, session_id=earlier)],
             ),
             _case(
                 "hours/holiday@hotline",
                 action="reuse",
                 reason="passed",
                 carried_from=earlier,
-                runs=[_run(702, invocation_id=earlier)],
+                runs=[_run(702, session_id=earlier)],
             ),
             _case(
                 "hours/menu@hotline",
@@ -306,7 +306,7 @@ def canonical() -> RunResult:
                     _run(
                         807,
                         outcome="failed",
-                        fault="agent",
+                        cause="agent",
                         reason="parking: the agent never said it",
                         findings=[_finding("parking", "says", "failed", "the agent never said it")],
                     )
@@ -319,7 +319,7 @@ def canonical() -> RunResult:
                 launch_id="3f9a2c11",
                 cases=["orders/status@support"],
                 reserved_cents=32,
-                state="ambiguous",
+                state="unconfirmed",
                 detail="the answer was lost; looked for since 2026-11-24T10:01:00Z",
             )
         ],
@@ -356,8 +356,8 @@ def canonical() -> RunResult:
             estimated_high_cents=1660,
             estimate_basis="31 past runs of these scenarios",
             actual_cents=1502,
-            this_invocation_cents=1470,
-            ambiguous_cents=32,
+            this_session_cents=1470,
+            unconfirmed_cents=32,
             ceiling_cents=900,
             carried_cents=48,
         ),
@@ -374,7 +374,7 @@ def nothing_called() -> RunResult:
         exit_code=3,
         problems=["11 calls of unknown cost; nobody is called without consent to that charge"],
         next_steps=[f"To run exactly this: planner run --consent-to-charge --digest {DIGEST}"],
-        invocation_id="20261124T100000-a2",
+        session_id="20261124T100000-a2",
         change_set_digest=DIGEST,
         sandbox=True,
         finished=False,
@@ -395,7 +395,7 @@ def nothing_called() -> RunResult:
                 runs=[],
             )
         ],
-        cost=CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0),
+        cost=CostDocument(estimated_cents=None, actual_cents=0, this_session_cents=0, unconfirmed_cents=0),
         stats=StatsDocument(wall_seconds=0.4),
     )
 
@@ -407,7 +407,7 @@ def all_passed() -> RunResult:
         tool_version="0.1.0",
         outcome="passed",
         exit_code=0,
-        invocation_id="20261124T100000-a3",
+        session_id="20261124T100000-a3",
         change_set_digest=DIGEST,
         sandbox=True,
         started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
@@ -418,7 +418,7 @@ def all_passed() -> RunResult:
             _case("hours/opening@hotline", compared="new"),
             _case("hours/closing@hotline", compared="new", runs=[_run(802)]),
         ],
-        cost=CostDocument(estimated_cents=32, actual_cents=32, this_invocation_cents=32, ambiguous_cents=0),
+        cost=CostDocument(estimated_cents=32, actual_cents=32, this_session_cents=32, unconfirmed_cents=0),
         stats=StatsDocument(requests=9, launches=1, wall_seconds=8.6),
     )
 
@@ -439,7 +439,7 @@ def many() -> Callable[[int], RunResult]:
             tool_version="0.1.0",
             outcome="failed",
             exit_code=1,
-            invocation_id="20261124T100000-a4",
+            session_id="20261124T100000-a4",
             change_set_digest=DIGEST,
             started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
             ended_at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
@@ -449,8 +449,8 @@ def many() -> Callable[[int], RunResult]:
             cost=CostDocument(
                 estimated_cents=number * 16,
                 actual_cents=number * 16,
-                this_invocation_cents=number * 16,
-                ambiguous_cents=0,
+                this_session_cents=number * 16,
+                unconfirmed_cents=0,
             ),
             stats=StatsDocument(requests=number * 3, launches=number // 20, wall_seconds=1800.0),
         )

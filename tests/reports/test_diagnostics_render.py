@@ -180,7 +180,7 @@ def test_excerpts(span: Span, line: list[str]) -> None:
 def test_json(diagnostics: Diagnostics) -> None:
     """The documented fields, in the order of files, lines and columns."""
     document = json.loads(render_json(diagnostics))
-    assert document["schema_version"] == "1.0"
+    assert document["schema_version"] == "2.0"
     assert [(item["severity"], item["code"]) for item in document["diagnostics"]] == [
         ("error", "duplicate-key"), ("warning", "unused-variable"), ("error", "bad-value")
     ]  # fmt: skip

@@ -88,7 +88,7 @@ def _letters(text: str) -> str:
 def _facts(result: RunResult) -> set[str]:
     """Facts that every format must show."""
     facts = {
-        result.invocation_id,
+        result.session_id,
         result.change_set_digest,
         result.environment,
         result.consent.by,
@@ -180,15 +180,15 @@ def test_the_promised_fields(canonical: RunResult) -> None:
     """Documented fields are present, even if null."""
     document = json.loads(FORMATS["json"](canonical))
     assert {
-        "schema_version", "outcome", "exit_code", "invocation_id", "change_set_digest", "consent", "cases", "cost", "stats"
+        "schema_version", "outcome", "exit_code", "session_id", "change_set_digest", "consent", "cases", "cost", "stats"
     } <= document.keys()  # fmt: skip
     assert {
         "case_id", "outcome", "runs_passed", "runs_total", "pass_rate", "interval", "compared", "runs", "action", "carried_from",
-        "before", "latest", "not_comparable",
+        "baseline", "latest", "not_comparable",
     } <= set.intersection(*(set(case) for case in document["cases"]))  # fmt: skip
     runs = [run for case in document["cases"] for run in case["runs"]]
     assert {
-        "run_id", "batch_id", "call_id", "outcome", "fault", "cost_cents", "duration_seconds", "adopted", "findings", "pooled"
+        "run_id", "batch_id", "call_id", "outcome", "cause", "cost_cents", "duration_seconds", "adopted", "findings", "pooled"
     } <= set.intersection(*map(set, runs))  # fmt: skip
     findings = [finding for run in runs for finding in run["findings"]]
     assert {"expectation", "check", "outcome", "severity", "message", "quote", "is_bug"} == set.union(
@@ -196,7 +196,7 @@ def test_the_promised_fields(canonical: RunResult) -> None:
     )
     quotes = [finding["quote"] for finding in findings if finding["quote"]]
     assert {"turn", "role", "start_ms", "text"} == set.intersection(*map(set, quotes))
-    assert {"estimated_cents", "actual_cents", "this_invocation_cents", "ambiguous_cents"} <= document["cost"].keys()
+    assert {"estimated_cents", "actual_cents", "this_session_cents", "unconfirmed_cents"} <= document["cost"].keys()
     assert {"requests", "launches", "refused", "wall_seconds"} <= document["stats"].keys()
 
 
@@ -222,7 +222,7 @@ def test_failure_error_and_skipped_are_three_things(canonical: RunResult) -> Non
     cases = [case for suite in _parsed_junit(junit.render(canonical)) for case in suite]
     kinds = {case.name: [type(result).__name__ for result in case.result] for case in cases}
     assert kinds == {
-        "invocation": [],
+        "session": [],
         "hours/opening@hotline": [],
         "hours/closing@hotline": [],
         "hours/holiday@hotline": [],
@@ -242,8 +242,8 @@ def test_a_regression_is_not_green(canonical: RunResult) -> None:
     cases = {case.case_id: case for case in canonical.cases}
     flaky = changed(cases["hours/opening@hotline"], compared="regressed")
     document = _parsed_junit(junit.render(changed(canonical, cases=[flaky])))
-    invocation, *_ = next(iter(document))
-    assert [(type(found).__name__, flaky.case_id in (found.text or "")) for found in invocation.result] == [
+    session, *_ = next(iter(document))
+    assert [(type(found).__name__, flaky.case_id in (found.text or "")) for found in session.result] == [
         ("Failure", True)
     ]
     assert document.failures == 1
@@ -261,8 +261,8 @@ def test_a_quarantined_flaky_case_is_skipped(canonical: RunResult) -> None:
 def test_a_refusal_is_not_green(nothing_called: RunResult) -> None:
     """A refused session is an error."""
     document = _parsed_junit(junit.render(nothing_called))
-    (invocation,) = next(iter(document))
-    assert [result.type for result in invocation.result] == ["refused"]
+    (session,) = next(iter(document))
+    assert [result.type for result in session.result] == ["refused"]
     assert document.name == "planner (sandbox)"
     assert (document.errors, document.failures) == (2, 0)
 

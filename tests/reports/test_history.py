@@ -18,24 +18,24 @@ from tests.support.stored_cases import make_case, make_runs, session_result, sto
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 
-def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hours/opening@hotline")) -> Timeline:
+def _sessions(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hours/opening@hotline")) -> Timeline:
     """Three days; the first case gets worse, and the last day has a bill that is late."""
     passes = [[None, None, None], [None, "agent", None], ["agent", "agent", None]]
     outlines: list[RunResult] = []
-    for day, faults in enumerate(passes):
+    for day, causes in enumerate(passes):
         name, at = f"day{day}", START + timedelta(days=day)
         cases: list[CaseResult] = []
         for index, case_id in enumerate(case_ids):
             runs = [
                 make_runs(
-                    fault if index == 0 else None,
+                    cause if index == 0 else None,
                     first=day * 100 + index * 10 + number,
-                    invocation_id=name,
+                    session_id=name,
                     cost_cents=None if (day, index, number) == (2, 1, 2) else 16 * (1 + day),
                     duration_seconds=50.0 + 10 * day + number,
                     completed_at=at + timedelta(seconds=number),
                 )[0]
-                for number, fault in enumerate(faults)
+                for number, cause in enumerate(causes)
             ]
             case = make_case("s", case_id=case_id, plan=case_id.partition("/")[0])
             outcome = "failed" if index == 0 and day == 2 else "passed"
@@ -59,7 +59,7 @@ def _text(page: HistoryPage, width: int = 100, *, color: bool = False) -> str:
 
 def test_the_least_reliable_come_first() -> None:
     """All cases, or those that are wanted."""
-    found = _invocations()
+    found = _sessions()
     assert _text(HistoryPage(found, None, (), sandbox=False)) == HISTORY
     wanted = _text(HistoryPage(found, (found.cases[1],), (), sandbox=False))
     assert [name in wanted for name in ("refunds/late-order@support", "hours/opening@hotline")] == [True, False]
@@ -67,8 +67,8 @@ def test_the_least_reliable_come_first() -> None:
 
 def test_a_row_counts_the_newest_verdicts() -> None:
     """Also after a recheck."""
-    runs = make_runs("agent", "agent", invocation_id="day0")
-    passed = [run.model_copy(update={"fault": None, "outcome": "passed"}) for run in runs]
+    runs = make_runs("agent", "agent", session_id="day0")
+    passed = [run.model_copy(update={"cause": None, "outcome": "passed"}) for run in runs]
     case = make_case("s", case_id="p/s@t", plan="p")
     outlines = [
         session_result("day1", store_case(case, runs=passed, outcome="passed"), at=START + timedelta(days=1)),
@@ -84,7 +84,7 @@ def test_spending_is_summed_by_month() -> None:
         session_result(f"s{index}", at=START + timedelta(days=10 * index)).model_copy(
             update={
                 "consent": consent if index != 1 else ConsentDocument(given=False),
-                "cost": NO_COST.model_copy(update={"this_invocation_cents": 100 + index}),
+                "cost": NO_COST.model_copy(update={"this_session_cents": 100 + index}),
             }
         )
         for index in range(5)
@@ -104,11 +104,11 @@ def test_spending_is_summed_by_month() -> None:
 
 def test_json_names_its_schema_and_is_complete() -> None:
     """Points are oldest first, sessions newest first."""
-    found = _invocations()
+    found = _sessions()
     document = json.loads(
         render_json(HistoryPage(found, None, (), sandbox=False), environment="staging", redactor=Redactor())
     )
-    assert (document["schema_version"], document["environment"], document["sandbox"]) == ("1.0", "staging", False)
+    assert (document["schema_version"], document["environment"], document["sandbox"]) == ("2.0", "staging", False)
     assert [case["case_id"] for case in document["cases"]] == ["hours/opening@hotline", "refunds/late-order@support"]
     assert [point["passed"] for point in document["cases"][1]["points"]] == [3, 2, 1]
     assert document["cases"][1]["flip_rate"] == 0.5
@@ -116,7 +116,7 @@ def test_json_names_its_schema_and_is_complete() -> None:
 
 def test_names_are_redacted_in_every_format() -> None:
     """A phone number in a case id is shown by its last two digits."""
-    page = HistoryPage(_invocations(("calls/+14155550199@t",)), None, (), sandbox=False)
+    page = HistoryPage(_sessions(("calls/+14155550199@t",)), None, (), sandbox=False)
     texts = [_text(page), render_json(page, environment="", redactor=Redactor())]
     assert [text for text in texts if "5550199" in text] == []
     assert all("99@t" in text for text in texts)

@@ -6,7 +6,7 @@ import pytest
 
 from planner.reports import case_phrasing, phrasing
 from planner.results.model import JudgeCost, Run, RunResult
-from planner.results.outcomes import Fault
+from planner.results.outcomes import Cause
 from tests.support.samples import changed
 
 
@@ -29,7 +29,7 @@ def test_calls_in_progress(canonical: RunResult) -> None:
 def test_unknown_parts_of_the_bill(canonical: RunResult) -> None:
     """Unreadable calls are not in progress, and earlier payments are not estimates."""
     cost = {
-        "ambiguous_cents": 96,
+        "unconfirmed_cents": 96,
         "calls_under_way": 2,
         "unread_calls": 1,
         "unbilled_calls": 0,
@@ -49,7 +49,7 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
     kinds = (
         ("regressed", "failed", None),
         ("regressed", "flaky", None),
-        ("fixed", "passed", None),
+        ("improved", "passed", None),
         ("not_enough_evidence", "failed", None),
         ("not_enough_evidence", "unknown", None),
         ("not_enough_evidence", "failed", "expectations"),
@@ -61,7 +61,7 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
     cases += [changed(case, compared="regressed", outcome=outcome, quarantine=apart) for outcome in ("failed", "flaky")]
     texts = phrasing.changed(changed(canonical, cases=cases))
     assert texts == (
-        "2 regressed (1 flaky), 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable (1 failing),"
+        "2 regressed (1 flaky), 1 improved, 1 failing (not enough evidence of a change), 1 not comparable (1 failing),"
         " 2 same (1 failing, 1 flaky), 1 dropped"
     )
     assert "2 quarantined, 2 flaky" in phrasing.title(changed(canonical, cases=cases))
@@ -69,8 +69,8 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
 
 def test_the_title_has_the_price_of_judge_calls(canonical: RunResult) -> None:
     """In the sandbox only the calls are simulated: the judge is real."""
-    judge = JudgeCost(model="m", votes=3, actual_cents=100, this_invocation_cents=100, estimated_cents=160)
-    free = dict.fromkeys(("actual_cents", "this_invocation_cents", "ambiguous_cents", "estimated_cents"), 0)
+    judge = JudgeCost(model="m", votes=3, actual_cents=100, this_session_cents=100, estimated_cents=160)
+    free = dict.fromkeys(("actual_cents", "this_session_cents", "unconfirmed_cents", "estimated_cents"), 0)
     costs = changed(canonical.cost, **free, judge=judge)
     result = changed(
         canonical, cases=[], cost=costs, sandbox=True, open_launches=[], stats=changed(canonical.stats, launches=0)
@@ -113,8 +113,8 @@ def test_failures_are_shown_by_variant(canonical: RunResult) -> None:
 
     def shown(*runs: tuple[int | None, str | None, str | None]) -> str:
         made = [
-            changed(run, fault=fault and Fault(fault), agent_variant_id=variant, agent_variant_label=label)
-            for variant, label, fault in runs
+            changed(run, cause=cause and Cause(cause), agent_variant_id=variant, agent_variant_label=label)
+            for variant, label, cause in runs
         ]
         return case_phrasing.by_variant(changed(case, runs=made))
 
@@ -131,9 +131,9 @@ def test_undecided_warnings_and_uncounted_runs(canonical: RunResult) -> None:
     found = run.findings[0] if run.findings else canonical.cases[0].runs[0].findings[0]
     warned = [
         changed(run, findings=[changed(found, expectation="calm", severity="warning", outcome=word)])
-        for word in ("errored", "failed", "errored")
+        for word in ("undecided", "failed", "undecided")
     ]
-    silent = changed(run, outcome="errored", fault="judge")
+    silent = changed(run, outcome="undecided", cause="judge")
     shown = changed(case, runs=[*warned, silent], runs_passed=3, runs_total=4, pass_rate=1.0, interval=(0.44, 1.0))
     assert phrasing.warnings(changed(canonical, cases=[shown])) == [
         "`calm` failed in 1 run of 1 case",
@@ -178,8 +178,8 @@ def test_a_passed_run_with_a_failed_expectation() -> None:
         {**finding, "expectation": "polite", "severity": "error"},
         {**finding, "expectation": "brief", "severity": "warning"},
     ]
-    run = Run.model_validate({"run_id": 1, "outcome": "passed", "fault": None, "findings": found})
+    run = Run.model_validate({"run_id": 1, "outcome": "passed", "cause": None, "findings": found})
     assert case_phrasing.run_outcome(run) == "passed, except polite"
     assert list(case_phrasing.run_lines(run, 99))[1] == "  passed, except polite"
     assert case_phrasing.run_outcome(changed(run, findings=run.findings[1:])) == "passed"
-    assert case_phrasing.run_outcome(changed(run, outcome="failed", fault="judge")) == "failed, undecided"
+    assert case_phrasing.run_outcome(changed(run, outcome="failed", cause="judge")) == "failed, undecided"

@@ -107,7 +107,7 @@ def test_phone_numbers_are_masked(text: str, redacted: str) -> None:
         "score 0.8333333333",
         "sha256:9f3c12345678aa00",
         "not agreed to: sha256:" + "0" * 64 + " was",
-        "invocation 12345678ab",
+        "session 12345678ab",
         "at .planner/runs/20261125T132925-b47d994d.json",
         "5f1e1d2c-1234-4abc-8def-123456789012",
         "run 90071992547 and 90071992548",
@@ -160,10 +160,10 @@ def test_different_names_stay_different() -> None:
 
 _KEPT_AS_THEY_ARE = {
     # digests, ids and codes of this tool or the service, which no call or author writes
-    "schema_version", "tool_version", "invocation_id", "carried_from", "change_set_digest", "digest", "evidence",
+    "schema_version", "tool_version", "session_id", "carried_from", "change_set_digest", "digest", "evidence",
     "call_fingerprint", "check_fingerprint", "launch_id", "state", "agent_revision", "configuration", "id",
     # closed sets and slugs
-    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "fault", "target_kind", "fail_on", "how",
+    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "cause", "target_kind", "fail_on", "how",
 }  # fmt: skip
 
 
@@ -225,10 +225,10 @@ def test_hostile_digits_take_linear_time(part: str) -> None:
 
 
 NOT_OWN_WORDS = """
-    RunResult: schema_version tool_version invocation_id change_set_digest
+    RunResult: schema_version tool_version session_id change_set_digest
     CaseResult: reason carried_from call_fingerprint check_fingerprint judged_by finding_lines
     CaseInputs: direction mode agent_revision configuration
-    Run: grader_model grader_version judge_model agent_variant_id invocation_id evidence
+    Run: grader_model grader_version judge_model agent_variant_id session_id evidence
     Finding: expectation check
     ExpectationRate: expectation check
     JudgeCost: model

@@ -171,22 +171,22 @@ def opened(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> 
     context = browser.new_context(color_scheme=request.param)
     context.set_default_timeout(PATIENCE_SECONDS * 1000)
     asked: list[str] = []
-    faults: list[str] = []
+    errors: list[str] = []
 
     def open_page(text: str) -> Page:
         file = tmp_path / "report.html"
         file.write_text(text, encoding="utf-8")
         page = context.new_page()
         page.on("request", lambda asking: asked.append(asking.url))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.goto(file.as_uri())
         return page
 
     yield open_page
     context.close()
     assert {url.partition("#")[0] for url in asked} == {(tmp_path / "report.html").as_uri()}
-    assert faults == []
+    assert errors == []
 
 
 @in_browser
@@ -273,13 +273,13 @@ def test_a_printed_page_is_dark_on_light(opened: Opened, canonical: RunResult) -
 @pytest.mark.skipif(not AXE.is_file(), reason="needs PLANNER_NODE_MODULES with axe-core in it")
 @pytest.mark.parametrize("place", ["", "#case-0", "#case-9"])
 def test_accessibility(opened: Opened, canonical: RunResult, place: str) -> None:
-    """axe-core finds no fault: names, roles, contrast in light and dark, order of headings."""
+    """axe-core finds no cause: names, roles, contrast in light and dark, order of headings."""
     page = opened(_page(canonical))
     page.evaluate(f"location.hash = {place!r}")
     expect(page.get_by_role("heading", level=2).first).to_be_visible()
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = page.evaluate("axe.run().then((results) => results.violations)")
-    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
+    assert [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in found] == []
 
 
 @in_browser

@@ -23,7 +23,7 @@ def _tokens(text: str) -> list[Token]:
 
 
 def test_the_whole_report(canonical: RunResult) -> None:
-    """Every outcome, action, comparison and fault reads as it should."""
+    """Every outcome, action, comparison and cause reads as it should."""
     assert markdown.render(redact(canonical)) == external_file("golden/canonical.md", format=".txt")
 
 

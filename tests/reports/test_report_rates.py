@@ -22,7 +22,7 @@ def measured(canonical: RunResult) -> RunResult:
     failed = next(case for case in canonical.cases if case.outcome == "failed")
     quote = Quote(turn=4, role="caller", start_ms=12_000, text="I'm an AI. Call @all at 415 555 0142.")
     run = changed(
-        failed.runs[0], outcome="errored", fault="caller", reason="the caller left its role", fault_quote=quote
+        failed.runs[0], outcome="undecided", cause="caller", reason="the caller left its role", cause_quote=quote
     )
     stopped = changed(
         failed,
@@ -72,7 +72,7 @@ def test_missed_rates_of_expectations_are_beside_the_passed_runs(canonical: RunR
 
 def test_sides_without_countable_runs_have_no_counts(canonical: RunResult) -> None:
     nothing = one_side(CaseOutcome.UNKNOWN, 0, 0)
-    assert case_phrasing.compared_counts(changed(canonical.cases[0], before=nothing, latest=nothing)) == ""
+    assert case_phrasing.compared_counts(changed(canonical.cases[0], baseline=nothing, latest=nothing)) == ""
 
 
 def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
@@ -83,7 +83,7 @@ def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
     fallen = changed(fell, met=2, decided=8)
     latest = one_side(CaseOutcome.FAILED, 3, 8, own_rates=[fallen, stayed])
     assert case_phrasing.compared(case, p_value=True) == "regressed (p = 0.031 on its own)"
-    both = changed(case, before=before, latest=latest)
+    both = changed(case, baseline=before, latest=latest)
     assert case_phrasing.compared(both, p_value=True) == "regressed (9/9 → 3/8, fell 9/9 → 2/8; p = 0.031 on its own)"
     assert case_phrasing.compared(both) == "regressed (9/9 → 3/8, fell 9/9 → 2/8)"
     kept = changed(both, action="reuse", compared="same")
@@ -98,16 +98,16 @@ def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:
     """Failures come first, with the number of runs; spoilt runs are shown by their reason, once."""
     failed = next(case for case in canonical.cases if case.outcome == "failed")
     finding = {"expectation": "a", "check": "says", "severity": "error"}
-    undecided = {**finding, "outcome": "errored", "message": "not judged: the run failed: boom"}
+    undecided = {**finding, "outcome": "undecided", "message": "not judged: the run failed: boom"}
     missed = {**finding, "outcome": "failed", "message": 'never said "alpha"'}
     runs = [
-        Run.model_validate({"run_id": number, "outcome": outcome, "fault": fault, "reason": why, "findings": [found]})
-        for number, (outcome, fault, why, found) in enumerate(
+        Run.model_validate({"run_id": number, "outcome": outcome, "cause": cause, "reason": why, "findings": [found]})
+        for number, (outcome, cause, why, found) in enumerate(
             [
-                ("errored", "platform", "the run failed: boom", undecided),
-                ("errored", "caller", "the caller hung up", missed),
+                ("undecided", "platform", "the run failed: boom", undecided),
+                ("undecided", "caller", "the caller hung up", missed),
                 ("failed", "agent", 'a: never said "alpha"', missed),
-                ("errored", "platform", "the run failed: boom", undecided),
+                ("undecided", "platform", "the run failed: boom", undecided),
                 ("failed", "agent", 'a: never said "alpha"', missed),
             ]
         )
@@ -140,7 +140,7 @@ def test_the_suite_in_the_headline(measured: RunResult) -> None:
     assert headline(compared="worse") == "1 regressed, 2 failing (not enough evidence of a change)"
     before = Sample(outcome=CaseOutcome.PASSED, runs_passed=20, runs_countable=20)
     latest = Sample(outcome=CaseOutcome.FAILED, runs_passed=12, runs_countable=20)
-    cases[0] = changed(cases[0], before=before, latest=latest)
+    cases[0] = changed(cases[0], baseline=before, latest=latest)
     assert headline(compared="worse").startswith("1 regressed (20/20 → 12/20), 2 failing")
 
 
@@ -185,7 +185,7 @@ def test_runs_spoilt_by_the_test_bot(many: Callable[[int], RunResult]) -> None:
     """Runs that the test bot spoilt are neither counted nor quoted."""
     result = many(20)
     cases = [
-        changed(case, runs=[changed(case.runs[1], outcome="errored", fault="caller"), *case.runs[2:]])
+        changed(case, runs=[changed(case.runs[1], outcome="undecided", cause="caller"), *case.runs[2:]])
         if case.outcome == "failed"
         else case
         for case in result.cases

@@ -28,8 +28,8 @@ def test_the_whole_summary(canonical: RunResult) -> None:
     assert _plain(canonical) == snapshot("""\
 ✗ 1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · at least $15.02 of
   $14.20 expected
-  1 regressed, 1 fixed, 1 not enough evidence of a change, 4 same (1 flaky), 1
-  dropped
+  1 regressed, 1 improved, 1 not enough evidence of a change, 4 same (1 flaky),
+  1 dropped
   At least one case failed. (exit code 1)
   · budget.max_cost_cents of plan refunds is reached: 1 case was not called
   · the service answered 503 to 2 of 31 requests

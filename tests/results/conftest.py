@@ -34,13 +34,13 @@ def repository(store: DirectoryStore) -> ResultsRepository:
 
 @pytest.fixture(scope="session")
 def make_result() -> Callable[..., RunResult]:
-    """A finished invocation with the cases named (`plan/scenario@target`), each passed in one run."""
+    """A finished session with the cases named (`plan/scenario@target`), each passed in one run."""
 
     def make(*case_ids: str, **fields: Any) -> RunResult:
         cases = [_case(case_id) for case_id in case_ids]
-        cost = {"estimated_cents": 16, "actual_cents": 16, "this_invocation_cents": 16}
+        cost = {"estimated_cents": 16, "actual_cents": 16, "this_session_cents": 16}
         given: dict[str, Any] = {"cost": cost, "ended_at": datetime(2026, 11, 24, 12, 5, tzinfo=UTC), **fields}
-        return session_result(given.pop("invocation_id", "20261124T120000Z-1"), *cases, **given)
+        return session_result(given.pop("session_id", "20261124T120000Z-1"), *cases, **given)
 
     return make
 

@@ -58,40 +58,38 @@ def test_damaged_evidence(repository: ResultsRepository, folder: Path) -> None:
     assert repository.load_evidence(digest) == _EVIDENCE
 
 
-def test_invocations_newest_first(repository: ResultsRepository, make_result: MakeResult) -> None:
-    """Invocations come back whole, newest first; one saved again replaces itself."""
-    older = make_result("refunds/a@s", invocation_id="20261123T120000Z-9", finished=False)
-    newer = make_result("refunds/a@s", invocation_id="20261124T120000Z-1")
+def test_sessions_newest_first(repository: ResultsRepository, make_result: MakeResult) -> None:
+    """Sessions come back whole, newest first; one saved again replaces itself."""
+    older = make_result("refunds/a@s", session_id="20261123T120000Z-9", finished=False)
+    newer = make_result("refunds/a@s", session_id="20261124T120000Z-1")
     for result in (newer, older, changed(older, finished=True)):
-        repository.save_invocation(result)
-    assert [(found.invocation_id, found.finished) for found in repository.invocations()] == [
+        repository.save_session(result)
+    assert [(found.session_id, found.finished) for found in repository.sessions()] == [
         ("20261124T120000Z-1", True),
         ("20261123T120000Z-9", True),
     ]
-    assert repository.load_invocation("20261124T120000Z-1") == newer
-    assert repository.load_invocation("20261124T120000Z-2") is None
+    assert repository.load_session("20261124T120000Z-1") == newer
+    assert repository.load_session("20261124T120000Z-2") is None
 
 
-def test_an_invocation_pruned_while_listing(
-    repository: ResultsRepository, make_result: MakeResult, folder: Path
-) -> None:
-    """An invocation that goes away between listing and reading is left out."""
+def test_a_session_pruned_while_listing(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
+    """A session that goes away between listing and reading is left out."""
     for number in (1, 2):
-        repository.save_invocation(make_result(invocation_id=f"i{number}"))
-    listing = repository.invocations()
-    assert next(listing).invocation_id == "i2"
+        repository.save_session(make_result(session_id=f"i{number}"))
+    listing = repository.sessions()
+    assert next(listing).session_id == "i2"
     (folder / "runs" / "i1.json").unlink()
     assert list(listing) == []
 
 
-def test_an_impossible_invocation_id(repository: ResultsRepository, make_result: MakeResult) -> None:
-    """An invocation id that would lead out of the store is refused."""
+def test_an_impossible_session_id(repository: ResultsRepository, make_result: MakeResult) -> None:
+    """A session id that would lead out of the store is refused."""
     with pytest.raises(ValueError, match="not a key"):
-        repository.save_invocation(make_result(invocation_id="../../x"))
+        repository.save_session(make_result(session_id="../../x"))
 
 
 def test_baseline(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
-    """A finished invocation becomes the baseline of each of its plans, also of one that has no case left."""
+    """A finished session becomes the baseline of each of its plans, also of one that has no case left."""
     result = make_result("refunds/a@s", "hours/b@s", "refunds/c@s", plans=["hours", "refunds", "empty"])
     repository.promote(result, "")
     assert list(repository.baseline("", ["refunds"])) == ["refunds/a@s", "refunds/c@s"]
@@ -126,8 +124,8 @@ def test_environments_do_not_mix(repository: ResultsRepository, make_result: Mak
 def test_unfinished_and_partial_sessions_never_become_a_baseline(
     repository: ResultsRepository, make_result: MakeResult, field: str, value: bool, word: str
 ) -> None:
-    """Unfinished and partial invocations are refused, and the baseline stays."""
-    with pytest.raises(ValueError, match=f"invocation 20261124T120000Z-1 is {word}"):
+    """Unfinished and partial sessions are refused, and the baseline stays."""
+    with pytest.raises(ValueError, match=f"session 20261124T120000Z-1 is {word}"):
         repository.promote(make_result("refunds/a@s", **{field: value}), "")
     assert repository.baseline("", ["refunds"]) == {}
 
@@ -138,7 +136,7 @@ def test_cases_of_plans_not_loaded(repository: ResultsRepository, make_result: M
         repository.promote(make_result("refunds/a@s", "hours/b@s", plans=["refunds"]), "")
 
 
-def test_an_older_invocation_does_not_replace_a_newer(repository: ResultsRepository, make_result: MakeResult) -> None:
+def test_an_older_session_does_not_replace_a_newer(repository: ResultsRepository, make_result: MakeResult) -> None:
     """Of two jobs the one that ended later is the baseline, in any order of storing."""
     ended = datetime(2026, 11, 24, 13, tzinfo=UTC)
     repository.promote(make_result("refunds/newer@s", ended_at=ended), "")
@@ -158,18 +156,18 @@ def test_a_newer_planners_documents(
 ) -> None:
     """What a newer major version wrote is refused with the version that reads it, for reading and for replacing."""
     result = make_result("refunds/a@s")
-    repository.save_invocation(result)
+    repository.save_session(result)
     repository.promote(result, "")
     for place in ("runs/20261124T120000Z-1.json", "latest/_/refunds.json"):
-        _rewrite(folder / place, schema_version="2.0", tool_version=tool, cases="something else")
+        _rewrite(folder / place, schema_version="3.0", tool_version=tool, cases="something else")
     by = f"planner {tool}" if tool else "a newer planner"
     for place, attempt in {
-        "runs/20261124T120000Z-1.json": lambda: list(repository.invocations()),
+        "runs/20261124T120000Z-1.json": lambda: list(repository.sessions()),
         "latest/_/refunds.json": lambda: repository.baseline("", ["refunds"]),
     }.items():
         with pytest.raises(UsageError) as caught:
             attempt()
-        assert str(caught.value) == f"{folder}/{place} was written by {by}: schema 2.0, but this version reads 1.x"
+        assert str(caught.value) == f"{folder}/{place} was written by {by}: schema 3.0, but this version reads 2.x"
         assert caught.value.hint == "Upgrade planner to at least that version, or choose another place with --store"
         assert caught.value.exit_code == 2
     with pytest.raises(UsageError, match="was written by"):
@@ -193,7 +191,7 @@ def test_older_and_minor_versions_are_read(
         (b"", "not JSON (EOF while parsing a value at line 1 column 0)"),
         (b"[]", "schema_version is missing"),
         (b"{}", "schema_version is missing"),
-        (b'{"schema_version": "1.0"}', "tool_version: Field required"),
+        (b'{"schema_version": "2.0"}', "tool_version: Field required"),
     ],
 )
 def test_damaged_documents(
@@ -219,15 +217,15 @@ def test_damage_deep_inside(repository: ResultsRepository, make_result: MakeResu
     with pytest.raises(StoreError) as caught:
         repository.baseline("", ["refunds"])
     assert str(caught.value) == snapshot(
-        "the stored result latest/_/refunds.json cannot be read: cases.0.runs.0.outcome: Input should be 'passed', 'failed' or 'errored'"
+        "the stored result latest/_/refunds.json cannot be read: cases.0.runs.0.outcome: Input should be 'passed', 'failed' or 'undecided'"
     )
 
 
-def test_a_damaged_invocation(repository: ResultsRepository, store: DirectoryStore, folder: Path) -> None:
-    """A damaged invocation costs an entry of the history, and the hint says so."""
+def test_a_damaged_session(repository: ResultsRepository, store: DirectoryStore, folder: Path) -> None:
+    """A damaged session costs an entry of the history, and the hint says so."""
     put(store, "runs/i1.json", b"{", expected=None)
     with pytest.raises(StoreError, match=r"the stored result runs/i1\.json cannot be read: not JSON") as caught:
-        list(repository.invocations())
+        list(repository.sessions())
     assert caught.value.hint == (
         f"Restore {folder}/runs/i1.json from a backup, or delete it: only the history loses an entry"
     )
@@ -242,7 +240,7 @@ def at(minutes: float) -> datetime:
 
 def baseline(make: MakeResult, name: str, start: float, end: float, **cases: tuple[str, float]) -> BaselineDocument:
     """`case=(action, minute of its newest call)`."""
-    result = make(*(f"p/{case}@t" for case in cases), invocation_id=name, started_at=at(start), ended_at=at(end))
+    result = make(*(f"p/{case}@t" for case in cases), session_id=name, started_at=at(start), ended_at=at(end))
     altered = [
         changed(case, action=action, detail=name, runs=[changed(case.runs[0], completed_at=at(minute))])
         for case, (action, minute) in zip(result.cases, cases.values(), strict=True)
@@ -278,7 +276,7 @@ def test_two_at_the_same_time(make_result: MakeResult) -> None:
     )
     expected = {"a": "one", "b": "other", "both": "other", "rechecked": "other", "new": "one"}
     assert whose(joined(one, other)) == whose(joined(other, one)) == expected
-    assert joined(one, other).invocation_id == "other"
+    assert joined(one, other).session_id == "other"
 
 
 def test_documents_of_older_versions(make_result: MakeResult) -> None:

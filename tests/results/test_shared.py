@@ -72,7 +72,7 @@ def test_evidence_is_whole_here_and_redacted_there(
     assert here.load_evidence(masked) == evidence("the secret", 2)
     assert not elsewhere.has_evidence(masked)
     for number, digest in enumerate((plain, masked)):
-        here.save_invocation(with_evidence(make_result("p/a@t", invocation_id=f"i{number}"), digest))
+        here.save_session(with_evidence(make_result("p/a@t", session_id=f"i{number}"), digest))
     here.publish()
     assert elsewhere.load_evidence(plain) == evidence("open", 1)
     redacted = elsewhere.load_evidence(masked)
@@ -87,10 +87,10 @@ def test_evidence_is_whole_here_and_redacted_there(
 def test_baselines_go_from_machine_to_machine(machine: Machine, make_result: MakeResult) -> None:
     """What one machine stores, another compares with; the later session's counts, and the machine that made it has a whole copy."""
     here, elsewhere = machine("here"), machine("elsewhere")
-    first = make_result("p/a@t", invocation_id="i1", environment="secret")
+    first = make_result("p/a@t", session_id="i1", environment="secret")
     case = first.cases[0]
     prompted = changed(case, inputs=changed(case.inputs, prompt="my secret"))
-    here.save_invocation(first := changed(first, cases=[prompted]))
+    here.save_session(first := changed(first, cases=[prompted]))
     here.promote(first, "secret")
     assert elsewhere.baseline("secret", ["p"]) == {}
     here.publish()
@@ -98,15 +98,15 @@ def test_baselines_go_from_machine_to_machine(machine: Machine, make_result: Mak
     assert [case.inputs.prompt for case in here.own_cases("secret", ["p"])] == ["my secret"]
     assert elsewhere.baseline("other", ["p"]) == {}
     later = make_result(
-        "p/a@t", "p/b@t", invocation_id="i2", started_at=NOON + timedelta(hours=1), ended_at=NOON + timedelta(hours=2)
+        "p/a@t", "p/b@t", session_id="i2", started_at=NOON + timedelta(hours=1), ended_at=NOON + timedelta(hours=2)
     )
-    elsewhere.save_invocation(later)
+    elsewhere.save_session(later)
     elsewhere.promote(later, "secret")
     elsewhere.publish()
     assert list(here.baseline("secret", ["p"])) == ["p/a@t", "p/b@t"]
-    assert [result.invocation_id for result in here.invocations()] == ["i2", "i1"]
-    assert [outline.invocation_id for outline in elsewhere.invocations()] == ["i2", "i1"]
-    here.save_invocation(first)
+    assert [result.session_id for result in here.sessions()] == ["i2", "i1"]
+    assert [outline.session_id for outline in elsewhere.sessions()] == ["i2", "i1"]
+    here.save_session(first)
     here.promote(first, "secret")
     here.publish()
     assert list(elsewhere.baseline("secret", ["p"])) == ["p/a@t", "p/b@t"]
@@ -115,10 +115,10 @@ def test_baselines_go_from_machine_to_machine(machine: Machine, make_result: Mak
 def test_unshared_results_are_shared_by_the_next_session(
     machine: Machine, there: DirectoryStore, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the shared store fails, everything is stored here; the next invocation brings it there, once."""
+    """Where the shared store fails, everything is stored here; the next session brings it there, once."""
     here, elsewhere = machine("here"), machine("elsewhere")
-    result = make_result("p/a@t", invocation_id="i1")
-    here.save_invocation(result)
+    result = make_result("p/a@t", session_id="i1")
+    here.save_session(result)
     here.promote(result, "eu")
 
     def broken(_: Any) -> None:
@@ -132,10 +132,10 @@ def test_unshared_results_are_shared_by_the_next_session(
         "the results are stored locally, but could not be shared: no network",
         "Look at it. The next run on this machine shares them.",
     )
-    assert list(elsewhere.invocations()) == []
+    assert list(elsewhere.sessions()) == []
     again = machine("here")
     again.publish()
-    assert elsewhere.load_invocation("i1") == result
+    assert elsewhere.load_session("i1") == result
     assert list(elsewhere.baseline("eu", ["p"])) == ["p/a@t"]
     before = {key: there.get(key) for key in there.keys("")}
     again.publish()
@@ -143,13 +143,13 @@ def test_unshared_results_are_shared_by_the_next_session(
 
 
 def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResult) -> None:
-    """Beyond a fifth more than are kept, the oldest invocations go, and evidence that no result, baseline or launch names."""
+    """Beyond a fifth more than are kept, the oldest sessions go, and evidence that no result, baseline or launch names."""
     here = machine("here", keep=5)
     digests: list[str] = []
     for number in range(7):
         digests.append(here.save_evidence(evidence(f"call {number}", number)))
-        result = with_evidence(make_result("p/a@t", invocation_id=f"i{number}"), digests[-1])
-        here.save_invocation(result)
+        result = with_evidence(make_result("p/a@t", session_id=f"i{number}"), digests[-1])
+        here.save_session(result)
         if number == 0:
             here.promote(result, "eu")
         here.publish()
@@ -161,7 +161,7 @@ def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResul
     assert kept == set(digests)  # the baseline names the first, the launch the second
     there.update(lambda _: {"intents/x.json": None, "latest/eu/p.json": None})
     for number in range(7, 9):
-        here.save_invocation(with_evidence(make_result("p/a@t", invocation_id=f"i{number}"), digests[-1]))
+        here.save_session(with_evidence(make_result("p/a@t", session_id=f"i{number}"), digests[-1]))
         here.publish()
     kept = {key.removeprefix("evidence/").removesuffix(".json") for key in there.keys("evidence/")}
     assert kept == set(digests[4:])

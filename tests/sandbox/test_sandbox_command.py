@@ -138,7 +138,7 @@ def test_a_prompt_without_a_dialogue_is_the_callers_problem(ran: Any, tmp_path: 
     (tmp_path / "p.yaml").write_text(plan, encoding="utf-8")
     assert ran("run", "--sandbox", "--consent-to-charge", "p.yaml")[0] == 4
     (case,) = json.loads((tmp_path / "reports" / "results.json").read_text(encoding="utf-8"))["cases"]
-    assert (case["outcome"], case["runs"][0]["outcome"], case["runs"][0]["fault"]) == ("unknown", "errored", "caller")
+    assert (case["outcome"], case["runs"][0]["outcome"], case["runs"][0]["cause"]) == ("unknown", "undecided", "caller")
 
 
 def test_a_fault_for_an_unknown_agent(ran: Any) -> None:

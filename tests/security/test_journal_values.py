@@ -145,9 +145,9 @@ def test_unknown_event(interrupted: Project) -> None:
 
 
 INTENT: dict[str, Any] = {
-    "schema_version": "1.0",
+    "schema_version": "2.0",
     "launch_id": "abc",
-    "invocation_id": "20261124T120000000-00000001",
+    "session_id": "20261124T120000000-00000001",
     "consent_id": "sha256:" + "0" * 64,
     "state": "acknowledged",
     "target_type": "agent",

@@ -295,7 +295,7 @@ def journal_of_another_key(project: Project) -> None:
         )
     )
     journal.record(Moved("abc", LaunchState.SENT))
-    journal.record(Moved("abc", LaunchState.AMBIGUOUS, detail="no answer"))
+    journal.record(Moved("abc", LaunchState.UNCONFIRMED, detail="no answer"))
     journal.close()
 
 
@@ -319,7 +319,7 @@ def test_launch_of_another_key_is_not_declared_absent(project: Project, service:
     assert ran.code == (4 if "cancel" in selected else 0), ran.out + ran.err
     assert len(project.results()["open_launches"]) == 1
     assert "another key" in project.results()["open_launches"][0]["detail"]
-    assert state_of(project) == "ambiguous"
+    assert state_of(project) == "unconfirmed"
     assert not any("Dora Diaz" in run["prompt"] for run in service.own_runs())
 
 
@@ -331,7 +331,7 @@ def test_launch_of_another_key_is_not_adopted(project: Project, service: Served)
     """
     journal_of_another_key(project)
     assert project.planner("run", CONSENT, "--select", "*saturday*").code == 0
-    assert state_of(project) == "ambiguous"
+    assert state_of(project) == "unconfirmed"
     listed = project.planner("reconcile")
     assert listed.code == 4
     assert "another key" in listed.out

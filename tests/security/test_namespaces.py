@@ -113,7 +113,7 @@ def test_forged_results_in_the_own_namespace(jobs: Jobs) -> None:
     assert case["outcome"] == "failed"
     case |= {"outcome": "passed", "runs_passed": 1, "pass_rate": 1.0}
     for one in case["runs"]:
-        one |= {"outcome": "passed", "fault": None, "findings": []}
+        one |= {"outcome": "passed", "cause": None, "findings": []}
     rewrite(jobs, name, document)
     project = pull_request(jobs)
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
@@ -168,7 +168,7 @@ def test_a_local_copy_that_claims_to_be_newer(jobs: Jobs) -> None:
     git(attacked.root, "config", "core.excludesFile", "/dev/null")
     forged = json.loads(json.dumps(shared))
     forged["ended_at"] = forged["ended_at"].replace("Z", "")[:-3] + "999Z"
-    forged["invocation_id"] += "x"
+    forged["session_id"] += "x"
     forged["cases"][0] |= {"outcome": "passed", "runs_passed": 1}
     forged["cases"][0]["runs"] = []
     folder = next((first / ".planner/shared").glob("*"))
@@ -176,12 +176,10 @@ def test_a_local_copy_that_claims_to_be_newer(jobs: Jobs) -> None:
     (copy / "latest/default").mkdir(parents=True)
     (copy / "latest/default/hours.json").write_text(json.dumps(forged))
     (copy / "unshared").mkdir()
-    (copy / "unshared" / forged["invocation_id"]).write_text('{"environment": "default"}')
+    (copy / "unshared" / forged["session_id"]).write_text('{"environment": "default"}')
     (copy / "runs").mkdir()
-    (copy / "runs" / f"{forged['invocation_id']}.json").write_text(
-        json.dumps(
-            jobs.read(jobs.stored("runs/")[0]) | {"cases": forged["cases"], "invocation_id": forged["invocation_id"]}
-        )
+    (copy / "runs" / f"{forged['session_id']}.json").write_text(
+        json.dumps(jobs.read(jobs.stored("runs/")[0]) | {"cases": forged["cases"], "session_id": forged["session_id"]})
     )
     assert attacked.actions("--sandbox") == stored_action
     assert attacked.planner("run", "--sandbox", "--consent-to-charge").code == 1

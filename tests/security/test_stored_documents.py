@@ -71,7 +71,7 @@ def edit(project: Project, change: Callable[[dict[str, Any], dict[str, Any]], ob
 def as_if_passed(case: dict[str, Any]) -> None:
     case |= {"outcome": "passed", "runs_passed": len(case["runs"]), "pass_rate": 1.0, "outcome_reason": ""}
     for run in case["runs"]:
-        run |= {"outcome": "passed", "fault": None, "reason": "", "fault_quote": None}
+        run |= {"outcome": "passed", "cause": None, "reason": "", "cause_quote": None}
         for finding in run["findings"]:
             finding["outcome"] = "passed"
 
@@ -187,7 +187,7 @@ def test_runs_that_were_not_needed(stored: Project) -> None:
         (("runs_not_needed",), -5),
         (("pass_rate",), 2.0),
         (("interval",), [0.0, float("nan")]),
-        (("before",), {"outcome": "passed", "runs_passed": 9, "runs_countable": 2}),
+        (("baseline",), {"outcome": "passed", "runs_passed": 9, "runs_countable": 2}),
         (("expectations",), [{"expectation": "call", "check": "call", "held": 9, "decided": 2}]),
         (("inputs", "target_id"), 2**80),
     ],

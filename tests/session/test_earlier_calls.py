@@ -40,14 +40,14 @@ class Noted(ResultsRepository):
         self.listed: list[str] = []
         self.whole: list[str] = []
 
-    def invocations(self, *, before: str | None = None) -> Iterator[RunResult]:
-        for result in super().invocations(before=before):
-            self.listed.append(result.invocation_id)
+    def sessions(self, *, before: str | None = None) -> Iterator[RunResult]:
+        for result in super().sessions(before=before):
+            self.listed.append(result.session_id)
             yield result
 
-    def load_invocation(self, invocation_id: str) -> RunResult | None:
-        self.whole.append(invocation_id)
-        return super().load_invocation(invocation_id)
+    def load_session(self, session_id: str) -> RunResult | None:
+        self.whole.append(session_id)
+        return super().load_session(session_id)
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def repository(tmp_path: Path) -> Noted:
         ("i5", [case("p/a@t", "call", "then rev5")], {"environment": "eu"}),
         ("i6", [case("p/a@t", "call", "later rev1")], {}),
     ):
-        fields |= {"tool_version": "0.1.0", "outcome": "passed", "exit_code": 0, "invocation_id": name}
+        fields |= {"tool_version": "0.1.0", "outcome": "passed", "exit_code": 0, "session_id": name}
         fields |= {"change_set_digest": "", "started_at": NOON, "ended_at": NOON, "cases": cases, "stats": {}}
-        cost = {"estimated_cents": 1, "actual_cents": 1, "this_invocation_cents": 1, "ambiguous_cents": 0}
-        repository.save_invocation(RunResult.model_validate(fields | {"consent": {"given": True}, "cost": cost}))
+        cost = {"estimated_cents": 1, "actual_cents": 1, "this_session_cents": 1, "unconfirmed_cents": 0}
+        repository.save_session(RunResult.model_validate(fields | {"consent": {"given": True}, "cost": cost}))
     return repository
 
 
@@ -72,7 +72,7 @@ def repository(tmp_path: Path) -> Noted:
 def test_calls_are_found_newest_first(repository: Noted, noted: int) -> None:
     """One for each revision of the agent, from full and finished sessions of this environment."""
     earlier = EarlierCalls(repository, environment="", sandbox=False)
-    for _, result in zip(range(noted), repository.invocations(), strict=False):
+    for _, result in zip(range(noted), repository.sessions(), strict=False):
         earlier.note(result)
     repository.listed.clear()
     found = [stored.inputs.agent_revision for stored in earlier("p/a@t", "call")]
@@ -85,7 +85,7 @@ def test_calls_are_found_newest_first(repository: Noted, noted: int) -> None:
 
 def test_sessions_are_read_on_demand(repository: Noted) -> None:
     earlier = EarlierCalls(repository, environment="", sandbox=False)
-    earlier.note(next(repository.invocations()))
+    earlier.note(next(repository.sessions()))
     assert repository.listed == ["i6"]
     assert not list(EarlierCalls(repository, environment="us", sandbox=False)("p/a@t", "call"))
     assert repository.listed == ["i6", "i6", "i5", "i4", "i3", "i2", "i1"]

@@ -355,7 +355,7 @@ def test_queued_runs_of_a_deleted_preview_are_the_platforms_fault(tmp_path: Path
     clinic.fail = delete
     assert clinic.run().code == 4
     (case,) = clinic.results()["cases"]
-    assert {run["fault"] for run in case["runs"] if run["call_id"] is None} == {"platform"}
+    assert {run["cause"] for run in case["runs"] if run["call_id"] is None} == {"platform"}
     assert case["outcome"] == "unknown"
 
 

@@ -57,9 +57,9 @@ def check_true(service: Organisation, results: Any) -> None:
     charged, cost = service.charged(), results["cost"]
     billed = {run_id: cents for run_id, cents in service.noted().items() if cents is not None}
     assert charged, "nothing was called, so nothing is tested"
-    assert cost["actual_cents"] == cost["this_invocation_cents"] == sum(billed.values())
+    assert cost["actual_cents"] == cost["this_session_cents"] == sum(billed.values())
     assert all(charged[run_id] == cents for run_id, cents in billed.items())
-    assert (cost["ambiguous_cents"] > 0) == (len(billed) < len(charged))
+    assert (cost["unconfirmed_cents"] > 0) == (len(billed) < len(charged))
     assert results["consent"]["given"]
     assert results["stats"]["launches"] + len(results["open_launches"]) > 0
     assert not any("nothing called" in path.read_text() for path in (service.root / "reports").iterdir())
@@ -131,7 +131,7 @@ def test_a_bug_hides_no_paid_call(organisation: Organisation, place: str) -> Non
     assert len(results["cases"]) == (3 if place in ENGINE else 0)
     log = (organisation.root / "reports" / BUG_LOG).read_text()
     assert "KeyError: 'what nobody expected'" in log
-    assert results["invocation_id"] in log.splitlines()[0]
+    assert results["session_id"] in log.splitlines()[0]
     assert any(BUG_LOG in line for line in results["problems"] + results["next_steps"])
     check_resumed(organisation)
 

@@ -29,7 +29,7 @@ def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), pace: Any = None, *
     consented = ConsentedJobs(
         jobs={job.case_id: job for job in jobs},
         settings=Settings(**settings),
-        invocation_id="i1",
+        session_id="i1",
         consent_id="sha256:1",
         credential="key",
         ledger=Ledger(ceilings),
@@ -45,7 +45,7 @@ def intent_of(job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) ->
     slot = SlotIntent(job.case_id, job.plan, job.prompt, job.call_fingerprint, None, job.reserve_cents or 0)
     made: dict[str, Any] = {
         "launch_id": launch_id,
-        "invocation_id": "i1",
+        "session_id": "i1",
         "consent_id": "sha256:1",
         "line": job.line,
         "name": f"planner {launch_id}",
@@ -78,7 +78,7 @@ def accept(state: State, job: Job, *run_ids: int, launch_id: str = "l1", seconds
 
 def lose(state: State, job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) -> None:
     send(state, job, launch_id, runs, **changes)
-    happen(state, Moved(launch_id, LaunchState.AMBIGUOUS))
+    happen(state, Moved(launch_id, LaunchState.UNCONFIRMED))
 
 
 def ended(run_id: int, **fields: Any) -> Run:

@@ -168,9 +168,9 @@ class Fuzzed:
                 for slot in journal.slots_of(each.launch_id)
             ]
         return {
-            "schema_version": "1.0",
+            "schema_version": "2.0",
             "launch_id": launch_id,
-            "invocation_id": "20261124T120000000-00000001",
+            "session_id": "20261124T120000000-00000001",
             "consent_id": "c0",
             "state": "acknowledged",
             "target_type": "agent",
@@ -341,7 +341,7 @@ def as_if_passed(random: Random, data: bytes) -> bytes:
     good = next(case for case in cases.values() if case is not bad)
     bad |= {"outcome": "passed", "runs_passed": len(bad["runs"]), "pass_rate": 1.0, "outcome_reason": ""}
     for run_document, other in zip(bad["runs"], good["runs"], strict=True):
-        run_document |= {"outcome": "passed", "fault": None, "reason": "", "fault_quote": None}
+        run_document |= {"outcome": "passed", "cause": None, "reason": "", "cause_quote": None}
         for finding in run_document["findings"]:
             finding["outcome"] = "passed"
         way = random.randrange(5)

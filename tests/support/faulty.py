@@ -56,7 +56,7 @@ PROJECT = "version: 1\nexecution: {settle_seconds: 120, linger_seconds: 200}\n"
 GENEROUS_CENTS = 2_000
 TIGHT_CENTS, DEAR_CENTS = 300, 20
 """As much as is expected, and calls that cost more, though no more than is thought possible: it is reached in the middle."""
-MOST_INVOCATIONS = 6
+MOST_SESSIONS = 6
 SECONDS_BETWEEN = 600.0
 
 
@@ -156,7 +156,7 @@ class Met:
     wrong_passes: int = 0
     over_ceiling: int = 0
     complete: bool = False
-    invocations: int = 0
+    sessions: int = 0
     unexpected: list[str] = field(default_factory=list[str])
 
 
@@ -174,8 +174,8 @@ def meet(folder: Path, faults: Faults, seed: int) -> Met:
     service.write("planner.yaml", PROJECT)
     ceiling_cents = TIGHT_CENTS if tight else GENEROUS_CENTS
     met = Met()
-    while met.invocations < MOST_INVOCATIONS and not met.complete:
-        met.invocations += 1
+    while met.sessions < MOST_SESSIONS and not met.complete:
+        met.sessions += 1
         ran = service.run(max_cost_cents=ceiling_cents)
         if ran.code not in (0, 1, 3, 4):
             met.unexpected.append(f"exit {ran.code}: {ran.err[-400:]}")

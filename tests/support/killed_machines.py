@@ -137,7 +137,9 @@ class KilledStory:
         if reported != charged:
             self.problems.append(f"the report says {reported}, the service charged {charged}")
         # Open launches of cases that are done are searched for when they are ten minutes old.
-        if left := [name for name, state in self._stored_launches().items() if state not in ("intended", "ambiguous")]:
+        if left := [
+            name for name, state in self._stored_launches().items() if state not in ("intended", "unconfirmed")
+        ]:
             self.problems.append(f"left over: {left}")
 
     def _stored_launches(self) -> dict[str, str]:

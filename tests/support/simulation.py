@@ -330,7 +330,7 @@ class Session:
             ConsentedJobs(
                 jobs=schedule.jobs,
                 settings=schedule.settings,
-                invocation_id=f"i{self.number}",
+                session_id=f"i{self.number}",
                 consent_id="sha256:d",
                 credential="key",
                 ledger=self._ledger(schedule.model.ceiling_cents),
@@ -439,7 +439,7 @@ class Session:
                 for job in self.schedule.jobs.values()
             ]
             results[f"runs/i{self.number}.json"] = json.dumps(
-                {"invocation_id": f"i{self.number}", "cases": cases}
+                {"session_id": f"i{self.number}", "cases": cases}
             ).encode()
         outcome = self.sharing.outcome
         self.schedule.store.update(lambda now: {**results, **outcome(now)})

@@ -281,7 +281,7 @@ def _untrue(organisation: Organisation, spoiling: Spoiling) -> Iterator[str]:
     results, charged = organisation.results(), organisation.charged()
     cost = results["cost"]
     if not charged:
-        if cost["actual_cents"] or cost["ambiguous_cents"] or results["stats"]["launches"]:
+        if cost["actual_cents"] or cost["unconfirmed_cents"] or results["stats"]["launches"]:
             yield "reports calls, and none was made"
         return
     billed = {run_id: cents for run_id, cents in organisation.noted().items() if cents is not None}
@@ -292,8 +292,8 @@ def _untrue(organisation: Organisation, spoiling: Spoiling) -> Iterator[str]:
     if not is_believed(spoiling):
         if other := {run_id: cents for run_id, cents in billed.items() if charged.get(run_id) != cents}:
             yield f"bills {other} are not the service's"
-        if cost["actual_cents"] + cost["ambiguous_cents"] < sum(charged.values()):
-            yield f"reports up to {cost['actual_cents'] + cost['ambiguous_cents']} of {sum(charged.values())} cents"
+        if cost["actual_cents"] + cost["unconfirmed_cents"] < sum(charged.values()):
+            yield f"reports up to {cost['actual_cents'] + cost['unconfirmed_cents']} of {sum(charged.values())} cents"
     runs = [run for run in organisation.sandbox.state.runs if run.requested_by_id == 1]
     launches = len({run.batch_id or -run.id for run in runs})
     if results["stats"]["launches"] + len(results["open_launches"]) != launches:

@@ -23,7 +23,7 @@ NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NO_NUMBER: Final = Finding(
     expectation="call",
     check="call",
-    outcome=FindingOutcome.ERRORED,
+    outcome=FindingOutcome.UNDECIDED,
     severity=CheckSeverity.ERROR,
     message=NUMBER_NOT_NAMED,
 )
@@ -69,14 +69,14 @@ def make_case(name: str = "late-order", **changed: Any) -> Case:
     return replace(case, **changed)
 
 
-def make_runs(*faults: str | None, first: int = 101, **changed: Any) -> list[Run]:
-    """One run for each fault (None: it passed), numbered from `first`, one minute of 16 cents each."""
+def make_runs(*causes: str | None, first: int = 101, **changed: Any) -> list[Run]:
+    """One run for each cause (None: it passed), numbered from `first`, one minute of 16 cents each."""
     return [
         Run.model_validate(
             {
                 "run_id": first + index,
-                "outcome": "passed" if fault is None else "failed" if fault in ("agent", "author") else "errored",
-                "fault": fault,
+                "outcome": "passed" if cause is None else "failed" if cause in ("agent", "plan") else "undecided",
+                "cause": cause,
                 "cost_cents": 16,
                 "duration_seconds": 54.0,
                 "evidence": f"{first + index:064x}",
@@ -84,7 +84,7 @@ def make_runs(*faults: str | None, first: int = 101, **changed: Any) -> list[Run
                 **changed,
             }
         )
-        for index, fault in enumerate(faults)
+        for index, cause in enumerate(causes)
     ]
 
 
@@ -102,7 +102,7 @@ def store_case(case: Case, *, revision: str | None = None, **changed: Any) -> Ca
             "reason": "new",
             "outcome": "passed",
             "runs_required": case.runs,
-            "runs_passed": sum(run.fault is None for run in runs),
+            "runs_passed": sum(run.cause is None for run in runs),
             "runs_total": len(runs),
             "compared": "new",
             "inputs": inputs,
@@ -114,15 +114,15 @@ def store_case(case: Case, *, revision: str | None = None, **changed: Any) -> Ca
     )
 
 
-def session_result(invocation_id: str, *cases: CaseResult, at: datetime = NOW, **changed: Any) -> RunResult:
+def session_result(session_id: str, *cases: CaseResult, at: datetime = NOW, **changed: Any) -> RunResult:
     """The result of a finished session of a minute with these cases; `cost` replaces single costs, which are 0."""
-    costs = {"estimated_cents": None, "actual_cents": 0, "this_invocation_cents": 0, "ambiguous_cents": 0}
+    costs = {"estimated_cents": None, "actual_cents": 0, "this_session_cents": 0, "unconfirmed_cents": 0}
     return RunResult.model_validate(
         {
             "tool_version": "0.1.0",
             "outcome": "passed",
             "exit_code": 0,
-            "invocation_id": invocation_id,
+            "session_id": session_id,
             "change_set_digest": f"sha256:{'0' * 64}",
             "started_at": at,
             "ended_at": at + timedelta(minutes=1),

@@ -60,7 +60,7 @@ def organisation(root: Path, dialect: Dialect, faults: Sequence[dict[str, Any]])
 
 
 def finish(service: Organisation) -> Ran:
-    """Run again until it is done. A minute passes between two invocations."""
+    """Run again until it is done. A minute passes between two sessions."""
     service.seconds += 60
     ran = service.run()
     for _ in range(5):
@@ -68,7 +68,7 @@ def finish(service: Organisation) -> Ran:
             break
         service.seconds += 60
         ran = service.run()
-    assert ran.code != 4, f"not done after six invocations: {ran.out}\n{ran.err}"
+    assert ran.code != 4, f"not done after six sessions: {ran.out}\n{ran.err}"
     return ran
 
 
@@ -89,7 +89,7 @@ def check(service: Organisation, wanted: Counter[str] = WANTED) -> None:
 
 
 def boundaries(root: Path, dialect: Dialect, faults: Sequence[dict[str, Any]]) -> list[str]:
-    """All that an invocation crosses that nobody kills."""
+    """All that a session crosses that nobody kills."""
     life = Life()
     service = organisation(root, dialect, faults)
     ran = service.run(life=life)

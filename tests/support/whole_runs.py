@@ -44,7 +44,7 @@ from planner.session.shell import Shell
 
 @dataclass(frozen=True)
 class Ran:
-    """`code` is None for an invocation that was killed."""
+    """`code` is None for a session that was killed."""
 
     code: int | None
     out: str
@@ -72,7 +72,7 @@ def _one(key: str, data: bytes | None, now: Reader) -> Mapping[str, bytes | None
 
 @dataclass
 class Organisation:
-    """A project in a folder, and the service it calls, whose clock goes on from one invocation to the next."""
+    """A project in a folder, and the service it calls, whose clock goes on from one session to the next."""
 
     root: Path
     dialect: Dialect = "page"
@@ -91,7 +91,7 @@ class Organisation:
         world = self.base or any_prompt().model_copy(update=settings | {"faults": specs})
         self.loop: VirtualLoop | None = None
         self.sandbox = Sandbox(world, self.dialect, now=lambda: self.now().timestamp())
-        self.invocations = 0
+        self.sessions = 0
         self._ids = 0
 
     def write(self, name: str, text: str) -> None:
@@ -104,7 +104,7 @@ class Organisation:
 
     def run(self, *, life: Life | None = None, selection: Selection | None = None, **options: Any) -> Ran:
         """`planner run --sandbox --consent-to-charge`, or with other options; dies where `life` ends."""
-        self.invocations += 1
+        self.sessions += 1
         life = life or Life()
         out, err = io.StringIO(), io.StringIO()
         shell = self._shell(out, err)

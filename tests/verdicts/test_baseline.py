@@ -16,7 +16,7 @@ from planner.evidence import Evidence
 from planner.execution.launches import EndedRun
 from planner.planfile.model import Case, Quarantine
 from planner.results.model import CaseResult, Run
-from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
+from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.verdicts.baseline import (
     Baseline,
     BaselineComparison,
@@ -43,13 +43,13 @@ SAID = {"1": heard(1, "agent: It is thirty days.", "caller: Hi."), "2": heard(2,
 
 
 def runs(session: str = "old", *digests: str) -> list[Run]:
-    launch = replace(LAUNCH, invocation_id=session)
+    launch = replace(LAUNCH, session_id=session)
     slots = [replace(SLOT, run_id=int(digest), evidence=digest) for digest in digests]
     return [judge_record(CASE, EndedRun(slot, launch, False, SAID[slot.evidence or ""])) for slot in slots]
 
 
 def stored(found: Sequence[Run], outcome: str = "flaky", **fields: Any) -> CaseResult:
-    passed = sum(run.fault is None for run in found)
+    passed = sum(run.cause is None for run in found)
     written = {"case_id": "p/s@t", "check_fingerprint": check_fingerprint(CASE), "runs": found, "inputs": INPUTS}
     document = case("s", outcome, passed, len(found) - passed, call_fingerprint=call_fingerprint(INPUTS))
     return document.model_copy(update={**written, **fields})
@@ -133,12 +133,12 @@ def test_outcomes_alone_show_no_regression(
 @pytest.mark.parametrize(
     ("fields", "kept"),
     [
-        ({"compared": "regressed", "before": BEFORE}, True),
-        ({"compared": "regressed", "before": None}, False),
-        ({"compared": "regressed", "before": BEFORE, "not_comparable": "prompt"}, False),
-        ({"compared": "same", "before": BEFORE}, False),
-        ({"compared": "same", "before": BEFORE, "outcome": CaseOutcome.UNKNOWN}, True),
-        ({"compared": "regressed", "before": BEFORE, "check_fingerprint": "sha256:older"}, False),
+        ({"compared": "regressed", "baseline": BEFORE}, True),
+        ({"compared": "regressed", "baseline": None}, False),
+        ({"compared": "regressed", "baseline": BEFORE, "not_comparable": "prompt"}, False),
+        ({"compared": "same", "baseline": BEFORE}, False),
+        ({"compared": "same", "baseline": BEFORE, "outcome": CaseOutcome.UNKNOWN}, True),
+        ({"compared": "regressed", "baseline": BEFORE, "check_fingerprint": "sha256:older"}, False),
     ],
 )
 def test_a_recheck_keeps_the_comparison_of_a_regressed_or_open_case(fields: dict[str, Any], kept: bool) -> None:
@@ -165,11 +165,11 @@ def test_earlier_calls_are_judged_by_todays_expectations() -> None:
     prior, today = stored(runs("old", "1", "2")), plan_case(FORTY, runs=2)
     found = baseline(change(prior, today))
     assert (found.sample, found.not_comparable) == (one_side(CaseOutcome.FAILED, 1, 2), None)
-    assert [run.fault for run in found.judged] == [Fault.AGENT, None]
+    assert [run.cause for run in found.judged] == [Cause.AGENT, None]
     assert baseline(change(prior, today), {"1": SAID["1"]}) == Baseline(None, "expectations", found.runs)
     silent = {digest: each.model_copy(update={"turns": None}) for digest, each in SAID.items()}
     assert baseline(change(prior, today), silent) == Baseline(None, "expectations", found.runs)
-    platform = Run(run_id=3, invocation_id="old", outcome="errored", fault=Fault.PLATFORM)  # pyright: ignore[reportArgumentType]
+    platform = Run(run_id=3, session_id="old", outcome="undecided", cause=Cause.PLATFORM)  # pyright: ignore[reportArgumentType]
     with_platform = prior.model_copy(update={"runs": [*prior.runs, platform]})
     assert baseline(change(with_platform, today)).sample == one_side(CaseOutcome.FAILED, 1, 2)
 
@@ -267,27 +267,27 @@ def test_missing_runs_are_counted_by_their_reason(
         ([None], {}, "unknown"),
         ([None], {"not_called": "interrupted", "left": {"p/s@t": 1}}, "unknown"),
         ([None], {"open_runs": {"p/s@t": OpenRuns(1)}}, "unknown"),
-        ([None, Fault.PLATFORM], {}, "passed"),
-        ([None, Fault.PLATFORM], {"left": {"p/s@t": 1}}, "unknown"),
-        ([None, Fault.PLATFORM], {"open_runs": {"p/s@t": OpenRuns(not_made=1)}}, "unknown"),
-        ([Fault.AGENT], {}, "failed"),
-        ([Fault.PLATFORM], {"left": {"p/s@t": 1}}, "unknown"),
+        ([None, Cause.PLATFORM], {}, "passed"),
+        ([None, Cause.PLATFORM], {"left": {"p/s@t": 1}}, "unknown"),
+        ([None, Cause.PLATFORM], {"open_runs": {"p/s@t": OpenRuns(not_made=1)}}, "unknown"),
+        ([Cause.AGENT], {}, "failed"),
+        ([Cause.PLATFORM], {"left": {"p/s@t": 1}}, "unknown"),
     ],
 )  # fmt: skip
 def test_calls_that_were_not_made_leave_a_case_open(
-    made: list[Fault | None], missing: dict[str, Any], outcome: str
+    made: list[Cause | None], missing: dict[str, Any], outcome: str
 ) -> None:
     """Of two wanted calls, both of which must pass; a failed call of the platform may be retried."""
-    made_runs = [run for number, fault in enumerate(made) for run in counted(fault, 1, 201 + number, "new")]
+    made_runs = [run for number, cause in enumerate(made) for run in counted(cause, 1, 201 + number, "new")]
     assert assembled(change(None), made_runs, **missing).outcome == outcome
 
 
-def counted(fault: Fault | None, number: int, first: int, session: str) -> list[Run]:
+def counted(cause: Cause | None, number: int, first: int, session: str) -> list[Run]:
     """Billed runs without evidence."""
     return [
         Run(
-            run_id=first + each, outcome=RunOutcome.FAILED if fault else RunOutcome.PASSED, fault=fault, cost_cents=16,
-            invocation_id=session,
+            run_id=first + each, outcome=RunOutcome.FAILED if cause else RunOutcome.PASSED, cause=cause, cost_cents=16,
+            session_id=session,
         )
         for each in range(number)
     ]  # fmt: skip
@@ -295,7 +295,7 @@ def counted(fault: Fault | None, number: int, first: int, session: str) -> list[
 
 def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
     """A retry whose new runs differ too much from the earlier ones is judged by the new ones alone."""
-    earlier = counted(Fault.AGENT, 6, 101, "old")
+    earlier = counted(Cause.AGENT, 6, 101, "old")
     prior = stored(earlier, "failed")
     fields: dict[str, Any] = {"kept_run_ids": tuple(run.run_id for run in earlier), "runs": 6}
     new = counted(None, 6, 201, "new")
@@ -307,7 +307,7 @@ def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
     assert again.set_aside == one_side(CaseOutcome.FAILED, 0, 6)
 
 
-@pytest.mark.parametrize(("not_needed", "compared"), [(0, "fixed"), (6, "not_enough_evidence")])
+@pytest.mark.parametrize(("not_needed", "compared"), [(0, "improved"), (6, "not_enough_evidence")])
 def test_calls_not_made_count_for_each_variant(not_needed: int, compared: str) -> None:
     """Of an agent that splits its calls: each of them may have gone to either variant."""
 
@@ -316,7 +316,7 @@ def test_calls_not_made_count_for_each_variant(not_needed: int, compared: str) -
 
     today = replace(CASE, runs=14)
     judged = {"check_fingerprint": check_fingerprint(today), "runs_not_needed": not_needed}
-    prior = stored(split(counted(Fault.AGENT, 8, 101, "old")), "failed", **judged)
+    prior = stored(split(counted(Cause.AGENT, 8, 101, "old")), "failed", **judged)
     found = assembled(change(prior, today), split(counted(None, 14, 201, "new")))
     assert (found.compared, found.not_comparable) == (compared, None)
 
@@ -333,7 +333,7 @@ def test_new_runs_are_listed_as_they_were_launched() -> None:
 def test_the_price_of_the_runs_that_would_decide() -> None:
     """By the mean of the bills; none while the bills are unknown."""
     sure = plan_case(runs=5, min_pass_rate=0.5, confidence=0.9)
-    new = [*counted(None, 3, 1, "new"), *counted(Fault.AGENT, 1, 4, "new")]
+    new = [*counted(None, 3, 1, "new"), *counted(Cause.AGENT, 1, 4, "new")]
     found = assembled(change(None, sure), new)
     assert found.more_runs is not None
     assert found.more_runs_cents == found.more_runs * 16
@@ -356,9 +356,9 @@ def test_a_document_has_the_rates_of_its_expectations() -> None:
 @pytest.mark.parametrize(("compared", "is_kept"), [("regressed", True), ("same", False)])
 def test_a_rechecked_case_is_compared_again_only_if_it_regressed(compared: str, is_kept: bool) -> None:
     """Else its outcome has changed because of the judgement."""
-    prior = stored(runs("old", "1", "2"), "passed", compared=compared, before=BEFORE)
+    prior = stored(runs("old", "1", "2"), "passed", compared=compared, baseline=BEFORE)
     found = assembled(change(prior, action=Action.RECHECK))
-    assert (found.before == BEFORE) is is_kept
+    assert (found.baseline == BEFORE) is is_kept
     assert (found.latest is not None) is is_kept
     assert found.not_comparable == (None if is_kept else "judging")
 

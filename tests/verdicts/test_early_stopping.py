@@ -16,7 +16,7 @@ from planner.execution.wanted import WantedRuns
 from planner.planfile.model import Case
 from planner.providers.base import Line
 from planner.results.model import Run
-from planner.results.outcomes import Action, Fault, RunOutcome
+from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.verdicts.cases import judge_case
 from planner.verdicts.early_stopping import EarlyStopping, is_open
 from tests.support.samples import plan_case
@@ -27,9 +27,9 @@ HALF = plan_case(runs=6, min_pass_rate=0.5, when_settled="stop")
 
 def run(number: int, said: str, session: str = "new") -> Run:
     """`1` passed, `0` failed, `?` is open."""
-    outcome, fault = (RunOutcome.FAILED, Fault.AGENT) if said == "0" else (RunOutcome.PASSED, None)
+    outcome, cause = (RunOutcome.FAILED, Cause.AGENT) if said == "0" else (RunOutcome.PASSED, None)
     evidence = None if said == "?" else "d"
-    return Run(run_id=number, outcome=outcome, fault=fault, evidence=evidence, invocation_id=session)
+    return Run(run_id=number, outcome=outcome, cause=cause, evidence=evidence, session_id=session)
 
 
 def pace(found: Change, said: str, to_come: int, retries: int = 0) -> int:
@@ -97,9 +97,9 @@ def test_retries_may_change_an_outcome_where_failures_of_the_platform_count() ->
 
 RESULTS = {
     "passed": (RunOutcome.PASSED, None),
-    "failed": (RunOutcome.FAILED, Fault.AGENT),
-    "platform": (RunOutcome.ERRORED, Fault.PLATFORM),
-    "judge": (RunOutcome.ERRORED, Fault.JUDGE),
+    "failed": (RunOutcome.FAILED, Cause.AGENT),
+    "platform": (RunOutcome.UNDECIDED, Cause.PLATFORM),
+    "judge": (RunOutcome.UNDECIDED, Cause.JUDGE),
 }
 
 
@@ -117,10 +117,10 @@ def made(case: Case, results: list[str], *, may_stop: bool) -> list[Run]:
         while len(wanted.pending):
             wanted.launched(case.case_id, ("1", launched))
             launched += 1
-        outcome, fault = RESULTS[results[len(runs)]]
-        ended = Run(run_id=len(runs), outcome=outcome, fault=fault, evidence="d", invocation_id="new")
+        outcome, cause = RESULTS[results[len(runs)]]
+        ended = Run(run_id=len(runs), outcome=outcome, cause=cause, evidence="d", session_id="new")
         stopping.note(case.case_id, ended)
-        wanted.judged(case.case_id, platform_failed=fault is Fault.PLATFORM)
+        wanted.judged(case.case_id, platform_failed=cause is Cause.PLATFORM)
         runs.append(ended)
     return runs
 

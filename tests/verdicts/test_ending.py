@@ -10,7 +10,7 @@ import pytest
 from planner.errors import StoreError
 from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
-from planner.results.outcomes import Fault
+from planner.results.outcomes import Cause
 from planner.verdicts.ending import NextCommands, ending_of, first_of, why_not_called
 from planner.verdicts.gate import Gate
 from tests.support.stored_cases import NO_NUMBER
@@ -24,10 +24,10 @@ FAILED = case("bad", "failed", 0, 3)
 QUARANTINE = {"until": "2026-12-31", "reason": "x"}
 
 
-def unknown(name: str = "open", fault: str = "judge", **fields: Any) -> CaseResult:
+def unknown(name: str = "open", cause: str = "judge", **fields: Any) -> CaseResult:
     """A case with one run that is undecided for lack of `fields`."""
     found = case(name, "unknown", 0, platform=1)
-    run = found.runs[0].model_copy(update={"fault": Fault(fault), **fields})
+    run = found.runs[0].model_copy(update={"cause": Cause(cause), **fields})
     return found.model_copy(update={"runs": [run]})
 
 
@@ -114,7 +114,7 @@ def test_what_stopped_the_calls_is_named_once(outcome: Outcome, problems: list[s
     ],
 )
 def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, unreadable: bool) -> None:
-    (problem,) = ending_of([unknown(fault="platform")], outcome, WAITING, COMMANDS).problems
+    (problem,) = ending_of([unknown(cause="platform")], outcome, WAITING, COMMANDS).problems
     assert ("did not end in time" in problem, "cannot be read: no JSON" in problem) == (late, unreadable)
 
 
@@ -124,9 +124,9 @@ def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, u
         ([PASSED], Outcome(), (), []),
         ([PASSED], Outcome(interrupted=True), (), [": RESUME"]),
         ([PASSED], Outcome(left={"a": 1}), (), [": RESUME"]),
-        ([unknown(fault="platform")], Outcome(overdue=1), WAITING, ["for a day", ": RESUME FREE"]),
-        ([unknown(fault="platform"), unknown("b", "platform")], Outcome(overdue=1), WAITING, ["for a day", ": RESUME"]),
-        ([unknown(fault="platform")], Outcome(overdue=1, trouble="x"), WAITING, ["for a day", ": RESUME"]),
+        ([unknown(cause="platform")], Outcome(overdue=1), WAITING, ["for a day", ": RESUME FREE"]),
+        ([unknown(cause="platform"), unknown("b", "platform")], Outcome(overdue=1), WAITING, ["for a day", ": RESUME"]),
+        ([unknown(cause="platform")], Outcome(overdue=1, trouble="x"), WAITING, ["for a day", ": RESUME"]),
         ([PASSED], Outcome(ceiling="--max-cost"), (), ["Raise the ceiling to resume"]),
         ([PASSED], Outcome(ceiling="--max-cost", ceiling_enough="$5", left={"a": 1}), (), ["ceiling ($5 is enough) to make"]),
         ([PASSED], Outcome(ceiling=BALANCE), (), ["Top up"]),
@@ -134,8 +134,8 @@ def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, u
         ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW),)), (), [": RECONCILE", ": RESUME"]),
         ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW, needs_person=True),)), (), ["Choose one: RECONCILE", ": RESUME"]),
         ([FAILED], Outcome(), (), []),
-        ([unknown(fault="platform")], Outcome(), (), ["calls 1 inconclusive case again (charged): RERUN"]),
-        ([unknown(fault="platform"), FAILED], Outcome(), (), ["1 inconclusive case and 1 failed case again (charged): RERUN"]),
+        ([unknown(cause="platform")], Outcome(), (), ["calls 1 inconclusive case again (charged): RERUN"]),
+        ([unknown(cause="platform"), FAILED], Outcome(), (), ["1 inconclusive case and 1 failed case again (charged): RERUN"]),
         ([unknown(missing=["transcript"])], Outcome(), (), [", free: RERUN FREE"]),
         ([unknown(votes_missing=1)], Outcome(), (), ["makes 1 judge call at the judge's price: RERUN"]),
         ([unknown(missing=["transcript"]), FAILED], Outcome(), (), ["free, and calls 1 failed case again (charged): RERUN"]),
@@ -186,7 +186,7 @@ def test_a_case_out_of_reach_is_not_called_again() -> None:
     ("cases", "parts"),
     [
         ([unknown()], ["could not be judged although their evidence is complete"]),
-        ([unknown(fault="platform")], []),
+        ([unknown(cause="platform")], []),
         ([unknown(missing=["transcript", "call"])], ["(call, transcript)"]),
         ([unknown(missing=["call"], votes_missing=2)], ["(call)", "2 judge calls without an answer: the next `planner run` makes them"]),
         ([unknown(votes_missing=1, reason="x: late")], ["1 judge call without an answer (x: late): the next `planner run` makes it"]),

@@ -11,7 +11,7 @@ from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Call, Grade
 from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
 from planner.providers.base import Line
-from planner.results.outcomes import Fault, RunOutcome
+from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.runs import judge_record, judge_stored, questions
 from tests.support.samples import heard, plan_case
 
@@ -30,7 +30,7 @@ def test_the_verdict_of_a_call_that_cannot_be_read_says_why() -> None:
     """Its run has ended; a run that is still in progress has not."""
     assert UNREAD in judge_record(plan_case(), RECORD).reason
     in_progress = judge_record(plan_case(), replace(RECORD, unread=""))
-    assert (in_progress.reason, in_progress.fault) == ("the run did not end in time", Fault.PLATFORM)
+    assert (in_progress.reason, in_progress.cause) == ("the run did not end in time", Cause.PLATFORM)
 
 
 def test_a_run_has_the_values_of_its_record_and_its_evidence() -> None:
@@ -40,7 +40,7 @@ def test_a_run_has_the_values_of_its_record_and_its_evidence() -> None:
     record = replace(RECORD, evidence=graded, slot=replace(SLOT, evidence="d", cost_cents=16))
     run = judge_record(plan_case(SAYS), record)
     assert (run.outcome, run.missing, run.votes_missing) == (RunOutcome.PASSED, [], 0)
-    assert (run.run_id, run.batch_id, run.evidence, run.invocation_id, run.adopted) == (7, 70, "d", "i", True)
+    assert (run.run_id, run.batch_id, run.evidence, run.session_id, run.adopted) == (7, 70, "d", "i", True)
     assert (run.call_id, run.cost_cents, run.cost_basis, run.service_estimate_cents) == (9, 16, "transaction", 20)
     assert (run.duration_seconds, run.latency_ms, run.judge_model) == (54, None, None)
     assert (run.grade_score, run.grader_model, run.grader_version) == (0.75, "m", "2")
@@ -50,11 +50,11 @@ def test_a_run_has_the_values_of_its_record_and_its_evidence() -> None:
 def test_an_excluded_run_is_never_judged_again() -> None:
     run = judge_record(plan_case(SAYS), replace(RECORD, evidence=EVIDENCE, slot=replace(SLOT, evidence="d")))
     excluded = run.model_copy(
-        update={"outcome": RunOutcome.ERRORED, "fault": Fault.PLATFORM, "excluded": "agent_edited"}
+        update={"outcome": RunOutcome.UNDECIDED, "cause": Cause.PLATFORM, "excluded": "agent_edited"}
     )
     known = {"d": EVIDENCE}.get
     assert judge_stored(plan_case(SAYS), excluded, known) == excluded
-    assert judge_stored(plan_case(SAYS), excluded.model_copy(update={"excluded": None}), known).fault is None
+    assert judge_stored(plan_case(SAYS), excluded.model_copy(update={"excluded": None}), known).cause is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_model_is_asked_about_calls_that_have_ended() -> None:
     for call in (None, Call(call_id=9, status="in_progress")):
         assert questions(case, EVIDENCE.model_copy(update={"call": call})) == []
     unfinished = judge_record(case, replace(RECORD, evidence=EVIDENCE.model_copy(update={"call": None})))
-    assert (unfinished.outcome, unfinished.fault) == (RunOutcome.ERRORED, Fault.JUDGE)
+    assert (unfinished.outcome, unfinished.cause) == (RunOutcome.UNDECIDED, Cause.JUDGE)
 
 
 def test_a_stored_run_is_judged_by_todays_expectations() -> None:

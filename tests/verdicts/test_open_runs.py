@@ -12,7 +12,7 @@ import pytest
 from planner.changes.model import Change, Reason
 from planner.execution.journal import Journal
 from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
-from planner.results.outcomes import Action, CaseOutcome, Fault, RunOutcome
+from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.verdicts.ending import OpenRuns, judge_with_open_runs, may_still_end, open_runs_at_end, open_runs_of_stored
 from tests.support.samples import plan_case
 from tests.verdicts.test_result_comparison import case
@@ -100,7 +100,7 @@ def test_calls_of_an_edited_agent_leave_a_case_open(
     passed: int, failed: int, excluded: int, open_runs: OpenRuns, outcome: str, platform_failures: Any
 ) -> None:
     """Such a call neither passes nor fails, also where failures of the platform count; another one is made in its place."""
-    without = {"outcome": RunOutcome.ERRORED, "fault": Fault.PLATFORM, "excluded": "agent_edited"}
+    without = {"outcome": RunOutcome.UNDECIDED, "cause": Cause.PLATFORM, "excluded": "agent_edited"}
     runs = case("s", "unknown", passed, failed).runs
     runs += [run.model_copy(update=without) for run in case("s", "unknown", excluded, 0).runs]
     found = judge_with_open_runs(plan_case(platform_failures=platform_failures), runs, open_runs, 16)
@@ -124,7 +124,7 @@ def test_an_open_case_needs_no_more_runs() -> None:
         (LaunchState.ACKNOWLEDGED, 24, False),
         (LaunchState.ADOPTED, 1, True),
         (LaunchState.SENT, 99, True),
-        (LaunchState.AMBIGUOUS, 99, True),
+        (LaunchState.UNCONFIRMED, 99, True),
         (LaunchState.INTENDED, 1, False),
         (LaunchState.REFUSED, 1, False),
         (LaunchState.ABSENT, 1, False),

@@ -10,12 +10,12 @@ from planner.verdicts.cases import expectation_rates, sample_of
 from tests.support.samples import one_side, own_rate
 
 
-def run(fault: str | None = None, **found: str) -> Run:
+def run(cause: str | None = None, **found: str) -> Run:
     return Run.model_validate(
         {
             "run_id": 1,
-            "outcome": "passed" if fault is None else "failed",
-            "fault": fault,
+            "outcome": "passed" if cause is None else "failed",
+            "cause": cause,
             "findings": [
                 {"expectation": name, "check": "says", "outcome": outcome, "severity": "error", "message": ""}
                 for name, outcome in found.items()
@@ -40,10 +40,10 @@ def test_expectations_over_the_runs_in_which_they_were_decided() -> None:
     rates = expectation_rates(
         [
             run(polite="passed", short="passed"),
-            run("agent", polite="failed", short="errored"),
+            run("agent", polite="failed", short="undecided"),
             run("caller", polite="failed", short="failed"),
-            run("platform", polite="errored", late="failed"),
-            run("judge", polite="passed", short="errored"),
+            run("platform", polite="undecided", late="failed"),
+            run("judge", polite="passed", short="undecided"),
         ]
     )
     assert rates == [
@@ -55,7 +55,7 @@ def test_expectations_over_the_runs_in_which_they_were_decided() -> None:
 
 def test_a_stored_case_is_a_sample_of_its_countable_runs() -> None:
     """With the runs that were not needed, which stand for what might have been."""
-    stored = case(3, 1, not_needed=2, others=("platform", "author"))
+    stored = case(3, 1, not_needed=2, others=("platform", "plan"))
     assert sample_of(stored) == one_side(CaseOutcome.FLAKY, 3, 5, 2)
     found = stored.model_copy(update={"runs_countable": 6})  # platform_failures: fail
     assert sample_of(found) == one_side(CaseOutcome.FLAKY, 3, 6, 2)

@@ -20,13 +20,13 @@ def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 
     """`b_met`: in how many of the passed runs an expectation with its own rate was met."""
     b_met, check = fields.pop("b_met", passed), fields.pop("check", "says")
     total = passed + failed + platform
-    faults = [None] * passed + ["agent"] * failed + ["platform"] * platform
+    causes = [None] * passed + ["agent"] * failed + ["platform"] * platform
     runs = [
         {
             "run_id": number,
-            "invocation_id": "x",
-            "outcome": "passed" if fault is None else "failed",
-            "fault": fault,
+            "session_id": "x",
+            "outcome": "passed" if cause is None else "failed",
+            "cause": cause,
             "findings": [
                 {
                     "expectation": "b",
@@ -37,7 +37,7 @@ def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 
                 }
             ],
         }
-        for number, fault in enumerate(faults)
+        for number, cause in enumerate(causes)
     ]
     return CaseResult.model_validate(
         {
@@ -52,15 +52,15 @@ def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 
 
 def result(name: str, at: datetime, *cases: CaseResult) -> RunResult:
     documents = [
-        each.model_copy(update={"runs": [run.model_copy(update={"invocation_id": name}) for run in each.runs]})
+        each.model_copy(update={"runs": [run.model_copy(update={"session_id": name}) for run in each.runs]})
         for each in cases
     ]
     return RunResult.model_validate(
         {
-            "tool_version": "1", "outcome": "failed", "exit_code": 1, "invocation_id": name, "change_set_digest": "",
+            "tool_version": "1", "outcome": "failed", "exit_code": 1, "session_id": name, "change_set_digest": "",
             "environment": "", "partial": False, "started_at": at, "ended_at": at, "consent": {"given": True}, "plans": [],
-            "cases": documents, "cost": {"estimated_cents": None, "actual_cents": 0, "this_invocation_cents": 0,
-            "ambiguous_cents": 0, "carried_cents": 0}, "stats": {"requests": 0, "launches": 0, "refused": 0, "wall_seconds": 0},
+            "cases": documents, "cost": {"estimated_cents": None, "actual_cents": 0, "this_session_cents": 0,
+            "unconfirmed_cents": 0, "carried_cents": 0}, "stats": {"requests": 0, "launches": 0, "refused": 0, "wall_seconds": 0},
         }
     )  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_another_grader_and_variants_are_not_compared() -> None:
     split = case("a", "failed", 10, 10)
     on_two = split.model_copy(
         update={
-            "runs": [run.model_copy(update={"agent_variant_id": 1 if run.fault is None else 2}) for run in split.runs]
+            "runs": [run.model_copy(update={"agent_variant_id": 1 if run.cause is None else 2}) for run in split.runs]
         }
     )
     moved = on_two.model_copy(update={"runs": [*on_two.runs[:1], *on_two.runs[10:]]})
@@ -124,7 +124,7 @@ GOLDEN = [
     "",
     "- before: `old`: Failed, 2026-11-25 09:00:00 UTC",
     "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
-    "- ⚠️ “before” is newer than “now”: what is shown as fixed may have regressed. Name the newer result first.",
+    "- ⚠️ “before” is newer than “now”: what is shown as improved may have regressed. Name the newer result first.",
     "",
     "4 cases compared: 70 of 70 runs passed before, 40 of 67 now: worse (p < 0.001)",
     "",
@@ -182,7 +182,7 @@ def raised(passed: int, failed: int, *, b_met: int | None = None) -> CaseResult:
     """After eight runs that passed, as many more: those that failed first."""
     stood = case("raised", "passed", 8, b_met=8).runs
     more = case("raised", "failed", passed, failed, b_met=passed if b_met is None else b_met).runs
-    runs = [*stood, *(run.model_copy(update={"run_id": 100 + run.run_id, "invocation_id": "new"}) for run in more)]
+    runs = [*stood, *(run.model_copy(update={"run_id": 100 + run.run_id, "session_id": "new"}) for run in more)]
     found = case("raised", "failed", 8 + passed, failed).model_copy(update={"runs": runs})
     met = 8 + (passed if b_met is None else b_met)
     rate = ExpectationRate(expectation="b", check="says", met=met, decided=8 + passed + failed, min_pass_rate=0.8)

@@ -11,7 +11,7 @@ from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import nobody_asked
 from planner.evidence import Evidence
 from planner.results.model import CaseResult, Run
-from planner.results.outcomes import CaseOutcome, Fault, RunOutcome
+from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.verdicts.runs import judge_record
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 from tests.support.samples import heard, plan_case
@@ -36,7 +36,7 @@ def runs_of(found: dict[str, Evidence]) -> list[Run]:
 
 
 def stored(runs: list[Run], outcome: str = "passed", **fields: Any) -> CaseResult:
-    passed = sum(run.fault is None for run in runs)
+    passed = sum(run.cause is None for run in runs)
     written = {"runs_required": 3, "check_fingerprint": check_fingerprint(CASE), "runs": runs, **fields}
     document = case("x", outcome, passed, len(runs) - passed)
     return document.model_copy(update={"case_id": "p/s@t", **written})
@@ -60,7 +60,7 @@ def test_a_forged_pass_is_judged_again() -> None:
     """By what was said."""
     known = evidence(GOOD, BAD, BAD)
     forged = [
-        run.model_copy(update={"outcome": RunOutcome.PASSED, "fault": None, "findings": []}) for run in runs_of(known)
+        run.model_copy(update={"outcome": RunOutcome.PASSED, "cause": None, "findings": []}) for run in runs_of(known)
     ]
     found = judged(stored(forged, more_runs=5), known)
     assert (found.outcome, found.runs_passed, found.more_runs) == (CaseOutcome.FAILED, 1, 5)
@@ -81,19 +81,19 @@ def test_a_run_without_its_own_evidence_is_undecided(how: str) -> None:
     found = judged(stored(runs), known)
     assert (found.outcome, found.runs_passed) == (CaseOutcome.PASSED, 2)
     (first, *others) = found.runs
-    assert (first.outcome, first.fault, first.missing) == (
-        RunOutcome.ERRORED,
-        Fault.JUDGE,
+    assert (first.outcome, first.cause, first.missing) == (
+        RunOutcome.UNDECIDED,
+        Cause.JUDGE,
         ["call", "transcript", "history"],
     )
-    assert (first.evidence, first.findings, first.fault_quote) == (None, [], None)
+    assert (first.evidence, first.findings, first.cause_quote) == (None, [], None)
     assert "its evidence is not stored" in first.reason
     assert others == runs[1:]
 
 
 def test_a_failure_of_the_platform_needs_no_evidence() -> None:
     """It does not count."""
-    platform = Run(run_id=3, outcome=RunOutcome.ERRORED, fault=Fault.PLATFORM)
+    platform = Run(run_id=3, outcome=RunOutcome.UNDECIDED, cause=Cause.PLATFORM)
     known = evidence(GOOD, GOOD)
     document = stored([*runs_of(known), platform])
     assert judged(document, known).runs[2] == platform
@@ -150,7 +150,7 @@ def test_whether_the_plans_have_the_stored_cases() -> None:
 )
 def test_whether_new_calls_could_pass(said: tuple[str, ...], passing: int, possible: bool) -> None:
     known = evidence(*said)
-    forged = [run.model_copy(update={"outcome": RunOutcome.PASSED, "fault": None}) for run in runs_of(known)]
+    forged = [run.model_copy(update={"outcome": RunOutcome.PASSED, "cause": None}) for run in runs_of(known)]
     assert could_pass(known.get, nobody_asked)(CASE, forged, passing) is possible
 
 

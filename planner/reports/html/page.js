@@ -6,7 +6,7 @@
     page = at("case"),
     rows = [...(at("rows")?.children ?? [])];
   const title = document.title;
-  const SIGNS = { passed: "✓", failed: "✗", errored: "?" };
+  const SIGNS = { passed: "✓", failed: "✗", undecided: "?" };
   let cameFrom = 0,
     listed = Number(at("more")?.dataset.rows);
 
@@ -92,7 +92,7 @@
         "span",
         {},
         make("b", {}, found.id),
-        `${found.label}: ${found.outcome === "errored" ? "undecided, " : `${found.outcome}, `}${found.message}`,
+        `${found.label}: ${found.outcome === "undecided" ? "undecided, " : `${found.outcome}, `}${found.message}`,
         ...said,
         found.quote && found.outcome !== "passed" ? make("span", { class: "because" }, `“${found.quote}”`) : null,
       ),

@@ -84,7 +84,7 @@ def lose(
     with closing(Journal(project.root / store / "journal.sqlite")) as journal:
         sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
         record_launch(journal, "lost-1", sent_at, *(prompts or ("You are Dora.",)), slack_seconds=slack_seconds)
-        journal.record(Moved("lost-1", LaunchState.AMBIGUOUS, detail="timed out"))
+        journal.record(Moved("lost-1", LaunchState.UNCONFIRMED, detail="timed out"))
 
 
 def flat(text: str) -> str:
@@ -93,7 +93,7 @@ def flat(text: str) -> str:
 
 def costs(project: Project) -> tuple[int, int]:
     cost: Any = project.results()["cost"]
-    return cost["actual_cents"], cost["ambiguous_cents"]
+    return cost["actual_cents"], cost["unconfirmed_cents"]
 
 
 def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project, service: Served) -> None:
@@ -124,7 +124,7 @@ def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project,
 
 
 def test_a_launch_that_is_not_found_stays_in_every_report(project: Project, service: Served) -> None:
-    """Its possible cost counts as ambiguous, the way to it is shown, and the cases of this invocation pass all the same."""
+    """Its possible cost counts as unconfirmed, the way to it is shown, and the cases of this session pass all the same."""
     project.write("plans/hours.yaml", PLAN)
     lose(project)
     problem = "1 unconfirmed launch (up to $0.32) for cases that are kept, edited, removed or not selected"

@@ -51,7 +51,7 @@ def world(folder: Path, **settings: int) -> str:
 
 
 def stopped_at(project: Project, served: Served, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """(cents billed, results) of an invocation that a ceiling stops between its first call and its last."""
+    """(cents billed, results) of a session that a ceiling stops between its first call and its last."""
     before = served.ledger()["total_cents"]
     ran = project.planner("run", CONSENT, "--max-concurrent", "1", *arguments)
     assert ran.code == 3, ran.err + ran.out
@@ -65,7 +65,7 @@ def stopped_at(project: Project, served: Served, *arguments: str) -> tuple[int, 
     assert f"{10 - made} of 10 calls not made: " in case["outcome_reason"]
     assert results["stats"]["launches"] == made
     billed = served.ledger()["total_cents"] - before
-    assert results["cost"]["this_invocation_cents"] == billed
+    assert results["cost"]["this_session_cents"] == billed
     return billed, results
 
 

@@ -82,7 +82,7 @@ def test_costs_count_under_the_agreed_digest(project: Project, service: Served) 
     results = project.results()
     assert results["change_set_digest"] == consented
     cost = results["cost"]
-    earlier = cost["actual_cents"] + cost["ambiguous_cents"] - cost["this_invocation_cents"]
+    earlier = cost["actual_cents"] + cost["unconfirmed_cents"] - cost["this_session_cents"]
     assert earlier >= first["actual_cents"] > 0
 
 

@@ -54,7 +54,7 @@ def test_parts_of_one_digest_share_a_ceiling(
     assert service.ledger()["total_cents"] == 2 * A_PART_CENTS
     again = project.results()["consent"]
     assert (again["id"], again["spent_cents"]) == (consent["id"], 2 * A_PART_CENTS)
-    assert (cents(project, "actual_cents"), cents(project, "this_invocation_cents")) == (2 * A_PART_CENTS, A_PART_CENTS)
+    assert (cents(project, "actual_cents"), cents(project, "this_session_cents")) == (2 * A_PART_CENTS, A_PART_CENTS)
 
 
 def test_a_consent_ends_with_its_last_call(project: Project, service: Served) -> None:

@@ -47,7 +47,7 @@ def hasty(project: Project, service: Served) -> Callable[..., int]:
     """`planner run`, whose patience is short."""
 
     def invoke(**selection: Any) -> int:
-        shell = system.shell(system.Invocation())
+        shell = system.shell(system.GlobalOptions())
         clock = Clock(shell.clock.now, lambda: time.monotonic() * HASTE, lambda seconds: anyio.sleep(seconds / HASTE))
         options = RunOptions(Selection(**selection), consent_to_charge=True)
         return run(replace(shell, clock=clock), options)
@@ -79,7 +79,7 @@ def test_late_evidence_is_fetched_by_the_next_run(
     late(service, LATE_SECONDS, what)
     assert hasty() == 4
     first = project.results()
-    assert {run["fault"] for run in first["cases"][0]["runs"]} == {"judge"}
+    assert {run["cause"] for run in first["cases"][0]["runs"]} == {"judge"}
     assert any("reads it again, free" in problem for problem in first["problems"])
     assert project.actions()["graded/hours@clinic"] == ("recheck", "inconclusive", 0)
     digest = project.planner("plan", "--format", "json").json["digest"]
@@ -92,8 +92,8 @@ def test_late_evidence_is_fetched_by_the_next_run(
     (case,) = project.results()["cases"]
     assert (case["outcome"], [run["missing"] for run in case["runs"]]) == ("passed", [[], []])
     assert sum(run["cost_cents"] for run in case["runs"]) == total
-    stored = next((project.root / ".planner/runs").glob(f"{first['invocation_id']}.json")).read_text()
-    assert f'"actual_cents":{total},"this_invocation_cents":{total},"ambiguous_cents":0' in stored
+    stored = next((project.root / ".planner/runs").glob(f"{first['session_id']}.json")).read_text()
+    assert f'"actual_cents":{total},"this_session_cents":{total},"unconfirmed_cents":0' in stored
     assert project.planner("run").code == 0
     assert project.actions()["graded/hours@clinic"] == ("reuse", "passed", 0)
 
@@ -109,17 +109,17 @@ def test_missing_bills_are_reported_until_they_arrive(
     assert "at least $0.00 of $0.64 expected" in shown
     assert "up to $1.28 more for 2 unknown bills" in shown
     cost = project.results()["cost"]
-    assert (cost["ambiguous_cents"], cost["unbilled_calls"], cost["calls_under_way"]) == (128, 2, 0)
+    assert (cost["unconfirmed_cents"], cost["unbilled_calls"], cost["calls_under_way"]) == (128, 2, 0)
     assert hasty() == 4
     assert "the bill of 2 earlier runs is still unknown: up to $1.28" in output(capsys)
-    assert project.results()["cost"]["carried_ambiguous_cents"] == 128
+    assert project.results()["cost"]["carried_unconfirmed_cents"] == 128
     service.advance(LATE_SECONDS)
     assert hasty() == 0
     assert "unknown" not in output(capsys)
     stored = [path.read_text() for path in sorted((project.root / ".planner/runs").glob("*.json"))]
     assert len(stored) == 3
-    assert all('"ambiguous_cents":0,"calls_under_way":0,"unbilled_calls":0' in text for text in stored)
-    assert all('"carried_ambiguous_cents":0' in text for text in stored)
+    assert all('"unconfirmed_cents":0,"calls_under_way":0,"unbilled_calls":0' in text for text in stored)
+    assert all('"carried_unconfirmed_cents":0' in text for text in stored)
 
 
 def output(capsys: pytest.CaptureFixture[str]) -> str:
@@ -168,7 +168,7 @@ def test_active_calls_at_an_interruption_are_in_the_bill(project: Project, servi
     out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     cost = project.results()["cost"]
-    assert (cost["actual_cents"], cost["ambiguous_cents"], cost["calls_under_way"]) == (0, 3 * 64, 3)
+    assert (cost["actual_cents"], cost["unconfirmed_cents"], cost["calls_under_way"]) == (0, 3 * 64, 3)
     bill = "at least $0.00 of $1.60 expected"
     assert bill in flat(out)
     assert f"Cost {bill}; up to $1.92 more for 3 calls in progress" in flat(out)

@@ -26,8 +26,8 @@ UNCONFIRMED = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026
 DEFAULTS = next_commands(RunOptions(Selection()), consenting=True)
 
 
-def run(fault: str | None = None, **fields: Any) -> dict[str, Any]:
-    return {"run_id": 1, "outcome": "errored" if fault else "passed", "fault": fault, **fields}
+def run(cause: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"run_id": 1, "outcome": "undecided" if cause else "passed", "cause": cause, **fields}
 
 
 def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> CaseResult:
@@ -158,4 +158,4 @@ def test_the_consenting_user_is_known_without_an_environment() -> None:
 
     assert actor({}) == "ana"
     assert actor({"USER": "bob"}) == "bob"
-    assert system.shell(system.Invocation()).user not in ("", "unknown")
+    assert system.shell(system.GlobalOptions()).user not in ("", "unknown")

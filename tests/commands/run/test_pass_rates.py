@@ -48,12 +48,14 @@ def test_a_retry_adds_to_the_runs_and_pays_for_its_own(failed: Project, service:
     assert failed.planner("run", CONSENT).code == 1
     second, case = failed.results(), case_of(failed)
     assert (counts(failed), case["pass_rate"], case["outcome"]) == ((4, 8), 0.5, "failed")
-    assert [(side["runs_passed"], side["runs_countable"]) for side in (case["before"], case["latest"])] == [(2, 4)] * 2
+    assert [(side["runs_passed"], side["runs_countable"]) for side in (case["baseline"], case["latest"])] == [
+        (2, 4)
+    ] * 2
     assert (case["compared"], len({run["run_id"] for run in case["runs"]})) == ("same", 8)
     total = service.ledger()["total_cents"]
     assert sum(run["cost_cents"] for run in case["runs"]) == total
     assert first["cost"]["actual_cents"] + second["cost"]["actual_cents"] == total
-    assert second["cost"]["this_invocation_cents"] == second["cost"]["actual_cents"]
+    assert second["cost"]["this_session_cents"] == second["cost"]["actual_cents"]
     assert second["cost"]["carried_cents"] == first["cost"]["actual_cents"]
 
     ran = failed.planner("run", CONSENT)
@@ -137,7 +139,7 @@ def test_a_case_that_is_good_enough_and_regressed_exits_1(called: Project, servi
         "flaky",
         "regressed",
     )
-    assert (side_counts(case["before"]), side_counts(case["latest"])) == ((5, 5), (0, 5))
+    assert (side_counts(case["baseline"]), side_counts(case["latest"])) == ((5, 5), (0, 5))
     assert called.results()["fail_on"] == ["failure", "regression"]
     assert "5/5 → 0/5" in " ".join(ran.out.split())
     assert "5/5 → 0/5" in (called.root / "reports/report.md").read_text()
@@ -148,7 +150,7 @@ def test_a_case_that_is_good_enough_and_regressed_exits_1(called: Project, servi
     assert called.planner("run", "--offline", "--fail-on", "failure").code == 0
     assert len(service.own_runs()) == calls
     assert called.planner("run", CONSENT, "--rerun", "all").code == 0
-    assert (case_of(called)["compared"], side_counts(case_of(called)["before"])) == ("same", (0, 5))
+    assert (case_of(called)["compared"], side_counts(case_of(called)["baseline"])) == ("same", (0, 5))
 
 
 def test_fail_on_selects_what_fails(called: Project) -> None:

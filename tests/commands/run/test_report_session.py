@@ -93,7 +93,7 @@ def test_an_early_end_is_reported(
         results = checked_results(project)
         assert (results["outcome"], results["exit_code"], results["finished"]) == (outcome, code, False), name
         assert results["under_way"] is False
-        assert (f"Session {results['invocation_id']}" in ran.err) == (code == 4), name
+        assert (f"Session {results['session_id']}" in ran.err) == (code == 4), name
         assert any(why in problem for problem in results["problems"]), results["problems"]
         assert code != 2 or not any("to resume" in step for step in results["next_steps"]), name
         text = outputs.read_text().splitlines()
@@ -114,7 +114,7 @@ def test_a_busy_store(project: Project, service: Served) -> None:
     assert "is in use by" in checked_results(project)["problems"][0]
 
 
-def test_a_killed_invocation_leaves_a_report_that_says_so(project: Project, service: Served) -> None:
+def test_a_killed_session_leaves_a_report_that_says_so(project: Project, service: Served) -> None:
     """Kill -9 in the middle: neither the older report nor a verdict, and no price for what is not known."""
     leave_passed_reports(project)
     service.hold(1, retry_after_seconds=600)
@@ -166,7 +166,7 @@ def test_reports_that_cannot_be_written_any_more(project: Project, service: Serv
 
 
 def test_a_store_that_cannot_be_written_any_more(project: Project, service: Served) -> None:
-    """What was called and paid is reported all the same, and the next invocation resumes it."""
+    """What was called and paid is reported all the same, and the next session resumes it."""
     service.hold(1)
     process = start(project, "--max-concurrent", "1")
     wait_for(service.own_runs)
@@ -187,4 +187,4 @@ def test_recheck_leaves_no_older_report(project: Project) -> None:
     """It writes to the same folder, and ends early in the same ways."""
     project.write("reports/results.json", "{}")
     assert project.planner("run", "--offline").code == 2
-    assert checked_results(project)["invocation_id"].startswith("offline-")
+    assert checked_results(project)["session_id"].startswith("offline-")

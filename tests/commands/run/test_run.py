@@ -40,7 +40,7 @@ def test_the_first_run_makes_all_calls_and_the_second_none(project: Project, ser
     assert first.code == 0, first.err + first.out
     ledger = service.ledger()
     results = project.results()
-    assert results["cost"]["actual_cents"] == results["cost"]["this_invocation_cents"] == ledger["total_cents"]
+    assert results["cost"]["actual_cents"] == results["cost"]["this_session_cents"] == ledger["total_cents"]
     assert results["stats"]["launches"] == len(ledger["launches"])
     assert sorted(run["run_id"] for case in results["cases"] for run in case["runs"]) == [
         run["run_id"] for run in ledger["runs"]
@@ -51,9 +51,9 @@ def test_the_first_run_makes_all_calls_and_the_second_none(project: Project, ser
     assert service.ledger() == ledger
     again = project.results()
     assert {(case["action"], case["reason"], case["carried_from"]) for case in again["cases"]} == {
-        ("reuse", "passed", results["invocation_id"])
+        ("reuse", "passed", results["session_id"])
     }
-    assert again["cost"]["this_invocation_cents"] == again["cost"]["actual_cents"] == 0
+    assert again["cost"]["this_session_cents"] == again["cost"]["actual_cents"] == 0
     assert [case["runs"] for case in again["cases"]] == [case["runs"] for case in results["cases"]]
 
 
@@ -120,7 +120,7 @@ def test_a_digest_that_does_not_match_makes_no_call(project: Project, service: S
 
 
 def test_selecting_cases(project: Project, service: Served) -> None:
-    """A partial invocation is no baseline, and what passed in it is not paid for again."""
+    """A partial session is no baseline, and what passed in it is not paid for again."""
     ran = project.planner("run", CONSENT, "--select", "hours/saturday[[]*")
     assert ran.code == 2  # brackets stand for themselves
     assert project.planner("run", CONSENT, "--select", "hours/saturday[name=Ana]@*").code == 0
@@ -152,7 +152,7 @@ def test_a_failing_case(project: Project, service: Served) -> None:
     results = project.results()
     case = results["cases"][0]
     assert results["outcome"] == "failed"
-    assert (case["outcome"], case["runs"][0]["outcome"], case["runs"][0]["fault"]) == ("failed", "failed", "agent")
+    assert (case["outcome"], case["runs"][0]["outcome"], case["runs"][0]["cause"]) == ("failed", "failed", "agent")
     quote = case["runs"][0]["findings"][0]["quote"]
     assert quote["role"] == "agent"
     assert quote["text"].split()[0] in (project.root / "reports/report.md").read_text()
@@ -267,7 +267,7 @@ def test_kill_nine_at_three_moments(project: Project, service: Served) -> None:
     assert sum(bills) == service.ledger()["total_cents"]
 
 
-def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
+def test_one_session_at_a_time(project: Project, service: Served) -> None:
     """Two at once would both pay: the second says who holds the store. The lock of one that was killed needs nobody."""
     service.hold(0, retry_after_seconds=600)
     process = start(project)

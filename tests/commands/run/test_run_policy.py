@@ -32,7 +32,7 @@ def _quarantine(project: Project, until: date) -> None:
 
 def at_noon(project: Project, now: datetime) -> Ran:
     """`planner run` by a clock on which that day does not end while it runs."""
-    shell = system.shell(system.Invocation())
+    shell = system.shell(system.GlobalOptions())
     ahead = now.replace(hour=12) - now
     clock = replace(shell.clock, now=lambda: shell.clock.now() + ahead)
     code = run(replace(shell, clock=clock), RunOptions(Selection(), consent_to_charge=True))
@@ -113,7 +113,7 @@ def test_a_run_that_the_platform_failed_is_called_again(project: Project, servic
     assert ran.code == 0, ran.out + ran.err
     (case,) = project.results()["cases"]
     assert (case["outcome"], case["runs_total"]) == ("passed", 2)
-    assert sorted(str(run["fault"]) for run in case["runs"]) == ["None", "platform"]
+    assert sorted(str(run["cause"]) for run in case["runs"]) == ["None", "platform"]
     assert len(service.own_runs()) == 2
 
 

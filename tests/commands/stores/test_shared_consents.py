@@ -94,7 +94,7 @@ def test_another_machine_counts_what_the_first_spent(
     assert (ran.code, service.ledger()["total_cents"]) == (0, 160), ran.err
     results = second.results()
     assert (results["consent"]["spent_cents"], results["cost"]["actual_cents"]) == (160, 160)
-    assert results["cost"]["this_invocation_cents"] == 80
+    assert results["cost"]["this_session_cents"] == 80
 
 
 def sharing(folder: Path, journal: Journal, limit_cents: int, plan: str | None = None) -> ConsentSharing:

@@ -114,7 +114,7 @@ def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, ser
 def test_the_cost_is_reported_if_results_cannot_be_shared(
     fresh_clone: Callable[[str], Any], remote: Path, service: Any
 ) -> None:
-    """The remote takes the launches and not the results: the bill is this invocation's all the same, on the terminal and in the
+    """The remote takes the launches and not the results: the bill is this session's all the same, on the terminal and in the
     reports, and the next run shares what waits and calls nobody."""
     project, hook = fresh_clone("one"), remote / "hooks/pre-receive"
     hook.write_text("#!/bin/sh\nread old new ref\n! git ls-tree -r --name-only $new | grep -q ^runs/\n")
@@ -126,7 +126,7 @@ def test_the_cost_is_reported_if_results_cannot_be_shared(
     assert f"Cost     ${paid / 100:.2f} of" in ran.out
     assert "earlier sessions" not in ran.out
     cost = project.results()["cost"]
-    assert (cost["actual_cents"], cost["this_invocation_cents"]) == (paid, paid)
+    assert (cost["actual_cents"], cost["this_session_cents"]) == (paid, paid)
     hook.unlink()
     assert project.planner("run").code == 0
     assert {action for action, _, _ in fresh_clone("two").actions().values()} == {"reuse"}
