@@ -42,7 +42,7 @@ def _upper_tail(passed: int, total: int, rate: float) -> float:
     return min(1.0, sum(terms))
 
 
-def decide(passed: int, total: int, required: float, confidence: float) -> bool | None:
+def decide_rate(passed: int, total: int, required: float, confidence: float) -> bool | None:
     """Whether a rate is at least `required`, with this confidence; None if these runs do not decide it.
 
     By the exact one-sided bounds (Clopper and Pearson): a case whose true rate is exactly the required one fails at
@@ -68,7 +68,7 @@ def least_runs_to_pass(required: float, confidence: float) -> int | None:
     if required >= 1:
         return None
     runs = max(1, ceil(log(1 - confidence) / log(required) - 1))
-    while not decide(runs, runs, required, confidence):
+    while not decide_rate(runs, runs, required, confidence):
         runs += 1
     return runs
 
@@ -76,8 +76,10 @@ def least_runs_to_pass(required: float, confidence: float) -> int | None:
 def thresholds(total: int, required: float, confidence: float) -> tuple[int, int]:
     """(most passed runs of `total` that fail, least that pass): -1 and `total + 1` if none does."""
     counts = range(total + 1)  # as more runs pass, False turns to None, and None to True
-    failing = bisect_left(counts, True, key=lambda passed: decide(passed, total, required, confidence) is not False)
-    passing = bisect_left(counts, True, key=lambda passed: decide(passed, total, required, confidence) is True)
+    failing = bisect_left(
+        counts, True, key=lambda passed: decide_rate(passed, total, required, confidence) is not False
+    )
+    passing = bisect_left(counts, True, key=lambda passed: decide_rate(passed, total, required, confidence) is True)
     return failing - 1, passing
 
 

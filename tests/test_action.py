@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from planner.changes.model import ChangeSet, Estimate
 from planner.github.publish import change_set_outputs, required_check_outputs
-from planner.results.outcomes import RequiredCheck, State
+from planner.results.outcomes import CheckState, RequiredCheck
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
@@ -352,7 +352,7 @@ def test_outputs_are_ones_that_the_commands_write() -> None:
     """A name that differs by a letter would be empty without a word."""
     estimate = Estimate(calls=0, expected_cents=0, low_cents=0, high_cents=0, basis="")
     planned = change_set_outputs(ChangeSet(digest="", changes=(), estimate=estimate, prices={})).keys()
-    checked = required_check_outputs(RequiredCheck(0, State.SUCCESS, "", ""))
+    checked = required_check_outputs(RequiredCheck(0, CheckState.SUCCESS, "", ""))
     written = {
         "plan": planned | {"exit-code"},
         "validate": {"exit-code"},

@@ -19,7 +19,7 @@ from planner.checks.judge import Judge
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, failed, passed, undecided
 from planner.evidence import ENDED, Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
-from planner.planfile.yaml.document import Place, Source
+from planner.planfile.yaml.document import Source, YamlPlace
 from planner.results.model import Finding, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.statistics import fisher_mid_p
@@ -345,7 +345,7 @@ def test_a_case_verdict_has_rate_and_interval() -> None:
 
 def test_a_case_of_a_plan_has_the_rules_in_it() -> None:
     """The plan's own `Case` is judged as it is."""
-    place = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
+    place = YamlPlace(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
     case = Case(
         case_id="refunds/late@support",
         plan="refunds",

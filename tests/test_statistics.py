@@ -19,7 +19,7 @@ from planner.statistics import (
     Counts,
     chances,
     could_differ,
-    decide,
+    decide_rate,
     difference_interval,
     fisher_mid_p,
     holm,
@@ -193,7 +193,7 @@ def binomial_at_most(passed: int, total: int, rate: Fraction) -> Fraction:
 def test_decisions_are_exact(total: int, required: float, confidence: float) -> None:
     """For every count: passed and failed when the exact tail says so, else open; the bounds and thresholds agree."""
     rate, allowed = Fraction(repr(required)), 1 - Fraction(repr(confidence))
-    found = [decide(passed, total, required, confidence) for passed in range(total + 1)]
+    found = [decide_rate(passed, total, required, confidence) for passed in range(total + 1)]
     for passed, decision in enumerate(found):
         if passed and binomial_at_least(passed, total, rate) <= allowed:
             assert decision is True
@@ -207,10 +207,10 @@ def test_decisions_are_exact(total: int, required: float, confidence: float) -> 
 
 def test_a_rate_of_one_is_disproved_and_never_proved() -> None:
     """One failure breaks it, no number of passes shows it; and a rate of nothing always holds."""
-    assert decide(9, 10, 1.0, 0.9) is False
-    assert decide(1000, 1000, 1.0, 0.9) is None
-    assert decide(0, 10, 0.0, 0.9) is True
-    assert decide(0, 0, 0.8, 0.9) is None
+    assert decide_rate(9, 10, 1.0, 0.9) is False
+    assert decide_rate(1000, 1000, 1.0, 0.9) is None
+    assert decide_rate(0, 10, 0.0, 0.9) is True
+    assert decide_rate(0, 0, 0.8, 0.9) is None
     assert least_runs_to_pass(1.0, 0.9) is None
     assert least_runs_to_pass(0.0, 0.9) == 1
     assert runs_to_decide(1000, 1000, 1.0, 0.9, most=50) is None
@@ -221,8 +221,8 @@ def test_the_least_runs_to_pass_are_the_least(required: float, confidence: float
     """That many passed runs are enough, one fewer is not."""
     least = least_runs_to_pass(required, confidence)
     assert least is not None
-    assert decide(least, least, required, confidence) is True
-    assert least == 1 or decide(least - 1, least - 1, required, confidence) is None
+    assert decide_rate(least, least, required, confidence) is True
+    assert least == 1 or decide_rate(least - 1, least - 1, required, confidence) is None
 
 
 @pytest.mark.parametrize("already", [(0, 0), (3, 3), (2, 5), (0, 4)])
@@ -233,7 +233,7 @@ def test_chances_are_counted_over_all_ways(rate: float, already: Counts) -> None
     passed = failed = Fraction(0)
     for k in range(more + 1):
         chance = comb(more, k) * exact**k * (1 - exact) ** (more - k)
-        decision = decide(already[0] + k, already[1] + more, 0.7, 0.9)
+        decision = decide_rate(already[0] + k, already[1] + more, 0.7, 0.9)
         passed += chance * (decision is True)
         failed += chance * (decision is False)
     assert chances(rate, more, 0.7, 0.9, already) == pytest.approx((float(passed), float(failed)), abs=1e-9)

@@ -11,7 +11,7 @@ from pathlib import Path
 from planner.planfile.model import Case
 from planner.results.model import RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
-from planner.statistics import chances, decide, wilson_interval
+from planner.statistics import chances, decide_rate, wilson_interval
 from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.comparison import case_p_value, compare, differ_too_much
 from tests.support.samples import case_rules, one_side
@@ -76,7 +76,7 @@ def example() -> str:
             f"* {name} compared with last week: p = {case_p_value(before, now):.3f}, so **{word}**."
             + (f" Outcome: {counted(runs)}." if runs is worse else "")
         )
-    low = next(count for count in range(20) if decide(20 - count, 20, 0.8, 0.9) is False)
+    low = next(count for count in range(20) if decide_rate(20 - count, 20, 0.8, 0.9) is False)
     lines.append(
         f"* If every call fails, the case is settled after {stopped} of 20. After {low} it is certain that the rate is below 80 % (even {20 - low} "
         f"of 20 would show it), but with fewer than `min_runs` ({rules.min_runs}) countable runs the case could still be unknown."
@@ -155,7 +155,7 @@ def failed_at_second_look(more: int) -> float:
     return sum(
         binomial(passed, 20, 0.8) * chances(0.8, more, 0.8, 0.9, (passed, 20))[1]
         for passed in range(21)
-        if decide(passed, 20, 0.8, 0.9) is None
+        if decide_rate(passed, 20, 0.8, 0.9) is None
     )
 
 

@@ -45,7 +45,7 @@ class ConsentRequest:
 
 
 @frozen
-class Progress:
+class EarlierSpending:
     """What earlier sessions did: runs by case id, and what this consent cost by plan. `spent_cents` includes
     `reserved_cents`: calls without a bill yet, at their high estimate."""
 
@@ -63,11 +63,11 @@ class Progress:
         return sum(self.spent_cents.values()) + self.judge.committed_cents(None)
 
 
-NO_PROGRESS: Final = Progress()
+NOTHING_SPENT: Final = EarlierSpending()
 
 
 def check_consent(
-    change_set: ChangeSet, limits: Limits, request: ConsentRequest, progress: Progress = NO_PROGRESS
+    change_set: ChangeSet, limits: Limits, request: ConsentRequest, progress: EarlierSpending = NOTHING_SPENT
 ) -> ConsentDocument:
     """The consent to record. Its ceiling is the lower of the command's and the project's. If nothing is charged, none
     is needed.
@@ -110,7 +110,7 @@ def check_consent(
     return consent
 
 
-def policy_refusal(change_set: ChangeSet, limits: Limits, progress: Progress) -> RefusedError | None:
+def policy_refusal(change_set: ChangeSet, limits: Limits, progress: EarlierSpending) -> RefusedError | None:
     """Why `run` would refuse this change set even with consent; None if it would not."""
     try:
         check_consent(change_set, limits, ConsentRequest(given=True, by="anybody", command=""), progress)
@@ -119,7 +119,7 @@ def policy_refusal(change_set: ChangeSet, limits: Limits, progress: Progress) ->
     return None
 
 
-def _calls_left(change_set: ChangeSet, progress: Progress) -> dict[str, int]:
+def _calls_left(change_set: ChangeSet, progress: EarlierSpending) -> dict[str, int]:
     return {
         change.case_id: left
         for change in change_set.with_action(Action.CALL)
@@ -127,7 +127,7 @@ def _calls_left(change_set: ChangeSet, progress: Progress) -> dict[str, int]:
     }
 
 
-def consent_command(command: str, change_set: ChangeSet, progress: Progress = NO_PROGRESS) -> str:
+def consent_command(command: str, change_set: ChangeSet, progress: EarlierSpending = NOTHING_SPENT) -> str:
     """`command` with the options that consent to exactly this change set; without a ceiling if the cost is unknown."""
     votes = change_set.votes
     charged_votes = votes is not None and votes.charged
@@ -138,13 +138,13 @@ def consent_command(command: str, change_set: ChangeSet, progress: Progress = NO
     return f"{command} --consent-to-charge{option} --digest {change_set.digest}"
 
 
-def ceiling_of(change_set: ChangeSet, progress: Progress) -> str:
+def ceiling_of(change_set: ChangeSet, progress: EarlierSpending) -> str:
     """`2.40`: the value of `--max-cost` for the whole change set; "" if the cost is unknown."""
     cents = ceiling_cents(change_set, progress)
     return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
 
 
-def ceiling_cents(change_set: ChangeSet, progress: Progress) -> int | None:
+def ceiling_cents(change_set: ChangeSet, progress: EarlierSpending) -> int | None:
     """The ceiling that `planner plan` prints, and that holds without `--max-cost`; None if the cost is unknown.
 
     It covers the whole change set and what any of its calls reserves, in addition to what earlier sessions spent.
@@ -255,7 +255,7 @@ def _ceilings(change_set: ChangeSet, limits: Limits, max_cost_cents: int | None)
 
 
 def _check_ceilings(
-    change_set: ChangeSet, calls: Mapping[str, int], progress: Progress, ceilings: Sequence[_Ceiling]
+    change_set: ChangeSet, calls: Mapping[str, int], progress: EarlierSpending, ceilings: Sequence[_Ceiling]
 ) -> None:
     # An unknown price is not 0: the budget ledger launches such calls one at a time.
     prices = {case_id: (change_set.prices[case_id].expected_cents or 0) * left for case_id, left in calls.items()}
@@ -281,7 +281,7 @@ def _check_ceilings(
         raise RefusedError("; ".join(broken), "Select fewer cases with --select, or raise the ceiling")
 
 
-def _reservation(change_set: ChangeSet, case_id: str, progress: Progress) -> int:
+def _reservation(change_set: ChangeSet, case_id: str, progress: EarlierSpending) -> int:
     """What one call of a case reserves before it is launched; 0 if its price is unknown."""
     return max(change_set.prices[case_id].high_cents or 0, progress.reservations.get(case_id, 0))
 

@@ -13,7 +13,7 @@ from planner.checks.call import NUMBER_NOT_NAMED
 from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
-from planner.results.model import CaseInputs, CaseResult, Run
+from planner.results.model import CaseInputs, CaseResult, JudgedRun
 from planner.results.outcomes import Cause
 
 _SHOWN_LINES: Final = 4
@@ -104,7 +104,7 @@ def stored_runs(number: int) -> str:
     return count(number, "stored run")
 
 
-def incomplete_evidence(runs: Sequence[Run]) -> str:
+def incomplete_evidence(runs: Sequence[JudgedRun]) -> str:
     """What is missing from the evidence of undecided runs: `2 stored runs without grade: read again, free`."""
     incomplete = [run for run in runs if run.missing]
     if not incomplete and any(map(hides_number, runs)):
@@ -125,13 +125,13 @@ def inconclusive_calls(prior: CaseResult) -> str:
     return f"no call of {sessions} in a row counts{why}: only --rerun failed calls it again (charged)"
 
 
-def _why_no_call(run: Run) -> str:
+def _why_no_call(run: JudgedRun) -> str:
     if run.excluded is not None:
         return "their agent was edited meanwhile"
     return "caused by the test bot" if run.cause is Cause.CALLER else "caused by the platform"
 
 
-def hides_number(run: Run) -> bool:
+def hides_number(run: JudgedRun) -> bool:
     """Whether an expectation is undecided because the service does not name the number of a transfer. Another call
     would be undecided, too."""
     undecided = (

@@ -16,7 +16,7 @@ from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.documents import called_at
-from planner.results.model import CaseInputs, CaseResult, Run, StartOverDocument
+from planner.results.model import CaseInputs, CaseResult, JudgedRun, StartOverDocument
 from planner.results.outcomes import Action, CaseOutcome, Cause
 from planner.values import frozen
 
@@ -51,7 +51,9 @@ class _Today:
         """None if no expectation uses it."""
         return self.request.judge if any(each.asks_model for each in self.case.expectations) else None
 
-    def call(self, prior: CaseResult | None, reason: Reason, detail: str = "", kept: Sequence[Run] = ()) -> Change:
+    def call(
+        self, prior: CaseResult | None, reason: Reason, detail: str = "", kept: Sequence[JudgedRun] = ()
+    ) -> Change:
         """Call it as often as the plan says, or only the runs that are missing beside the `kept` ones."""
         detail = f"in addition to {stored_runs(len(kept))}" if kept else detail
         return Change(
@@ -98,13 +100,13 @@ class _Today:
     def demands_calls(self) -> bool:
         return self.request.rerun != "needed" or self.request.start_over is not None
 
-    def could_pass(self, pool: Sequence[Run], calls: int) -> bool:
+    def could_pass(self, pool: Sequence[JudgedRun], calls: int) -> bool:
         """Whether `calls` passing runs could bring the case to its rate. Not asked if the user demands calls."""
         if self.stored.could_pass is None or self.demands_calls:
             return True
         return self.stored.could_pass(self.case, pool, calls)
 
-    def can_recheck(self, run: Run) -> bool:
+    def can_recheck(self, run: JudgedRun) -> bool:
         has_evidence = self.stored.has_evidence
         return run.evidence is not None and (has_evidence is None or has_evidence(run.evidence))
 
@@ -122,7 +124,7 @@ class _Today:
             return False
         return case_id in stored.of_target and prior is stored.baseline.get(case_id)
 
-    def counts_again(self, run: Run) -> bool:
+    def counts_again(self, run: JudgedRun) -> bool:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young
         enough."""
         counts_platform = self.case.platform_failures == "fail" and run.excluded is None

@@ -18,7 +18,7 @@ from statistics import fmean, median
 
 from planner.changes.detail import revision_digest
 from planner.clock import aware
-from planner.results.model import CaseResult, PlanOutcome, Run, RunResult
+from planner.results.model import CaseResult, JudgedRun, PlanOutcome, RunResult
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import wilson_interval
 from planner.values import frozen
@@ -138,7 +138,7 @@ class Timeline:
 
 @frozen
 class _Call:
-    run: Run
+    run: JudgedRun
     same: tuple[str, str]
     made_by: str
     at: datetime
@@ -194,7 +194,7 @@ def _session(outline: RunResult) -> SessionHistory:
     )
 
 
-def _calls(case: CaseResult, runs: Sequence[Run], outline: RunResult) -> Iterator[_Call]:
+def _calls(case: CaseResult, runs: Sequence[JudgedRun], outline: RunResult) -> Iterator[_Call]:
     agent = case.inputs.configuration or revision_digest(case.inputs.agent_revision or "")
     same = (sys.intern(case.call_fingerprint), sys.intern(agent))
     for run in runs:

@@ -9,13 +9,13 @@ from typing import Literal, TypeAlias
 
 from planner.changes.configuration import Configurations
 from planner.planfile.model import Case
-from planner.results.model import CaseResult, Run, StartOverDocument
+from planner.results.model import CaseResult, JudgedRun, StartOverDocument
 from planner.values import frozen
 
 Rerun = Literal["needed", "failed", "all"]
 CalledBefore: TypeAlias = Callable[[str, str], Iterable[CaseResult]]
 """(case id, call fingerprint) → stored cases of earlier complete sessions, newest first."""
-CouldPass: TypeAlias = Callable[[Case, Sequence[Run], int], bool]
+CouldPass: TypeAlias = Callable[[Case, Sequence[JudgedRun], int], bool]
 """(case, stored runs, number of passing runs to add) → whether the case would not fail with all of them."""
 
 

@@ -10,11 +10,11 @@ from planner.checks.base import Expectation, Lint, Name, at_least, examples
 from planner.checks.judgement import FindingOutcome, Judgement, failed, listed, passed, shown, undecided
 from planner.checks.speech import Words
 from planner.checks.tools import ToolNotCalled, shown_name
-from planner.checks.utterances import Place, quote_of, utterances_of
+from planner.checks.utterances import WordPosition, quote_of, utterances_of
 from planner.evidence import Evidence, Turn
 from planner.values import frozen
 
-_BEGINNING: Place = (0, 0)
+_BEGINNING: WordPosition = (0, 0)
 
 
 class Step(BaseModel):
@@ -46,7 +46,7 @@ class _Event:
 
     what: str
     turns: tuple[Turn, ...]
-    end: Place
+    end: WordPosition
 
 
 class Sequence(Expectation, frozen=True):
@@ -141,7 +141,7 @@ def _missing(found: str, step: Step, done: Several[_Event], evidence: Evidence) 
     return failed(found, quote_of(done[-1].turns))
 
 
-def _find(step: Step, evidence: Evidence, since: Place) -> _Event | Judgement | None:
+def _find(step: Step, evidence: Evidence, since: WordPosition) -> _Event | Judgement | None:
     """The first time the step happens; an undecided judgement if that is unknown."""
     if step.says is not None:
         return _find_words(step.says, evidence.turns or (), since)
@@ -158,7 +158,7 @@ def _find(step: Step, evidence: Evidence, since: Place) -> _Event | Judgement | 
     return None
 
 
-def _find_words(words: Words, turns: Several[Turn], since: Place) -> _Event | None:
+def _find_words(words: Words, turns: Several[Turn], since: WordPosition) -> _Event | None:
     """The first place of each phrase; the step ends where the last of them does."""
     events: list[_Event] = []
     spoken = [each for each in utterances_of(turns) if words.who in ("any", each.role.value)]

@@ -16,7 +16,7 @@ from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, re
 from planner.evidence import Role, Turn
 from planner.values import frozen
 
-Place = tuple[int, int]
+WordPosition = tuple[int, int]
 """A turn's number, and how many of its words come before."""
 _LONGEST_WORD = 200
 """Characters between two spaces in which words are counted for a place."""
@@ -28,8 +28,8 @@ class Occurrence:
 
     words: str
     turns: tuple[Turn, ...]
-    start: Place
-    end: Place
+    start: WordPosition
+    end: WordPosition
 
     @property
     def quote(self) -> Quote:

@@ -35,7 +35,7 @@ from planner.session.recorded_agents import record_agents, stored_versions
 from planner.session.selection import Selection, did_you_mean, read_files
 from planner.session.service import open_client, unknown_target
 from planner.session.shell import Shell
-from planner.session.stores import Place, locked, open_results, place_of, shared_session
+from planner.session.stores import OpenedStore, locked, open_results, place_of, shared_session
 from planner.values import frozen
 
 FOLDER: Final = "agents"
@@ -87,7 +87,7 @@ def _named(alias: str, targets: list[Target]) -> Target:
     return found[0]
 
 
-async def _read(shell: Shell, place: Place, selection: Selection, target: Target) -> AgentState:
+async def _read(shell: Shell, place: OpenedStore, selection: Selection, target: Target) -> AgentState:
     if selection.sandbox:
         place.make()
     async with interruptible(), open_client(shell, place, selection) as client:
@@ -110,7 +110,9 @@ def _own_file(shell: Shell, path: Path) -> AgentFile | None:
     return file
 
 
-def _check_overwritable(shell: Shell, place: Place, target: Target, file: AgentFile, deployed: AgentState) -> None:
+def _check_overwritable(
+    shell: Shell, place: OpenedStore, target: Target, file: AgentFile, deployed: AgentState
+) -> None:
     """Raises `UsageError` if the file differs from what is deployed, and is not committed or recorded."""
     shown = {name: value for name, value in deployed.configuration.items() if name in file.fields}
     changes = differences(shown, file.fields)

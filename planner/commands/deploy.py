@@ -17,7 +17,7 @@ from planner.reports.agents import field_lines
 from planner.reports.neutral import for_terminal
 from planner.reports.pull_request import render_text
 from planner.results.documents import document_bytes
-from planner.results.outcomes import CaseState, RequiredCheck, State
+from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.results.store import segment_for
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
@@ -25,10 +25,10 @@ from planner.session.recorded_agents import record_agents, record_deployment, wo
 from planner.session.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell, actor_of, redactor_of
-from planner.session.stores import Place, Workspace, locked, open_workspace
+from planner.session.stores import OpenedStore, Workspace, locked, open_workspace
 from planner.values import frozen
 from planner.verdicts.comparison import suite_of
-from planner.verdicts.gate import EVERYTHING, Gate, decide
+from planner.verdicts.gate import EVERYTHING, Gate, decide_check
 
 
 @frozen
@@ -83,10 +83,10 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         if options.force is None:
             _require_file(target, loaded)
         check = _checked(work, prepared, journal, target)
-        if check.state is not State.SUCCESS or check.cases.get(CaseState.QUARANTINED) or check.flaky:
+        if check.state is not CheckState.SUCCESS or check.cases.get(CaseState.QUARANTINED) or check.flaky:
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
             shell.print(render_text(check, names))
-        if check.state is not State.SUCCESS and options.force is None:
+        if check.state is not CheckState.SUCCESS and options.force is None:
             # `plan` does not show runs that are only to be collected or judged.
             collects = check.needs_run and not check.calls
             do, command = ("Collect the results", "run") if collects else ("See what to call", "plan")
@@ -178,7 +178,7 @@ def _checked(work: Workspace, prepared: Preparation, journal: Journal | None, ta
     checked = checked_cases(work, prepared, journal)
     cases = [case for case in checked if case.change.case_id in called]
     judged = [case.judged for case in cases if case.judged is not None]
-    return decide(cases, prepared.change_set.digest, Gate(EVERYTHING, suite_of(judged)), work.shell.clock.now())
+    return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite_of(judged)), work.shell.clock.now())
 
 
 def _agree(options: DeployOptions, target: EffectiveTarget) -> None:
@@ -218,7 +218,7 @@ class Deployment(BaseModel):
     """The fields that were changed."""
     by: str
     at: AwareDatetime
-    check: State
+    check: CheckState
     """Whether the configuration was proven."""
     forced: str | None = None
     """Why it was deployed although it was not proven."""
@@ -229,13 +229,13 @@ class Deployment(BaseModel):
     """Why it failed."""
 
 
-def save_deployment(place: Place, deployment: Deployment) -> None:
+def save_deployment(place: OpenedStore, deployment: Deployment) -> None:
     """Raises `StoreError`."""
     key = f"{_folder(place, deployment.agent_id)}{deployment.at:%Y%m%dT%H%M%S%fZ}.json"
     world_store(place).update(lambda _: {key: document_bytes(deployment)})
 
 
-def settle_deployments(place: Place, project: Project, target: EffectiveTarget) -> None:
+def settle_deployments(place: OpenedStore, project: Project, target: EffectiveTarget) -> None:
     """The agent matches its file: write the result of deployments of this configuration that were killed. Raises
     `StoreError`."""
     store = world_store(place)
@@ -249,7 +249,7 @@ def settle_deployments(place: Place, project: Project, target: EffectiveTarget) 
             record_deployment(place, project, target, is_done=True)
 
 
-def _folder(place: Place, agent_id: int) -> str:
+def _folder(place: OpenedStore, agent_id: int) -> str:
     return f"deployments/{segment_for(place.environment)}/{agent_id}/"
 
 

@@ -8,20 +8,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from planner.reports.change_set import Preview, judged_otherwise
+from planner.reports.change_set import PlanView, judged_otherwise
 from planner.reports.neutral import for_json_text
 from planner.reports.pull_request import render_json, render_text
 from planner.results.model import CaseResult, RunResult
-from planner.results.outcomes import Action, CaseState, FailOn, RequiredCheck, State
+from planner.results.outcomes import Action, CaseState, CheckState, FailOn, RequiredCheck
 from planner.session.ci import NO_BASE
 from planner.session.preparing import Preparation, checked_cases, prepare, refusal_of, stored_journal
 from planner.session.selection import Selection
 from planner.session.service import known_service
 from planner.session.shell import Shell, publisher_of, redactor_of, write_output
-from planner.session.stores import Place, Workspace, open_workspace
+from planner.session.stores import OpenedStore, Workspace, open_workspace
 from planner.values import frozen
 from planner.verdicts.comparison import suite_of
-from planner.verdicts.gate import EVERYTHING, Gate, decide
+from planner.verdicts.gate import EVERYTHING, Gate, decide_check
 
 if TYPE_CHECKING:
     from planner.reports.pull_request import LastCalls
@@ -54,7 +54,7 @@ def gate(shell: Shell, options: GateOptions) -> int:
     own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
     again = replace(options.selection, rerun="failed").command("run")
     digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite_of(own))
-    check = decide(cases, digest, judged_by, shell.clock.now(), again)
+    check = decide_check(cases, digest, judged_by, shell.clock.now(), again)
     names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)
     render = render_json if options.output_format == "json" else render_text
     shell.print(render(check, names))
@@ -82,7 +82,7 @@ def _publication(
     shell, loaded = work.shell, work.loaded
     now, redactor = shell.clock.now(), redactor_of(loaded.project)
     refusal = refusal_of(work, prepared)
-    preview = Preview(
+    preview = PlanView(
         prepared.change_set,
         loaded.plans,
         [],
@@ -108,7 +108,7 @@ def _publication(
         commit=pull.commit,
         decided_at=now,
         comment=comment,
-        worth_saying=check.state is not State.SUCCESS
+        worth_saying=check.state is not CheckState.SUCCESS
         or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.QUARANTINED)))
         or bool(check.flaky)
         or bool(prepared.change_set.with_action(Action.DROP))
@@ -119,7 +119,7 @@ def _publication(
     )
 
 
-def _last_calls(place: Place, own: list[CaseResult]) -> LastCalls | None:
+def _last_calls(place: OpenedStore, own: list[CaseResult]) -> LastCalls | None:
     """The newest calls of this pull request that somebody agreed to; None outside of one, or if nobody agreed. `own`
     are its results."""
     if place.base is None:

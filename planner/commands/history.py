@@ -16,7 +16,7 @@ from planner.reports.spending import spending_of
 from planner.results.model import RunResult
 from planner.session.selection import Selection, chosen_ids
 from planner.session.shell import Shell, redactor_of
-from planner.session.stores import DEFAULT_STORE, Place, open_results
+from planner.session.stores import DEFAULT_STORE, OpenedStore, open_results
 from planner.values import frozen
 
 
@@ -58,7 +58,7 @@ def history(shell: Shell, options: HistoryOptions) -> int:
     return 0
 
 
-def _sessions(shell: Shell, place: Place, options: HistoryOptions) -> Iterator[RunResult]:
+def _sessions(shell: Shell, place: OpenedStore, options: HistoryOptions) -> Iterator[RunResult]:
     """Newest first, as far back as asked for."""
     selection = options.selection
     sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)

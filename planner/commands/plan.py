@@ -6,7 +6,7 @@ from typing import Literal
 
 from planner.changes.consent import consent_command
 from planner.errors import RefusedError
-from planner.reports.change_set import Preview, render_json, render_text
+from planner.reports.change_set import PlanView, render_json, render_text
 from planner.session.balance import short_of
 from planner.session.consent import store_consented
 from planner.session.orphaned_launches import launch_documents
@@ -63,7 +63,7 @@ def _show(
     command = consent_command(command, change_set, prepared.progress)
     ceilings = [("policy", loaded.project.policy.max_cost_cents)]
     ceilings += [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans]
-    preview = Preview(
+    preview = PlanView(
         change_set,
         loaded.plans,
         [(name, cents) for name, cents in ceilings if cents is not None],

@@ -31,7 +31,7 @@ from planner.session.interruption import interruptible
 from planner.session.selection import Selection
 from planner.session.service import open_client
 from planner.session.shell import Shell
-from planner.session.stores import Place, locked, open_results, shared_session
+from planner.session.stores import OpenedStore, locked, open_results, shared_session
 from planner.values import frozen
 
 
@@ -77,7 +77,7 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
 class _Reconciliation:
     shell: Shell
     options: ReconcileOptions
-    place: Place
+    place: OpenedStore
     journal: Journal
 
 

@@ -14,7 +14,7 @@ from planner.results.model import RunResult
 from planner.session.report_files import rendered
 from planner.session.selection import Selection
 from planner.session.shell import Shell, redactor_patterns, write_output
-from planner.session.stores import Place, open_results
+from planner.session.stores import OpenedStore, open_results
 from planner.values import frozen
 from planner.verdicts.baseline import compare_results
 
@@ -53,7 +53,7 @@ def report(shell: Shell, options: ReportOptions) -> int:
     return 0
 
 
-def _result(shell: Shell, place: Place, named: str) -> RunResult:
+def _result(shell: Shell, place: OpenedStore, named: str) -> RunResult:
     path = shell.cwd / named
     if path.is_file():
         try:

@@ -45,7 +45,7 @@ class Job:
 
 
 @frozen
-class Settings:
+class EngineSettings:
     settle_seconds: float = 600.0
     linger_seconds: float = 60.0
     mark_prompts: bool = False
@@ -157,7 +157,7 @@ def all_at_once(case_id: str, to_come: int, retries: int) -> int:
 
 
 @frozen
-class Judgement:
+class RunResponse:
     """What a session says of a run that ended."""
 
     platform_failed: bool = False
@@ -170,7 +170,7 @@ class Judgement:
 class Observer:
     """Callbacks of the engine."""
 
-    on_run: "Callable[[EndedRun], Judgement]"
+    on_run: "Callable[[EndedRun], RunResponse]"
     """Called once per run that counts for a case."""
     on_snapshot: Callable[[Snapshot], None]
     log: Callable[[str], None]
@@ -197,7 +197,7 @@ class ConsentedJobs:
     """The calls of one consent that a session makes."""
 
     jobs: Mapping[str, Job]
-    settings: Settings
+    settings: EngineSettings
     session_id: str
     consent_id: str
     credential: str

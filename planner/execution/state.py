@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from planner.execution.concurrency import ConcurrencyLimit
-from planner.execution.engine import ConsentedJobs, Job, Now, Outcome, Settings
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, Outcome
 from planner.execution.events import RequesterLearned
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import OTHER_KEY, EndedRun, Launch, LaunchIntent, Slot, SlotKey
@@ -188,7 +188,7 @@ class State:
     # Reading
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> EngineSettings:
         return self.consented.settings
 
     def accepted_in_flight(self) -> int:

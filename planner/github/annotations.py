@@ -16,7 +16,7 @@ from planner.reports.neutral import for_workflow_command
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.results.model import CaseResult, Finding, Run, RunResult
+    from planner.results.model import CaseResult, Finding, JudgedRun, RunResult
 
 
 SHOWN_AT_MOST = 9
@@ -122,7 +122,7 @@ class _Found:
 
 
 def _of_case(case: CaseResult, red: bool) -> Iterator[_Found]:
-    failed: dict[str, list[tuple[Run, Finding]]] = {}
+    failed: dict[str, list[tuple[JudgedRun, Finding]]] = {}
     for run in case.runs:
         for finding in run.findings if run.countable else ():  # other runs say nothing about the agent
             if finding.outcome == "failed":

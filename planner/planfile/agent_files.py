@@ -20,7 +20,7 @@ from planner.planfile.files import FileFault, Neighbours, display_name
 from planner.planfile.model import AgentFile
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Mapping, follow, larger_than, start_of
+from planner.planfile.yaml.document import YamlMapping, follow, larger_than, start_of
 from planner.planfile.yaml.reader import decode, parse
 from planner.secret_values import Kind, find_secrets, hide_secrets
 
@@ -85,7 +85,7 @@ class AgentFileReader:
             places["prompt"] = root.place(PROMPT_FILE)
         return AgentFile(resolved, file, fields, places, prompt_path)
 
-    def _fields(self, root: Mapping, shown: Path) -> tuple[dict[str, Any], Path | None]:
+    def _fields(self, root: YamlMapping, shown: Path) -> tuple[dict[str, Any], Path | None]:
         reporter = self.reporter
         if larger_than(root, MAX_AGENT_VALUES):
             detail = f"an agent's file may have {MAX_AGENT_VALUES:,} values, with aliases expanded; shorten it"
@@ -115,7 +115,7 @@ class AgentFileReader:
             fields = {"prompt": prompt, **fields}
         return fields, prompt_path
 
-    def _check_secrets(self, root: Mapping) -> None:
+    def _check_secrets(self, root: YamlMapping) -> None:
         """Point at secrets, and never repeat them."""
         for route, kind in find_secrets(root):
             found = follow(root, route)
@@ -127,7 +127,7 @@ class AgentFileReader:
             detail = f"`{shorten(named, 40)}` {what}; set it at the service and remove it here"
             self.reporter.error("secret-field", detail, container.span(key))
 
-    def _check_prompt(self, root: Mapping, key: str, prompt: Any) -> None:
+    def _check_prompt(self, root: YamlMapping, key: str, prompt: Any) -> None:
         place = root.span(key) if key in root else root.source.whole()
         if prompt is None:
             self.reporter.error("wrong-type", EMPTY, place)
@@ -136,7 +136,7 @@ class AgentFileReader:
         elif not prompt.strip():
             self.reporter.error("empty-prompt", "an agent without a prompt improvises; write what it does", place)
 
-    def _prompt_file(self, root: Mapping, shown: Path) -> tuple[str | None, Path | None]:
+    def _prompt_file(self, root: YamlMapping, shown: Path) -> tuple[str | None, Path | None]:
         reporter = self.reporter
         written: Any = root[PROMPT_FILE]
         place = root.span(PROMPT_FILE)

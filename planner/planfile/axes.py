@@ -21,7 +21,7 @@ from planner.planfile.grammar import AxisFileFields
 from planner.planfile.reporter import Reporter
 from planner.planfile.templates import check_name, holds_tags
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.yaml.document import Items, Mapping, Source
+from planner.planfile.yaml.document import Items, Source, YamlMapping
 from planner.planfile.yaml.reader import MAX_BYTES, NOT_IN_YAML, decode, warn_of_rewritten
 from planner.values import frozen
 
@@ -50,7 +50,7 @@ class AxisFileReader:
     max_cases: int
     """Cases that a plan may make."""
 
-    def read(self, plan: Path, written: Mapping) -> list[Candidate]:
+    def read(self, plan: Path, written: YamlMapping) -> list[Candidate]:
         """Values with their places in the file; none, and an error, if the file or the column cannot be used."""
         errors = self.reporter.errors
         fields = read_fields(AxisFileFields, written, self.reporter)
@@ -269,7 +269,7 @@ def token(value: Any) -> str:
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
 
 
-UseAxis = Callable[[Mapping, str], dict[str, AxisValue]]
+UseAxis = Callable[[YamlMapping, str], dict[str, AxisValue]]
 """Looks up the imported values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
 
 
@@ -286,7 +286,7 @@ class AxisReader:
         self.origin: Span | None = None
         """Where the file is named that values come from."""
 
-    def read(self, axes: Mapping) -> tuple[Axis, ...]:
+    def read(self, axes: YamlMapping) -> tuple[Axis, ...]:
         """The axes that could be read; one without any sound value is left out."""
         found: list[Axis] = []
         for name in axes:
@@ -300,10 +300,10 @@ class AxisReader:
                 self.faulty.add(name)
         return tuple(found)
 
-    def values(self, axes: Mapping, name: str) -> dict[str, AxisValue]:
+    def values(self, axes: YamlMapping, name: str) -> dict[str, AxisValue]:
         """The sound values of one axis, by token."""
         written: Any = axes[name]
-        if not isinstance(written, Mapping) or "use" not in written or "file" in written:
+        if not isinstance(written, YamlMapping) or "use" not in written or "file" in written:
             return self._distinct(self._candidates(axes, name))
         if self.use is not None:
             return self.use(axes, name)
@@ -338,15 +338,15 @@ class AxisReader:
         name: Any = written["id"]
         if isinstance(name, str) and name:
             return True
-        at = written.span("id") if isinstance(written, Mapping) else place()
+        at = written.span("id") if isinstance(written, YamlMapping) else place()
         self._error("bad-axis", f"an `id` is a text that names the case, but this is {describe(name)}; quote it", at)
         return False
 
-    def _candidates(self, axes: Mapping, name: str) -> list[Candidate]:
+    def _candidates(self, axes: YamlMapping, name: str) -> list[Candidate]:
         """Values with their places."""
         values: Any = axes[name]
         shown = shorten(name, 40)
-        if isinstance(values, Mapping) and "file" in values:
+        if isinstance(values, YamlMapping) and "file" in values:
             self.origin = values.span("file")
             return self.files.read(self.path, values)
         if isinstance(values, Items) and 0 < len(values) <= self.files.max_cases:

@@ -15,8 +15,8 @@ from planner.checks.patterns import TOO_LARGE, compile_pattern
 from planner.diagnostics import Span
 from planner.planfile.reporter import Said
 from planner.planfile.templates import Content, Text
-from planner.planfile.yaml.document import Container, Items, Place, as_json, follow
-from planner.planfile.yaml.document import Mapping as Written
+from planner.planfile.yaml.document import Container, Items, YamlPlace, as_json, follow
+from planner.planfile.yaml.document import YamlMapping as Written
 
 MAX_STATES = 400_000
 """Maximum size of all patterns and expressions of a plan, in RE2's states: each takes about 2 µs and 150 bytes to
@@ -154,19 +154,19 @@ class Shape:
 class Used(NamedTuple):
     """Where a plan uses an expectation of a library: the whole `use`, and the part that gives it an id."""
 
-    place: Place
-    id_place: Place
+    place: YamlPlace
+    id_place: YamlPlace
 
 
 @dataclass(slots=True)
-class Draft:
+class ExpectationDraft:
     """One expectation as written under `key` of `container`, in a plan or in the library that a plan `used` it from."""
 
     container: Container
     key: str | int
     written: Written
     shape: Shape
-    place: Place
+    place: YamlPlace
     """The `use` in the plan, for an expectation of a library."""
     used: Used | None = None
     said: Said = field(default_factory=Said)

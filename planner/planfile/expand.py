@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from planner.checks.base import Expectation
-from planner.planfile.drafts import Draft
+from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.expectations import Expectations
 from planner.planfile.matrix import Matrix, Point
 from planner.planfile.model import Case, Quarantine, Target
 from planner.planfile.prompts import Prompt
 from planner.planfile.reporter import CaseErrors, Reporter
 from planner.planfile.settings import CaseSettings
-from planner.planfile.yaml.document import Place
+from planner.planfile.yaml.document import YamlPlace
 
 Made = TypeVar("Made")
 
@@ -41,11 +41,11 @@ class Parts(NamedTuple):
 
     plan: str
     scenario: str
-    place: Place
+    place: YamlPlace
     targets: Sequence[Target]
     matrix: Matrix
     prompt: Prompt | None
-    drafts: Sequence[Draft]
+    drafts: Sequence[ExpectationDraft]
     variables: Lookup[str, Any]
     settings: CaseSettings
     tags: frozenset[str]

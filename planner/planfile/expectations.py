@@ -17,7 +17,7 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation, idle_rate
 from planner.checks.judgement import shown
 from planner.diagnostics import Span
-from planner.planfile.drafts import Draft, Rendered, Shape, Used, Validations, free_id, parts_of
+from planner.planfile.drafts import ExpectationDraft, Rendered, Shape, Used, Validations, free_id, parts_of
 from planner.planfile.fields import EMPTY, explain, mistyped, wrong_type
 from planner.planfile.jinja import TemplateFault
 from planner.planfile.lint import Contradictions, Stated, may_contradict
@@ -36,7 +36,7 @@ from planner.planfile.templates import (
 )
 from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Container, as_json, as_written, at, follow
-from planner.planfile.yaml.document import Mapping as Written
+from planner.planfile.yaml.document import YamlMapping as Written
 from planner.planfile.yaml.reader import warn_of_rewritten
 
 MAX_BYTES = 64 * 1024
@@ -72,7 +72,7 @@ class Expectations:
         if len(self._shapes) > _MANY_SHAPES:
             self._shapes.clear()
 
-    def draft(self, container: Container, key: str | int) -> Draft | None:
+    def draft(self, container: Container, key: str | int) -> ExpectationDraft | None:
         """Read one expectation, such as an item of `expect`; None, and an error, if it cannot be used."""
         self.reporter.check_time(container.source.file)
         written = at(container, key)
@@ -88,7 +88,7 @@ class Expectations:
                 self.reporter.error("bad-expectation", detail, place.span)
                 return None
             shape = Shape(json, written, kind, written["check"], written.get("id"), written)
-        draft = Draft(container, key, written, shape, place)
+        draft = ExpectationDraft(container, key, written, shape, place)
         self._warn(written)
         if json not in self._shapes and not self._complete(draft):
             return None
@@ -97,7 +97,7 @@ class Expectations:
             self.reporter.warning(lint.code, lint.why, holder.span(name))
         return draft
 
-    def _complete(self, draft: Draft) -> bool:
+    def _complete(self, draft: ExpectationDraft) -> bool:
         """Compile or validate a new shape. False, and an error, if it cannot be used."""
         shape = draft.shape
         if holds_tags(draft.written) and not self._compile(draft):
@@ -113,7 +113,7 @@ class Expectations:
         self._shapes[shape.json] = shape
         return True
 
-    def _compile(self, draft: Draft) -> bool:
+    def _compile(self, draft: ExpectationDraft) -> bool:
         """Compile the templates of the draft's shape. False, and an error, if that is not possible."""
         compiler = Compiler(self.templates)
         draft.shape.content = compiler.compile(draft.written)
@@ -124,7 +124,7 @@ class Expectations:
             self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail, place, draft.user)
         return not compiler.faults
 
-    def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
+    def used(self, draft: ExpectationDraft, used: Used, changed: Values) -> ExpectationDraft:
         """An expectation of a library as a plan uses it, with the fields that the plan `changed`: valid ones without
         templates."""
         written, shape = draft.written, draft.shape
@@ -138,7 +138,7 @@ class Expectations:
             shape = replace(shape, written=written, id=written.get("id"), content=content, fixed=fixed)
         return replace(draft, place=used.place, used=used, written=written, shape=shape, said=draft.said)
 
-    def check_without_values(self, draft: Draft) -> bool:
+    def check_without_values(self, draft: ExpectationDraft) -> bool:
         """Report an expectation that no values of its templates can make valid; return whether it can be valid."""
         shape = draft.shape
         errors = self.validations.validate(shape.kind, placeholders(shape.content), shape.id or draft.written["check"])
@@ -178,7 +178,7 @@ class Expectations:
         return self.reporter.errors == errors
 
     def of_case(
-        self, drafts: Sequence[Draft], values: Values, case_errors: CaseErrors
+        self, drafts: Sequence[ExpectationDraft], values: Values, case_errors: CaseErrors
     ) -> tuple[Expectation, ...] | None:
         """A case's expectations, each with its id; None, and an error, if these values do not make them.
 
@@ -205,10 +205,10 @@ class Expectations:
             self._contradictions.report(stated, case_errors.which)
         return tuple(found)
 
-    def _taken(self, drafts: Sequence[Draft], contents: Sequence[Rendered | None], which: str) -> set[str]:
+    def _taken(self, drafts: Sequence[ExpectationDraft], contents: Sequence[Rendered | None], which: str) -> set[str]:
         """The ids that are given. Those that templates make equal are reported; others were reported when they were
         read."""
-        first: dict[str, Draft] = {}
+        first: dict[str, ExpectationDraft] = {}
         for draft, rendered in zip(drafts, contents, strict=True):
             if rendered is None or draft.shape.id is None:
                 continue
@@ -219,7 +219,7 @@ class Expectations:
                 self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
         return set(first)
 
-    def undefined(self, draft: Draft, known: frozenset[str]) -> Iterator[tuple[str, Use]]:
+    def undefined(self, draft: ExpectationDraft, known: frozenset[str]) -> Iterator[tuple[str, Use]]:
         """The unknown names in the expectation's templates, each with its places."""
         for text in draft.shape.texts:
             for name, offset in text.template.names.items():
@@ -227,7 +227,7 @@ class Expectations:
                     fault = TemplateFault("template-undefined", "", offset, offset + len(name))
                     yield name, Use(fault.code, self._place(draft, text.route, fault), draft.user, draft.said)
 
-    def _rendering(self, draft: Draft, values: Values, case_errors: CaseErrors) -> Rendered | None:
+    def _rendering(self, draft: ExpectationDraft, values: Values, case_errors: CaseErrors) -> Rendered | None:
         """The expectation of one case, from a draft with templates; None after an error."""
         self.reporter.check_time(draft.container.source.file)
         try:
@@ -240,7 +240,7 @@ class Expectations:
             return None
 
     def _expectation(
-        self, draft: Draft, rendered: Rendered, name: str, case_errors: CaseErrors | None
+        self, draft: ExpectationDraft, rendered: Rendered, name: str, case_errors: CaseErrors | None
     ) -> Expectation | None:
         """The validated expectation with this id; None after an error."""
         shape, content = draft.shape, rendered.content
@@ -258,12 +258,12 @@ class Expectations:
         rendered.named[name] = known
         return known
 
-    def _place(self, draft: Draft, route: Route, fault: TemplateFault) -> Span:
+    def _place(self, draft: ExpectationDraft, route: Route, fault: TemplateFault) -> Span:
         """The place of an error in the text at this route."""
         container, key = follow(draft.container, (draft.key, *route)) or (draft.container, draft.key)
         return place_in_text(container, key, fault)
 
-    def _report(self, draft: Draft, errors: list[ErrorDetails], case_errors: CaseErrors | None) -> None:
+    def _report(self, draft: ExpectationDraft, errors: list[ErrorDetails], case_errors: CaseErrors | None) -> None:
         """`case_errors` are those of one case; without them, the errors are of all cases."""
         self.reporter.errors += not errors  # too many patterns, which was reported
         for error in _without_misnamed(errors):

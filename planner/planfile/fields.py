@@ -18,7 +18,7 @@ from planner.checks.base import Expectation
 from planner.planfile.grammar import AGE, DAY, FORMAT_VERSION, TAG, Authored, PlanFields
 from planner.planfile.reporter import MAX_PER_FILE, Reporter
 from planner.planfile.text import describe, did_you_mean, known, one_of, shorten
-from planner.planfile.yaml.document import Container, Mapping, as_written, at, follow, start_of
+from planner.planfile.yaml.document import Container, YamlMapping, as_written, at, follow, start_of
 
 EMPTY = "there is no value here; write one, or remove the key"
 LITERAL = "templates work in prompts and expectations only; write the text out, or use the name in the prompt"
@@ -160,7 +160,7 @@ def not_a_slug(value: str) -> str:
 Model = TypeVar("Model", bound=Authored)
 
 
-def read_fields(model: type[Model], written: Mapping, reporter: Reporter) -> Model:
+def read_fields(model: type[Model], written: YamlMapping, reporter: Reporter) -> Model:
     """The mapping as `model`, with its nested models. Keys with an error are reported and left out; `model_fields_set`
     has the others."""
     reporter.check_time(written.source.file)
@@ -181,7 +181,7 @@ def read_fields(model: type[Model], written: Mapping, reporter: Reporter) -> Mod
     return model.model_validate({key: value for key, value in values.items() if key not in faulty})
 
 
-def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
+def missing(model: type[BaseModel], written: YamlMapping, key: str) -> bool:
     """Whether the key is missing. A mistyped key is reported as unknown, so it is not reported as missing too."""
     if key in written:
         return False
@@ -189,7 +189,7 @@ def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     return not any(mistyped(other, [key]) for other in unknown)
 
 
-def has_known_keys(model: type[BaseModel], written: Mapping) -> bool:
+def has_known_keys(model: type[BaseModel], written: YamlMapping) -> bool:
     """Whether all keys are known. If not, a key that seems to be missing may be mistyped."""
     return not written.incomplete and model.model_fields.keys() >= written.keys()
 
@@ -205,7 +205,7 @@ def _nested_in(model: type[BaseModel]) -> dict[str, type[Authored]]:
     return found
 
 
-def _read_nested(model: type[Model], parent: Mapping, key: str, reporter: Reporter) -> Model | None:
+def _read_nested(model: type[Model], parent: YamlMapping, key: str, reporter: Reporter) -> Model | None:
     """The mapping under `key` as `model`; None, and an error, if it is something else."""
     written = read_mapping(parent, key, _MAPPING, reporter)
     if written is None:
@@ -219,21 +219,21 @@ def _read_nested(model: type[Model], parent: Mapping, key: str, reporter: Report
     return fields
 
 
-def read_mapping(parent: Container, key: str | int, wanted: str, reporter: Reporter) -> Mapping | None:
+def read_mapping(parent: Container, key: str | int, wanted: str, reporter: Reporter) -> YamlMapping | None:
     """The mapping under `key`; None if there is none, reported if it is something else.
 
     An empty key of a model is reported with the model's fields.
     """
-    if isinstance(parent, Mapping) and parent.get(str(key)) is None:
+    if isinstance(parent, YamlMapping) and parent.get(str(key)) is None:
         return None
     written: Any = at(parent, key)
-    if isinstance(written, Mapping):
+    if isinstance(written, YamlMapping):
         return written
     reporter.error("wrong-type", wrong_type(wanted, written), parent.span(key))
     return None
 
 
-def check_version(root: Mapping, reporter: Reporter, *, required: bool) -> bool:
+def check_version(root: YamlMapping, reporter: Reporter, *, required: bool) -> bool:
     """Whether this planner reads the file's format; reported if not."""
     if required and missing(PlanFields, root, "version") and not root.incomplete:
         detail = f"`version` is required: write version: {FORMAT_VERSION} at the top"
@@ -249,7 +249,7 @@ def check_version(root: Mapping, reporter: Reporter, *, required: bool) -> bool:
     return False
 
 
-def _report(error: ValidationError, model: type[BaseModel], written: Mapping, reporter: Reporter) -> set[str]:
+def _report(error: ValidationError, model: type[BaseModel], written: YamlMapping, reporter: Reporter) -> set[str]:
     faulty: set[str] = set()
     for fault in error.errors(include_url=False):
         first = str(fault["loc"][0])

@@ -10,14 +10,14 @@ from pydantic import BaseModel
 
 from planner.diagnostics import Related, Span
 from planner.planfile.axes import AxisValue
-from planner.planfile.drafts import Draft, Used
+from planner.planfile.drafts import ExpectationDraft, Used
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.files import FileFault
 from planner.planfile.grammar import AxisUseFields, PlanFields, UseFields
 from planner.planfile.library import PARTS, Libraries, Library
 from planner.planfile.targets import Imported
 from planner.planfile.text import shorten, unknown
-from planner.planfile.yaml.document import Items, Mapping
+from planner.planfile.yaml.document import Items, YamlMapping
 
 _JOINING = ("vars", "targets")
 """Keys under which a plan may define names itself, too."""
@@ -28,7 +28,7 @@ _OVERRIDES = ("severity", "min_pass_rate", "id")
 class Expected:
     """The valid expectations of one `expect`, the number of its items, and whether all are valid."""
 
-    drafts: tuple[Draft, ...] = ()
+    drafts: tuple[ExpectationDraft, ...] = ()
     written: int = 0
     complete: bool = True
 
@@ -40,7 +40,7 @@ UNREADABLE = Expected(written=1, complete=False)
 class Imports:
     """Everything that the plan `root`, at `path`, imports; `paths` are those of its `imports` that could be read."""
 
-    def __init__(self, libraries: Libraries, root: Mapping, path: Path, paths: list[str]) -> None:
+    def __init__(self, libraries: Libraries, root: YamlMapping, path: Path, paths: list[str]) -> None:
         self.reporter = libraries.reporter
         self.expectations = libraries.expectations
         self.complete = True
@@ -68,7 +68,7 @@ class Imports:
 
     # What the plan uses by name
 
-    def expected(self, model: type[BaseModel], holder: Mapping) -> Expected:
+    def expected(self, model: type[BaseModel], holder: YamlMapping) -> Expected:
         """The `expect` of a scenario or of the defaults, the expectations of libraries in the place of their `use`.
 
         `model` finds it under a mistyped name.
@@ -76,10 +76,10 @@ class Imports:
         items: Any = holder.get("expect")
         if not isinstance(items, Items):
             return Expected() if missing(model, holder, "expect") else UNREADABLE
-        drafts: list[Draft] = []
+        drafts: list[ExpectationDraft] = []
         complete = True
         for index, written in enumerate(items):
-            if isinstance(written, Mapping) and "use" in written and "check" not in written:
+            if isinstance(written, YamlMapping) and "use" in written and "check" not in written:
                 found = self._used(items, index)
             else:
                 draft = self.expectations.draft(items, index)
@@ -88,9 +88,9 @@ class Imports:
             complete = complete and found is not None
         return Expected(tuple(drafts), len(items), complete)
 
-    def axis(self, axes: Mapping, name: str) -> dict[str, AxisValue]:
+    def axis(self, axes: YamlMapping, name: str) -> dict[str, AxisValue]:
         """The values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
-        written: Mapping = axes[name]
+        written: YamlMapping = axes[name]
         fields = read_fields(AxisUseFields, written, self.reporter)
         library = self._find("axes", fields.use, written)
         values = library.axes[fields.use] if library is not None and fields.use is not None else {}
@@ -98,8 +98,8 @@ class Imports:
             self.reporter.errors += 1  # reported here or in the library
         return values
 
-    def _used(self, items: Items, index: int) -> list[Draft] | None:
-        written: Mapping = items[index]
+    def _used(self, items: Items, index: int) -> list[ExpectationDraft] | None:
+        written: YamlMapping = items[index]
         errors = self.reporter.errors
         fields = read_fields(UseFields, written, self.reporter)
         library = self._find("expectations", fields.use, written)
@@ -116,7 +116,7 @@ class Imports:
         used = Used(place, written.place("id") if "id" in changed else place)
         return [self.expectations.used(draft, used, changed) for draft in drafts]
 
-    def _find(self, part: str, name: str | None, written: Mapping) -> Library | None:
+    def _find(self, part: str, name: str | None, written: YamlMapping) -> Library | None:
         """The library that defines what is named under `use`; None, and an error, if none does."""
         if name is None:
             return None  # reported with the fields
@@ -133,7 +133,7 @@ class Imports:
 
     # Reading
 
-    def _read(self, libraries: Libraries, root: Mapping, path: Path, paths: dict[Span, str]) -> None:
+    def _read(self, libraries: Libraries, root: YamlMapping, path: Path, paths: dict[Span, str]) -> None:
         first: dict[int, Span] = {}
         for place, name in paths.items():
             try:
@@ -150,14 +150,14 @@ class Imports:
                 first[id(library)] = place
                 self._add(library, place, root)
 
-    def _add(self, library: Library, place: Span, own: Mapping) -> None:
+    def _add(self, library: Library, place: Span, own: YamlMapping) -> None:
         """One more library; a name that the plan or an earlier import has as well is reported."""
         self.complete = self.complete and library.complete
         for part, what in PARTS.items():
             written: Any = own.get(part) if part in _JOINING else None
             for name in library.names(part):
                 first = self._names[part].setdefault(name, library)
-                if isinstance(written, Mapping) and name in written:
+                if isinstance(written, YamlMapping) and name in written:
                     detail = f"an import also defines {what} `{shorten(name, 40)}`; rename or remove one"
                     related = Related("the imported one", library.place(part, name))
                     self.reporter.error("import-conflict", detail, written.key_span(name), related)

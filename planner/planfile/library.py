@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from planner.diagnostics import Span
 from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.axes import AxisFileReader, AxisReader, AxisValue
-from planner.planfile.drafts import Draft
+from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.expectations import Expectations
 from planner.planfile.fields import LITERAL, check_version, missing, read_fields, wrong_type
 from planner.planfile.files import Neighbours, display_name
@@ -22,7 +22,7 @@ from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import ImportedTarget, check_slug, config_reference, read_target, with_config
 from planner.planfile.templates import Templates, check_name, holds_tags
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Items, Mapping
+from planner.planfile.yaml.document import Items, YamlMapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse, warn_of_rewritten
 
 KIND = "library"
@@ -37,7 +37,7 @@ class _Known(NamedTuple):
     sound: bool
 
 
-def is_library(root: Mapping, reporter: Reporter) -> bool:
+def is_library(root: YamlMapping, reporter: Reporter) -> bool:
     """Whether the file is a library; reported if its `kind` does not say so clearly."""
     of_plans = [key for key in ("plan", "scenarios") if key in root]
     if "kind" not in root:
@@ -82,7 +82,7 @@ class Libraries:
         """Paths of their files, with links resolved."""
         return frozenset(self._known)
 
-    def read(self, root: Mapping | None, path: Path, errors: int) -> _Known:
+    def read(self, root: YamlMapping | None, path: Path, errors: int) -> _Known:
         """Read a library; None: the file is no YAML. `errors`: how many there were before the file."""
         library = None
         with suppress(EnoughFaults):
@@ -125,7 +125,7 @@ class Libraries:
 class Library:
     """A library's definitions by name. Invalid ones are None, or left out of a list."""
 
-    def __init__(self, libraries: Libraries, root: Mapping, path: Path) -> None:
+    def __init__(self, libraries: Libraries, root: YamlMapping, path: Path) -> None:
         self.libraries = libraries
         self.reporter = reporter = libraries.reporter
         self.root = root
@@ -139,10 +139,11 @@ class Library:
         self.axes = self._axes()
         """Axes with errors have no values."""
         variables = read_variables(LibraryFields, root, reporter)
-        self.variables = variables or Mapping()
+        self.variables = variables or YamlMapping()
         self.targets = self._targets()
         self.complete = variables is not None and all(
-            key in LibraryFields.model_fields and (isinstance(root[key], Mapping) or key not in PARTS) for key in root
+            key in LibraryFields.model_fields and (isinstance(root[key], YamlMapping) or key not in PARTS)
+            for key in root
         )
         """False if part of the library could not be read."""
 
@@ -153,18 +154,18 @@ class Library:
     def names(self, part: str) -> list[str]:
         """What is written under a key, with errors or without."""
         written: Any = self.root.get(part)
-        return list(written) if isinstance(written, Mapping) else []
+        return list(written) if isinstance(written, YamlMapping) else []
 
-    def _part(self, key: str, wanted: str) -> Mapping:
+    def _part(self, key: str, wanted: str) -> YamlMapping:
         written: Any = self.root.get(key)
-        if isinstance(written, Mapping):
+        if isinstance(written, YamlMapping):
             return written
         if written is not None:  # an empty key was reported with the fields
             self.reporter.error("wrong-type", wrong_type(wanted, written), self.root.span(key))
-        return Mapping()
+        return YamlMapping()
 
-    def _expectations(self) -> dict[str, list[Draft] | None]:
-        found: dict[str, list[Draft] | None] = {}
+    def _expectations(self) -> dict[str, list[ExpectationDraft] | None]:
+        found: dict[str, list[ExpectationDraft] | None] = {}
         sets = self._part("expectations", "a mapping of names to expectations")
         for name in sets:
             check_slug(name, sets.key_span(name), self.reporter)
@@ -181,7 +182,7 @@ class Library:
             found[name] = sound if len(sound) == len(drafts) else None
         return found
 
-    def _draft(self, container: Mapping | Items, key: str | int) -> Draft | None:
+    def _draft(self, container: YamlMapping | Items, key: str | int) -> ExpectationDraft | None:
         expectations = self.libraries.expectations
         draft = expectations.draft(container, key)
         return draft if draft is not None and expectations.check_without_values(draft) else None
@@ -210,12 +211,12 @@ class Library:
         return found
 
 
-def read_variables(model: type[BaseModel], root: Mapping, reporter: Reporter) -> Mapping | None:
+def read_variables(model: type[BaseModel], root: YamlMapping, reporter: Reporter) -> YamlMapping | None:
     """The `vars` of a plan or a library; None if they cannot be read, which is reported."""
     if "vars" not in root:
-        return Mapping() if missing(model, root, "vars") else None
+        return YamlMapping() if missing(model, root, "vars") else None
     written: Any = root["vars"]
-    if not isinstance(written, Mapping):
+    if not isinstance(written, YamlMapping):
         if written is not None:  # an empty key was reported with the file's fields
             reporter.error("wrong-type", wrong_type("a mapping of names to values", written), root.span("vars"))
         return None

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 from planner.checks import CHECKS
 from planner.checks.base import CheckSeverity, Expectation
 from planner.diagnostics import Related, Span
-from planner.planfile.drafts import Draft
+from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.model import Plan, Project, least_call_cents
 from planner.planfile.reporter import Reporter, first_few
-from planner.planfile.yaml.document import Mapping
+from planner.planfile.yaml.document import YamlMapping
 
 _WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
 
 
-def has_used_anchor(root: Mapping, variables: Mapping, name: str) -> bool:
+def has_used_anchor(root: YamlMapping, variables: YamlMapping, name: str) -> bool:
     """Whether a YAML alias refers to the variable or a part of it, which counts as a use."""
     text = root.source.text
     _, start, _, end = variables.mark(name)
@@ -28,12 +28,12 @@ def has_used_anchor(root: Mapping, variables: Mapping, name: str) -> bool:
     return bool(anchors) and not anchors.isdisjoint(re.findall(r"[\s,\[{:]\*([^\s,\[\]{}]+)", text[end - 1 :]))
 
 
-def cannot_fail(drafts: Sequence[Draft], min_pass_rate: float) -> bool:
+def cannot_fail(drafts: Sequence[ExpectationDraft], min_pass_rate: float) -> bool:
     """Whether a scenario passes even if all its expectations fail."""
     return bool(drafts) and all(_is_harmless(draft.written, min_pass_rate) for draft in drafts)
 
 
-def _is_harmless(written: Mapping, min_pass_rate: float) -> bool:
+def _is_harmless(written: YamlMapping, min_pass_rate: float) -> bool:
     severity = written.get("severity", _ERROR)
     return severity == _WARNING or (severity == _ERROR and written.get("min_pass_rate", min_pass_rate) == 0)
 
@@ -122,7 +122,7 @@ def _weight(stated: Stated) -> int:
     return stated.size * (_PATTERN_WEIGHT if has_pattern else 1)
 
 
-def report_price(root: Mapping, plan: Plan, project: Project, reporter: Reporter) -> None:
+def report_price(root: YamlMapping, plan: Plan, project: Project, reporter: Reporter) -> None:
     """Report limits that a run of the whole plan is sure to break. Retries and longer calls come on top."""
     calls = sum(case.runs for case in plan.cases)
     place = root.span("plan")
@@ -141,7 +141,7 @@ def report_price(root: Mapping, plan: Plan, project: Project, reporter: Reporter
     fewer = "reduce `runs` or the number of cases, use --select, or raise"
     budget: Any = root.get("budget")
     limit = plan.max_cost_cents
-    if limit is not None and limit < calls * cents and isinstance(budget, Mapping):
+    if limit is not None and limit < calls * cents and isinstance(budget, YamlMapping):
         report = reporter.error if limit < cents else reporter.warning  # not even one call is possible
         report("over-budget", f"{least}; {fewer} the budget", budget.span("max_cost_cents"))
     allowed = policy.max_cost_cents

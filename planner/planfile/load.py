@@ -30,7 +30,7 @@ from planner.planfile.settings import read_quarantine, settings_of
 from planner.planfile.targets import TargetReader
 from planner.planfile.templates import Templates, corrected_name, is_name
 from planner.planfile.text import shorten, unknown
-from planner.planfile.yaml.document import Mapping, Place, start_of
+from planner.planfile.yaml.document import YamlMapping, YamlPlace, start_of
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 MAX_CASES = 10_000
@@ -54,7 +54,7 @@ class PlanReader:
         self.targets = TargetReader(project, environment, self.agent_files)
         self.today = today
 
-    def read(self, root: Mapping, path: Path) -> Plan | None:
+    def read(self, root: YamlMapping, path: Path) -> Plan | None:
         """The plan; None if it has errors, which are reported."""
         errors = self.reporter.errors
         if not check_version(root, self.reporter, required=True):
@@ -93,7 +93,7 @@ class PlanReader:
         used: set[str] = set()
         complete = True
         for name in scenarios:
-            if not isinstance(scenarios[name], Mapping):
+            if not isinstance(scenarios[name], YamlMapping):
                 detail = wrong_type("a mapping with a prompt and expectations", scenarios[name])
                 self.reporter.error("wrong-type", detail, scenarios.span(name))
                 complete = False
@@ -115,7 +115,7 @@ class PlanReader:
 class PlanContext:
     """What scenarios use of their plan."""
 
-    def __init__(self, reader: PlanReader, root: Mapping, path: Path, fields: PlanFields) -> None:
+    def __init__(self, reader: PlanReader, root: YamlMapping, path: Path, fields: PlanFields) -> None:
         self.reader = reader
         self.root = root
         self.path = path
@@ -125,9 +125,9 @@ class PlanContext:
         reader.expectations.new_plan()
         self.defaults = fields.defaults or ScenarioDefaults()
         written = root.get("defaults")
-        self.defaults_written = written if isinstance(written, Mapping) else Mapping()
+        self.defaults_written = written if isinstance(written, YamlMapping) else YamlMapping()
         self.default_expected = UNREADABLE
-        if isinstance(written, Mapping) or missing(PlanFields, root, "defaults"):
+        if isinstance(written, YamlMapping) or missing(PlanFields, root, "defaults"):
             self.default_expected = self.imports.expected(ScenarioDefaults, self.defaults_written)
         self.settings = settings_of(vars(self.defaults))
         """Of the defaults."""
@@ -195,7 +195,7 @@ def load_files(
     files = plan_files([path if path.is_absolute() else cwd / path for path in paths])
     reader = PlanReader(cwd, project, environment, today, read_agents=read_agents)
     plans: list[Plan] = []
-    names: dict[str, Place] = {}
+    names: dict[str, YamlPlace] = {}
     others: list[Path] = []
     with collector_paused():
         for path in files:
@@ -232,7 +232,7 @@ def collector_paused() -> Generator[None]:
             gc.enable()
 
 
-def _load(path: Path, reader: PlanReader, names: dict[str, Place], others: list[Path] | None) -> Plan | None:
+def _load(path: Path, reader: PlanReader, names: dict[str, YamlPlace], others: list[Path] | None) -> Plan | None:
     """The plan at this path; None: it has errors, is a library, or may be an agent's file and is noted in `others`."""
     libraries, reporter = reader.libraries, reader.reporter
     file = display_name(path, reader.neighbours.cwd)

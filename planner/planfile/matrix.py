@@ -15,7 +15,7 @@ from planner.planfile.grammar import MatrixFields
 from planner.planfile.pairwise import TooMuchSearchError, fewest_rows, pairwise
 from planner.planfile.reporter import Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.yaml.document import Items, Mapping
+from planner.planfile.yaml.document import Items, YamlMapping
 from planner.planfile.yaml.reader import warn_of_rewritten
 
 _MAX_WALK = 1_000_000
@@ -62,7 +62,13 @@ class MatrixReader:
     """Reads one scenario's matrix; every point makes `cases_per_point` cases."""
 
     def __init__(
-        self, written: Mapping, fields: MatrixFields, axes: AxisReader, unresolved: Unresolved, *, cases_per_point: int
+        self,
+        written: YamlMapping,
+        fields: MatrixFields,
+        axes: AxisReader,
+        unresolved: Unresolved,
+        *,
+        cases_per_point: int,
     ) -> None:
         self.written = written
         self.fields = fields
@@ -97,9 +103,9 @@ class MatrixReader:
             if missing(MatrixFields, self.written, "axes") and (known or not self.written):
                 place = self.written.key_span(known[0]) if known else place
                 report("missing-key", "a matrix needs `axes`: names and their lists of values", place)
-        elif isinstance(axes, Mapping) and axes:
+        elif isinstance(axes, YamlMapping) and axes:
             return self.axis_reader.read(axes)
-        elif isinstance(axes, Mapping):
+        elif isinstance(axes, YamlMapping):
             report("bad-axis", "a matrix needs at least one axis", self.written.span("axes"))
         elif axes is not None:
             detail = wrong_type("a mapping of axis names to lists of values", axes)
@@ -210,7 +216,7 @@ class MatrixReader:
         """The axes that an entry names."""
         written = entries[index]
         pattern: Pattern = {}
-        if not written or not isinstance(written, Mapping):
+        if not written or not isinstance(written, YamlMapping):
             code, detail = "bad-value", "this names no axis"
             if written != {}:
                 code, detail = "wrong-type", wrong_type("a mapping of axes to values", written)
@@ -232,7 +238,7 @@ class MatrixReader:
                 self._no_value(axes[names[name]], written)
         return pattern
 
-    def _no_value(self, axis: Axis, written: Mapping) -> None:
+    def _no_value(self, axis: Axis, written: YamlMapping) -> None:
         value = written[axis.name]
         meant = self.reporter.searches.nearest(value, axis.values) if isinstance(value, str) else None
         hint = f"did you mean `{meant}`?" if meant is not None else f"it has {one_of(axis.values)}"
@@ -242,7 +248,7 @@ class MatrixReader:
     def _included(self, axes: tuple[Axis, ...], entries: Items, index: int) -> Point:
         written = entries[index]
         self._pattern(axes, entries, index, exclude=False)
-        if not isinstance(written, Mapping):
+        if not isinstance(written, YamlMapping):
             return ()
         lacking = [axis.name for axis in axes if axis.name not in written]
         if lacking:
@@ -263,12 +269,12 @@ class MatrixReader:
                 values.append(self._known_value(axis, value, written))
         return tuple(values)
 
-    def _known_value(self, axis: Axis, value: AxisValue, written: Mapping) -> AxisValue:
+    def _known_value(self, axis: Axis, value: AxisValue, written: YamlMapping) -> AxisValue:
         """The value that has this id already, if any. Another content under the id is an error."""
         content = written[axis.name]
         first = self._new_values.setdefault((axis.name, value.token), value)
         known = axis.values.get(value.token, first)
-        if isinstance(content, Mapping) and list(content) != ["id"] and content != known.value:
+        if isinstance(content, YamlMapping) and list(content) != ["id"] and content != known.value:
             name = shorten(value.token, 40)
             detail = f"`{name}` is another value of `{axis.name}`; write {{id: {name}}} for that one, or another id"
             place = written.span(axis.name)

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.planfile.grammar import ExecutionFields
-from planner.planfile.yaml.document import Place
+from planner.planfile.yaml.document import YamlPlace
 from planner.values import frozen
 
 Direction = Literal["outbound", "inbound"]
@@ -47,7 +47,7 @@ class AgentFile:
     """As messages show it: relative to the working directory, with `/`."""
     fields: Mapping[str, Any] = field(compare=False)
     """The agent's fields as the API takes them; `prompt` also if it is written in `prompt_path`."""
-    places: Mapping[str, Place] = field(compare=False, repr=False)
+    places: Mapping[str, YamlPlace] = field(compare=False, repr=False)
     """Where each field is written."""
     prompt_path: Path | None = field(default=None, compare=False)
     """The file that `prompt_file` names, if there is one."""
@@ -69,7 +69,7 @@ class ConfigReference:
     """`config` of a target of an environment: a path as written, relative to planner.yaml, and its place."""
 
     path: str
-    place: Place
+    place: YamlPlace
 
 
 @frozen
@@ -93,11 +93,11 @@ class Case:
     prompt: str
     expectations: tuple[Expectation, ...]
     """Each with an `id`, unique within the case."""
-    expectation_places: tuple[Place, ...]
+    expectation_places: tuple[YamlPlace, ...]
     """Where each expectation is written."""
     tags: frozenset[str]
     """The plan's and the scenario's."""
-    place: Place
+    place: YamlPlace
     """Where the scenario is written."""
     direction: Direction
     mode: Mode

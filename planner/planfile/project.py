@@ -35,7 +35,7 @@ from planner.planfile.model import (
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten
-from planner.planfile.yaml.document import Items, Mapping
+from planner.planfile.yaml.document import Items, YamlMapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -190,7 +190,7 @@ class ProjectFields(Authored):
     )
 
 
-def _judge(root: Mapping, fields: JudgeFields | None, reporter: Reporter) -> JudgeSettings | None:
+def _judge(root: YamlMapping, fields: JudgeFields | None, reporter: Reporter) -> JudgeSettings | None:
     """None if there is none, or it has an error."""
     if fields is None:
         return None
@@ -209,9 +209,9 @@ def _judge(root: Mapping, fields: JudgeFields | None, reporter: Reporter) -> Jud
     )
 
 
-def _price(root: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
+def _price(root: YamlMapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:
     """The price is required, never 0 by default: nobody can consent to votes of unknown price."""
-    written: Mapping = root["judge"]
+    written: YamlMapping = root["judge"]
     tokens = fields.cents_per_million_tokens
     if tokens is not None:
         if fields.cents_per_vote is not None:
@@ -264,7 +264,7 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
         return _UNREADABLE, diagnostics
 
 
-def _project(root: Mapping, reporter: Reporter) -> Project:
+def _project(root: YamlMapping, reporter: Reporter) -> Project:
     fields = read_fields(ProjectFields, root, reporter)
     for product, rate in fields.rates.items():
         meant = None if product in KNOWN_PRODUCTS else nearest(product, KNOWN_PRODUCTS)
@@ -289,10 +289,10 @@ def _project(root: Mapping, reporter: Reporter) -> Project:
     return project if not reporter.errors else replace(project, readable=False)
 
 
-def _policy(root: Mapping, fields: PolicyFields | None, reporter: Reporter) -> Policy:
+def _policy(root: YamlMapping, fields: PolicyFields | None, reporter: Reporter) -> Policy:
     if fields is None:
         return Policy()
-    written: Mapping = root["policy"]
+    written: YamlMapping = root["policy"]
     allowed: frozenset[tuple[str, int]] | None = None
     items: Any = written.get("allowed_targets")
     if isinstance(items, Items):
@@ -306,16 +306,16 @@ def _policy(root: Mapping, fields: PolicyFields | None, reporter: Reporter) -> P
 
 
 def _environments(
-    root: Mapping, reporter: Reporter
+    root: YamlMapping, reporter: Reporter
 ) -> tuple[tuple[tuple[str, tuple[Target, ...]], ...], dict[tuple[str, str], ConfigReference]]:
     """The targets of each environment, and what their `config` names."""
     references: dict[tuple[str, str], ConfigReference] = {}
-    written = read_mapping(root, "environments", "a mapping of environments", reporter) or Mapping()
+    written = read_mapping(root, "environments", "a mapping of environments", reporter) or YamlMapping()
     environments: list[tuple[str, tuple[Target, ...]]] = []
     for name in written:
         check_slug(name, written.key_span(name), reporter)
         aliases: Any = written[name]
-        if not isinstance(aliases, Mapping):
+        if not isinstance(aliases, YamlMapping):
             detail = wrong_type("a mapping such as {support: {agent: 12}}", aliases)
             reporter.error("wrong-type", detail, written.span(name))
             continue

@@ -16,7 +16,7 @@ from planner.planfile.grammar import ScenarioFields
 from planner.planfile.jinja import MAX_SOURCE, TemplateFault
 from planner.planfile.reporter import CaseErrors, Reporter, Said
 from planner.planfile.templates import Constant, Template, Templates
-from planner.planfile.yaml.document import Container, Mapping, Source, at
+from planner.planfile.yaml.document import Container, Source, YamlMapping, at
 from planner.planfile.yaml.reader import decode
 
 MAX_PROMPT_BYTES = 32 * 1024
@@ -27,7 +27,7 @@ class Prompt:
     """A compiled prompt. `file` is None if it is written in the plan, at `written[key]`."""
 
     template: Template
-    written: Mapping
+    written: YamlMapping
     key: str
     file: Source | None
     sound: bool = True
@@ -85,7 +85,7 @@ class PromptReader:
     templates: Templates
     neighbours: Neighbours
 
-    def read(self, path: Path, written: Mapping, fields: ScenarioFields) -> Prompt | None:
+    def read(self, path: Path, written: YamlMapping, fields: ScenarioFields) -> Prompt | None:
         """The prompt of the scenario `written` in the plan at `path`; None, or an unsound one, after an error."""
         if "prompt" in written and "prompt_file" in written:
             detail = "this scenario has `prompt` as well; keep one"
@@ -110,7 +110,7 @@ class PromptReader:
             self.reporter.error_once(prompt.said, fault.code, fault.detail, prompt.place(fault))
             return prompt
 
-    def _file(self, plan: Path, written: Mapping, path: str) -> Source | None:
+    def _file(self, plan: Path, written: YamlMapping, path: str) -> Source | None:
         try:
             file, content = self.neighbours.read(plan, path, MAX_SOURCE)
         except FileFault as fault:

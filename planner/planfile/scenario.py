@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from planner.diagnostics import Related, Span
 from planner.planfile.axes import AxisReader
-from planner.planfile.drafts import Draft
+from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.expand import Parts, expand
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.grammar import ScenarioFields
@@ -20,7 +20,7 @@ from planner.planfile.prompts import Prompt
 from planner.planfile.reporter import Use
 from planner.planfile.settings import (
     DECIDING,
-    Settings,
+    ScenarioSettings,
     check_own_rates,
     need_check,
     read_quarantine,
@@ -29,12 +29,12 @@ from planner.planfile.settings import (
 from planner.planfile.targets import check_slug, is_slug
 from planner.planfile.templates import corrected_name, is_name, undefined
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import Items, Mapping
+from planner.planfile.yaml.document import Items, YamlMapping
 
 if TYPE_CHECKING:
     from planner.planfile.load import PlanContext
 
-_NO_MATRIX, _NO_AXES = Matrix(), Mapping()
+_NO_MATRIX, _NO_AXES = Matrix(), YamlMapping()
 
 
 class Scenario(NamedTuple):
@@ -51,13 +51,13 @@ class Scenario(NamedTuple):
 class ScenarioReader:
     """Reads one scenario."""
 
-    def __init__(self, plan: PlanContext, scenarios: Mapping, name: str) -> None:
+    def __init__(self, plan: PlanContext, scenarios: YamlMapping, name: str) -> None:
         self.reporter = plan.reader.reporter
         self.plan = plan
         self.root = plan.root
         self.name = name
         self.place = scenarios.key_place(name)
-        self.written: Mapping = scenarios[name]
+        self.written: YamlMapping = scenarios[name]
         self.errors = self.reporter.errors
         """How many errors there were before this scenario."""
         self.fields = read_fields(ScenarioFields, self.written, self.reporter)
@@ -76,7 +76,9 @@ class ScenarioReader:
         complete = prompt is not None and prompt.sound and drafts_complete
         plan, given = self.plan, self.given
         if need_check(plan.defaults.model_fields_set) or need_check(given):
-            Settings(self.written, given, self.values, plan.defaults_written, plan.defaults, self.reporter).check()
+            ScenarioSettings(
+                self.written, given, self.values, plan.defaults_written, plan.defaults, self.reporter
+            ).check()
         settings = plan.settings if DECIDING.isdisjoint(given) else settings_of(self.values)
         check_own_rates(drafts, settings.runs, settings.confidence, self.reporter)
         if complete and cannot_fail(drafts, settings.min_pass_rate):
@@ -162,7 +164,7 @@ class ScenarioReader:
             return None
         return self.plan.reader.prompts.read(self.plan.path, self.written, self.fields)
 
-    def _drafts(self) -> tuple[list[Draft], bool]:
+    def _drafts(self) -> tuple[list[ExpectationDraft], bool]:
         """The expectations without a fault, the defaults' first, and whether these are all."""
         defaults = self.plan.default_expected
         own = self.plan.imports.expected(ScenarioFields, self.written)
@@ -174,10 +176,10 @@ class ScenarioReader:
         self._check_repeats(drafts)
         return drafts, defaults.complete and own.complete
 
-    def _check_repeats(self, drafts: list[Draft]) -> None:
+    def _check_repeats(self, drafts: list[ExpectationDraft]) -> None:
         """Report a library's expectation that is used twice, since it would be judged twice, and ids that are taken."""
-        used: dict[tuple[int, str | int], Draft] = {}
-        ids: dict[str, Draft] = {}
+        used: dict[tuple[int, str | int], ExpectationDraft] = {}
+        ids: dict[str, ExpectationDraft] = {}
         name = shorten(self.name, 40)
         for draft in drafts:
             if (
@@ -190,7 +192,9 @@ class ScenarioReader:
                 detail = f"another expectation of `{name}` has the id `{shorten(draft.shape.id, 40)}`"
                 self.reporter.error("duplicate-id", detail, draft.id_span, Related("the first one", first.id_span))
 
-    def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> set[str]:
+    def _names(
+        self, matrix: Matrix, prompt: Prompt | None, drafts: list[ExpectationDraft], *, complete: bool
+    ) -> set[str]:
         """The names that templates use. Undefined names and unused axes are reported."""
         used = set(prompt.template.names if prompt else ())
         for draft in drafts:
@@ -224,7 +228,7 @@ class ScenarioReader:
         return used
 
     def _undefined(
-        self, prompt: Prompt | None, drafts: list[Draft], known: frozenset[str]
+        self, prompt: Prompt | None, drafts: list[ExpectationDraft], known: frozenset[str]
     ) -> Iterator[tuple[str, Use]]:
         """Undefined names in templates, each with all its places."""
         if prompt is not None:
@@ -236,10 +240,10 @@ class ScenarioReader:
             if not known.issuperset(draft.shape.names):
                 yield from self.plan.reader.expectations.undefined(draft, known)
 
-    def _written_axes(self) -> Mapping | None:
+    def _written_axes(self) -> YamlMapping | None:
         """The axes as written; None if they cannot be read, which was reported."""
         if "matrix" not in self.written:
             return _NO_AXES if missing(ScenarioFields, self.written, "matrix") else None
         matrix: Any = self.written["matrix"]
-        axes: Any = matrix.get("axes") if isinstance(matrix, Mapping) else None
-        return axes if isinstance(axes, Mapping) else None
+        axes: Any = matrix.get("axes") if isinstance(matrix, YamlMapping) else None
+        return axes if isinstance(axes, YamlMapping) else None

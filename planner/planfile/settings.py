@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 from planner.clock import age_of
 from planner.diagnostics import Span
-from planner.planfile.drafts import Draft
+from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.grammar import QuarantineFields, ScenarioDefaults
 from planner.planfile.model import Direction, Mode, Quarantine
 from planner.planfile.reporter import Reporter
-from planner.planfile.yaml.document import Mapping as Written
+from planner.planfile.yaml.document import YamlMapping as Written
 from planner.statistics import least_runs_to_pass
 
 
@@ -52,7 +52,9 @@ def settings_of(values: Mapping[str, Any]) -> CaseSettings:
     return CaseSettings(**{name: values[name] for name in CaseSettings._fields} | computed)
 
 
-def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None, reporter: Reporter) -> None:
+def check_own_rates(
+    drafts: Iterable[ExpectationDraft], runs: int, confidence: float | None, reporter: Reporter
+) -> None:
     """Report expectations whose `min_pass_rate` no result of so many runs could show at this confidence. Rates of 1 are
     exempt."""
     if confidence is None:
@@ -81,7 +83,7 @@ def need_check(given: Collection[str]) -> bool:
     return not _CHECKED.isdisjoint(given)
 
 
-class Settings(NamedTuple):
+class ScenarioSettings(NamedTuple):
     """What a scenario and the defaults say. `given` are the scenario's fields that are without a fault."""
 
     written: Written

@@ -17,7 +17,7 @@ from planner.planfile.grammar import SLUG, AllowedTargetFields, PlanFields, Targ
 from planner.planfile.model import ConfigReference, Project, Target
 from planner.planfile.reporter import Reporter, Said, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.yaml.document import Items, Mapping, at, start_of
+from planner.planfile.yaml.document import Items, YamlMapping, at, start_of
 
 
 class ImportedTarget(NamedTuple):
@@ -80,7 +80,7 @@ class TargetReader:
         self.chosen: Lookup[str, Target] = {target.alias: target for target in chosen}
         self._said = Said()
 
-    def read(self, root: Mapping, plan: Path, imported: Imported) -> Aliases:
+    def read(self, root: YamlMapping, plan: Path, imported: Imported) -> Aliases:
         """All aliases that the scenarios of the plan, which is at this path, can name."""
         own = self._own(root, plan, imported)
         return Aliases(own or {}, imported, self, readable=own is not None)
@@ -95,7 +95,7 @@ class TargetReader:
         target = self._joined(found.target, found.span)
         return None if target is None else self._allowed(target, where)
 
-    def _own(self, root: Mapping, plan: Path, imported: Imported) -> dict[str, Target | None] | None:
+    def _own(self, root: YamlMapping, plan: Path, imported: Imported) -> dict[str, Target | None] | None:
         written: Any = root.get("targets")
         if "targets" not in root:
             if imported.targets:
@@ -108,7 +108,7 @@ class TargetReader:
         if written in ({}, []):
             detail = "there is nothing to call; write targets such as {support: {agent: 12}}"
             self.reporter.error("no-targets", detail, root.span("targets"))
-        if isinstance(written, Mapping):
+        if isinstance(written, YamlMapping):
             return {alias: self._defined(plan, written, alias) for alias in written}
         if isinstance(written, Items):
             return self._listed(written, imported)
@@ -117,7 +117,7 @@ class TargetReader:
             self.reporter.error("wrong-type", detail, root.span("targets"))
         return None
 
-    def _defined(self, plan: Path, written: Mapping, alias: str) -> Target | None:
+    def _defined(self, plan: Path, written: YamlMapping, alias: str) -> Target | None:
         check_slug(alias, written.key_span(alias), self.reporter)
         target = read_target(written, alias, self.reporter)
         if target is None:
@@ -205,7 +205,7 @@ class TargetReader:
 
 
 def read_target(
-    container: Mapping | Items,
+    container: YamlMapping | Items,
     key: str | int,
     reporter: Reporter,
     model: type[AllowedTargetFields] = TargetFields,
@@ -214,7 +214,7 @@ def read_target(
     not read."""
     written: Any = at(container, key)
     place = container.span(key)
-    if not isinstance(written, Mapping):
+    if not isinstance(written, YamlMapping):
         reporter.error("wrong-type", wrong_type("{agent: ID} or {phone_number: ID}", written), place)
         return None
     if "phone_number" in written and _is_dialled(written):
@@ -232,9 +232,9 @@ def read_target(
     return Target(str(key), kind, fields.agent or fields.phone_number or 0)
 
 
-def config_reference(container: Mapping, alias: str) -> ConfigReference | None:
+def config_reference(container: YamlMapping, alias: str) -> ConfigReference | None:
     """`config` of a target without errors; None if it has none."""
-    written: Mapping = container[alias]
+    written: YamlMapping = container[alias]
     return ConfigReference(written["config"], written.place("config")) if "config" in written else None
 
 
@@ -253,7 +253,7 @@ def with_config(
     return target
 
 
-def _is_dialled(written: Mapping) -> bool:
+def _is_dialled(written: YamlMapping) -> bool:
     """Whether it begins with a plus, in quotes or not: unquoted, YAML would read it as an id."""
     start, _ = written.value_mark("phone_number")
     return written.source.text[start : start + 2].lstrip("\"'").startswith("+")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from planner.changes.model import Reason
 from planner.quantities import chance, clock, count, duration, money, percent, shortened
-from planner.results.model import CaseResult, Compared, Finding, NotComparable, Quote, Run, RunResult
+from planner.results.model import CaseResult, Compared, Finding, JudgedRun, NotComparable, Quote, RunResult
 from planner.results.outcomes import Cause
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
@@ -212,7 +212,7 @@ def case_cost(case: CaseResult) -> str:
 # Runs and findings
 
 
-def runs_to_show(case: CaseResult) -> list[Run]:
+def runs_to_show(case: CaseResult) -> list[JudgedRun]:
     """The runs that did not pass, or have an open finding that is not a warning; inconclusive runs last."""
     shown = [
         run
@@ -222,7 +222,7 @@ def runs_to_show(case: CaseResult) -> list[Run]:
     return sorted(shown, key=lambda run: run.outcome == "undecided")
 
 
-def run_facts(run: Run) -> str:
+def run_facts(run: JudgedRun) -> str:
     """`run 81 · call 91 · 54 s · $0.16`."""
     parts = [
         f"run {run.run_id}",
@@ -235,7 +235,7 @@ def run_facts(run: Run) -> str:
     return " · ".join(filter(None, parts))
 
 
-def cause(run: Run) -> str:
+def cause(run: JudgedRun) -> str:
     """Why the run did not pass; empty if it passed."""
     if run.excluded is not None:
         return "not counted"
@@ -254,20 +254,20 @@ def cause(run: Run) -> str:
             return "caused by the plan"
 
 
-def run_outcome(run: Run) -> str:
+def run_outcome(run: JudgedRun) -> str:
     """`failed, caused by the agent`, or `passed, except polite` if an expectation with its own rate failed."""
     failed = dict.fromkeys(finding.expectation for finding in open_findings(run) if finding.severity == "error")
     exceptions = f"except {', '.join(failed)}" if run.outcome == "passed" and failed else ""
     return ", ".join(filter(None, [run.outcome, exceptions, cause(run)]))
 
 
-def run_reason(run: Run) -> str:
+def run_reason(run: JudgedRun) -> str:
     """Why a run did not pass; empty if its findings say so."""
     is_in_findings = any(finding.message and finding.message in run.reason for finding in open_findings(run))
     return "" if is_in_findings else run.reason
 
 
-def open_findings(run: Run) -> list[Finding]:
+def open_findings(run: JudgedRun) -> list[Finding]:
     """Failed and undecided findings, most severe first."""
     found = [finding for finding in run.findings if finding.outcome != "passed"]
     return sorted(found, key=lambda finding: (finding.outcome == "undecided", _SEVERITIES.index(finding.severity)))
@@ -306,7 +306,7 @@ def quote_text(quote: Quote, quoted: set[Quote], characters: int) -> str:
     return f"{quote_place(quote)}: {words}"
 
 
-def run_lines(run: Run, characters: int) -> Iterator[str]:
+def run_lines(run: JudgedRun, characters: int) -> Iterator[str]:
     """The facts of a run and why it did not pass, then each open finding with its quote, indented."""
     reason = run_reason(run)
     yield run_facts(run)

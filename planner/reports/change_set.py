@@ -37,7 +37,7 @@ _PLAIN = Redactor()
 
 
 @frozen
-class Preview:
+class PlanView:
     """A change set, and everything else that `planner plan` shows."""
 
     change_set: ChangeSet
@@ -81,7 +81,7 @@ class ShownChange:
     moved: tuple[str, ...]
 
 
-def shown_changes(preview: Preview, action: Action) -> list[ShownChange]:
+def shown_changes(preview: PlanView, action: Action) -> list[ShownChange]:
     """The changes with an action, in order. Equal changed lines are shown once per scenario, as the cases of a matrix
     share them."""
     change_set, redactor = preview.change_set, preview.redactor
@@ -123,7 +123,7 @@ def judged_otherwise(change: Change) -> CaseResult | None:
     return next((each for each in stored if each and each.check_fingerprint != change.check_fingerprint), None)
 
 
-def scope(preview: Preview) -> str:
+def scope(preview: PlanView) -> str:
     """`3 plans · 24 cases · 72 runs`, or `24 of 60 cases` if only some are selected."""
     cases = [change.case for change in preview.change_set.changes if change.case is not None]
     written = sum(len(plan.cases) for plan in preview.plans)
@@ -131,7 +131,7 @@ def scope(preview: Preview) -> str:
     return " · ".join([count(len(preview.plans), "plan"), selected, count(sum(case.runs for case in cases), "run")])
 
 
-def reused(preview: Preview) -> list[tuple[str, str]]:
+def reused(preview: PlanView) -> list[tuple[str, str]]:
     """Reused cases by reason: (`20 cases reused`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`); or each of them."""
     changes = preview.change_set.with_action(Action.REUSE)
     names = preview.redactor.names(change.case_id for change in changes)
@@ -150,7 +150,7 @@ def reused(preview: Preview) -> list[tuple[str, str]]:
     return lines
 
 
-def cost_lines(preview: Preview) -> list[str]:
+def cost_lines(preview: PlanView) -> list[str]:
     """`Calls: 11 · about 4 min (10 at a time) · expected $1.76 ($1.44–$2.40, 31 past runs) · ceiling $9.00 (plan a)`,
     and the judge calls."""
     estimate, votes = preview.change_set.estimate, preview.change_set.votes
@@ -187,7 +187,7 @@ def what_next(change_set: ChangeSet) -> str:
     return ""
 
 
-def _made_before(preview: Preview) -> str:
+def _made_before(preview: PlanView) -> str:
     """Calls that earlier sessions made, or may have made; empty if there are none."""
     unconfirmed = sum(preview.unconfirmed.values())
     made = sum(preview.already_made.values()) - unconfirmed
@@ -228,13 +228,13 @@ def ages(cases: Sequence[CaseResult], now: datetime | None) -> list[str]:
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
 
 
-def render_text(preview: Preview, *, width: int, color: bool) -> str:
+def render_text(preview: PlanView, *, width: int, color: bool) -> str:
     """What happens to each case, the cost and the command to run it. `width` is in cells; case ids and the command are
     never cut."""
     return "\n".join(line.rstrip() for line in _lines(preview, width, painter(color=color))) + "\n"
 
 
-def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = (), exit_code: int = 0) -> str:
+def render_json(preview: PlanView, *, open_launches: Sequence[OpenLaunch] = (), exit_code: int = 0) -> str:
     """The change set as JSON; unknown prices are null. `open_launches` are orphaned: no case of the change set needs
     them."""
     change_set, redactor = preview.change_set, preview.redactor
@@ -272,7 +272,7 @@ def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = (), e
     )
 
 
-def _change_document(change: Change, preview: Preview, name: str) -> dict[str, object]:
+def _change_document(change: Change, preview: PlanView, name: str) -> dict[str, object]:
     unconfirmed = preview.unconfirmed.get(change.case_id, 0)
     return {
         "case_id": name,
@@ -283,7 +283,7 @@ def _change_document(change: Change, preview: Preview, name: str) -> dict[str, o
     }
 
 
-def _lines(preview: Preview, width: int, paint: Paint) -> Iterator[str]:
+def _lines(preview: PlanView, width: int, paint: Paint) -> Iterator[str]:
     changes = (Action.CALL, Action.RECHECK, Action.DROP)
     listed = [_row(change, width, paint) for action in changes for change in shown_changes(preview, action)]
     listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in reused(preview)]
@@ -317,7 +317,7 @@ _SUMMARY_LINES = 2_000
 _FOOT_LINES = 20
 
 
-def render_markdown(preview: Preview) -> str:
+def render_markdown(preview: PlanView) -> str:
     """The same text, for a job summary: GitHub shows none above 1 MiB."""
     lines = render_text(preview, width=100, color=False).splitlines()
     if len(lines) > _SUMMARY_LINES:

@@ -11,7 +11,7 @@ from planner.quantities import count, shortened
 from planner.reports import case_phrasing, phrasing
 from planner.reports.agents import result_notes
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
-from planner.results.model import CaseResult, Finding, Quote, Run, RunResult
+from planner.results.model import CaseResult, Finding, JudgedRun, Quote, RunResult
 from planner.values import frozen
 
 MAX_BYTES = 1_000_000
@@ -123,7 +123,7 @@ def _case(case: CaseResult, detail: _Detail) -> Iterator[str]:
         yield "\n".join(items)
 
 
-def _run(run: Run, detail: _Detail) -> str:
+def _run(run: JudgedRun, detail: _Detail) -> str:
     reason = case_phrasing.run_reason(run)
     reason = f": {detail.text(reason)}" if reason else ""
     lines = [f"- **{for_markdown(case_phrasing.run_outcome(run))}**{reason}  ", f"  {case_phrasing.run_facts(run)}"]

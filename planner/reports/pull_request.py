@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from planner.changes.consent import Progress, ceiling_of
+from planner.changes.consent import EarlierSpending, ceiling_of
 from planner.quantities import count, money, money_range, some
 from planner.reports.agents import agent_notes
-from planner.reports.change_set import Preview, ShownChange, judged_otherwise, shown_changes
+from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes
 from planner.reports.neutral import (
     for_markdown,
     for_terminal,
@@ -21,7 +21,7 @@ from planner.reports.neutral import (
 )
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, StartOverDocument
-from planner.results.outcomes import Action, CaseState, RequiredCheck, State
+from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
 from planner.values import frozen
 
 _MAX_CHARACTERS: Final = 58_000
@@ -34,7 +34,7 @@ _REASON_CHARACTERS: Final = 300
 _DIFF_CHARACTERS: Final = 30_000
 """Of the differences of all agents. They are never cut without saying so: somebody agrees to them."""
 CALL_WORKFLOW: Final = "phone-plans-call.yml"
-_SIGNS: Final = {State.SUCCESS: "✅", State.FAILURE: "❌", State.PENDING: "⏳"}
+_SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
 
 
 @frozen
@@ -67,7 +67,7 @@ class LastCalls:
 
 
 def render_comment(
-    preview: Preview,
+    preview: PlanView,
     check: RequiredCheck,
     judged: Sequence[CaseResult],
     names: Mapping[str, str],
@@ -94,7 +94,7 @@ def render_comment(
     return text
 
 
-def _headline(preview: Preview, check: RequiredCheck, *, cancelled: bool) -> str:
+def _headline(preview: PlanView, check: RequiredCheck, *, cancelled: bool) -> str:
     if cancelled:
         return f"### ⏹ Cancelled · {for_markdown(check.description)}"
     if not check.calls:
@@ -102,7 +102,7 @@ def _headline(preview: Preview, check: RequiredCheck, *, cancelled: bool) -> str
     return f"### 📞 {count(check.calls, 'call')} to make · {_price(preview)}"
 
 
-def _price(preview: Preview) -> str:
+def _price(preview: PlanView) -> str:
     estimate, votes = preview.change_set.estimate, preview.change_set.votes
     judge = f" plus {money(votes.expected_cents)} for judge calls" if votes is not None and votes.charged else ""
     if estimate.expected_cents is None:
@@ -111,7 +111,7 @@ def _price(preview: Preview) -> str:
     return for_markdown(f"{money(estimate.expected_cents)} expected ({spread}){judge}")
 
 
-def _facts(preview: Preview, check: RequiredCheck, pull: PullRequest, last: LastCalls | None) -> str:
+def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: LastCalls | None) -> str:
     commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
     parts = [f"Results{commit}."] if commit and not check.needs_run else []
     if check.open_calls:
@@ -161,7 +161,7 @@ def ignored_results(start_over: StartOverDocument | None) -> str:
     return f"Earlier results were ignored, as {markdown_code(start_over.by)} asked for: {reason}"
 
 
-def _changes(preview: Preview, listed: int) -> Iterator[str]:
+def _changes(preview: PlanView, listed: int) -> Iterator[str]:
     """What is said of agents, then what is called, rechecked and dropped; each part lists at most `listed` cases."""
     room = _DIFF_CHARACTERS
     for note in agent_notes(preview.agents, preview.change_set, preview.redactor):
@@ -223,7 +223,7 @@ def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullReq
 
 
 def _not_counted(
-    preview: Preview, check: RequiredCheck, judged: Sequence[CaseResult], names: Mapping[str, str], listed: int
+    preview: PlanView, check: RequiredCheck, judged: Sequence[CaseResult], names: Mapping[str, str], listed: int
 ) -> Iterator[str]:
     """The failures that do not turn the check red: of quarantined and flaky cases, and by expectations that changed
     since."""
@@ -269,10 +269,10 @@ def _failures(
         yield f"{count(more, 'more case')} failed: see report.html"
 
 
-def _how_to_call(preview: Preview, check: RequiredCheck, pull: PullRequest) -> list[str]:
+def _how_to_call(preview: PlanView, check: RequiredCheck, pull: PullRequest) -> list[str]:
     if not check.needs_run or not pull.number or preview.refused is not None:
         return []
-    cost = ceiling_of(preview.change_set, Progress(spent_cents={"": preview.spent_cents})) or "DOLLARS"
+    cost = ceiling_of(preview.change_set, EarlierSpending(spent_cents={"": preview.spent_cents})) or "DOLLARS"
     link = f"[Run workflow]({pull.actions_url})" if pull.actions_url else "run the workflow"
     what = "To call" if check.calls else "To collect the results"
     command = call_command(pull, check.digest, cost)
@@ -336,7 +336,7 @@ def _progress_facts(calls: CallsUnderWay, pull: PullRequest) -> Iterator[str]:
 
 
 _SHOWN_STATES: Final = tuple(case_state for case_state in CaseState if case_state is not CaseState.GREEN)
-_VERDICTS: Final = {State.SUCCESS: "✓ green", State.FAILURE: "✗ red", State.PENDING: "… pending"}
+_VERDICTS: Final = {CheckState.SUCCESS: "✓ green", CheckState.FAILURE: "✗ red", CheckState.PENDING: "… pending"}
 
 
 def render_text(check: RequiredCheck, names: Mapping[str, str]) -> str:

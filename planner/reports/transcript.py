@@ -10,7 +10,7 @@ from planner.quantities import clock
 from planner.reports import case_phrasing
 from planner.reports.neutral import for_terminal, json_document, picked
 from planner.reports.terminal import SIGNS, Colour, Paint, painter, wrapped
-from planner.results.model import CaseResult, Finding, Run
+from planner.results.model import CaseResult, Finding, JudgedRun
 from planner.values import frozen
 
 NO_CALL = "There was no call."
@@ -25,7 +25,7 @@ class Conversation:
     """One run of a case and its evidence, both redacted. `evidence` is None if it is not stored."""
 
     case: CaseResult
-    run: Run
+    run: JudgedRun
     evidence: Evidence | None
 
 

@@ -110,7 +110,7 @@ class RunVerdict(Document):
                 return False
 
 
-class Run(RunVerdict):
+class JudgedRun(RunVerdict):
     """A run that was made."""
 
     run_id: ServiceId
@@ -280,7 +280,7 @@ class CaseResult(Document):
     file: str = Field(default="", description="Plan file, relative to the working directory.")
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
-    runs: ListOf[Run] = Field(default=[])
+    runs: ListOf[JudgedRun] = Field(default=[])
 
     @property
     def calls_decide_nothing(self) -> bool:
@@ -288,12 +288,12 @@ class CaseResult(Document):
         return self.outcome is CaseOutcome.UNKNOWN and self.inconclusive_sessions >= FRUITLESS_SESSIONS
 
     @property
-    def carried_runs(self) -> list[Run]:
+    def carried_runs(self) -> list[JudgedRun]:
         """Runs of earlier sessions that count here."""
         return self.runs if self.action is not Action.CALL else [run for run in self.runs if run.pooled]
 
     @property
-    def own_runs(self) -> list[Run]:
+    def own_runs(self) -> list[JudgedRun]:
         """Runs that this case's calls made."""
         return [] if self.action is not Action.CALL else [run for run in self.runs if not run.pooled]
 
@@ -302,7 +302,7 @@ class CaseResult(Document):
         """(passed runs, counted runs) of its pass rate."""
         return sum(run.cause is None for run in self.runs), sum(map(self.counts_run, self.runs))
 
-    def counts_run(self, run: Run) -> bool:
+    def counts_run(self, run: JudgedRun) -> bool:
         """Whether the run counts in the pass rate; platform failures do if the plan says so."""
         return run.countable or (run.cause is Cause.PLATFORM and run.excluded is None and self.counts_platform)
 

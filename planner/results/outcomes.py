@@ -65,7 +65,7 @@ class FailOn(StrEnum):
     REGRESSION = "regression"
 
 
-class State(Enum):
+class CheckState(Enum):
     """The states of a commit status."""
 
     SUCCESS = "success"
@@ -99,7 +99,7 @@ class RequiredCheck:
     """`cases` are case ids by state. `description` fits a commit status and says what is missing."""
 
     exit_code: int
-    state: State
+    state: CheckState
     description: str
     digest: str
     cases: Mapping[CaseState, Sequence[str]] = field(default_factory=dict[CaseState, "Sequence[str]"])

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from planner.sandbox.conversation import EMPTY
 from planner.sandbox.launching import NO_AGENT
-from planner.sandbox.state import AgentRecord, Event, State
+from planner.sandbox.state import AgentRecord, Event, ServiceState
 from planner.sandbox.worlds.world import Snapshot, Variant, World
 
 
@@ -21,7 +21,7 @@ class Agents:
     FIELDS = ("name", "prompt", "voice", "product", "primary_language", "thinking_level")
     """What a draft may change and a scripted call shows; other fields are only kept (`Snapshot.fields`)."""
 
-    def __init__(self, world: World, state: State, append: Callable[[Event], None]) -> None:
+    def __init__(self, world: World, state: ServiceState, append: Callable[[Event], None]) -> None:
         self._world = world
         self._state = state
         self._append = append

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from planner.sandbox.conversation import EMPTY, Draws, converse, seed_of
-from planner.sandbox.state import Batch, Event, LaunchRequest, Run, State
+from planner.sandbox.state import Batch, Event, LaunchRequest, ServiceState, SimulatedRun
 from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import Snapshot, World
 from planner.values import frozen
@@ -37,7 +37,7 @@ class Answerer:
 
 
 class Launcher:
-    def __init__(self, world: World, state: State) -> None:
+    def __init__(self, world: World, state: ServiceState) -> None:
         self._world = world
         self._state = state
 
@@ -69,14 +69,14 @@ class Launcher:
         from_number, to_number = (bot, own) if request.direction == "outbound" else (own, bot)
         estimate_cents = self.estimate_cents(answerer)
         made = Counter[str]()
-        runs: list[Run] = []
+        runs: list[SimulatedRun] = []
         for index, run_id in enumerate(run_ids):
             prompt = prompts[index % len(prompts)]
             seed = seed_of(world.seed, *line, prompt, state.occurrences(request, prompt) + made[prompt])
             made[prompt] += 1
             snapshot = answerer.of_run(seed)
             starts_at = at + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
-            queued = Run(
+            queued = SimulatedRun(
                 id=run_id,
                 batch_id=batch_id,
                 target_type=request.target_type,
@@ -114,7 +114,7 @@ class Launcher:
             )
         return Event(at, "launch", tuple(runs), batch)
 
-    def _called(self, run: Run, call_id: int) -> Run:
+    def _called(self, run: SimulatedRun, call_id: int) -> SimulatedRun:
         """The run with its call, if somebody answers."""
         snapshot = run.snapshot
         if snapshot is None:
@@ -137,7 +137,7 @@ class Launcher:
         )
 
 
-def _with_faults(run: Run, index: int, faults: Sequence[Fault]) -> Run:
+def _with_faults(run: SimulatedRun, index: int, faults: Sequence[Fault]) -> SimulatedRun:
     for spec in (fault.spec for fault in faults):
         if spec.runs is not None and index >= spec.runs:
             continue

@@ -14,7 +14,16 @@ from pydantic import JsonValue
 from planner.sandbox.agents import Agents
 from planner.sandbox.errors import insufficient_balance, not_found, throttled
 from planner.sandbox.launching import Answerer, Launcher
-from planner.sandbox.state import FOREIGN_USER_ID, OWN_USER_ID, Charge, Event, LaunchRequest, Run, State, Store
+from planner.sandbox.state import (
+    FOREIGN_USER_ID,
+    OWN_USER_ID,
+    Charge,
+    Event,
+    LaunchRequest,
+    ServiceState,
+    SimulatedRun,
+    Store,
+)
 from planner.sandbox.worlds.dialogues import Object, meant
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
@@ -44,7 +53,7 @@ class Sandbox:
         self.dialect: Dialect = dialect
         self.api_keys = None if api_keys is None else frozenset(api_keys)
         self._clock = now
-        self.state = State(world)
+        self.state = ServiceState(world)
         self.faults = Faults(world.faults, world.seed)
         self.concurrency_limit = world.concurrency_limit
         self._store = Store(None if state_path is None else Path(state_path), self.state.apply)
@@ -124,7 +133,7 @@ class Sandbox:
 
     # Other changes
 
-    def regrade(self, run: Run) -> None:
+    def regrade(self, run: SimulatedRun) -> None:
         """Grade a call again, which is billed."""
         now = self.now()
         if not self.state.can_cover(self.world.regrade_cents, now):

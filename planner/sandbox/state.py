@@ -57,7 +57,7 @@ class LaunchRequest:
 
 
 @frozen
-class Run:
+class SimulatedRun:
     """One test call."""
 
     id: int
@@ -158,7 +158,7 @@ class Event:
 
     at: float
     kind: Literal["launch", "change"] = "change"
-    runs: tuple[Run, ...] = ()
+    runs: tuple[SimulatedRun, ...] = ()
     """The new runs of a launch; otherwise the queued runs of a deleted agent."""
     batch: Batch | None = None
     agents: dict[int, AgentRecord] = field(default_factory=dict[int, AgentRecord])
@@ -180,12 +180,12 @@ _FIRST_BATCH_ID = 201
 _FIRST_CALL_ID = 987654321
 
 
-class State:
+class ServiceState:
     """Only `apply` changes it. The clock must never go back."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._runs: dict[int, Run] = {}
+        self._runs: dict[int, SimulatedRun] = {}
         """By id, ascending."""
         self.batches: dict[int, Batch] = {}
         self.launches: list[Event] = []
@@ -213,7 +213,7 @@ class State:
         self.faults |= event.faults
         self.ahead_seconds += event.advance_seconds
 
-    def _add(self, run: Run) -> None:
+    def _add(self, run: SimulatedRun) -> None:
         self._runs[run.id] = run
         for call_id in (run.call_id, run.sip_call_id):
             if call_id is not None:
@@ -222,17 +222,17 @@ class State:
         self._occurrences[_similarity(run, run.prompt)] += 1
 
     @property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[SimulatedRun]:
         """By id, ascending."""
         return list(self._runs.values())
 
-    def run(self, run_id: int) -> Run:
+    def run(self, run_id: int) -> SimulatedRun:
         return self._runs[run_id]
 
-    def newest_first(self) -> Iterator[Run]:
+    def newest_first(self) -> Iterator[SimulatedRun]:
         return reversed(self._runs.values())
 
-    def run_of_call(self, call_id: int) -> Run | None:
+    def run_of_call(self, call_id: int) -> SimulatedRun | None:
         """The run of this call, or of this SIP leg."""
         run_id = self._run_ids_by_call.get(call_id)
         return None if run_id is None else self._runs[run_id]
@@ -249,11 +249,11 @@ class State:
         """The number of similar runs so far: the seed of the next one depends on it, not on ids or order."""
         return self._occurrences[_similarity(request, prompt)]
 
-    def live_runs(self, now: float) -> list[Run]:
+    def live_runs(self, now: float) -> list[SimulatedRun]:
         """Runs that have not ended, which count against the concurrency limit."""
         return [run for run in self._runs.values() if not run.has_ended(now)]
 
-    def grade_at(self, run: Run) -> float:
+    def grade_at(self, run: SimulatedRun) -> float:
         """The time of the newest grade of a run's call."""
         again = (charge.grade_at for charge in self.charges if charge.call_id == run.call_id)
         return max((run.grade_at, *again))
@@ -293,7 +293,7 @@ class State:
         return balance > 0 and balance >= cents and (budget is None or budget - reserved >= cents)
 
 
-def _similarity(target: Run | LaunchRequest, prompt: str) -> tuple[object, ...]:
+def _similarity(target: SimulatedRun | LaunchRequest, prompt: str) -> tuple[object, ...]:
     return target.target_type, target.target_id, target.direction, target.mode, prompt
 
 

@@ -24,7 +24,7 @@ from planner.planfile.model import Project
 from planner.session.ci import head_commit, namespace_of
 from planner.session.selection import Loaded
 from planner.session.shell import Shell, actor_of, redactor_of
-from planner.session.stores import Place, Workspace
+from planner.session.stores import OpenedStore, Workspace
 from planner.values import frozen
 
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}")
@@ -195,7 +195,7 @@ def agreed_set(work: Workspace) -> Agreed:
     return Agreed(stored, head, redactor_of(work.loaded.project).name)
 
 
-def head_of(shell: Shell, place: Place, loaded: Loaded) -> str:
+def head_of(shell: Shell, place: OpenedStore, loaded: Loaded) -> str:
     """The head commit of the pull request: as GitHub names it, otherwise what is checked out."""
     if named := head_commit(shell.environ):
         return named

@@ -23,7 +23,7 @@ from planner.results.repository import ResultsRepository
 from planner.session.ci import PolicySource
 from planner.session.git import Git, Layout
 from planner.session.selection import Loaded, read_files
-from planner.session.stores import Place, Workspace
+from planner.session.stores import OpenedStore, Workspace
 from planner.values import frozen
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
 
@@ -84,7 +84,7 @@ def earlier_results(work: Workspace, ask: VoteCache) -> EarlierResults:
 
 
 def _baseline(
-    place: Place, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
+    place: OpenedStore, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
 ) -> dict[str, CaseResult]:
     """The stored cases of the plans, by case id. Outcomes that others could have written are judged again from
     evidence, once."""
@@ -102,7 +102,7 @@ def _baseline(
     return found
 
 
-def _on_branch(place: Place, loaded: Loaded, checked: UntrustedCases) -> dict[str, CaseResult]:
+def _on_branch(place: OpenedStore, loaded: Loaded, checked: UntrustedCases) -> dict[str, CaseResult]:
     """The cases that sessions of this pull request called. In a merge group, cases of its other pull requests count if
     they make today's call."""
     found = _baseline(place, place.repository, loaded, checked)

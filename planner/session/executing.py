@@ -9,7 +9,16 @@ from dataclasses import dataclass, field, replace
 from planner.changes.consent import MAX_COST
 from planner.changes.model import ChangeSet, whole_cents
 from planner.execution.consents import Spending
-from planner.execution.engine import BALANCE, ConsentedJobs, Job, Judgement, Observer, Outcome, Settings, Snapshot
+from planner.execution.engine import (
+    BALANCE,
+    ConsentedJobs,
+    EngineSettings,
+    Job,
+    Observer,
+    Outcome,
+    RunResponse,
+    Snapshot,
+)
 from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
@@ -17,7 +26,7 @@ from planner.execution.spending import spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.providers.base import Balance, Line, Target
-from planner.results.model import ConsentDocument, PreviewDocument, Run
+from planner.results.model import ConsentDocument, JudgedRun, PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
     Copies,
@@ -32,7 +41,7 @@ from planner.session.called_agents import (
 from planner.session.consents import judge_spending
 from planner.session.judging import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation
-from planner.session.progress import Progress, ProgressState
+from planner.session.progress import ProgressDisplay, ProgressState
 from planner.session.run_session import RunSession
 from planner.session.selection import Loaded
 from planner.values import frozen
@@ -44,14 +53,14 @@ from planner.verdicts.runs import judge_record
 class EndedRuns:
     """The runs that the engine has reported. `overdue` had not ended when it stopped waiting."""
 
-    judged: dict[str, list[Run]] = field(default_factory=dict[str, list[Run]])
+    judged: dict[str, list[JudgedRun]] = field(default_factory=dict[str, list[JudgedRun]])
     """By case id, in the order of their ends."""
     records: list[EndedRun] = field(default_factory=list[EndedRun])
     overdue: list[EndedRun] = field(default_factory=list[EndedRun])
     launched_now: int = 0
     """Runs that this session launched."""
 
-    def add(self, record: EndedRun, judged: Run) -> None:
+    def add(self, record: EndedRun, judged: JudgedRun) -> None:
         self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
         self.overdue += [record] if record.evidence is None else []
         self.launched_now += not record.resumed
@@ -160,18 +169,18 @@ async def _make_calls(
     shell, options, project = session.shell, session.options, session.loaded.project
     repository = session.place.repository
     limits = [limit for limit in (options.max_concurrent, project.policy.max_concurrent_runs) if limit]
-    progress = Progress(shell)
+    progress = ProgressDisplay(shell)
     session.request_log.note = progress.note  # do not write over the live display
     cases = {case.case_id: case for case in session.loaded.cases}
     settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
 
-    def on_run(record: EndedRun) -> Judgement:
+    def on_run(record: EndedRun) -> RunResponse:
         case = cases[record.slot.case_id]
         judged = judge_record(case, record, prepared.judging.cache)
         counts = case.quarantine is None or session.reports.started_at.date() > case.quarantine.until
         runs.add(record, judged)
         settling.note(record.slot.case_id, judged)
-        return Judgement(
+        return RunResponse(
             platform_failed=record.evidence is not None and judged.cause is Cause.PLATFORM,
             stop=options.fail_fast and counts and judged.outcome is RunOutcome.FAILED,
         )
@@ -206,7 +215,7 @@ async def _make_calls(
     )
     consented = ConsentedJobs(
         jobs={job.case_id: job for job in jobs},
-        settings=Settings(
+        settings=EngineSettings(
             settle_seconds=project.execution.settle_seconds,
             linger_seconds=project.execution.linger_seconds,
             mark_prompts=project.execution.mark_prompts,

@@ -20,7 +20,7 @@ from planner.judge.prompt import PROMPT_VERSION
 from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, RecordedAnswers, VoteCache, WantedVotes
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
-from planner.results.model import JudgeCost, Run
+from planner.results.model import JudgeCost, JudgedRun
 from planner.results.outcomes import Action
 from planner.session.service import check_key_characters, world_name, world_of
 from planner.session.shell import Shell
@@ -229,7 +229,7 @@ class JudgeCalls:
                 await endpoint.check()
 
     async def make(
-        self, made: Mapping[str, Sequence[Run]], ledger: Ledger, before: JudgeSpending, interrupted: anyio.Event
+        self, made: Mapping[str, Sequence[JudgedRun]], ledger: Ledger, before: JudgeSpending, interrupted: anyio.Event
     ) -> JudgeCallsResult:
         """Make the calls, under every ceiling; `judging.cache.missing` says why others are missing. `made` are the runs
         of this session, by case id; `before` is what judge calls of this consent cost earlier."""

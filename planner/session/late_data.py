@@ -24,9 +24,8 @@ from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.reading import WaitPolicy, collect, read_list
-from planner.providers.base import CallId
-from planner.providers.base import Run as ListedRun
-from planner.results.model import CaseResult, Run, RunResult
+from planner.providers.base import CallId, Run
+from planner.results.model import CaseResult, JudgedRun, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.interruption import until_interrupted
@@ -54,13 +53,13 @@ class LateBill:
     consent_id: str | None
     """Of the launch; None if it is not in this machine's journal."""
 
-    def is_of(self, result: RunResult, case: CaseResult, run: Run) -> bool:
+    def is_of(self, result: RunResult, case: CaseResult, run: JudgedRun) -> bool:
         """Whether the bill is part of this result's own cost. A retry may have the consent of the runs it pools."""
         if case.action != "call" or run.pooled:
             return False
         return self.consent_id in (None, result.consent.id)
 
-    def is_known(self, run: Run) -> bool:
+    def is_known(self, run: JudgedRun) -> bool:
         return (run.cost_cents, run.cost_basis) == (self.cents, self.basis)
 
 
@@ -183,7 +182,7 @@ def _billed(case: CaseResult, bills: Mapping[int, LateBill]) -> CaseResult:
     return case if runs == case.runs else case.model_copy(update={"runs": runs})
 
 
-def _with(run: Run, bill: LateBill | None) -> Run:
+def _with(run: JudgedRun, bill: LateBill | None) -> JudgedRun:
     if bill is None or bill.is_known(run):
         return run
     missing = [part for part in run.missing if part != "bill"]
@@ -200,7 +199,7 @@ def _with(run: Run, bill: LateBill | None) -> Run:
 class _Stale:
     """A stored run with missing parts."""
 
-    run: Run
+    run: JudgedRun
     grade_wanted: bool
 
 
@@ -215,7 +214,7 @@ async def _refreshed_changes(session: RunSession, changes: Sequence[Change]) -> 
     stale = {item.run.run_id: item for change in changes for item in _stale(change)}
     if not stale:
         return list(changes)
-    fresh: dict[int, Run] = {}
+    fresh: dict[int, JudgedRun] = {}
 
     async def read() -> None:
         found, problem = await _reread(session, stale)
@@ -252,7 +251,7 @@ async def _reread(session: RunSession, stale: Mapping[int, _Stale]) -> tuple[dic
     found: dict[int, Evidence] = {}
     problems: list[str] = []
 
-    async def read(run: ListedRun) -> None:
+    async def read(run: Run) -> None:
         age = (clock.now() - run.completed_at).total_seconds() if run.completed_at else 0.0
         try:
             wait = WaitPolicy(grade=stale[run.id].grade_wanted, ended_seconds_ago=age + client.clock_offset_seconds)
@@ -277,7 +276,7 @@ async def _reread(session: RunSession, stale: Mapping[int, _Stale]) -> tuple[dic
     return found, problems[0] if problems else ""
 
 
-def _refreshed(session: RunSession, stale: _Stale, evidence: Evidence) -> Run:
+def _refreshed(session: RunSession, stale: _Stale, evidence: Evidence) -> JudgedRun:
     run, repository = stale.run, session.place.repository
     stored = repository.load_evidence(run.evidence) if run.evidence is not None else None
     evidence = merged(stored, evidence)
@@ -293,7 +292,9 @@ def _refreshed(session: RunSession, stale: _Stale, evidence: Evidence) -> Run:
     )
 
 
-def _note_in_journal(journal: Journal, stale: Mapping[int, _Stale], fresh: Mapping[int, Run]) -> dict[int, LateBill]:
+def _note_in_journal(
+    journal: Journal, stale: Mapping[int, _Stale], fresh: Mapping[int, JudgedRun]
+) -> dict[int, LateBill]:
     """Update the journal; return the new bills by run id."""
     bills: dict[int, LateBill] = {}
     for run_id, run in fresh.items():
@@ -315,7 +316,7 @@ def _note_in_journal(journal: Journal, stale: Mapping[int, _Stale], fresh: Mappi
     return bills
 
 
-def _with_runs(change: Change, fresh: Mapping[int, Run]) -> Change:
+def _with_runs(change: Change, fresh: Mapping[int, JudgedRun]) -> Change:
     if change.prior is None or not any(run.run_id in fresh for run in change.prior.runs):
         return change
     runs = [fresh.get(run.run_id, run) for run in change.prior.runs]

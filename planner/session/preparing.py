@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
 from planner.changes.configuration import Agents, Configurations
-from planner.changes.consent import Limits, Progress, ceiling_cents, policy_refusal
+from planner.changes.consent import EarlierSpending, Limits, ceiling_cents, policy_refusal
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
@@ -66,7 +66,7 @@ class Preparation:
     whole_estimate: Estimate
     paid_before_cents: int
     resumable: Mapping[str, tuple[Slot, ...]]
-    progress: Progress
+    progress: EarlierSpending
     """What earlier sessions did, and spent under this consent."""
     unconfirmed_runs: Mapping[str, int]
     """Number of `resumable` runs in unconfirmed launches, by case id."""
@@ -185,7 +185,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         _with_paid(paid_cents, whole.estimate),
         paid_cents,
         resumable,
-        Progress(
+        EarlierSpending(
             {case_id: len(mine) for case_id, mine in resumable.items()},
             {plan: amount.committed for plan, amount in by_plan.items()},
             {plan: amount.reserved for plan, amount in by_plan.items()},

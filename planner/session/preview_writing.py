@@ -11,7 +11,7 @@ from planner.errors import UsageError
 from planner.providers.base import AgentState
 
 
-class Draft(NamedTuple):
+class AgentDraft(NamedTuple):
     fields: Mapping[str, Any]
 
 
@@ -23,7 +23,7 @@ class DiscardDraft(NamedTuple):
     pass
 
 
-Write: TypeAlias = Draft | Deploy | DiscardDraft
+Write: TypeAlias = AgentDraft | Deploy | DiscardDraft
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Writing:
         if any(name not in self.wanted or not agree(value, self.wanted[name]) for name, value in agent.draft.items()):
             return DiscardDraft()
         if not self.is_drafted and not pending.keys() <= agent.draft.keys():
-            return Draft({name: self.wanted[name] for name in pending})
+            return AgentDraft({name: self.wanted[name] for name in pending})
         if not agent.is_drafted and not differing:
             return None  # the service ignores the fields that it does not show
         return Deploy()
@@ -61,7 +61,7 @@ class Writing:
     def answered(self, write: Write) -> None:
         """The service says that it carried this out."""
         match write:
-            case Draft():
+            case AgentDraft():
                 self.is_drafted = True
             case Deploy():
                 self.is_deployed = True

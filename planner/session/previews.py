@@ -24,7 +24,7 @@ from planner.execution.previews import Preview, PreviewState, PreviewStep, next_
 from planner.providers.base import AgentState
 from planner.quantities import some
 from planner.session.called_agents import is_edited, is_other_revision, revision_of
-from planner.session.preview_writing import Deploy, DiscardDraft, Draft, Writing
+from planner.session.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
 
 if TYPE_CHECKING:
     from planner.execution.journal import Journal
@@ -266,7 +266,7 @@ class Previews:
             write = writing.next(agent) if preview.revision is None else None
             try:
                 match write:
-                    case Draft(fields):
+                    case AgentDraft(fields):
                         await self.client.draft_agent(preview.copy_id, fields)
                     case Deploy():
                         await self.client.deploy_agent(preview.copy_id)

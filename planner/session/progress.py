@@ -48,7 +48,7 @@ class ProgressState:
     """Why a launch waits, such as `concurrency limit 20 (learned)`."""
 
 
-class Progress:
+class ProgressDisplay:
     """Writes the first state, changes at most once per interval, and the last state on `close`."""
 
     def __init__(self, shell: Shell) -> None:

@@ -31,7 +31,7 @@ from planner.results.model import CaseResult
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
 from planner.results.store import Change, Reader, Store, segment_for
 from planner.session.shell import Shell, redactor_of
-from planner.session.stores import Place
+from planner.session.stores import OpenedStore
 
 _KEPT_VERSIONS: Final = 50
 Versions = Mapping[int, Sequence[Version]]
@@ -64,7 +64,7 @@ def effective_targets(
 
 
 def agents_of(
-    place: Place, cases: Sequence[Case], targets: Mapping[Target, TargetState]
+    place: OpenedStore, cases: Sequence[Case], targets: Mapping[Target, TargetState]
 ) -> tuple[tuple[EffectiveTarget, ...], Configurations]:
     """The agents with a file, and the configurations of all that are called."""
     with_file = {case.target.id: None for case in cases if case.target.config is not None}
@@ -84,7 +84,7 @@ def agents_of(
     return agents, Configurations(called, frozenset(previews), stored)
 
 
-def stored_versions(place: Place, agent_ids: Iterable[int]) -> Versions:
+def stored_versions(place: OpenedStore, agent_ids: Iterable[int]) -> Versions:
     """The recorded versions of the files of these agents."""
     stores: list[Reader] = [DirectoryStore(place.directory)]
     if place.shared is not None:
@@ -97,7 +97,7 @@ def stored_versions(place: Place, agent_ids: Iterable[int]) -> Versions:
 
 
 def record_agents(
-    place: Place,
+    place: OpenedStore,
     project: Project,
     agents: Sequence[EffectiveTarget],
     called: Configurations,
@@ -124,7 +124,7 @@ def record_agents(
         share(_recording(place.environment, shown, versions))
 
 
-def record_deployment(place: Place, project: Project, target: EffectiveTarget, *, is_done: bool) -> None:
+def record_deployment(place: OpenedStore, project: Project, target: EffectiveTarget, *, is_done: bool) -> None:
     """Store that the target's file is about to be deployed, or (`is_done`) that it was. Raises `StoreError`."""
     key = versions_key(place.environment, target.agent_id)
 
@@ -272,11 +272,11 @@ def world_key(environment: str) -> str:
     return f"world/{segment_for(environment)}.json"
 
 
-def world_store(place: Place) -> Store:
+def world_store(place: OpenedStore) -> Store:
     return place.shared.store if place.shared is not None else DirectoryStore(place.directory)
 
 
-def load_world(shell: Shell, place: Place, service: str) -> RecordedWorld | None:
+def load_world(shell: Shell, place: OpenedStore, service: str) -> RecordedWorld | None:
     """The record of this service; None if there is none. A damaged one, or one of a newer version, is named and
     ignored."""
     data = world_store(place).get(world_key(place.environment))

@@ -37,7 +37,7 @@ from planner.session.report_session import ReportSession, report_session
 from planner.session.selection import Loaded, Selection
 from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell
-from planner.session.stores import Place, Workspace, locked, shared_session
+from planner.session.stores import OpenedStore, Workspace, locked, shared_session
 from planner.session.unfinished import known_facts
 from planner.values import frozen
 from planner.verdicts.ending import NextCommands
@@ -99,7 +99,7 @@ class RunSession:
     shell: Shell
     options: RunOptions
     loaded: Loaded
-    place: Place
+    place: OpenedStore
     journal: Journal
     reports: ReportSession
     intents: IntentSharing | None

@@ -34,7 +34,7 @@ from planner.quantities import money
 from planner.session.ci import NO_BASE, named_by_github
 from planner.session.selection import Selection
 from planner.session.shell import Shell
-from planner.session.stores import Place, Workspace
+from planner.session.stores import OpenedStore, Workspace
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def check_key_characters(variable: str, key: str) -> None:
 
 @asynccontextmanager
 async def open_client(
-    shell: Shell, place: Place, selection: Selection, hooks: RequestHooks = NO_HOOKS
+    shell: Shell, place: OpenedStore, selection: Selection, hooks: RequestHooks = NO_HOOKS
 ) -> AsyncGenerator[AgentProvider]:
     """A client of the real service, or of the sandbox with its state in the place's folder."""
     app: Any = None

@@ -124,7 +124,7 @@ DEFAULT_ENVIRONMENT = "default"
 
 
 @frozen
-class Place:
+class OpenedStore:
     """A store. Sandbox results have a store of their own and never mix with real ones.
 
     `directory` is on this machine: journal, lock and unredacted results. `shared` is where other machines see them.
@@ -157,7 +157,7 @@ class Place:
         DirectoryStore(self.directory).make()
 
 
-def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -> Place:
+def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -> OpenedStore:
     """Open the store of a selection. Raises `UsageError` for an invalid store."""
     named = selection.store or project.store or DEFAULT_STORE
     environment = selection.environment or DEFAULT_ENVIRONMENT
@@ -184,7 +184,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
             return ResultsRepository(of_branches(folder, namespaces), access)
 
         others = _others(here, namespaces, target_namespace(shell.environ))
-        return Place(directory, here(namespaces), environment, home, verified, own, None, *others)
+        return OpenedStore(directory, here(namespaces), environment, home, verified, own, None, *others)
     # Sandbox results quote nobody.
     if isinstance(address, GitRef) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
         raise UsageError(
@@ -200,7 +200,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
     keep = address.keep if isinstance(address, GitRef) else None
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access), keep=keep)
     others = _others(opened, namespaces, target_namespace(shell.environ))
-    return Place(directory, shared.repository, environment, home, verified, own, shared, *others)
+    return OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others)
 
 
 def _others(
@@ -234,7 +234,7 @@ class Workspace:
     shell: Shell
     selection: Selection
     loaded: Loaded
-    place: Place
+    place: OpenedStore
 
 
 def open_workspace(shell: Shell, selection: Selection) -> Workspace:
@@ -244,7 +244,7 @@ def open_workspace(shell: Shell, selection: Selection) -> Workspace:
     return Workspace(shell, selection, loaded, place_of(shell, loaded.root, selection, loaded.project))
 
 
-def open_results(shell: Shell, selection: Selection) -> tuple[Project, Place]:
+def open_results(shell: Shell, selection: Selection) -> tuple[Project, OpenedStore]:
     """The project and its store, for commands that read no plans. Raises like `load_current_project` and `place_of`."""
     root, project = load_current_project(shell, selection.base)
     return project, place_of(shell, root, selection, project)
@@ -252,7 +252,7 @@ def open_results(shell: Shell, selection: Selection) -> tuple[Project, Place]:
 
 @contextmanager
 def shared_session(
-    shell: Shell, place: Place, journal: Journal, cases: Iterable[Case]
+    shell: Shell, place: OpenedStore, journal: Journal, cases: Iterable[Case]
 ) -> Generator[IntentSharing | None]:
     """Use the place's shared store (None if it has none) under its lock, from planning to the last report. Raises
     `StoreError`, `UsageError` if the shared store cannot be read, so no call is made."""
@@ -280,7 +280,7 @@ _LONGEST_NAME = 500
 
 
 @contextmanager
-def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
+def locked(shell: Shell, place: OpenedStore, command: str) -> Generator[None]:
     """Hold the lock while the body runs. `command` is what was typed. Raises `StoreError` if another session holds the
     lock (named in the message), or the folder cannot be written or locked."""
     path = place.directory / _LOCK

@@ -10,7 +10,7 @@ from planner.changes.model import Change
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
 from planner.reports.comparison import ComparedCase, Comparison, Difference, Side
-from planner.results.model import CaseInputs, CaseResult, Compared, NotComparable, Run, RunResult, Sample
+from planner.results.model import CaseInputs, CaseResult, Compared, JudgedRun, NotComparable, RunResult, Sample
 from planner.results.outcomes import Action, CaseOutcome, Cause
 from planner.statistics import difference_interval, wilson_interval
 from planner.verdicts.cases import RunKey, judge_case, run_key, sample_of, sample_of_runs, total
@@ -34,7 +34,7 @@ class Baseline(NamedTuple):
     sample: Sample | None = None
     not_comparable: NotComparable | None = None
     runs: frozenset[RunKey] = frozenset()
-    judged: Sequence[Run] = ()
+    judged: Sequence[JudgedRun] = ()
     """The same runs with their verdicts, if known."""
 
 
@@ -155,7 +155,7 @@ def is_recheck(change: Change) -> bool:
     return change.compared_with is None and change.prior is not None and change.action is Action.RECHECK
 
 
-def _rechecked_runs(case: Case, before: CaseResult, load_evidence: LoadEvidence, ask: Ask) -> list[Run]:
+def _rechecked_runs(case: Case, before: CaseResult, load_evidence: LoadEvidence, ask: Ask) -> list[JudgedRun]:
     """The runs of `before`, judged by today's expectations; empty if evidence is missing."""
     if any(
         run.cause is not Cause.PLATFORM and not (run.evidence and load_evidence(run.evidence)) for run in before.runs
@@ -197,7 +197,7 @@ def compare_results(older: RunResult, newer: RunResult) -> Comparison:
     return Comparison(older, newer, tuple(cases), suite if suite.cases else None)
 
 
-def _compare_outcomes(before: CaseResult, now: CaseResult, new_runs: Sequence[Run]) -> BaselineComparison | None:
+def _compare_outcomes(before: CaseResult, now: CaseResult, new_runs: Sequence[JudgedRun]) -> BaselineComparison | None:
     """The comparison of a case without new runs, or that is not comparable; else None."""
     judgement = judgement_change(before, now.check_fingerprint, now.judged_by)
     if now.runs and not new_runs:
@@ -254,7 +254,7 @@ def _side(case: CaseResult | None) -> Side | None:
     )
 
 
-def _pairs(before: CaseResult, now: CaseResult, new_runs: Sequence[Run]) -> list[Pair]:
+def _pairs(before: CaseResult, now: CaseResult, new_runs: Sequence[JudgedRun]) -> list[Pair]:
     """One pair, or one per agent variant with runs on both sides. Shared runs count for the older result only."""
     sides = by_variant(before.runs, new_runs) or [(before.runs, new_runs)]
     return [(sample_of(before, old), sample_of(now, new)) for old, new in sides]

@@ -11,7 +11,7 @@ from planner.changes.detail import expected_lines
 from planner.changes.model import Change, Reason
 from planner.checks.opinions import Ask, nobody_asked
 from planner.planfile.model import Case
-from planner.results.model import CaseResult, QuarantineDocument, Run, Sample
+from planner.results.model import CaseResult, JudgedRun, QuarantineDocument, Sample
 from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
 from planner.verdicts.baseline import (
@@ -69,18 +69,18 @@ class _JudgedCase:
 
     change: Change
     case: Case
-    runs: Sequence[Run]
+    runs: Sequence[JudgedRun]
     verdict: CaseVerdict
     not_needed: int
     open_runs: OpenRuns
     set_aside: Sample | None
     """Earlier runs that differ too much to be pooled."""
 
-    def sample(self, runs: Sequence[Run]) -> Sample:
+    def sample(self, runs: Sequence[JudgedRun]) -> Sample:
         not_made = self.not_needed + self.open_runs.launched + self.open_runs.not_made
         return sample_of_runs(self.case, runs, self.verdict.outcome, not_made)
 
-    def pairs(self, baseline: Baseline, new_runs: Sequence[Run]) -> list[Pair]:
+    def pairs(self, baseline: Baseline, new_runs: Sequence[JudgedRun]) -> list[Pair]:
         """The samples to compare: all new runs with the baseline, or one pair per agent variant with runs on both
         sides. Any variant may have taken the calls not made."""
         sides = by_variant(baseline.judged, new_runs)
@@ -92,7 +92,7 @@ class _JudgedCase:
 
 def assemble_cases(
     changes: Sequence[Change],
-    made: Mapping[str, Sequence[Run]],
+    made: Mapping[str, Sequence[JudgedRun]],
     load_evidence: LoadEvidence,
     missing: MissingRuns,
     *,
@@ -122,7 +122,7 @@ def assemble_cases(
     return [documents[change.case_id] for change in changes if change.case_id in documents]
 
 
-def stored_runs_to_judge(change: Change) -> list[Run]:
+def stored_runs_to_judge(change: Change) -> list[JudgedRun]:
     """The stored runs that are judged by today's expectations."""
     if change.prior is None or change.case is None or change.action not in (Action.CALL, Action.RECHECK):
         return []
@@ -133,7 +133,7 @@ def stored_runs_to_judge(change: Change) -> list[Run]:
 def _judge(
     change: Change,
     case: Case,
-    made: Sequence[Run],
+    made: Sequence[JudgedRun],
     missing: MissingRuns,
     load_evidence: LoadEvidence,
     ask: Ask,
@@ -159,7 +159,7 @@ def _judge(
     return _JudgedCase(change, case, runs, verdict, not_needed, open_runs, set_aside)
 
 
-def _not_poolable(case: Case, earlier: Sequence[Run], new_runs: Sequence[Run]) -> Sample | None:
+def _not_poolable(case: Case, earlier: Sequence[JudgedRun], new_runs: Sequence[JudgedRun]) -> Sample | None:
     """The earlier runs, if the new ones differ from them too much."""
     before, now = (sample_of_runs(case, side, judge_case(case, side).outcome) for side in (earlier, new_runs))
     return before if differ_too_much(before, now) else None
@@ -221,7 +221,7 @@ def _compare_calls(
     return result, [], shared
 
 
-def _cents_per_run(runs: Sequence[Run]) -> float | None:
+def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
     bills = [run.cost_cents for run in runs if run.cost_cents is not None]
     return sum(bills) / len(bills) if bills else None
 
@@ -292,7 +292,7 @@ def _inconclusive_sessions(judged: _JudgedCase) -> int:
     return before + (not set(map(run_key, judged.runs)) <= set(map(run_key, earlier)))
 
 
-def _proper_calls(case: Case, runs: Sequence[Run]) -> set[RunKey]:
+def _proper_calls(case: Case, runs: Sequence[JudgedRun]) -> set[RunKey]:
     """The runs that need not be replaced: they count, or only wait for their evidence or a judge."""
     return {run_key(run) for run in runs if run.had_call or count_runs(case, [run])[0]}
 
@@ -321,5 +321,5 @@ def _quarantine(case: Case, today: date) -> QuarantineDocument | None:
     return QuarantineDocument(until=quarantine.until, reason=quarantine.reason)
 
 
-def _newest_session(runs: Sequence[Run]) -> str | None:
+def _newest_session(runs: Sequence[JudgedRun]) -> str | None:
     return max((run.session_id for run in runs), default=None)

@@ -10,9 +10,9 @@ from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
 from planner.planfile.model import Case
 from planner.quantities import count
-from planner.results.model import CaseResult, ExpectationRate, Finding, Run, RunVerdict, Sample
+from planner.results.model import CaseResult, ExpectationRate, Finding, JudgedRun, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
-from planner.statistics import decide, runs_to_decide, wilson_interval
+from planner.statistics import decide_rate, runs_to_decide, wilson_interval
 from planner.verdicts.runs import expectation_name, undecided_run
 
 
@@ -44,7 +44,7 @@ def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: flo
 
     The outcome is the worst of: its pass rate against `min_pass_rate`; each expectation with its own `min_pass_rate`,
     over the runs in which it was decided; and its critical expectations, which may not fail in any run. With
-    `confidence`, a rate must be shown to be met or missed (`planner.statistics.decide`); otherwise the outcome is
+    `confidence`, a rate must be shown to be met or missed (`planner.statistics.decide_rate`); otherwise the outcome is
     unknown, and the reason says how many more runs would probably decide it, with their price if `cents_per_run` is
     known.
     """
@@ -208,7 +208,7 @@ def _against(passed: int, total: int, min_pass_rate: float, confidence: float | 
     if confidence is None or min_pass_rate >= 1:  # no number of runs can show a rate of 1
         # As the author wrote it: 0.8 is exactly four fifths, so 4 of 5 are enough.
         is_met: bool | None = Fraction(passed, total) >= Fraction(repr(min_pass_rate))
-    elif (is_met := decide(passed, total, min_pass_rate, confidence)) is None:
+    elif (is_met := decide_rate(passed, total, min_pass_rate, confidence)) is None:
         left_open = (passed, total, min_pass_rate, confidence)
     if is_met:
         outcome = CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
@@ -240,7 +240,7 @@ def sample_of_runs(case: Case, runs: Sequence[RunVerdict], outcome: CaseOutcome,
     return sample(runs, outcome, own, lambda run: _counts(case, run), not_made)
 
 
-def case_fields(case: Case, verdict: CaseVerdict, runs: Sequence[Run]) -> dict[str, Any]:
+def case_fields(case: Case, verdict: CaseVerdict, runs: Sequence[JudgedRun]) -> dict[str, Any]:
     """The fields of a `CaseResult` that depend on its runs."""
     return {**verdict._asdict(), "runs": list(runs), "runs_total": len(runs), "expectations": rates_of(case, runs)}
 
@@ -274,7 +274,7 @@ def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
     ]
 
 
-def sample_of(case: CaseResult, runs: Sequence[Run] | None = None) -> Sample:
+def sample_of(case: CaseResult, runs: Sequence[JudgedRun] | None = None) -> Sample:
     """A stored case as one side of a comparison, with all of its runs or only some."""
     own = {
         rate.expectation: rate.check
@@ -309,7 +309,7 @@ def sample(
     )
 
 
-def run_key(run: Run) -> RunKey:
+def run_key(run: JudgedRun) -> RunKey:
     """Includes the session, as two services may use the same run ids."""
     return run.session_id, run.run_id
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
-from planner.results.model import CaseResult, Compared, NotComparable, Run, Sample, SuiteDocument
+from planner.results.model import CaseResult, Compared, JudgedRun, NotComparable, Sample, SuiteDocument
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 from planner.values import frozen
@@ -249,7 +249,9 @@ def compare_pairs(pairs: Mapping[str, Sequence[Pair]], quarantined: Collection[s
     return {case_id: min(own, key=_WORST_FIRST.index) for case_id, own in words.items()}
 
 
-def measurement_change(before: Iterable[Run], latest: Iterable[Run], *, is_graded: bool) -> NotComparable | None:
+def measurement_change(
+    before: Iterable[JudgedRun], latest: Iterable[JudgedRun], *, is_graded: bool
+) -> NotComparable | None:
     """What differs in the measurement; None if nothing does, if one side is unknown, or if the checks that need no
     grader or judge show a regression anyway.
 
@@ -270,7 +272,7 @@ def measurement_change(before: Iterable[Run], latest: Iterable[Run], *, is_grade
     return None if compare({"": (without[0], without[1])})[""] == "regressed" else differs
 
 
-def _sample_without(checks: frozenset[str], runs: Sequence[Run]) -> Sample:
+def _sample_without(checks: frozenset[str], runs: Sequence[JudgedRun]) -> Sample:
     """As if the expectations of these checks did not exist."""
     counted = [run for run in runs if run.countable]
     failed = sum(
@@ -288,12 +290,14 @@ def differ_significantly(before: Sample, latest: Sample) -> bool:
     return compare({"": (before, latest)})[""] in ("regressed", "improved")
 
 
-def variants_of(runs: Iterable[Run]) -> set[int | str]:
+def variants_of(runs: Iterable[JudgedRun]) -> set[int | str]:
     """The agent variants that took these calls; empty if unknown."""
     return {run.agent_variant_id for run in runs if run.agent_variant_id is not None}
 
 
-def by_variant(before: Sequence[Run], latest: Sequence[Run]) -> list[tuple[list[Run], list[Run]]]:
+def by_variant(
+    before: Sequence[JudgedRun], latest: Sequence[JudgedRun]
+) -> list[tuple[list[JudgedRun], list[JudgedRun]]]:
     """The runs of each agent variant that has runs on both sides; empty if the sides do not have several variants."""
     known, others = variants_of(before), variants_of(latest)
     shared = sorted(known & others, key=str)
@@ -308,7 +312,7 @@ def by_variant(before: Sequence[Run], latest: Sequence[Run]) -> list[tuple[list[
     ]
 
 
-def _grader(run: Run) -> tuple[str | None, str | None] | None:
+def _grader(run: JudgedRun) -> tuple[str | None, str | None] | None:
     known = run.grader_version is not None or run.grader_model is not None
     return (run.grader_version, run.grader_model) if known else None
 

@@ -13,7 +13,7 @@ from planner.changes.model import Change
 from planner.checks.base import CheckSeverity
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
-from planner.results.model import Run, RunVerdict
+from planner.results.model import JudgedRun, RunVerdict
 from planner.results.outcomes import Action, RunOutcome
 from planner.verdicts.baseline import Baseline, baseline_of
 from planner.verdicts.cases import extreme_runs, run_key, sample_of_runs, settled
@@ -75,7 +75,7 @@ class _CaseProgress:
     open_runs: int = 0
     """Runs whose verdict may change, as evidence is late."""
 
-    def note(self, run: Run, *, is_kept: bool = False) -> None:
+    def note(self, run: JudgedRun, *, is_kept: bool = False) -> None:
         if is_open(run):
             self.open_runs += 1
             return
@@ -100,7 +100,7 @@ class EarlyStopping:
                 progress.note(judge_stored(case, run, load_evidence, ask), is_kept=True)
             self._progress[case.case_id] = progress
 
-    def note(self, case_id: str, run: Run) -> None:
+    def note(self, case_id: str, run: JudgedRun) -> None:
         if (progress := self._progress.get(case_id)) is not None:
             progress.note(run)
 
@@ -128,6 +128,6 @@ class EarlyStopping:
         return to_come if could_show_change(progress.baseline.sample, now) else 0
 
 
-def is_open(run: Run) -> bool:
+def is_open(run: JudgedRun) -> bool:
     """Whether evidence or judge calls that the verdict needs are still missing. A bill is not needed."""
     return run.evidence is None or bool(run.votes_missing) or any(part != "bill" for part in run.missing)

@@ -16,7 +16,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, EndedRun, Launch, LaunchState, Slot
 from planner.planfile.model import Case
 from planner.quantities import count, moment, money
-from planner.results.model import CaseResult, PlanOutcome, Run
+from planner.results.model import CaseResult, JudgedRun, PlanOutcome
 from planner.results.outcomes import CaseOutcome, Cause, FailOn
 from planner.values import frozen
 from planner.verdicts.cases import CaseVerdict, judge_case, settled
@@ -299,7 +299,7 @@ NO_OPEN_RUNS = OpenRuns()
 
 
 def judge_with_open_runs(
-    case: Case, runs: Sequence[Run], open_runs: OpenRuns, cents_per_run: float | None
+    case: Case, runs: Sequence[JudgedRun], open_runs: OpenRuns, cents_per_run: float | None
 ) -> CaseVerdict:
     """The verdict on `runs`; unknown if open runs, or those that were not made, could change it."""
     verdict = judge_case(case, runs, cents_per_run=cents_per_run)

@@ -13,8 +13,8 @@ from typing import Final
 from planner.changes.model import Change, Reason
 from planner.clock import aware
 from planner.quantities import count
-from planner.results.model import CaseResult, Run, SuiteDocument
-from planner.results.outcomes import Action, CaseOutcome, CaseState, FailOn, RequiredCheck, State
+from planner.results.model import CaseResult, JudgedRun, SuiteDocument
+from planner.results.outcomes import Action, CaseOutcome, CaseState, CheckState, FailOn, RequiredCheck
 from planner.values import frozen
 
 EVERYTHING: Final = frozenset(FailOn)
@@ -142,11 +142,11 @@ def _undecided(case: CaseResult) -> CaseState:
     return CaseState.TO_JUDGE if any(run.votes_missing for run in case.runs) else CaseState.UNDECIDED
 
 
-def lacks_bill(run: Run) -> bool:
+def lacks_bill(run: JudgedRun) -> bool:
     return run.cost_cents is None and run.call_id is not None
 
 
-def is_bill_awaited(run: Run, now: datetime) -> bool:
+def is_bill_awaited(run: JudgedRun, now: datetime) -> bool:
     """Whether the call ended recently and its bill is missing."""
     return lacks_bill(run) and run.completed_at is not None and now - aware(run.completed_at) < BILL_AWAITED
 
@@ -159,7 +159,7 @@ def must_call(change: Change) -> bool:
     return prior is None or prior.check_fingerprint != change.check_fingerprint
 
 
-def decide(
+def decide_check(
     cases: Sequence[CheckedCase], digest: str, gate: Gate, now: datetime, call_undecided: str = ""
 ) -> RequiredCheck:
     """The required check. `call_undecided` is the command that calls undecided cases again.
@@ -184,13 +184,13 @@ def decide(
         if case.judged and case.judged.outcome is CaseOutcome.FLAKY and case.change.case_id in green
     ]
     if by_state.get(CaseState.TO_CALL):
-        code, state = 3, State.PENDING
+        code, state = 3, CheckState.PENDING
     elif worse or any(map(by_state.get, _RED)):
-        code, state = 1, State.FAILURE
+        code, state = 1, CheckState.FAILURE
     elif any(map(by_state.get, _INCOMPLETE)):
-        code, state = 4, State.PENDING
+        code, state = 4, CheckState.PENDING
     else:
-        code, state = 0, State.SUCCESS
+        code, state = 0, CheckState.SUCCESS
     return RequiredCheck(
         code,
         state,

@@ -16,7 +16,7 @@ from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import ENDED, Evidence, missing_parts, too_large
 from planner.execution.launches import EndedRun
 from planner.planfile.model import Case
-from planner.results.model import Finding, Run, RunVerdict
+from planner.results.model import Finding, JudgedRun, RunVerdict
 from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.attribution import caller_cause, unscripted_call
 
@@ -167,7 +167,7 @@ _GRADE: Final = r'"check": "grade"|"(?:cel|path)": "(?:[^"\\]|\\.)*grade'
 """In an expectation as JSON."""
 
 
-def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> Run:
+def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> JudgedRun:
     """Judge a run that the engine reports."""
     evidence = record.evidence
     if evidence is None:
@@ -180,7 +180,7 @@ def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> Run:
             "cost_basis": evidence.cost_basis,
             "duration_seconds": evidence.duration_seconds,
         }
-    return Run(
+    return JudgedRun(
         run_id=record.run_id,
         batch_id=record.launch.batch_id,
         cost_cents=record.slot.cost_cents,
@@ -192,7 +192,7 @@ def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> Run:
     )
 
 
-def judge_stored(case: Case, run: Run, load_evidence: LoadEvidence, ask: Ask = nobody_asked) -> Run:
+def judge_stored(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: Ask = nobody_asked) -> JudgedRun:
     """Judge a stored run by today's expectations. Without evidence, and if it is excluded, the stored verdict
     remains."""
     if run.excluded is not None:
@@ -202,8 +202,8 @@ def judge_stored(case: Case, run: Run, load_evidence: LoadEvidence, ask: Ask = n
 
 
 def _judged(case: Case, evidence: Evidence, ask: Ask) -> dict[str, Any]:
-    """The fields of a `Run` that depend on its evidence and on today's expectations: the verdict, what is missing, the
-    measured values, and the grader, judge and agent variant they depend on."""
+    """The fields of a `JudgedRun` that depend on its evidence and on today's expectations: the verdict, what is
+    missing, the measured values, and the grader, judge and agent variant they depend on."""
     from planner.checks.latency import percentile, response_times
 
     timed, _ = response_times(evidence.turns or ())

@@ -14,7 +14,7 @@ from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import Ask
 from planner.evidence import Part
 from planner.planfile.model import Case
-from planner.results.model import CaseResult, Run
+from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.values import frozen
 
@@ -67,7 +67,7 @@ class UntrustedCases:
         made = len(runs) + found.runs_not_needed
         return found if made >= found.runs_required else found.model_copy(update={"runs_required": made})
 
-    def _with_runs(self, case: Case, stored: CaseResult, runs: Sequence[Run], *, by_today: bool) -> CaseResult:
+    def _with_runs(self, case: Case, stored: CaseResult, runs: Sequence[JudgedRun], *, by_today: bool) -> CaseResult:
         """If expectations changed, only runs without evidence are corrected: the case is rechecked anyway."""
         if list(runs) == stored.runs and not by_today:
             return stored
@@ -80,7 +80,7 @@ class UntrustedCases:
             return stored
         return stored.model_copy(update=case_fields(case, verdict._replace(more_runs=stored.more_runs), judged))
 
-    def _run(self, run: Run) -> Run:
+    def _run(self, run: JudgedRun) -> JudgedRun:
         """A countable run without its own evidence is undecided; its evidence is read again, free."""
         evidence = None if run.evidence is None else self.load_evidence(run.evidence)
         if (evidence is not None and evidence.run_id == run.run_id) or not run.countable:
@@ -98,10 +98,10 @@ class UntrustedCases:
         )
 
 
-def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[Run], int], bool]:
+def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[JudgedRun], int], bool]:
     """Implements `planner.changes.diff.CouldPass`."""
 
-    def could_case_pass(case: Case, pool: Sequence[Run], passing: int) -> bool:
+    def could_case_pass(case: Case, pool: Sequence[JudgedRun], passing: int) -> bool:
         from planner.verdicts.cases import judge_case
         from planner.verdicts.early_stopping import passing_run
         from planner.verdicts.runs import judge_stored

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planner.changes.consent import ConsentRequest, Limits, Progress, check_consent, consent_command
+from planner.changes.consent import ConsentRequest, EarlierSpending, Limits, check_consent, consent_command
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy, Target
@@ -26,7 +26,9 @@ def make_plan(name: str = "refunds", max_cost_cents: int | None = None) -> Plan:
 def agree(change_set: ChangeSet, **terms: Any) -> ConsentDocument:
     """`check_consent` with consent and without limits; keywords are fields of its arguments."""
     limits = Limits(terms.pop("plans", [make_plan()]), terms.pop("policy", Policy()), terms.pop("now", NOW))
-    progress = Progress(**{each.name: terms.pop(each.name) for each in fields(Progress) if each.name in terms})
+    progress = EarlierSpending(
+        **{each.name: terms.pop(each.name) for each in fields(EarlierSpending) if each.name in terms}
+    )
     defaults: dict[str, Any] = {"given": True, "by": "ana", "command": _COMMAND}
     request = ConsentRequest(**{**defaults, **terms})
     return check_consent(change_set, limits, request, progress)
@@ -186,7 +188,7 @@ def test_the_suggested_command_is_accepted() -> None:
     assert agree(change_set, max_cost_cents=192, digest=change_set.digest).given
     made = {make_case().case_id: 2}
     rest = build([make_case()], already_made=made)
-    assert consent_command("planner run", rest, Progress(spent_cents={"refunds": 128})).split()[4] == "1.92"
+    assert consent_command("planner run", rest, EarlierSpending(spent_cents={"refunds": 128})).split()[4] == "1.92"
     assert agree(rest, max_cost_cents=192, runs_made=made, spent_cents={make_case().case_id: 128}).given
     dear = build([make_case()], rates={"spark": 420.375})
     assert consent_command("planner run", dear).split()[4] == "100.89"
@@ -215,7 +217,10 @@ def test_bills_above_the_estimate_raise_what_a_call_reserves() -> None:
     case = make_case(runs=1)
     change_set = build([case])
     dear = {"reservations": {case.case_id: 90}}
-    assert consent_command("planner run", change_set, Progress(reservations={case.case_id: 90})).split()[4] == "0.90"
+    assert (
+        consent_command("planner run", change_set, EarlierSpending(reservations={case.case_id: 90})).split()[4]
+        == "0.90"
+    )
     assert "each call may cost $0.90" in refusal(change_set, max_cost_cents=89, **dear)[0]
     assert agree(change_set, max_cost_cents=90, **dear).given
     # Of earlier calls, only bills count: reservations may be released.

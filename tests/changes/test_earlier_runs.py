@@ -10,7 +10,7 @@ import pytest
 from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.planfile.model import Quarantine
-from planner.results.model import CaseResult, Run
+from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
@@ -19,11 +19,11 @@ from tests.support.samples import changed, one_side
 from tests.support.stored_cases import Says, build, make_case, make_runs, store_case
 
 
-def judged(run: Run) -> Run:
+def judged(run: JudgedRun) -> JudgedRun:
     return changed(run, findings=[])
 
 
-def assembled(changes: ChangeSet, made: list[Run]) -> CaseResult:
+def assembled(changes: ChangeSet, made: list[JudgedRun]) -> CaseResult:
     (change,) = changes.changes
     (case,) = assemble_cases(
         [change],
@@ -145,7 +145,7 @@ def test_an_open_comparison_survives_runs_without_calls() -> None:
     assert assembled(build([other], [left_open]), []).open_against is None
 
 
-def failing(run: Run) -> Run:
+def failing(run: JudgedRun) -> JudgedRun:
     return changed(run, outcome=RunOutcome.FAILED, cause=Cause.AGENT, findings=[])
 
 

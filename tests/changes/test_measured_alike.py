@@ -11,7 +11,7 @@ from planner.checks.base import Expectation
 from planner.checks.judgement import Judgement, passed
 from planner.evidence import Evidence
 from planner.reports import case_phrasing
-from planner.results.model import CaseResult, Run
+from planner.results.model import CaseResult, JudgedRun
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.runs import rests_on_grade
 from tests.support.stored_cases import build, make_case, make_runs, store_case
@@ -30,7 +30,7 @@ class Graded(Expectation, frozen=True):
         return passed(f"run {evidence.run_id}")
 
 
-def compare_runs(before: list[Run], now: list[Run], *, graded: bool = True) -> CaseResult:
+def compare_runs(before: list[JudgedRun], now: list[JudgedRun], *, graded: bool = True) -> CaseResult:
     """The case after it was called again, from its earlier and its new runs."""
     case = make_case(runs=len(now), min_pass_rate=0)
     case = replace(case, expectations=(Graded(),)) if graded else case

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planner.changes.history import timeline
-from planner.results.model import CaseResult, Run, RunResult
+from planner.results.model import CaseResult, JudgedRun, RunResult
 from tests.support.stored_cases import make_case, session_result, store_case
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -28,7 +28,7 @@ def _case(
     **fields: Any,
 ) -> CaseResult:
     case = make_case("s", case_id=case_id, plan=case_id.partition("/")[0])
-    made = [Run.model_validate(run) for run in runs]
+    made = [JudgedRun.model_validate(run) for run in runs]
     return store_case(case, revision=revision, runs=made, call_fingerprint=fingerprint, **fields)
 
 

@@ -24,12 +24,12 @@ from planner.errors import LostAnswerError
 from planner.evidence import Evidence
 from planner.execution.engine import (
     ConsentedJobs,
+    EngineSettings,
     Job,
-    Judgement,
     Observer,
     Outcome,
     Pace,
-    Settings,
+    RunResponse,
     Snapshot,
     all_at_once,
 )
@@ -190,7 +190,7 @@ class Service:
         self,
         jobs: Iterable[Job],
         *,
-        settings: Settings | None = None,
+        settings: EngineSettings | None = None,
         ceilings: Sequence[tuple[int, str | None]] = (),
         interrupted: anyio.Event | None = None,
         life: Life | None = None,
@@ -218,10 +218,10 @@ class Service:
         narration: list[str] = []
         snapshots: list[Snapshot] = []
 
-        def note(record: EndedRun) -> Judgement:
+        def note(record: EndedRun) -> RunResponse:
             records.append(record)
             judged = on_run(record) if on_run is not None else None
-            return judged if isinstance(judged, Judgement) else Judgement(platform_failed=bool(judged))
+            return judged if isinstance(judged, RunResponse) else RunResponse(platform_failed=bool(judged))
 
         def save(evidences: Sequence[Evidence]) -> list[str]:
             life.boundary("before saving evidence")
@@ -254,7 +254,7 @@ class Service:
                 on_engine(engine)
             consented = ConsentedJobs(
                 jobs=wanted,
-                settings=settings or Settings(),
+                settings=settings or EngineSettings(),
                 session_id=f"i{self.sessions}",
                 consent_id=digest,
                 credential=client.credential,

@@ -16,7 +16,7 @@ from virtual_time import VirtualLoop
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Call, Evidence, Role, Turn
-from planner.execution.engine import ConsentedJobs, Job, Judgement, Observer, Settings
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Observer, RunResponse
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ceiling, Ledger
@@ -150,9 +150,9 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
     jobs = {each.case_id: each for each in (job("ana", runs=2), job("bob"), job("cleo", target=17))}
     journal, records = Journal(IN_MEMORY), list[EndedRun]()
 
-    def note(record: EndedRun) -> Judgement:
+    def note(record: EndedRun) -> RunResponse:
         records.append(record)
-        return Judgement()
+        return RunResponse()
 
     ledger = Ledger([Ceiling("ceiling", 1_000, None)])
     engine = LocalEngine(
@@ -166,7 +166,7 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
     )
     consented = ConsentedJobs(
         jobs=jobs,
-        settings=Settings(),
+        settings=EngineSettings(),
         session_id="i1",
         consent_id="sha256:1",
         credential=as_provider.credential,

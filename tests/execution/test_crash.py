@@ -13,9 +13,9 @@ from mortality import Life, effects
 from troubled_plan import TROUBLES, boundaries, check, finish, organisation
 from whole_runs import Organisation
 
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 
-SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+SETTINGS = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
 """Few polls; long enough to settle a launch that never arrived."""
 TROUBLED: list[dict[str, Any]] = [
     {"kind": "lost_answer", "times": 1},

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 from planner.execution.launches import EndedRun
 
 
@@ -155,7 +155,7 @@ async def test_a_crash_at_any_boundary_makes_no_unneeded_run(
     make_service: Callable[..., Any], lethal: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Killed after each effect, then run again: three calls in all, each made once."""
-    settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+    settings = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
     jobs, died = [job("ana", runs=5, may_stop_early=True)], 0
 
     def options() -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from virtual_time import EPOCH
 
 from planner.clock import Clock
-from planner.execution.engine import ConsentedJobs, Judgement, Observer, Settings
+from planner.execution.engine import ConsentedJobs, EngineSettings, Observer, RunResponse
 from planner.execution.events import ServiceAnswered
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
@@ -97,7 +97,7 @@ async def test_the_limit_is_used_fully_and_never_exceeded(
     """The service's limit, which must be learned, and our own."""
     service = make_service(concurrency_limit=limit)
     jobs = [job(f"c{n}") for n in range(10)]
-    done = await service.invoke(jobs, settings=Settings(max_concurrent_runs=ours))
+    done = await service.invoke(jobs, settings=EngineSettings(max_concurrent_runs=ours))
     assert done.outcome.finished
     assert most_at_once(await service.own_runs()) == min(limit, ours or limit)
     assert (done.stats.refused > 0) == (ours is None)
@@ -175,9 +175,9 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
     """Each is judged in turn, not within the judging of the one before."""
     judged: list[int] = []
 
-    def on_run(record: EndedRun) -> Judgement:
+    def on_run(record: EndedRun) -> RunResponse:
         judged.append(record.run_id)
-        return Judgement()
+        return RunResponse()
 
     ana, journal = job("ana", runs=3000), Journal(IN_MEMORY)
     provider: Any = SimpleNamespace(clock_offset_seconds=0.0, clock_known=True, clock_uncertainty_seconds=0.0)
@@ -192,7 +192,7 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
     )
     consented = ConsentedJobs(
         jobs={ana.case_id: ana},
-        settings=Settings(),
+        settings=EngineSettings(),
         session_id="i1",
         consent_id="sha256:1",
         credential="",

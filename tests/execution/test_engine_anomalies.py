@@ -12,13 +12,13 @@ from typing import Any
 import anyio
 import pytest
 
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 from planner.execution.launches import DUPLICATE_ANSWER, LaunchState
 from planner.network.transport import Answer
 
-PATIENT = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+PATIENT = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
 """Longer than an unlisted launch is searched for."""
-HASTY = Settings(settle_seconds=60, linger_seconds=100, poll_floor_seconds=12, poll_ceiling_seconds=12)
+HASTY = EngineSettings(settle_seconds=60, linger_seconds=100, poll_floor_seconds=12, poll_ceiling_seconds=12)
 
 
 def amended(answer: Answer, **fields: Any) -> Answer:

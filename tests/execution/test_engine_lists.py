@@ -10,13 +10,13 @@ import anyio
 import pydantic_core
 import pytest
 
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 from planner.execution.local import ROW_MARGIN
 from planner.execution.reading import NEVER_CUT
 from planner.network.transport import Answer
 from planner.providers.thunderphone.client import PAGE_LIMIT, ApiClient
 
-PATIENT = Settings(linger_seconds=700)
+PATIENT = EngineSettings(linger_seconds=700)
 
 
 async def test_a_batch_beyond_the_first_page_is_found(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 
 
 async def spent(service: Any) -> int:
@@ -41,7 +41,7 @@ async def test_a_bill_above_its_reservation_raises_later_ones(
     """40 calls estimated at 16 cents cost 48 each, five at a time: only the first five exceed their reservation."""
     service = make_service(rates={"spark": 24, "bolt": 12})
     jobs = [job(f"case{number}", runs=4, reserve_cents=16) for number in range(10)]
-    five = Settings(max_concurrent_runs=5)
+    five = EngineSettings(max_concurrent_runs=5)
     done = await service.invoke(jobs, ceilings=[(ceiling_cents, None)], settings=five)
     runs = await service.own_runs()
     assert {run["cost_cents"] for run in runs} == {48}
@@ -125,13 +125,13 @@ async def test_unconfirmed_money_counts_as_spent(make_service: Callable[..., Any
     """An unconfirmed launch keeps its reservation, and delays the session no longer than other unconfirmed launches."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
     jobs = [job("ana", runs=1, target=17), job("bob", runs=2)]
-    done = await service.invoke(jobs, ceilings=[(60, None)], settings=Settings(linger_seconds=30))
+    done = await service.invoke(jobs, ceilings=[(60, None)], settings=EngineSettings(linger_seconds=30))
     assert len(await service.own_runs()) == 2 - 1
     assert done.outcome.left == {"p/bob@t": 1}
     assert [launch.reserved_cents for launch in done.outcome.unsettled] == [24]
     assert not done.outcome.ceiling
     assert 30 <= done.seconds < 90
-    done = await service.invoke(jobs, ceilings=[(72, None)], settings=Settings(linger_seconds=700))
+    done = await service.invoke(jobs, ceilings=[(72, None)], settings=EngineSettings(linger_seconds=700))
     assert done.outcome.finished
     await service.check_exact(jobs)
 
@@ -176,7 +176,7 @@ async def test_a_missing_bill_counts_as_its_reservation(
         [job("ana", runs=3, reserve_cents=reserve_cents)],
         ceilings=[(110, None)],
         amend=without_bill,
-        settings=Settings(evidence_wait_seconds=5),
+        settings=EngineSettings(evidence_wait_seconds=5),
     )
     assert [record.slot.cost_cents for record in done.records] == [None] * made
     assert done.outcome.finished is (made == 3)
@@ -191,7 +191,7 @@ CASES = st.lists(
 )
 
 
-RARELY = Settings(linger_seconds=700, poll_floor_seconds=20, poll_ceiling_seconds=20)
+RARELY = EngineSettings(linger_seconds=700, poll_floor_seconds=20, poll_ceiling_seconds=20)
 """Fewer polls make the same decisions and take less real time."""
 
 

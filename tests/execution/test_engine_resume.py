@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from planner.errors import StoreError
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 from planner.execution.events import Consumed, Moved
 from planner.execution.launches import LaunchState
 
@@ -119,7 +119,7 @@ async def test_an_absent_launch_is_repeated_only_as_wanted(
     """A launch of three runs that never happened, of a case that now wants one run: one is launched."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
     assert await killable(service, [job("ana", runs=3)], "after POST")
-    done = await service.invoke([job("ana", runs=1)], digest="sha256:2", settings=Settings(linger_seconds=700))
+    done = await service.invoke([job("ana", runs=1)], digest="sha256:2", settings=EngineSettings(linger_seconds=700))
     assert done.outcome.finished
     assert len(await service.own_runs()) == 1
 

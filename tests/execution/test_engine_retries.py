@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 from planner.execution.launches import EndedRun
 
 FAILS = {"kind": "fail_run", "count": 1, "times": 1}
@@ -71,7 +71,7 @@ async def test_a_crash_at_any_boundary_pays_for_no_retry_twice(
     """Killed after any effect of a run that fails and is retried, with retries left: one failure causes one retry,
     whichever session sees it."""
     jobs, died = [retried("ana", retries=3)], 0
-    settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+    settings = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
     options: dict[str, Any] = {"settings": settings, "on_run": platform_failed}
     async for service in lethal(lambda: make_service("client", [FAILS]), jobs, lambda: options):
         done = await service.invoke(jobs, **options)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planner.errors import StoreError, UnreachableError
-from planner.execution.engine import Judgement, Settings
+from planner.execution.engine import EngineSettings, RunResponse
 from planner.execution.launches import LaunchState
 from planner.network.transport import Answer
 
@@ -180,7 +180,7 @@ async def test_a_full_disk_stops_everything_and_loses_nothing(
     assert first.outcome.trouble == "the journal cannot be written: the disk is full. Free some disk space."
     assert not first.outcome.finished
     assert len(await service.own_runs()) + sum(first.outcome.left.values()) == 3
-    second = await service.invoke(jobs, settings=Settings(linger_seconds=700))
+    second = await service.invoke(jobs, settings=EngineSettings(linger_seconds=700))
     assert second.outcome.finished
     await service.check_exact(jobs)
 
@@ -250,7 +250,7 @@ async def test_a_bug_ends_the_session_with_what_the_journal_has(
 async def test_fail_fast_launches_nothing_more(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The observer may stop the session after a verdict: runs under way are collected, the rest is reported."""
     service = make_service(concurrency_limit=2)
-    done = await service.invoke([job("ana", runs=6)], on_run=lambda _: Judgement(stop=True))
+    done = await service.invoke([job("ana", runs=6)], on_run=lambda _: RunResponse(stop=True))
     assert done.outcome.fail_fast
     assert done.outcome.left == {"p/ana@t": 6 - len(await service.own_runs())}
     assert 0 < len(done.records) < 6

@@ -13,14 +13,14 @@ import pydantic_core
 import pytest
 
 from planner.errors import LostAnswerError, UnreachableError
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 from planner.execution.events import Moved, RequesterLearned, RunsBound
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 from planner.execution.reconciling import bind_slots
 from planner.network.transport import Answer
 
-PATIENT = Settings(linger_seconds=700)
+PATIENT = EngineSettings(linger_seconds=700)
 
 
 def lose_the_first_post(*, after: int = 0) -> Callable[..., Any]:
@@ -242,7 +242,7 @@ async def test_marked_prompts_make_the_search_exact(make_service: Callable[..., 
     service = make_service("client", [{"kind": "lost_answer", "times": 2}])
     prompt = "You are Ana. Ask for the opening hours."
     jobs = [job("a", prompt=prompt, stagger_seconds=1), job("b", prompt=prompt, stagger_seconds=2, runs=2)]
-    done = await service.invoke(jobs, settings=Settings(mark_prompts=True))
+    done = await service.invoke(jobs, settings=EngineSettings(mark_prompts=True))
     assert done.outcome.finished
     sent = [run["prompt"] for run in await service.own_runs()]
     assert len(set(sent)) == 3

@@ -14,10 +14,10 @@ import pytest
 from mortality import Life
 
 from planner.errors import LostAnswerError
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 from planner.network.transport import Answer
 
-PATIENT = Settings(linger_seconds=700)
+PATIENT = EngineSettings(linger_seconds=700)
 _MOMENT = re.compile(rb'"(\d{4}-\d\d-\d\dT[^"]*)"')
 _NAME = re.compile(rb'"name":\s*"planner [^"]*"')
 

@@ -12,7 +12,7 @@ from whole_runs import Organisation
 
 import planner.session.executing
 from planner.evidence import Evidence
-from planner.results.model import Run
+from planner.results.model import JudgedRun
 from planner.verdicts.runs import judge_record
 
 LIMIT = 5
@@ -40,7 +40,7 @@ def test_evidence_of_finished_runs_is_released(tmp_path: Path, monkeypatch: pyte
     def alive() -> int:
         return sum(evidence() is not None for evidence in seen)
 
-    def noting(case: Any, record: Any, ask: Any) -> Run:
+    def noting(case: Any, record: Any, ask: Any) -> JudgedRun:
         seen.append(ref(record.evidence))
         alive_counts.append(alive())
         return judge_record(case, record, ask)

@@ -18,7 +18,7 @@ from mortality import Life
 from virtual_time import VirtualLoop
 
 from planner.errors import StoreError, UsageError
-from planner.execution.engine import Settings
+from planner.execution.engine import EngineSettings
 from planner.execution.events import Consumed, Moved, RequesterLearned, RunsKnown
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState
@@ -28,7 +28,7 @@ from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.results.store import Change, Reader, of_branches
 
-SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+SETTINGS = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
 
 
 class SharedFolder(DirectoryStore):

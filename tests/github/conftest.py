@@ -18,8 +18,8 @@ from planner.results.model import (
     ConsentDocument,
     CostDocument,
     Finding,
+    JudgedRun,
     Quote,
-    Run,
     RunResult,
     StatsDocument,
 )
@@ -74,10 +74,10 @@ def make_case() -> Callable[..., CaseResult]:
 
 
 @pytest.fixture
-def make_run() -> Callable[..., Run]:
+def make_run() -> Callable[..., JudgedRun]:
     """A run with one finding for each `expectation=(outcome, severity)`; its quote is hostile when asked for."""
 
-    def make(run_id: int = 1, *, text: str = "We never refund.", **findings: tuple[str, str]) -> Run:
+    def make(run_id: int = 1, *, text: str = "We never refund.", **findings: tuple[str, str]) -> JudgedRun:
         documents = [
             Finding.model_validate(
                 {
@@ -92,7 +92,7 @@ def make_run() -> Callable[..., Run]:
             for name, (outcome, severity) in findings.items()
         ]
         worst = "failed" if any(document.outcome == "failed" for document in documents) else "passed"
-        return Run.model_validate({"run_id": run_id, "outcome": worst, "findings": documents})
+        return JudgedRun.model_validate({"run_id": run_id, "outcome": worst, "findings": documents})
 
     return make
 

@@ -12,7 +12,7 @@ from inline_snapshot import snapshot
 
 from planner.diagnostics import Diagnostics, Span
 from planner.github.annotations import Annotation, commands, of_diagnostics, of_result
-from planner.results.model import CaseResult, Run, RunResult
+from planner.results.model import CaseResult, JudgedRun, RunResult
 
 FAILED, PASSED = ("failed", "error"), ("passed", "error")
 
@@ -76,7 +76,7 @@ def test_a_long_message_is_shortened() -> None:
 
 
 def test_failures_of_one_line_share_an_annotation(
-    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], make_result: Callable[..., RunResult]
 ) -> None:
     """The first failure is quoted and all cases are named."""
     mixed = [make_run(1, states_window=PASSED), make_run(2, states_window=FAILED)]
@@ -93,7 +93,7 @@ def test_failures_of_one_line_share_an_annotation(
 
 
 def test_hostile_quotes_are_neutralised(
-    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], make_result: Callable[..., RunResult]
 ) -> None:
     text = "\x1b[31m\n::set-output name=x::y\n##[error]z"
     result = make_result(make_case(outcome="failed", runs=[make_run(1, text=text, polite=FAILED)]))
@@ -105,7 +105,7 @@ def test_hostile_quotes_are_neutralised(
 
 
 def test_the_worst_come_first(
-    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], make_result: Callable[..., RunResult]
 ) -> None:
     """Critical, failed, unknown; then, as warnings, flaky cases and expectations with severity warning."""
     result = make_result(
@@ -130,7 +130,7 @@ def test_the_worst_come_first(
 
 
 def test_what_makes_a_session_red_is_an_error(
-    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], make_result: Callable[..., RunResult]
 ) -> None:
     """Also a flaky case that regressed, unless regressions do not count, and a case that the platform failed."""
     silent = make_run(2).model_copy(update={"outcome": "undecided", "cause": "platform", "findings": []})
@@ -147,7 +147,7 @@ def test_what_makes_a_session_red_is_an_error(
 
 
 def test_an_undecided_check_is_not_shown_as_a_failure(
-    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], make_result: Callable[..., RunResult]
 ) -> None:
     undecided = make_case(
         outcome="unknown", outcome_reason="polite: no transcript", runs=[make_run(1, polite=("undecided", "error"))]
@@ -158,7 +158,7 @@ def test_an_undecided_check_is_not_shown_as_a_failure(
 
 
 def test_a_case_without_a_place_is_annotated_without_one(
-    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], make_result: Callable[..., RunResult]
 ) -> None:
     """Older results may have no file, a run no quote, and an expectation no line."""
     run = make_run(1, gone=FAILED)
@@ -181,7 +181,7 @@ def test_a_passed_result_has_no_annotations(
 
 
 def test_what_was_refused_is_not_blamed_on_a_line(
-    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], make_result: Callable[..., RunResult]
 ) -> None:
     """Calls that were not made are reported once without a line. Failures keep their line; service failures are reported at the scenario."""
     not_run = [
@@ -206,7 +206,7 @@ def test_what_was_refused_is_not_blamed_on_a_line(
 
 
 def test_a_run_that_the_test_bot_failed_does_not_count(
-    make_case: Callable[..., CaseResult], make_run: Callable[..., Run], make_result: Callable[..., RunResult]
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], make_result: Callable[..., RunResult]
 ) -> None:
     aside = make_run(1, polite=FAILED).model_copy(update={"outcome": "undecided", "cause": "caller"})
     mixed = make_case("refunds/one@support", outcome="failed", runs=[aside, make_run(2, polite=FAILED)])

@@ -25,7 +25,7 @@ from planner.github.publish import (
     run_outputs,
 )
 from planner.reports.neutral import printable
-from planner.results.model import CaseResult, CostDocument, JudgeCost, Run, RunResult
+from planner.results.model import CaseResult, CostDocument, JudgeCost, JudgedRun, RunResult
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_result_writes_annotations_summary_and_outputs(
     log: list[str],
     tmp_path: Path,
     make_case: Callable[..., CaseResult],
-    make_run: Callable[..., Run],
+    make_run: Callable[..., JudgedRun],
     make_result: Callable[..., RunResult],
 ) -> None:
     """Annotations on the failed lines, the report in the summary, verdict and bill as outputs."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from planner.diagnostics import Severity, Span
-from planner.planfile.yaml.document import Items, Mapping, Source
+from planner.planfile.yaml.document import Items, Source, YamlMapping
 from planner.planfile.yaml.reader import MAX_BYTES, read
 
 Found = list[tuple[str, int, int]]
@@ -24,7 +24,7 @@ def codes(text: str | bytes) -> Found:
     return [(problem.code, problem.span.line, problem.span.column) for problem in problems]
 
 
-def document(text: str) -> Mapping:
+def document(text: str) -> YamlMapping:
     found, problems = read(text.encode(), "plan.yaml")
     assert [problem for problem in problems if problem.severity is Severity.ERROR] == []
     assert found is not None
@@ -68,17 +68,17 @@ def test_places_point_at_what_was_read(value: dict[str, Any]) -> None:
     """JSON is YAML. The text at the place of a key or value parses to that key or value."""
     found = document(json.dumps(value, ensure_ascii=False))
     assert found == value
-    pending: list[Mapping | Items] = [found]
+    pending: list[YamlMapping | Items] = [found]
     while pending:
         container: Any = pending.pop()
-        names: list[Any] = list(container) if isinstance(container, Mapping) else list(range(len(container)))
+        names: list[Any] = list(container) if isinstance(container, YamlMapping) else list(range(len(container)))
         for key in names:
             start, end = container.place(key)[1:]
             assert json.loads(found.source.text[start:end]) == container[key]
-            if isinstance(container, Mapping):
+            if isinstance(container, YamlMapping):
                 start, end, *_ = container.mark(str(key))
                 assert json.loads(found.source.text[start:end]) == key
-            if isinstance(container[key], Mapping | Items):
+            if isinstance(container[key], YamlMapping | Items):
                 pending.append(container[key])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.planfile.model import Case, Plan, Target
-from planner.planfile.yaml.document import Place, Source
+from planner.planfile.yaml.document import Source, YamlPlace
 from planner.results.agent_documents import AgentDocument, FieldDocument
 from planner.results.model import (
     CaseInputs,
@@ -19,10 +19,10 @@ from planner.results.model import (
     CostDocument,
     DroppedCase,
     Finding,
+    JudgedRun,
     OpenLaunch,
     PreviewDocument,
     Quote,
-    Run,
     RunResult,
     StatsDocument,
 )
@@ -44,8 +44,8 @@ def _finding(
     return Finding.model_validate({**fields, "message": message, "quote": quote})
 
 
-def _run(run_id: int, **fields: Any) -> Run:
-    return Run.model_validate(
+def _run(run_id: int, **fields: Any) -> JudgedRun:
+    return JudgedRun.model_validate(
         {
             "run_id": run_id,
             "batch_id": 7,
@@ -487,7 +487,7 @@ def _planned_case(case_id: str, runs: int) -> Case:
         expectations=(),
         expectation_places=(),
         tags=frozenset(),
-        place=Place(Source(f"plans/{plan}.yaml", "\n" * 11 + "  nobody:\n"), 13, 19),
+        place=YamlPlace(Source(f"plans/{plan}.yaml", "\n" * 11 + "  nobody:\n"), 13, 19),
     )
 
 

@@ -16,7 +16,7 @@ from wcwidth import wcswidth
 
 from planner.changes.model import ChangeSet, Reason
 from planner.planfile.model import Plan
-from planner.reports.change_set import Preview, render_json, render_markdown, render_text
+from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
 from planner.reports.redaction import Redactor
 
 _NOW = datetime(2026, 11, 24, 12, 1, 30, tzinfo=UTC)
@@ -27,8 +27,8 @@ def _command(change_set: ChangeSet) -> str:
     return f"planner run --consent-to-charge --max-cost 2.40 --digest {change_set.digest}"
 
 
-def _preview(change_set: ChangeSet, plans: list[Plan], **given: Any) -> Preview:
-    shown = Preview(change_set, plans, _LIMITS, _command(change_set), now=_NOW)
+def _preview(change_set: ChangeSet, plans: list[Plan], **given: Any) -> PlanView:
+    shown = PlanView(change_set, plans, _LIMITS, _command(change_set), now=_NOW)
     return replace(shown, **given)
 
 
@@ -195,7 +195,7 @@ def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> 
 def test_a_refusal_replaces_the_command(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The reason and the fix replace the command."""
     refused = ("$1.76 expected, policy allows $1.00 to @acme", "raise the ceiling")
-    preview = Preview(change_set, plans, [], "planner run", refused=refused)
+    preview = PlanView(change_set, plans, [], "planner run", refused=refused)
     text = render_text(preview, width=60, color=False)
     assert text.endswith("""\
 Nothing was called. `planner run` would refuse this: $1.76

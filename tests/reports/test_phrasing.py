@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planner.reports import case_phrasing, phrasing
-from planner.results.model import JudgeCost, Run, RunResult
+from planner.results.model import JudgeCost, JudgedRun, RunResult
 from planner.results.outcomes import Cause
 from tests.support.samples import changed
 
@@ -166,7 +166,7 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
 )
 def test_case_cost(canonical: RunResult, bills: tuple[int | None, ...], text: str) -> None:
     """A missing bill makes the sum a lower bound; without any bill it is unknown."""
-    run: Run = canonical.cases[0].runs[0]
+    run: JudgedRun = canonical.cases[0].runs[0]
     runs = [changed(run, cost_cents=cents) for cents in bills]
     assert case_phrasing.case_cost(changed(canonical.cases[0], runs=runs)) == text
 
@@ -178,7 +178,7 @@ def test_a_passed_run_with_a_failed_expectation() -> None:
         {**finding, "expectation": "polite", "severity": "error"},
         {**finding, "expectation": "brief", "severity": "warning"},
     ]
-    run = Run.model_validate({"run_id": 1, "outcome": "passed", "cause": None, "findings": found})
+    run = JudgedRun.model_validate({"run_id": 1, "outcome": "passed", "cause": None, "findings": found})
     assert case_phrasing.run_outcome(run) == "passed, except polite"
     assert list(case_phrasing.run_lines(run, 99))[1] == "  passed, except polite"
     assert case_phrasing.run_outcome(changed(run, findings=run.findings[1:])) == "passed"

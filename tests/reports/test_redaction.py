@@ -228,7 +228,7 @@ NOT_OWN_WORDS = """
     RunResult: schema_version tool_version session_id change_set_digest
     CaseResult: reason carried_from call_fingerprint check_fingerprint judged_by finding_lines
     CaseInputs: direction mode agent_revision configuration
-    Run: grader_model grader_version judge_model agent_variant_id session_id evidence
+    JudgedRun: grader_model grader_version judge_model agent_variant_id session_id evidence
     Finding: expectation check
     ExpectationRate: expectation check
     JudgeCost: model

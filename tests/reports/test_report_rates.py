@@ -11,7 +11,7 @@ from planner.reports import case_phrasing, html, markdown, phrasing
 from planner.reports.case_phrasing import first_failed
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import ExpectationRate, Quote, Run, RunResult, Sample, SuiteDocument
+from planner.results.model import ExpectationRate, JudgedRun, Quote, RunResult, Sample, SuiteDocument
 from planner.results.outcomes import CaseOutcome
 from tests.support.samples import changed, one_side
 
@@ -101,7 +101,9 @@ def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:
     undecided = {**finding, "outcome": "undecided", "message": "not judged: the run failed: boom"}
     missed = {**finding, "outcome": "failed", "message": 'never said "alpha"'}
     runs = [
-        Run.model_validate({"run_id": number, "outcome": outcome, "cause": cause, "reason": why, "findings": [found]})
+        JudgedRun.model_validate(
+            {"run_id": number, "outcome": outcome, "cause": cause, "reason": why, "findings": [found]}
+        )
         for number, (outcome, cause, why, found) in enumerate(
             [
                 ("undecided", "platform", "the run failed: boom", undecided),

@@ -11,7 +11,7 @@ import pytest
 
 from planner.planfile.model import Target
 from planner.results.directory import DirectoryStore
-from planner.results.model import CaseResult, Run, RunResult
+from planner.results.model import CaseResult, JudgedRun, RunResult
 from planner.results.outcomes import RunOutcome
 from planner.results.repository import ResultsRepository
 from tests.support.stored_cases import make_case, session_result, store_case
@@ -49,6 +49,6 @@ def _case(case_id: str) -> CaseResult:
     """With the largest ids that the service may give."""
     plan, _, rest = case_id.partition("/")
     scenario, _, target = rest.partition("@")
-    run = Run(run_id=2**63 - 1, outcome=RunOutcome.PASSED, completed_at=datetime(2026, 11, 24, 12, 4, tzinfo=UTC))
+    run = JudgedRun(run_id=2**63 - 1, outcome=RunOutcome.PASSED, completed_at=datetime(2026, 11, 24, 12, 4, tzinfo=UTC))
     case = make_case(scenario, case_id=case_id, plan=plan, runs=1, target=Target(target, "agent", 2**63 - 1))
     return store_case(case, runs=[run], interval=(0.21, 1.0))

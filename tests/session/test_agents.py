@@ -16,7 +16,7 @@ from planner.providers.base import AgentState
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import is_edited
-from planner.session.preview_writing import Deploy, DiscardDraft, Draft, Writing
+from planner.session.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
 from planner.session.recorded_agents import shown_configuration, stored_configuration
 
 DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": [{"phone": "+14155550134"}], "speed": 1}
@@ -118,8 +118,8 @@ def _agent(deployed: dict[str, Any], draft: dict[str, Any] | None = None, *, is_
 
 def test_only_what_differs_is_drafted_then_deployed() -> None:
     writing = Writing(WANTED)
-    assert writing.next(_agent(OLD)) == Draft({"prompt": "Be brief."})
-    writing.answered(Draft({}))
+    assert writing.next(_agent(OLD)) == AgentDraft({"prompt": "Be brief."})
+    writing.answered(AgentDraft({}))
     assert writing.next(_agent(OLD, {"prompt": "Be brief."})) == Deploy()
     writing.answered(Deploy())
     assert writing.next(_agent(NEW)) is None
@@ -141,14 +141,14 @@ def test_a_draft_of_somebody_else_is_not_deployed(draft: dict[str, Any]) -> None
 
 def test_a_service_that_shows_no_draft() -> None:
     writing = Writing(WANTED)
-    writing.answered(Draft({}))
+    writing.answered(AgentDraft({}))
     assert writing.next(_agent(OLD, is_drafted=True)) == Deploy()
 
 
 def test_a_field_that_is_never_shown_is_sent_once() -> None:
     writing = Writing({**WANTED, "telepathy": True})
-    assert writing.next(_agent(NEW)) == Draft({"telepathy": True})
-    writing.answered(Draft({}))
+    assert writing.next(_agent(NEW)) == AgentDraft({"telepathy": True})
+    writing.answered(AgentDraft({}))
     assert writing.next(_agent(NEW)) is None  # the service has no draft: it ignores the field
     assert writing.next(_agent(NEW, is_drafted=True)) == Deploy()
     writing.answered(Deploy())

@@ -24,7 +24,7 @@ from planner.clock import Clock
 from planner.github.comment import CommentPlace
 from planner.reports.pull_request import CallsUnderWay, PullRequest
 from planner.results.model import StartOverDocument
-from planner.session.progress import Progress, ProgressState, line
+from planner.session.progress import ProgressDisplay, ProgressState, line
 from planner.session.pull_request import ProgressComment
 from planner.session.shell import Shell
 
@@ -72,9 +72,9 @@ def terminal() -> Iterator[Terminal]:
     os.close(master)
 
 
-def progress_on(stream: TextIO, environ: Mapping[str, str] = NO_VARIABLES, time: Time | None = None) -> Progress:
+def progress_on(stream: TextIO, environ: Mapping[str, str] = NO_VARIABLES, time: Time | None = None) -> ProgressDisplay:
     clock = Clock(lambda: datetime(2026, 11, 24, tzinfo=UTC), (time or Time()).monotonic, anyio.sleep)
-    return Progress(Shell(Path(), {"TERM": "xterm", **environ}, StringIO(), stream, clock, lambda: "id", 80))
+    return ProgressDisplay(Shell(Path(), {"TERM": "xterm", **environ}, StringIO(), stream, clock, lambda: "id", 80))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from planner.execution.engine import ConsentedJobs, Job, Now, Settings
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now
 from planner.execution.events import NAMES, Intended, Moved
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
@@ -28,7 +28,7 @@ def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), pace: Any = None, *
     """The calls of these jobs are wanted."""
     consented = ConsentedJobs(
         jobs={job.case_id: job for job in jobs},
-        settings=Settings(**settings),
+        settings=EngineSettings(**settings),
         session_id="i1",
         consent_id="sha256:1",
         credential="key",

@@ -40,7 +40,7 @@ from planner.session.run_session import RunOptions
 from planner.session.selection import Loaded, Selection, load
 from planner.session.service import TargetState
 from planner.session.shell import Shell
-from planner.session.stores import Place, Workspace, place_of
+from planner.session.stores import OpenedStore, Workspace, place_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 
 PLAN = """\
@@ -238,7 +238,7 @@ class Fuzzed:
             path.write_bytes(data)
         return "accepted"
 
-    def prepared(self, journal: Journal | None = None) -> tuple[Place, str]:
+    def prepared(self, journal: Journal | None = None) -> tuple[OpenedStore, str]:
         """A session up to its ceilings and to what it would report without a call, and its digest.
 
         Raises `BrokenPromiseError`.

@@ -12,7 +12,7 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
-from planner.planfile.yaml.document import Place, Source
+from planner.planfile.yaml.document import Source, YamlPlace
 from planner.results.model import ExpectationRate, Sample
 from planner.results.outcomes import CaseOutcome
 
@@ -45,7 +45,7 @@ def one_side(
     )
 
 
-_PLACE = Place(Source("plans/p.yaml", "version: 1\nplan: p\n"), 11, 15)
+_PLACE = YamlPlace(Source("plans/p.yaml", "version: 1\nplan: p\n"), 11, 15)
 
 
 def plan_case(*expectations: dict[str, Any], **fields: Any) -> Case:

@@ -33,7 +33,7 @@ from planner.execution.core import (
     outcome_of,
     schedule_poll,
 )
-from planner.execution.engine import ConsentedJobs, Job, Now, Settings
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now
 from planner.execution.events import (
     NAMES,
     Consumed,
@@ -167,7 +167,7 @@ class Schedule:
         ceiling = None
         if random.random() < 0.4 and not self.has_company:
             ceiling = random.randint(RESERVE_CENTS, RESERVE_CENTS * (wanted.total() + 2))
-        self.settings = Settings(
+        self.settings = EngineSettings(
             settle_seconds=100.0,
             linger_seconds=random.choice([0.0, 20.0, 120.0]),
             poll_floor_seconds=3.0,

@@ -16,8 +16,8 @@ from planner.checks.call import NUMBER_NOT_NAMED
 from planner.checks.judgement import FindingOutcome, Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Target
-from planner.planfile.yaml.document import Place, Source
-from planner.results.model import CaseResult, Finding, Run, RunResult
+from planner.planfile.yaml.document import Source, YamlPlace
+from planner.results.model import CaseResult, Finding, JudgedRun, RunResult
 
 NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NO_NUMBER: Final = Finding(
@@ -28,7 +28,7 @@ NO_NUMBER: Final = Finding(
     message=NUMBER_NOT_NAMED,
 )
 """The service does not name the number of a transfer: another call would find the same."""
-_PLACE: Final = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
+_PLACE: Final = YamlPlace(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
 
 
 class Says(Expectation, frozen=True):
@@ -69,10 +69,10 @@ def make_case(name: str = "late-order", **changed: Any) -> Case:
     return replace(case, **changed)
 
 
-def make_runs(*causes: str | None, first: int = 101, **changed: Any) -> list[Run]:
+def make_runs(*causes: str | None, first: int = 101, **changed: Any) -> list[JudgedRun]:
     """One run for each cause (None: it passed), numbered from `first`, one minute of 16 cents each."""
     return [
-        Run.model_validate(
+        JudgedRun.model_validate(
             {
                 "run_id": first + index,
                 "outcome": "passed" if cause is None else "failed" if cause in ("agent", "plan") else "undecided",

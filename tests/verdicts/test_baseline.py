@@ -15,7 +15,7 @@ from planner.checks.opinions import nobody_asked
 from planner.evidence import Evidence
 from planner.execution.launches import EndedRun
 from planner.planfile.model import Case, Quarantine
-from planner.results.model import CaseResult, Run
+from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.verdicts.baseline import (
     Baseline,
@@ -42,13 +42,13 @@ BEFORE = one_side(CaseOutcome.PASSED, 3, 3)
 SAID = {"1": heard(1, "agent: It is thirty days.", "caller: Hi."), "2": heard(2, "agent: Forty days.", "caller: Hi.")}
 
 
-def runs(session: str = "old", *digests: str) -> list[Run]:
+def runs(session: str = "old", *digests: str) -> list[JudgedRun]:
     launch = replace(LAUNCH, session_id=session)
     slots = [replace(SLOT, run_id=int(digest), evidence=digest) for digest in digests]
     return [judge_record(CASE, EndedRun(slot, launch, False, SAID[slot.evidence or ""])) for slot in slots]
 
 
-def stored(found: Sequence[Run], outcome: str = "flaky", **fields: Any) -> CaseResult:
+def stored(found: Sequence[JudgedRun], outcome: str = "flaky", **fields: Any) -> CaseResult:
     passed = sum(run.cause is None for run in found)
     written = {"case_id": "p/s@t", "check_fingerprint": check_fingerprint(CASE), "runs": found, "inputs": INPUTS}
     document = case("s", outcome, passed, len(found) - passed, call_fingerprint=call_fingerprint(INPUTS))
@@ -169,7 +169,7 @@ def test_earlier_calls_are_judged_by_todays_expectations() -> None:
     assert baseline(change(prior, today), {"1": SAID["1"]}) == Baseline(None, "expectations", found.runs)
     silent = {digest: each.model_copy(update={"turns": None}) for digest, each in SAID.items()}
     assert baseline(change(prior, today), silent) == Baseline(None, "expectations", found.runs)
-    platform = Run(run_id=3, session_id="old", outcome="undecided", cause=Cause.PLATFORM)  # pyright: ignore[reportArgumentType]
+    platform = JudgedRun(run_id=3, session_id="old", outcome="undecided", cause=Cause.PLATFORM)  # pyright: ignore[reportArgumentType]
     with_platform = prior.model_copy(update={"runs": [*prior.runs, platform]})
     assert baseline(change(with_platform, today)).sample == one_side(CaseOutcome.FAILED, 1, 2)
 
@@ -209,7 +209,7 @@ def test_what_an_open_case_is_compared_with_next_time() -> None:
     assert open_against(replace(rechecked, check_fingerprint="other"), CaseOutcome.UNKNOWN, nothing) is None
 
 
-def assembled(found: Change, made: Sequence[Run] = (), **missing: Any) -> CaseResult:
+def assembled(found: Change, made: Sequence[JudgedRun] = (), **missing: Any) -> CaseResult:
     (document,) = assemble_cases([found], {"p/s@t": made}, SAID.get, MissingRuns(**missing), today=TODAY)
     return document
 
@@ -282,10 +282,10 @@ def test_calls_that_were_not_made_leave_a_case_open(
     assert assembled(change(None), made_runs, **missing).outcome == outcome
 
 
-def counted(cause: Cause | None, number: int, first: int, session: str) -> list[Run]:
+def counted(cause: Cause | None, number: int, first: int, session: str) -> list[JudgedRun]:
     """Billed runs without evidence."""
     return [
-        Run(
+        JudgedRun(
             run_id=first + each, outcome=RunOutcome.FAILED if cause else RunOutcome.PASSED, cause=cause, cost_cents=16,
             session_id=session,
         )
@@ -311,7 +311,7 @@ def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
 def test_calls_not_made_count_for_each_variant(not_needed: int, compared: str) -> None:
     """Of an agent that splits its calls: each of them may have gone to either variant."""
 
-    def split(found: list[Run]) -> list[Run]:
+    def split(found: list[JudgedRun]) -> list[JudgedRun]:
         return [run.model_copy(update={"agent_variant_id": 1 + run.run_id % 2}) for run in found]
 
     today = replace(CASE, runs=14)

@@ -15,7 +15,7 @@ from planner.execution.engine import Job
 from planner.execution.wanted import WantedRuns
 from planner.planfile.model import Case
 from planner.providers.base import Line
-from planner.results.model import Run
+from planner.results.model import JudgedRun
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.verdicts.cases import judge_case
 from planner.verdicts.early_stopping import EarlyStopping, is_open
@@ -25,11 +25,11 @@ from tests.verdicts.test_baseline import change, stored
 HALF = plan_case(runs=6, min_pass_rate=0.5, when_settled="stop")
 
 
-def run(number: int, said: str, session: str = "new") -> Run:
+def run(number: int, said: str, session: str = "new") -> JudgedRun:
     """`1` passed, `0` failed, `?` is open."""
     outcome, cause = (RunOutcome.FAILED, Cause.AGENT) if said == "0" else (RunOutcome.PASSED, None)
     evidence = None if said == "?" else "d"
-    return Run(run_id=number, outcome=outcome, cause=cause, evidence=evidence, session_id=session)
+    return JudgedRun(run_id=number, outcome=outcome, cause=cause, evidence=evidence, session_id=session)
 
 
 def pace(found: Change, said: str, to_come: int, retries: int = 0) -> int:
@@ -103,7 +103,7 @@ RESULTS = {
 }
 
 
-def made(case: Case, results: list[str], *, may_stop: bool) -> list[Run]:
+def made(case: Case, results: list[str], *, may_stop: bool) -> list[JudgedRun]:
     """The runs that are made, as the engine counts them; they end in the order of their launches."""
     stopping = EarlyStopping([change(None, case)], lambda _: None, nobody_asked)
     job = Job(
@@ -111,14 +111,14 @@ def made(case: Case, results: list[str], *, may_stop: bool) -> list[Run]:
     )  # fmt: skip
     wanted = WantedRuns({case.case_id: job}, stopping.pace)
     wanted.resume([])
-    runs: list[Run] = []
+    runs: list[JudgedRun] = []
     launched = 0
     while len(wanted.pending) or len(runs) < launched:
         while len(wanted.pending):
             wanted.launched(case.case_id, ("1", launched))
             launched += 1
         outcome, cause = RESULTS[results[len(runs)]]
-        ended = Run(run_id=len(runs), outcome=outcome, cause=cause, evidence="d", session_id="new")
+        ended = JudgedRun(run_id=len(runs), outcome=outcome, cause=cause, evidence="d", session_id="new")
         stopping.note(case.case_id, ended)
         wanted.judged(case.case_id, platform_failed=cause is Cause.PLATFORM)
         runs.append(ended)

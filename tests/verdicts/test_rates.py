@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from planner.results.model import CaseResult, ExpectationRate, Run
+from planner.results.model import CaseResult, ExpectationRate, JudgedRun
 from planner.results.outcomes import CaseOutcome
 from planner.verdicts.cases import expectation_rates, sample_of
 from tests.support.samples import one_side, own_rate
 
 
-def run(cause: str | None = None, **found: str) -> Run:
-    return Run.model_validate(
+def run(cause: str | None = None, **found: str) -> JudgedRun:
+    return JudgedRun.model_validate(
         {
             "run_id": 1,
             "outcome": "passed" if cause is None else "failed",

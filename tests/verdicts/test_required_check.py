@@ -9,8 +9,8 @@ import pytest
 
 from planner.changes.model import Change, Reason
 from planner.results.model import CaseResult
-from planner.results.outcomes import Action, CaseState, State
-from planner.verdicts.gate import CheckedCase, Gate, decide, must_call
+from planner.results.outcomes import Action, CaseState, CheckState
+from planner.verdicts.gate import CheckedCase, Gate, decide_check, must_call
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import AT, case
 
@@ -132,36 +132,39 @@ ROWS = {
 @pytest.mark.parametrize("row", ROWS)
 def test_truth_table(row: str) -> None:
     one, code, case_state = ROWS[row]
-    check = decide([one, checked(PASSED)], "sha256:1", Gate(), AT)
+    check = decide_check([one, checked(PASSED)], "sha256:1", Gate(), AT)
     assert check.exit_code == code
     assert "p/a@s" in check.cases[case_state]
-    assert check.state is {0: State.SUCCESS, 1: State.FAILURE, 3: State.PENDING, 4: State.PENDING}[code]
+    assert (
+        check.state
+        is {0: CheckState.SUCCESS, 1: CheckState.FAILURE, 3: CheckState.PENDING, 4: CheckState.PENDING}[code]
+    )
     assert ("to make" in check.description) is (code == 3)
     assert "nothing to check" not in check.description
     assert len(check.description) <= 140
 
 
 def test_a_bill_that_is_a_day_late_is_named() -> None:
-    check = decide([checked(billed(PASSED, cents=None, hours=25))], "", Gate(), AT)
+    check = decide_check([checked(billed(PASSED, cents=None, hours=25))], "", Gate(), AT)
     assert (check.exit_code, check.unbilled) == (0, ["p/a@s"])
     assert "1 without a bill" in check.description
 
 
 def test_calls_to_make_come_before_failures_and_these_before_missing_results() -> None:
     to_call, failed, undecided = (ROWS[name][0] for name in ("to call: prompt changed", "failed", "undecided"))
-    check = decide([to_call, failed, undecided], "", Gate(), AT)
+    check = decide_check([to_call, failed, undecided], "", Gate(), AT)
     assert (check.exit_code, check.calls) == (3, 2)
     assert {"failed", "undecided"} <= set(check.description.replace(",", "").split())
-    assert decide([failed, undecided], "", Gate(), AT).exit_code == 1
+    assert decide_check([failed, undecided], "", Gate(), AT).exit_code == 1
 
 
 def test_fail_on_and_the_suite() -> None:
     failed, regressed = ROWS["failed"][0], ROWS["regressed"][0]
-    assert decide([failed], "", Gate(REGRESSION), AT).exit_code == 0
-    assert decide([regressed], "", Gate(FAILURE), AT).exit_code == 0
-    worse = decide([checked(PASSED)], "", Gate(suite=WORSE), AT)
+    assert decide_check([failed], "", Gate(REGRESSION), AT).exit_code == 0
+    assert decide_check([regressed], "", Gate(FAILURE), AT).exit_code == 0
+    worse = decide_check([checked(PASSED)], "", Gate(suite=WORSE), AT)
     assert (worse.exit_code, worse.suite_regressed) == (1, True)
-    assert decide([checked(PASSED)], "", Gate(FAILURE, WORSE), AT).exit_code == 0
+    assert decide_check([checked(PASSED)], "", Gate(FAILURE, WORSE), AT).exit_code == 0
 
 
 def test_every_case_state_but_three_blocks() -> None:
@@ -192,13 +195,15 @@ def test_a_failed_case_need_not_be_called_again(
 
 def test_a_description_names_what_is_missing_first() -> None:
     to_call, failed, undecided = (ROWS[name][0] for name in ("to call: prompt changed", "failed", "undecided"))
-    check = decide([checked(PASSED), failed, to_call, undecided, ROWS["quarantined"][0]], "", Gate(suite=WORSE), AT)
+    check = decide_check(
+        [checked(PASSED), failed, to_call, undecided, ROWS["quarantined"][0]], "", Gate(suite=WORSE), AT
+    )
     assert check.description == "2 calls to make, the suite regressed, 1 failed, 1 undecided, 1 quarantined, 1 passed"
-    assert decide([], "sha256:1", Gate(), AT).description == "nothing to check"
-    assert decide([], "sha256:1", Gate(), AT).digest == "sha256:1"
-    waiting = decide([ROWS["cancelled, all launched"][0]], "", Gate(), AT)
+    assert decide_check([], "sha256:1", Gate(), AT).description == "nothing to check"
+    assert decide_check([], "sha256:1", Gate(), AT).digest == "sha256:1"
+    waiting = decide_check([ROWS["cancelled, all launched"][0]], "", Gate(), AT)
     assert (waiting.open_calls, waiting.calls) == (2, 0)
-    long = decide([one for one, *_ in ROWS.values()], "", Gate(suite=WORSE), AT).description
+    long = decide_check([one for one, *_ in ROWS.values()], "", Gate(suite=WORSE), AT).description
     assert (len(long), long.startswith("6 calls to make, the suite regressed, ")) == (140, True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planner.reports.comparison import render_markdown
-from planner.results.model import CaseResult, ExpectationRate, Run, RunResult
+from planner.results.model import CaseResult, ExpectationRate, JudgedRun, RunResult
 from planner.verdicts.baseline import compare_results
 from planner.verdicts.comparison import measurement_change
 
@@ -313,7 +313,7 @@ def test_a_case_in_one_result_only_is_new_or_gone() -> None:
 def test_what_may_depend_on_another_grader_or_judge(check: str, graded: bool, fields: str, why: str | None) -> None:
     """Ten of ten, then none of ten: a regression, unless the check that fails may depend on what measures it."""
 
-    def runs(passed: int, failed: int, value: str) -> list[Run]:
+    def runs(passed: int, failed: int, value: str) -> list[JudgedRun]:
         found = case("a", "passed", passed, failed, check=check).runs
         return [run.model_copy(update={fields: value}) for run in found]
 
@@ -324,7 +324,7 @@ def test_what_may_depend_on_another_grader_or_judge(check: str, graded: bool, fi
 def test_a_warning_is_no_regression_beside_another_grader() -> None:
     """It fails no run."""
 
-    def runs(passed: int, failed: int, grader: str) -> list[Run]:
+    def runs(passed: int, failed: int, grader: str) -> list[JudgedRun]:
         found = case("a", "passed", passed, failed).runs
         warned = [each.model_copy(update={"severity": "warning"}) for each in (run.findings[0] for run in found)]
         return [

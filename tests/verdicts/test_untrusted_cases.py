@@ -10,7 +10,7 @@ import pytest
 from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import nobody_asked
 from planner.evidence import Evidence
-from planner.results.model import CaseResult, Run
+from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.verdicts.runs import judge_record
 from planner.verdicts.untrusted_cases import UntrustedCases, could_pass, still_settled
@@ -27,7 +27,7 @@ def evidence(*lines: str) -> dict[str, Evidence]:
     return {str(number): heard(number, line, "caller: Thanks.") for number, line in enumerate(lines, start=1)}
 
 
-def runs_of(found: dict[str, Evidence]) -> list[Run]:
+def runs_of(found: dict[str, Evidence]) -> list[JudgedRun]:
     records = [
         replace(RECORD, evidence=each, slot=replace(SLOT, run_id=each.run_id, evidence=digest))
         for digest, each in found.items()
@@ -35,7 +35,7 @@ def runs_of(found: dict[str, Evidence]) -> list[Run]:
     return [judge_record(CASE, each) for each in records]
 
 
-def stored(runs: list[Run], outcome: str = "passed", **fields: Any) -> CaseResult:
+def stored(runs: list[JudgedRun], outcome: str = "passed", **fields: Any) -> CaseResult:
     passed = sum(run.cause is None for run in runs)
     written = {"runs_required": 3, "check_fingerprint": check_fingerprint(CASE), "runs": runs, **fields}
     document = case("x", outcome, passed, len(runs) - passed)
@@ -93,7 +93,7 @@ def test_a_run_without_its_own_evidence_is_undecided(how: str) -> None:
 
 def test_a_failure_of_the_platform_needs_no_evidence() -> None:
     """It does not count."""
-    platform = Run(run_id=3, outcome=RunOutcome.UNDECIDED, cause=Cause.PLATFORM)
+    platform = JudgedRun(run_id=3, outcome=RunOutcome.UNDECIDED, cause=Cause.PLATFORM)
     known = evidence(GOOD, GOOD)
     document = stored([*runs_of(known), platform])
     assert judged(document, known).runs[2] == platform

@@ -55,7 +55,7 @@ class Source:
         return line, offset - self._starts[line - 1] + 1
 
 
-class Place(NamedTuple):
+class YamlPlace(NamedTuple):
     """A stretch of a file's text. Its line and column are computed only when needed: there are many places."""
 
     source: Source
@@ -87,7 +87,7 @@ class Problem(NamedTuple):
     severity: Severity = Severity.ERROR
 
 
-class Mapping(dict[str, Any]):
+class YamlMapping(dict[str, Any]):
     """A YAML mapping in the order written, with the place of each key. Remove keys with `take_out` only."""
 
     __slots__ = ("_positions", "incomplete", "source", "spots")
@@ -111,16 +111,16 @@ class Mapping(dict[str, Any]):
         """Offsets of the value, empty if there is none."""
         return self.mark(str(key))[2:]
 
-    def place(self, key: str | int) -> Place:
+    def place(self, key: str | int) -> YamlPlace:
         """Where the value is written (an alias, not what it stands for), or its key if there is no value."""
         key_start, key_end, start, end = self.mark(str(key))
-        return Place(self.source, start, end) if end > start else Place(self.source, key_start, key_end)
+        return YamlPlace(self.source, start, end) if end > start else YamlPlace(self.source, key_start, key_end)
 
     def span(self, key: str | int) -> Span:
         return self.place(key).span
 
-    def key_place(self, key: str | int) -> Place:
-        return Place(self.source, *self.mark(str(key))[:2])
+    def key_place(self, key: str | int) -> YamlPlace:
+        return YamlPlace(self.source, *self.mark(str(key))[:2])
 
     def key_span(self, key: str | int) -> Span:
         return self.key_place(key).span
@@ -157,8 +157,8 @@ class Items(list[Any]):
         start = 2 * int(index)
         return self.spots[start], self.spots[start + 1]
 
-    def place(self, index: str | int) -> Place:
-        return Place(self.source, *self.value_mark(index))
+    def place(self, index: str | int) -> YamlPlace:
+        return YamlPlace(self.source, *self.value_mark(index))
 
     def span(self, index: str | int) -> Span:
         return self.place(index).span
@@ -167,7 +167,7 @@ class Items(list[Any]):
     """An item has no key."""
 
 
-Container = Mapping | Items
+Container = YamlMapping | Items
 
 
 def follow(start: Container, route: Route) -> tuple[Container, str | int] | None:
@@ -178,7 +178,7 @@ def follow(start: Container, route: Route) -> tuple[Container, str | int] | None
     found: tuple[Container, str | int] | None = None
     current: Any = start
     for step in route:
-        if isinstance(current, Mapping) and str(step) in current:
+        if isinstance(current, YamlMapping) and str(step) in current:
             found = (current, str(step))
             current = current[str(step)]
         elif isinstance(current, Items) and isinstance(step, int) and step < len(current):
@@ -189,7 +189,7 @@ def follow(start: Container, route: Route) -> tuple[Container, str | int] | None
 
 def at(container: Container, key: str | int) -> Any:
     """The value under a key of a mapping or an index of a sequence."""
-    return container[str(key)] if isinstance(container, Mapping) else container[int(key)]
+    return container[str(key)] if isinstance(container, YamlMapping) else container[int(key)]
 
 
 def as_written(container: Container, key: str | int) -> str:
@@ -206,7 +206,7 @@ def as_written(container: Container, key: str | int) -> str:
     return written if written[:1] in _NUMBER_STARTS and " " not in written else ""
 
 
-def start_of(root: Mapping) -> Span:
+def start_of(root: YamlMapping) -> Span:
     """The first key of the file: the place of a key that is missing."""
     for key in root:
         return root.key_span(key)

@@ -12,7 +12,7 @@ from ruamel.yaml import YAMLError, events
 
 from planner.diagnostics import Related, Severity
 from planner.planfile.text import Searches, describe, shorten
-from planner.planfile.yaml.document import Items, Mapping, Problem, Source
+from planner.planfile.yaml.document import Items, Problem, Source, YamlMapping
 
 MAX_NUMBER_LENGTH = 100
 """Converting longer numbers takes quadratic time."""
@@ -98,7 +98,7 @@ class Parser:
         self.pure = pure
         self.sound = True
         self.problems: list[Problem] = []
-        self.found: Mapping | None = None
+        self.found: YamlMapping | None = None
         self.room = MAX_NODES
         self.levels = 0
         self.anchors: dict[str, Any] = {}
@@ -117,7 +117,7 @@ class Parser:
             return error
         return None
 
-    def _document(self) -> Mapping | None:
+    def _document(self) -> YamlMapping | None:
         found: list[_Read] = []
         for event in iter(self.next_event, None):
             kind = event.__class__
@@ -140,7 +140,7 @@ class Parser:
         root, start, end = found[0]
         if not self.sound:
             return None
-        if not isinstance(root, Mapping):
+        if not isinstance(root, YamlMapping):
             self._add("wrong-type", f"a file is a mapping of keys to values, but this is {describe(root)}", start, end)
             return None
         self.source.top = start, end
@@ -198,7 +198,7 @@ class Parser:
 
     def _mapping(self, opening: _Event) -> _Read:
         start = end = self._open(opening, "map")
-        container = Mapping(self.source)
+        container = YamlMapping(self.source)
         spots: list[int] = []
         merged: list[_Read] = []
         while (event := self.next_event()).__class__ is not events.MappingEndEvent:
@@ -247,7 +247,7 @@ class Parser:
             self._anchor(event.anchor, _UNUSABLE, start)
         return start
 
-    def _close(self, opening: _Event, closing: _Event, container: Mapping | Items, start: int, end: int) -> _Read:
+    def _close(self, opening: _Event, closing: _Event, container: YamlMapping | Items, start: int, end: int) -> _Read:
         self.levels -= 1
         if opening.anchor is not None:
             self.anchors[opening.anchor] = container
@@ -323,16 +323,16 @@ class Parser:
 
     def _measured(self, value: Any) -> tuple[int, int]:
         """Nodes and levels of a value with aliases expanded; each container is measured once."""
-        if not isinstance(value, (Mapping, Items)):
+        if not isinstance(value, (YamlMapping, Items)):
             return 1, 0
         known = self.sizes.get(id(value))
         if known is None:
-            below = [self._measured(item) for item in (value.values() if isinstance(value, Mapping) else value)]
-            nodes = 1 + sum(size for size, _ in below) + (len(value) if isinstance(value, Mapping) else 0)
+            below = [self._measured(item) for item in (value.values() if isinstance(value, YamlMapping) else value)]
+            nodes = 1 + sum(size for size, _ in below) + (len(value) if isinstance(value, YamlMapping) else 0)
             known = self.sizes[id(value)] = (value, nodes, 1 + max((levels for _, levels in below), default=0))
         return known[1], known[2]
 
-    def _merge(self, container: Mapping, merged: list[_Read]) -> None:
+    def _merge(self, container: YamlMapping, merged: list[_Read]) -> None:
         """`<<`: keys that the container lacks come from the merged mappings; the first that has a key wins."""
         if len(merged) > 1:
             message = "`<<` is written twice in this mapping; write one, with a list, such as <<: [*one, *other]"
@@ -341,7 +341,7 @@ class Parser:
         entries: dict[str, tuple[Any, tuple[int, int, int, int]]] = {}
         for value, start, end in merged:
             for mapping in value if isinstance(value, Items) else [value]:
-                if isinstance(mapping, Mapping):
+                if isinstance(mapping, YamlMapping):
                     for key in mapping:
                         entries.setdefault(key, (mapping[key], mapping.mark(key)))
                     continue
@@ -353,7 +353,7 @@ class Parser:
         for key, (value, mark) in entries.items():
             container.put(key, value, mark)
 
-    def _unique(self, container: Mapping, spots: list[int], key: Any, place: tuple[int, int]) -> Any:
+    def _unique(self, container: YamlMapping, spots: list[int], key: Any, place: tuple[int, int]) -> Any:
         """The key if it is not a duplicate. Only the first one is reported: many mean that a mapping's start is
         missing."""
         if key not in container:

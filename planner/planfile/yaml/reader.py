@@ -21,7 +21,7 @@ from ruamel.yaml import YAML, cyaml
 
 from planner.diagnostics import Related, Severity
 from planner.planfile.reporter import UNREADABLE, Reporter
-from planner.planfile.yaml.document import Container, Items, Mapping, Problem, Source, at
+from planner.planfile.yaml.document import Container, Items, Problem, Source, YamlMapping, at
 from planner.planfile.yaml.parser import NOT_IN_YAML, OTHER_SPACES, Parser, bad_indentation
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -40,7 +40,7 @@ _HIDING_CHARACTERS = frozenset(map(chr, _HIDING))
 """Found in a tenth of the time that the pattern below takes."""
 
 
-def read(data: bytes, file: str) -> tuple[Mapping | None, list[Problem]]:
+def read(data: bytes, file: str) -> tuple[YamlMapping | None, list[Problem]]:
     """The mapping in these bytes, and what is wrong with them. No mapping if its structure is unknown.
 
     `file` is the name for diagnostics.
@@ -69,7 +69,7 @@ def to_text(data: bytes, file: str) -> tuple[Source | None, list[Problem]]:
     return source, [] if _HIDING_CHARACTERS.isdisjoint(source.text) else _hidden_characters(source)
 
 
-def parse_text(source: Source) -> tuple[Mapping | None, list[Problem]]:
+def parse_text(source: Source) -> tuple[YamlMapping | None, list[Problem]]:
     """As `read`, of text."""
     c_parser: Any = cyaml
     parser = Parser(source, c_parser.CParser(source.text.encode()).get_event)
@@ -192,7 +192,7 @@ def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
     return source
 
 
-def parse(source: Source, reporter: Reporter, *, allows_escapes: bool = False) -> Mapping | None:
+def parse(source: Source, reporter: Reporter, *, allows_escapes: bool = False) -> YamlMapping | None:
     """The root of the document; None, and errors, if there is none or its structure is unknown. `allows_escapes`: texts
     may have control characters, written as escapes."""
     root, problems = parse_text(source)
@@ -218,7 +218,7 @@ def warn_of_rewritten(container: Container, key: str | int, reporter: Reporter) 
         if written != shown and written[:1] in "+-.0123456789":
             message = f'YAML reads {written} as the number {shown}; write "{written}" to keep it as it is'
             reporter.warning("number-rewritten", message, container.span(key))
-    elif isinstance(value, (Mapping, Items)):
-        for name in value if isinstance(value, Mapping) else range(len(value)):
+    elif isinstance(value, (YamlMapping, Items)):
+        for name in value if isinstance(value, YamlMapping) else range(len(value)):
             if at(value, name).__class__ is not str:
                 warn_of_rewritten(value, name, reporter)

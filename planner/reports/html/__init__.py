@@ -28,7 +28,7 @@ from planner.reports.agents import result_notes
 from planner.reports.neutral import picked, without_controls
 from planner.reports.terminal import SIGNS
 from planner.reports.transcript import NO_CALL, NO_TRANSCRIPT, NOT_STORED
-from planner.results.model import CaseResult, Finding, Run, RunResult
+from planner.results.model import CaseResult, Finding, JudgedRun, RunResult
 
 MAX_CONVERSATION_BYTES = 48 * 1024 * 1024
 """Limit for all conversations, about 30,000 calls. Calls beyond it keep only their findings and quotes."""
@@ -230,7 +230,7 @@ def case_document(case: CaseResult, evidence_of: EvidenceOf, budget: Budget) -> 
     }
 
 
-def _run(run: Run, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
+def _run(run: JudgedRun, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
     evidence, note = _conversation(run, evidence_of, budget)
     turns = [_turn(turn) for turn in (evidence.turns if evidence else None) or ()]
     budget.left_bytes -= sum(len(turn["text"].encode()) + _TURN_BYTES for turn in turns)
@@ -246,7 +246,7 @@ def _run(run: Run, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
     }
 
 
-def _conversation(run: Run, evidence_of: EvidenceOf, budget: Budget) -> tuple[Evidence | None, str]:
+def _conversation(run: JudgedRun, evidence_of: EvidenceOf, budget: Budget) -> tuple[Evidence | None, str]:
     """The evidence, and a note to show if there are no turns."""
     if run.call_id is None:
         return None, NO_CALL

@@ -11,7 +11,7 @@ from typing import Any
 from planner.sandbox.conversation import Turn
 from planner.sandbox.sandbox import Dialect, Sandbox
 from planner.sandbox.service.fields import CONSTANTS, OTHER_FIELDS, fields_of
-from planner.sandbox.state import Batch, Run
+from planner.sandbox.state import Batch, SimulatedRun
 from planner.sandbox.worlds.world import Snapshot
 
 Answer = dict[str, Any]
@@ -37,7 +37,7 @@ def answer(name: str, dialect: Dialect, computed: Answer, *sources: object) -> A
     return shown | CONSTANTS.get(name, {}) if dialect == "client" else shown
 
 
-def run(shown: Run, sandbox: Sandbox, now: float) -> Answer:
+def run(shown: SimulatedRun, sandbox: Sandbox, now: float) -> Answer:
     ended, shows_call = shown.has_ended(now), now >= shown.call_id_at
     computed: Answer = {
         "scenario_prompt": shown.prompt,
@@ -93,7 +93,7 @@ class CallView:
     """A call at a moment: of a run, or its SIP leg, the inbound call of a `mode: sip` run."""
 
     sandbox: Sandbox
-    run: Run
+    run: SimulatedRun
     call_id: int
     now: float
 

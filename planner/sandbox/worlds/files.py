@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from planner.diagnostics import Span
-from planner.planfile.yaml.document import Mapping as Written
+from planner.planfile.yaml.document import YamlMapping as Written
 from planner.planfile.yaml.document import follow, larger_than
 from planner.planfile.yaml.reader import MAX_BYTES, read
 from planner.sandbox.worlds.dialogues import Part, Route
