@@ -36,6 +36,9 @@ _SECRET: Final = re.compile(
 """The name of a field in snake case."""
 _SIGNATURE: Final = re.compile(r"(?:^|_)(?:sig|signature|hmac|key|auth)$")
 """The name of a parameter of an address that is secret, too."""
+_SHORT: Final = re.compile(r"(?:^|_)(?:sig|signature|hmac|auth)(?:_?key)?$")
+"""The name of a text that is secret, too, unless it names a way to authenticate."""
+_WAYS: Final = frozenset({"none", "basic", "bearer", "header", "query", "api_key", "oauth", "oauth2", "jwt", "hmac"})
 _HARMLESS_HEADERS: Final = frozenset({"accept", "accept_language", "content_type", "user_agent"})
 _LABELS: Final = ("name", "key", "header", "field")
 """Keys that name the value beside them: `{name: Authorization, value: …}`."""
@@ -46,6 +49,12 @@ _SCHEMA_VALUES: Final = frozenset({"default", "const", "enum", "example", "examp
 
 _USER: Final = re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)")
 _PARAMETER: Final = re.compile(r"(?<=[?&#;])([\w.~-]+)=([^\s&#;\"'<>]+)")
+_AUTHORIZATION: Final = re.compile(
+    r"(\bauthorization\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)([^\s\"'{<$\[][^\s\"']*)", re.IGNORECASE
+)
+"""A header written in a text. A placeholder such as `{{token}}` is no secret."""
+_QUOTED: Final = re.compile(r"([\"'])([\w.~-]+)\1(\s*:\s*)([\"'])([^\"'{<$\[][^\"']*)\4")
+"""A field of JSON written in a text."""
 
 
 class Secret(str):
@@ -107,7 +116,7 @@ def reveal_secrets(value: Any) -> Any:
 
 
 def without_credentials(text: str, shown: Callable[[str], str] = lambda _: _MASK) -> str:
-    """The text with another one for the credentials in its addresses."""
+    """The text with another one for the credentials in addresses, headers and JSON that are written in it."""
 
     def hidden(secret: str) -> str:
         return secret if _REPLACEMENT.fullmatch(secret) else shown(secret)
@@ -115,6 +124,12 @@ def without_credentials(text: str, shown: Callable[[str], str] = lambda _: _MASK
     def parameter(found: re.Match[str]) -> str:
         return f"{found[1]}={hidden(found[2])}" if _is_parameter(found[1]) else found[0]
 
+    def quoted(found: re.Match[str]) -> str:
+        quote, name, colon, mark, value = found.groups()
+        return f"{quote}{name}{quote}{colon}{mark}{hidden(value)}{mark}" if looks_secret(name) else found[0]
+
+    text = _AUTHORIZATION.sub(lambda found: found[1] + hidden(found[2]), text)
+    text = _QUOTED.sub(quoted, text) if ":" in text else text
     if "://" in text:
         text = _USER.sub(lambda found: hidden(found[0]), text)
     return _PARAMETER.sub(parameter, text) if "=" in text else text
@@ -148,6 +163,8 @@ def _in_mapping(fields: Mapping[str, Any], route: tuple[str | int, ...], kind: K
             inside = _kind_of(key, kind)
         if inside is None and _holds_headers(key, item):
             inside = Kind.HEADER
+        elif inside is None and isinstance(item, str) and _SHORT.search(_snake(key)) and item.lower() not in _WAYS:
+            inside = Kind.NAMED
         yield from _in_value(item, (*route, key), inside)
 
 

@@ -46,6 +46,11 @@ NAMED, HEADER, ADDRESS = Kind.NAMED, Kind.HEADER, Kind.ADDRESS
         ({"url": "https://tools.example/lookup?page=1&api_key=x"}, [(("url",), ADDRESS)]),
         ({"url": "https://tools.example/@team?page=1"}, []),
         ({"prompt": "Mail me@example.com, or see https://example.com."}, []),
+        ({"auth": "x", "hmac": "x", "sig_key": "x"}, [(("auth",), NAMED), (("hmac",), NAMED), (("sig_key",), NAMED)]),
+        ({"auth": "Bearer", "auth_way": "x", "signature_style": "x"}, []),
+        ({"curl": "curl -H 'Authorization: Bearer x1' https://tools.example"}, [(("curl",), ADDRESS)]),
+        ({"body": '{"api_key": "x1", "page": "2"}'}, [(("body",), ADDRESS)]),
+        ({"body": '{"page": "2"}', "prompt": "Send Authorization: Bearer {{token}}."}, []),
     ],
 )
 def test_what_is_secret(fields: dict[str, Any], found: list[tuple[tuple[str | int, ...], Kind]]) -> None:
