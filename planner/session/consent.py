@@ -21,6 +21,7 @@ from planner.changes.model import ChangeSet
 from planner.errors import PlannerError, UsageError
 from planner.execution.consents import ConsentWay
 from planner.planfile.model import Project
+from planner.results.repository import change_set_key
 from planner.session.ci import head_commit, namespace_of
 from planner.session.selection import Loaded
 from planner.session.shell import Shell, actor_of, redactor_of
@@ -146,6 +147,22 @@ def store_consented(work: Workspace, change_set: ChangeSet) -> None:
             "this job could not store the change set: unless another job stores it, --digest must match exactly: "
             f"{error}"
         )
+
+
+def share_agreed(work: Workspace, digest: str) -> None:
+    """Share the set that was agreed to, so that another machine can make the rest of it. If it cannot be shared,
+    `--digest` must match exactly there."""
+    place = work.place
+    data = place.repository.load_change_set(digest)
+    if place.shared is None or data is None or place.shared.store.has(change_set_key(digest)):
+        return
+    stored = parse_consented(data, digest)
+    if stored is None or not _may_share(stored, work.loaded.project):
+        return
+    try:
+        place.repository.save_change_set(digest, data, share=True)
+    except PlannerError as error:
+        work.shell.log(f"the change set could not be shared: on other machines, --digest must match exactly: {error}")
 
 
 def shareable(work: Workspace, change_set: ChangeSet) -> ConsentedCalls | None:

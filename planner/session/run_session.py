@@ -24,6 +24,7 @@ from planner.results.outcomes import Action, FailOn
 from planner.session.balance import check_balance, short_of
 from planner.session.called_agents import previews_refusal
 from planner.session.consent import (
+    share_agreed,
     who_agrees,
 )
 from planner.session.consents import agree
@@ -238,4 +239,6 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
             shell.log(message)
     project, configurations = session.loaded.project, prepared.configurations
     record_agents(session.place, project, prepared.agents, configurations, at_once=False)
+    if consent.given and options.selection.digest is not None:
+        share_agreed(Workspace(shell, options.selection, session.loaded, session.place), options.selection.digest)
     return agree(session, prepared, consent)
