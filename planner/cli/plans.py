@@ -164,7 +164,7 @@ def run(global_options: GlobalOptions, **values: Any) -> int:
 
 
 @command(examples=["planner show 'refunds/late-order@support'", "planner show support"])
-@click.argument("wanted", metavar="CASE|TARGET")
+@click.argument("wanted", metavar="CASE|RUN|TARGET")
 @options.PATHS
 @options.PLACE
 @options.offline()
@@ -176,7 +176,8 @@ def show(global_options: GlobalOptions, **values: Any) -> int:
     A case: its final prompt, its expectations with their lines, what happens to it and why, and its stored runs. A
     target: its agent, what its file changes, and each of its cases.
 
-    CASE is a case id, or a pattern with * and ?. TARGET is a target's alias.
+    CASE is a case id, or a pattern with * and ?; RUN is the id of a stored run or of its call. TARGET is a target's
+    alias.
     """
     from planner.commands import show as module
 

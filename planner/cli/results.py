@@ -24,7 +24,8 @@ def transcript(global_options: GlobalOptions, **values: Any) -> int:
     """Read stored conversations. Makes no calls.
 
     Shows turns with time and speaker, tool calls, the end reason, and each finding at its turn. CASE is a case id, or a
-    pattern with * and ?; RUN is the id of a run. For a case, the newest stored runs are shown.
+    pattern with * and ?; RUN is the id of a run or of its call. For a case, the newest stored runs are
+    shown.
     """
     from planner.commands import transcript as module
 

@@ -10,7 +10,7 @@ from planner.errors import UsageError
 from planner.reports.redaction import redact, redact_evidence
 from planner.reports.transcript import Conversation, render_json, render_text
 from planner.results.model import RunResult
-from planner.session.selection import Selection, did_you_mean, matches
+from planner.session.selection import Selection, did_you_mean, is_run, matches
 from planner.session.shell import Shell, redactor_patterns
 from planner.session.stores import open_results
 
@@ -19,14 +19,14 @@ def transcript(
     shell: Shell, selection: Selection, *, wanted: str, failed: bool, output_format: Literal["text", "json"]
 ) -> int:
     """Print the newest stored runs of a case, or one run; return 0. `wanted` is a case id, a pattern of case ids, or
-    the number of a run."""
+    the id of a run or call."""
     project, place = open_results(shell, selection)
     sessions = partial(place.repository.sessions_of, selection.environment or "", sandbox=selection.sandbox)
     patterns = redactor_patterns(project)
     conversations: list[Conversation] = []
     for case in (case for result in _wanted(sessions(), wanted) for case in redact(result, patterns).cases):
         for run in case.runs:
-            if (failed and run.outcome == "passed") or (wanted.isdecimal() and run.run_id != int(wanted)):
+            if (failed and run.outcome == "passed") or (wanted.isdecimal() and not is_run(wanted, run)):
                 continue
             stored = place.repository.load_evidence(run.evidence) if run.evidence else None
             conversations.append(Conversation(case, run, None if stored is None else redact_evidence(stored, patterns)))
@@ -59,9 +59,7 @@ def _wanted(sessions: Iterable[RunResult], wanted: str) -> Iterator[RunResult]:
             case
             for case in result.cases
             if case.runs and case.case_id not in seen
-            if wanted == case.case_id
-            or matches(wanted, case.case_id)
-            or (wanted.isdecimal() and any(run.run_id == int(wanted) for run in case.runs))
+            if wanted == case.case_id or matches(wanted, case.case_id) or any(is_run(wanted, run) for run in case.runs)
         ]
         seen.update(case.case_id for case in chosen)
         yield result.model_copy(update={"cases": chosen})

@@ -20,6 +20,7 @@ from planner.session.preparing import Preparation
 from planner.session.run_session import RunSession, next_commands
 from planner.session.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.cases import RunKey, run_key
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate
@@ -27,7 +28,7 @@ from planner.verdicts.untrusted_cases import could_pass
 
 
 def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> None:
-    """Report that the session was refused before any call."""
+    """Report that the session was refused before any call. What is free is done: rechecks are stored."""
     now, digest = session.shell.clock.now(), prepared.change_set.digest
     end = SessionEnd(
         ConsentDocument(
@@ -40,8 +41,38 @@ def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> N
     )
     ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
     cases = _cases(session, prepared, end, "refused")
+    try:
+        _store_rechecks(session, prepared, cases)
+    except StoreError as store_error:
+        ending = ending.with_store_error(store_error)
     gate = Gate(session.options.fail_on, suite_of(cases))
     session.reports.write(_result(session, prepared, end, _with_orphans(session, prepared, ending), cases, gate))
+
+
+def _store_rechecks(session: RunSession, prepared: Preparation, cases: Iterable[CaseResult]) -> None:
+    """Put the new verdicts of stored runs into the baseline, unless judge calls are missing for them."""
+    if session.options.selection.partial:
+        return
+    own = {
+        change.case_id: change.prior.call_fingerprint
+        for change in prepared.change_set.with_action(Action.RECHECK)
+        if change.prior is not None and change.prior.case_id == change.case_id and change.compared_with is None
+    }
+    rechecked = {
+        case.case_id: case for case in cases if case.case_id in own and not any(run.votes_missing for run in case.runs)
+    }
+
+    def amended(stored: CaseResult) -> CaseResult:
+        found = rechecked.get(stored.case_id, stored)
+        is_same = stored.call_fingerprint == own.get(stored.case_id)
+        return found if is_same and _run_keys(stored) == _run_keys(found) else stored
+
+    if rechecked:
+        session.place.repository.amend_baselines(session.place.environment, session.loaded.plan_names, amended)
+
+
+def _run_keys(case: CaseResult) -> set[RunKey]:
+    return set(map(run_key, case.runs))
 
 
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:

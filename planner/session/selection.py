@@ -23,6 +23,7 @@ from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.changes.request import Rerun
+    from planner.results.model import Run
 
 
 DEFAULT_PATH = Path("plans")
@@ -278,6 +279,11 @@ def matches(glob: str, case_id: str) -> bool:
     """`*` and `?` are wildcards as in a shell; brackets are literal, since they are part of case ids."""
     pattern = "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in glob)
     return re.fullmatch(pattern, case_id, re.DOTALL) is not None
+
+
+def is_run(wanted: str, run: Run) -> bool:
+    """Whether this is the id of the run, or of its call."""
+    return wanted in (str(run.run_id), str(run.call_id))
 
 
 def did_you_mean(wanted: str, case_ids: Sequence[str]) -> str:

@@ -98,6 +98,20 @@ def test_late_evidence_is_fetched_by_the_next_run(
     assert project.actions()["graded/hours@clinic"] == ("reuse", "passed", 0)
 
 
+def test_late_evidence_is_read_although_other_calls_are_refused(
+    project: Project, service: Served, hasty: Callable[..., int]
+) -> None:
+    """It is read and judged, free, and stored; the new case needs consent."""
+    late(service, LATE_SECONDS, "grade")
+    assert hasty() == 4
+    text = (project.root / "plans/hours.yaml").read_text()
+    project.write("plans/other.yaml", text.replace("graded", "other"))
+    service.advance(LATE_SECONDS)
+    assert project.planner("run").code == 3
+    assert project.actions()["graded/hours@clinic"] == ("reuse", "passed", 0)
+    assert len(service.own_runs()) == 2
+
+
 def test_missing_bills_are_reported_until_they_arrive(
     project: Project, service: Served, hasty: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

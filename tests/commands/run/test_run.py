@@ -76,6 +76,22 @@ def test_editing_an_expectation_rechecks_for_free(project: Project, service: Ser
     assert case["runs"][0]["findings"][0]["outcome"] == "failed"
 
 
+@pytest.mark.parametrize("options", [(), (CONSENT, "--max-cost", "0.01")])
+def test_what_is_free_is_done_although_calls_are_refused(
+    project: Project, service: Served, options: tuple[str, ...]
+) -> None:
+    """The recheck of another case is stored: the next plan has nothing to recheck."""
+    project.planner("run", CONSENT)
+    project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+    project.edit("plans/hours.yaml", "of Monday", "of Friday")
+    ran = project.planner("run", *options)
+    assert ran.code == 3
+    assert len(service.own_runs()) == 5
+    actions = project.actions()
+    assert actions.pop("hours/cancel@clinic") == ("call", "caller_prompt_changed", 1)
+    assert set(actions.values()) == {("reuse", "out_of_reach", 0)}
+
+
 def test_editing_a_prompt_calls_only_its_cases(project: Project, service: Served) -> None:
     """One changed line does not call the suite again."""
     project.planner("run", CONSENT)
