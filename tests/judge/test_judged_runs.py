@@ -137,6 +137,7 @@ def test_another_model_requires_new_judge_calls(manners: Project, service: Serve
     assert (planned["estimate"]["judge"]["votes"], planned["estimate"]["judge"]["expected_cents"]) == (2, 4)
     assert manners.planner("run").code == 3
     assert len(model.asked) == 2
+    assert manners.actions()["manners/hours@clinic"] == ("recheck", "judge_changed", 0)  # its old verdict stands
     assert manners.planner("run", "--consent-to-charge").code == 1
     assert [asked.body["model"] for asked in model.asked] == ["scripted-1"] * 2 + ["scripted-2"] * 2
     assert len(service.own_runs()) == 2
