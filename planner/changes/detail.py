@@ -120,9 +120,9 @@ def incomplete_evidence(runs: Sequence[JudgedRun]) -> str:
 def inconclusive_calls(prior: CaseResult) -> str:
     """Why an undecided case is not called again by default, and what calls it."""
     causes = Counter(_why_no_call(run) for run in prior.runs if not run.had_call)
-    why = f" ({causes.most_common(1)[0][0]})" if causes else ""
+    why = f", {causes.most_common(1)[0][0]}" if causes else ""
     sessions = count(prior.inconclusive_sessions, "session")
-    return f"no call of {sessions} in a row counts{why}: only --rerun failed calls it again (charged)"
+    return f"{sessions} without a call that counts{why}: only --rerun failed calls it (charged)"
 
 
 def _why_no_call(run: JudgedRun) -> str:

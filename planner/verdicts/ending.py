@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
-from planner.changes.detail import hides_number, inconclusive_calls
+from planner.changes.detail import hides_number
 from planner.changes.model import Change
 from planner.errors import PlannerError, StoreError
 from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
@@ -16,7 +16,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, EndedRun, Launch, LaunchState, Slot
 from planner.planfile.model import Case
 from planner.quantities import count, moment, money
-from planner.results.model import CaseResult, JudgedRun, PlanOutcome
+from planner.results.model import FRUITLESS_SESSIONS, CaseResult, JudgedRun, PlanOutcome
 from planner.results.outcomes import CaseOutcome, Cause, FailOn
 from planner.values import frozen
 from planner.verdicts.cases import CaseVerdict, judge_case, settled
@@ -227,10 +227,11 @@ def _steps_to_decide(
     if incomplete or votes or inconclusive:
         command = commands.rerun if votes or called else commands.rerun_free
         yield f"The next session {', and '.join(filter(None, done))}: {command}"
-    for case in fruitless[:_NAMED]:
-        yield f"{case.case_id}: {inconclusive_calls(case)}: {commands.failed}"
-    if (left := len(fruitless) - _NAMED) > 0:
-        yield f"{count(left, 'more case')} of which no call counts: {commands.failed}"
+    if fruitless:
+        yield (
+            f"{count(len(fruitless), 'case')} without a call that counts in {count(FRUITLESS_SESSIONS, 'session')}: "
+            f"not called again by default. To call what did not pass (charged): {commands.failed}"
+        )
     # Without more `runs`, the next session makes the calls that are missing from `runs_required`.
     open_cases = [(case, runs) for case in unknown if (runs := _runs_to_decide(case)) > case.runs_required]
     for case, runs in open_cases[:_NAMED]:

@@ -46,9 +46,7 @@ def unknown(*causes: str | None, **fields: Any) -> CaseResult:
 HIDDEN = [changed(run, findings=[NO_NUMBER]) for run in make_runs("judge", "judge", "judge")]
 
 FRUITLESS = changed(unknown("caller", "caller", None), inconclusive_sessions=2)
-ONLY_IF_ASKED = (
-    "no call of 2 sessions in a row counts (caused by the test bot): only --rerun failed calls it again (charged)"
-)
+ONLY_IF_ASKED = "2 sessions without a call that counts, caused by the test bot: only --rerun failed calls it (charged)"
 
 
 ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {

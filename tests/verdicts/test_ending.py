@@ -35,6 +35,7 @@ def unsettled(cents: int = 32, *, needs_person: bool = False, again_at: datetime
     return UnsettledLaunch("1", ("p/open@s",), cents, needs_person, "", again_at)
 
 
+FRUITLESS = unknown(cause="platform").model_copy(update={"inconclusive_sessions": 2})
 WAITING = {"p/open@s"}
 
 
@@ -136,6 +137,8 @@ def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, u
         ([FAILED], Outcome(), (), []),
         ([unknown(cause="platform")], Outcome(), (), ["calls 1 inconclusive case again (charged): RERUN"]),
         ([unknown(cause="platform"), FAILED], Outcome(), (), ["1 inconclusive case and 1 failed case again (charged): RERUN"]),
+        ([FRUITLESS], Outcome(), (), ["(charged): FAILED"]),
+        ([FRUITLESS, unknown(cause="platform")], Outcome(), (), ["calls 1 inconclusive case again (charged): RERUN", "(charged): FAILED"]),
         ([unknown(missing=["transcript"])], Outcome(), (), [", free: RERUN FREE"]),
         ([unknown(votes_missing=1)], Outcome(), (), ["makes 1 judge call at the judge's price: RERUN"]),
         ([unknown(missing=["transcript"]), FAILED], Outcome(), (), ["free, and calls 1 failed case again (charged): RERUN"]),
