@@ -23,7 +23,7 @@ from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.changes.request import Rerun
-    from planner.results.model import Run
+    from planner.results.model import JudgedRun
 
 
 DEFAULT_PATH = Path("plans")
@@ -281,7 +281,7 @@ def matches(glob: str, case_id: str) -> bool:
     return re.fullmatch(pattern, case_id, re.DOTALL) is not None
 
 
-def is_run(wanted: str, run: Run) -> bool:
+def is_run(wanted: str, run: JudgedRun) -> bool:
     """Whether this is the id of the run, or of its call."""
     return wanted in (str(run.run_id), str(run.call_id))
 
