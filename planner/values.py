@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
-_Class = TypeVar("_Class", bound=type)
+_Value = TypeVar("_Value")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def frozen(cls: _Class) -> _Class:
+def frozen(cls: type[_Value]) -> type[_Value]:
     """A dataclass that is frozen and has slots."""
     return dataclass(frozen=True, slots=True)(cls)

@@ -143,7 +143,7 @@ class IntentSharing:
         runs = frozenset[int]() if data is None else self._reading.launch(key, data).all_run_ids - claimed
         if len(runs) != len(document.slots):
             return document
-        unknown = dict.fromkeys(("run_id", "evidence", "cost_cents", "completed_at", "consumed_by"))
+        unknown: dict[str, None] = dict.fromkeys(("run_id", "evidence", "cost_cents", "completed_at", "consumed_by"))
         slots = tuple(slot.model_copy(update=unknown) for slot in document.slots)
         return document.model_copy(update={"run_ids": tuple(sorted(runs)), "slots": slots})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.exceptions import TemplateRuntimeError, UndefinedError
@@ -51,8 +51,8 @@ _INSTEAD = (
     (nodes.Concat, "join texts by writing {{ a }}{{ b }}"),
     (nodes.Call, "nothing can be called; use a filter, such as {{ name | upper }}"),
     ((nodes.BinExpr, nodes.Neg), "templates have no arithmetic; write the result"),
-    (nodes.Node, "this cannot be used in a plan: templates have names, filters, tests, if and for"),
 )
+_NOT_KNOWN = "this cannot be used in a plan: templates have names, filters, tests, if and for"
 _TIMED = "(timed)"
 _TIMED_LOOP = "(timed loop)"
 """Names of filters that no author can write."""
@@ -298,7 +298,7 @@ def _forbidden(node: nodes.Node, text: str, detail: str) -> TemplateFault:
 def _not_allowed(node: nodes.Node) -> str:
     """Why plan templates cannot have this; empty if they can."""
     if type(node) not in _NODES or (isinstance(node, nodes.Neg) and not isinstance(node.node, nodes.Const)):
-        return next(instead for kind, instead in _INSTEAD if isinstance(node, kind))
+        return next((instead for kind, instead in _INSTEAD if isinstance(node, kind)), _NOT_KNOWN)
     name = str(getattr(node, "attr", None) or getattr(node, "name", None) or "")
     if name.startswith("_") or name == "self":
         return f"`{name}` cannot be used in a plan"
@@ -321,7 +321,7 @@ def _not_allowed(node: nodes.Node) -> str:
 def _time(tree: nodes.Template) -> None:
     """Make loops and comparisons check the time that is left."""
     for loop in tree.find_all(nodes.For):
-        loop.iter = _filtered(loop.iter, _TIMED_LOOP)
+        loop.iter = _filtered(cast("nodes.Expr", loop.iter), _TIMED_LOOP)
     for operand in tree.find_all(nodes.Operand):
         operand.expr = _filtered(operand.expr, _TIMED)
 

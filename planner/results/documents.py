@@ -106,7 +106,7 @@ def parsed(kind: type[_Parsed], data: bytes, version: str, name: str) -> _Parsed
 
     Raises:
         UnreadableError: it is damaged.
-        UsageError: a newer planner wrote it.
+        UsageError: a planner with another major version of the schema wrote it.
     """
     readable = int(version.partition(".")[0])
     document, wrong = None, None
@@ -116,7 +116,7 @@ def parsed(kind: type[_Parsed], data: bytes, version: str, name: str) -> _Parsed
         wrong = error
     if document is not None and "schema_version" in document.model_fields_set:
         written = schema_major({"schema_version": getattr(document, "schema_version", None)})
-        if written is not None and written <= readable:
+        if written == readable:
             return document
     try:
         fields = from_json(data)
@@ -125,11 +125,14 @@ def parsed(kind: type[_Parsed], data: bytes, version: str, name: str) -> _Parsed
     written = schema_major(fields)
     if written is None:
         raise UnreadableError("schema_version is missing")
-    if written > readable:
-        by = f"planner {fields['tool_version']}" if fields.get("tool_version") else "a newer planner"
+    if written != readable:
+        is_newer = written > readable
+        age = "a newer planner" if is_newer else "an older planner"
+        fix = "Upgrade planner to at least that version" if is_newer else "Use that version"
+        by = f"planner {fields['tool_version']}" if fields.get("tool_version") else age
         raise UsageError(
             f"{name} was written by {by}: schema {fields['schema_version']}, but this version reads {readable}.x",
-            "Upgrade planner to at least that version, or choose another place with --store",
+            f"{fix}, or choose another place with --store",
         )
     first = wrong.errors(include_url=False)[0] if wrong else {"loc": (), "msg": "it is damaged"}
     raise UnreadableError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from wrong

@@ -32,7 +32,7 @@ import re
 import string
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
 from hashlib import sha256
 from heapq import nlargest
@@ -100,7 +100,7 @@ NATO = dict(
         strict=True,
     )
 )
-SIGNS = {"@": "at", ".": "dot", "_": "underscore", "-": "dash", "/": "slash", "#": "hash"}
+SIGNS: dict[str, str] = {"@": "at", ".": "dot", "_": "underscore", "-": "dash", "/": "slash", "#": "hash"}
 
 
 class Customer(NamedTuple):
@@ -138,7 +138,7 @@ def spelled(text: str, *, nato: bool = False) -> str:
 def spoken_address(text: str) -> str:
     """`john underscore doe at gmail dot com`."""
     parts = re.findall(r"[a-z]+|\d+|[@._-]", text)
-    return " ".join(spelled(part) if part.isdigit() else SIGNS.get(part, part) for part in parts)
+    return " ".join(spelled(part) if part.isdigit() else SIGNS.get(part, part) for part in map(str, parts))
 
 
 class Tally:
@@ -268,7 +268,7 @@ def no_pii_fails(lines: list[tuple[str, str]], kind: str | None = None) -> bool:
     return fails(lines, check="no_pii", **({} if kind is None else {"kinds": [kind]}))
 
 
-MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
+MONTHS: Sequence[str] = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 
 
 def parts(written: str) -> Counter[str]:

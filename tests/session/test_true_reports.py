@@ -7,13 +7,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import pytest
 from whole_runs import Organisation
 
-import planner.reports.html
 import planner.session.report_session
 from planner.github.publish import Publisher
 from planner.session.bug_report import BUG_LOG
@@ -74,6 +73,9 @@ def check_resumed(service: Organisation) -> None:
     assert made(service) == WANTED
 
 
+ALL: Final = 10**9
+
+
 class Breaks:
     """Raises KeyError at some calls, and does what it replaces at the calls before and after."""
 
@@ -89,7 +91,7 @@ class Breaks:
 
 
 @contextmanager
-def broken(place: str, begin: int = 0, end: int = 10**9) -> Generator[None]:
+def broken(place: str, begin: int = 0, end: int = ALL) -> Generator[None]:
     """`place` is a module and a name in it; the calls from `begin` to `end` raise."""
     module, _, name = place.rpartition(".")
     class_name = module.rpartition(".")[2]
@@ -100,19 +102,19 @@ def broken(place: str, begin: int = 0, end: int = 10**9) -> Generator[None]:
         yield
 
 
-ENGINE = {
-    "when a run is judged": ("planner.session.executing.judge_record", 1),
-    "in an answer to a launch": ("planner.execution.sending.answered", 0),
-    "in a list": ("planner.execution.local.listed", 3),
-    "when evidence is stored": ("planner.execution.local.evidence_stored", 1),
-    "when evidence is merged": ("planner.execution.local.merged", 2),
-    "in a decision": ("planner.execution.local.decide", 12),
-    "in the progress display": ("planner.execution.local.snapshot", 9),
+ENGINE: dict[str, tuple[str, int, int]] = {
+    "when a run is judged": ("planner.session.executing.judge_record", 1, ALL),
+    "in an answer to a launch": ("planner.execution.sending.answered", 0, ALL),
+    "in a list": ("planner.execution.local.listed", 3, ALL),
+    "when evidence is stored": ("planner.execution.local.evidence_stored", 1, ALL),
+    "when evidence is merged": ("planner.execution.local.merged", 2, ALL),
+    "in a decision": ("planner.execution.local.decide", 12, ALL),
+    "in the progress display": ("planner.execution.local.snapshot", 9, ALL),
 }
-LATER = {
-    "after the calls": ("planner.session.executing.delete_previews", 0),
-    "when results are made": ("planner.session.finishing.assemble_cases", 0),
-    "when results are stored": ("planner.session.finishing.Consumed", 0),
+LATER: dict[str, tuple[str, int, int]] = {
+    "after the calls": ("planner.session.executing.delete_previews", 0, ALL),
+    "when results are made": ("planner.session.finishing.assemble_cases", 0, ALL),
+    "when results are stored": ("planner.session.finishing.Consumed", 0, ALL),
     "when reports are redacted": ("planner.session.report_files.redact", 1, 2),
 }
 PLACES = ENGINE | LATER

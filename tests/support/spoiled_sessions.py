@@ -310,7 +310,7 @@ def all_spoilings(folder: Path) -> list[Spoiling]:
                 continue  # as without a preview
             for path in ((), *paths):
                 first = len(wanted) // len(KINDS)
-                turns = (SCOPES[(first + number) % len(SCOPES)] for number in range(len(KINDS)))
+                turns: Iterator[Scope] = (SCOPES[(first + number) % len(SCOPES)] for number in range(len(KINDS)))
                 wanted += [
                     Spoiling(dialect, route, path, kind, scope, preview)
                     for kind, scope in zip(KINDS, turns, strict=True)

@@ -83,9 +83,10 @@ def _ascii_digits(text: str) -> str:
 def _digits(unit: Unit) -> str:
     if unit.is_number:
         return unit.options[0]
-    if len(unit.options) > 1 and unit.options[-1].isdigit():  # a time of day, or `oh`
-        return unit.options[-1]
-    found = _DIGITS.search(unit.options[0])
+    first, *others = unit.options
+    if others and others[-1].isdigit():  # a time of day, or `oh`
+        return others[-1]
+    found = _DIGITS.search(first)
     return re.sub("[^0-9]", "", found[0]) if found else ""
 
 

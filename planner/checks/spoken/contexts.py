@@ -8,21 +8,21 @@ from typing import Final
 from planner.checks.no_pii import Kind
 from planner.checks.spoken.numbers import names
 
-_NAMES: Final[tuple[tuple[Kind | None, re.Pattern[str]], ...]] = tuple(
-    (kind, re.compile(rf"\b(?:{pattern})\b"))
-    for kind, pattern in {
-        "cvv": "cvv2?|cvc2?|c v [vc]|security code|(?:digits|code|number) on the back|verification value",
-        "ssn": r"social security|ssn|s s n|social (?:is|was|number)|(?:your|my|his|her|the|full) social$",
-        "birth_date": "birth|birth ?dates?|birth ?days?|born|dob|d o b",
-        "phone": "(?:tele)?phones?|mobile|cell(?:phone)?|landline|fax|whatsapp|call|calling|text|dial|ring|reach|sms"
-        "|messages?|answering",
-        "card": "cards?|cc|visa|mastercard|amex|american express|maestro|debit|credit",
-        "account": "accounts?|acct|routing",
-        None: "orders?|confirmation|reference|tracking|tickets?|case|booking|reservation|invoice|zip|postal|serial"
-        "|model|items?|sku|policy|claim|licen[sc]e|passport|pin|code|id|version|social|flight|room|transaction",
-    }.items()
-)
+_WORDS: Final[dict[Kind | None, str]] = {
+    "cvv": "cvv2?|cvc2?|c v [vc]|security code|(?:digits|code|number) on the back|verification value",
+    "ssn": r"social security|ssn|s s n|social (?:is|was|number)|(?:your|my|his|her|the|full) social$",
+    "birth_date": "birth|birth ?dates?|birth ?days?|born|dob|d o b",
+    "phone": "(?:tele)?phones?|mobile|cell(?:phone)?|landline|fax|whatsapp|call|calling|text|dial|ring|reach|sms"
+    "|messages?|answering",
+    "card": "cards?|cc|visa|mastercard|amex|american express|maestro|debit|credit",
+    "account": "accounts?|acct|routing",
+    None: "orders?|confirmation|reference|tracking|tickets?|case|booking|reservation|invoice|zip|postal|serial"
+    "|model|items?|sku|policy|claim|licen[sc]e|passport|pin|code|id|version|social|flight|room|transaction",
+}
 """The most telling first. None is what is not personal data."""
+_NAMES: Final[list[tuple[Kind | None, re.Pattern[str]]]] = [
+    (kind, re.compile(rf"\b(?:{pattern})\b")) for kind, pattern in _WORDS.items()
+]
 _TELLING: Final = frozenset(("ssn", "cvv"))
 """Kinds whose name directly behind a number is its name, too."""
 _OTHER_THING: Final = re.compile(
@@ -57,7 +57,9 @@ _NO_LOCAL_PARTS: Final = frozenset(
 def kind_called(before: str, after: str, question: str) -> tuple[bool, Kind | None]:
     """Whether a number is called something, and what: by the nearest words before it, those behind, or the question."""
     before = _OTHER_THING.sub("", before)
-    ends = [(found.end(), kind) for kind, pattern in _NAMES for found in pattern.finditer(before)]
+    ends: list[tuple[int, Kind | None]] = [
+        (found.end(), kind) for kind, pattern in _NAMES for found in pattern.finditer(before)
+    ]
     if ends:
         return True, max(ends, key=lambda each: each[0])[1]
     is_called = _CALLED.match(after)

@@ -246,11 +246,12 @@ def _options(items: Sequence[Item], place: int) -> tuple[str, ...]:
         return (item.digits, "o", "oh") if item.tokens[0].text in ("oh", "o") else (item.digits,)
     if amount in ("oh", "o"):
         return amount, "0"
-    word = item.tokens[0].text
-    if len(item.tokens) > 1 or item.tokens[0].number is not None or item.row:
+    first, *others = item.tokens
+    word = first.text
+    if others or first.number is not None or item.row:
         return tuple(dict.fromkeys((amount, (item.row or amount).replace(" ", ""))))
-    if amount.lower() not in (word, item.tokens[0].written.lower()):  # `midnight` is a time, and part of names
-        return item.tokens[0].written, amount
+    if amount.lower() not in (word, first.written.lower()):  # `midnight` is a time, and part of names
+        return first.written, amount
     if word in SIGN_WORDS:
         return SIGN_WORDS[word], amount
     if word == "space" or (word in _BEFORE_LETTER and place + 1 < len(items)):

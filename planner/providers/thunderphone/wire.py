@@ -62,14 +62,16 @@ def _fitting_number(value: object) -> object:
     """None instead of a flag, which is no number, and of a number that nothing can be computed with."""
     if isinstance(value, bool):
         return None
-    is_finite = isinstance(value, int | float) and abs(value) < float("inf")
-    return None if is_finite and abs(value) >= 2**63 else value
+    if isinstance(value, int | float) and 2**63 <= abs(value) < float("inf"):
+        return None
+    return value
 
 
 def _plausible(value: object) -> object:
     value = _fitting_number(value)
-    is_finite = isinstance(value, int | float) and abs(value) < float("inf")
-    return None if is_finite and not 0 <= value <= HIGHEST_CENTS else value
+    if isinstance(value, int | float) and abs(value) < float("inf") and not 0 <= value <= HIGHEST_CENTS:
+        return None
+    return value
 
 
 Cents = Annotated[

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ RUN = ("run", "--sandbox", "--consent-to-charge")
 
 
 @contextmanager
-def pipe_without_reader() -> Iterator[int]:
+def pipe_without_reader() -> Generator[int]:
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -27,10 +27,10 @@ def pipe_without_reader() -> Iterator[int]:
         os.close(writer)
 
 
-def ran(root: Path, **streams: int) -> int:
+def ran(root: Path, *, stdout: int = subprocess.DEVNULL, stderr: int | None = None) -> int:
     """The exit code."""
     command = [sys.executable, "-m", "planner", *RUN]
-    return subprocess.run(command, cwd=root, check=False, **{"stdout": subprocess.DEVNULL, **streams}).returncode
+    return subprocess.run(command, cwd=root, check=False, stdout=stdout, stderr=stderr).returncode
 
 
 @pytest.mark.parametrize(("broken", "code"), [("stderr", 0), ("stdout", 141), ("stdout and stderr", 141)])

@@ -96,7 +96,7 @@ def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, ser
     ran = second.planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 5
-    assert git(second.root, "status", "--porcelain") == "?? reports/"
+    assert git(second.root, "status", "--porcelain") == ""
     second.edit("plans/hours.yaml", "555 0199", "555 0299")
     second.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 601")
     assert second.actions() == {
@@ -176,7 +176,7 @@ def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remot
     project = fresh_clone("one")
     assert project.planner("plan", "--sandbox").code == 0
     assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
-    assert git(project.root, "status", "--porcelain") == "?? reports/"
+    assert git(project.root, "status", "--porcelain") == ""
     assert service.own_runs() == []
     assert {action for action, _, _ in project.actions().values()} == {"call"}
     refs = git(remote, "for-each-ref", "--format=%(refname)", "refs/planner").splitlines()
