@@ -11,10 +11,10 @@ from planner.session.balance import short_of
 from planner.session.consent import store_consented
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
-from planner.session.selection import Loaded, Selection
+from planner.session.selection import Selection
 from planner.session.service import known_service
 from planner.session.shell import Shell, publisher_of, redactor_of
-from planner.session.stores import open_workspace
+from planner.session.stores import Workspace, open_workspace
 from planner.values import frozen
 
 CALLS_WOULD_BE_MADE = 10
@@ -44,26 +44,25 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     store_consented(work, prepared.change_set)
     exit_code = CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0
     exit_code = refusal.exit_code if refusal else exit_code
-    _show(shell, options, loaded, prepared, refusal, notes, exit_code)
+    view = _view(work, prepared, refusal, notes)
+    if options.output_format == "json":
+        open_launches = launch_documents(prepared.orphans.unsettled)
+        shell.print(render_json(view, open_launches=open_launches, exit_code=exit_code))
+    else:
+        shell.print(render_text(view, width=shell.width, color=shell.color))
+    if to_github := publisher_of(shell):
+        from planner.reports.change_set import render_markdown
+
+        to_github.change_set(prepared.change_set, render_markdown(view))
     return exit_code
 
 
-def _show(
-    shell: Shell,
-    options: PlanOptions,
-    loaded: Loaded,
-    prepared: Preparation,
-    refusal: RefusedError | None,
-    notes: list[str],
-    exit_code: int,
-) -> None:
-    change_set = prepared.change_set
-    redactor = redactor_of(loaded.project)
-    command = options.selection.command("run")
-    command = consent_command(command, change_set, prepared.progress)
+def _view(work: Workspace, prepared: Preparation, refusal: RefusedError | None, notes: list[str]) -> PlanView:
+    shell, loaded, change_set = work.shell, work.loaded, prepared.change_set
+    command = consent_command(work.selection.command("run"), change_set, prepared.progress)
     ceilings = [("policy", loaded.project.policy.max_cost_cents)]
     ceilings += [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans]
-    preview = PlanView(
+    return PlanView(
         change_set,
         loaded.plans,
         [(name, cents) for name, cents in ceilings if cents is not None],
@@ -71,20 +70,10 @@ def _show(
         prepared.progress.runs_made,
         prepared.unconfirmed_runs,
         shell.clock.now(),
-        redactor,
+        redactor_of(loaded.project),
         (str(refusal), refusal.hint) if refusal else None,
         prepared.warnings,
-        [*prepared.orphans.notes(options.selection.reconcile_command()), *notes],
+        [*prepared.orphans.notes(work.selection.reconcile_command()), *notes],
         prepared.agents,
         shows_all=shell.verbosity > 0,
     )
-    if options.output_format == "json":
-        shell.print(
-            render_json(preview, open_launches=launch_documents(prepared.orphans.unsettled), exit_code=exit_code)
-        )
-    else:
-        shell.print(render_text(preview, width=shell.width, color=shell.color))
-    if to_github := publisher_of(shell):
-        from planner.reports.change_set import render_markdown
-
-        to_github.change_set(change_set, render_markdown(preview))
