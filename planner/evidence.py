@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from planner.bounds import Cents
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 
 ENDED: Final = ("completed", "failed")
 """Statuses with which a run of the service ends. The platform is the cause of all but `completed`."""
@@ -48,7 +48,7 @@ class ToolCall(_Frozen):
 
     name: str
     arguments: dict[str, Any] = {}
-    arguments_told: bool = Field(default=True, exclude_if=lambda value: value)
+    has_arguments: bool = Field(default=True, exclude_if=lambda value: value)
     """Whether the service provided the arguments. Stored only if False."""
     has_result: bool = False
     result: Any = None
@@ -88,7 +88,7 @@ class Grade(_Frozen):
 
 MASK = "•"
 LEFT_OUT = "[redacted]"
-"""Replacements for redacted content: each digit of a number, and texts that the project lists."""
+"""Replacements for redacted content: each digit of a number, and strings that the project lists."""
 
 RedactedPart = Literal["turns", "tools", "transferred_to", "document", "grade", "error_message"]
 """A part of `Evidence` or its call in which a shared store redacted something."""
@@ -247,7 +247,7 @@ def _too_many(values: list[Any]) -> str:
             characters += len(value)
         elif isinstance(value, int):
             if value.bit_length() > MAX_BITS:
-                return f"the call object has a whole number of more than {MAX_BITS:,} bits"
+                return f"the call object has an integer of more than {MAX_BITS:,} bits"
         elif isinstance(value, Mapping):
             fields = cast("Mapping[str, Any]", value)
             values += (*fields, *fields.values())

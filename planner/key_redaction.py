@@ -51,7 +51,7 @@ _ESCAPE: Final = re.compile(
 
 
 class KeyRedactor:
-    """Replaces keys in texts. Searches a plain form of each text first, since few texts contain a key."""
+    """Replaces keys in strings. Searches a plain form of each text first, since few strings contain a key."""
 
     def __init__(self, keys: Iterable[str]) -> None:
         pieces = dict.fromkeys(piece for key in keys for piece in _pieces(key.strip()))
@@ -60,7 +60,7 @@ class KeyRedactor:
             for piece in pieces
             for form in (piece, *_encoded(piece.encode()))
         ]
-        """What to find in the plain form of a text, and the expression for it in the text itself."""
+        """What to find in the plain form of a string, and the expression for it in the text itself."""
         self._wanted += [part for piece in pieces if _TOKEN.fullmatch(piece) for part in _cut_short(piece)]
 
     def __bool__(self) -> bool:
@@ -171,7 +171,7 @@ def _encoded_character(character: str) -> str:
 
 
 def _encoded(key: bytes) -> Iterator[str]:
-    """The key as it is inside longer texts in base64, base32 and hexadecimal."""
+    """The key as it is inside longer strings in base64, base32 and hexadecimal."""
     for form in _inner_parts(key, b64encode, (3, 6)):
         yield from dict.fromkeys((form, form.replace("+", "-").replace("/", "_")))
     yield from _inner_parts(key, b32encode, (5, 5))

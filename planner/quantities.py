@@ -1,4 +1,4 @@
-"""Format money, times and counts. Unknown values are shown as unknown, never as 0. Also shorten texts and lists."""
+"""Format money, times and counts. Unknown values are shown as unknown, never as 0. Also shorten strings and lists."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _SECRET: Final = re.compile(
 _SIGNATURE: Final = re.compile(r"(?:^|_)(?:sig|signature|hmac|key|auth)$")
 """The name of a parameter of an address that is secret, too."""
 _SHORT: Final = re.compile(r"(?:^|_)(?:sig|signature|hmac|auth)(?:_?key)?$")
-"""The name of a text that is secret, too, unless it names a way to authenticate."""
+"""The name of a string that is secret, too, unless it names a way to authenticate."""
 _WAYS: Final = frozenset({"none", "basic", "bearer", "header", "query", "api_key", "oauth", "oauth2", "jwt", "hmac"})
 _HARMLESS_HEADERS: Final = frozenset({"accept", "accept_language", "content_type", "user_agent"})
 _LABELS: Final = ("name", "key", "header", "field")
@@ -52,9 +52,9 @@ _PARAMETER: Final = re.compile(r"(?<=[?&#;])([\w.~-]+)=([^\s&#;\"'<>]+)")
 _AUTHORIZATION: Final = re.compile(
     r"(\bauthorization\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)([^\s\"'{<$\[][^\s\"']*)", re.IGNORECASE
 )
-"""A header written in a text. A placeholder such as `{{token}}` is no secret."""
+"""A header written in a string. A placeholder such as `{{token}}` is no secret."""
 _QUOTED: Final = re.compile(r"([\"'])([\w.~-]+)\1(\s*:\s*)([\"'])([^\"'{<$\[][^\"']*)\4")
-"""A field of JSON written in a text."""
+"""A field of JSON written in a string."""
 
 
 class Secret(str):

@@ -70,7 +70,7 @@ def test_a_complete_run() -> None:
     )
     assert json.loads(parsed.to_bytes()) == snapshot(
         {
-            "schema_version": "1.0",
+            "schema_version": "2.0",
             "run_id": 7110,
             "run_status": "completed",
             "error_message": "",
@@ -160,7 +160,7 @@ def test_stored_evidence_is_read_back() -> None:
     again = Evidence.model_validate_json(document)
     assert again == parsed
     assert evidence_digest(again.to_bytes()) == evidence_digest(document)
-    later = {**json.loads(document), "schema_version": "1.7", "mood": "sunny"}
+    later = {**json.loads(document), "schema_version": "2.7", "mood": "sunny"}
     assert Evidence.model_validate(later).run_id == 7110
     assert (again.call_id, again.duration_seconds) == (987, 54.0)
 

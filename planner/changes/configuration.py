@@ -1,9 +1,9 @@
 """Configurations of agents: overlay a file on a deployed one, list differences, and compare the agent that stored calls
 reached with today's, by configuration or by revision.
 
-A configuration is a mapping of an agent's fields to JSON values. Line ends and white space around a text do not count:
-services and editors change them. In shared stores, a field that has something to redact is a `redacted` value, which is
-compared by its digest.
+A configuration is a mapping of an agent's fields to JSON values. Line ends and white space around a string do not
+count: services and editors change them. In shared stores, a field that has something to redact is a `redacted` value,
+which is compared by its digest.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from planner.changes.configuration import agree, is_assigned
 from planner.quantities import count
 
 _SHORT: Final = 80
-"""Longer texts are compared by line."""
+"""Longer strings are compared by line."""
 _MAX_CHARACTERS: Final = 4_000
 """Of the changed lines of one text. Beyond them, addresses are listed."""
 _CONTEXT: Final = 40
@@ -116,7 +116,7 @@ def _name(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Texts without quotes, unless they look like another value."""
+    """Strings without quotes, unless they look like another value."""
     if value is None:
         return "none"
     if not isinstance(value, str):

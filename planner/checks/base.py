@@ -269,6 +269,6 @@ def within(
     return passed(found)
 
 
-def text_fault(why: str, start: int, end: int) -> PydanticCustomError:
-    """An error between two offsets of a text."""
-    return PydanticCustomError("text_fault", "{why}", {"why": why, "start": start, "end": end})
+def text_error(why: str, start: int, end: int) -> PydanticCustomError:
+    """An error between two offsets of a string."""
+    return PydanticCustomError("text_error", "{why}", {"why": why, "start": start, "end": end})

@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema
 
 from planner.checks.base import Expectation, Lint, Missed, PartsRead, at_least, examples
 from planner.checks.judgement import FindingOutcome, Judgement, merged, undecided, with_outcome
-from planner.checks.opinions import Ask, Question, nobody_asked
+from planner.checks.opinions import Ask, Question, no_judge
 from planner.evidence import Evidence
 from planner.quantities import count
 
@@ -70,7 +70,7 @@ class Combinator(Expectation, frozen=True):
         return self.judge_by(lambda part: part.judge_with(evidence, ask))
 
     def judge(self, evidence: Evidence) -> Judgement:
-        return self.judge_with(evidence, nobody_asked)
+        return self.judge_with(evidence, no_judge)
 
     def questions(self, evidence: Evidence) -> Sequence[Question]:
         """The questions of the parts; none if the other parts decide alone, so that no answer is paid for in vain."""

@@ -3,7 +3,7 @@
 An expression is compiled twice: when a plan is read, with types, so that wrong names and impossible comparisons are
 errors; and when a run is judged, over plain maps that lack what the service did not provide, so that reading it is an
 error, never a value. The library bounds the steps of all macros together (10,000) and the nesting (32); the bounds
-below stop concatenation inside macros from multiplying a text.
+below stop concatenation inside macros from multiplying a string.
 """
 
 import re
@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
-from planner.checks.base import EVERY_PART, Expectation, Lint, Missed, PartsRead, examples, text_fault
+from planner.checks.base import EVERY_PART, Expectation, Lint, Missed, PartsRead, examples, text_error
 from planner.checks.call import end_reason_of, status_of
 from planner.checks.judgement import Judgement, failed, passed, shown, undecided
 from planner.checks.patterns import compile_pattern
@@ -75,14 +75,14 @@ def check_cel(expression: str) -> str:
         )
 
     def whole(message: str) -> PydanticCustomError:
-        return text_fault(message, 0, len(expression))
+        return text_error(message, 0, len(expression))
 
     if len(expression) > MAX_LENGTH:
         raise whole(f"an expression may have {MAX_LENGTH:,} characters, this one has {len(expression):,}")
     macros = list(re.finditer(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(", expression))
     if len(macros) > MAX_MACROS:
         place = macros[MAX_MACROS].span()
-        raise text_fault(f"an expression may use {MAX_MACROS} of all, exists, exists_one, map and filter", *place)
+        raise text_error(f"an expression may use {MAX_MACROS} of all, exists, exists_one, map and filter", *place)
     if macros and expression.count("+") > MAX_PLUSES:
         raise whole(f"an expression with all, exists, map or filter may have {MAX_PLUSES} `+`")
     cel = _library()
@@ -115,7 +115,7 @@ def _check_patterns(expression: str) -> None:
         except SyntaxError:
             continue  # an escape that Python lacks
         except ValueError as error:
-            raise text_fault(str(error), *found.span(1)) from error
+            raise text_error(str(error), *found.span(1)) from error
 
 
 def located(expression: str, message: str) -> PydanticCustomError:
@@ -124,7 +124,7 @@ def located(expression: str, message: str) -> PydanticCustomError:
     if found is None:
         deep = "recursion" in message
         why = "this is nested too deeply; write several expectations" if deep else f"not CEL: {_detail(message)}"
-        return text_fault(why, 0, len(expression))
+        return text_error(why, 0, len(expression))
     lines = expression.splitlines(keepends=True)
     why = f"not CEL: {found[3]}"
     start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
@@ -137,7 +137,7 @@ def located(expression: str, message: str) -> PydanticCustomError:
     if (field := re.search(r"undefined field '([^']*)' not found in struct 'planner\.(\w+)'", why)) is not None:
         why = f"a {field[2].lower()} has no `{field[1]}`; known: {', '.join(FIELDS[field[2]])}"
     word = _WORD.match(expression, start)
-    return text_fault(why, start, word.end() if word else start + 1)
+    return text_error(why, start, word.end() if word else start + 1)
 
 
 def _detail(text: str) -> str:
@@ -215,7 +215,7 @@ class Expression(Expectation, frozen=True):
 
 
 def evaluate(expression: str, evidence: Evidence) -> bool | str:
-    """Evaluate the expression on one run; a text says why it is undecided."""
+    """Evaluate the expression on one run; a string says why it is undecided."""
     cel = _library()
     try:
         value = _compiled(expression).eval(data=_values(evidence))
@@ -254,8 +254,8 @@ def _values(evidence: Evidence) -> dict[str, Any]:
             _present(
                 {
                     **tool.model_dump(),
-                    "arguments": tool.arguments if tool.arguments_told else None,
-                    "arguments_told": tool.arguments_told,
+                    "arguments": tool.arguments if tool.has_arguments else None,
+                    "has_arguments": tool.has_arguments,
                 }
             )
             for tool in evidence.tools

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from planner.checks.base import Expectation, Lint, NotBool, examples
 from planner.checks.judgement import Judgement, Quote, failed, passed, undecided
-from planner.checks.opinions import Ask, Question, Verdict, Vote, checked, nobody_asked
+from planner.checks.opinions import Ask, Question, Verdict, Vote, checked, no_judge
 from planner.checks.phrases import padded_words
 from planner.evidence import Evidence, Role, Turn
 from planner.quantities import count
@@ -83,7 +83,7 @@ class Judge(Expectation, frozen=True):
         return () if isinstance(found := self._question(evidence), Judgement) else (found,)
 
     def judge(self, evidence: Evidence) -> Judgement:
-        return self.judge_with(evidence, nobody_asked)
+        return self.judge_with(evidence, no_judge)
 
     def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
         question = self._question(evidence)

@@ -78,7 +78,7 @@ class Language(Expectation, frozen=True):
 
 @lru_cache(maxsize=16_384)
 def identify(text: str) -> tuple[str, float]:
-    """The most likely language of a text, and its probability."""
+    """The most likely language of a string, and its probability."""
     language, probability = _identifier().classify(text)
     return language, probability
 

@@ -35,7 +35,7 @@ _NAMES: Final[dict[Kind, str]] = {
 
 
 def plain_address(text: str) -> str:
-    """An e-mail address, or a text with some, in the form in which addresses are compared."""
+    """An e-mail address, or a string with some, in the form in which addresses are compared."""
     return text.lower().replace(" dot ", ".").replace(" at ", "@")
 
 

@@ -63,7 +63,7 @@ Ask: TypeAlias = Callable[[Question], Votes]
 """Looks up the answers to a question. Makes no judge call."""
 
 
-def nobody_asked(question: Question) -> Votes:
+def no_judge(question: Question) -> Votes:
     """For judging without a model."""
     del question
     return Votes(missing="no language model was asked")

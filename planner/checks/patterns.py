@@ -61,8 +61,8 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpres
 
 
 def check_pattern(pattern: str) -> str:
-    """The pattern itself if it compiles and matches some texts but not all. Raises `ValueError` with a message for its
-    author."""
+    """The pattern itself if it compiles and matches some strings but not all. Raises `ValueError` with a message for
+    its author."""
     compiled = compile_pattern(pattern)
     if compiled.search("") and compiled.search(_SNOWMAN):
         raise ValueError("this regular expression matches every text, so it checks nothing")
@@ -82,7 +82,7 @@ def _unescaped_price(pattern: str) -> str:
 
 
 def finds_everything(compiled: RegularExpression) -> bool:
-    """Whether any single character matches, so that nothing of a text would be left."""
+    """Whether any single character matches, so that nothing of a string would be left."""
     return all(compiled.search(character) for character in (_SNOWMAN, "x", "7"))
 
 

@@ -59,7 +59,7 @@ def _any_word() -> RegularExpression:
 
 @lru_cache(maxsize=1_024)
 def padded_words(text: str, *, fold: bool) -> str:
-    """The words of a text, each between two spaces of its own (`" thirty  days "`). `fold` ignores case.
+    """The words of a string, each between two spaces of its own (`" thirty  days "`). `fold` ignores case.
 
     The padding turns "is this phrase in that text, at word boundaries" into a search for a substring.
     """
@@ -95,7 +95,7 @@ def words_with_places(text: str) -> Iterator[tuple[str, int, int]]:
 
 @frozen
 class PlacedPhrase:
-    """A phrase as the plan writes it, found in the words of a text from `start` to before `end`."""
+    """A phrase as the plan writes it, found in the words of a string from `start` to before `end`."""
 
     phrase: str
     start: int
@@ -113,7 +113,7 @@ class PhraseFinder:
         self._search = re.compile("|".join(map(re.escape, sorted(phrases, key=len, reverse=True))))
 
     def find(self, padded: str) -> list[PlacedPhrase]:
-        """The phrases in the padded words of a text, one item for each time."""
+        """The phrases in the padded words of a string, one item for each time."""
         found: list[PlacedPhrase] = []
         words = before = 0
         for match in self._search.finditer(padded):
@@ -142,7 +142,7 @@ def searchable(text: str) -> str:
 
 @lru_cache(maxsize=1_024)
 def readings(text: str) -> tuple[str, ...]:
-    """The texts that a regular expression is tried on: as transcribed, without invisible characters, and in NFKC.
+    """The strings that a regular expression is tried on: as transcribed, without invisible characters, and in NFKC.
 
     So a pattern may be about any of these, and a soft hyphen or a wide letter hides no word.
     """
@@ -155,5 +155,5 @@ def readings(text: str) -> tuple[str, ...]:
 
 
 def straight(text: str) -> str:
-    """Composed characters and straight quotes, for patterns and texts, so that both spell `don't` alike."""
+    """Composed characters and straight quotes, for patterns and strings, so that both spell `don't` alike."""
     return unicodedata.normalize("NFC", text).translate(_QUOTES)

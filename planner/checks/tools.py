@@ -45,7 +45,7 @@ class CallsOfTool:
 
     def why_undecided(self) -> str:
         calls = self.undecided
-        what = "results" if all(call.arguments_told for call in calls) else "arguments"
+        what = "results" if all(call.has_arguments for call in calls) else "arguments"
         name = shown_name(calls[0].name)
         return f"the service gave no {what}: {count(len(calls), 'call')} of {name} cannot be decided"
 
@@ -153,15 +153,15 @@ class ToolCheck(Expectation, frozen=True):
                 why = self._mismatch(call, called) or (None if no_results else self._wrong_result(call))
                 if why is not None:
                     calls.others.append((call, why))
-                elif no_results or not self._has_arguments(call):
+                elif no_results or not self._knows_arguments(call):
                     calls.undecided.append(call)
                 else:
                     calls.matching.append(call)
             called.add(call.name)
         return calls
 
-    def _has_arguments(self, call: ToolCall) -> bool:
-        return call.arguments_told or self.arguments is None or (not self.arguments and not self.exact)
+    def _knows_arguments(self, call: ToolCall) -> bool:
+        return call.has_arguments or self.arguments is None or (not self.arguments and not self.exact)
 
     def _mismatch(self, call: ToolCall, called: set[str]) -> str | None:
         """Why a call does not match; `called` are the tools called before it."""
@@ -169,7 +169,7 @@ class ToolCheck(Expectation, frozen=True):
             return f"{shown_name(self.after)} had not been called before"
         if self.before is not None and self.before in called:
             return f"{shown_name(self.before)} had already been called"
-        return self._arguments.mismatch(call.arguments, "") if self._has_arguments(call) else None
+        return self._arguments.mismatch(call.arguments, "") if self._knows_arguments(call) else None
 
     def _wrong_result(self, call: ToolCall) -> str | None:
         if self.result is None:
@@ -200,7 +200,7 @@ def _read_times(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
     try:
         return parse(value)
     except ValidationError as error:
-        raise ValueError("must be a whole number of 1 or more, or {min: N, max: M}") from error
+        raise ValueError("must be an integer of 1 or more, or {min: N, max: M}") from error
 
 
 class ToolCalled(ToolCheck, frozen=True):

@@ -119,7 +119,7 @@ def utterances_of(turns: Sequence[Turn]) -> list[Utterance]:
 
 
 def _find_pattern(pattern: str, text: str, *, ignore_case: bool) -> list[PlacedPhrase]:
-    """The matches in the reading of a text that has most of them."""
+    """The matches in the reading of a string that has most of them."""
     expression = compile_pattern(pattern, ignore_case=ignore_case)
     found = [(read, [*expression.finditer(read)]) for read in readings(text)]
     read, matches = max(found, key=lambda each: len(each[1]))

@@ -97,7 +97,7 @@ class Namespace(click.ParamType[str]):
 
 
 class Reason(click.ParamType[str]):
-    """A text that is not blank."""
+    """A string that is not blank."""
 
     name = "reason"
 

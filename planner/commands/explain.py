@@ -89,15 +89,15 @@ def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
     found: list[RulePage] = []
     for code in codes:
         example = examples().get(code)
-        faults = Diagnostics()
+        diagnostics = Diagnostics()
         if example is not None:
             try:
                 with TemporaryDirectory(prefix="planner-") as folder:
-                    faults = check(example.broken, example, Path(folder))
+                    diagnostics = check(example.broken, example, Path(folder))
             except OSError as error:
                 raise UsageError(
                     f"the example cannot be checked: {error.strerror or error}",
                     "It is written to the system's temporary folder. Set TMPDIR to a writable folder.",
                 ) from error
-        found.append(RulePage(area_of[code], rules()[code], example, faults))
+        found.append(RulePage(area_of[code], rules()[code], example, diagnostics))
     return found

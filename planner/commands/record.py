@@ -55,7 +55,7 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
 
 
 def _recorded(shell: Shell, known: Known, project: Project | None) -> RecordedWorld:
-    """`project`: whose texts are redacted; None: nothing is."""
+    """`project`: whose strings are redacted; None: nothing is."""
     return RecordedWorld(
         recorded_at=shell.clock.now(),
         service=service_of(shell.environ),

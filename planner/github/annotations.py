@@ -23,7 +23,7 @@ SHOWN_AT_MOST = 9
 _MESSAGE_LIMIT = 4000
 """GitHub cuts messages at 4 KiB; this limit is in characters, nearly all of which take one byte."""
 
-_NOT_THE_PLANS_FAULT = (3, 130)
+_NOT_THE_PLAN = (3, 130)
 """Exit codes of refused and interrupted sessions."""
 
 
@@ -97,7 +97,7 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
     Cases and runs of one line share an annotation. Worst first: critical failures, failures, unknown cases, then flaky
     cases and warnings.
     """
-    not_called = result.exit_code in _NOT_THE_PLANS_FAULT
+    not_called = result.exit_code in _NOT_THE_PLAN
     groups: dict[tuple[str, int, str], list[_Found]] = {}
     for case in result.cases:
         for found in _of_case(case, is_red(case, result)):

@@ -147,7 +147,7 @@ class WantedVotes:
 
 @dataclass(slots=True)
 class JudgeCallsResult:
-    """The result of the judge calls. The texts say why votes are missing; empty if that is not the reason.
+    """The result of the judge calls. The strings say why judge calls are missing; empty if that is not the reason.
 
     `spent` and `uncertain` are millionths of a cent; uncertain amounts may have been charged without an answer.
     """

@@ -20,7 +20,7 @@ from planner.network.transport import Answer
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Larger answers are invalid; the largest valid one (200 runs with transcripts) is far below."""
 MAX_VALUES: Final = 300_000
-"""Of a JSON document, each of which takes up to 200 bytes of memory. Commas of texts count, too."""
+"""Of a JSON document, each of which takes up to 200 bytes of memory. Commas of strings count, too."""
 
 
 class HttpxTransport:
@@ -68,7 +68,7 @@ class HttpxTransport:
             self._kept = client(8)
             self._fresh = client(0)
         except (httpx.InvalidURL, ValueError, ImportError) as error:
-            raise proxy_fault(base_url, self._tls, error) or _invalid_address(base_url, str(error)) from error
+            raise proxy_error(base_url, self._tls, error) or _invalid_address(base_url, str(error)) from error
         if (self._kept.base_url.port or 0) > 65_535:
             raise _invalid_address(base_url, "there is no such port")
 
@@ -223,7 +223,7 @@ def read_certificates() -> ssl.SSLContext:
         ) from error
 
 
-def proxy_fault(base_url: str, tls: ssl.SSLContext, error: Exception) -> UsageError | None:
+def proxy_error(base_url: str, tls: ssl.SSLContext, error: Exception) -> UsageError | None:
     """The error of a client that could not be created; None if the environment's proxies are not the cause."""
     try:
         httpx.AsyncClient(base_url=base_url, verify=tls, trust_env=False)

@@ -16,9 +16,9 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarStri
 
 from planner.diagnostics import Related, Span
 from planner.planfile.fields import EMPTY, wrong_type
-from planner.planfile.files import FileFault, Neighbours, display_name
+from planner.planfile.files import FileError, Neighbours, display_name
 from planner.planfile.model import AgentFile
-from planner.planfile.reporter import EnoughFaults, Reporter
+from planner.planfile.reporter import Reporter, TooManyErrors
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import YamlMapping, follow, larger_than, start_of
 from planner.planfile.yaml.reader import decode, parse
@@ -58,8 +58,8 @@ class AgentFileReader:
                 self._known[resolved] = self._parse(shown, resolved, content)
             elif self._known[resolved] is None:
                 self.reporter.errors += 1  # reported where it was first used
-        except FileFault as fault:
-            self.reporter.error(fault.code, fault.detail, where)
+        except FileError as error:
+            self.reporter.error(error.code, error.detail, where)
             return None
         return self._known[resolved]
 
@@ -76,7 +76,7 @@ class AgentFileReader:
             if root is None:
                 return None
             fields, prompt_path = self._fields(root, shown)
-        except EnoughFaults:
+        except TooManyErrors:
             return None
         if reporter.errors > errors:
             return None
@@ -132,7 +132,7 @@ class AgentFileReader:
         if prompt is None:
             self.reporter.error("wrong-type", EMPTY, place)
         elif not isinstance(prompt, str):
-            self.reporter.error("wrong-type", wrong_type("text", prompt), place)
+            self.reporter.error("wrong-type", wrong_type("a string", prompt), place)
         elif not prompt.strip():
             self.reporter.error("empty-prompt", "an agent without a prompt improvises; write what it does", place)
 
@@ -146,8 +146,8 @@ class AgentFileReader:
         try:
             file, content = self.neighbours.read(shown, written, MAX_AGENT_BYTES)
             _, resolved = self.neighbours.find(shown, written)
-        except FileFault as fault:
-            reporter.error(fault.code, fault.detail, place)
+        except FileError as error:
+            reporter.error(error.code, error.detail, place)
             return None, None
         source = decode(content, display_name(file, self.neighbours.cwd), reporter)
         if source is None:
@@ -156,7 +156,7 @@ class AgentFileReader:
 
 
 _LONG: Final = 100
-"""Longer texts are written as blocks."""
+"""Longer strings are written as blocks."""
 _INDENTED: Final = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*\n\1  - ", re.MULTILINE)
 """Items of a list that are further right than its key."""
 _BLOCK_BREAKING: Final = frozenset("\x85\u2028\u2029\ufeff\t")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 
 from planner.diagnostics import Related, Span
 from planner.planfile.fields import LITERAL, read_fields, wrong_type
-from planner.planfile.files import FileFault, Neighbours, display_name
+from planner.planfile.files import FileError, Neighbours, display_name
 from planner.planfile.grammar import AxisFileFields
 from planner.planfile.reporter import Reporter
 from planner.planfile.templates import check_name, holds_tags
@@ -59,8 +59,8 @@ class AxisFileReader:
         place = written.span("file")
         try:
             path, content = self.neighbours.read(plan, fields.file, MAX_BYTES)
-        except FileFault as fault:
-            self.reporter.error(fault.code, fault.detail, place)
+        except FileError as error:
+            self.reporter.error(error.code, error.detail, place)
             return []
         name, suffix = display_name(path, self.neighbours.cwd), path.suffix.lower()
         if suffix not in {*_DELIMITERS, *_JSON_LINES, ".txt"}:
@@ -205,7 +205,7 @@ def _finite(text: str) -> float:
 
 def _check_texts(value: Any) -> None:
     if isinstance(value, str) and NOT_IN_YAML.search(value):
-        raise ValueError("a text contains a control character, written as an escape")
+        raise ValueError("a string contains a control character, written as an escape")
     if isinstance(value, dict):
         for key, item in cast("dict[str, Any]", value).items():
             _check_texts(key)
@@ -324,7 +324,7 @@ class AxisReader:
         made = AxisValue(token(written), written, place)
         if len(made.token) > MAX_TOKEN:
             detail = (
-                f"a text of {len(made.token):,} characters is too long for a case id; write {{id: short-name, text: …}}"
+                f"a string of {len(made.token):,} characters is too long for an id; write {{id: short-name, text: …}}"
             )
             self._error("bad-axis", detail, place())
             return None
@@ -339,7 +339,9 @@ class AxisReader:
         if isinstance(name, str) and name:
             return True
         at = written.span("id") if isinstance(written, YamlMapping) else place()
-        self._error("bad-axis", f"an `id` is a text that names the case, but this is {describe(name)}; quote it", at)
+        self._error(
+            "bad-axis", f"an `id` must be a string that names the case, but this is {describe(name)}; quote it", at
+        )
         return False
 
     def _candidates(self, axes: YamlMapping, name: str) -> list[Candidate]:

@@ -26,11 +26,11 @@ _EXPRESSION = 20
 """Compiling an expression takes as long as compiling a pattern with this many states."""
 _TOO_LARGE = 200_000
 """A pattern that is too large takes as long to reject as one with this many states, at worst."""
-_FAULTY = 3
+_INVALID = 3
 """Explaining an invalid expectation takes this many times as long as validating it."""
-_MAX_FAULTS = 100
+_MAX_ERRORS = 100
 """Of one expectation. Each case of a matrix may have its own."""
-_FAULT_BYTES = 1_000
+_ERROR_BYTES = 1_000
 """Finding an error takes as long as validating so many bytes."""
 _COSTLY = re.compile(rb'"(?:cel|matches|also)"')
 
@@ -74,10 +74,10 @@ class Validations:
         try:
             known = kind.model_validate_json(document, strict=True)
         except ValidationError as error:
-            faults = error.errors(include_url=False)
-            known = _without_consequences(faults)[:_MAX_FAULTS]
-            self.made_bytes += _FAULTY * len(document) + _FAULT_BYTES * len(faults)
-            self._states -= _TOO_LARGE * any(TOO_LARGE in fault["msg"] for fault in known)
+            errors = error.errors(include_url=False)
+            known = _without_consequences(errors)[:_MAX_ERRORS]
+            self.made_bytes += _INVALID * len(document) + _ERROR_BYTES * len(errors)
+            self._states -= _TOO_LARGE * any(TOO_LARGE in error["msg"] for error in known)
         else:
             if costly:
                 self._states -= self._cost(known)
@@ -91,16 +91,16 @@ class Validations:
         return patterns + _EXPRESSION * len([*_texts_at(("cel",), fields)])
 
 
-def _without_consequences(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+def _without_consequences(errors: list[ErrorDetails]) -> list[ErrorDetails]:
     """Drop "too short" errors of lists with items that could not be read."""
-    if len(faults) == 1:
-        return faults
-    above = {fault["loc"][:length] for fault in faults for length in range(len(fault["loc"]))}
-    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in above]
+    if len(errors) == 1:
+        return errors
+    above = {error["loc"][:length] for error in errors for length in range(len(error["loc"]))}
+    return [error for error in errors if error["type"] != "too_short" or error["loc"] not in above]
 
 
 def _texts_at(keys: Sequence[str], value: Any, key: str = "") -> Iterator[str]:
-    """All texts under these keys, at any depth."""
+    """All strings under these keys, at any depth."""
     if isinstance(value, str):
         if key in keys:
             yield value

@@ -2,7 +2,7 @@
 
 `planner explain`, docs/diagnostics.md and the tests use them. An example is written as
 
-* a text, which is plan.yaml, or a mapping of file names to texts, with the `environment` to check with, if any;
+* a string, which is plan.yaml, or a mapping of file names to strings, with the `environment` to check with, if any;
 * lines that begin with `- ` are in the broken file only, those with `+ ` in the fixed one only, all others, indented by
   two spaces, in both. A file whose lines are all in both is one that both plans need. The fixed plans have no
   diagnostics;
@@ -32,7 +32,7 @@ WITHOUT: Mapping[str, str] = {
     "file-too-large": "the file would have more than 16 MiB",
     "not-utf8": "the file would not be text",
     "takes-too-long": "the plan would take three seconds",
-    "more-faults": "the file would have more than 1,000 faults",
+    "more-errors": "the file would have more than 1,000 errors",
 }
 """Codes that no example can show, and why."""
 
@@ -50,7 +50,7 @@ scenarios:
 
 @frozen
 class Example:
-    """Texts by file name; `broken` and `fixed` are plans, `beside` are files that both need."""
+    """Strings by file name; `broken` and `fixed` are plans, `beside` are files that both need."""
 
     broken: Mapping[str, str]
     fixed: Mapping[str, str]

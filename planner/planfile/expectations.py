@@ -19,7 +19,7 @@ from planner.checks.judgement import shown
 from planner.diagnostics import Span
 from planner.planfile.drafts import ExpectationDraft, Rendered, Shape, Used, Validations, free_id, parts_of
 from planner.planfile.fields import EMPTY, explain, mistyped, wrong_type
-from planner.planfile.jinja import TemplateFault
+from planner.planfile.jinja import TemplateError
 from planner.planfile.lint import Contradictions, Stated, may_contradict
 from planner.planfile.prompts import place_in_text
 from planner.planfile.reporter import CaseErrors, Reporter, Use
@@ -27,7 +27,7 @@ from planner.planfile.templates import (
     Compiler,
     Route,
     Templates,
-    TextFault,
+    TextError,
     holds_tags,
     placeholders,
     read_numbers,
@@ -119,10 +119,10 @@ class Expectations:
         draft.shape.content = compiler.compile(draft.written)
         draft.shape.texts = compiler.texts
         draft.shape.names = frozenset([name for text in compiler.texts for name in text.template.names])
-        for fault in compiler.faults:
-            place = self._place(draft, fault.route, fault.fault)
-            self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail, place, draft.user)
-        return not compiler.faults
+        for wrong in compiler.errors:
+            place = self._place(draft, wrong.route, wrong.error)
+            self.reporter.error_once(draft.said, wrong.error.code, wrong.error.detail, place, draft.user)
+        return not compiler.errors
 
     def used(self, draft: ExpectationDraft, used: Used, changed: Values) -> ExpectationDraft:
         """An expectation of a library as a plan uses it, with the fields that the plan `changed`: valid ones without
@@ -169,7 +169,7 @@ class Expectations:
             if value is None and key in kind.model_fields:
                 self.reporter.error("wrong-type", EMPTY, written.key_span(key))
             elif key == "id" and not isinstance(value, str):
-                detail = wrong_type("text", value, as_written(written, key))
+                detail = wrong_type("a string", value, as_written(written, key))
                 self.reporter.error("wrong-type", detail, written.span(key))
         for container, key in parts_of(written) if "of" in kind.model_fields else ():
             part_kind = kind_of(container, key, self.reporter)
@@ -224,18 +224,18 @@ class Expectations:
         for text in draft.shape.texts:
             for name, offset in text.template.names.items():
                 if name not in known:
-                    fault = TemplateFault("template-undefined", "", offset, offset + len(name))
-                    yield name, Use(fault.code, self._place(draft, text.route, fault), draft.user, draft.said)
+                    wrong = TemplateError("template-undefined", "", offset, offset + len(name))
+                    yield name, Use(wrong.code, self._place(draft, text.route, wrong), draft.user, draft.said)
 
     def _rendering(self, draft: ExpectationDraft, values: Values, case_errors: CaseErrors) -> Rendered | None:
         """The expectation of one case, from a draft with templates; None after an error."""
         self.reporter.check_time(draft.container.source.file)
         try:
             return Rendered(render(draft.shape.content, values))
-        except TextFault as fault:
-            text = next(text for text in draft.shape.texts if text.route == fault.route)
-            one = fault.fault
-            places = self._place(draft, fault.route, one), draft.user
+        except TextError as wrong:
+            text = next(text for text in draft.shape.texts if text.route == wrong.route)
+            one = wrong.error
+            places = self._place(draft, wrong.route, one), draft.user
             case_errors.report(draft.said, one.code, one.detail, places, text.template.names)
             return None
 
@@ -258,10 +258,10 @@ class Expectations:
         rendered.named[name] = known
         return known
 
-    def _place(self, draft: ExpectationDraft, route: Route, fault: TemplateFault) -> Span:
+    def _place(self, draft: ExpectationDraft, route: Route, wrong: TemplateError) -> Span:
         """The place of an error in the text at this route."""
         container, key = follow(draft.container, (draft.key, *route)) or (draft.container, draft.key)
-        return place_in_text(container, key, fault)
+        return place_in_text(container, key, wrong)
 
     def _report(self, draft: ExpectationDraft, errors: list[ErrorDetails], case_errors: CaseErrors | None) -> None:
         """`case_errors` are those of one case; without them, the errors are of all cases."""
@@ -284,10 +284,10 @@ class Expectations:
                 if case_errors is not None:
                     case_errors.report(draft.said, code, detail, (place, draft.user), draft.shape.names)
                     continue
-            elif error["type"] == "text_fault":
+            elif error["type"] == "text_error":
                 context = error.get("ctx", {})
-                fault = TemplateFault(code, detail, context["start"], context["end"])
-                place = place_in_text(container, key, fault)
+                wrong = TemplateError(code, detail, context["start"], context["end"])
+                place = place_in_text(container, key, wrong)
             self.reporter.error_once(draft.said, code, detail, place, draft.user)
 
 
@@ -302,7 +302,7 @@ def kind_of(container: Container, key: str | int, reporter: Reporter) -> type[Ex
         name = written["check"]
         place = written.span("check")
         if not isinstance(name, str):
-            reporter.error("wrong-type", wrong_type("text", name, as_written(written, "check")), place)
+            reporter.error("wrong-type", wrong_type("a string", name, as_written(written, "check")), place)
         elif name in CHECKS:
             return CHECKS[name]
         else:

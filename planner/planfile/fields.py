@@ -31,10 +31,10 @@ _FORMS = {
 }
 _MAPPING = "a mapping of keys to values"
 _TYPES = {
-    "int": "a whole number",
+    "int": "an integer",
     "float": "a number",
     "bool": "true or false",
-    "string": "text",
+    "string": "a string",
     "list": "a list",
     "tuple": "a list",
     "dict": _MAPPING,
@@ -108,11 +108,11 @@ def wrong_type(wanted: str, value: Any, written: str = "") -> str:
     writes a number or boolean."""
     message = f"this must be {wanted}, but it is {describe(value)}"
     scalar = written or (str(value).lower() if isinstance(value, bool) else str(value))
-    if isinstance(value, str) and wanted in {"a whole number", "a number", "true or false"}:
+    if isinstance(value, str) and wanted in {"an integer", "a number", "true or false"}:
         plain = value.strip().lower()
         quoted = plain in {"true", "false"} or plain.lstrip("+-").replace(".", "", 1).isdigit()
         return f"{message}; remove the quotes" if quoted else message
-    if wanted == "text" and isinstance(value, (int, float)):
+    if wanted == "a string" and isinstance(value, (int, float)):
         return f'{message}; put it in quotes: "{scalar}"'
     if wanted == "a list" and isinstance(value, (str, int, float)):
         return f"{message}; write [{shorten(scalar, 40)}]"
@@ -251,14 +251,14 @@ def check_version(root: YamlMapping, reporter: Reporter, *, required: bool) -> b
 
 def _report(error: ValidationError, model: type[BaseModel], written: YamlMapping, reporter: Reporter) -> set[str]:
     faulty: set[str] = set()
-    for fault in error.errors(include_url=False):
-        first = str(fault["loc"][0])
+    for found in error.errors(include_url=False):
+        first = str(found["loc"][0])
         faulty.add(first)
-        container, key = follow(written, fault["loc"]) or (written, first)
-        code, message = explain(fault, model, as_written(container, key), written)
+        container, key = follow(written, found["loc"]) or (written, first)
+        code, message = explain(found, model, as_written(container, key), written)
         if code == "unknown-key" and container.incomplete:
             reporter.errors += 1
             continue
-        about_key = code == "unknown-key" or fault["loc"][-1] == "[key]"
+        about_key = code == "unknown-key" or found["loc"][-1] == "[key]"
         reporter.error(code, message, container.key_span(key) if about_key else container.span(key))
     return faulty

@@ -87,7 +87,7 @@ def display_name(path: Path, cwd: Path) -> str:
     return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
 
 
-class FileFault(Exception):  # noqa: N818 - becomes a diagnostic where the path is written
+class FileError(Exception):  # becomes a diagnostic where the path is written
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
@@ -104,7 +104,7 @@ class Neighbours:
         self._contents: dict[Path, bytes] = {}
 
     def plan(self, path: Path, shown: str, max_bytes: int) -> bytes:
-        """The content of a plan file. Raises `FileFault`.
+        """The content of a plan file. Raises `FileError`.
 
         A folder whose name is inside the repository of the working directory must really be there: a link belongs to
         the tree that may come from a stranger, and could lead anywhere.
@@ -125,23 +125,23 @@ class Neighbours:
         return self._roots[folder]
 
     def read(self, plan: Path, path: str, max_bytes: int) -> tuple[Path, bytes]:
-        """The file that `plan` calls `path`, and its content. Raises `FileFault`."""
+        """The file that `plan` calls `path`, and its content. Raises `FileError`."""
         shown, resolved = self.find(plan, path)
         if resolved not in self._contents:
             self._contents[resolved] = _read(resolved, display_name(shown, self.cwd), max_bytes)
         return shown, self._contents[resolved]
 
     def find(self, plan: Path, path: str) -> tuple[Path, Path]:
-        """The file that `plan` calls `path`, beside it and with links resolved. Raises `FileFault` if it must not be
+        """The file that `plan` calls `path`, beside it and with links resolved. Raises `FileError` if it must not be
         read."""
         if "\0" in path or "://" in path or path.startswith(("/", "\\", "~")) or PureWindowsPath(path).drive:
-            raise FileFault("file-outside", "write a path relative to this file, inside the repository")
+            raise FileError("file-outside", "write a path relative to this file, inside the repository")
         folder, root = plan.parent, self._root(plan.parent)
         resolved = _contained(folder / path, root)
         hidden = [name for name in resolved.relative_to(root).parts if name.startswith(".")]
         if hidden:
             detail = f"`{shorten(hidden[0], 40)}` begins with a dot, so it may be private; use a file of another name"
-            raise FileFault("file-outside", detail)
+            raise FileError("file-outside", detail)
         return folder / path, resolved
 
 
@@ -149,20 +149,20 @@ def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:
     """A plan file or project config, which may come from a stranger's pull request: never by a link out of the
     repository.
 
-    Raises `FileFault`.
+    Raises `FileError`.
     """
     return _read(_contained(path, find_root(path.parent)), shown, max_bytes)
 
 
 def _contained(path: Path, root: Path) -> Path:
-    """`path` with links resolved. Raises `FileFault` if that is outside of `root`, or in a private folder of git or
+    """`path` with links resolved. Raises `FileError` if that is outside of `root`, or in a private folder of git or
     planner."""
     resolved = Path(os.path.realpath(path))
     if not resolved.is_relative_to(root):
-        raise FileFault("file-outside", "this path leads out of the repository; copy the file into the repository")
+        raise FileError("file-outside", "this path leads out of the repository; copy the file into the repository")
     private = _PRIVATE_FOLDERS.intersection(map(_folded, resolved.relative_to(root).parts))
     if private:
-        raise FileFault("file-outside", f"files in {min(private)} are private; a plan cannot name them")
+        raise FileError("file-outside", f"files in {min(private)} are private; a plan cannot name them")
     return resolved
 
 
@@ -172,23 +172,23 @@ def _folded(name: str) -> str:
 
 
 def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:
-    """At most `max_bytes`, even if the file grows meanwhile. Raises `FileFault`."""
+    """At most `max_bytes`, even if the file grows meanwhile. Raises `FileError`."""
     try:
         descriptor = os.open(resolved, _OPENING)
         if not S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise FileFault("file-missing", f"{shown} is not a file")
+            raise FileError("file-missing", f"{shown} is not a file")
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-            raise FileFault("file-missing", f"there is no file {shown}{_near(resolved, shown)}") from error
+            raise FileError("file-missing", f"there is no file {shown}{_near(resolved, shown)}") from error
         if error.errno in {errno.ENXIO, errno.EISDIR} or os.path.isdir(resolved):  # noqa: PTH112 - does not raise
-            raise FileFault("file-missing", f"{shown} is not a file") from error
-        raise FileFault("file-unreadable", f"this file cannot be read: {error.strerror}") from error
+            raise FileError("file-missing", f"{shown} is not a file") from error
+        raise FileError("file-unreadable", f"this file cannot be read: {error.strerror}") from error
     if len(content) > max_bytes:
         limit = f"{max_bytes // 1024:,} KiB" if max_bytes >= 1024 else f"{max_bytes} bytes"
-        raise FileFault("file-too-large", f"{shown} has more than {limit}; split or shorten it")
+        raise FileError("file-too-large", f"{shown} has more than {limit}; split or shorten it")
     return content
 
 
@@ -237,14 +237,14 @@ def misplaced_projects(root: Path, folders: Collection[Path], *, cwd: Path) -> D
         if folder != root and own.is_file():
             if root.is_relative_to(folder):
                 detail = f"there is another one above, {display_name(own, cwd)}; move what this one sets there"
-                reporter.file_fault(there, "project-misplaced", detail)
+                reporter.file_error(there, "project-misplaced", detail)
             else:
                 detail = f"planner reads {there} instead; move the settings there, or start planner in its folder"
-                reporter.file_fault(display_name(own, cwd), "project-misplaced", detail)
+                reporter.file_error(display_name(own, cwd), "project-misplaced", detail)
         for near in _misnamed(folder):
             where = "" if folder == root else f", and move it to {there}"
             detail = f"planner does not read a file of this name; rename it to {PROJECT_FILE}{where}"
-            reporter.file_fault(display_name(near, cwd), "project-misplaced", detail)
+            reporter.file_error(display_name(near, cwd), "project-misplaced", detail)
     return diagnostics
 
 

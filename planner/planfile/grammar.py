@@ -1,6 +1,6 @@
 """Plans and libraries as pydantic models: what keys there are, their types and bounds. Also the source of the schemas.
 
-Every field may be missing here, so that one fault does not hide the next; what is required is checked where it is
+Every field may be missing here, so that one error does not hide the next; what is required is checked where it is
 used. Mappings whose parts are read one by one (targets, scenarios, expectations) are typed for the schema only.
 """
 
@@ -26,7 +26,7 @@ MAX_RETRIES = 5
 DEFAULT_MAX_CASES = 500
 MAX_ITEMS = 1_000
 """Of a list that pydantic validates, which reports each item that is wrong."""
-"""The longest list of texts; each wrong one is reported."""
+"""The longest list of strings; each wrong one is reported."""
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
@@ -59,7 +59,7 @@ def _problem_with_number(number: Any) -> str:
     if isinstance(number, int) and not isinstance(number, bool):
         return f'YAML reads this as the number {number}, without a plus; put it in quotes: "+{number}"'
     if not isinstance(number, str):
-        return f'this must be a text such as "+14155550199", but it is {describe(number)}'
+        return f'this must be a string such as "+14155550199", but it is {describe(number)}'
     if not number.startswith("+") or not (number[1:].isascii() and number[1:].isdigit()):
         return f'{describe(number)} is not E.164: a plus, the country code and digits only, such as "+14155550199"'
     import phonenumbers  # 45 ms, and few plans have numbers
@@ -110,7 +110,7 @@ class BudgetFields(Authored):
 class AxisFileFields(Authored):
     """Values from a file: a table (.csv, .tsv), JSON lines (.jsonl, .ndjson), or text with one value a line (.txt).
 
-    Space around a value and blank lines are no part of it. Values of tables and of text are texts, those of JSON what
+    Space around a value and blank lines are no part of it. Values of tables and of text are strings, those of JSON what
     they are there; a text file has no comments.
     """
 
@@ -144,7 +144,7 @@ class MatrixFields(Authored):
         default_factory=dict,
         json_schema_extra={"minProperties": 1},
         description=(
-            "Each axis and its values: texts, numbers, booleans, or mappings with an id. Templates use the name."
+            "Each axis and its values: strings, numbers, booleans, or mappings with an id. Templates use the name."
         ),
         examples=[{"mood": ["calm", "furious"], "language": ["English", "Spanish"]}],
     )

@@ -12,7 +12,7 @@ from planner.diagnostics import Related, Span
 from planner.planfile.axes import AxisValue
 from planner.planfile.drafts import ExpectationDraft, Used
 from planner.planfile.fields import missing, read_fields
-from planner.planfile.files import FileFault
+from planner.planfile.files import FileError
 from planner.planfile.grammar import AxisUseFields, PlanFields, UseFields
 from planner.planfile.library import PARTS, Libraries, Library
 from planner.planfile.targets import Imported
@@ -138,8 +138,8 @@ class Imports:
         for place, name in paths.items():
             try:
                 library = libraries.imported(path, name, place)
-            except FileFault as fault:
-                self.reporter.error(fault.code, fault.detail, place)
+            except FileError as error:
+                self.reporter.error(error.code, error.detail, place)
                 library = None
             if library is None:
                 self.complete = False

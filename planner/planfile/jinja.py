@@ -48,7 +48,7 @@ _NODES: frozenset[type[nodes.Node]] = frozenset(
     }
 )  # fmt: skip
 _INSTEAD = (
-    (nodes.Concat, "join texts by writing {{ a }}{{ b }}"),
+    (nodes.Concat, "join strings by writing {{ a }}{{ b }}"),
     (nodes.Call, "nothing can be called; use a filter, such as {{ name | upper }}"),
     ((nodes.BinExpr, nodes.Neg), "templates have no arithmetic; write the result"),
 )
@@ -66,8 +66,8 @@ _NOT_CLOSED = {"unexpected '}'", "unexpected end of template, expected 'end of p
 _TOO_SLOW = "the templates of this plan take too long; use fewer or shorter loops"
 
 
-class TemplateFault(Exception):  # noqa: N818 - the word diagnostics use
-    """A fault of a template. `start` and `end` are offsets into its text, None where it concerns all of it."""
+class TemplateError(Exception):
+    """An error of a template. `start` and `end` are offsets into its text, None where it concerns all of it."""
 
     def __init__(self, code: str, detail: str, start: int | None = None, end: int | None = None) -> None:
         super().__init__(detail)
@@ -85,7 +85,7 @@ class _TooLargeError(_RenderError):
     code = "template-too-large"
 
     def __init__(self) -> None:
-        super().__init__(f"this template makes a text of more than {MAX_TEXT:,} characters; shorten it")
+        super().__init__(f"this template makes a string of more than {MAX_TEXT:,} characters; shorten it")
 
 
 class _TooSlowError(_RenderError):
@@ -122,33 +122,33 @@ class Environment(ImmutableSandboxedEnvironment):
         self.globals = {}
 
     def compile_program(self, text: str) -> Program:
-        """Raises `TemplateFault`."""
+        """Raises `TemplateError`."""
         if len(text) > MAX_SOURCE:
             detail = f"a template may have {MAX_SOURCE:,} characters, this has {len(text):,}"
-            raise TemplateFault("template-too-large", detail)
+            raise TemplateError("template-too-large", detail)
         if self.budget.exhausted:
-            raise TemplateFault("takes-too-long", _TOO_SLOW)
+            raise TemplateError("takes-too-long", _TOO_SLOW)
         try:
             tree = self.parse(text)
             names = _names_of(tree, text)
             _time(tree)
             return Program(text, names, self, self.from_string(tree))
         except TemplateSyntaxError as error:
-            raise self._syntax_fault(text, error) from error
+            raise self._syntax_error(text, error) from error
         except ValueError as error:  # of a number with more digits than Python reads
-            raise TemplateFault("template-syntax", "a number in this template is too long") from error
+            raise TemplateError("template-syntax", "a number in this template is too long") from error
         except (RecursionError, MemoryError, SyntaxError) as error:
-            raise TemplateFault("template-syntax", "this template is nested too deeply") from error
+            raise TemplateError("template-syntax", "this template is nested too deeply") from error
 
-    def _syntax_fault(self, text: str, error: TemplateSyntaxError) -> TemplateFault:
+    def _syntax_error(self, text: str, error: TemplateSyntaxError) -> TemplateError:
         detail = (error.message or "not a template").removesuffix(".")
         if detail in _NOT_CLOSED and (found := _OPEN.search(text)):
             detail = "a tag is not closed: }} or %} is missing"
-            return TemplateFault("template-syntax", detail, found.start(), found.start() + len(found[0].split("\n")[0]))
+            return TemplateError("template-syntax", detail, found.start(), found.start() + len(found[0].split("\n")[0]))
         start, end = _place(text, error.lineno)
         values = [found.span() for found in _TAG.finditer(text, start, end) if found[0].startswith("{{")]
         faulty = next((place for place in values if not self._is_sound(text[slice(*place)])), (start, end))
-        return TemplateFault("template-syntax", detail, *faulty)
+        return TemplateError("template-syntax", detail, *faulty)
 
     def _is_sound(self, text: str) -> bool:
         try:
@@ -227,19 +227,19 @@ class Program:
         self._compiled = compiled
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """The text for these values, which must have all `names`. Raises `TemplateFault`."""
+        """The text for these values, which must have all `names`. Raises `TemplateError`."""
         try:
             pieces = self._compiled.root_render_func(self._compiled.new_context(dict(values)))
             return self._environment.joined(pieces)
         except _FAILURES as error:
             code, detail = getattr(error, "code", "template-failed"), str(error)
             if code in {"template-too-large", "takes-too-long"}:
-                raise TemplateFault(code, detail) from error
+                raise TemplateError(code, detail) from error
             if isinstance(error, UndefinedError):
                 code = "template-undefined"
             else:
                 detail = f"rendering failed: {detail}"
-            raise TemplateFault(code, detail, *self._place(error)) from error
+            raise TemplateError(code, detail, *self._place(error)) from error
 
     def _place(self, error: Exception) -> tuple[int, int]:
         line = 1
@@ -253,7 +253,7 @@ class Program:
 
 
 def _names_of(tree: nodes.Template, text: str) -> dict[str, int]:
-    """The names that a template takes from outside, with the offsets of their first uses. Raises `TemplateFault` for
+    """The names that a template takes from outside, with the offsets of their first uses. Raises `TemplateError` for
     syntax that plan templates do not have."""
     names: set[str] = set()
 
@@ -280,19 +280,19 @@ def _names_of(tree: nodes.Template, text: str) -> dict[str, int]:
 
 
 def _check(node: nodes.Node, text: str) -> None:
-    """Raises `TemplateFault`."""
+    """Raises `TemplateError`."""
     if detail := _not_allowed(node):
         raise _forbidden(node, text, detail)
     for kind, what, known in ((nodes.Filter, "filter", FILTERS), (nodes.Test, "test", TESTS)):
         if isinstance(node, kind) and node.name not in known:
             hint = did_you_mean(node.name, known) or f"known: {one_of(sorted(known), 60)}"
             detail = f"there is no {what} `{node.name}`; {hint}"
-            raise TemplateFault("template-syntax", detail, *_place(text, node.lineno, node.name))  # pyright: ignore[reportUnknownMemberType]
+            raise TemplateError("template-syntax", detail, *_place(text, node.lineno, node.name))  # pyright: ignore[reportUnknownMemberType]
 
 
-def _forbidden(node: nodes.Node, text: str, detail: str) -> TemplateFault:
+def _forbidden(node: nodes.Node, text: str, detail: str) -> TemplateError:
     word = getattr(node, "attr", None) or getattr(node, "name", None) if isinstance(node, nodes.Expr) else None
-    return TemplateFault("template-forbidden", detail, *_place(text, node.lineno or 1, str(word or "")))  # pyright: ignore[reportUnknownMemberType]
+    return TemplateError("template-forbidden", detail, *_place(text, node.lineno or 1, str(word or "")))  # pyright: ignore[reportUnknownMemberType]
 
 
 def _not_allowed(node: nodes.Node) -> str:
@@ -305,7 +305,7 @@ def _not_allowed(node: nodes.Node) -> str:
     if isinstance(node, nodes.For) and node.recursive:
         return "recursive loops cannot be used in a plan"
     if isinstance(node, nodes.Getitem) and not isinstance(node.arg, _PART):
-        return "between the brackets there must be a number, a text or a name"
+        return "between the brackets there must be a number, a string or a name"
     values: list[nodes.Node] = []
     if isinstance(node, nodes.List | nodes.Tuple):
         values = [*node.items]
@@ -358,9 +358,9 @@ def shown(value: Any) -> str:
         case None:
             raise _RenderError("the value is empty (null); give it a value, or ask for it with {% if %}")
         case dict():
-            raise _RenderError("the value is a mapping, not text; write one of its keys, such as .id")
+            raise _RenderError("the value is a mapping, not a string; write one of its keys, such as .id")
         case _:
-            raise _RenderError("the value is a list, not text; write | join(', ')")
+            raise _RenderError("the value is a list, not a string; write | join(', ')")
 
 
 def _short(value: Any) -> Any:

@@ -18,7 +18,7 @@ from planner.planfile.expectations import Expectations
 from planner.planfile.fields import LITERAL, check_version, missing, read_fields, wrong_type
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.grammar import LibraryFields
-from planner.planfile.reporter import EnoughFaults, Reporter
+from planner.planfile.reporter import Reporter, TooManyErrors
 from planner.planfile.targets import ImportedTarget, check_slug, config_reference, read_target, with_config
 from planner.planfile.templates import Templates, check_name, holds_tags
 from planner.planfile.text import shorten
@@ -85,7 +85,7 @@ class Libraries:
     def read(self, root: YamlMapping | None, path: Path, errors: int) -> _Known:
         """Read a library; None: the file is no YAML. `errors`: how many there were before the file."""
         library = None
-        with suppress(EnoughFaults):
+        with suppress(TooManyErrors):
             if root is not None and check_version(root, self.reporter, required=True):
                 library = Library(self, root, path)
         known = _Known(library, self.reporter.errors == errors)
@@ -95,7 +95,7 @@ class Libraries:
     def imported(self, plan: Path, path: str, place: Span) -> Library | None:
         """What `plan` imports as `path`, at this place; None if it cannot be used, which is reported.
 
-        Its errors count as the plan's. Raises `FileFault`.
+        Its errors count as the plan's. Raises `FileError`.
         """
         shown, resolved = self.neighbours.find(plan, path)
         known = self._known.get(str(resolved)) or self._open(plan, path, shown, place)
@@ -117,7 +117,7 @@ class Libraries:
                 detail = f"{shorten(file)} is not a library; write kind: {KIND} into it, and only definitions"
                 self.reporter.error("not-a-library", detail, place)
                 return None
-        except EnoughFaults:
+        except TooManyErrors:
             root = None
         return self.read(root, shown, errors)
 

@@ -17,14 +17,14 @@ from planner.planfile.axes import AxisFileReader
 from planner.planfile.expand import Allowance
 from planner.planfile.expectations import Expectations
 from planner.planfile.fields import check_version, missing, read_fields, read_mapping, wrong_type
-from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
+from planner.planfile.files import FileError, Neighbours, display_name, plan_files
 from planner.planfile.grammar import PlanFields, ScenarioDefaults
 from planner.planfile.imports import UNREADABLE, Imports
 from planner.planfile.library import Libraries, is_library, read_variables
 from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked_model
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.prompts import PromptReader
-from planner.planfile.reporter import EnoughFaults, Reporter, Unresolved
+from planner.planfile.reporter import Reporter, TooManyErrors, Unresolved
 from planner.planfile.scenario import ScenarioReader
 from planner.planfile.settings import read_quarantine, settings_of
 from planner.planfile.targets import TargetReader
@@ -161,7 +161,7 @@ _OF_AGENTS = frozenset({"prompt", "prompt_file", "voice", "product", "primary_la
 
 
 class LoadedFiles(NamedTuple):
-    """Plans without any error, in the order of their files; the libraries' paths, the imported too; all faults of all
+    """Plans without any error, in the order of their files; the libraries' paths, the imported too; all errors of all
     files; the other files that were read, because one of these names them."""
 
     plans: tuple[Plan, ...]
@@ -201,13 +201,13 @@ def load_files(
         for path in files:
             try:
                 plan = _load(path, reader, names, others)
-            except EnoughFaults:
+            except TooManyErrors:
                 continue
             if plan is not None:
                 plans.append(plan)
         for path in others:
             if not reader.agent_files.has(path.resolve()):
-                with suppress(EnoughFaults):
+                with suppress(TooManyErrors):
                     _load(path, reader, names, None)
     if project.judge is None and project.readable:
         warn_of_unasked_model(plans, reader.reporter)
@@ -242,8 +242,8 @@ def _load(path: Path, reader: PlanReader, names: dict[str, YamlPlace], others: l
     try:
         # `decode` reports a file that is one byte too long.
         source = decode(reader.neighbours.plan(path, file, MAX_BYTES + 1), file, reporter)
-    except FileFault as fault:
-        reporter.file_fault(file, fault.code, fault.detail)
+    except FileError as error:
+        reporter.file_error(file, error.code, error.detail)
         return None
     root = parse(source, reporter) if source is not None else None
     reporter.budget.start()

@@ -12,7 +12,7 @@ from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.planfile.addresses import parse_store, problem_with_endpoint
 from planner.planfile.fields import check_version, has_known_keys, read_fields, read_mapping, wrong_type
-from planner.planfile.files import PROJECT_FILE, FileFault, display_name, read_authored
+from planner.planfile.files import PROJECT_FILE, FileError, display_name, read_authored
 from planner.planfile.grammar import (
     FORMAT_VERSION,
     MAX_ITEMS,
@@ -32,7 +32,7 @@ from planner.planfile.model import (
     Project,
     Target,
 )
-from planner.planfile.reporter import EnoughFaults, Reporter
+from planner.planfile.reporter import Reporter, TooManyErrors
 from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten
 from planner.planfile.yaml.document import Items, YamlMapping
@@ -238,11 +238,11 @@ def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
         if not path.exists():
             return Project(), diagnostics
         data = read_authored(path, file, MAX_BYTES + 1)  # `decode` reports a file with one byte too many
-    except FileFault as fault:
-        Reporter(diagnostics).file_fault(file, fault.code, fault.detail)
+    except FileError as error:
+        Reporter(diagnostics).file_error(file, error.code, error.detail)
         return _UNREADABLE, diagnostics
     except OSError as error:
-        Reporter(diagnostics).file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
+        Reporter(diagnostics).file_error(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
         return _UNREADABLE, diagnostics
     project, diagnostics = read_project(data, file)
     return replace(project, root=root), diagnostics
@@ -260,7 +260,7 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
         if root is None or not check_version(root, reporter, required=False):
             return _UNREADABLE if reporter.errors else Project(), diagnostics
         return _project(root, reporter), diagnostics
-    except EnoughFaults:
+    except TooManyErrors:
         return _UNREADABLE, diagnostics
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from planner.diagnostics import Span
-from planner.planfile.files import FileFault, Neighbours, display_name
+from planner.planfile.files import FileError, Neighbours, display_name
 from planner.planfile.grammar import ScenarioFields
-from planner.planfile.jinja import MAX_SOURCE, TemplateFault
+from planner.planfile.jinja import MAX_SOURCE, TemplateError
 from planner.planfile.reporter import CaseErrors, Reporter, Said
 from planner.planfile.templates import Constant, Template, Templates
 from planner.planfile.yaml.document import Container, Source, YamlMapping, at
@@ -38,16 +38,16 @@ class Prompt:
         """The prompt of one case; None after an error for these values."""
         try:
             text = self.template.render(values)
-        except TemplateFault as fault:
-            self._report_case(fault, case_errors)
+        except TemplateError as error:
+            self._report_case(error, case_errors)
             return None
         size = len(text.encode()) if len(text) * 4 > MAX_PROMPT_BYTES else 0
         if size > MAX_PROMPT_BYTES:
             detail = f"the prompt has {size:,} bytes, the limit is {MAX_PROMPT_BYTES:,}"
-            self._report_case(TemplateFault("template-too-large", detail), case_errors)
+            self._report_case(TemplateError("template-too-large", detail), case_errors)
             return None
         if not text or text.isspace():
-            self._report_case(TemplateFault("empty-prompt", "the prompt renders to nothing"), case_errors)
+            self._report_case(TemplateError("empty-prompt", "the prompt renders to nothing"), case_errors)
             return None
         return text
 
@@ -62,19 +62,19 @@ class Prompt:
             if name not in found and (name in variables or name in axes):
                 found.add(name)
                 detail = f"single braces are plain text; write {{{{ {path} }}}}"
-                fault = TemplateFault("literal-template", detail, match.start(), match.end())
-                reporter.warning(fault.code, detail, self.place(fault))
+                error = TemplateError("literal-template", detail, match.start(), match.end())
+                reporter.warning(error.code, detail, self.place(error))
         return found
 
-    def place(self, fault: TemplateFault) -> Span:
+    def place(self, error: TemplateError) -> Span:
         if self.file is None:
-            return place_in_text(self.written, self.key, fault)
-        if fault.start is None or fault.end is None:
+            return place_in_text(self.written, self.key, error)
+        if error.start is None or error.end is None:
             return self.file.whole()
-        return self.file.span(fault.start, fault.end)
+        return self.file.span(error.start, error.end)
 
-    def _report_case(self, fault: TemplateFault, case_errors: CaseErrors) -> None:
-        case_errors.report(self.said, fault.code, fault.detail, (self.place(fault), None), self.template.names)
+    def _report_case(self, error: TemplateError, case_errors: CaseErrors) -> None:
+        case_errors.report(self.said, error.code, error.detail, (self.place(error), None), self.template.names)
 
 
 @dataclass(slots=True)
@@ -105,16 +105,16 @@ class PromptReader:
             return None
         try:
             return Prompt(self.templates.compile(text), written, key, file)
-        except TemplateFault as fault:
+        except TemplateError as error:
             prompt = Prompt(Constant(""), written, key, file, sound=False)
-            self.reporter.error_once(prompt.said, fault.code, fault.detail, prompt.place(fault))
+            self.reporter.error_once(prompt.said, error.code, error.detail, prompt.place(error))
             return prompt
 
     def _file(self, plan: Path, written: YamlMapping, path: str) -> Source | None:
         try:
             file, content = self.neighbours.read(plan, path, MAX_SOURCE)
-        except FileFault as fault:
-            self.reporter.error(fault.code, fault.detail, written.span("prompt_file"))
+        except FileError as error:
+            self.reporter.error(error.code, error.detail, written.span("prompt_file"))
             return None
         source = decode(content, display_name(file, self.neighbours.cwd), self.reporter)
         if source is None:
@@ -126,20 +126,20 @@ _WORDS = 20
 """Words of a tag to look for."""
 
 
-def place_in_text(container: Container, key: str | int, fault: TemplateFault) -> Span:
-    """Where a template's fault is written; the whole text if it cannot be found."""
-    if fault.start is None or fault.end is None:
+def place_in_text(container: Container, key: str | int, error: TemplateError) -> Span:
+    """Where a template's error is written; the whole text if it cannot be found."""
+    if error.start is None or error.end is None:
         return container.span(key)
     start, end = container.value_mark(key)
     value: str = at(container, key)
     raw = container.source.text[start:end]
     if raw.count(value) == 1:
-        offset = start + raw.index(value) + fault.start
-        return container.source.span(offset, offset + fault.end - fault.start)
+        offset = start + raw.index(value) + error.start
+        return container.source.span(offset, offset + error.end - error.start)
     # Indented, folded or escaped: find the same words, at the same occurrence.
-    words = value[fault.start : fault.end].split("\n", maxsplit=1)[0].split()[:_WORDS]
+    words = value[error.start : error.end].split("\n", maxsplit=1)[0].split()[:_WORDS]
     pattern = re.compile(r"\s+".join(map(re.escape, words)))
-    before = sum(1 for _ in pattern.finditer(value, 0, fault.start))
+    before = sum(1 for _ in pattern.finditer(value, 0, error.start))
     places = list(islice(pattern.finditer(raw), before + 1))
     if not words or len(places) <= before:
         return container.span(key)

@@ -1,6 +1,6 @@
 """Collects diagnostics: each once, no consequences of unreadable text, and at most 1,000 per file.
 
-The texts of their rules are in rules.yaml; `planner explain CODE` prints them. A code never changes its meaning."""
+Their rules are explained in rules.yaml; `planner explain CODE` prints that. A code never changes its meaning."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ MAX_PER_FILE = 1_000
 TABLE_WORK = 4_000_000
 """Maximum work for all pairwise tables that are loaded together."""
 _MAX_RELATED = 3
-UNREADABLE = frozenset({"key-not-text", "bad-number", "unknown-tag", "bad-alias"})
+UNREADABLE = frozenset({"key-not-string", "bad-number", "unknown-tag", "bad-alias"})
 """Errors after which a placeholder replaces what was written."""
 
 Said = set[tuple[str, Span]]
 """Codes and places that were reported."""
 
 
-class EnoughFaults(Exception):  # noqa: N818 - not an error of the program
+class TooManyErrors(Exception):  # noqa: N818 - not an error of the program
     """The file has too many errors, or takes too long, to continue."""
 
 
@@ -82,7 +82,7 @@ class Reporter:
     _unreadable: dict[str, list[Span]] = field(default_factory=dict[str, list[Span]])
 
     def error(self, code: str, detail: str, span: Span, *related: Related) -> None:
-        """Raises `EnoughFaults` after the last one that is shown of a file."""
+        """Raises `TooManyErrors` after the last one that is shown of a file."""
         self.errors += 1
         self._add(Severity.ERROR, code, detail, span, related)
         if code in UNREADABLE:
@@ -102,17 +102,17 @@ class Reporter:
     def warning(self, code: str, detail: str, span: Span, *related: Related) -> None:
         self._add(Severity.WARNING, code, detail, span, related)
 
-    def file_fault(self, file: str, code: str, detail: str) -> None:
+    def file_error(self, file: str, code: str, detail: str) -> None:
         """Report an error about the whole file."""
         self.error(code, detail, Span(file, 1, 1, 1, 1))
 
     def check_time(self, file: str) -> None:
-        """Raises `EnoughFaults` if reading this file and its imports takes too long, which is reported."""
+        """Raises `TooManyErrors` if reading this file and its imports takes too long, which is reported."""
         if self.budget.exhausted:
             detail = f"a file and its imports may take {MAX_SECONDS:.0f} seconds of CPU time; split it"
             if not any(code == "takes-too-long" and span.file == file for code, span, _ in self._seen):
-                self.file_fault(file, "takes-too-long", detail)
-            raise EnoughFaults
+                self.file_error(file, "takes-too-long", detail)
+            raise TooManyErrors
 
     def _add(self, severity: Severity, code: str, detail: str, span: Span, related: tuple[Related, ...]) -> None:
         if (code, span, detail) in self._seen:
@@ -127,9 +127,9 @@ class Reporter:
             self.errors += 1
             detail = f"reading stopped after {MAX_PER_FILE:,} diagnostics; fix those first"
             start = Span(span.file, 1, 1, 1, 1)
-            more = Diagnostic(Severity.ERROR, "more-faults", rules()["more-faults"].summary, detail, start)
+            more = Diagnostic(Severity.ERROR, "more-errors", rules()["more-errors"].summary, detail, start)
             self.diagnostics.items.append(more)
-            raise EnoughFaults
+            raise TooManyErrors
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ class Unresolved:
     _messages: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
     def add(self, name: str, use: Use, message: Callable[[], str]) -> None:
-        """Raises `EnoughFaults` if there are more names than are shown. The first message of a name and code is
+        """Raises `TooManyErrors` if there are more names than are shown. The first message of a name and code is
         shown."""
         self.reporter.errors += 1
         if (name, use.code) not in self._messages:

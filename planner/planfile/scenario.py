@@ -12,7 +12,7 @@ from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.expand import Parts, expand
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.grammar import ScenarioFields
-from planner.planfile.jinja import TemplateFault
+from planner.planfile.jinja import TemplateError
 from planner.planfile.lint import cannot_fail
 from planner.planfile.matrix import Matrix, MatrixReader
 from planner.planfile.model import Case, Target
@@ -38,7 +38,7 @@ _NO_MATRIX, _NO_AXES = Matrix(), YamlMapping()
 
 
 class Scenario(NamedTuple):
-    """`cases` are none where anything of the scenario has a fault; `names` are those its templates use.
+    """`cases` are none where anything of the scenario has an error; `names` are those its templates use.
 
     `complete`: all its templates could be read, so that what is in none of them is unused.
     """
@@ -94,7 +94,7 @@ class ScenarioReader:
         if unknown:
             unknown.difference_update([axis.name for axis in matrix.axes])
         if unknown:
-            # They were reported: what uses them is left out, the rest is still rendered to find its faults.
+            # They were reported: what uses them is left out, the rest is still rendered to find its errors.
             complete = False
             prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
             for draft in drafts:
@@ -165,7 +165,7 @@ class ScenarioReader:
         return self.plan.reader.prompts.read(self.plan.path, self.written, self.fields)
 
     def _drafts(self) -> tuple[list[ExpectationDraft], bool]:
-        """The expectations without a fault, the defaults' first, and whether these are all."""
+        """The expectations without an error, the defaults' first, and whether these are all."""
         defaults = self.plan.default_expected
         own = self.plan.imports.expected(ScenarioFields, self.written)
         written = own.written or defaults.written or self.written.incomplete
@@ -202,7 +202,7 @@ class ScenarioReader:
                 used.update(draft.shape.names)
         if prompt is not None:
             braced = prompt.warn_of_single_braces(self.plan.variables, self._written_axes() or (), self.reporter)
-            used.update(name for name in braced if name in self.plan.variables)  # one fault is enough
+            used.update(name for name in braced if name in self.plan.variables)  # one error is enough
         if "matrix" not in self.written and used <= self.plan.variables.keys():
             return used
         axes = self._written_axes()
@@ -234,8 +234,8 @@ class ScenarioReader:
         if prompt is not None:
             for name, offset in prompt.template.names.items():
                 if name not in known:
-                    fault = TemplateFault("template-undefined", "", offset, offset + len(name))
-                    yield name, Use(fault.code, prompt.place(fault))
+                    error = TemplateError("template-undefined", "", offset, offset + len(name))
+                    yield name, Use(error.code, prompt.place(error))
         for draft in drafts:
             if not known.issuperset(draft.shape.names):
                 yield from self.plan.reader.expectations.undefined(draft, known)

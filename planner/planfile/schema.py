@@ -131,7 +131,7 @@ def _add_expectation(defs: dict[str, Any]) -> None:
     """Adds what one expectation may be, in a list of a plan, in a library or inside another.
 
     `if` and `then` rather than one alternative a check: so an editor offers the fields of the check that is written and
-    no others, and a fault in one of them is said as that and not as "is none of these".
+    no others, and an error in one of them is said as that and not as "is none of these".
     """
     meanings: dict[str, str] = {}
     branches: list[dict[str, Any]] = []
@@ -164,7 +164,7 @@ def _add_expectation(defs: dict[str, Any]) -> None:
 
 
 def _templated(schema: Any) -> Any:
-    """Wherever a number, a boolean, or a text of some form is taken, a text that is wholly one template is taken
+    """Wherever a number, a boolean, or a string of some form is taken, a string that is wholly one template is taken
     too."""
     if isinstance(schema, list):
         return [_templated(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]

@@ -84,7 +84,7 @@ def need_check(given: Collection[str]) -> bool:
 
 
 class ScenarioSettings(NamedTuple):
-    """What a scenario and the defaults say. `given` are the scenario's fields that are without a fault."""
+    """What a scenario and the defaults say. `given` are the scenario's fields that are without an error."""
 
     written: Written
     given: Collection[str]

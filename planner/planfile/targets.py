@@ -142,9 +142,8 @@ class TargetReader:
         for index, alias in enumerate(written):
             where = written.span(index)
             if not isinstance(alias, str):
-                detail = (
-                    f"an alias is a text, but this is {describe(alias)}; define targets as {{support: {{agent: 12}}}}"
-                )
+                example = "define targets as {support: {agent: 12}}"
+                detail = f"an alias must be a string, but this is {describe(alias)}; {example}"
                 self.reporter.error("wrong-type", detail, where)
             elif alias in aliases:
                 self.reporter.error("duplicate-item", f"`{shorten(alias, 40)}` is listed twice; remove one", where)
@@ -218,7 +217,7 @@ def read_target(
         reporter.error("wrong-type", wrong_type("{agent: ID} or {phone_number: ID}", written), place)
         return None
     if "phone_number" in written and _is_dialled(written):
-        detail = "this is a phone number; write its id at the service, a whole number such as 77"
+        detail = "this is a phone number; write its id at the service, an integer such as 77"
         reporter.error("bad-value", detail, written.span("phone_number"))
         return None
     errors = reporter.errors

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from planner.diagnostics import Span
 from planner.planfile.budget import Budget
 from planner.planfile.grammar import NAME
-from planner.planfile.jinja import MAX_TEXT, Environment, TemplateFault
+from planner.planfile.jinja import MAX_TEXT, Environment, TemplateError
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import Searches, shorten, unknown
 from planner.planfile.yaml.parser import NumberError, resolve
@@ -31,12 +31,12 @@ class Template(Protocol):
     def names(self) -> Mapping[str, int]: ...
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """The text for these values, which must have all `names`. Raises `TemplateFault`."""
+        """The text for these values, which must have all `names`. Raises `TemplateError`."""
         ...
 
 
 class Constant:
-    """The template of a text without tags."""
+    """The template of a string without tags."""
 
     names: Mapping[str, int] = {}
 
@@ -46,30 +46,30 @@ class Constant:
     def render(self, values: Mapping[str, Any]) -> str:
         del values
         if len(self.text) > MAX_TEXT:
-            detail = f"this has {len(self.text):,} characters, a text may have {MAX_TEXT:,}"
-            raise TemplateFault("template-too-large", detail)
+            detail = f"this has {len(self.text):,} characters, a string may have {MAX_TEXT:,}"
+            raise TemplateError("template-too-large", detail)
         return self.text
 
 
 class Templates:
-    """Compiles; one for all plans loaded together, so that equal texts are compiled once."""
+    """Compiles; one for all plans loaded together, so that equal strings are compiled once."""
 
     def __init__(self, budget: Budget) -> None:
-        self._cache: dict[str, Template | TemplateFault] = {}
+        self._cache: dict[str, Template | TemplateError] = {}
         self._environment = Environment(budget)
 
     def compile(self, text: str) -> Template:
-        """Raises `TemplateFault`."""
+        """Raises `TemplateError`."""
         if not has_tags(text):
             return Constant(text)
         known = self._cache.get(text)
         if known is None:
             try:
                 known = self._environment.compile_program(text)
-            except TemplateFault as fault:
-                known = fault
+            except TemplateError as error:
+                known = error
             self._cache[text] = known
-        if isinstance(known, TemplateFault):
+        if isinstance(known, TemplateError):
             raise known
         return known
 
@@ -79,7 +79,7 @@ def has_tags(text: str) -> bool:
 
 
 def holds_tags(value: Any) -> bool:
-    """Whether a text in the value, however deep, looks like a template."""
+    """Whether a string in the value, however deep, looks like a template."""
     if isinstance(value, str):
         return has_tags(value)
     if isinstance(value, dict):
@@ -132,29 +132,29 @@ Content = Any
 
 
 class Text(NamedTuple):
-    """A text with a template in it. `whole`: the template is all of it."""
+    """A string with a template in it. `whole`: the template is all of it."""
 
     template: Template
     route: Route
     whole: bool
 
 
-class TextFault(Exception):  # noqa: N818 - becomes a diagnostic where the text is written
+class TextError(Exception):  # becomes a diagnostic where the text is written
     """The template of the text at this route is invalid."""
 
-    def __init__(self, route: Route, fault: TemplateFault) -> None:
-        super().__init__(fault.detail)
+    def __init__(self, route: Route, error: TemplateError) -> None:
+        super().__init__(error.detail)
         self.route = route
-        self.fault = fault
+        self.error = error
 
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles values, and collects their templates and faults."""
+    """Compiles values, and collects their templates and errors."""
 
     templates: Templates
     texts: list[Text] = field(default_factory=list[Text])
-    faults: list[TextFault] = field(default_factory=list[TextFault])
+    errors: list[TextError] = field(default_factory=list[TextError])
 
     def compile(self, value: Any, route: Route = ()) -> Content:
         if isinstance(value, dict):
@@ -165,8 +165,8 @@ class Compiler:
             return value
         try:
             text = Text(self.templates.compile(value), route, _WHOLE.match(value) is not None)
-        except TemplateFault as fault:
-            self.faults.append(TextFault(route, fault))
+        except TemplateError as error:
+            self.errors.append(TextError(route, error))
             text = Text(Constant(""), route, whole=True)  # so that the rest can still be checked
         self.texts.append(text)
         return text
@@ -182,13 +182,13 @@ def _filled(content: Content, text_for: Callable[[Text], Any]) -> Any:
 
 
 def render(content: Content, values: Mapping[str, Any]) -> Any:
-    """The value for these values of the names. Raises `TextFault`."""
+    """The value for these values of the names. Raises `TextError`."""
 
     def rendered(text: Text) -> str:
         try:
             return text.template.render(values)
-        except TemplateFault as fault:
-            raise TextFault(text.route, fault) from fault
+        except TemplateError as error:
+            raise TextError(text.route, error) from error
 
     return _filled(content, rendered)
 
@@ -214,7 +214,7 @@ def varying(content: Content, texts: Iterable[Text], place: Route) -> list[Text]
 
 
 def read_numbers(content: Content, rendered: Any, texts: Iterable[Text]) -> Any:
-    """The rendered value, with those of these texts that are one whole template read as YAML reads unquoted text."""
+    """The rendered value, with those of these strings that are one whole template read as YAML reads unquoted text."""
     read = {text.route for text in texts if text.whole}
 
     def value_of(text: Text) -> Any:

@@ -1,4 +1,4 @@
-"""Short texts for messages: values in one line, lists of names, and the name that was probably meant."""
+"""Short strings for messages: values in one line, lists of names, and the name that was probably meant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def describe(value: Any) -> str:
         case int() | float():
             return f"the number {value}"
         case str():
-            return f'the text "{shorten(value, 40)}"'
+            return f'the string "{shorten(value, 40)}"'
         case dict():
             return "a mapping"
         case _:

@@ -1,4 +1,4 @@
-"""Texts about agents with a file, for plans and comments: what changed, and what that means for calls."""
+"""Strings about agents with a file, for plans and comments: what changed, and what that means for calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from planner.values import frozen
 
 @frozen
 class AgentNote:
-    """One sentence, and the changed fields: `- ` and `+ ` before lines of texts."""
+    """One sentence, and the changed fields: `- ` and `+ ` before lines of strings."""
 
     sentence: str
     lines: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ def result_notes(result: RunResult) -> list[AgentNote]:
 
 
 def field_lines(changes: Sequence[FieldChange], redactor: Redactor) -> Iterator[str]:
-    """`voice: aria → nova`; long texts by line, nested values by path."""
+    """`voice: aria → nova`; long strings by line, nested values by path."""
     for change in changes:
         yield from _lines(redact_fields(_document(change), FIELDS, how_to_redact(redactor)))
 

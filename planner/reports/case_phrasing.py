@@ -1,4 +1,4 @@
-"""Texts about a case, its runs and findings that all formats share; see `phrasing`."""
+"""Strings about a case, its runs and findings that all formats share; see `phrasing`."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _test(name: str, class_name: str, seconds: float | None = None) -> Element:
 
 
 def _add(parent: Element, tag: str, lines: Iterable[str] = (), attributes: Mapping[str, str] | None = None) -> Element:
-    """A child with a text of neutralised lines, which keep their indent."""
+    """A child with a string of neutralised lines, which keep their indent."""
     child = SubElement(parent, tag, {name: _line(value) for name, value in (attributes or {}).items()})
     if text := "\n".join(" " * (len(line) - len(line.lstrip(" "))) + for_terminal(line) for line in lines):
         child.text = for_xml(text)

@@ -101,7 +101,7 @@ def markdown_code(text: str, *, in_table: bool = False) -> str:
     """A code span, from which `text` can be copied. Nothing inside is a mention or a link.
 
     In a table cell, `|` must be escaped even in a code span. As renderers treat a backslash before a
-    `|` differently, a text with both becomes plain escaped text."""
+    `|` differently, a string with both becomes plain escaped text."""
     line = one_line(text)
     if not line:
         return ""

@@ -28,7 +28,7 @@ _BOUNDS = {
     "maximum": "at most",
     "exclusiveMaximum": "less than",
 }
-_WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
+_WORDS = {"string": "string", "integer": "integer", "number": "number", "boolean": "true or false", "null": "null"}
 _LARGEST = 2**53
 """Larger bounds are not shown: they only reflect number types."""
 _DIAGNOSTICS_HEAD = """\
@@ -54,12 +54,12 @@ _Escape = Callable[[str], str]
 
 @frozen
 class RulePage:
-    """`faults` are the diagnostics of the example's broken files."""
+    """`diagnostics` are those of the example's broken files."""
 
     area: str
     rule: Rule
     example: Example | None
-    faults: Diagnostics
+    diagnostics: Diagnostics
 
 
 @frozen
@@ -149,7 +149,9 @@ def rule_json(page: RulePage) -> dict[str, Any]:
         "area": page.area,
         "summary": page.rule.summary,
         "explanation": page.rule.explanation,
-        "severity": None if example is None else (Severity.ERROR if page.faults.has_errors else Severity.WARNING).value,
+        "severity": None
+        if example is None
+        else (Severity.ERROR if page.diagnostics.has_errors else Severity.WARNING).value,
         "example": None
         if example is None
         else {
@@ -157,7 +159,7 @@ def rule_json(page: RulePage) -> dict[str, Any]:
             "beside": dict(example.beside),
             "broken": dict(example.broken),
             "fixed": dict(example.fixed),
-            "diagnostics": as_documents(page.faults),
+            "diagnostics": as_documents(page.diagnostics),
         },
     }
 
@@ -196,7 +198,7 @@ def markdown_fields(fields: Sequence[CheckField]) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Escape a text for Markdown, except its code spans in backticks."""
+    """Escape a string for Markdown, except its code spans in backticks."""
     return _MARKDOWN.sub(lambda found: found.group() if found.group().startswith("`") else f"\\{found.group()}", text)
 
 
@@ -208,9 +210,9 @@ def _rule(page: RulePage, width: int, escape: _Escape) -> Iterator[str]:
             yield from ["", *wrapped(f"No example: {without}.", width)]
         return
     files = {**example.beside, **example.broken}
-    report = render_text(page.faults, read_source=files.get, width=min(width, _REPORT_WIDTH), color=False)
+    report = render_text(page.diagnostics, read_source=files.get, width=min(width, _REPORT_WIDTH), color=False)
     chosen = f", with `--environment {example.environment}`" if example.environment else ""
-    yield from ["", f"{'Error' if page.faults.has_errors else 'Warning'}{chosen}:", *_files(files)]
+    yield from ["", f"{'Error' if page.diagnostics.has_errors else 'Warning'}{chosen}:", *_files(files)]
     yield from ["", "```text", report.rstrip(), "```", "", "Fixed:", *_files(example.fixed)]
 
 

@@ -1,4 +1,4 @@
-"""Texts about a whole result and its cost that all formats share. They are prose with code in backticks; each format
+"""Strings about a whole result and its cost that all formats share. They are prose with code in backticks; each format
 neutralises whole lines."""
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ class Redactor:
 
 
 def distinct(texts: Iterable[str], redacted: Callable[[str], str]) -> dict[str, str]:
-    """The redacted form of each text; different texts stay different (`…~2`)."""
+    """The redacted form of each text; different strings stay different (`…~2`)."""
     shown: dict[str, str] = {}
     taken: set[str] = set()
     for text in dict.fromkeys(texts):
@@ -247,7 +247,7 @@ def redact_evidence(evidence: Evidence, patterns: Sequence[Pattern] = ()) -> Evi
 
 
 def redact_value(value: object, redactor: Redactor) -> Any:
-    """Redacts a JSON value. A number that looks like a phone number becomes a text; secrets are masked."""
+    """Redacts a JSON value. A number that looks like a phone number becomes a string; secrets are masked."""
     return _redact_value(mask_secrets(value), redactor)
 
 

@@ -55,10 +55,10 @@ _NARROW = frozenset("–—‘’“”•…→✓✗")
 
 
 def cells(text: str) -> int:
-    """The width of a text without control characters."""
+    """The width of a string without control characters."""
     if text.isascii() or all(char < "\u0300" or char in _NARROW for char in text):
         return len(text)
-    from wcwidth import wcswidth  # imported late: most texts have only narrow characters
+    from wcwidth import wcswidth  # imported late: most strings have only narrow characters
 
     return max(wcswidth(text), 0)
 
@@ -95,7 +95,7 @@ def wrapped(text: str, width: int, *, indent: str = "", hanging: str | None = No
 
 
 def labelled(label: str, texts: Sequence[str], margin: int, width: int, paint: Paint) -> list[str]:
-    """Wrapped texts with a dim label in the margin of the first one."""
+    """Wrapped strings with a dim label in the margin of the first one."""
     lines = [line for text in texts for line in wrapped(text, width, indent=" " * margin)]
     return [paint(label, Colour.DIM) + lines[0][len(label) :], *lines[1:]] if lines else []
 

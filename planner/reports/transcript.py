@@ -103,7 +103,7 @@ def _tool(tool: ToolCall) -> str:
     written = json.JSONEncoder(ensure_ascii=False).encode
     arguments = ", ".join(f"{name}={written(value)}" for name, value in tool.arguments.items())
     result = f" → {written(tool.result)}" if tool.has_result else ""
-    return f"{tool.name}({arguments if tool.arguments_told else '…'}){result}"
+    return f"{tool.name}({arguments if tool.has_arguments else '…'}){result}"
 
 
 def _result(tool: ToolCall) -> str:

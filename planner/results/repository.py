@@ -80,7 +80,7 @@ class Access:
     """How documents are read and written.
 
     `redact` replaces keys in what a session found; evidence comes without any. Documents from after `now` are ignored,
-    and `warn` is told. `verified` None: every document is trusted.
+    and `warn` is called. `verified` None: every document is trusted.
     """
 
     redact: Callable[[bytes], bytes] = bytes

@@ -7,7 +7,7 @@ disagree with it.
 from planner.sandbox.sandbox import Dialect, Sandbox
 from planner.sandbox.state import StateFileError
 from planner.sandbox.worlds.faults import FaultSpec
-from planner.sandbox.worlds.files import WorldError, WorldFault, builtin_worlds, load_world
+from planner.sandbox.worlds.files import WorldError, WorldProblem, builtin_worlds, load_world
 from planner.sandbox.worlds.world import World
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "StateFileError",
     "World",
     "WorldError",
-    "WorldFault",
+    "WorldProblem",
     "builtin_worlds",
     "load_world",
 ]

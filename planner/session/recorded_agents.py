@@ -245,7 +245,7 @@ class RecordedTarget(BaseModel):
     product: str | None
     drafts: tuple[int, ...] = ()
     agent: AgentState | None = None
-    """Its texts are redacted in a shared store."""
+    """Its strings are redacted in a shared store."""
 
 
 class RecordedWorld(BaseModel):

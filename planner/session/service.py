@@ -289,18 +289,18 @@ def open_world(shell: Shell, name: str, *, is_trusted: bool = True) -> World:
     try:
         world = load_world(name if name in builtin_worlds() else shell.cwd / name, within=within)
     except WorldError as error:
-        if not error.faults:
+        if not error.problems:
             known = f"built in are {', '.join(builtin_worlds())}"
             missing = not (shell.cwd / name).exists()
             what = f"there is no world {shorten(name)!r}" if missing else str(error)
             raise UsageError(f"--world: {what}", f"Give the path of a YAML file, or a name: {known}.") from error
         diagnostics = Diagnostics()
-        for fault in error.faults:
-            code, detail = fault.code, fault.message
-            if fault.error is not None:  # invalid values are described as in plans
-                code, detail = explain(fault.error, World)
-            path = fault.path.relative_to(shell.cwd) if fault.path.is_relative_to(shell.cwd) else fault.path
-            at = fault.span
+        for problem in error.problems:
+            code, detail = problem.code, problem.message
+            if problem.error is not None:  # invalid values are described as in plans
+                code, detail = explain(problem.error, World)
+            path = problem.path.relative_to(shell.cwd) if problem.path.is_relative_to(shell.cwd) else problem.path
+            at = problem.span
             span = Span(path.as_posix(), at.line, at.column, at.end_line, max(at.end_column, at.column + 1))
             diagnostics.error(code, rules()[code].summary, detail, span)
         raise PlanInvalidError("the world is invalid, so nothing is started", diagnostics) from error

@@ -82,7 +82,7 @@ def print_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
     """Print diagnostics with source excerpts to standard error."""
     if not len(diagnostics):
         return
-    from planner.planfile.files import FileFault, Neighbours
+    from planner.planfile.files import FileError, Neighbours
     from planner.planfile.yaml.reader import MAX_BYTES
     from planner.reports.diagnostics import advice, render_text
 
@@ -91,7 +91,7 @@ def print_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
     def read_source(file: str) -> str | None:
         try:  # with the same limits as on the first read, or an excerpt could show forbidden content
             return neighbours.plan(shell.cwd / file, file, MAX_BYTES).decode(errors="replace")
-        except FileFault:
+        except FileError:
             return None  # the diagnostic says why it cannot be read
 
     shown = render_text(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from planner.changes.detail import expected_lines
 from planner.changes.model import Change, Reason
-from planner.checks.opinions import Ask, nobody_asked
+from planner.checks.opinions import Ask, no_judge
 from planner.planfile.model import Case
 from planner.results.model import CaseResult, JudgedRun, QuarantineDocument, Sample
 from planner.results.outcomes import Action, CaseOutcome
@@ -97,7 +97,7 @@ def assemble_cases(
     missing: MissingRuns,
     *,
     today: date,
-    ask: Ask = nobody_asked,
+    ask: Ask = no_judge,
 ) -> list[CaseResult]:
     """The document of every case that was not dropped, compared with its baseline.
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, undecided
-from planner.checks.opinions import Ask, Question, nobody_asked
+from planner.checks.opinions import Ask, Question, no_judge
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import ENDED, Evidence, missing_parts, too_large
 from planner.execution.launches import EndedRun
@@ -27,7 +27,7 @@ _log.addHandler(logging.NullHandler())  # a session writes it to a file; without
 def judge_run(
     expectations: Sequence[Expectation],
     evidence: Evidence,
-    ask: Ask = nobody_asked,
+    ask: Ask = no_judge,
     *,
     prompt: str = "",
     caller_faults: Literal["ignore", "count"] = "ignore",
@@ -167,7 +167,7 @@ _GRADE: Final = r'"check": "grade"|"(?:cel|path)": "(?:[^"\\]|\\.)*grade'
 """In an expectation as JSON."""
 
 
-def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> JudgedRun:
+def judge_record(case: Case, record: EndedRun, ask: Ask = no_judge) -> JudgedRun:
     """Judge a run that the engine reports."""
     evidence = record.evidence
     if evidence is None:
@@ -192,7 +192,7 @@ def judge_record(case: Case, record: EndedRun, ask: Ask = nobody_asked) -> Judge
     )
 
 
-def judge_stored(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: Ask = nobody_asked) -> JudgedRun:
+def judge_stored(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: Ask = no_judge) -> JudgedRun:
     """Judge a stored run by today's expectations. Without evidence, and if it is excluded, the stored verdict
     remains."""
     if run.excluded is not None:

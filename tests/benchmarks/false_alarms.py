@@ -54,7 +54,7 @@ class Side:
         self._first = min_runs_to_settle(rules, (), runs)
         self._wave = cache(self._wave_of)
         self._sample = cache(self._sample_of)
-        self._could_be_told = cache(could_show_change)
+        self._could_show_change = cache(could_show_change)
 
     def __call__(self, passed_after: Sequence[int], baseline: Sample | None = None) -> Sample:
         """Of a case of which so many of the first runs pass: `passed_after[3]` of the first three."""
@@ -64,7 +64,7 @@ class Side:
             while wave := self._wave(passed_after[made], made):
                 made += wave
             settled_so = self._sample(passed_after[made], made)
-            if baseline is not None and self._could_be_told(baseline, settled_so):  # pyright: ignore[reportArgumentType] - frozen, so hashable
+            if baseline is not None and self._could_show_change(baseline, settled_so):  # pyright: ignore[reportArgumentType] - frozen, so hashable
                 made = self.runs
         return self._sample(passed_after[made], made)
 

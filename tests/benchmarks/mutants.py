@@ -6,7 +6,7 @@ Draws N changes at random and runs, for each, the tests that execute the changed
 Prints every survivor, and the score with its 95 % interval. Survivors that `equivalent_mutants.toml` explains count as
 survivors, too.
 
-Changed are comparisons, `and`/`or`, arithmetic, `not`, numbers, booleans, texts of one word, conditions (always true), returned
+Changed are comparisons, `and`/`or`, arithmetic, `not`, numbers, booleans, strings of one word, conditions (always true), returned
 values (None), `break` and `continue`, and calls whose value is not used. Left alone is what cannot matter: annotations,
 documentation, sentences and f-strings (tests assert facts, not messages), `raise`, `assert_never` and `strict=True`.
 

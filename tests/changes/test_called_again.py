@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from planner.checks.opinions import nobody_asked
+from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
 from planner.reports import case_phrasing
 from planner.results.model import CaseResult, StartOverDocument
@@ -23,7 +23,7 @@ from planner.verdicts.untrusted_cases import could_pass
 from tests.support.samples import changed, one_side, own_rate
 from tests.support.stored_cases import NOW, build, make_case, make_runs
 
-NO_EVIDENCE = could_pass(lambda _: None, nobody_asked)
+NO_EVIDENCE = could_pass(lambda _: None, no_judge)
 FRESH = StartOverDocument(reason="the lookup tool was fixed", by="ana", at=datetime(2026, 11, 25, tzinfo=UTC))
 TEN = make_case(runs=10, min_runs=5, min_pass_rate=0.8)
 Night = Callable[..., CaseResult]
@@ -246,7 +246,7 @@ def test_a_retry_stops_early_only_if_pool_and_new_runs_agree() -> None:
     stopping = replace(TEN, when_settled="stop")
     failed = night(stopping, None, 3, 7)
     changes = build([stopping], [failed], could_pass=NO_EVIDENCE, rerun="failed").changes
-    settling = EarlyStopping(changes, lambda _: None, nobody_asked)
+    settling = EarlyStopping(changes, lambda _: None, no_judge)
     assert settling.pace(stopping.case_id, 10, 0) > 0
     for run in make_runs(*["agent"] * 5, first=501, session_id="new"):
         settling.note(stopping.case_id, run)

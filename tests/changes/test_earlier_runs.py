@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from planner.changes.model import ChangeSet
-from planner.checks.opinions import nobody_asked
+from planner.checks.opinions import no_judge
 from planner.planfile.model import Quarantine
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
@@ -78,7 +78,7 @@ def test_calls_are_not_stopped_because_of_earlier_results() -> None:
     have regressed. 8 of 8 against 0 of 5 would show that; against 8 of 13 it would not."""
     case = make_case(runs=13, min_runs=7, min_pass_rate=0.8, when_settled="stop")
     stored = store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))
-    settling = EarlyStopping(build([case], [stored]).changes, lambda _: None, nobody_asked)
+    settling = EarlyStopping(build([case], [stored]).changes, lambda _: None, no_judge)
     for run in make_runs("agent", "agent", "agent", first=201, session_id="new"):
         settling.note(case.case_id, judged(run))
     assert settling.pace(case.case_id, 2, 0) == 2

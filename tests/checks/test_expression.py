@@ -68,11 +68,11 @@ def test_missing_parts_are_not_empty(talk: Any, judge: Any) -> None:
 
 
 def test_missing_arguments_are_undecided(talk: Any, judge: Any) -> None:
-    """`arguments_told` says whether they are there."""
-    missing = ToolCall(name="look", arguments={}, arguments_told=False)
+    """`has_arguments` says whether they are there."""
+    missing = ToolCall(name="look", arguments={}, has_arguments=False)
     for tools, expected in ((TOOLS, "passed"), ((missing,), "failed")):
         evidence = talk(*TALK, tools=tools)
-        assert judge(evidence, check="expression", cel="tools[0].arguments_told == true")[0] == expected
+        assert judge(evidence, check="expression", cel="tools[0].has_arguments == true")[0] == expected
     assert judge(evidence, check="expression", cel="has(tools[0].arguments)")[0] == "failed"
     assert judge(evidence, check="expression", cel="tools[0].arguments == {}")[0] == "undecided"
 
@@ -185,7 +185,7 @@ def test_a_diagnostic_points_into_the_expression(read: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         read(check="expression", cel="call.nonsense == 3")
     error: dict[str, Any] = dict(caught.value.errors()[0])
-    assert (error["type"], error["ctx"]["start"], error["ctx"]["end"]) == ("text_fault", 5, 13)
+    assert (error["type"], error["ctx"]["start"], error["ctx"]["end"]) == ("text_error", 5, 13)
     assert error["msg"] == error["ctx"]["why"]
     assert error["msg"].startswith("a call has no `nonsense`; known: call_id")
 

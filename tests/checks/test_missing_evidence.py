@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.checks import CHECKS
-from planner.checks.opinions import nobody_asked
+from planner.checks.opinions import no_judge
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
 from planner.providers.base import CallId, Run, RunId
@@ -34,7 +34,7 @@ def from_turns(
 
 
 def found(evidence: Evidence, **fields: Any) -> tuple[str, str]:
-    judgement = judge_redacted(CHECKS[fields["check"]].model_validate(fields), evidence, nobody_asked)
+    judgement = judge_redacted(CHECKS[fields["check"]].model_validate(fields), evidence, no_judge)
     return judgement.outcome.value, judgement.message
 
 

@@ -1,4 +1,4 @@
-"""When two texts hold the same words."""
+"""When two strings hold the same words."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_words_are_a_fixed_point(text: str) -> None:
 
 @given(st.text(), st.text(), st.text())
 def test_a_text_contains_its_own_words(before: str, phrase: str, after: str) -> None:
-    """Any phrase with a word in it is found in a text that says it."""
+    """Any phrase with a word in it is found in a string that says it."""
     if padded_words(phrase, fold=True):
         assert said((phrase,), f"{before} \n {phrase} \n {after}", fold=True)
 

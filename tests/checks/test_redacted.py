@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.checks.opinions import nobody_asked
+from planner.checks.opinions import no_judge
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
 from planner.results.outcomes import Cause, RunOutcome
@@ -58,7 +58,7 @@ def test_redaction_leaves_checks_undecided_only_if_needed(
     check: str, fields: dict[str, Any], outcome: str, said: str | None
 ) -> None:
     """Words that were found were said."""
-    judged = judge_redacted(expectation(check, **fields), EVIDENCE, nobody_asked)
+    judged = judge_redacted(expectation(check, **fields), EVIDENCE, no_judge)
     assert judged.outcome.value == outcome
     if said is not None:
         assert judged.message == SAID.format(said)
@@ -94,7 +94,7 @@ def test_the_finding_names_the_redacted_part(
     part: RedactedPart, check: str, fields: dict[str, Any], words: str
 ) -> None:
     evidence = EVIDENCE.model_copy(update={"redacted": (part,)})
-    judged = judge_redacted(expectation(check, **fields), evidence, nobody_asked)
+    judged = judge_redacted(expectation(check, **fields), evidence, no_judge)
     assert (judged.outcome.value, judged.message) == ("undecided", SAID.format(words))
 
 

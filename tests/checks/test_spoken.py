@@ -334,7 +334,7 @@ DIFFERENT: dict[str, list[str]] = {
     "08:30:15": ["8:30"],
     "08:75": ["8:75"],
 }  # fmt: skip
-"""By phrase: texts that do not say it. A part of a number is not the number, nor the same number of something else."""
+"""By phrase: strings that do not say it. A part of a number is not the number, nor the same number of something else."""
 
 
 AMBIGUOUS: dict[str, list[str]] = {
@@ -382,7 +382,7 @@ AMBIGUOUS: dict[str, list[str]] = {
     "from 08:30 to 17:00": ["from 8:30 AM to 5 PM"],
     "00:30": ["12:30 AM"],
 }  # fmt: skip
-"""By phrase: texts that may mean it. What is ambiguous is found as each of the things that it may be."""
+"""By phrase: strings that may mean it. What is ambiguous is found as each of the things that it may be."""
 
 
 @pytest.mark.parametrize(("phrase", "text", "is_found"), [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.checks import CHECKS
-from planner.checks.opinions import nobody_asked
+from planner.checks.opinions import no_judge
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
 from tests.checks import test_missing_evidence as missing_evidence
@@ -116,7 +116,7 @@ def test_unreadable_arguments_are_undecided(content: Any, in_history: bool) -> N
             {"arguments": {}, "exact": True},
         ):
             expectation = CHECKS[check].model_validate({"check": check, "name": "f", **asked})
-            judgement = judge_redacted(expectation, evidence, nobody_asked)
+            judgement = judge_redacted(expectation, evidence, no_judge)
             assert (judgement.outcome.value, judgement.message) == no_arguments
     assert found(evidence, check="tool_called", name="f") == "passed"
     assert found(evidence, check="tool_not_called", name="f") == "failed"
@@ -173,7 +173,7 @@ def test_an_unmatched_result_affects_only_results() -> None:
     """That the tools were called is certain."""
     evidence = calls(call("e"), result(), call("f"), call("g"), result())
     asks = CHECKS["tool_not_called"].model_validate({"check": "tool_not_called", "name": "f", "result": {"ok": True}})
-    judgement = judge_redacted(asks, evidence, nobody_asked)
+    judgement = judge_redacted(asks, evidence, no_judge)
     assert judgement.message == "cannot be decided: the service does not report which tool call a result answers"
     assert found(evidence, check="tool_called", name="f", times=1) == "passed"
     assert found(evidence, check="tool_not_called", name="h") == "passed"

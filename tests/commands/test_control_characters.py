@@ -59,7 +59,7 @@ def spoilt(value: Any, *, said: bool = False) -> Any:
 
 @pytest.fixture
 def outputs(project: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Run a command against a service whose texts are hostile, and check both streams and every file that it wrote."""
+    """Run a command against a service whose strings are hostile, and check both streams and every file that it wrote."""
     embedded = planner.session.service.embedded_app
     monkeypatch.setattr(planner.session.service, "embedded_app", lambda *args: hostile_app(embedded(*args)))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")

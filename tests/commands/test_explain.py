@@ -55,12 +55,12 @@ expect:
 
 Fields of every check:
 
-* `id` (text): Names this expectation in reports; by default the kind of check.
+* `id` (string): Names this expectation in reports; by default the kind of check.
 * `severity` (one of critical, error, warning; default error): critical: fails the case in any run.
   error: counts against the pass rate. warning: reported only.
 * `min_pass_rate` (number from 0 to 1): Share of runs in which this expectation must hold; by
   default the scenario's.
-* `description` (text): Why this is expected, for the reader of a report.
+* `description` (string): Why this is expected, for the reader of a report.
 """)
 
 

@@ -197,7 +197,7 @@ def test_an_unknown_clock_may_differ_by_more() -> None:
 
 @pytest.mark.parametrize("stored", ["  p \r\nq\n", "p \nq", "\np \rq\t"])
 def test_white_space_around_a_prompt_does_not_hide_it(stored: str) -> None:
-    """Services trim texts and normalize line ends."""
+    """Services trim strings and normalize line ends."""
     assert matched([unconfirmed("a", "p \nq\n")], [run(1, stored)]) == {"a": (1,)}
 
 
@@ -453,7 +453,7 @@ def test_all_slots_are_bound_once_all_runs_are_listed(prompts: list[str], data: 
 
 @given(st.text())
 def test_prompts_compare_as_stored(prompt: str) -> None:
-    """The comparison does not change if a text is stored and read again; no prompt is only white space."""
+    """The comparison does not change if a string is stored and read again; no prompt is only white space."""
     assert prompt_key(prompt_key(prompt)) == prompt_key(prompt)
     assert prompt_key(f" \r\n{prompt}\t\n") == prompt_key(prompt)
     assert prompt_key(None) == prompt_key(" ") != prompt_key("x")

@@ -33,25 +33,25 @@ class Workspace:
         return loaded.plans, loaded.diagnostics
 
     def cases(self, plan: str) -> tuple[Case, ...]:
-        """The cases of a plan that has no fault."""
+        """The cases of a plan that has no diagnostic."""
         self.write("plan.yaml", plan)
         plans, diagnostics = self.load()
         assert self.rendered(diagnostics) == ""
         return plans[0].cases
 
     def case(self, plan: str) -> Case:
-        """The only case of a plan that has no fault."""
+        """The only case of a plan that has no diagnostic."""
         (case,) = self.cases(plan)
         return case
 
-    def faults(self, plan: str | bytes | None = None) -> str:
+    def diagnostics(self, plan: str | bytes | None = None) -> str:
         """What is wrong with a plan: `rendered`."""
         if plan is not None:
             self.write("plan.yaml", plan)
         return self.rendered(self.load()[1])
 
     def codes(self, plan: str | bytes | None = None) -> list[tuple[str, int, int]]:
-        """Code, line and column of each fault."""
+        """Code, line and column of each diagnostic."""
         if plan is not None:
             self.write("plan.yaml", plan)
         return [(item.code, item.span.line, item.span.column) for item in self.load()[1]]

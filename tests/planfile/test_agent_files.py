@@ -66,7 +66,7 @@ def test_a_file_is_part_of_the_target(repository: Workspace) -> None:
         ("prompt: a\ntools: [{headers: {X-Api-Key: abc}}]\n", "secret-field"),
         ("prompt: a\ntools: [{headers: [{name: Authorization, value: abc}]}]\n", "secret-field"),
         ("prompt: a\ntools: [{url: 'https://me:abc@tools.example'}]\n", "secret-field"),
-        ("prompt: {{ name }}\n", "key-not-text"),
+        ("prompt: {{ name }}\n", "key-not-string"),
         (b"prompt: \xff\n", "not-utf8"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Plans with one fault each, made by one edit of a sound plan: what is said, and where, to the letter.
+"""Plans with one diagnostic each, made by one edit of a sound plan: what is said, and where, to the letter.
 
 The sound plan itself is the passing twin of all of them.
 """
@@ -145,7 +145,7 @@ BROKEN = {
         "      - {check: never_says, id: states-window,",
         snapshot("44:33 duplicate-id"),
     ),
-    "unquoted template": ('order_id: "{{ order }}"', "order_id: {{ order }}", snapshot("45:72 key-not-text")),
+    "unquoted template": ('order_id: "{{ order }}"', "order_id: {{ order }}", snapshot("45:72 key-not-string")),
     "no prompt": ("    prompt: Ask when you open.\n", "    runs: 1\n", snapshot("47:3 no-prompt")),
     "two prompts": (
         "    prompt: Ask when you open.\n",
@@ -193,7 +193,7 @@ def test_sound_plan_has_no_fault(workspace: Any) -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_fault_is_reported_at_its_place(workspace: Any, name: str) -> None:
-    """One edit makes exactly the faults it should, each at its line and column. A plan with any error calls nobody."""
+    """One edit makes exactly the errors it should, each at its line and column. A plan with any error calls nobody."""
     old, new, said = BROKEN[name]
     assert SOUND.count(old) >= 1
     workspace.write("plan.yaml", SOUND.replace(old, new, 1))

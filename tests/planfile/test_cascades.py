@@ -179,7 +179,7 @@ scenarios:
 def test_one_mistake_is_one_error(mistake: str, workspace: Any) -> None:
     """Each of these plans has one mistake; the last has four."""
     text, said = CASCADES[mistake]
-    assert workspace.faults(HEADER + text) == said
+    assert workspace.diagnostics(HEADER + text) == said
 
 
 def test_undefined_name_of_a_library_is_reported_there(workspace: Any) -> None:
@@ -190,10 +190,10 @@ def test_undefined_name_of_a_library_is_reported_there(workspace: Any) -> None:
     )
     head = HEADER + "imports: [lib/voice.yaml]\ntargets: {support: {agent: 12}}\n"
     scenario = "scenarios:\n  one:\n    prompt: Ask.\n    expect: [{use: days}]\n"
-    assert workspace.faults(head + scenario) == snapshot("lib/voice.yaml:4:36 template-undefined")
-    assert workspace.faults(head + scenario.replace("Ask.", "You have {{ policy_days }}.")) == snapshot(
+    assert workspace.diagnostics(head + scenario) == snapshot("lib/voice.yaml:4:36 template-undefined")
+    assert workspace.diagnostics(head + scenario.replace("Ask.", "You have {{ policy_days }}.")) == snapshot(
         "7:25 template-undefined"
     )
-    assert workspace.faults(
+    assert workspace.diagnostics(
         head + "vars: {policy_day: 3}\n" + scenario.replace("Ask.", "You have {{ policy_days }}.")
     ) == snapshot("8:25 template-undefined")

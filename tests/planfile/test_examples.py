@@ -1,4 +1,4 @@
-"""The examples of the rules: each breaks its rule and no other, and the fixed plan has no fault.
+"""The examples of the rules: each breaks its rule and no other, and the fixed plan has no diagnostic.
 
 What is said of them, to the letter, is in docs/diagnostics.md, which a test of `planner explain` compares.
 """
@@ -63,7 +63,7 @@ def not_text(workspace: Workspace) -> None:
     workspace.write("plan.yaml", SOUND.replace("Say hello.", "Say Grüß Gott.").encode("latin-1"))
 
 
-def many_faults(workspace: Workspace) -> None:
+def many_errors(workspace: Workspace) -> None:
     workspace.write("plan.yaml", SOUND + "".join(f"x{number}: 1\n" for number in range(1_001)))
 
 
@@ -78,7 +78,7 @@ BUILT: dict[str, tuple[Callable[[Workspace], None], str]] = {
     "file-too-large": (too_large, snapshot("1:1 file-too-large")),
     "not-utf8": (not_text, snapshot("6:19 not-utf8")),
     "takes-too-long": (slow, snapshot("6:13 takes-too-long")),
-    "more-faults": (many_faults, snapshot("1:1 more-faults")),
+    "more-errors": (many_errors, snapshot("1:1 more-errors")),
 }
 
 
@@ -90,7 +90,7 @@ def test_diagnostics_without_an_example_are_triggered() -> None:
 @pytest.mark.parametrize("code", BUILT)
 def test_faults_that_no_example_can_show(code: str, workspace: Workspace) -> None:
     """They are said like all others, and the sound plan they are made from has none of them."""
-    assert workspace.faults(SOUND) == ""
+    assert workspace.diagnostics(SOUND) == ""
     build, said = BUILT[code]
     build(workspace)
-    assert [fault for fault in workspace.faults().split(", ") if fault.endswith(f" {code}")] == [said]
+    assert [error for error in workspace.diagnostics().split(", ") if error.endswith(f" {code}")] == [said]

@@ -65,7 +65,7 @@ def test_each_expectation_knows_where_it_is_written(workspace: Any) -> None:
 
 
 def test_templates_apply_to_texts_anywhere(workspace: Any) -> None:
-    """Texts in lists and mappings are rendered with the case's values; keys and other values are left alone."""
+    """Strings in lists and mappings are rendered with the case's values; keys and other values are left alone."""
     cases = workspace.cases(
         plan(
             '{check: says, any_of: ["order {{ order }}", "{{ name }}"], id: "says-{{ name }}"}',
@@ -172,13 +172,13 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_fault_of_an_expectation(workspace: Any, name: str) -> None:
-    """Each fault is at the value that has it; which case is named only where a template makes the difference."""
+    """Each diagnostic is at the value that has it; which case is named only where a template makes the difference."""
     written, said = BROKEN[name]
-    assert workspace.faults(plan(written)) == said
+    assert workspace.diagnostics(plan(written)) == said
 
 
 def test_ids_that_meet_in_a_case_are_reported(workspace: Any) -> None:
-    """An id of the scenario that the defaults have is a fault, at the scenario's."""
+    """An id of the scenario that the defaults have is a diagnostic, at the scenario's."""
     text = plan("{check: cost, max_cents: 5, id: a}", defaults=("{check: cost, max_cents: 9, id: a}",))
     assert workspace.codes(text) == [("duplicate-id", 12, 41)]
 
@@ -186,7 +186,7 @@ def test_ids_that_meet_in_a_case_are_reported(workspace: Any) -> None:
 def test_ids_that_templates_make_equal_are_reported(workspace: Any) -> None:
     """Two ids that differ as written may meet when rendered."""
     text = plan('{check: cost, max_cents: 5, id: "a{{ limit }}"}', "{check: cost, max_cents: 6, id: a90}")
-    assert workspace.faults(text) == snapshot("10:41 duplicate-id")
+    assert workspace.diagnostics(text) == snapshot("10:41 duplicate-id")
 
 
 def test_default_that_a_scenario_cannot_fill_is_reported_for_it(workspace: Any) -> None:
@@ -197,7 +197,7 @@ def test_default_that_a_scenario_cannot_fill_is_reported_for_it(workspace: Any) 
         matrix="{axes: {mood: [calm]}}",
         extra="  t:\n    prompt: Hello.\n",
     )
-    assert workspace.faults(text) == snapshot("7:34 template-undefined")
+    assert workspace.diagnostics(text) == snapshot("7:34 template-undefined")
 
 
 COMBINED = """\
@@ -232,7 +232,7 @@ def test_parts_are_rendered_with_the_cases_values(workspace: Any) -> None:
 
 def test_errors_of_parts_are_reported_where_they_are_written(workspace: Any) -> None:
     """All wrong fields of parts are reported at once, like those of any expectation."""
-    assert workspace.faults(
+    assert workspace.diagnostics(
         COMBINED
         + """\
       - check: any_of
@@ -254,7 +254,7 @@ def test_errors_of_parts_are_reported_where_they_are_written(workspace: Any) -> 
 
 def test_an_invalid_part_is_reported_like_any_expectation(workspace: Any) -> None:
     """Unknown kinds, missing kinds, empty keys, and lists where there is one part or the other way round."""
-    assert workspace.faults(
+    assert workspace.diagnostics(
         COMBINED
         + """\
       - {check: all_of, of: [{check: sayz}, {chek: says}, 5, {any_of: [x]}]}
@@ -270,8 +270,8 @@ def test_an_invalid_part_is_reported_like_any_expectation(workspace: Any) -> Non
 
 
 def test_a_fault_inside_an_expression_is_pointed_at(workspace: Any) -> None:
-    """A wrong name in CEL is a fault in the plan file, at its own column, folded text or not; rendered text has none."""
-    assert workspace.faults(
+    """A wrong name in CEL is a diagnostic in the plan file, at its own column, folded text or not; rendered text has none."""
+    assert workspace.diagnostics(
         COMBINED
         + """\
       - {check: expression, cel: "call.duration < 1.0"}

@@ -78,7 +78,7 @@ def test_fault_of_a_prompt_file_is_shown_in_it(workspace: Any) -> None:
     workspace.write("prompts/y.md", "Order {{ order }}, please.\r\nYou are {{ n.name }}.")
     matrix = "    matrix: {axes: {order: [5], n: [{id: a}]}}\n"
     two = "  t:\n    prompt_file: prompts/y.md\n"
-    assert workspace.faults(PLAIN + "    prompt_file: prompts/x.md\n" + matrix + two + matrix) == snapshot(
+    assert workspace.diagnostics(PLAIN + "    prompt_file: prompts/x.md\n" + matrix + two + matrix) == snapshot(
         "prompts/x.md:3:26 template-syntax, prompts/y.md:2:14 template-undefined"
     )
 
@@ -107,7 +107,7 @@ def test_prompt_file_that_cannot_be_used(workspace: Any, path: str, said: str) -
     workspace.write("large.md", "x" * 70_000)
     workspace.write("latin.md", b"caf\xe9")
     workspace.write("plan.yaml", f'{PLAIN}    prompt_file: "{path}"\n')
-    assert workspace.faults() == said
+    assert workspace.diagnostics() == said
 
 
 def test_path_that_no_file_can_have(workspace: Any) -> None:
@@ -129,7 +129,7 @@ def test_link_inside_the_repository_may_be_followed(workspace: Any) -> None:
 
 
 def test_axis_values_come_from_files(workspace: Any) -> None:
-    """CSV by column, tab-separated values, JSON lines whole or by key, and plain lines; texts stay texts."""
+    """CSV by column, tab-separated values, JSON lines whole or by key, and plain lines; strings stay strings."""
     workspace.write("a.csv", '\ufeff number ,city\r\n007,"Paris, TX"\r\n\r\n 18 ,"Rome\r\nItaly"\r\n')
     workspace.write("b.tsv", "x\ty\n1\tone\n")
     workspace.write("c.jsonl", '{"id": "ana", "name": "Ana"}\n\n{"id": "bob", "name": "Bob"}\n')
@@ -153,7 +153,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
 
 
 def test_rows_of_a_table_are_mappings(workspace: Any) -> None:
-    """Without `column`, templates see all cells as texts, and the column `id` names the case."""
+    """Without `column`, templates see all cells as strings, and the column `id` names the case."""
     workspace.write("people.csv", "id,name, city\nana,Ana Ruiz,\nbob,Bob Lee,Rome\n")
     axes = "    matrix: {axes: {who: {file: people.csv}}}\n"
     cases = workspace.cases(PLAIN + '    prompt: "{{ who.name }} of {{ who.city }}{{ who.id }}"\n' + axes)
@@ -230,12 +230,12 @@ def test_rows_of_a_table_are_mappings(workspace: Any) -> None:
     ids=range(36),
 )
 def test_axis_file_that_cannot_be_used(workspace: Any, axis: str, content: str | bytes, said: str) -> None:
-    """A fault of the file is shown in the file, a fault of what the plan says about it in the plan."""
+    """A diagnostic of the file is shown in the file, a diagnostic of what the plan says about it in the plan."""
     name = axis.removeprefix("{file: ").rstrip("}").split(",")[0]
     if name.startswith("x."):
         workspace.write(name, content)
     workspace.write("plan.yaml", f'{PLAIN}    prompt: "x{{{{ a }}}}"\n    matrix: {{axes: {{a: {axis}}}}}\n')
-    assert workspace.faults() == said
+    assert workspace.diagnostics() == said
 
 
 def test_all_files_are_read_despite_errors_in_one(workspace: Any) -> None:
@@ -258,7 +258,7 @@ def test_all_files_are_read_despite_errors_in_one(workspace: Any) -> None:
     ]
     hopeless = [item for item in diagnostics if item.span.file == "plans/g.yaml"]
     assert len(hopeless) == 1_001
-    assert hopeless[0].code == "more-faults"
+    assert hopeless[0].code == "more-errors"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -304,7 +304,7 @@ def test_error_in_an_axis_file_names_the_plan_that_uses_it(workspace: Any) -> No
     """The error is in the file, and also names the line of the plan that uses it."""
     workspace.write("orders.csv", "number\n17\n18,19\n17\n")
     matrix = "    matrix: {axes: {order: {file: orders.csv, column: number}}}\n"
-    assert workspace.faults(PLAIN + '    prompt: "{{ order }}"\n' + matrix) == snapshot(
+    assert workspace.diagnostics(PLAIN + '    prompt: "{{ order }}"\n' + matrix) == snapshot(
         "orders.csv:3:1 bad-axis-file, orders.csv:4:1 duplicate-item"
     )
 
@@ -343,7 +343,7 @@ def test_path_that_leads_where_no_plan_may_read(workspace: Any, path: str) -> No
 
 
 def test_invalid_files(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket, a pipe, a loop of links named like a plan: a fault each, and none keeps waiting."""
+    """A socket, a pipe, a loop of links named like a plan: a diagnostic each, and none keeps waiting."""
     plans = workspace.root / "plans"
     plans.mkdir()
     with socket.socket(socket.AF_UNIX) as listener:

@@ -123,7 +123,7 @@ def test_patterns_multiplied_by_a_matrix(
 def test_planner_yaml_is_bounded(written: str) -> None:
     """The file planner.yaml contains 400,000 wrong rates, or 200,000 patterns to redact.
 
-    Before: every command read all of them, and kept 1.3 GB of faults.
+    Before: every command read all of them, and kept 1.3 GB of errors.
     Now: more than 1,000 are refused with a diagnostic.
     """
     item = "  r{0}: 1\n" if written == "rates:\n" else "  - 'a{0}'\n"

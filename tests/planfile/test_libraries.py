@@ -193,7 +193,7 @@ def test_an_environment_and_a_library_may_agree(workspace: Any) -> None:
         environments=(("staging", (Target("support", "agent", 12), Target("hotline", "phone_number", 31))),)
     )
     workspace.environment = "staging"
-    assert workspace.faults(TARGETS.replace("TARGETS", "targets: [support]")) == snapshot(
+    assert workspace.diagnostics(TARGETS.replace("TARGETS", "targets: [support]")) == snapshot(
         "lib.yaml:3:33 target-conflict"
     )
 
@@ -295,15 +295,15 @@ def test_error_of_an_import(workspace: Any, old: str, new: str, said: str) -> No
     workspace.write(
         "lib/clash.yaml", "version: 1\nkind: library\nexpectations: {polite: {check: call, status: completed}}\n"
     )
-    assert workspace.faults(HEAD) == ""
+    assert workspace.diagnostics(HEAD) == ""
     assert old in HEAD
-    assert workspace.faults(HEAD.replace(old, new, 1)) == said
+    assert workspace.diagnostics(HEAD.replace(old, new, 1)) == said
 
 
 def test_use_without_imports(workspace: Any) -> None:
     """`use` without `imports` says what is missing."""
     plan = HEAD.replace("imports: [lib/voice.yaml]\n", "").replace("[support]", "{a: {agent: 1}}")
-    assert workspace.faults(plan) == snapshot("5:27 unknown-use")
+    assert workspace.diagnostics(plan) == snapshot("5:27 unknown-use")
 
 
 BROKEN = """\
@@ -386,8 +386,8 @@ def test_unreadable_library_is_reported_once(workspace: Any) -> None:
         for paths in (["plans"], ["plans", "lib.yaml"], ["lib.yaml", "plans"]):
             plans, diagnostics = workspace.load(*paths)
             assert plans == ()
-            (fault,) = diagnostics
-            assert fault.span.file == "lib.yaml"
+            (diagnostic,) = diagnostics
+            assert diagnostic.span.file == "lib.yaml"
 
 
 def test_a_library_among_plans_is_not_a_plan(workspace: Any) -> None:

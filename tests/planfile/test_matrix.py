@@ -193,7 +193,7 @@ scenarios:
 
 
 def test_axis_values_keep_their_type_for_templates(workspace: Any) -> None:
-    """17 is a number and "17" a text, true a boolean, and a mapping has its keys."""
+    """17 is a number and "17" a string, true a boolean, and a mapping has its keys."""
     text = """\
 version: 1
 plan: p
@@ -299,7 +299,7 @@ def test_error_of_a_matrix(workspace: Any, head: str, name: str) -> None:
     matrix, said = BROKEN[name]
     written = matrix if matrix == "{}" else "{" + matrix + "}"
     text = f'{head}scenarios:\n  s:\n    prompt: "x{{{{ a }}}}"\n    matrix: {written}\n'
-    assert workspace.faults(text) == said
+    assert workspace.diagnostics(text) == said
 
 
 def test_enormous_matrix_is_not_walked(workspace: Any, head: str) -> None:

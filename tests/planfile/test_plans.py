@@ -118,7 +118,7 @@ scenarios:
 
 def test_fault_of_the_defaults_is_reported_once(workspace: Any) -> None:
     """Faults of the defaults are theirs, however many scenarios take them."""
-    assert workspace.faults("""\
+    assert workspace.diagnostics("""\
 version: 1
 plan: p
 targets: {a: {agent: 1}}
@@ -195,7 +195,7 @@ def test_environment_defines_an_alias(workspace: Any, environment: str, target: 
 def test_fault_of_targets(workspace: Any, environment: str | None, old: str, new: str, said: str) -> None:
     """Each alias that cannot be called says why, and what would help."""
     workspace.project, workspace.environment = STAGING, environment
-    assert workspace.faults(LISTED.replace(old, new, 1)) == said
+    assert workspace.diagnostics(LISTED.replace(old, new, 1)) == said
 
 
 def test_the_same_target_in_both_places_is_no_conflict(workspace: Any) -> None:
@@ -205,7 +205,7 @@ def test_the_same_target_in_both_places_is_no_conflict(workspace: Any) -> None:
 
 
 def test_unknown_environment_is_a_usage_error(workspace: Any) -> None:
-    """An environment is chosen on the command line, so that the fault is there."""
+    """An environment is chosen on the command line, so that the diagnostic is there."""
     workspace.write("plan.yaml", LISTED)
     with pytest.raises(UsageError, match="no environment `stagin`; did you mean `staging`") as caught:
         load_files([Path("plan.yaml")], cwd=workspace.root, project=STAGING, environment="stagin")
@@ -228,7 +228,7 @@ def test_policy_limits_targets(workspace: Any) -> None:
     workspace.project = Project(policy=Policy(allowed_targets=frozenset()))
     workspace.environment = None
     workspace.write("plan.yaml", LISTED.replace("[support]", "{mine: {agent: 12}}"))
-    assert workspace.faults() == snapshot("3:17 target-not-allowed")
+    assert workspace.diagnostics() == snapshot("3:17 target-not-allowed")
 
 
 @pytest.mark.parametrize(
@@ -275,14 +275,14 @@ def test_policy_limits_targets(workspace: Any) -> None:
     ids=range(29),
 )
 def test_fault_of_the_frame(workspace: Any, old: str, new: str, said: str) -> None:
-    """What a plan must have, and the types of its parts, each fault at its place and said once."""
-    assert workspace.faults(LISTED.replace("[support]", "{support: {agent: 12}}").replace(old, new, 1)) == said
+    """What a plan must have, and the types of its parts, each diagnostic at its place and said once."""
+    assert workspace.diagnostics(LISTED.replace("[support]", "{support: {agent: 12}}").replace(old, new, 1)) == said
 
 
 def test_numbers_that_yaml_rewrites_are_warned_of_in_vars(workspace: Any, head: str) -> None:
     """At any depth of `vars`; a quoted one, and one that is written as it is read, are no concern."""
     text = head + "vars: {a: {zip: 02139, ok: 5, list: [1.50, '007', -0]}}\nscenarios:\n  s: {prompt: '{{ a.zip }}'}\n"
-    assert workspace.faults(text) == snapshot(
+    assert workspace.diagnostics(text) == snapshot(
         "5:17 warning number-rewritten, 5:38 warning number-rewritten, 5:51 warning number-rewritten"
     )
 

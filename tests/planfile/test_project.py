@@ -121,18 +121,18 @@ rates: {spark: 8, storm-base: 12.5}
         (
             "[]: 1\n" * 1_200,
             snapshot(
-                "planner.yaml:1:1 more-faults, planner.yaml:1:1 key-not-text, "
-                "planner.yaml:2:1 key-not-text, planner.yaml:3:1 key-not-text, "
-                "planner.yaml:4:1 key-not-text, planner.yaml:5:1 key-not-text, "
-                "planner.yaml:6:1 key-not-text, planner.yaml:7:1 key-not-text, "
-                "planner.yaml:8:1 key-not-text, planner.yaml:9:1 key-not-text"
+                "planner.yaml:1:1 more-errors, planner.yaml:1:1 key-not-string, "
+                "planner.yaml:2:1 key-not-string, planner.yaml:3:1 key-not-string, "
+                "planner.yaml:4:1 key-not-string, planner.yaml:5:1 key-not-string, "
+                "planner.yaml:6:1 key-not-string, planner.yaml:7:1 key-not-string, "
+                "planner.yaml:8:1 key-not-string, planner.yaml:9:1 key-not-string"
             ),
         ),
     ],
     ids=range(19),
 )
 def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
-    """Each fault is at its place; what is sound is kept, so that reading plans can go on."""
+    """Each diagnostic is at its place; what is sound is kept, so that reading plans can go on."""
     workspace.write("planner.yaml", text)
     _, diagnostics = load_project(workspace.root, cwd=workspace.root)
     assert ", ".join(workspace.rendered(diagnostics).split(", ")[:10]) == said
@@ -190,8 +190,8 @@ RATES = (("spark", 8.0), ("flash", 6.0))
 def test_a_plan_that_is_sure_to_break_its_budget(workspace: Any) -> None:
     """The cheapest product's started minute, twice, for each call: less than that is not possible."""
     workspace.project = Project(rates=RATES)
-    assert workspace.faults(priced(15 * 12)) == ""
-    assert workspace.faults(priced(15 * 12 - 1)) == snapshot("4:26 warning over-budget")
+    assert workspace.diagnostics(priced(15 * 12)) == ""
+    assert workspace.diagnostics(priced(15 * 12 - 1)) == snapshot("4:26 warning over-budget")
 
 
 def test_a_budget_that_allows_no_call_is_an_error(workspace: Any) -> None:
@@ -199,33 +199,33 @@ def test_a_budget_that_allows_no_call_is_an_error(workspace: Any) -> None:
     workspace.project = Project(rates=RATES)
     assert [code for code, *_ in workspace.codes(priced(12))] == ["over-budget"]
     assert len(workspace.load()[0]) == 1
-    assert workspace.faults(priced(11)) == snapshot("4:26 over-budget")
+    assert workspace.diagnostics(priced(11)) == snapshot("4:26 over-budget")
     assert workspace.load()[0] == ()
 
 
 def test_limits_of_the_project(workspace: Any) -> None:
     """They are the policy's, so that the plan is only warned of: part of it can be called."""
     workspace.project = Project(rates=RATES, policy=Policy(max_cost_cents=100, max_calls=14))
-    assert workspace.faults(priced(None)) == snapshot("2:7 warning over-budget, 2:7 warning too-many-calls")
+    assert workspace.diagnostics(priced(None)) == snapshot("2:7 warning over-budget, 2:7 warning too-many-calls")
     assert len(workspace.load()[0]) == 1
     workspace.project = Project(rates=RATES, policy=Policy(max_cost_cents=180, max_calls=15))
-    assert workspace.faults(priced(None)) == ""
+    assert workspace.diagnostics(priced(None)) == ""
 
 
 @pytest.mark.parametrize("rates", [(), (("flash", 0.0),)])
 def test_nothing_is_reported_if_the_price_is_unknown(workspace: Any, rates: tuple[tuple[str, float], ...]) -> None:
     """Without rates the published one may be another product's; a product that costs nothing breaks no budget."""
     workspace.project = Project(rates=rates)
-    assert workspace.faults(priced(1)) == ""
+    assert workspace.diagnostics(priced(1)) == ""
 
 
 def test_retries_count_as_calls_as_they_do_when_it_is_run(workspace: Any) -> None:
     """`planner run` reckons with a retry of each run, and so does the warning; it names what else can be lowered."""
     retried = priced(None, runs=3).replace("    runs: 3\n", "    runs: 3\n    retries: 2\n")
     workspace.project = Project(policy=Policy(max_calls=26))
-    assert workspace.faults(retried) == snapshot("2:7 warning too-many-calls")
+    assert workspace.diagnostics(retried) == snapshot("2:7 warning too-many-calls")
     workspace.project = Project(policy=Policy(max_calls=27))
-    assert workspace.faults(retried) == ""
+    assert workspace.diagnostics(retried) == ""
 
 
 NO_STORES = [

@@ -28,14 +28,14 @@ def test_every_key_is_in_the_reference() -> None:
 
 
 def test_the_examples_of_the_reference_are_valid(workspace: Any) -> None:
-    """The files shown make up a repository without a fault or a warning."""
+    """The files shown make up a repository without a diagnostic or a warning."""
     files = dict(re.findall(r"<!-- file: (\S+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL))
     assert set(files) == {"plans/refunds.yaml", "plans/lib/voice.yaml", "planner.yaml"}
     for name, text in files.items():
         workspace.write(name, text)
-    project, faults = load_project(workspace.root, cwd=workspace.root)
+    project, errors = load_project(workspace.root, cwd=workspace.root)
     loaded = load_files([Path("plans")], cwd=workspace.root, project=project)
-    assert workspace.rendered(faults) + workspace.rendered(loaded.diagnostics) == ""
+    assert workspace.rendered(errors) + workspace.rendered(loaded.diagnostics) == ""
     assert [len(plan.cases) for plan in loaded.plans] == [12]
     assert len(loaded.libraries) == 1
 
@@ -55,7 +55,7 @@ WORDS = " ".join(PAGE.split())
         (load.MAX_CASES, "| A plan | {:,} cases, or `policy.max_calls`"),
         (grammar.DEFAULT_MAX_CASES, "| A scenario | {} cases, or `max_cases` |"),
         (prompts.MAX_PROMPT_BYTES // 1024, "| A prompt | {} KiB |"),
-        (jinja.MAX_TEXT // 1024, "| A text that a template makes | {} KiB |"),
+        (jinja.MAX_TEXT // 1024, "| A string that a template makes | {} KiB |"),
         (jinja.MAX_SOURCE // 1024, "| A template | {} Ki characters |"),
         (patterns.MAX_LENGTH, "| A regular expression | {:,} characters |"),
         (expression.MAX_LENGTH, "| A CEL expression | {:,} characters |"),

@@ -42,7 +42,7 @@ scenarios:
 
 
 def load(text: str) -> Any:
-    """As planner reads it, and editors do: a day is a text."""
+    """As planner reads it, and editors do: a day is a string."""
     return parse(Source("plan.yaml", text), Reporter(Diagnostics()))
 
 
@@ -135,7 +135,7 @@ def test_schema_accepts_the_example_plans(plan: Path) -> None:
     ids=range(16),
 )
 def test_schema_rejects_what_the_reader_rejects(old: str, new: str, path: str) -> None:
-    """An editor underlines a fault at the innermost thing that has it."""
+    """An editor underlines a diagnostic at the innermost thing that has it."""
     assert old in GOOD
     assert path in complaints(GOOD.replace(old, new, 1))
 
@@ -250,7 +250,7 @@ scenarios:
 
 
 def test_schema_takes_templates_where_the_reader_does(workspace: Any) -> None:
-    """A word of a few, or a text of some form, may come from the matrix: what runs is not underlined, a wrong word is."""
+    """A word of a few, or a string of some form, may come from the matrix: what runs is not underlined, a wrong word is."""
     assert workspace.codes(TEMPLATED) == []
     assert complaints(TEMPLATED) == []
     assert complaints(TEMPLATED.replace('"{{ x.who }}"', "bot")) != []

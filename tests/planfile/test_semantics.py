@@ -1,4 +1,4 @@
-"""Plans that are well formed and cannot be meant: contradictions, parts that do nothing, equal calls, texts that YAML cuts."""
+"""Plans that are well formed and cannot be meant: contradictions, parts that do nothing, equal calls, strings that YAML cuts."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ scenarios:
     matrix: {{axes: {{mood: [calm, furious]}}}}
     expect:{expect}
 """
-    assert workspace.faults(text) == said
+    assert workspace.diagnostics(text) == said
 
 
 PLANS = {
@@ -139,7 +139,7 @@ scenarios:
 def test_lint_of_a_plan(workspace: Any, name: str) -> None:
     """Unused parts, and parts that mean something else than they appear to."""
     text, said = PLANS[name]
-    assert workspace.faults(f"version: 1\nplan: p\n{text}") == said
+    assert workspace.diagnostics(f"version: 1\nplan: p\n{text}") == said
 
 
 MOODS = "matrix: {axes: {mood: [calm, furious, sad]}}"
@@ -182,7 +182,7 @@ SAME = {
 def test_same_call_for_several_values(workspace: Any, head: str, name: str) -> None:
     """One warning, at the scenario."""
     plan, expected = SAME[name]
-    assert workspace.faults(head + plan) == expected
+    assert workspace.diagnostics(head + plan) == expected
 
 
 @pytest.mark.parametrize(
@@ -240,28 +240,28 @@ scenarios:
 """
 
 
-def faults(workspace: Any, prompt: str = "Say hello.", phrases: str = "          - hello") -> str:
-    found: str = workspace.faults(PLAIN.format(prompt=prompt, phrases=phrases))
+def errors(workspace: Any, prompt: str = "Say hello.", phrases: str = "          - hello") -> str:
+    found: str = workspace.diagnostics(PLAIN.format(prompt=prompt, phrases=phrases))
     return found
 
 
 def test_a_text_that_is_cut_at_a_hash(workspace: Any) -> None:
     """YAML drops the rest as a comment."""
-    assert faults(
+    assert errors(
         workspace, "Ask about order #12345 please", "          - order #123\n          - two words #wow"
     ) == snapshot("8:29 warning not-as-it-looks, 12:19 warning not-as-it-looks, 13:23 warning not-as-it-looks")
 
 
 def test_an_item_that_continues_the_one_above(workspace: Any) -> None:
     """Indented more, it is no item: both are one phrase that nobody says."""
-    assert faults(workspace, phrases="          - Hello\n            - Goodbye") == snapshot(
+    assert errors(workspace, phrases="          - Hello\n            - Goodbye") == snapshot(
         "13:13 warning not-as-it-looks"
     )
     plan = PLAIN.format(prompt="x", phrases="").replace("any_of:\n", "any_of: Hello\n          - Goodbye")
-    assert "not-as-it-looks" in workspace.faults(plan)
+    assert "not-as-it-looks" in workspace.diagnostics(plan)
 
 
 @pytest.mark.parametrize("prompt", ['"Ask about order #12345"'])
 def test_intended_text_is_not_reported(workspace: Any, prompt: str) -> None:
-    """Quoted and block texts, comments after a space, and text after numbers and containers."""
-    assert faults(workspace, prompt) == ""
+    """Quoted and block strings, comments after a space, and text after numbers and containers."""
+    assert errors(workspace, prompt) == ""

@@ -36,7 +36,7 @@ def test_confidence_is_a_scenarios_or_the_defaults(workspace: Any) -> None:
 
 def test_confidence_that_nothing_could_reach_is_refused(workspace: Any) -> None:
     """Too few runs, a rate of 1, a confidence that is none."""
-    assert workspace.faults(
+    assert workspace.diagnostics(
         HEAD
         + """\
   few: {prompt: Hi., runs: 10}
@@ -49,7 +49,7 @@ def test_confidence_that_nothing_could_reach_is_refused(workspace: Any) -> None:
 
 def test_an_own_rate_that_cannot_be_shown_is_rejected(workspace: Any) -> None:
     """Critical expectations and warnings have no rate of their own; a rate of 1 needs no confidence."""
-    assert workspace.faults(
+    assert workspace.diagnostics(
         HEAD
         + """\
   few: {prompt: Hi., runs: 20, expect: [{check: says, any_of: [a], min_pass_rate: 0.95}]}

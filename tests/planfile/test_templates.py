@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from planner.planfile import budget
 from planner.planfile.budget import Budget
-from planner.planfile.jinja import FILTERS, MAX_SOURCE, MAX_TEXT, TESTS, TemplateFault
+from planner.planfile.jinja import FILTERS, MAX_SOURCE, MAX_TEXT, TESTS, TemplateError
 from planner.planfile.templates import Templates
 
 VALUES: dict[str, Any] = {
@@ -29,9 +29,9 @@ def render(text: str, values: dict[str, Any] = VALUES) -> str:
     return Templates(Budget()).compile(text).render(values)
 
 
-def fault(text: str, values: dict[str, Any] = VALUES) -> tuple[str, str, str | None]:
+def error_of(text: str, values: dict[str, Any] = VALUES) -> tuple[str, str, str | None]:
     """Code, detail, and the part of the template at the reported place."""
-    with pytest.raises(TemplateFault) as caught:
+    with pytest.raises(TemplateError) as caught:
         render(text, values)
     start, end = caught.value.start, caught.value.end
     return caught.value.code, caught.value.detail, text[start:end] if start is not None else None
@@ -51,7 +51,7 @@ def test_no_text_breaks_the_compiler(text: str) -> None:
     try:
         template = Templates(Budget()).compile(text)
         template.render({name: VALUES.get(name, "x") for name in template.names})
-    except TemplateFault as found:
+    except TemplateError as found:
         start, end = found.start or 0, found.end or 0
         assert 0 <= start <= end <= len(text)
 
@@ -88,7 +88,7 @@ def test_values_are_written_as_in_json() -> None:
 def test_keys_of_a_mapping_come_before_its_methods() -> None:
     """`order.items` is the author's key, not Python's method."""
     assert render("{{ order.items }}") == "3"
-    assert fault("{{ order.keys }}")[0] == "template-undefined"
+    assert error_of("{{ order.keys }}")[0] == "template-undefined"
 
 
 def test_names_are_what_the_template_takes() -> None:
@@ -161,7 +161,7 @@ def test_names_are_what_the_template_takes() -> None:
 )
 def test_place_of_an_error(text: str, code: str, part: str | None) -> None:
     """The place is the word that is wrong, or else the tags of its line."""
-    found, _, place = fault(text)
+    found, _, place = error_of(text)
     assert (found, place) == (code, part)
 
 
@@ -196,13 +196,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_template_is_stopped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A prompt template loops without end, multiplies a text, pads to a billion characters or nests 20,000 parentheses.
+    """A prompt template loops without end, multiplies a string, pads to a billion characters or nests 20,000 parentheses.
 
     Before: without a limit, it takes hours or gigabytes.
     Now: loops in loops and arithmetic are refused, and each file's templates have three seconds together.
     """
     monkeypatch.setattr(budget, "MAX_SECONDS", 0.5)
-    code, *_ = fault(HOSTILE[name], LONG | {"copy": [float(each) for each in MANY]})
+    code, *_ = error_of(HOSTILE[name], LONG | {"copy": [float(each) for each in MANY]})
     assert code.removeprefix("template-") in {"takes-too-long", "too-large", "forbidden", "syntax"}
 
 
@@ -242,10 +242,10 @@ def test_templates_of_a_file_have_their_time_together(monkeypatch: pytest.Monkey
     shared = Budget()
     templates = Templates(shared)
     plain = templates.compile("{{ n | upper }}")
-    with pytest.raises(TemplateFault, match="take too long"):
+    with pytest.raises(TemplateError, match="take too long"):
         templates.compile("{% for a in many %}{% endfor %}" * 2_000).render(LONG)
     for work in (lambda: templates.compile("{{ n }}"), lambda: plain.render({"n": "a"})):
-        with pytest.raises(TemplateFault) as caught:
+        with pytest.raises(TemplateError) as caught:
             work()
         assert caught.value.code == "takes-too-long"
     shared.start()
@@ -272,10 +272,10 @@ expressions = st.recursive(
 @settings(max_examples=60, deadline=None)
 @given(expressions)
 def test_no_expression_escapes(expression: str) -> None:
-    """Any expression over any values gives a text or a `TemplateFault`, never another exception."""
+    """Any expression over any values gives a string or a `TemplateError`, never another exception."""
     program = "{% for x in names %}{{ " + expression + " }}{% endfor %}{% if " + expression + " %}{% endif %}"
     for text in (program, "{{ " + expression + " }}"):
         try:
             assert isinstance(render(text), str)
-        except TemplateFault as found:
+        except TemplateError as found:
             assert found.detail  # noqa: PT017 - most expressions have one

@@ -57,7 +57,7 @@ async def test_any_success_is_one(talk: Callable[..., Any], answer: Any) -> None
 
 
 async def test_only_the_service_gets_a_secret(talk: Callable[..., Any]) -> None:
-    """What was read is written as it was; a digest in a file is a text like any other."""
+    """What was read is written as it was; a digest in a file is a string like any other."""
     tools = [{"name": "lookup", "headers": {"Authorization": "Bearer hunter2"}, "url": "https://me:hunter3@x.example"}]
     agent = {"id": 12, "tools": tools, "has_draft": True, "draft_tools": [*tools, *tools]}
     made = await talk((200, agent), (404, {}), (200, {}))

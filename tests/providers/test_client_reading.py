@@ -182,7 +182,7 @@ async def test_a_transcript_may_be_an_object_or_a_list(talk: Callable[..., Any],
 async def test_a_text_that_was_cut_within_a_character_is_read(
     talk: Callable[..., Any], written: bytes, read: str
 ) -> None:
-    """JSON can hold half a character, if a service cuts a text: it becomes a question mark, and the rest stays."""
+    """JSON can hold half a character, if a service cuts a string: it becomes a question mark, and the rest stays."""
     asked = await talk((200, b'{"transcripts": [{"role": "agent", "content": "%s"}]}' % written))
     (turn,) = await asked.client.transcript(7)
     assert turn.content == read

@@ -50,7 +50,7 @@ def _read_json(text: str) -> Iterator[str]:
 
 
 def _read_html(text: str) -> Iterator[str]:
-    """The texts of the page and of its data."""
+    """The strings of the page and of its data."""
     yield re.sub(r"<[^>]*>", " ", re.sub(r"<(script|style)\b.*?</\1>", "", text, flags=re.DOTALL)).replace("&#39;", "'")
     for document in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text):
         yield from _read_json(document)

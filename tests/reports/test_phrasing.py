@@ -1,4 +1,4 @@
-"""Texts that all formats share."""
+"""Strings that all formats share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phone numbers and the project's patterns are redacted: in texts, names, every field of results, and evidence."""
+"""Phone numbers and the project's patterns are redacted: in strings, names, every field of results, and evidence."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_short_number_is_masked_where_it_is_one() -> None:
 
 @pytest.mark.parametrize("compile_pattern", [re.compile, re2.compile], ids=["re", "re2"])
 def test_patterns_of_the_project(compile_pattern: Any) -> None:
-    """The project's patterns are removed from texts and names."""
+    """The project's patterns are removed from strings and names."""
     redactor = Redactor((compile_pattern(r"(?i)acct-\w+"),))
     assert redactor.text("Your account ACCT-9x is open") == "Your account [redacted] is open"
     assert redactor.name("plan/x[account=acct-9x]@t") == "plan/x[account=[redacted]]@t"
@@ -262,7 +262,7 @@ def documents_in(annotation: Any) -> set[type[BaseModel]]:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_new_text_is_redacted_or_listed(name: str) -> None:
-    """Also in documents inside of documents: those with texts are in the table."""
+    """Also in documents inside of documents: those with strings are in the table."""
     table, missing = TABLES[name], set[str]()
     for document, kinds in table.items():
         redacted = {field for fields in kinds.values() for field in fields}

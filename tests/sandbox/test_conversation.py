@@ -162,7 +162,7 @@ def test_a_prompt_that_no_dialogue_matches_says_so(tmp_path: Path, prompt: str) 
 def test_errors_of_dialogues_and_their_places(tmp_path: Path, old: str, new: str, place: str, what: str) -> None:
     with pytest.raises(WorldError) as caught:
         pizza(tmp_path, old, new)
-    fault = caught.value.faults[0]
+    fault = caught.value.problems[0]
     assert f"{fault.span.line}:" == place
     assert what in fault.message
 

@@ -57,7 +57,7 @@ def test_all_errors_of_a_world_have_places(ran: Any, tmp_path: Path) -> None:
     assert "w.yaml:4:1: error: unknown key [unknown-key] 4 | concurency_limit: 3 " in err
     assert "did you mean `concurrency_limit`?" in err
     assert "w.yaml:5:16: error: wrong type of value [wrong-type]" in err
-    assert 'this must be a whole number, but it is the text "lots"' in err
+    assert 'this must be an integer, but it is the string "lots"' in err
     assert "w.yaml:12:44: error: value is not one of the choices [not-a-choice]" in err
     assert "3 errors in 1 file" in err
 

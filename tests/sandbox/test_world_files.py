@@ -133,7 +133,7 @@ def test_a_misspelt_field_of_a_result(tmp_path: Path, field: str, message: str) 
             if not message:
                 assert load_world(path).world == "small"
                 continue
-            (fault,) = _error(path).faults
+            (fault,) = _error(path).problems
             assert message in fault.message
             assert fault.span.line == 21
 
@@ -203,7 +203,7 @@ def test_other_errors(tmp_path: Path, text: str, place: str) -> None:
 @pytest.mark.parametrize(("base", "column"), [("nowhere", 10), ("gone.yaml", 10), ("[demo]", 10)])
 def test_a_bad_extends_hides_no_other_error(tmp_path: Path, base: str, column: int) -> None:
     path = _write(tmp_path, f"version: 1\nworld: w\nextends: {base}\ntypo: 1\nagents: {{1: {{nme: A}}}}\n")
-    places = {(fault.span.line, fault.span.column) for fault in _error(path).faults}
+    places = {(fault.span.line, fault.span.column) for fault in _error(path).problems}
     assert (3, column) in places
 
 
@@ -248,5 +248,5 @@ def test_the_schema_describes_fields() -> None:
 
 
 def _as_json(text: str) -> Any:
-    """As an editor sees it: every key is a text."""
+    """As an editor sees it: every key is a string."""
     return json.loads(json.dumps(YAML(typ="safe").load(text), default=str))

@@ -23,7 +23,7 @@ DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": 
 
 
 def test_a_redacted_configuration_compares_as_the_original() -> None:
-    """In a shared store, texts are redacted; overlays and digests stay those of the originals."""
+    """In a shared store, strings are redacted; overlays and digests stay those of the originals."""
     shown = shown_configuration(DEPLOYED, Project())
     assert "0134" not in str(shown)
     assert shown["voice"] == "aria"

@@ -57,7 +57,7 @@ def instead(body: bytes, status: str = "200 OK", **headers: str) -> Spoil:
 
 
 def _retyped(whole: Whole) -> bytes:
-    """Every number a text, every text a number, every list an object."""
+    """Every number a string, every text a number, every list an object."""
 
     def other(value: Any) -> Any:
         match value:

@@ -11,7 +11,7 @@ import pytest
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import Change, Reason
-from planner.checks.opinions import nobody_asked
+from planner.checks.opinions import no_judge
 from planner.evidence import Evidence
 from planner.execution.launches import EndedRun
 from planner.planfile.model import Case, Quarantine
@@ -68,7 +68,7 @@ def change(
 
 
 def baseline(found: Change, known: dict[str, Evidence] = SAID) -> Baseline:
-    return baseline_of(found, known.get, nobody_asked)
+    return baseline_of(found, known.get, no_judge)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from planner.changes.fingerprint import check_fingerprint
 from planner.changes.model import Change, Reason
-from planner.checks.opinions import nobody_asked
+from planner.checks.opinions import no_judge
 from planner.execution.engine import Job
 from planner.execution.wanted import WantedRuns
 from planner.planfile.model import Case
@@ -33,7 +33,7 @@ def run(number: int, said: str, session: str = "new") -> JudgedRun:
 
 
 def pace(found: Change, said: str, to_come: int, retries: int = 0) -> int:
-    stopping = EarlyStopping([found], lambda _: None, nobody_asked)
+    stopping = EarlyStopping([found], lambda _: None, no_judge)
     stopping.note("p/other@t", run(1, "0"))  # a case that is never stopped
     for number, each in enumerate(said, start=1):
         stopping.note(found.case_id, run(number, each))
@@ -105,7 +105,7 @@ RESULTS = {
 
 def made(case: Case, results: list[str], *, may_stop: bool) -> list[JudgedRun]:
     """The runs that are made, as the engine counts them; they end in the order of their launches."""
-    stopping = EarlyStopping([change(None, case)], lambda _: None, nobody_asked)
+    stopping = EarlyStopping([change(None, case)], lambda _: None, no_judge)
     job = Job(
         case.case_id, "p", cast(Line, None), "", "", None, case.runs, 900, False, 16, None, case.retries, may_stop
     )  # fmt: skip

@@ -114,7 +114,7 @@ def test_what_stopped_the_calls_is_named_once(outcome: Outcome, problems: list[s
         (Outcome(), True, False),
     ],
 )
-def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, unreadable: bool) -> None:
+def test_late_and_unreadable_runs_differ(outcome: Outcome, late: bool, unreadable: bool) -> None:
     (problem,) = ending_of([unknown(cause="platform")], outcome, WAITING, COMMANDS).problems
     assert ("did not end in time" in problem, "cannot be read: no JSON" in problem) == (late, unreadable)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planner.changes.fingerprint import check_fingerprint
-from planner.checks.opinions import nobody_asked
+from planner.checks.opinions import no_judge
 from planner.evidence import Evidence
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
@@ -43,8 +43,8 @@ def stored(runs: list[JudgedRun], outcome: str = "passed", **fields: Any) -> Cas
 
 
 def judged(document: CaseResult, known: dict[str, Evidence]) -> CaseResult:
-    settled = still_settled(known.get, nobody_asked)
-    (found,) = UntrustedCases({"p/s@t": CASE}, known.get, nobody_asked, settled).judged([document])
+    settled = still_settled(known.get, no_judge)
+    (found,) = UntrustedCases({"p/s@t": CASE}, known.get, no_judge, settled).judged([document])
     return found
 
 
@@ -134,7 +134,7 @@ def test_runs_are_skipped_only_if_they_could_change_nothing(
 
 def test_whether_the_plans_have_the_stored_cases() -> None:
     """With the same expectations."""
-    cases = UntrustedCases({"p/s@t": CASE}, lambda _: None, nobody_asked, lambda *_: False)
+    cases = UntrustedCases({"p/s@t": CASE}, lambda _: None, no_judge, lambda *_: False)
     document = stored([])
     assert cases.knows([document])
     assert cases.knows([])
@@ -151,7 +151,7 @@ def test_whether_the_plans_have_the_stored_cases() -> None:
 def test_whether_new_calls_could_pass(said: tuple[str, ...], passing: int, possible: bool) -> None:
     known = evidence(*said)
     forged = [run.model_copy(update={"outcome": RunOutcome.PASSED, "cause": None}) for run in runs_of(known)]
-    assert could_pass(known.get, nobody_asked)(CASE, forged, passing) is possible
+    assert could_pass(known.get, no_judge)(CASE, forged, passing) is possible
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_whether_new_calls_could_pass(said: tuple[str, ...], passing: int, possi
 )
 def test_whether_a_case_is_still_settled(said: tuple[str, ...], settled: bool) -> None:
     known = evidence(*said)
-    assert still_settled(known.get, nobody_asked)(CASE, stored(runs_of(known))) is settled
+    assert still_settled(known.get, no_judge)(CASE, stored(runs_of(known))) is settled
 
 
 def test_an_open_run_settles_nothing() -> None:
     """Its evidence may still arrive."""
     known = evidence(BAD)
     open_ = {"1": known["1"].model_copy(update={"turns": None, "tools": None})}
-    assert not still_settled(open_.get, nobody_asked)(CASE, stored(runs_of(known)))
+    assert not still_settled(open_.get, no_judge)(CASE, stored(runs_of(known)))

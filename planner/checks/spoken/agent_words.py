@@ -117,16 +117,16 @@ def spelled_digits(words: Sequence[Word], places: Sequence[int]) -> str:
 
 
 def digit_rows(text: str) -> list[str]:
-    """The numbers of a text, as rows of digits."""
+    """The numbers of a string, as rows of digits."""
     words = words_of(text)
     return [spelled_digits(words, run) for run in runs(words)]
 
 
 def dates_in(text: str) -> set[str]:
-    """All dates that a text may mention."""
+    """All dates that a string may mention."""
     return {option for word in words_of(text) for option in word.unit.options if DATE.fullmatch(option)}
 
 
 def squeezed(text: str) -> str:
-    """What a text spells, without spaces and signs."""
+    """What a string spells, without spaces and signs."""
     return "".join(word.squeezed for word in words_of(text))

@@ -59,7 +59,7 @@ class CallerWords:
         return self._is_within(value, "".join(self._characters[:said]))
 
     def _is_within(self, value: str, text: str) -> bool:
-        """Whether a text has this value, or lately one with few differences: one, or one in six characters."""
+        """Whether a string has this value, or lately one with few differences: one, or one in six characters."""
         if value in text or len(value) < _LEAST_NEAR or self._compared >= _MOST_COMPARED:
             return value in text
         self._compared += 1
@@ -80,7 +80,7 @@ def _last_words(turns: Sequence[Turn]) -> dict[int, str]:
 
 
 def fewest_edits(value: str, text: str) -> int:
-    """Between a value and any part of a text (Sellers' algorithm)."""
+    """Between a value and any part of a string (Sellers' algorithm)."""
     edits = list(range(len(value) + 1))
     fewest = len(value)
     for character in text:

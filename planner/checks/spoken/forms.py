@@ -1,9 +1,9 @@
-"""The readings of a text: its words, with everything that people say in several ways brought into one form.
+"""The readings of a string: its words, with everything that people say in several ways brought into one form.
 
 `thirty days` and `30 days` become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dollar`; `the
 third of May` and `May 3rd` become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `5mg` and
-`five milligrams` become `5 milligram`. What is ambiguous has several readings, and two texts are alike when they are in
-any of them. English; of other languages only digits and symbols are read.
+`five milligrams` become `5 milligram`. What is ambiguous has several readings, and two strings are alike when they are
+in any of them. English; of other languages only digits and symbols are read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DIGIT = re.compile(r"\d")
 _TELLING = (NUMBER_STARTS | AMOUNT_WORDS | FILLERS | MONTHS.keys()).union(
     names("quarter noon midnight double triple grand +")
 ) - {"a", "an"}
-"""Without any of these, and without digits, the words of a text stand for themselves, as in most sentences."""
+"""Without any of these, and without digits, the words of a string stand for themselves, as in most sentences."""
 _PRICE = re.compile(
     r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth"
     r"|only|just|tax"
@@ -36,7 +36,7 @@ _PRICE = re.compile(
 )
 _DOLLARS_AND_CENTS = re.compile(r"([1-9][0-9]{0,2}) (?:([0-9]{2})|(0 [0-9]))")
 _LONGEST_PRICE = 4
-"""Words of a text that may be a price although nothing says so: `twenty-five oh five`."""
+"""Words of a string that may be a price although nothing says so: `twenty-five oh five`."""
 _LEAST_ROW = 3
 """Single digits one after another that are one row."""
 _LEAST_GROUPED_ROW = 7
@@ -45,7 +45,7 @@ _LEAST_GROUPED_ROW = 7
 
 @frozen
 class Form:
-    """A text in one of its readings. For each word, `starts` and `ends` are the words of the text that it
+    """A string in one of its readings. For each word, `starts` and `ends` are the words of the text that it
     represents."""
 
     padded: str
@@ -55,7 +55,7 @@ class Form:
 
 @frozen
 class Forms:
-    """All readings of a text; None where one does not differ from `amounts`."""
+    """All readings of a string; None where one does not differ from `amounts`."""
 
     amounts: Form
     """`nine thirty` is 9 and 30."""
@@ -74,7 +74,7 @@ def has_numbers(text: str) -> bool:
 
 @lru_cache(maxsize=1_024)
 def spoken_forms(text: str, *, fold: bool, as_said: bool = False) -> Forms:
-    """The readings of a text, without words like `um` unless everything is wanted `as_said`."""
+    """The readings of a string, without words like `um` unless everything is wanted `as_said`."""
     words = padded_words(text, fold=fold)
     if not has_numbers(text) and not NAMES_UNIT.search(words):
         places = range(words.count("  ") + bool(words))
@@ -104,7 +104,7 @@ def _joined_letters(items: Sequence[Item]) -> list[Item]:
 
 
 def _price_form(text: str, items: Sequence[Item]) -> Form | None:
-    """With `twelve fifty` as dollars and cents, where a text speaks of prices or consists of little else."""
+    """With `twelve fifty` as dollars and cents, where a string speaks of prices or consists of little else."""
     is_short = sum(item.end - item.start for item in items) <= _LONGEST_PRICE
     if not _PRICE.search(text) and not (is_short and all(item.digits is not None for item in items)):
         return None

@@ -1,4 +1,4 @@
-"""A text as what its words mean: words, numbers, money, dates, times and percentages."""
+"""A string as what its words mean: words, numbers, money, dates, times and percentages."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Number:
     end: int
     value: Decimal
     digits: str | None = None
-    """As a row of digits, with leading zeros; None unless it is a plain whole number."""
+    """As a row of digits, with leading zeros; None unless it is a plain integer."""
     ordinal: bool = False
 
 

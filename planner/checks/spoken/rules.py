@@ -37,8 +37,8 @@ class Context:
 
 
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str], Context], Meaning | None]]
-"""A pattern and its meaning: a text with groups of the pattern in braces, or a function, which returns None if the rule
-does not apply."""
+"""A pattern and its meaning: a string with groups of the pattern in braces, or a function, which returns None if the
+rule does not apply."""
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -1,8 +1,8 @@
 """Speech as the characters that it spells: `A B one two`, `alpha bravo twelve` and `AB-12` are all `ab12`.
 
-Each word of a text spells something: digits, a letter, a sign (`dot`, `at`, `dash`) or itself, and some words may spell
-one or the other (`mike` is a name or the letter m). So a code, a number, an e-mail or a street address is found however
-a text divides it into words.
+Each word spells something: digits, a letter, a sign (`dot`, `at`, `dash`) or itself, and some words may spell one or
+the other (`mike` is a name or the letter m). So a code, a number, an e-mail or a street address is found however a
+string divides it into words.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _MOST_READINGS: Final = 64
 
 @frozen
 class Unit:
-    """What the words of a text from `start` to before `end` may spell, the likeliest first."""
+    """What the words of a string from `start` to before `end` may spell, the likeliest first."""
 
     options: tuple[str, ...]
     start: int
@@ -96,7 +96,7 @@ class Spelling:
 
 
 class SpelledText:
-    """A text as units."""
+    """A string as units."""
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self.units = units

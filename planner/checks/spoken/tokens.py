@@ -1,4 +1,4 @@
-"""The words of a text with what punctuation says between them, and the numbers among them."""
+"""The words of a string with what punctuation says between them, and the numbers among them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Token:
 
 
 def read_tokens(text: str, *, fold: bool, as_said: bool) -> list[Token]:
-    """The words of a text, its numbers as one token each. Words like `um` are left out unless asked for `as_said`."""
+    """The words of a string, its numbers as one token each. Words like `um` are left out unless asked for `as_said`."""
     words = _words(text, fold=fold, as_said=as_said)
     starts = [0, *accumulate(len(word.text) + len(word.gap) for word in words)]
     row = "".join(word.text + word.gap for word in words)

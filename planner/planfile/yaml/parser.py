@@ -182,7 +182,7 @@ class Parser:
             return 0
 
     def _check_plain(self, value: str, start: int, end: int) -> None:
-        """Report unquoted texts that YAML reads in another way than they look."""
+        """Report unquoted strings that YAML reads in another way than they look."""
         if self.pure and value.endswith(":"):  # only the C parser refuses it
             self._add("yaml-syntax", "write a space and a value after a colon; or quote the text", end - 1)
             self.sound = False
@@ -193,7 +193,9 @@ class Parser:
             self._warn(message, *cut.span(1))
         joined = _JOINED.match(self.text, start, end)
         if joined is not None and not self.text.startswith(joined[1], self.text.rfind("\n", 0, start) + 1):
-            message = f'this is one text, "{shorten(value, 40)}": align the items, or quote a text that contains " - "'
+            message = (
+                f'this is one string, "{shorten(value, 40)}": align the items, or quote a string that contains " - "'
+            )
             self._warn(message, joined.end() - 2, joined.end() - 1)
 
     def _mapping(self, opening: _Event) -> _Read:
@@ -269,7 +271,7 @@ class Parser:
             if key == "<<" and event.implicit[0]:
                 return _MERGE, start, end
             if not key and event.implicit[0]:
-                self._add("key-not-text", "a key is missing before this colon", start)
+                self._add("key-not-string", "a key is missing before this colon", start)
                 return _UNUSABLE, start, end
             if key[:1] in OTHER_SPACES and key and self.text[start] == key[0]:
                 self._add("yaml-syntax", bad_indentation(key), start)
@@ -278,13 +280,15 @@ class Parser:
         value, start, end = self._value(event)
         if isinstance(value, str):
             return value, start, end
-        message = "a key is text, not a mapping, a list or an alias of one; to merge an anchor's keys, write <<: *NAME"
+        message = (
+            "a key must be a string, not a mapping, a list or an alias; to merge an anchor's keys, write <<: *NAME"
+        )
         if self.text.startswith("{{", start):
             start, end = start + 1, end - 1
         if self.text[start - 1 : start + 1] == "{{":
             start, end = start - 1, min(end + 1, len(self.text))
             message = f'YAML reads this as a mapping; quote the template: "{shorten(self.text[start:end])}"'
-        self._add("key-not-text", message, start, end)
+        self._add("key-not-string", message, start, end)
         return _UNUSABLE, start, end
 
     def _split_at_colon(self, key: str, start: int, end: int) -> tuple[str, Any]:

@@ -2,7 +2,7 @@
 
 Bounds, with aliases expanded: 16 MiB per file, 1,000,000 nodes, 64 levels, 10,000 anchors.
 
-The C parser is libyaml 0.1.7, which refuses `:` and `?` inside unquoted texts between brackets, such as `[Is it
+The C parser is libyaml 0.1.7, which refuses `:` and `?` inside unquoted strings between brackets, such as `[Is it
 5:30?]`. A file that it refuses for that reason is read again by ruamel.yaml's own parser, which is slow: only up to
 `MAX_PURE_CHARACTERS`.
 """
@@ -102,7 +102,7 @@ def _hidden_characters(source: Source) -> list[Problem]:
     problems: list[Problem] = []
     for found in islice(hidden.finditer(source.text), _MAX_HIDDEN):
         name = unicodedata.name(found[0][0], "a character without a name").lower()
-        message = f"U+{ord(found[0][0]):04X} ({name}) is invisible and can hide what a text really says; remove it"
+        message = f"U+{ord(found[0][0]):04X} ({name}) is invisible and can hide what the text really says; remove it"
         place = source.span(*found.span())
         problems.append(Problem("control-character", message, place, severity=Severity.WARNING))
     return problems
@@ -113,17 +113,17 @@ _NEAR = 1_000
 
 _INDENTATION = "this does not continue what is above: check its indentation, and quotes inside a quoted text"
 _FIXES = (
-    ("mapping values are not allowed", "check the indentation of this key, or quote a text with a colon: 'like: this'"),
-    ("block sequence entries are not allowed", "write one list item on each line; quote a text that starts with `- `"),
+    ("mapping values are not allowed", "check the indentation of this key, or quote a string with a colon: 'a: b'"),
+    ("block sequence entries are not allowed", "write one list item on each line; quote a string that begins with `-`"),
     ("cannot start any token", "an unquoted text cannot begin with this character; quote it"),
-    ("expected comment or line break", "start a text after | or > on the next line, indented; or quote it"),
+    ("expected comment or line break", "start a string after | or > on the next line, indented; or quote it"),
     ("escape", "this escape is unknown in double quotes: put a regular expression in single quotes"),
     ("expected '-' indicator", "this does not continue the list above: items begin with `- ` in one column"),
     ("expected key", _INDENTATION),
     ("<block end>", _INDENTATION),
     ("<document start>", _INDENTATION),
     ("alphabetic or numeric character", "an unquoted * or & begins an alias or an anchor; quote the text"),
-    ("could not find expected ':'", "a key without a colon: write `key: value`, or quote a text of several lines"),
+    ("could not find expected ':'", "a key without a colon: write `key: value`, or quote a string of several lines"),
     ("found unexpected ':'", "write a space and a value after a colon; or quote the text"),
     ("expected ','", "a comma or a closing bracket is missing before this; or quote the text"),
 )  # fmt: skip
@@ -181,7 +181,7 @@ def _fix(problem: str, text: str, start: int) -> str:
     if "\t" in text[begin : start + 1] and not text[begin:start].strip():
         return "a tab cannot indent YAML; use spaces"
     if text.startswith("{{", start):
-        return "YAML reads these braces as mappings: quote a text that has a template in it"
+        return "YAML reads these braces as mappings: quote a string that has a template in it"
     return next((fix for part, fix in _FIXES if part in problem), problem)
 
 
@@ -193,8 +193,8 @@ def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
 
 
 def parse(source: Source, reporter: Reporter, *, allows_escapes: bool = False) -> YamlMapping | None:
-    """The root of the document; None, and errors, if there is none or its structure is unknown. `allows_escapes`: texts
-    may have control characters, written as escapes."""
+    """The root of the document; None, and errors, if there is none or its structure is unknown. `allows_escapes`:
+    strings may have control characters, written as escapes."""
     root, problems = parse_text(source)
     if root is not None and allows_escapes:
         problems = [problem for problem in problems if problem.code != "control-character"]

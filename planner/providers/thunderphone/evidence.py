@@ -102,7 +102,7 @@ def bill_of(run: Run, call: WireCall | None, charged_cents: int | None) -> dict[
 
 
 def _identifier(value: object) -> int | str | None:
-    """An identifier as the service writes it; None if it is neither an integer nor a text."""
+    """An identifier as the service writes it; None if it is neither an integer nor a string."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     return value if value != "" else None
@@ -122,7 +122,7 @@ def _turns_and_tools(
         number = len(turns) + 1
         if role in TOOL_CALL_ROLES:
             tool = record.call(wire.content, turn=number, start_ms=milliseconds(wire.start_ms), ids=wire.ids)
-            arguments = _compact(tool.arguments) if tool.arguments_told else "arguments missing"
+            arguments = _compact(tool.arguments) if tool.has_arguments else "arguments missing"
             kind, text = Role.TOOL, f"{tool.name}({arguments})"
         elif role in TOOL_RESULT_ROLES:
             result = record.answer(wire.content, ids=wire.ids, name=wire.name)

@@ -38,7 +38,7 @@ class ScoreScale:
 
     @property
     def of_one(self) -> float | None:
-        """What a score of 1 means, from 0 to 1; None if the scores tell nothing, or both scales."""
+        """What a score of 1 means, from 0 to 1; None if the scores show no scale, or both."""
         if self._has_fractions is self._has_percents:
             return None
         return _FULL if self._has_fractions else _ONE_PERCENT
@@ -98,7 +98,7 @@ def _score(scores: Sequence[float], by_outcome: float | None, *, in_percent: boo
 
 def _of_one(score: float, by_outcome: float | None, *, in_percent: bool) -> float | None:
     """The meaning of a single score of 1: by the dialect if the type of the number agrees, otherwise by the outcome.
-    None if they contradict each other, or none tells."""
+    None if they contradict each other, or none shows it."""
     if isinstance(score, int) is not in_percent:
         return by_outcome
     if not in_percent:

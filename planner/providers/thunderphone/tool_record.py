@@ -52,7 +52,7 @@ class ToolRecord:
         tool = ToolCall(
             name=str(name or "unknown"),
             arguments=cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {},
-            arguments_told=isinstance(arguments, dict),
+            has_arguments=isinstance(arguments, dict),
             turn=turn,
             start_ms=start_ms,
         )

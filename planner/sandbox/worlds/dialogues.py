@@ -11,9 +11,9 @@ A dialogue::
         - agent: "It is {lookup_order.status}."
         - caller: Thanks, bye.
 
-In a text, `{group}` is a named group of the pattern, `{group.column}` a column of the world's table with that name, in
-the row that the group selects, `{tool.field}` a field in the result of an earlier tool call, and `{code}` five digits
-that differ per call.
+In a string, `{group}` is a named group of the pattern, `{group.column}` a column of the world's table with that name,
+in the row that the group selects, `{tool.field}` a field in the result of an earlier tool call, and `{code}` five
+digits that differ per call.
 """
 
 import re

@@ -38,7 +38,7 @@ _MERGED = ("Agent", "Dialogue", "PhoneNumber", "Revision", "Tool", "Variant")
 
 
 @frozen
-class WorldFault:
+class WorldProblem:
     """One error of a world file. `code` is that of the same error in a plan."""
 
     path: Path
@@ -53,11 +53,11 @@ class WorldFault:
 
 
 class WorldError(ValueError):
-    """A world that cannot be used. The text is the first error; `faults` has all of them, none if there is no file."""
+    """A world that cannot be used. The message is the first problem; `problems` has all, none if there is no file."""
 
-    def __init__(self, message: str, faults: Sequence[WorldFault] = ()) -> None:
+    def __init__(self, message: str, problems: Sequence[WorldProblem] = ()) -> None:
         super().__init__(message)
-        self.faults = tuple(faults)
+        self.problems = tuple(problems)
 
 
 def builtin_worlds() -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class _Files:
     def __init__(self, within: Path | None) -> None:
         self.within = within
         self._documents: dict[Path, Written] = {}
-        self._faults: list[WorldFault] = []
+        self._problems: list[WorldProblem] = []
 
     def merged(self, path: Path) -> dict[str, Any]:
         """The file over the world that it extends."""
@@ -107,7 +107,7 @@ class _Files:
         except OSError as error:
             raise WorldError(f"{path}: {error.strerror or error}") from error
         errors = [problem for problem in problems if problem.severity.value == "error"]
-        self._faults += [WorldFault(path, _first_line(each.span), each.message, each.code) for each in errors]
+        self._problems += [WorldProblem(path, _first_line(each.span), each.message, each.code) for each in errors]
         if document is None:
             return {}
         if larger_than(document, _MAX_VALUES):
@@ -142,14 +142,14 @@ class _Files:
         else:
             span = _first_line(found[0].span(found[1]))
         dotted = ".".join(map(str, route))
-        self._faults.append(WorldFault(path, span, f"{dotted}: {message}" if dotted else message, error=error))
+        self._problems.append(WorldProblem(path, span, f"{dotted}: {message}" if dotted else message, error=error))
 
     def check(self) -> None:
         """Raises `WorldError` if there are errors."""
         order = {path: index for index, path in enumerate(self._documents)}
-        faults = sorted(self._faults, key=lambda each: (order.get(each.path, 0), each.span.line, each.span.column))
-        if faults:
-            raise WorldError(str(faults[0]), faults)
+        problems = sorted(self._problems, key=lambda each: (order.get(each.path, 0), each.span.line, each.span.column))
+        if problems:
+            raise WorldError(str(problems[0]), problems)
 
 
 def _content(path: Path) -> bytes:
