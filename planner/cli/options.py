@@ -127,7 +127,7 @@ RERUN = option(
 
 
 def start_over(then: str) -> Callable[[F], F]:
-    """`then`: what the help says besides."""
+    """`then`: what the help also says."""
     return option(
         CASES,
         "--start-over",

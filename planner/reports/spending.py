@@ -24,7 +24,7 @@ class Spent:
     digest: str
     launches: int
     cents: int
-    """Of calls and judge calls, as far as they are billed."""
+    """Of the calls and judge calls that are billed."""
 
 
 def spending_of(sessions: Iterable[RunResult]) -> list[Spent]:

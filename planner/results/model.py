@@ -143,11 +143,9 @@ class JudgedRun(RunVerdict):
 class ExpectationRate(Document):
     """Pass rate of one expectation."""
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
     expectation: str = Field(description="Its id.")
     check: str
-    met: Count = Field(validation_alias="held", serialization_alias="held", description="Runs in which it was met.")
+    met: Count = Field(description="Runs in which it was met.")
     decided: Count = Field(description="Runs with a call in which it was decided.")
     min_pass_rate: Share | None = Field(
         default=None, description="Its own required rate: it then decides no single run."

@@ -281,7 +281,7 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
 
 def _inconclusive_sessions(judged: _JudgedCase) -> int:
     """How many sessions in a row called the case and got no call that counts. A session without new calls is none of
-    them; a changed call begins anew."""
+    them; a changed call starts at 0."""
     change, prior = judged.change, judged.change.prior
     earlier = prior.runs if prior is not None else ()
     if _proper_calls(judged.case, judged.runs) - _proper_calls(judged.case, earlier):

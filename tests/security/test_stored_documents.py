@@ -188,7 +188,7 @@ def test_runs_that_were_not_needed(stored: Project) -> None:
         (("pass_rate",), 2.0),
         (("interval",), [0.0, float("nan")]),
         (("baseline",), {"outcome": "passed", "runs_passed": 9, "runs_countable": 2}),
-        (("expectations",), [{"expectation": "call", "check": "call", "held": 9, "decided": 2}]),
+        (("expectations",), [{"expectation": "call", "check": "call", "met": 9, "decided": 2}]),
         (("inputs", "target_id"), 2**80),
     ],
 )

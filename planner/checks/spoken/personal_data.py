@@ -158,7 +158,7 @@ class _Finder:
                 return False
 
     def _words_around(self, first: int, last: int) -> tuple[str, str]:
-        """The agent's words before and behind a number, as far as the next number or the caller's words."""
+        """The agent's words before and behind a number, up to the next number or the caller's words."""
         before: list[str] = []
         for place in range(first - 1, max(-1, first - 1 - _BEFORE), -1):
             word = self._words[place]
