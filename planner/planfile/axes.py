@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, cast
 
 from planner.diagnostics import Related, Span
@@ -30,6 +30,7 @@ Candidate = tuple[Any, Callable[[], Span]]
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = {".jsonl", ".ndjson"}
+_SUFFIXES = {*_DELIMITERS, *_JSON_LINES, ".txt"}
 _MAX_KEYS = 200
 
 
@@ -63,7 +64,7 @@ class AxisFileReader:
             self.reporter.error(error.code, error.detail, place)
             return []
         name, suffix = display_name(path, self.neighbours.cwd), path.suffix.lower()
-        if suffix not in {*_DELIMITERS, *_JSON_LINES, ".txt"}:
+        if suffix not in _SUFFIXES:
             detail = f"{name} must end with .csv, .tsv, .jsonl, .ndjson or .txt"
             self.reporter.error("bad-axis-file", detail, place)
             return []
@@ -355,9 +356,11 @@ class AxisReader:
             warn_of_rewritten(axes, name, self.reporter)
             return [(value, partial(values.span, index)) for index, value in enumerate(values)]
         if not isinstance(values, Items):
-            kinds = "{file: orders.csv, column: number}" + (" or {use: NAME}" if self.use is not None else "")
-            code = "wrong-type"
-            detail = f"{wrong_type('a list', values).partition(';')[0]}; write [first, second], or {kinds}"
+            kinds = "[first, second], or {file: orders.csv, column: number}"
+            kinds += " or {use: NAME}" if self.use is not None else ""
+            if isinstance(values, str) and PurePosixPath(values).suffix in _SUFFIXES:
+                kinds = f"{{file: {shorten(values, 80)}}}"
+            code, detail = "wrong-type", f"{wrong_type('a list', values).partition(';')[0]}; write {kinds}"
         elif not values:
             code, detail = "bad-axis", f"axis `{shown}` has no values; write at least one"
         else:

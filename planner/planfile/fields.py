@@ -81,7 +81,10 @@ def explain(
         choices = [choice.strip("'") for choice in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
         text = value if isinstance(value, str) else describe(value)
         hint = did_you_mean(text, choices)
-        return "not-a-choice", f"`{shorten(text, 40)}` is not one of {one_of(choices)}{f'; {hint}' if hint else ''}"
+        wrong = f"`{shorten(text, 40)}` is not"
+        if len(choices) == 1:
+            return "not-a-choice", f"{wrong} possible here; write {choices[0]}"
+        return "not-a-choice", f"{wrong} one of {one_of(choices)}{f'; {hint}' if hint else ''}"
     if kind == "string_pattern_mismatch":
         pattern = str(context.get("pattern", ""))
         if pattern.startswith("^[a-z0-9]"):
@@ -110,6 +113,9 @@ def wrong_type(wanted: str, value: Any, written: str = "") -> str:
     scalar = written or (str(value).lower() if isinstance(value, bool) else str(value))
     if isinstance(value, str) and wanted in {"an integer", "a number", "true or false"}:
         plain = value.strip().lower()
+        percent = plain.removesuffix("%")
+        if wanted == "a number" and percent != plain and percent.strip().isdigit():
+            return f"{message}; write {int(percent) / 100:g}"
         quoted = plain in {"true", "false"} or plain.lstrip("+-").replace(".", "", 1).isdigit()
         return f"{message}; remove the quotes" if quoted else message
     if wanted == "a string" and isinstance(value, (int, float)):

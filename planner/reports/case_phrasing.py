@@ -13,7 +13,7 @@ OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
 _SEVERITIES = ("critical", "error", "warning")
 _NOT_COMPARABLE: dict[NotComparable, str] = {
-    "prompt": "prompt changed",
+    "prompt": "caller prompt changed",
     "settings": "settings changed",
     "expectations": "expectations changed",
     "judge": "different judge model",

@@ -75,7 +75,8 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
     )
     command = work.selection.command("run")
     gate = Gate(fail_on, suite_of(cases))
-    ending = ending_of(cases, Outcome(), frozenset(), NextCommands(command, command, command, command, command), gate)
+    commands = NextCommands(command, command, command, command, command, work.selection.transcript_command())
+    ending = ending_of(cases, Outcome(), frozenset(), commands, gate)
     stored = {change.case_id for change in changes}
     missing = sum(1 for change in change_set.changes if change.case and change.case_id not in stored)
     moved = sum(

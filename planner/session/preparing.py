@@ -20,7 +20,7 @@ from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, Slot
 from planner.execution.spending import spending_of
 from planner.execution.wanted import resumable_slots
-from planner.planfile.model import DEFAULT_RATES, AgentFile
+from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, some
 from planner.reports.phrasing import LEAVES_OUT
@@ -47,7 +47,7 @@ from planner.session.recorded_agents import (
     without_outdated,
 )
 from planner.session.selection import Selection
-from planner.session.service import draft_warnings
+from planner.session.service import draft_warnings, unscripted_warnings
 from planner.session.shell import actor_of
 from planner.session.stores import Workspace
 from planner.values import frozen
@@ -195,7 +195,12 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         unconfirmed,
         judging,
         orphans,
-        (*draft_warnings(loaded.cases, targets), *agent_warnings(agents), *_not_selected(change_set)),
+        (
+            *draft_warnings(loaded.cases, targets),
+            *agent_warnings(agents),
+            *_not_selected(change_set),
+            *unscripted_warnings(shell, selection, _called(change_set)),
+        ),
         start_over,
         agreed.outside(change_set),
         agents,
@@ -208,6 +213,10 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         spending=spending,
         of_target=stored.of_target,
     )
+
+
+def _called(change_set: ChangeSet) -> list[Case]:
+    return [change.case for change in change_set.with_action(Action.CALL) if change.case is not None]
 
 
 def _not_selected(change_set: ChangeSet) -> Iterator[str]:

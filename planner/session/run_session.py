@@ -88,6 +88,7 @@ def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:
         rerun=suggested(rest, consenting),
         rerun_free=suggested(rest, consenting=False),
         failed=replace(afterwards, selection=replace(afterwards.selection, rerun="failed")).command(),
+        transcript=selection.transcript_command(),
         reconcile=selection.reconcile_command(),
     )
 

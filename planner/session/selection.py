@@ -67,6 +67,11 @@ class Selection:
         kept = Selection(store=self.store, sandbox=self.sandbox, world=self.world)
         return kept.command("reconcile")
 
+    def transcript_command(self) -> str:
+        """The command that shows conversations of this store, without the case."""
+        kept = Selection(store=self.store, sandbox=self.sandbox, environment=self.environment)
+        return kept.command("transcript")
+
     def command(self, name: str, *more: str) -> str:
         """The command line that repeats this selection for the command of this name."""
         own = [("--base", self.base), ("--namespace", self.namespace)] if name in _OF_CI else []

@@ -30,7 +30,7 @@ from planner.providers.base import (
 )
 from planner.providers.requests import NO_HOOKS, RequestHooks
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
-from planner.quantities import money
+from planner.quantities import count, money
 from planner.session.ci import NO_BASE, named_by_github
 from planner.session.selection import Selection
 from planner.session.shell import Shell
@@ -143,6 +143,22 @@ def draft_warnings(cases: Iterable[Case], targets: Mapping[Target, TargetState])
         if key in targets
         for agent_id in targets[key].drafts
     ]
+
+
+def unscripted_warnings(shell: Shell, selection: Selection, cases: Sequence[Case]) -> list[str]:
+    """A warning if the sandbox cannot play the calls of some cases."""
+    if not selection.sandbox or not cases:
+        return []
+    world = world_of(shell, selection)
+    unscripted = [case.case_id for case in cases if not world.is_scripted(case.prompt)]
+    if not unscripted:
+        return []
+    warning = (
+        f"the sandbox plays scripted dialogues, and its world {shorten(world_name(selection))} has none for "
+        f"{count(len(unscripted), 'case')}, such as {unscripted[0]}: their calls will be undecided. Write dialogues "
+        "in a world of your own (docs/sandbox.md)"
+    )
+    return [warning]
 
 
 @frozen

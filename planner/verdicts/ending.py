@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -17,7 +18,7 @@ from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, EndedRun, 
 from planner.planfile.model import Case
 from planner.quantities import count, moment, money
 from planner.results.model import FRUITLESS_SESSIONS, CaseResult, JudgedRun, PlanOutcome
-from planner.results.outcomes import CaseOutcome, Cause, FailOn
+from planner.results.outcomes import CaseOutcome, Cause, FailOn, RunOutcome
 from planner.values import frozen
 from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.gate import DEFAULT_GATE, Gate
@@ -82,6 +83,8 @@ class NextCommands:
     rerun_free: str
     failed: str
     """Calls what did not pass, also what the default leaves out."""
+    transcript: str
+    """Shows conversations; the case id follows."""
     reconcile: str = "planner reconcile"
 
 
@@ -120,6 +123,7 @@ def ending_of(
     if outcome.left:
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
+    steps += _steps_to_read(cases, commands)
     if finished:
         steps += _steps_to_decide(cases, out_of_reach, commands)
     elif not outcome.ceiling:  # the same ceiling would stop it again
@@ -205,6 +209,17 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
         why = f" ({reasons[0]}{others})" if reasons else ""
         them = "it" if votes == 1 else "them"
         yield f"{count(votes, 'judge call')} without an answer{why}: the next `planner run` makes {them}"
+
+
+def _steps_to_read(cases: Sequence[CaseResult], commands: NextCommands) -> Iterator[str]:
+    """The conversation of a failed case, or else of an undecided one."""
+    for outcome in (CaseOutcome.FAILED, CaseOutcome.UNKNOWN):
+        for case in cases:
+            if case.outcome is outcome and any(
+                run.outcome is not RunOutcome.PASSED and run.call_id for run in case.runs
+            ):
+                yield f"To read what was said: {commands.transcript} {shlex.quote(case.case_id)} --failed"
+                return
 
 
 def _steps_to_decide(

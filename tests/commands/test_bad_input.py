@@ -80,6 +80,36 @@ def test_an_agent_of_another_world(project: Project) -> None:
     ), ran.err
 
 
+def test_a_prompt_that_the_world_does_not_script(project: Project) -> None:
+    """`plan` says that the calls could decide nothing, before anybody makes them; after them, what was said is the first
+    next step."""
+    project.edit(
+        "plans/hours.yaml", "You are Dora Diaz, polite. Cancel your appointment of Monday.", "Book a check-up."
+    )
+    planned = project.planner("plan", "--sandbox")
+    assert "its world demo has none for 1 case, such as hours/cancel@clinic" in " ".join(planned.out.split())
+    ran = project.planner("run", "--sandbox", CONSENT)
+    steps = project.results()["next_steps"]
+    assert (ran.code, steps[0]) == (
+        4,
+        "To read what was said: planner transcript --sandbox hours/cancel@clinic --failed",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "hint"),
+    [
+        ("runs: 2", "min_pass_rate: 80%", "write 0.8"),
+        ("status: completed", "status: complete", "`complete` is not possible here; write completed"),
+        ("name: [Ana, Bob]", "name: callers.csv", "write {file: callers.csv}"),
+    ],
+)
+def test_mistakes_with_an_obvious_fix(old: str, new: str, hint: str, project: Project) -> None:
+    project.edit("plans/hours.yaml", old, new)
+    ran = project.planner("validate")
+    assert (ran.code, hint in " ".join(ran.err.split())) == (2, True), ran.err
+
+
 def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> None:
     """A page that says 404 knows nothing of targets: the address is asked for first."""
     with answering(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 9\r\n\r\nNot Found") as url:
@@ -103,7 +133,7 @@ def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> No
         (["run", "--sandbox", "--world", "nowhere.yaml"], "--world"),
         (["plan", "--store", "git:refs/planner/results"], "is not in a git repository"),
         (["plan", "--store", "ftp://example.org/x"], "is not the address of a store"),
-        (["rnu"], "No such command 'rnu'"),
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'?"),
         (["run", "--max-concurrent", "0"], "0 is not in the range"),
     ],
 )

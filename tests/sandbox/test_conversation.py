@@ -148,7 +148,7 @@ def test_a_prompt_that_no_dialogue_matches_says_so(tmp_path: Path, prompt: str) 
         ("probability: 0.25", "probability: 1.5", "25:", "less than or equal to 1"),
         ('{agent: "Of course."}', '{agent: "Of course.", caller: Hi}', "30:", "exactly one of"),
         ("{end: agent_end}", "{end: agent_end, takes: 1}", "27:", "takes"),
-        ("{end: agent_end}", "{end: agentend}", "27:", "did you mean 'agent_end'"),
+        ("{end: agent_end}", "{end: agentend}", "27:", "usual are caller_hangup, agent_end, transfer, timeout"),
         ("{end: agent_end}", "{end: agent_end}\n          - {agent: Bye.}", "28:", "never played"),
         ("{caller: Great.}", "{end: agent_end}, {caller: Great.}", "26:", "never played"),
         ("{end: agent_end}", "{end: agent_end, to: '+14155550100'}", "27:", "end: transfer"),

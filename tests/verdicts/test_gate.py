@@ -19,7 +19,7 @@ FAILURE, REGRESSION = frozenset({FailOn.FAILURE}), frozenset({FailOn.REGRESSION}
 
 
 def ending(cases: list[CaseResult], fail_on: frozenset[FailOn], suite: SuiteDocument | None = None) -> Ending:
-    return ending_of(cases, Outcome(), frozenset(), NextCommands("a", "b", "c", "d", "e"), Gate(fail_on, suite))
+    return ending_of(cases, Outcome(), frozenset(), NextCommands("a", "b", "c", "d", "e", "f"), Gate(fail_on, suite))
 
 
 @pytest.mark.parametrize(

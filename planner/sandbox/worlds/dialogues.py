@@ -32,7 +32,8 @@ Object = dict[str, JsonValue]
 Table = dict[str, Object]
 """Row name → column → value. Row names are compared without case."""
 CODE = "code"
-_END_REASONS = frozenset({"caller_hangup", "agent_end", "transfer", "timeout", "error", "ai_hangup", "user_hangup"})
+_USUAL_ENDS = ("caller_hangup", "agent_end", "transfer", "timeout")
+_END_REASONS = frozenset({*_USUAL_ENDS, "error", "ai_hangup", "user_hangup"})
 """Known ones; the service may use others, so only a name close to one of these is an error."""
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)((?:\.\w+)*)\}")
 _MAX_LISTED = 8
@@ -193,8 +194,8 @@ class Dialogue(Part):
             for name in turn.with_ if declared else ():
                 if name not in declared:
                     yield (*here, "with"), f"{turn.tool!r} has no parameter {name!r}{meant(name, declared)}"
-            if turn.end not in {None, *_END_REASONS} and (near := get_close_matches(turn.end or "", _END_REASONS, n=1)):
-                yield (*here, "end"), f"no end reason is called {turn.end!r}; did you mean {near[0]!r}?"
+            if turn.end not in {None, *_END_REASONS} and get_close_matches(turn.end or "", _END_REASONS):
+                yield (*here, "end"), f"no end reason is called {turn.end!r}; usual are {', '.join(_USUAL_ENDS)}"
             for text in turn.texts():
                 for name, path in _PLACEHOLDER.findall(text):
                     columns = {column for row in tables.get(name, {}).values() for column in row}

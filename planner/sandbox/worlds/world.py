@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from planner.sandbox.worlds.dialogues import E164, Dialogue, Part, PlacedError, Table, Tool, meant
+from planner.sandbox.worlds.dialogues import E164, Dialogue, Part, PlacedError, Table, Tool, compiled, meant
 from planner.sandbox.worlds.faults import FaultSpec
 
 Cents = Annotated[int, Field(ge=0)]
@@ -223,6 +223,12 @@ class World(Part):
                 revisions = self.agents[fault.agent_id].revisions
                 check(("faults", index, "revision"), "revision", fault.revision, revisions)
         return found
+
+    def is_scripted(self, prompt: str) -> bool:
+        """Whether any dialogue of any agent matches the prompt. False is certain: the call cannot be played."""
+        text = " ".join(prompt.split())
+        dialogues = (dialogue for agent in self.agents.values() for dialogue in agent.dialogues.values())
+        return any(compiled(dialogue.prompt).search(text) for dialogue in dialogues)
 
     def snapshot(self, agent_id: int, number: int | None = None) -> Snapshot:
         """An agent in its current revision, or in another one; KeyError if there is none."""

@@ -262,7 +262,7 @@ def test_a_changed_plan_is_no_regression(plan: Project, service: Served) -> None
     two = plan.planner("report", "reports/results.json", "first.json")
     assert two.out.startswith("# 1 not comparable, 1 same\n")
     assert (
-        "or not comparable (1)\n\n- ❔ `hours/never@clinic`: 10 of 10 → 0 of 5 runs passed, not comparable: prompt changed"
+        "or not comparable (1)\n\n- ❔ `hours/never@clinic`: 10 of 10 → 0 of 5 runs passed, not comparable: caller prompt changed"
         in two.out
     )
     plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [Iris]")
