@@ -35,6 +35,9 @@ def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "
         lines = [f"  {name}:  {line}" for name, line in _COMPLETIONS]
         shell.print("\n".join(["Add the line of your shell to its start-up file:", *lines]))
         return 0
+    if output_format == "markdown" and topic is None:
+        shell.print(pages.rules_document())
+        return 0
     rules, checks = _chosen(topic)
     if output_format == "json":
         document = {
@@ -43,11 +46,10 @@ def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "
         }
         shell.print(json_document(document))
     elif output_format == "markdown":
-        is_checks = bool(checks) and topic is not None
         shell.print(
             pages.checks_document(list(map(check_page, checks)))
-            if is_checks
-            else pages.rules_document(_rule_pages(rules))
+            if checks
+            else pages.rule_text(_rule_pages(rules)[0], pages.WIDTH)
         )
     else:
         shell.print(_text(shell, topic, rules, checks))

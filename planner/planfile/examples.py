@@ -1,6 +1,6 @@
 """One example of each rule, from examples.yaml: plans that break only this rule, and the same plans fixed.
 
-`planner explain`, docs/diagnostics.md and the tests use them. An example is written as
+`planner explain` and the tests use them. An example is written as
 
 * a string, which is plan.yaml, or a mapping of file names to strings, with the `environment` to check with, if any;
 * lines that begin with `- ` are in the broken file only, those with `+ ` in the fixed one only, all others, indented by

@@ -34,11 +34,9 @@ _LARGEST = 2**53
 _DIAGNOSTICS_HEAD = """\
 # Diagnostics
 
-The problems that `planner validate` can report, by the code it shows in brackets. `planner explain CODE` prints one
-page. This file is the output of `planner explain --format markdown`.
-
-Each page explains the problem and shows an example, the report for it, and the fixed files. Errors block all calls.
-Warnings do not.
+The problems that `planner validate` can report, by the code it shows in brackets. Errors block all calls; warnings do
+not. `planner explain CODE` also shows an example, the report for it, and the fixed files. This file is the output of
+`planner explain --format markdown`.
 """
 _CHECKS_HEAD = """\
 # Checks
@@ -109,7 +107,7 @@ def fields_of(schema: dict[str, Any], definitions: dict[str, Any]) -> list[Check
 
 
 def rule_text(page: RulePage, width: int) -> str:
-    return "\n".join([f"# {page.rule.code}", "", *_rule(page, width, str)])
+    return "\n".join([f"# {page.rule.code}", "", *_rule(page, width)])
 
 
 def check_text(page: CheckPage, width: int) -> str:
@@ -117,20 +115,15 @@ def check_text(page: CheckPage, width: int) -> str:
     return "\n".join([*lines, "", "Fields of every check:", "", *_listed(page.own(shared=True), width, str)])
 
 
-def rules_document(pages: Sequence[RulePage]) -> str:
+def rules_document() -> str:
     """docs/diagnostics.md"""
-    areas: dict[str, list[RulePage]] = {}
-    for page in pages:
-        areas.setdefault(page.area, []).append(page)
     lines = [_DIAGNOSTICS_HEAD]
-    for area, its_pages in areas.items():
-        links = ", ".join(f"[{page.rule.code}](#{page.rule.code})" for page in its_pages)
-        lines += wrapped(links, WIDTH, indent=f"* {area}: ", hanging="  ")
-    for area, its_pages in areas.items():
-        lines += ["", f"## {area}"]
-        for page in its_pages:
-            lines += ["", f"### {page.rule.code}", "", *_rule(page, WIDTH, escaped)]
-    return "\n".join(lines) + "\n"
+    for area, found in rules_by_area().items():
+        lines += [f"## {area}", ""]
+        for rule in found:
+            lines += wrapped(f"`{rule.code}`: {escaped(rule.explanation)}", WIDTH, indent="* ", hanging="  ")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def checks_document(pages: Sequence[CheckPage]) -> str:
@@ -202,9 +195,9 @@ def escaped(text: str) -> str:
     return _MARKDOWN.sub(lambda found: found.group() if found.group().startswith("`") else f"\\{found.group()}", text)
 
 
-def _rule(page: RulePage, width: int, escape: _Escape) -> Iterator[str]:
+def _rule(page: RulePage, width: int) -> Iterator[str]:
     rule, example = page.rule, page.example
-    yield from [f"{rule.summary[:1].upper()}{rule.summary[1:]}.", "", *wrapped(escape(rule.explanation), width)]
+    yield from [f"{rule.summary[:1].upper()}{rule.summary[1:]}.", "", *wrapped(rule.explanation, width)]
     if example is None:
         if without := WITHOUT.get(rule.code):
             yield from ["", *wrapped(f"No example: {without}.", width)]

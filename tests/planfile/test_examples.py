@@ -1,7 +1,4 @@
-"""The examples of the rules: each breaks its rule and no other, and the fixed plan has no diagnostic.
-
-What is said of them, to the letter, is in docs/diagnostics.md, which a test of `planner explain` compares.
-"""
+"""The examples of the rules: each breaks its rule and no other, and the fixed plan has no diagnostic."""
 
 from __future__ import annotations
 
