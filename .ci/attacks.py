@@ -1,9 +1,9 @@
-"""The table of attacks in docs/attacks.md, generated from the docstrings of the tests.
+"""The lists of attacks in docs/attacks.md, generated from the docstrings of the tests.
 
 Usage: python .ci/attacks.py            exit code 1 if the page differs from the tests
        python .ci/attacks.py --write    write the page
 
-A docstring that describes an attack has the form "ATTACK. Before: OUTCOME. Now: OUTCOME.". Tests without this form have no row.
+A docstring that describes an attack has the form "ATTACK. Before: OUTCOME. Now: OUTCOME.". Tests without this form are not listed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "attacks.md"
-TABLES = re.compile(r"(?<=<!-- attacks -->\n).*?(?=<!-- end -->)", re.DOTALL)
+LISTS = re.compile(r"(?<=<!-- attacks -->\n).*?(?=<!-- end -->)", re.DOTALL)
 PARTS = re.compile(r"(.+?) Before: (.+?) Now: (.+)")
 SUBJECTS = {
     "Policy": ["tests/security/test_policy.py"],
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
         return 2
     page = PAGE.read_text(encoding="utf-8")
     try:
-        current = TABLES.sub(lambda _: tables(), page)
+        current = LISTS.sub(lambda _: lists(), page)
     except ValueError as error:
         print(error)
         return 1
@@ -72,24 +72,23 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def tables() -> str:
-    """One table per subject."""
+def lists() -> str:
+    """One list per subject."""
     found = dict(attacks())
     subject_of = {path: name for name, globs in SUBJECTS.items() for glob in globs for path in ROOT.glob(glob)}
     if without := sorted({path.name for path, _ in found} - {path.name for path in subject_of}):
         raise ValueError(f".ci/attacks.py: add {', '.join(without)} to SUBJECTS")
-    parts = [f"\n{len(found)} tests.\n"]
+    parts: list[str] = []
     for subject in SUBJECTS:
-        parts.append(f"\n## {subject}\n\n| Attack | Before | Now | Test |\n|---|---|---|---|\n")
-        for (path, test), cells in found.items():
+        parts.append(f"\n## {subject}\n\n")
+        for (path, test), attack in found.items():
             if subject_of[path] == subject:
-                link = f"[{test}](../{path.relative_to(ROOT).as_posix()})"
-                parts.append("| " + " | ".join([*(cell.replace("|", "\\|") for cell in cells), link]) + " |\n")
+                parts.append(f"* {attack} [{test}](../{path.relative_to(ROOT).as_posix()})\n")
     return "".join([*parts, "\n"])
 
 
-def attacks() -> Iterator[tuple[tuple[Path, str], tuple[str, ...]]]:
-    """Yield ((file, test), (attack, before, now)), sorted by file."""
+def attacks() -> Iterator[tuple[tuple[Path, str], str]]:
+    """Yield ((file, test), attack), sorted by file."""
     for path in sorted(ROOT.glob("tests/**/test_*.py")):
         source = path.read_text(encoding="utf-8")
         if "Now: " not in source:
@@ -99,7 +98,7 @@ def attacks() -> Iterator[tuple[tuple[Path, str], tuple[str, ...]]]:
                 continue
             text = " ".join((ast.get_docstring(node) or "").split())
             if parts := PARTS.fullmatch(text):
-                yield (path, node.name), tuple(cell[0].upper() + cell[1:] for cell in parts.groups())
+                yield (path, node.name), parts[1][0].upper() + parts[1][1:]
             elif "Before: " in text or "Now: " in text:
                 raise ValueError(f'{path.name}: {node.name} needs the form "ATTACK. Before: OUTCOME. Now: OUTCOME."')
 
