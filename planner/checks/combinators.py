@@ -127,8 +127,8 @@ class OfSeveral(Combinator, frozen=True):
 class AllOf(OfSeveral, frozen=True):
     """All parts hold on the same call.
 
-    Fails if a part fails; otherwise undecided if a part is undecided. All expectations of a scenario must hold anyway:
-    use this one inside `any_of` and `not`, or to give several expectations one severity and one pass rate.
+    Fails if a part fails; otherwise undecided if a part is undecided. Use it inside `any_of` and `not`, or to give
+    several expectations one severity and one pass rate.
     """
 
     model_config = examples(

@@ -150,11 +150,9 @@ class Expression(Expectation, frozen=True):
     """A CEL expression that is true.
 
     It can use `run`, `call`, `turns`, `tools` and `grade`, with the names of the stored evidence:
-    `call.duration_seconds`, `turns.exists(t, t.role == 'agent' && t.text.contains('refund'))`. If it uses a value that
-    the service did not provide, the check is undecided, unless the rest of the expression decides or it tests
-    `has(call.end_reason)` first. Numbers with and without a decimal point are different types: write
-    `call.duration_seconds < 120.0`. Needs the extra `expression`: in planner's clone, `uv tool install
-    '.[expression]'`.
+    `turns.exists(t, t.role == 'agent' && t.text.contains('refund'))`. Undecided if it uses a value that the service did
+    not provide, unless it tests `has(call.end_reason)` first. Write `call.duration_seconds < 120.0`, with a decimal
+    point. Needs the extra `expression`.
     """
 
     model_config = examples(

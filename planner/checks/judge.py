@@ -29,9 +29,7 @@ class Judge(Expectation, frozen=True):
     """A language model reads the transcript and decides whether the rubric holds.
 
     For what no other check covers: tone, tact, whether an explanation made sense. `judge` in `planner.yaml` names the
-    model, behind any OpenAI-compatible endpoint. Each vote must quote the transcript; a vote with a wrong quote is
-    invalid. If the valid votes do not decide, the check is `undecided` with the cause `judge`, never passed. Answers
-    are stored, so the same question about the same call is charged once. See docs/judge.md.
+    model. Undecided, never passed, if the valid votes do not decide. See docs/judge.md.
     """
 
     model_config = examples(

@@ -21,9 +21,8 @@ SURE_OF_WRONG = 0.9
 class Language(Expectation, frozen=True):
     """A speaker, by default the agent, speaks this language.
 
-    A model on this machine (py3langid) detects the language of each turn. A turn counts if the model is sure: short
-    ones ("OK", names, numbers) are left out. Undecided if no turn counts. Needs the extra `language`: in planner's
-    clone, `uv tool install '.[language]'`.
+    A model on this machine (py3langid) detects the language of each turn; short turns ("OK", names, numbers) do not
+    count. Undecided if no turn counts. Needs the extra `language`.
     """
 
     model_config = examples({"check": "language", "is": "es"}, {"check": "language", "is": "en", "min_share": 1.0})

@@ -16,8 +16,7 @@ class Latency(Expectation, frozen=True):
     """The agent's response time over its turns.
 
     The response time of a turn is its time to first audio if the service provides it, else the gap from the caller's
-    end to the agent's start (0 if they overlap). Undecided if an answer is timed before its question. Percentiles are
-    by nearest rank, so each is the time of a real turn.
+    end to the agent's start (0 if they overlap). Undecided if an answer is timed before its question.
     """
 
     model_config = examples({"check": "latency", "p50_ms": 1200, "p95_ms": 2500})

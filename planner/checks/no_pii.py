@@ -55,15 +55,10 @@ def _allowable(written: str) -> str:
 class NoPii(Expectation, frozen=True):
     """The agent speaks no personal data, unless the caller said it first.
 
-    Found are numbers of cards (with a valid check digit, or called a card), their security codes, telephone numbers of
-    persons, US social security numbers, IBANs, account numbers, e-mail addresses and dates of birth, written or said in
-    English: word by word, in groups, spelled, over several turns, also if the caller speaks in between. Security codes,
-    account numbers and dates of birth count only where they are called so, by the agent or in the caller's question
-    before; a spoken e-mail address ("ana at example dot com") at a mail provider or where something says that it is
-    one. Telephone numbers of shops and hotlines are not personal. What the caller said may be repeated, also with small
-    mistakes. Names and postal addresses are not found: list such patterns under `also`. The finding names the kind of
-    data, never the data. On public data it finds 97.9 % of what it should, and 0.2 % of the conversations and sentences
-    without any are false alarms (docs/speech.md, measured by tests/benchmarks/speech.py).
+    Finds cards and their security codes, telephone numbers of persons, US social security numbers, IBANs, account
+    numbers, e-mail addresses and dates of birth, written, spoken or spelled in English. What the caller said may be
+    repeated, and numbers of shops and hotlines are not personal. Names and postal addresses are not found: list such
+    patterns under `also`. Details: docs/speech.md.
     """
 
     model_config = examples(

@@ -55,10 +55,9 @@ class _Timed:
 class Pacing(Expectation, frozen=True):
     """Silences, overlaps and speed of the conversation. All given fields must hold.
 
-    Silence is the time between the end of all speech so far and the start of the next turn; the time before the first
-    turn and after the last does not count. A turn that starts while the other side speaks is an overlap by the one who
-    starts, if both speak for 200 ms or more. Words are counted as in `says`; in scripts without spaces, each character
-    counts. Undecided if a turn without times could change the result, or if the side whose overlaps count never spoke.
+    Silence is the time between the end of all speech so far and the start of the next turn. A turn that starts while
+    the other side speaks is an overlap by the one who starts, if both speak for 200 ms or more. Undecided if a turn
+    without times could change the result.
     """
 
     model_config = examples(

@@ -52,9 +52,8 @@ class _Event:
 class Sequence(Expectation, frozen=True):
     """These things happen in this order; other things may happen in between.
 
-    A step counts from the end of the step before it: in a later turn, or later in the same turn. What is said before,
-    or again later, does not matter. Words may be split over consecutive turns of one speaker, also around a tool call.
-    Undecided if nobody spoke but words are needed.
+    A step counts from the end of the step before it, also within a turn. Words may be split over consecutive turns of
+    one speaker.
     """
 
     model_config = examples(

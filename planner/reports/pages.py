@@ -129,8 +129,16 @@ def rules_document() -> str:
 def checks_document(pages: Sequence[CheckPage]) -> str:
     """docs/checks.md"""
     lines = [_CHECKS_HEAD, *_listed(pages[0].own(shared=True), WIDTH, escaped)]
+    first: dict[tuple[str, str], str] = {}  # by name and description: the check that has the field
     for page in pages:
-        lines += ["", f"## {page.name}", "", *_check(page, WIDTH, escaped)]
+        own = {(field.name, field.description): field for field in page.own()}
+        known = [field for key, field in own.items() if key in first]
+        lines += ["", f"## {page.name}", "", *_check(page, WIDTH, escaped, known)]
+        if known:
+            names = ", ".join(f"`{field.name}`" for field in known)
+            source = first[known[0].name, known[0].description]
+            lines += ["", f"Also {names}, as in [{source}](#{source})."]
+        first = dict.fromkeys(own, page.name) | first
     return "\n".join(lines) + "\n"
 
 
@@ -215,10 +223,13 @@ def _files(files: Mapping[str, str]) -> Iterator[str]:
         yield from ["", f"`{name}`", "", f"```{language}", *text.splitlines(), "```"]
 
 
-def _check(page: CheckPage, width: int, escape: _Escape) -> Iterator[str]:
+def _check(page: CheckPage, width: int, escape: _Escape, known: Sequence[CheckField] = ()) -> Iterator[str]:
+    """Without the `known` fields."""
     for paragraph in page.description.split("\n\n"):
         yield from [*wrapped(escape(" ".join(paragraph.split())), width), ""]
-    yield from [*_listed(page.own(), width, escape), "", "```yaml", "expect:"]
+    if fields := [field for field in page.own() if field not in known]:
+        yield from [*_listed(fields, width, escape), ""]
+    yield from ["```yaml", "expect:"]
     for example in page.examples:
         flow = f"- {_flow(example)}"
         lines = [flow] if len(flow) <= _REPORT_WIDTH else _dumped([example], flow=False).splitlines()
