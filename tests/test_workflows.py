@@ -81,7 +81,7 @@ class Repository:
 
     @property
     def digest(self) -> str:
-        found = re.search(r"-f digest=(sha256:[0-9a-f]{64})", self.comment)
+        found = re.search(r"/planner run (sha256:[0-9a-f]{64})", self.comment)
         assert found is not None, self.comment
         return found[1]
 
@@ -121,7 +121,7 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     ]
     repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
     assert repository.plan() == "pending"
-    assert f"~~`{old.removeprefix('sha256:')[:12]}`~~" in repository.comment
+    assert old not in repository.comment
     assert not repository.agree(old)
     statuses = len(repository.fake.statuses)
     assert not repository.agree(repository.digest, ref="refs/heads/topic"), "no job runs on another branch"
@@ -130,7 +130,7 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     assert repository.stored("branches/7/latest/") + repository.stored("branches/7/runs/") == []
     assert repository.agree(repository.digest), repository.runner.log
     assert repository.fake.statuses[-1]["state"] == "success"
-    assert "-f digest=" not in repository.comment
+    assert "/planner run" not in repository.comment
     assert "agreed by `maria` up to $5.00" in repository.comment
     repository.push("main", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
     repository.fake.pulls[7] |= {"state": "closed", "merged_at": "2026-11-28T07:00:00Z"}
@@ -158,7 +158,7 @@ def test_a_forged_answer_in_the_pull_request(repository: Repository) -> None:
     forged = '{"state": "success", "description": "x", "digest": "", "comment": "", "worth_saying": false}'
     repository.push("topic", plans__hours_DOT_yaml="version: 1\nplans: x\n")
     repository.push("topic", **{"phone-plans_DOT_json": forged})
-    assert repository.plan() == "error"
+    assert repository.plan() == "failure"
 
 
 def test_a_refused_call_and_a_failing_agent(repository: Repository) -> None:

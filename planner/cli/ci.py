@@ -119,6 +119,13 @@ def run(global_options: GlobalOptions, **values: Any) -> int:
     metavar="FILE",
     help="Write comment and status to FILE, for `planner ci publish` in a job with write access.",
 )
+@option(
+    _WORKFLOW,
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="results.json of the session that this job has just ended: the comment says why calls are missing.",
+)
 @_NAME
 @click.pass_obj
 def gate(global_options: GlobalOptions, **values: Any) -> int:

@@ -15,7 +15,7 @@ from planner.providers.base import AgentProvider, AgentState
 from planner.quantities import count, some
 from planner.reports.agents import field_lines
 from planner.reports.neutral import for_terminal
-from planner.reports.pull_request import render_text
+from planner.reports.required_check import render_text
 from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.results.store import segment_for

@@ -10,12 +10,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from planner.errors import PlannerError, UsageError
+from planner.errors import IncompleteError, PlannerError, UsageError
 from planner.github.client import GitHub, github_of
 from planner.github.comment import (
     BOT,
     DEFAULT_NAME,
     CommentPlace,
+    Status,
     context_of,
     decided,
     is_outdated,
@@ -23,18 +24,12 @@ from planner.github.comment import (
     set_status,
     upsert_comment,
 )
-from planner.session.pull_request import Publication
+from planner.reports.problems import render_problem
+from planner.session.publication import Publication
+from planner.session.pull_request import run_url_of
 from planner.session.shell import Shell
 from planner.values import frozen
 
-_MISSING: Final = Publication(
-    state="error",
-    description="planner gave no answer: see the job that plans",
-    digest="",
-    comment="",
-    worth_saying=False,
-)
-_ANOTHER: Final = _MISSING.model_copy(update={"description": "planner answered for another commit"})
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MAX_BYTES: Final = 1_000_000
 _STATES: Final = ("success", "failure", "pending", "error")
@@ -62,24 +57,37 @@ def publish(shell: Shell, options: PublishOptions) -> int:
         found = Publication.model_validate(json.loads((shell.cwd / options.file).read_bytes()[:_MAX_BYTES]))
     except (OSError, ValueError, ValidationError):
         shell.log(f"{options.file} is missing, or planner ci gate did not write it: the status is set to error")
-        found = _MISSING
+        found = _no_answer(shell, "planner gave no answer: see the log of this job, and run it again")
     if found.commit not in ("", options.commit):
-        found = _ANOTHER
+        found = _no_answer(shell, "planner answered for another commit: run this job again")
     state = found.state if found.state in _STATES else "error"
     try:
         _store_change_set(shell, options.number, found)
     except PlannerError as error:
         shell.log(f"the change set could not be stored, so --digest must match exactly when it is run: {error}")
+    url = ""
     with github_of(shell.environ, shell.pause) as github:
         try:
             if _is_outdated(shell, github, options, found):
                 shell.log("not published: there is a newer answer about this commit")
                 return 0
-            _comment(github, options, found)
+            url = _comment(github, options, found)
         except PlannerError as error:  # the check is what counts
             shell.log(f"the comment could not be written: {error}. {error.hint}")
-        set_status(github, options.commit, state, found.description, context=context_of(options.name))
+        link = url or run_url_of(shell.environ)
+        set_status(github, options.commit, Status(state, found.description, link, context_of(options.name)))
+        try:
+            _reply(github, options, found, url)
+        except PlannerError as error:
+            shell.log(f"the reply could not be written: {error}. {error.hint}")
     return 0
+
+
+def _no_answer(shell: Shell, why: str) -> Publication:
+    """An older comment must not stand beside the status."""
+    error = IncompleteError(why)
+    comment = render_problem(error, "", run_url_of(shell.environ))
+    return Publication(state="error", description=why, digest="", comment=comment, worth_saying=True)
 
 
 def _store_change_set(shell: Shell, number: int | None, found: Publication) -> None:
@@ -111,11 +119,22 @@ def _is_outdated(shell: Shell, github: GitHub, options: PublishOptions, found: P
     return is_outdated(github, place, options.commit, found.decided_at, shell.clock.now())
 
 
-def _comment(github: GitHub, options: PublishOptions, found: Publication) -> None:
+def _comment(github: GitHub, options: PublishOptions, found: Publication) -> str:
+    """Write the comment; return its address, "" if there is none."""
     if not options.comment or not found.comment or options.number is None:
-        return
+        return ""
     if is_superseded(github, options.number, options.commit):
-        return  # a newer push has its own job, and the comment is about it
+        return ""  # a newer push has its own job, and the comment is about it
     place = CommentPlace(options.number, options.name, options.author)
     text = decided(options.commit, found.decided_at) + found.comment
-    upsert_comment(github, place, text, found.digest, worth_saying=found.worth_saying)
+    written = upsert_comment(github, place, text, found.digest, worth_saying=found.worth_saying)
+    return written.url if written is not None else ""
+
+
+def _reply(github: GitHub, options: PublishOptions, found: Publication, url: str) -> None:
+    """Tell whoever agreed to calls that they have ended. A comment that is edited notifies nobody."""
+    if not options.comment or not found.reply or options.number is None:
+        return
+    place = CommentPlace(options.number, options.name, options.author, is_reply=True)
+    details = f" · [details]({url})" if url else ""
+    upsert_comment(github, place, f"{found.reply}{details}")

@@ -35,6 +35,21 @@ class CommentPlace:
     number: int
     name: str = DEFAULT_NAME
     author: str = BOT
+    is_reply: bool = False
+    """Whether it is the reply that mentions who agreed, which GitHub sends to that person."""
+
+    @property
+    def marker(self) -> str:
+        found = marker(self.name)
+        return found.replace("phone-plans:", "phone-plans-reply:") if self.is_reply else found
+
+
+@frozen
+class PublishedComment:
+    """`url` is its address, "" if GitHub did not say. `is_changed`: it was written or edited now."""
+
+    url: str
+    is_changed: bool
 
 
 def marker(name: str) -> str:
@@ -81,36 +96,47 @@ def is_outdated(github: GitHub, place: CommentPlace, commit: str, at: datetime, 
 
 
 def upsert_comment(
-    github: GitHub, place: CommentPlace, markdown: str, digest: str, *, worth_saying: bool = True
-) -> bool:
-    """Write or edit the comment; return whether anything was written. `digest` names the change set, "" if nothing is
-    to be called; an older one is struck through. Without `worth_saying`, only an existing comment is edited. Raises
-    `PlannerError`."""
+    github: GitHub, place: CommentPlace, markdown: str, digest: str = "", *, worth_saying: bool = True
+) -> PublishedComment | None:
+    """Write or edit the comment; return it, or None if there is none. `digest` names the change set, "" if nothing is
+    to be called. Without `worth_saying`, only an existing comment is edited. Raises `PlannerError`."""
     old = _comment(github, place)
-    superseded = _DIGEST.search(str(old["body"])) if old is not None else None
-    body = _body(markdown, digest, place.name, superseded[1] if superseded else "")
+    body = _body(markdown, digest, place)
     if old is not None:
-        if old["body"] != body:
+        is_changed = old["body"] != body
+        if is_changed:
             path = f"issues/comments/{old['id']}"
             github.send("PATCH", path, _PERMISSION, {"body": body}, repeatable=True)
-        return old["body"] != body
+        return PublishedComment(_url(old), is_changed)
     if not worth_saying:
-        return False
+        return None
     try:
-        github.send("POST", f"issues/{place.number}/comments", _PERMISSION, {"body": body})
+        made = github.send("POST", f"issues/{place.number}/comments", _PERMISSION, {"body": body})
     except IncompleteError:
-        if _comment(github, place) is None:  # the failed request may have done its work
+        made = _comment(github, place)
+        if made is None:  # otherwise the failed request has done its work
             raise
-    return True
+    return PublishedComment(_url(made), is_changed=True)
+
+
+def newest_digest(github: GitHub, place: CommentPlace) -> str:
+    """The digest of the calls that the comment offers; "" if it offers none. Raises `PlannerError`."""
+    found = _comment(github, place)
+    digest = _DIGEST.search(str(found["body"])) if found is not None else None
+    return digest[1] if digest is not None else ""
+
+
+def _url(comment: object) -> str:
+    found = cast("dict[str, Any]", comment).get("html_url") if isinstance(comment, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _comment(github: GitHub, place: CommentPlace) -> dict[str, Any] | None:
     comments = github.pages(f"issues/{place.number}/comments", "pull-requests: read")
-    return _ours(comments, place.name, place.author)
+    return _ours(comments, place.marker, place.author)
 
 
-def _ours(found: Iterable[dict[str, Any]], name: str, author: str) -> dict[str, Any] | None:
-    first = marker(name)
+def _ours(found: Iterable[dict[str, Any]], first: str, author: str) -> dict[str, Any] | None:
     for each in found:
         user = cast("dict[str, Any]", each.get("user") or {})
         if user.get("login") == author and str(each.get("body") or "").startswith(first):
@@ -118,27 +144,36 @@ def _ours(found: Iterable[dict[str, Any]], name: str, author: str) -> dict[str, 
     return None
 
 
-def _body(markdown: str, digest: str, name: str, old: str) -> str:
-    lines = [marker(name)]
+def _body(markdown: str, digest: str, place: CommentPlace) -> str:
+    lines = [place.marker]
     if digest:
         lines.append(f"<!-- digest:{digest} -->")
     lines.append(markdown.strip())
-    if old and old != digest:
-        short = old.removeprefix("sha256:")[:12]
-        lines.append(f"\nReplaces change set ~~`{short}`~~{', which will be refused' if digest else ''}.")
     return cut_to_characters("\n".join(lines), limit=MAX_CHARACTERS)
 
 
-def set_status(github: GitHub, commit: str, state: str, description: str, *, context: str = CONTEXT) -> None:
+@frozen
+class Status:
+    """A commit status. `url` is where its link leads; "" for no link."""
+
+    state: str
+    description: str
+    url: str = ""
+    context: str = CONTEXT
+
+
+def set_status(github: GitHub, commit: str, status: Status) -> None:
     """Set the required check of a commit. Raises `PlannerError`."""
-    content = {"state": state, "description": description[:140], "context": context}
+    content = {"state": status.state, "description": status.description[:140], "context": status.context}
+    if status.url:
+        content["target_url"] = status.url
     github.send("POST", f"statuses/{commit}", "statuses: write", content, repeatable=True)
 
 
 def upsert_issue(github: GitHub, title: str, body: str, *, name: str = DEFAULT_NAME) -> None:
     """Write or edit the issue; an empty body closes it, and a new one opens it again. Raises `PlannerError`."""
     issues = github.pages("issues", "issues: read", state="all", creator=BOT)
-    old = _ours((issue for issue in issues if "pull_request" not in issue), name, BOT)
+    old = _ours((issue for issue in issues if "pull_request" not in issue), marker(name), BOT)
     if old is None and not body:
         return
     text = cut_to_characters(f"{marker(name)}\n{body or _NOTHING}", limit=MAX_CHARACTERS)

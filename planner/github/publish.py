@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.diagnostics import Diagnostics, Severity
+from planner.diagnostics import Diagnostics
 from planner.errors import PlannerError
 from planner.github import annotations
 from planner.github.annotations import Annotation
-from planner.quantities import count
-from planner.reports.neutral import for_markdown, markdown_code, markdown_prose, printable
+from planner.reports.neutral import printable
+from planner.reports.problems import render_invalid
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def publisher(
     return Publisher(
         _path(env, "GITHUB_STEP_SUMMARY"),
         _path(env, "GITHUB_OUTPUT"),
-        _prefix(_path(env, "GITHUB_WORKSPACE"), working_directory),
+        prefix_in_repository(env, working_directory),
         write_line,
         new_delimiter,
         redact,
@@ -212,7 +212,7 @@ class Publisher:
         """Diagnostics of plans: annotations for the worst nine, all of them in the summary."""
         if len(diagnostics):
             self._annotate(annotations.of_diagnostics(diagnostics, path_prefix=self.path_prefix))
-            self._summarise(_diagnostics_markdown(diagnostics))
+            self._summarise(render_invalid(diagnostics))
 
     def change_set(self, change_set: ChangeSet, markdown: str) -> None:
         """A change set: `markdown` in the summary; digest and price as outputs."""
@@ -267,22 +267,12 @@ def _path(env: Mapping[str, str], name: str) -> Path | None:
     return Path(env[name]) if env.get(name) else None
 
 
-def _prefix(workspace: Path | None, working_directory: Path) -> str:
-    here = working_directory.resolve()
-    if workspace is None or here == workspace.resolve() or not here.is_relative_to(workspace.resolve()):
+def prefix_in_repository(env: Mapping[str, str], working_directory: Path) -> str:
+    """From the repository's root to the working directory, ending with `/` unless empty. The root is the nearest folder
+    of the workspace with a `.git`: the shipped workflows check the repository out beside this program."""
+    workspace, here = _path(env, "GITHUB_WORKSPACE"), working_directory.resolve()
+    if workspace is None or not here.is_relative_to(workspace.resolve()):
         return ""
-    return here.relative_to(workspace.resolve()).as_posix() + "/"
-
-
-def _diagnostics_markdown(diagnostics: Diagnostics) -> str:
-    """All diagnostics as a list. They quote plans, which a stranger may have written."""
-    errors = sum(item.severity is Severity.ERROR for item in diagnostics)
-    counts = ((errors, "error"), (len(diagnostics) - errors, "warning"))
-    headline = " and ".join(count(number, word) for number, word in counts if number)
-    verdict = "Nothing was called: the plans have" if errors else "The plans have"
-    lines = [f"## {verdict} {headline}", ""]
-    for item in diagnostics:
-        place = markdown_code(f"{item.span.file}:{item.span.line}:{item.span.column}")
-        lines.append(f"- {place} **{item.severity.value}** {for_markdown(item.summary)} ({markdown_code(item.code)})  ")
-        lines.append(f"  {markdown_prose(item.detail)}")
-    return "\n".join(lines) + "\n"
+    inside = [folder for folder in (here, *here.parents) if folder.is_relative_to(workspace.resolve())]
+    root = next((folder for folder in inside if (folder / ".git").exists()), inside[-1])
+    return "" if here == root else here.relative_to(root).as_posix() + "/"

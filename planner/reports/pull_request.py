@@ -1,23 +1,18 @@
-"""The required check of a pull request, and the comment on it before, during and after calls. All text is
-neutralised."""
+"""The comment on a pull request before and after calls. All text is neutralised."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from planner.changes.consent import EarlierSpending, ceiling_of
 from planner.quantities import count, money, money_range, some
 from planner.reports.agents import agent_notes
 from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes
 from planner.reports.neutral import (
     for_markdown,
-    for_terminal,
-    json_document,
     markdown_block,
     markdown_code,
     markdown_prose,
-    picked,
 )
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, StartOverDocument
@@ -34,7 +29,11 @@ _REASON_CHARACTERS: Final = 300
 _DIFF_CHARACTERS: Final = 30_000
 """Of the differences of all agents. They are never cut without saying so: somebody agrees to them."""
 CALL_WORKFLOW: Final = "phone-plans-call.yml"
-_SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
+RECORD_WORKFLOW: Final = "phone-plans-main.yml"
+COMMAND: Final = "/planner run"
+"""How a comment begins that agrees to calls."""
+_NAMED: Final = 20
+SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
 
 
 @frozen
@@ -49,8 +48,10 @@ class PullRequest:
     actions_url: str = ""
     run_url: str = ""
     """The job that made calls, which keeps the reports; "" for a job that makes none."""
-    workflow: str = CALL_WORKFLOW
-    """The workflow that makes the calls."""
+    record_url: str = ""
+    """The page of the workflow that records prices."""
+    name: str = ""
+    """Separates two uses in one repository; "" if there is only one."""
 
 
 @frozen
@@ -66,25 +67,60 @@ class LastCalls:
     """Set if earlier results of a called case were ignored."""
 
 
+@frozen
+class EndedSession:
+    """The session that this job has just ended, if it did not make all calls. `problem` says why."""
+
+    is_refused: bool
+    problem: str
+
+
+@frozen
+class Offer:
+    """Calls that a comment offers. `max_cost` is the ceiling in dollars, "" if the price is unknown; `options` are
+    words of the command."""
+
+    digest: str
+    max_cost: str
+    calls: int
+    options: str = ""
+
+    def command(self, pull: PullRequest) -> str:
+        words = call_command(pull, self.digest, self.max_cost or "DOLLARS")
+        return f"{words} {self.options}" if self.options else words
+
+
+@frozen
+class CommentFacts:
+    """What a comment says beside the change set and the check."""
+
+    pull: PullRequest
+    last: LastCalls | None = None
+    ended: EndedSession | None = None
+    offer: Offer | None = None
+    """What can be called, collected or judged; None if there is nothing, or it would be refused."""
+
+
 def render_comment(
     preview: PlanView,
     check: RequiredCheck,
     judged: Sequence[CaseResult],
     names: Mapping[str, str],
-    pull: PullRequest,
-    last: LastCalls | None,
+    facts: CommentFacts,
 ) -> str:
     """Markdown below GitHub's limit for comments. `judged` are the results by today's expectations."""
+    pull, last = facts.pull, facts.last
     cancelled = last is not None and check.needs_run and last.interrupted == check.digest
     agreed = _agreed(last)
     is_done = not (check.calls or cancelled)
     headline = _headline(preview, check, cancelled=cancelled) + (f" · {agreed}" if agreed and is_done else "")
-    head = [headline, _facts(preview, check, pull, last), _last("" if is_done else agreed, last, pull)]
+    head = [headline, _ended(facts.ended), _facts(preview, check, pull, last)]
+    head.append(_last("" if is_done else agreed, last, pull))
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
-    failures = list(_failures(check, judged, names, preview.redactor))
-    foot = [*_how_to_call(preview, check, pull), *_how_to_decide(check)]
+    foot = _how_to_call(check, facts)
     text = ""
     for listed in _LISTED:
+        failures = list(_failures(check, judged, names, preview.redactor, listed))
         known = _known_failing(check, names, pull, listed)
         uncounted = _not_counted(preview, check, judged, names, listed)
         changes = _changes(preview, listed)
@@ -98,8 +134,18 @@ def _headline(preview: PlanView, check: RequiredCheck, *, cancelled: bool) -> st
     if cancelled:
         return f"### ⏹ Cancelled · {for_markdown(check.description)}"
     if not check.calls:
-        return f"### {_SIGNS[check.state]} {for_markdown(check.description)}"
+        return f"### {SIGNS[check.state]} {for_markdown(check.description)}"
     return f"### 📞 {count(check.calls, 'call')} to make · {_price(preview)}"
+
+
+def _ended(ended: EndedSession | None) -> str:
+    if ended is None:
+        return ""
+    problem = for_markdown(ended.problem.rstrip("."))
+    if ended.is_refused:
+        return f"✋ **Refused, so nothing was called:** {problem}."
+    again = "After that, comment the command below: calls that were made are not made again."
+    return f"✋ **The calls ended early:** {problem}. {again}"
 
 
 def _price(preview: PlanView) -> str:
@@ -123,8 +169,6 @@ def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: Las
         )
     elif check.calls:
         parts.append(f"These calls{commit} are not made yet." if last is not None else f"Nothing called yet{commit}.")
-    if check.calls:
-        parts.append(f"Change set {markdown_code(check.digest.removeprefix('sha256:')[:12])}.")
     if pull.base and pull.default not in ("", pull.base):
         base, default = markdown_code(pull.base), markdown_code(pull.default)
         parts.append(
@@ -247,121 +291,88 @@ def _not_counted(
             yield f"{label}: {some(shown, listed)}"
 
 
+@frozen
+class _Failure:
+    """How a case failed, as Markdown: equal in cases that fail in the same way."""
+
+    what: str
+    message: str = ""
+
+
 def _failures(
-    check: RequiredCheck, judged: Sequence[CaseResult], names: Mapping[str, str], redactor: Redactor
+    check: RequiredCheck,
+    judged: Sequence[CaseResult],
+    names: Mapping[str, str],
+    redactor: Redactor,
+    listed: int,
 ) -> Iterator[str]:
+    """Each way to fail once, with its cases, the most frequent first."""
     red = {
         case_id for case_state in (CaseState.REGRESSED, CaseState.FAILED) for case_id in check.cases.get(case_state, ())
     }
-    shown = [case for case in judged if case.case_id in red]
-    for case in shown[:_QUOTED]:
-        passed, counted = case.counts
-        before = f", baseline {case.baseline.runs_passed}/{case.baseline.runs_countable}" if case.baseline else ""
-        what = "regressed" if case.compared == "regressed" else case.outcome
-        yield f"**{markdown_code(names[case.case_id])}** {what}: {passed}/{counted} passed{before}"
-        findings = (finding for run in case.runs for finding in run.findings)
-        if (failed := next((finding for finding in findings if finding.outcome == "failed"), None)) is not None:
-            yield for_markdown(redactor.text(failed.message)[:_QUOTE_CHARACTERS])
-            if (quote := failed.quote) is not None:
-                words = redactor.text(quote.text)[:_QUOTE_CHARACTERS]
-                yield markdown_block(f"turn {quote.turn}, {quote.role}: {words}")
-    if (more := len(shown) - _QUOTED) > 0:
-        yield f"{count(more, 'more case')} failed: see report.html"
+    groups: dict[_Failure, list[str]] = {}
+    quotes: dict[_Failure, str] = {}
+    for case in judged:
+        if case.case_id in red:
+            failure, quote = _failure(case, redactor)
+            groups.setdefault(failure, []).append(names[case.case_id])
+            quotes.setdefault(failure, quote)
+    by_size = sorted(groups.items(), key=lambda group: -len(group[1]))
+    for failure, cases in by_size[:_QUOTED]:
+        shown = [f"**{markdown_code(name)}**" for name in cases]
+        if len(cases) == 1:
+            yield f"{shown[0]} {failure.what}"
+        else:
+            yield f"**{count(len(cases), 'case')}** {failure.what}: {some(shown, max(1, min(_NAMED, listed)))}"
+        yield from filter(None, (failure.message, quotes[failure]))
+    left_out = sum(len(cases) for _, cases in by_size[_QUOTED:])
+    if left_out:
+        yield f"{count(left_out, 'more case')} failed in other ways: see report.html"
 
 
-def _how_to_call(preview: PlanView, check: RequiredCheck, pull: PullRequest) -> list[str]:
-    if not check.needs_run or not pull.number or preview.refused is not None:
+def _failure(case: CaseResult, redactor: Redactor) -> tuple[_Failure, str]:
+    """How it failed, and the quoted turn, "" if there is none."""
+    passed, counted = case.counts
+    before = f", baseline {case.baseline.runs_passed}/{case.baseline.runs_countable}" if case.baseline else ""
+    verb = "regressed" if case.compared == "regressed" else case.outcome
+    what = f"{verb}: {passed}/{counted} passed{before}"
+    findings = (finding for run in case.runs for finding in run.findings)
+    failed = next((finding for finding in findings if finding.outcome == "failed"), None)
+    if failed is None:
+        return _Failure(what), ""
+    message = for_markdown(redactor.text(failed.message)[:_QUOTE_CHARACTERS])
+    if (quote := failed.quote) is None:
+        return _Failure(what, message), ""
+    words = redactor.text(quote.text)[:_QUOTE_CHARACTERS]
+    return _Failure(what, message), markdown_block(f"turn {quote.turn}, {quote.role}: {words}")
+
+
+def _how_to_call(check: RequiredCheck, facts: CommentFacts) -> list[str]:
+    """The command that leads on, as a comment to write: it works on a phone, too."""
+    offer, pull = facts.offer, facts.pull
+    if offer is None or not pull.number:
         return []
-    cost = ceiling_of(preview.change_set, EarlierSpending(spent_cents={"": preview.spent_cents})) or "DOLLARS"
-    link = f"[Run workflow]({pull.actions_url})" if pull.actions_url else "run the workflow"
-    what = "To call" if check.calls else "To collect the results"
-    command = call_command(pull, check.digest, cost)
-    how = f"**{what}:** {link} with pull request `{pull.number}` and the digest of this command, or run it:"
-    return [how, markdown_block(command, "sh")]
+    blocks = [f"**{_what_to_do(check, offer)}:** comment", markdown_block(offer.command(pull))]
+    if pull.actions_url:
+        form = f"[run the workflow]({pull.actions_url})"
+        blocks.append(f"or {form} with pull request `{pull.number}` and the same values.")
+    if not offer.max_cost:
+        record = f"[Record the prices]({pull.record_url})" if pull.record_url else "Record the prices"
+        blocks.append(f"The price is unknown. {record} and push again, or write your own ceiling for `DOLLARS`.")
+    return blocks
 
 
-def _how_to_decide(check: RequiredCheck) -> list[str]:
-    if not check.call_undecided:
-        return []
-    how = "**Undecided cases** are not called again by default. Change their expectations, or call them (charged):"
-    return [how, markdown_block(check.call_undecided, "sh")]
+def _what_to_do(check: RequiredCheck, offer: Offer) -> str:
+    if check.calls:
+        return "To call"
+    if check.needs_run:
+        return "To collect the results, which makes no call"
+    if check.state is CheckState.FAILURE:
+        calls = count(offer.calls, "call")
+        return f"Fix the agent and push. If the fix is somewhere else, call again ({calls})"
+    return f"To call the undecided cases again ({count(offer.calls, 'call')})"
 
 
 def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:
-    """Starts the workflow that makes the calls of this digest, up to `max_cost` dollars."""
-    return f"gh workflow run {pull.workflow} -f pull-request={pull.number} -f digest={digest} -f max-cost={max_cost}"
-
-
-_NAMED: Final = 20
-
-
-@frozen
-class CallsUnderWay:
-    """The calls of a session. `cases` are names to show; `digest` and `max_cost` (dollars) are what was agreed to."""
-
-    digest: str
-    cases: Sequence[str]
-    by: str
-    max_cost: str
-    total: int
-    done: int = 0
-    in_flight: int = 0
-    spent_cents: int = 0
-    reserved_cents: int = 0
-    start_over: StartOverDocument | None = None
-
-
-def render_progress(calls: CallsUnderWay, pull: PullRequest) -> str:
-    """Markdown. It has no times, so that it changes only when something happened."""
-    spent = for_markdown(money(calls.spent_cents))
-    blocks = [
-        f"### ⏳ {calls.done:,} of {calls.total:,} done · {spent}",
-        " ".join(_progress_facts(calls, pull)),
-        ignored_results(calls.start_over),
-        some(list(map(markdown_code, calls.cases)), _NAMED),
-        "If the job stops, start it again with the same digest. Calls that were made are not made again:",
-        markdown_block(call_command(pull, calls.digest, calls.max_cost), "sh"),
-    ]
-    return "\n\n".join(filter(None, blocks)) + "\n"
-
-
-def _progress_facts(calls: CallsUnderWay, pull: PullRequest) -> Iterator[str]:
-    commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
-    yield f"Calling{commit}, agreed by {markdown_code(calls.by)} up to {for_markdown('$' + calls.max_cost)}."
-    if calls.in_flight:
-        may_cost = f", which may cost {for_markdown(money(calls.reserved_cents))} more" if calls.reserved_cents else ""
-        yield f"{count(calls.in_flight, 'call')} in progress{may_cost}."
-    if pull.run_url:
-        yield f"[Job]({pull.run_url})"
-
-
-_SHOWN_STATES: Final = tuple(case_state for case_state in CaseState if case_state is not CaseState.GREEN)
-_VERDICTS: Final = {CheckState.SUCCESS: "✓ green", CheckState.FAILURE: "✗ red", CheckState.PENDING: "… pending"}
-
-
-def render_text(check: RequiredCheck, names: Mapping[str, str]) -> str:
-    """The answer, then the cases behind it. `names` are shown for case ids."""
-    lines = [f"{_VERDICTS[check.state]}: {check.description}"]
-    listed = [(case_state.words, check.cases.get(case_state, ())) for case_state in _SHOWN_STATES]
-    for words, cases in (*listed, ("flaky", check.flaky)):
-        lines += [f"  {words}: {for_terminal(names[case_id])}" for case_id in cases[:_NAMED]]
-        if (more := len(cases) - _NAMED) > 0:
-            lines.append(f"  {words}: {more:,} more")
-    lines += [f"  no bill for a day: {for_terminal(names[case_id])}" for case_id in check.unbilled[:_NAMED]]
-    if check.call_undecided:
-        lines.append(f"  to call undecided cases again (charged): {check.call_undecided}")
-    return "\n".join(lines) + "\n"
-
-
-def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
-    numbers = picked(check, "description", "digest", "calls", "open_calls", "suite_regressed", "call_undecided")
-    return json_document(
-        {
-            "state": check.state.value,
-            **numbers,
-            **{each.value: [names[case_id] for case_id in check.cases.get(each, ())] for each in CaseState},
-            "flaky": [names[case_id] for case_id in check.flaky],
-            "unbilled": [names[case_id] for case_id in check.unbilled],
-        },
-        exit_code=check.exit_code,
-    )
+    """The comment that starts these calls, up to `max_cost` dollars."""
+    return " ".join(filter(None, [COMMAND, pull.name, digest, f"up to {max_cost}"]))

@@ -176,15 +176,25 @@ def _of_branch(branch: str, default: str) -> str:
     return "" if not branch or not default or branch == default else _of_ref(f"heads/{branch}")
 
 
+def pull_request_number(environ: Mapping[str, str]) -> str:
+    """The number of the pull request that the event of this job names; "" if it names none. In a merge group it is
+    none, because its comment is not of one pull request."""
+    match environ.get("GITHUB_EVENT_NAME"):
+        case "workflow_dispatch":
+            number = event_value(environ, "inputs", DISPATCHED)
+        case "issue_comment":
+            number = event_value(environ, "issue", "number")
+        case _:
+            number = event_value(environ, "pull_request", "number")
+    text = str(number).strip()
+    return text if _NUMBER.fullmatch(text) else ""
+
+
 def _github_number(environ: Mapping[str, str]) -> str:
     ref = environ.get("GITHUB_REF", "")
     if found := _PULL_REQUEST_REF.fullmatch(ref) or _QUEUE_REF.fullmatch(ref):
         return found[1]
-    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
-        return str(event_value(environ, "inputs", DISPATCHED)).strip()
-    subject = "issue" if environ.get("GITHUB_EVENT_NAME") == "issue_comment" else "pull_request"
-    number = event_value(environ, subject, "number")
-    return str(number) if type(number) is int else ""
+    return pull_request_number(environ)
 
 
 _NAMED: Final = re.compile(r"Merge pull request #([1-9][0-9]{0,17}) from |.*\(#([1-9][0-9]{0,17})\)$")

@@ -6,7 +6,6 @@ plan` stores the set under its digest, for `--digest`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -21,6 +20,7 @@ from planner.changes.model import ChangeSet
 from planner.errors import PlannerError, UsageError
 from planner.execution.consents import ConsentWay
 from planner.planfile.model import Project
+from planner.reports.reply import LOGIN
 from planner.results.repository import change_set_key
 from planner.session.ci import head_commit, namespace_of
 from planner.session.selection import Loaded
@@ -28,8 +28,6 @@ from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import OpenedStore, Workspace
 from planner.values import frozen
 
-_LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}")
-"""Managed users have `_` in their logins; apps, which end with `[bot]`, are no persons."""
 APPROVED: Final = "phone-calls"
 """The environment whose approval is consent, unless PLANNER_APPROVAL_ENVIRONMENT names another one."""
 
@@ -100,7 +98,7 @@ def _is_denied(shell: Shell, login: str) -> bool:
     environ = shell.environ
     if environ.get("GITHUB_ACTIONS") != "true":
         return False
-    if not _LOGIN.fullmatch(login):
+    if not LOGIN.fullmatch(login):
         shell.log(f"{login} started this job, but only a person can agree to calls")
         return True
     if not environ.get("GITHUB_TOKEN"):

@@ -1,5 +1,4 @@
-"""The comment on a pull request: what `planner ci gate` prepares for the job that publishes it, and the progress of
-calls.
+"""The pull request of a job, as GitHub's event names it, and the comment that shows the progress of its calls.
 
 A failure to show the progress never stops or fails the session.
 """
@@ -8,21 +7,21 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict, Field
 
-from planner.changes.consented_calls import ConsentedCalls
 from planner.errors import PlannerError, leading_error
 from planner.github.client import github_of
 from planner.github.comment import DEFAULT_NAME, CommentPlace, is_superseded, upsert_comment
-from planner.reports.pull_request import CALL_WORKFLOW, CallsUnderWay, PullRequest, render_progress
+from planner.github.publish import prefix_in_repository
+from planner.reports.pull_request import CALL_WORKFLOW, RECORD_WORKFLOW, PullRequest
+from planner.reports.pull_request_progress import CallsUnderWay, render_progress
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
-from planner.session.ci import event_value, target_branch
+from planner.session.ci import event_value, pull_request_number, target_branch
 from planner.session.consent import head_of
 from planner.session.shell import Shell, redactor_of
 
@@ -35,45 +34,48 @@ INTERVAL_SECONDS: Final = 30.0
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 
 
-class Publication(BaseModel):
-    """The file of `planner ci gate --publication`. `digest` is "" if there is nothing to call; `worth_saying` is
-    false if a new comment would say nothing."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    schema_version: str = "1.0"
-    state: str
-    description: str
-    digest: str
-    commit: str = Field(default="", description="The head commit that the answer is about.")
-    decided_at: datetime | None = None
-    comment: str
-    worth_saying: bool
-    store: str = Field(default="", description="The shared store that the change set belongs to.")
-    is_sandbox: bool = False
-    change_set: ConsentedCalls | None = Field(
-        default=None, description="For `run --digest`. The job that plans may not write to the store."
-    )
-
-
 def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT_NAME) -> PullRequest:
     """The pull request of this job, as GitHub's event names it. `commit` is its head; `name` separates two uses in one
     repository, which have workflows of their own."""
-    number, base = event_value(environ, "pull_request", "number"), target_branch(environ)
-    default = event_value(environ, "repository", "default_branch")
-    if number is None:
-        number = event_value(environ, "inputs", "pull-request")
-    number = str(number) if str(number).isdigit() else ""
-    workflow = CALL_WORKFLOW if name == DEFAULT_NAME else CALL_WORKFLOW.replace("-call", f"-{name}-call")
+    base, default = target_branch(environ), event_value(environ, "repository", "default_branch")
+    repository = _repository_url(environ)
+    workflows = f"{repository}/actions/workflows/" if repository else ""
+    is_call = environ.get("GITHUB_EVENT_NAME") in ("workflow_dispatch", "issue_comment")
+    return PullRequest(
+        pull_request_number(environ),
+        commit,
+        base,
+        default if isinstance(default, str) else "",
+        workflows and workflows + _workflow(CALL_WORKFLOW, name),
+        run_url_of(environ) if is_call else "",
+        workflows and workflows + _workflow(RECORD_WORKFLOW, name),
+        "" if name == DEFAULT_NAME else name,
+    )
+
+
+def _workflow(file: str, name: str) -> str:
+    return file if name == DEFAULT_NAME else file.replace("phone-plans-", f"phone-plans-{name}-")
+
+
+def _repository_url(environ: Mapping[str, str]) -> str:
+    """The repository's page; "" outside of GitHub."""
     repository, server = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_SERVER_URL", "https://github.com")
-    url = f"{server}/{repository}/actions/workflows/{workflow}" if _REPOSITORY.fullmatch(repository) else ""
-    run, is_call = environ.get("GITHUB_RUN_ID", ""), environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
-    run_url = f"{server}/{repository}/actions/runs/{run}" if url and is_call and run.isdigit() else ""
-    return PullRequest(number, commit, base, _text(default), url, run_url, workflow)
+    return f"{server}/{repository}" if _REPOSITORY.fullmatch(repository) else ""
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def run_url_of(environ: Mapping[str, str]) -> str:
+    """The page of this job's workflow run; "" outside of GitHub."""
+    repository, run = _repository_url(environ), environ.get("GITHUB_RUN_ID", "")
+    return f"{repository}/actions/runs/{run}" if repository and run.isdigit() else ""
+
+
+def files_url(environ: Mapping[str, str], commit: str, cwd: Path) -> str:
+    """Where GitHub shows the files of the working directory in this commit; "" outside of GitHub."""
+    repository = _repository_url(environ)
+    if not repository or not commit:
+        return ""
+    prefix = prefix_in_repository(environ, cwd)
+    return f"{repository}/blob/{commit}/{prefix}".rstrip("/")
 
 
 # The progress of calls

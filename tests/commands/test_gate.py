@@ -13,8 +13,8 @@ from ci_jobs import Jobs
 from fake_github import fake_github
 from repositories import git
 
-from planner.commands.gate import billed_cents
 from planner.results.model import CostDocument, JudgeCost, RunResult
+from planner.session.publication import billed_cents
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
@@ -221,14 +221,14 @@ def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
     gate(jobs.start(7, branch="topic"), 3, "--publication", str(file))
     found = json.loads(file.read_text())
     assert (found["state"], found["worth_saying"]) == ("pending", True)
-    assert f"-f pull-request=7 -f digest={found['digest']} -f max-cost=" in found["comment"]
+    assert f"/planner run {found['digest']} up to 0.64" in found["comment"]
     assert found["comment"].startswith("### 📞 1 call to make")
     failing = hostile.replace("{check: call, status: completed}", "{check: never_says, who: any, any_of: [Saturday]}")
     jobs.edit(plans__hours=failing)
     run(jobs.start(7, branch="topic"))
     gate(jobs.start(7, branch="topic"), 1, "--publication", str(file))
     found = json.loads(file.read_text())
-    assert (found["state"], found["digest"]) == ("failure", "")
+    assert found["state"] == "failure"
     assert f"`{CASE}`** failed: 0/1 passed" in found["comment"]
     assert "turn " in found["comment"]
     assert "<img" not in found["comment"].replace("`", "")
@@ -247,10 +247,73 @@ def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
     assert ran.code == 3, ran.err
     planned = re.search(r"--max-cost ([\d.]+)", project.planner("plan", "--sandbox", *world).out)
     assert gate(project, 3, *world, "--publication", str(file))["calls"] == 3
-    published = re.search(r"max-cost=([\d.]+)", json.loads(file.read_text())["comment"])
+    published = re.search(r"up to ([\d.]+)", json.loads(file.read_text())["comment"])
     assert planned is not None
     assert published is not None
     assert published[1] == planned[1]
+
+
+def test_a_red_comment_offers_the_calls_again(jobs: Jobs, tmp_path: Path) -> None:
+    """After a fix that planner cannot see, such as one of a tool: the digest is of the calls without the failed runs."""
+    jobs.branch("topic")
+    jobs.edit(plans__hours=FAILING.replace("calm", "angry"))
+    run(jobs.start(7, branch="topic"))
+    file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
+    gate(project, 1, "--publication", str(file))
+    found = json.loads(file.read_text())
+    offered = re.search(r"/planner run (sha256:[0-9a-f]{64}) up to ([\d.]+) start over: (.+)", found["comment"])
+    assert offered is not None
+    assert offered[1] == found["digest"] == found["change_set"]["digest"]
+    again = project.planner(
+        "run", *CONSENT, "--digest", offered[1], "--max-cost", offered[2], "--start-over", offered[3]
+    )
+    assert again.code == 1, again.err
+    assert json.loads((project.root / "reports/results.json").read_text())["stats"]["launches"] == 1
+
+
+_ENDED = {
+    "refused": (["--max-cost", "0.01"], "", "✋ **Refused, so nothing was called:** ", "refused"),
+    "402": ([], "faults: [{kind: no_balance, times: 9}]", "✋ **The calls ended early:** no balance", "ended early"),
+    "429": (
+        [],
+        "faults: [{kind: throttle, times: 99, retry_after_seconds: 9000}]",
+        "✋ **The calls ended early:** the service asks to wait 2 h",
+        "ended early",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", _ENDED)
+def test_why_calls_are_missing(jobs: Jobs, tmp_path: Path, how: str) -> None:
+    """The session of this job was refused or ended early: comment, status and reply say why."""
+    options, faults, said, status = _ENDED[how]
+    jobs.branch("topic")
+    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    file, project = tmp_path / "publication.json", jobs.start(7, branch="topic", event="workflow_dispatch")
+    project.write("world.yaml", f"extends: demo\nversion: 1\nworld: w\n{faults}\n")
+    reports, shared = tmp_path / "reports", ("--sandbox", "--world", "world.yaml", "--base", "origin/main")
+    ran = project.planner("ci", "run", *shared, "--consent-to-charge", *options, "--report-dir", str(reports))
+    assert ran.code in (3, 4), ran.err
+    gate(project, 3, *shared[1:], "--results", str(reports / "results.json"), "--publication", str(file))
+    found = json.loads(file.read_text())
+    assert said in found["comment"]
+    assert f"1 call to make · {status}: " in found["description"]
+    assert found["reply"].startswith("@")
+    assert "/planner run" in found["comment"]
+
+
+def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None:
+    """The commonest mistake: the comment has file, line and fix; the status the first error; no digest is left."""
+    jobs.branch("topic")
+    head = jobs.edit(plans__hours=PLAN.replace("scenarios:", "scenarois:"))
+    file = tmp_path / "publication.json"
+    assert jobs.start(7, branch="topic").planner("ci", "gate", "--sandbox", "--publication", str(file)).code == 2
+    found = json.loads(file.read_text())
+    assert (found["state"], found["digest"], found["commit"], found["worth_saying"]) == ("failure", "", head, True)
+    line = PLAN.splitlines().index("scenarios:") + 1
+    assert found["description"].startswith(f"plans/hours.yaml:{line}: ")
+    assert f"plans/hours.yaml:{line}:" in found["comment"]
+    assert "`scenarios`" in found["comment"]
 
 
 def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,7 +372,7 @@ def test_names_separate_two_uses(jobs: Jobs, tmp_path: Path) -> None:
     """Each has its own workflow for the calls. A name that is none is refused."""
     file = tmp_path / "publication.json"
     gate(jobs.start(7), 3, "--publication", str(file), "--name", "eu")
-    assert "gh workflow run phone-plans-eu-call.yml" in json.loads(file.read_text())["comment"]
+    assert "/planner run eu sha256:" in json.loads(file.read_text())["comment"]
     assert jobs.project.planner("ci", "gate", "--sandbox", "--name", "a b").code == 2
 
 
@@ -332,7 +395,7 @@ def test_cancelled_calls_in_the_comment(
     found = json.loads(file.read_text())
     assert "1 call already made" in found["comment"]
     assert "may still cost $0." in found["comment"]
-    assert "**To collect the results:**" in found["comment"]
+    assert "**To collect the results, which makes no call:**" in found["comment"]
 
 
 PUBLIC = {"default_branch": "main", "private": False}

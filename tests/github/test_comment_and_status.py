@@ -14,7 +14,7 @@ from fake_github import FakeGitHub, Fault, fake_github
 from planner.cli import main
 from planner.errors import CredentialError, IncompleteError, PlannerError
 from planner.github.client import GitHub, NotPermittedError
-from planner.github.comment import MAX_CHARACTERS, CommentPlace, marker, set_status, upsert_comment
+from planner.github.comment import MAX_CHARACTERS, CommentPlace, Status, marker, set_status, upsert_comment
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 COMMIT = "c" * 40
@@ -40,7 +40,8 @@ def client(fake: FakeGitHub, key: str = "writer") -> GitHub:
 def write(fake: FakeGitHub, said: Said, key: str = "writer", **options: str) -> bool:
     with client(fake, key) as github:
         place = CommentPlace(42, **options)
-        return upsert_comment(github, place, said.comment, said.digest, worth_saying=said.worth_saying)
+        made = upsert_comment(github, place, said.comment, said.digest, worth_saying=said.worth_saying)
+        return made is not None and made.is_changed
 
 
 def test_one_comment_is_edited(fake: FakeGitHub) -> None:
@@ -54,14 +55,12 @@ def test_one_comment_is_edited(fake: FakeGitHub) -> None:
     assert "### green" in fake.comments[42][-1]["body"]
 
 
-def test_a_superseded_digest_is_struck_through(fake: FakeGitHub) -> None:
+def test_only_the_newest_digest_is_in_the_comment(fake: FakeGitHub) -> None:
+    """An older one is refused when it is run, so it is of no use to anybody."""
     write(fake, Said())
-    assert "~~" not in fake.comments[42][0]["body"]
     write(fake, Said(digest=NEW))
     body = fake.comments[42][0]["body"]
-    assert f"~~`{'a' * 12}`~~" in body
-    assert f"<!-- digest:{NEW} -->" in body
-    assert OLD not in body
+    assert (f"<!-- digest:{NEW} -->" in body, OLD in body) == (True, False)
 
 
 def test_a_marker_of_another_author_is_not_ours(fake: FakeGitHub) -> None:
@@ -162,7 +161,7 @@ def test_a_missing_permission_is_named(fake: FakeGitHub, token: str, error: type
 
 def test_unreachable() -> None:
     with GitHub("acme/plans", "writer", lambda _: None, "http://127.0.0.1:9") as github, pytest.raises(IncompleteError):
-        set_status(github, COMMIT, "success", "x")
+        set_status(github, COMMIT, Status("success", "x"))
 
 
 def publish(
@@ -181,10 +180,39 @@ def publication(folder: Path, **fields: object) -> Path:
 
 
 def test_publish_sets_status_and_comment(fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The link of the status leads to the comment."""
     assert publish(fake, monkeypatch, publication(tmp_path)) == 0
     (status,) = fake.statuses
-    assert status == {"sha": COMMIT, "state": "pending", "description": "2 calls to make", "context": "phone-plans"}
-    assert len(fake.comments[42]) == 1
+    (comment,) = fake.comments[42]
+    assert status == {
+        "sha": COMMIT,
+        "state": "pending",
+        "description": "2 calls to make",
+        "context": "phone-plans",
+        "target_url": comment["html_url"],
+    }
+
+
+def test_without_a_comment_the_status_leads_to_the_job(
+    fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GITHUB_RUN_ID", "77")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.test")
+    assert publish(fake, monkeypatch, publication(tmp_path, worth_saying=False)) == 0
+    assert fake.statuses[0]["target_url"] == "https://github.test/acme/plans/actions/runs/77"
+
+
+def test_one_reply_mentions_who_agreed(fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A second session edits it, as an edit notifies nobody twice."""
+    for reply in ("@maria ⏳ 1 call to make", "@maria ✅ 2 passed"):
+        assert publish(fake, monkeypatch, publication(tmp_path, reply=reply)) == 0
+    comment, answer = fake.comments[42]
+    assert (
+        answer["body"] == f"<!-- phone-plans-reply:default -->\n@maria ✅ 2 passed · [details]({comment['html_url']})"
+    )
+    fake.comments[42].remove(answer)
+    assert publish(fake, monkeypatch, publication(tmp_path)) == 0
+    assert len(fake.comments[42]) == 1, "planning again mentions nobody"
 
 
 def test_without_an_answer_the_status_is_no_success(
@@ -195,7 +223,9 @@ def test_without_an_answer_the_status_is_no_success(
     (tmp_path / "damaged.json").write_text("[]")
     assert publish(fake, monkeypatch, tmp_path / "damaged.json") == 0
     assert publish(fake, monkeypatch, publication(tmp_path, state="green")) == 0
-    assert [status["state"] for status in fake.statuses] == ["error"] * 3
+    assert publish(fake, monkeypatch, publication(tmp_path, commit="d" * 40)) == 0
+    assert [status["state"] for status in fake.statuses] == ["error"] * 4
+    assert "another commit" in fake.comments[42][0]["body"], "an older answer does not stand beside it"
 
 
 def test_a_failing_comment_does_not_change_the_exit_code(
@@ -216,7 +246,7 @@ def test_a_status_is_set_although_an_answer_was_lost(fake: FakeGitHub) -> None:
     """Otherwise an older status of the commit stays, which may be green. Setting it twice is harmless."""
     fake.faults += [Fault("POST", 502), Fault("POST", 500, after_work=True)]
     with client(fake) as github:
-        set_status(github, COMMIT, "failure", "x")
+        set_status(github, COMMIT, Status("failure", "x"))
     assert {status["state"] for status in fake.statuses} == {"failure"}
 
 

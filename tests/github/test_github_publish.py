@@ -53,14 +53,14 @@ def test_diagnostics_are_annotated_and_listed(
         "::warning file=voice/plans/a.yaml",
     ]
     assert (tmp_path / "summary.md").read_text().replace("\u200b", "·") == snapshot("""\
-## Nothing was called: the plans have 2 errors and 1 warning
+### ❌ Nothing can be called: the plans have 2 errors and 1 warning
 
 - ``plans/`b`.yaml:1:1`` **error** Bad (`bad|code`)  \n\
   &lt;img src=x&gt; @·acme/voice `x`
-- `plans/a.yaml:3:7` **warning** Unused variable (`unused-var`)  \n\
-  policy\\_days is used nowhere.
 - `plans/a.yaml:9:5` **error** Unknown key (`unknown-key`)  \n\
   scenario has no key prompts.
+- `plans/a.yaml:3:7` **warning** Unused variable (`unused-var`)  \n\
+  policy\\_days is used nowhere.
 
 """)
 
@@ -71,7 +71,7 @@ def test_diagnostics_without_an_error(here: Publisher, log: list[str], tmp_path:
     found = Diagnostics()
     found.warning("w", "Warned", "d", Span("a.yaml", 1, 1, 1, 2))
     here.diagnostics(found)
-    assert (tmp_path / "summary.md").read_text().startswith("## The plans have 1 warning\n")
+    assert (tmp_path / "summary.md").read_text().startswith("### The plans have 1 warning\n")
 
 
 def test_a_change_set_writes_summary_and_outputs(

@@ -22,7 +22,8 @@ from virtual_time import VirtualLoop
 
 from planner.clock import Clock
 from planner.github.comment import CommentPlace
-from planner.reports.pull_request import CallsUnderWay, PullRequest
+from planner.reports.pull_request import PullRequest
+from planner.reports.pull_request_progress import CallsUnderWay
 from planner.results.model import StartOverDocument
 from planner.session.progress import ProgressDisplay, ProgressState, line
 from planner.session.pull_request import ProgressComment

@@ -50,7 +50,12 @@ class FakeGitHub:
 
     def add_comment(self, number: int, body: str, login: str | None = None) -> dict[str, Any]:
         self._ids += 1
-        made = {"id": self._ids, "body": body, "user": {"login": login or self.login}}
+        made = {
+            "id": self._ids,
+            "body": body,
+            "user": {"login": login or self.login},
+            "html_url": f"https://github.test/acme/plans/pull/{number}#issuecomment-{self._ids}",
+        }
         self.comments.setdefault(number, []).append(made)
         return made
 

@@ -1,0 +1,67 @@
+"""Why there is no change set to show: invalid plans, or an error. For comments and job summaries; all text is
+neutralised."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from planner.diagnostics import Diagnostic, Diagnostics, Severity
+from planner.errors import PlanInvalidError, PlannerError
+from planner.quantities import count
+from planner.reports.neutral import for_markdown, markdown_code, markdown_prose, one_line
+
+_LISTED: Final = 50
+_MAX_CHARACTERS: Final = 1_000
+"""Of one diagnostic, which quotes a plan."""
+
+
+def render_invalid(diagnostics: Diagnostics, files_url: str = "") -> str:
+    """All diagnostics as a list, errors first. They quote plans, which a stranger may have written. `files_url` is
+    where the files can be read: a link to each line follows."""
+    items = sorted(diagnostics, key=lambda item: item.severity is not Severity.ERROR)
+    errors = sum(item.severity is Severity.ERROR for item in items)
+    counts = ((errors, "error"), (len(items) - errors, "warning"))
+    headline = " and ".join(count(number, word) for number, word in counts if number)
+    verdict = "❌ Nothing can be called: the plans have" if errors else "The plans have"
+    lines = [f"### {verdict} {headline}", ""]
+    for item in items[:_LISTED]:
+        summary = for_markdown(item.summary[:_MAX_CHARACTERS])
+        lines.append(f"- {_place(item, files_url)} **{item.severity.value}** {summary} ({markdown_code(item.code)})  ")
+        lines.append(f"  {markdown_prose(item.detail[:_MAX_CHARACTERS])}")
+    if (more := len(items) - _LISTED) > 0:
+        lines.append(f"- and {more:,} more")
+    return "\n".join(lines) + "\n"
+
+
+def _place(item: Diagnostic, files_url: str) -> str:
+    span = item.span
+    shown = markdown_code(f"{span.file}:{span.line}:{span.column}")
+    return f"[{shown}]({files_url}/{quote(span.file)}#L{span.line})" if files_url and span.file else shown
+
+
+def render_problem(error: PlannerError, files_url: str, run_url: str) -> str:
+    """The comment on a pull request whose calls could not be determined. `run_url` is the job that says more."""
+    if isinstance(error, PlanInvalidError):
+        same = markdown_code("planner validate")
+        return f"{render_invalid(error.diagnostics, files_url)}\nFix this and push; {same} shows the same.\n"
+    sign = "⏳" if error.exit_code == 4 else "❌"
+    lines = [f"### {sign} {for_markdown(str(error))}"]
+    if error.hint:
+        lines.append(markdown_prose(error.hint))
+    if run_url:
+        again = "run it again when that is done" if error.exit_code == 4 else "shows the whole log"
+        lines.append(f"[This job]({run_url}): {again}.")
+    return "\n\n".join(lines) + "\n"
+
+
+def problem_line(error: PlannerError) -> str:
+    """One line for a commit status: of invalid plans, the first error and its place."""
+    if not isinstance(error, PlanInvalidError):
+        return one_line(str(error))
+    errors = [item for item in error.diagnostics if item.severity is Severity.ERROR]
+    if not errors:
+        return one_line(str(error))
+    first = errors[0]
+    more = f" (and {len(errors) - 1:,} more)" if errors[1:] else ""
+    return one_line(f"{first.span.file}:{first.span.line}: {first.summary}{more}")

@@ -1,0 +1,45 @@
+"""The reply that tells whoever agreed to calls that they have ended. GitHub sends it to them, so it fits one line."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from planner.quantities import money
+from planner.reports.neutral import for_markdown, markdown_code
+from planner.reports.pull_request import SIGNS, PullRequest
+from planner.results.model import RunResult
+from planner.results.outcomes import RequiredCheck
+
+LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}")
+"""Managed users have `_` in their logins; apps, which end with `[bot]`, are no persons."""
+_MAX_CHARACTERS: Final = 500
+
+
+def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest) -> str:
+    """`@maria ❌ 1 regressed · $0.64 of at most $1.23`. `result` is of the session that they started; "" if it names
+    nobody."""
+    who = result.consent.by
+    if not who:
+        return ""
+    shown = f"@{who}" if LOGIN.fullmatch(who) else markdown_code(who)
+    parts = [f"{shown} {_outcome(result, check)}"]
+    if result.consent.given:
+        judge = result.cost.judge
+        cents = result.cost.actual_cents + (judge.actual_cents if judge is not None else 0)
+        ceiling = result.consent.max_cost_cents
+        at_most = f" of at most {money(ceiling)}" if ceiling is not None else ""
+        parts.append(for_markdown(f"{money(cents)}{at_most}"))
+    if pull.run_url:
+        parts.append(f"[job and reports]({pull.run_url})")
+    return " · ".join(parts)
+
+
+def _outcome(result: RunResult, check: RequiredCheck) -> str:
+    problem = for_markdown(result.problems[0][:_MAX_CHARACTERS].rstrip(".")) if result.problems else ""
+    if result.exit_code == 3 and not result.consent.given:
+        return f"✋ Refused, nothing was called: {problem}"
+    if result.exit_code == 130:
+        return "⏹ Cancelled"
+    ended = f"{SIGNS[check.state]} {for_markdown(check.description)}"
+    return f"{ended} · {problem}" if problem and result.exit_code in (3, 4) else ended

@@ -1,0 +1,244 @@
+"""What `planner ci gate --publication` prepares for `planner ci publish`, a job with write access: the comment, the
+status, and the set of calls that the comment offers."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from planner.changes.consent import EarlierSpending, ceiling_of
+from planner.changes.consented_calls import ConsentedCalls
+from planner.changes.model import ChangeSet
+from planner.errors import PlanInvalidError, PlannerError
+from planner.execution.journal import Journal
+from planner.reports.change_set import PlanView, judged_otherwise
+from planner.reports.neutral import one_line
+from planner.reports.problems import problem_line, render_problem
+from planner.reports.pull_request import CommentFacts, EndedSession, LastCalls, Offer, render_comment
+from planner.reports.reply import render_reply
+from planner.results.model import CaseResult, RunResult
+from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
+from planner.session.ci import head_commit
+from planner.session.consent import head_of, shareable
+from planner.session.preparing import Preparation, prepare, refusal_of
+from planner.session.pull_request import files_url, pull_request_of, run_url_of
+from planner.session.shell import Shell, redactor_of
+from planner.session.stores import OpenedStore, Workspace
+from planner.values import frozen
+
+_SESSIONS: Final = 20
+"""Number of newest sessions among which to look for the last calls."""
+_MAX_RESULTS_BYTES: Final = 200_000_000
+_FIXED_ELSEWHERE: Final = "fixed outside this repository"
+"""The reason that the comment proposes for calls after a fix that planner cannot see."""
+
+
+class Publication(BaseModel):
+    """The file of `planner ci gate --publication`. `digest` is "" if the comment offers no calls; `worth_saying` is
+    false if a new comment would say nothing."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: str = "1.0"
+    state: str
+    description: str
+    digest: str
+    commit: str = Field(default="", description="The head commit that the answer is about.")
+    decided_at: datetime | None = None
+    comment: str
+    reply: str = Field(default="", description="Mentions who agreed, once their calls have ended; empty for no reply.")
+    worth_saying: bool
+    store: str = Field(default="", description="The shared store that the change set belongs to.")
+    is_sandbox: bool = False
+    change_set: ConsentedCalls | None = Field(
+        default=None, description="For `run --digest`. The job that plans may not write to the store."
+    )
+
+
+@frozen
+class Decision:
+    """What `planner ci gate` found. `own` are the results of this pull request, `judged` all of them."""
+
+    work: Workspace
+    prepared: Preparation
+    check: RequiredCheck
+    judged: list[CaseResult]
+    own: list[CaseResult]
+    ended: RunResult | None = None
+    """The session of this job, if one has just ended."""
+
+
+def read_ended(path: Path) -> RunResult | None:
+    """The results of the session that this job has just ended; None if there are none."""
+    try:
+        if path.stat().st_size > _MAX_RESULTS_BYTES:
+            return None
+        return RunResult.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def publication_of(decision: Decision, journal: Journal | None, name: str) -> Publication:
+    """What to publish. `name` separates two uses in one repository."""
+    work, prepared, check = decision.work, decision.prepared, decision.check
+    shell, loaded = work.shell, work.loaded
+    redactor = redactor_of(loaded.project)
+    refusal = refusal_of(work, prepared)
+    preview = PlanView(
+        prepared.change_set,
+        loaded.plans,
+        [],
+        "",
+        prepared.progress.runs_made,
+        prepared.unconfirmed_runs,
+        shell.clock.now(),
+        redactor,
+        (str(refusal), refusal.hint) if refusal else None,
+        [*filter(None, [loaded.limits_note]), *prepared.warnings],
+        agents=prepared.agents,
+        spent_cents=prepared.progress.all_spent_cents,
+        reserved_cents=sum(prepared.progress.reserved_cents.values()),
+    )
+    names = redactor.names(change.case_id for change in prepared.change_set.changes)
+    pull = pull_request_of(shell.environ, head_of(shell, work.place, loaded), name)
+    offered = None if refusal is not None else _offered(decision, journal)
+    ended = _ended(decision.ended, check)
+    last = _last_calls(work.place, decision.own)
+    offer = None if offered is None else _offer(*offered)
+    comment = render_comment(preview, check, decision.judged, names, CommentFacts(pull, last, ended, offer))
+    change_set = shareable(work, offered[0]) if offered is not None else None
+    return Publication(
+        state=check.state.value,
+        description=_description(check, ended),
+        digest=offered[0].digest if offered is not None else "",
+        commit=pull.commit,
+        decided_at=shell.clock.now(),
+        comment=comment,
+        reply=render_reply(decision.ended, check, pull) if decision.ended is not None else "",
+        worth_saying=_is_worth_saying(prepared, check),
+        store=(work.selection.store or loaded.project.store or "") if change_set is not None else "",
+        is_sandbox=work.selection.sandbox,
+        change_set=change_set,
+    )
+
+
+def problem_publication(shell: Shell, error: PlannerError) -> Publication:
+    """What to publish if the change set cannot be determined: an older answer must not stand."""
+    environ = shell.environ
+    commit = head_commit(environ)
+    comment = render_problem(error, files_url(environ, commit, shell.cwd), run_url_of(environ))
+    state = "failure" if isinstance(error, PlanInvalidError) else "pending" if error.exit_code == 4 else "error"
+    return Publication(
+        state=state,
+        description=problem_line(error),
+        digest="",
+        commit=commit,
+        decided_at=shell.clock.now(),
+        comment=comment,
+        worth_saying=True,
+    )
+
+
+def _is_worth_saying(prepared: Preparation, check: RequiredCheck) -> bool:
+    return (
+        check.state is not CheckState.SUCCESS
+        or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.QUARANTINED)))
+        or bool(check.flaky)
+        or bool(prepared.change_set.with_action(Action.DROP))
+        or any(map(judged_otherwise, prepared.change_set.with_action(Action.RECHECK)))
+    )
+
+
+# The calls that the comment offers
+
+
+def _offered(decision: Decision, journal: Journal | None) -> tuple[ChangeSet, EarlierSpending, str] | None:
+    """The change set to agree to, what was spent on it, and the options of its command; None if there is none.
+
+    A red check offers the calls of the failed cases without their earlier runs, since only a fix that planner cannot
+    see makes them pass. Undecided cases are called again together with theirs.
+    """
+    work, check = decision.work, decision.check
+    if check.needs_run:
+        return decision.prepared.change_set, decision.prepared.progress, ""
+    if check.state is CheckState.FAILURE:
+        selection = replace(work.selection, start_over=_FIXED_ELSEWHERE)
+        options = f"start over: {_FIXED_ELSEWHERE}"
+    elif check.cases.get(CaseState.UNDECIDED):
+        selection, options = replace(work.selection, rerun="failed"), "rerun failed"
+    else:
+        return None
+    again = Workspace(work.shell, selection, work.loaded, work.place)
+    prepared = prepare(again, decision.prepared.targets, journal)
+    if not prepared.change_set.estimate.calls or refusal_of(again, prepared) is not None:
+        return None
+    return prepared.change_set, prepared.progress, options
+
+
+def _offer(change_set: ChangeSet, progress: EarlierSpending, options: str) -> Offer:
+    spent = EarlierSpending(spent_cents={"": progress.all_spent_cents})
+    return Offer(change_set.digest, ceiling_of(change_set, spent), change_set.estimate.calls, options)
+
+
+# Earlier sessions
+
+
+def _ended(result: RunResult | None, check: RequiredCheck) -> EndedSession | None:
+    """Why the session that has just ended did not make all calls; None if it did, or the check is decided."""
+    if result is None or not result.problems or check.state is not CheckState.PENDING:
+        return None
+    is_refused = result.exit_code == 3 and not result.consent.given
+    return EndedSession(is_refused, result.problems[0])
+
+
+def _description(check: RequiredCheck, ended: EndedSession | None) -> str:
+    if ended is None:
+        return check.description
+    what = "refused" if ended.is_refused else "ended early"
+    return one_line(f"{check.description} · {what}: {ended.problem}")
+
+
+def _last_calls(place: OpenedStore, own: list[CaseResult]) -> LastCalls | None:
+    """The newest calls of this pull request that somebody agreed to; None outside of one, or if nobody agreed. `own`
+    are its results."""
+    if place.base is None:
+        return None
+    agreed = [
+        result
+        for result in islice(place.repository.sessions(), _SESSIONS)
+        if result.consent.given and place.base.load_session(result.session_id) is None
+    ]
+    if not agreed:
+        return None
+    newest = agreed[0]
+    last = next((result for result in agreed if result.stats.launches), newest)
+    same = [result for result in agreed if result.change_set_digest == last.change_set_digest]
+    still_ignored = {case.case_id for case in own if case.start_over is not None}
+    ignored = [
+        case.start_over
+        for result in agreed
+        for case in result.cases
+        if result.stats.launches and case.action is Action.CALL
+        if result.change_set_digest == last.change_set_digest or case.case_id in still_ignored
+    ]
+    return LastCalls(
+        last.consent.by,
+        last.consent.max_cost_cents,
+        billed_cents(reversed(same)),
+        newest.change_set_digest if newest.outcome == "interrupted" else "",
+        next(filter(None, ignored), None),
+    )
+
+
+def billed_cents(sessions: Iterable[RunResult]) -> int:
+    """What the calls and judge calls of one change set cost so far, from its sessions, oldest first."""
+    cents = 0
+    for cost in (session.cost for session in sessions):
+        judge = (cost.judge.this_session_cents, cost.judge.actual_cents) if cost.judge else (0, 0)
+        # Bills that came later are only in `actual_cents` of a session that resumed.
+        cents = max(cents + cost.this_session_cents + judge[0], cost.actual_cents + judge[1])
+    return cents

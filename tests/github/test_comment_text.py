@@ -1,0 +1,97 @@
+"""The comment on a pull request and the reply, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from planner.changes.model import ChangeSet
+from planner.errors import IncompleteError, UsageError
+from planner.github.comment import MAX_CHARACTERS
+from planner.reports.change_set import PlanView
+from planner.reports.problems import render_problem
+from planner.reports.pull_request import CommentFacts, Offer, PullRequest, render_comment
+from planner.reports.reply import render_reply
+from planner.results.model import CaseResult, ConsentDocument, JudgedRun, RunResult
+from planner.results.outcomes import CaseState, CheckState, RequiredCheck
+
+PULL = PullRequest("7", "c" * 40, "main", "main", "https://x.test/call", "https://x.test/run", "https://x.test/main")
+DIGEST = "sha256:" + "9" * 64
+
+
+def check(state: CheckState, description: str, **cases: list[str]) -> RequiredCheck:
+    return RequiredCheck(1, state, description, DIGEST, {CaseState(name): ids for name, ids in cases.items()})
+
+
+def test_300_equal_failures_are_shown_once(
+    make_case: Callable[..., CaseResult], make_run: Callable[..., JudgedRun], change_set: ChangeSet
+) -> None:
+    """With their number and some of their names. Another failure has a line of its own."""
+    run, another = make_run(states_window=("failed", "error")), make_run(polite=("failed", "error"), text="Rude.")
+    different = another.model_copy(update={"findings": [another.findings[0].model_copy(update={"message": "rude"})]})
+    failed: dict[str, Any] = {"outcome": "failed", "runs_passed": 0}
+    cases = [make_case(f"refunds/order[n={number}]@support", runs=[run], **failed) for number in range(300)]
+    cases.append(make_case("refunds/other@support", runs=[different], **failed))
+    ids = [case.case_id for case in cases]
+    red = check(CheckState.FAILURE, "301 failed", failed=ids)
+    facts = CommentFacts(PULL, offer=Offer(DIGEST, "9.60", 301, "start over: fixed"))
+    text = render_comment(PlanView(change_set, [], [], ""), red, cases, {name: name for name in ids}, facts)
+    assert text.count("the agent never said it") == 1
+    assert text.count("**300 cases** failed") == 1
+    assert "**`refunds/other@support`** failed" in text
+    assert "and 280 more" in text
+    assert f"/planner run {DIGEST} up to 9.60 start over: fixed" in text
+    assert len(text) < 4_000 < MAX_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("cents", "said"),
+    [("2.40", "up to 2.40"), ("", "up to DOLLARS")],
+)
+def test_an_unknown_price_leads_to_the_workflow_that_records_it(cents: str, said: str, change_set: ChangeSet) -> None:
+    to_call = RequiredCheck(3, CheckState.PENDING, "2 calls to make", DIGEST, {CaseState.TO_CALL: ["a"]}, calls=2)
+    facts = CommentFacts(PULL, offer=Offer(DIGEST, cents, 2))
+    text = render_comment(PlanView(change_set, [], [], ""), to_call, [], {"a": "a"}, facts)
+    assert said in text
+    assert ("[Record the prices](https://x.test/main)" in text) == (not cents)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "start"),
+    [
+        ({"exit_code": 1}, "@bob ❌ 1 failed · $0.80 of at most $1.00"),
+        ({"exit_code": 130}, "@bob ⏹ Cancelled · $0.80 of at most $1.00"),
+        (
+            {"exit_code": 4, "problems": ["the service answers 503."]},
+            "@bob ❌ 1 failed · the service answers 503 · $0.80",
+        ),
+        (
+            {"exit_code": 3, "problems": ["too expensive @ana"], "consent": ConsentDocument(given=False, by="bob")},
+            "@bob ✋ Refused, nothing was called: too expensive @\u200bana · [job",
+        ),
+        ({"exit_code": 1, "consent": ConsentDocument(given=True, by="x <b>")}, "`x <b>` ❌ 1 failed"),
+        ({"exit_code": 1, "consent": ConsentDocument(given=False)}, ""),
+    ],
+)
+def test_the_reply(make_result: Callable[..., RunResult], outcome: dict[str, Any], start: str) -> None:
+    """One line. Only whoever agreed is mentioned."""
+    agreed = ConsentDocument(given=True, by="bob", max_cost_cents=100)
+    result = make_result(**{"consent": agreed, **outcome})
+    text = render_reply(result, check(CheckState.FAILURE, "1 failed"), PULL)
+    assert text.startswith(start)
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "start"),
+    [
+        (UsageError("no plans in <plans/>", "Add one"), "### ❌ no plans in &lt;plans/&gt;\n\nAdd one"),
+        (IncompleteError("GitHub answered 502", "Try again later"), "### ⏳ GitHub answered 502\n\nTry again later"),
+    ],
+)
+def test_an_error_leads_to_its_job(error: UsageError | IncompleteError, start: str) -> None:
+    text = render_problem(error, "", "https://x.test/run")
+    assert text.startswith(start)
+    assert "[This job](https://x.test/run)" in text
