@@ -1,16 +1,15 @@
 """Documents of launches in a shared store, and which calls the documents of another session show."""
 
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_possible
 from planner.errors import StoreError, UsageError
-from planner.execution.launches import KNOWN, LaunchState
+from planner.execution.launches import Launch, LaunchState
 from planner.results.documents import schema_major
 from planner.results.store import Store
 from planner.values import frozen
@@ -76,14 +75,38 @@ class IntentDocument(_Document):
     def all_run_ids(self) -> frozenset[int]:
         return frozenset({*self.run_ids, *(slot.run_id for slot in self.slots if slot.run_id is not None)})
 
-    def state_elsewhere(self, claimed: AbstractSet[int]) -> tuple[LaunchState, str]:
-        """The launch's state on a machine that did not make it and has claimed these runs, and why. It may have found
-        the launch's runs for another, which asked for the same: they count once."""
-        if self.state not in KNOWN:
-            return LaunchState.UNCONFIRMED, "launched by another session, which may not have ended"
-        if self.all_run_ids and self.all_run_ids <= claimed:
-            return LaunchState.ABSENT, "its runs are those of an equal launch"
-        return self.state, ""
+    def has_runs_of(self, launch: Launch) -> bool:
+        """Whether these are the runs that a machine knows of the launch, as far as both know them."""
+        is_same_batch = self.batch_id is not None and self.batch_id == launch.batch_id
+        return is_same_batch or not self.all_run_ids.isdisjoint(launch.run_ids)
+
+    def without_runs(self) -> Self:
+        slots = tuple(slot.model_copy(update=dict.fromkeys(_LEARNED)) for slot in self.slots)
+        return self.model_copy(update={"batch_id": None, "run_ids": (), "slots": slots})
+
+
+@frozen
+class Outcome:
+    """What became of a launch, and its slots as the store shows them."""
+
+    launch: Launch
+    slots: Sequence[SlotDocument]
+    requesters: frozenset[int]
+    equal: Sequence[Launch] = ()
+    """If it was not found: launches that asked for the same, were found, and are in no finished results."""
+
+    def document(self, stored: IntentDocument, slots: Iterable[SlotDocument]) -> IntentDocument:
+        launch = self.launch
+        return stored.model_copy(
+            update={
+                "state": launch.state,
+                "slack_seconds": launch.slack_seconds,
+                "batch_id": launch.batch_id,
+                "run_ids": launch.run_ids,
+                "requesters": tuple(sorted({*stored.requesters, *self.requesters})),
+                "slots": tuple(slots),
+            }
+        )
 
 
 class _CaseDocument(_Document):

@@ -10,6 +10,9 @@ A launch's states::
                         └─► UNCONFIRMED ─┬─► ADOPTED  found at the service: its runs are known
                                          └─► ABSENT   not found after the settling time, or a person said so
 
+Of equal launches, another machine may match a run to one that was UNSENT, REFUSED, REJECTED or ABSENT here. It becomes
+ADOPTED then: which of them was carried out makes no difference, how many does.
+
 INTENDED is written with everything that the launch asks for; SENT when the connection is open, before the first byte
 leaves. If a later session finds INTENDED, the launch is UNSENT; SENT becomes UNCONFIRMED: the process died in between.
 
@@ -66,6 +69,10 @@ TRANSITIONS: Mapping[LaunchState, frozenset[LaunchState]] = {
         }
     ),
     LaunchState.UNCONFIRMED: frozenset({LaunchState.ADOPTED, LaunchState.ABSENT}),
+    **dict.fromkeys(
+        (LaunchState.UNSENT, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.ABSENT),
+        frozenset({LaunchState.ADOPTED}),
+    ),
 }
 LIVE = frozenset(
     {LaunchState.INTENDED, LaunchState.SENT, LaunchState.ACKNOWLEDGED, LaunchState.UNCONFIRMED, LaunchState.ADOPTED}

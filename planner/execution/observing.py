@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from planner.evidence import Evidence, missing_parts
@@ -47,6 +48,7 @@ from planner.execution.reconciling import (
     prompt_key,
     run_fits,
     search_launches,
+    unconfirmed_launches,
 )
 from planner.execution.state import EndedRun, Search, State, Unbound
 from planner.providers.base import Batch, BatchId, Launched, Run, RunId
@@ -176,7 +178,7 @@ def listed(state: State, lists: Lists, now: Now) -> Iterator[Event | RunEnded | 
         yield from _bound(state, unbound, lists)
     for run_id in [run_id for run_id in state.watched if run_id in lists.runs.found]:
         yield from _seen(state, lists.runs.found[run_id], now)
-    yield from _searched(state, lists)
+    yield from _searched(state, lists, now)
 
 
 def _bound(state: State, unbound: Unbound, lists: Lists) -> Iterator[Event]:
@@ -264,7 +266,7 @@ def _seen(state: State, run: Run, now: Now) -> Iterator[Event | RunEnded | RunGo
 # Unconfirmed launches
 
 
-def _searched(state: State, lists: Lists) -> Iterator[Event]:
+def _searched(state: State, lists: Lists, now: Now) -> Iterator[Event]:
     """Settle the unconfirmed launches that were searchable when the lists were requested."""
     searched = [search for launch_id, search in state.unconfirmed.items() if launch_id in lists.searched]
     since = [search for search in state.unconfirmed.values() if search not in searched]
@@ -290,7 +292,19 @@ def _searched(state: State, lists: Lists) -> Iterator[Event]:
                 state.log(f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose")
         elif lists.runs.whole and lists.began - search.since >= state.settings.settle_seconds:
             missing[match.unconfirmed] = known
+    recent = _recently_adopted(state, lists, now)
+    missing = {item: known for item, known in missing.items() if item.request not in recent}
     yield from _absent(state, missing, lists)
+
+
+def _recently_adopted(state: State, lists: Lists, now: Now) -> set[tuple[object, ...]]:
+    """What adopted launches asked for whose own runs may not be listed yet: each may have the run of an equal launch,
+    which is not absent then."""
+    listed_until = now.server - timedelta(seconds=now.seconds - lists.began)
+    settled_before = listed_until - timedelta(seconds=state.settings.settle_seconds)
+    adopted = state.journal.launches([LaunchState.ADOPTED])
+    recent = [launch for launch in adopted if launch.sent_at > settled_before]
+    return {item.request for item in unconfirmed_launches(recent, state.journal)}
 
 
 def _may_be_confused(state: State, search: Search, since: Sequence[Search]) -> bool:

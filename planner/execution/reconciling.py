@@ -42,18 +42,15 @@ class Unconfirmed:
         return tuple(sorted(prompt_key(slot.prompt) for slot in self.slots))
 
     @property
-    def identity(self) -> tuple[object, ...]:
-        """Launches with the same identity ask for the same runs."""
+    def request(self) -> tuple[object, ...]:
+        """Launches with the same request ask for the same runs."""
         line = self.launch.line
-        return (
-            line.target_type,
-            line.target_id,
-            line.direction,
-            line.mode,
-            line.target_number,
-            self.prompts,
-            self.requesters,
-        )
+        return line.target_type, line.target_id, line.direction, line.mode, line.target_number, self.prompts
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Launches with the same identity match the same runs."""
+        return *self.request, self.requesters
 
 
 @frozen

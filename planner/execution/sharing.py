@@ -24,6 +24,7 @@ from planner.execution.intent_documents import (
     PREFIX,
     RESULTS,
     IntentDocument,
+    Outcome,
     Reading,
     SessionCalls,
     SlotDocument,
@@ -34,7 +35,7 @@ from planner.execution.intent_documents import (
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, UNSETTLED, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.preview_sharing import PreviewSharing
-from planner.execution.reconciling import prompt_key
+from planner.execution.reconciling import prompt_key, unconfirmed_launches
 from planner.providers.base import Line, Target
 from planner.results.store import Reader, Store
 from planner.values import frozen
@@ -64,22 +65,11 @@ class _Queued:
 
 
 @frozen
-class _Outcome:
-    """What became of a launch, and its slots as the store shows them."""
-
-    launch: Launch
-    slots: Sequence[SlotDocument]
-    requesters: frozenset[int]
-    claimed: AbstractSet[int]
-    """Runs that this machine knows, of any launch."""
-
-
-@frozen
 class Write:
     """New intents, and the outcomes of earlier ones, by key; and the consent under which the new ones are sent."""
 
     documents: Mapping[str, IntentDocument]
-    outcomes: Mapping[str, _Outcome]
+    outcomes: Mapping[str, Outcome]
     consent: ConsentWrite | None = None
 
 
@@ -121,64 +111,58 @@ class IntentSharing:
             self._seen.add(key)
             if (data := self._store.get(key)) is None:
                 continue
-            document, launch = self._reading.launch(key, data), self._journal.launch(launch_id_of(key))
-            if launch is None:
-                self._import(self._without_taken_runs(document), calls)
-                imported += 1
-            elif launch.state is LaunchState.UNCONFIRMED:
-                self._adopt(document, launch)
+            document = self._reading.launch(key, data)
+            imported += self._import(document, calls)
             if document.state not in KNOWN:
                 self._unmarked.add(key)
         return imported
 
-    def _without_taken_runs(self, document: IntentDocument) -> IntentDocument:
-        """This machine may have found the launch's runs for an equal one. Then it gets those that the store knows of
-        the other, so that each run counts once."""
-        claimed = self._journal.claimed_run_ids()
-        holders = {slot.launch_id for run_id in document.all_run_ids if (slot := self._journal.slot_of_run(run_id))}
-        if document.state not in KNOWN or len(holders) != 1 or not document.all_run_ids <= claimed:
-            return document
-        key = key_of(holders.pop())
-        data = self._store.get(key)
-        runs = frozenset[int]() if data is None else self._reading.launch(key, data).all_run_ids - claimed
-        if len(runs) != len(document.slots):
-            return document
-        unknown: dict[str, None] = dict.fromkeys(("run_id", "evidence", "cost_cents", "completed_at", "consumed_by"))
-        slots = tuple(slot.model_copy(update=unknown) for slot in document.slots)
-        return document.model_copy(update={"run_ids": tuple(sorted(runs)), "slots": slots})
+    def _import(self, document: IntentDocument, calls: Calls) -> bool:
+        """Whether the launch is new here.
+
+        Machines may match the runs of equal launches to them in another order. Then a launch whose runs this machine
+        counts for an equal one is open, and one that it saw refused or absent has the run of an equal one.
+        """
+        launch = self._journal.launch(document.launch_id)
+        has_runs = document.state in KNOWN and not self._counts_runs_of(document)
+        if launch is None:
+            self._add(document, calls, has_runs=has_runs)
+        elif launch.state not in KNOWN and has_runs:
+            self._adopt(document, launch)
+        return launch is None
+
+    def _counts_runs_of(self, document: IntentDocument) -> bool:
+        """Whether this machine counts runs of this launch already."""
+        is_batch_known = document.batch_id in self._journal.claimed_batch_ids()
+        return is_batch_known or not document.all_run_ids.isdisjoint(self._journal.claimed_run_ids())
 
     def _adopt(self, document: IntentDocument, launch: Launch) -> None:
-        """Another machine has found an unconfirmed launch of ours."""
-        run_ids = document.all_run_ids
-        if document.state in KNOWN and run_ids and not run_ids & self._journal.claimed_run_ids():
-            bindings = {number: slot.run_id for number, slot in enumerate(document.slots) if slot.run_id is not None}
-            self._journal.record(
-                Moved(
-                    launch.launch_id,
-                    LaunchState.ADOPTED,
-                    launch.detail,
-                    document.batch_id,
-                    tuple(sorted(run_ids)),
-                    bindings,
-                )
+        """Another machine has found runs for this launch."""
+        bindings = {number: slot.run_id for number, slot in enumerate(document.slots) if slot.run_id is not None}
+        self._journal.record(
+            Moved(
+                launch.launch_id,
+                LaunchState.ADOPTED,
+                launch.detail,
+                document.batch_id,
+                tuple(sorted(document.all_run_ids)),
+                bindings,
             )
+        )
 
-    def _is_known(self, key: str) -> bool:
-        launch = self._journal.launch(launch_id_of(key))
-        return launch is not None and launch.state in KNOWN
-
-    def _import(self, document: IntentDocument, calls: Calls) -> None:
+    def _add(self, document: IntentDocument, calls: Calls, *, has_runs: bool) -> None:
+        if not has_runs:
+            document = document.without_runs()
         slots = tuple(_slot(document.launch_id, n, slot, calls) for n, slot in enumerate(document.slots))
         known = [calls.get((slot.case_id, slot.call_fingerprint)) for slot in document.slots]
         numbers = {call.target_number if call else None for call in known}
-        state, detail = document.state_elsewhere(self._journal.claimed_run_ids())
         self._journal.record(
             Imported(
                 Launch(
                     launch_id=document.launch_id,
                     session_id=document.session_id,
                     consent_id=document.consent_id,
-                    state=state,
+                    state=document.state if has_runs else LaunchState.UNCONFIRMED,
                     line=Line(
                         document.target_type,
                         document.target_id,
@@ -192,7 +176,7 @@ class IntentSharing:
                     slack_seconds=document.slack_seconds,
                     batch_id=document.batch_id,
                     run_ids=document.run_ids,
-                    detail=detail,
+                    detail="" if has_runs else "launched by another session, which may not have ended",
                 ),
                 slots,
                 credential=document.credential,
@@ -235,8 +219,7 @@ class IntentSharing:
     def prepare(self, intents: Iterable[LaunchIntent]) -> Write:
         """The next write: these intents, and what became of earlier ones. On another machine, a refused launch without
         a mark would be unconfirmed."""
-        claimed = self._journal.claimed_run_ids()
-        known = ((key, self._outcome_of(launch_id_of(key), claimed)) for key in sorted(self._unmarked))
+        known = ((key, self._outcome_of(launch_id_of(key))) for key in sorted(self._unmarked))
         outcomes = {
             key: outcome for key, outcome in known if outcome is not None and outcome.launch.state not in UNSETTLED
         }
@@ -299,27 +282,39 @@ class IntentSharing:
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
         """The current documents of the store's launches and previews: finished ones are deleted, others updated,
         unknown ones unchanged."""
-        claimed = self._journal.claimed_run_ids()
-        known = ((key, self._outcome_of(launch_id_of(key), claimed)) for key in now.keys(PREFIX))
+        known = ((key, self._outcome_of(launch_id_of(key))) for key in now.keys(PREFIX))
         outcomes = {key: outcome for key, outcome in known if outcome is not None}
         slots = (slot for launch in self._journal.launches(KNOWN) for slot in self._journal.slots_of(launch.launch_id))
         consumed = {slot.run_id for slot in slots if slot.run_id is not None and slot.consumed_by is not None}
         consents = self.consents.outcome(now, map(launch_id_of, outcomes))
         return {**consents, **self.previews.outcome(now), **self._writes(now, outcomes, consumed)}
 
-    def _outcome_of(self, launch_id: str, claimed: AbstractSet[int]) -> _Outcome | None:
+    def _outcome_of(self, launch_id: str) -> Outcome | None:
         """None for an unknown launch."""
         launch = self._journal.launch(launch_id)
         if launch is None:
             return None
         slots = [self._redacted(slot) for slot in self._journal.slots_of(launch_id)]
-        return _Outcome(launch, slots, self._journal.requesters_of(launch_id), claimed)
+        equal = self._equal_found(launch) if launch.state is LaunchState.ABSENT else ()
+        return Outcome(launch, slots, self._journal.requesters_of(launch_id), equal)
+
+    def _equal_found(self, launch: Launch) -> list[Launch]:
+        wanted, *others = unconfirmed_launches([launch, *self._journal.launches([LaunchState.ADOPTED])], self._journal)
+        return [
+            other.launch
+            for other in others
+            if other.request == wanted.request and any(slot.consumed_by is None for slot in other.slots)
+        ]
 
     def _writes(
-        self, now: Reader, outcomes: Mapping[str, _Outcome], consumed: AbstractSet[int] = frozenset()
+        self, now: Reader, outcomes: Mapping[str, Outcome], consumed: AbstractSet[int] = frozenset()
     ) -> dict[str, bytes | None]:
-        """`consumed` are runs in finished results. Of equal launches, two machines may match a run to different ones:
-        what the store knows of a launch is never replaced by less."""
+        """`consumed` are runs in finished results.
+
+        Machines may match a run to different ones of equal launches, and yet no run may be in none of them. So the runs
+        that the store has for a launch are not replaced, and a launch that was not found here stays if the run of an
+        equal one is nowhere else: it may have made that run.
+        """
         writes: dict[str, bytes | None] = {}
         for key, outcome in outcomes.items():
             launch, mine = outcome.launch, outcome.slots
@@ -330,21 +325,26 @@ class IntentSharing:
                 raise self._reading.impossible(
                     key, f"slots: {len(stored.slots)}, where the launch asked for {len(mine)}"
                 )
-            is_same = launch.state in KNOWN and not stored.all_run_ids.isdisjoint(launch.run_ids)
-            is_better = launch.state in KNOWN and bool(launch.run_ids) and stored.all_run_ids <= outcome.claimed
-            is_mine = is_same or is_better  # the other machine gave the launch runs of an equal one
-            if stored.state in KNOWN and stored.all_run_ids and not is_mine:
-                if stored.all_run_ids <= consumed:
+            if stored.state in KNOWN and not (launch.state in KNOWN and stored.has_runs_of(launch)):
+                if stored.all_run_ids and stored.all_run_ids <= consumed:
                     writes[key] = None
                 continue
+            if not all(self._has_runs_of(now, found) for found in outcome.equal):
+                continue
             slots = [merged(one, other) for one, other in zip(mine, stored.slots, strict=True)]
-            if is_better and not is_same and stored.all_run_ids:
-                slots = list(mine)
             if launch.state not in LIVE or all(slot.consumed_by for slot in slots):
                 writes[key] = None
             elif launch.state is not LaunchState.INTENDED:
-                writes[key] = _current(stored, outcome, slots).model_dump_json().encode()
+                writes[key] = outcome.document(stored, slots).model_dump_json().encode()
         return writes
+
+    def _has_runs_of(self, now: Reader, launch: Launch) -> bool:
+        """Whether the store has this launch with its runs, or gets them with this write."""
+        key = key_of(launch.launch_id)
+        if (data := now.get(key)) is None:
+            return False
+        stored = self._reading.launch(key, data)
+        return stored.state not in KNOWN or stored.has_runs_of(launch)
 
     # Documents
 
@@ -372,20 +372,6 @@ class IntentSharing:
                 "prompt": prompt_key(slot.prompt),
             }
         )
-
-
-def _current(stored: IntentDocument, outcome: _Outcome, slots: Iterable[SlotDocument]) -> IntentDocument:
-    launch, requesters = outcome.launch, {*stored.requesters, *outcome.requesters}
-    return stored.model_copy(
-        update={
-            "state": launch.state,
-            "slack_seconds": launch.slack_seconds,
-            "batch_id": launch.batch_id,
-            "run_ids": launch.run_ids,
-            "requesters": tuple(sorted(requesters)),
-            "slots": tuple(slots),
-        }
-    )
 
 
 def _slot(launch_id: str, ordinal: int, document: SlotDocument, calls: Calls) -> Slot:

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from simulation import Schedule, Violation
 
 AT_ONCE = 1000
+PROGRESS = 10_000
 
 
 def simulate(first: int) -> tuple[int, int, int, int, list[str]]:
@@ -44,7 +45,10 @@ def main() -> int:
     totals, violations = [0, 0, 0, 0], 0
     workers = int(sys.argv[3]) if len(sys.argv) > 3 else None
     with ProcessPoolExecutor(workers) as pool:
-        for *counts, found in pool.map(simulate, range(start, start + wanted, AT_ONCE)):
+        firsts = range(start, start + wanted, AT_ONCE)
+        for first, (*counts, found) in zip(firsts, pool.map(simulate, firsts), strict=True):
+            if first % PROGRESS == 0:
+                print(f"{first - start:,} after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             totals = [total + count for total, count in zip(totals, counts, strict=True)]
             violations += len(found)
             for line in found:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from core_state import ROUTES
 
 from planner.errors import StoreError, UsageError
 from planner.execution.events import Consumed, DuplicateAnswer, Intended, Moved, RunsBound, RunsClaimed
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
-from planner.execution.launches import DUPLICATE_ANSWER, TRANSITIONS, LaunchIntent, LaunchState, SlotIntent
+from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, TRANSITIONS, LaunchIntent, LaunchState, SlotIntent
 from planner.providers.base import Line
 
 LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123", 7)
@@ -46,21 +47,6 @@ def intent(launch_id: str = "l1", slots: int = 2, **changes: Any) -> LaunchInten
         ),
     }
     return LaunchIntent(**{**fields, **changes})
-
-
-ROUTES: dict[LaunchState, tuple[LaunchState, ...]] = {
-    LaunchState.INTENDED: (),
-    LaunchState.UNSENT: (LaunchState.UNSENT,),
-    LaunchState.SENT: (LaunchState.SENT,),
-    **{
-        state: (LaunchState.SENT, state)
-        for state in (LaunchState.ACKNOWLEDGED, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.UNCONFIRMED)
-    },
-    **{
-        state: (LaunchState.SENT, LaunchState.UNCONFIRMED, state) for state in (LaunchState.ADOPTED, LaunchState.ABSENT)
-    },
-}
-"""The events that bring a launch into each state."""
 
 
 @pytest.fixture
@@ -100,18 +86,10 @@ def test_only_valid_transitions_are_possible(journal: Journal, before: LaunchSta
 
 
 def test_every_state_is_reachable() -> None:
-    """Each state but the first is reached from a reachable state; final states have no transitions."""
+    """Each state but the first is reached from a reachable state. Launches with known runs keep them."""
     reachable = {LaunchState.INTENDED} | {state for states in TRANSITIONS.values() for state in states}
     assert reachable == set(LaunchState)
-    ends = set(LaunchState) - set(TRANSITIONS)
-    assert ends == {
-        LaunchState.ACKNOWLEDGED,
-        LaunchState.REFUSED,
-        LaunchState.UNSENT,
-        LaunchState.REJECTED,
-        LaunchState.ADOPTED,
-        LaunchState.ABSENT,
-    }
+    assert set(LaunchState) - set(TRANSITIONS) == KNOWN
 
 
 def test_a_reopened_journal_is_equal(path: Path, journal: Journal) -> None:
@@ -392,7 +370,7 @@ def test_a_read_only_folder_is_named(read_only: Path, name: str) -> None:
 FULL = """
     import resource, signal, sys
     from pathlib import Path
-    sys.path.insert(0, {tests!r})
+    sys.path[:0] = {tests!r}
     from test_journal import intent
     from planner.errors import StoreError
     from planner.execution.events import Intended, Moved
@@ -410,6 +388,9 @@ FULL = """
 """
 
 
+TESTS = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")]
+
+
 def run_python(program: str, **names: object) -> subprocess.CompletedProcess[str]:
     code = textwrap.dedent(program).format(**names)
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -417,7 +398,7 @@ def run_python(program: str, **names: object) -> subprocess.CompletedProcess[str
 
 def test_a_full_disk_loses_nothing_that_was_written(path: Path) -> None:
     """On a full disk, the failed write is an error, and everything before it is stored."""
-    done = run_python(FULL, tests=str(Path(__file__).parent), path=str(path))
+    done = run_python(FULL, tests=TESTS, path=str(path))
     assert done.stderr == ""
     written, kind, message = done.stdout.split(" ", 2)
     assert kind == "StoreError"
@@ -433,11 +414,11 @@ def test_a_full_disk_loses_nothing_that_was_written(path: Path) -> None:
 DIES = """
     import os, sys
     from pathlib import Path
-    sys.path.insert(0, {tests!r})
+    sys.path[:0] = {tests!r}
     from test_journal import intent
     from planner.execution.events import Intended, Moved
     from planner.execution.journal import Journal
-    from planner.execution.launches import LaunchState
+    from planner.execution.launches import KNOWN, LaunchState
     journal = Journal(Path({path!r}))
     journal.record(Intended(intent("l1")))
     journal.record(Intended(intent("l2")))
@@ -450,7 +431,7 @@ DIES = """
 
 def test_a_killed_process_leaves_whole_transactions(path: Path) -> None:
     """Everything before `record` returned is stored; nothing uncommitted is."""
-    done = run_python(DIES, tests=str(Path(__file__).parent), path=str(path))
+    done = run_python(DIES, tests=TESTS, path=str(path))
     assert (done.returncode, done.stderr) == (9, "")
     journal = Journal(path)
     states = {launch.launch_id: launch.state for launch in journal.launches(LaunchState)}

@@ -297,6 +297,20 @@ def test_a_launch_is_absent_after_the_settling_time(
     assert [event.state for event in found] == [LaunchState.ABSENT] * is_absent
 
 
+@pytest.mark.parametrize(
+    ("adopted_at", "other_prompt", "is_absent"), [(0, False, True), (99, False, False), (99, True, True)]
+)
+def test_a_launch_is_not_absent_while_an_equal_one_may_have_its_run(
+    state: State, ana: Any, bob: Any, adopted_at: float, other_prompt: bool, is_absent: bool
+) -> None:
+    """The run of the first launch was given to the second, whose own run is listed later."""
+    lose(state, ana, "l1")
+    lose(state, bob if other_prompt else ana, "l2", sent_at=at(adopted_at).server)
+    happen(state, Moved("l2", LaunchState.ADOPTED, run_ids=(7,), bindings={0: 7}))
+    assert [event.launch_id for event in events(state, seconds=650)] == ["l1"] * is_absent
+    assert [event.launch_id for event in events(state, seconds=700)] == ["l1"] * (not is_absent)
+
+
 # Launches that no list shows
 
 

@@ -18,6 +18,20 @@ from planner.providers.base import Run, RunId
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 AGENT = "agent", 12
 
+ROUTES: dict[LaunchState, tuple[LaunchState, ...]] = {
+    LaunchState.INTENDED: (),
+    LaunchState.UNSENT: (LaunchState.UNSENT,),
+    LaunchState.SENT: (LaunchState.SENT,),
+    **{
+        state: (LaunchState.SENT, state)
+        for state in (LaunchState.ACKNOWLEDGED, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.UNCONFIRMED)
+    },
+    **{
+        state: (LaunchState.SENT, LaunchState.UNCONFIRMED, state) for state in (LaunchState.ADOPTED, LaunchState.ABSENT)
+    },
+}
+"""The events that bring a launch into each state."""
+
 
 def at(seconds: float) -> Now:
     now = EPOCH + timedelta(seconds=seconds)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
@@ -43,6 +43,7 @@ from planner.execution.events import (
     Interrupted,
     Moved,
     Polled,
+    RequesterLearned,
     RunJudged,
     ServiceAnswered,
     ServiceFailed,
@@ -116,6 +117,10 @@ class Machine:
     events: list[Any] = field(default_factory=list[Any])
     """What is durable in the journal."""
     evidence: dict[str, Evidence] = field(default_factory=dict[str, Evidence])
+
+    def knows_us(self) -> bool:
+        """Whether it can tell our runs from those of somebody else."""
+        return any(isinstance(event, RequesterLearned) for event in self.events)
 
 
 class DurableJournal(JournalState):
@@ -192,6 +197,8 @@ class Schedule:
         self.ended: list[Session] = []
         self.beside: Machine | None = None
         """Where another session is to begin."""
+        self.has_strangers = False
+        """Somebody else has made the same calls. From then on, all machines know who we are."""
 
     def run(self) -> None:
         """Raises `Violation`."""
@@ -206,15 +213,19 @@ class Schedule:
             self._play()
             if self._is_over():
                 return
-            if self.store is not None and self.random.random() < 0.3:
+            is_replaced = self.store is not None and self.random.random() < 0.3
+            if is_replaced and self._may_begin(other):
                 machine, other = other, machine
         raise Violation(f"not finished after {MOST_SESSIONS} sessions")
 
     def _perhaps_lost(self, machine: Machine) -> Machine:
-        if self.store is None or not machine.events or self.random.random() < 0.7:
+        if self.store is None or not machine.events or self.random.random() < 0.7 or self.has_strangers:
             return machine
         self.lost += 1
         return Machine()
+
+    def _may_begin(self, machine: Machine) -> bool:
+        return machine.knows_us() or not self.has_strangers
 
     def _begin(self, machine: Machine) -> None:
         self.sessions += 1
@@ -224,7 +235,9 @@ class Schedule:
 
     def _begin_beside(self) -> None:
         machine, self.beside = self.beside, None
-        if machine is not None and self.alive and not any(session.is_finished for session in self.ended):
+        if machine is None or not self._may_begin(machine):
+            return
+        if self.alive and not any(session.is_finished for session in self.ended):
             self._begin(machine)
 
     def _play(self) -> None:
@@ -446,13 +459,24 @@ class Session:
         self._check_marks()
 
     def _check_marks(self) -> None:
-        """What was just written shows which launches the service refused or never got; another machine may have found
-        the runs of an equal launch for one."""
+        """What was just written shows which launches the service refused or never got, and how many runs were made."""
         assert self.schedule.store is not None
+        stored = {key: json.loads(self.schedule.store.get(key) or b"") for key in self.schedule.store.keys("intents/")}
         for launch in self.journal.launches_of(f"i{self.number}"):
-            data = self.schedule.store.get(f"intents/{launch.launch_id}.json")
-            if launch.state not in LIVE and data is not None and LaunchState(json.loads(data)["state"]) in UNSETTLED:
+            document = stored.get(f"intents/{launch.launch_id}.json")
+            if launch.state not in LIVE and document and LaunchState(document["state"]) in UNSETTLED:
                 raise Violation(f"launch {launch.launch_id} is {launch.state.value}, and open in the shared store")
+        if not any(self.schedule.store.keys("runs/")):
+            self._check_runs([slot for document in stored.values() for slot in document["slots"]])
+
+    def _check_runs(self, stored: Sequence[Mapping[str, Any]]) -> None:
+        """For each run that was made, there is a slot in the shared store, or the run might be made again."""
+        slots = Counter[str](slot["prompt"] for slot in stored)
+        made = {(slot["prompt"], slot["run_id"]) for slot in stored}
+        made |= {(prompt_key(slot.prompt), slot.run_id) for slot in self.journal.unconsumed_slots()}
+        for prompt, runs in Counter(prompt for prompt, run_id in made if run_id is not None).items():
+            if runs > slots[prompt]:
+                raise Violation(f"{runs} runs of {prompt} were made, and {slots[prompt]} are in the shared store")
 
     # Launches
 
@@ -520,7 +544,8 @@ class Session:
                 schedule.at(self.random.uniform(0, 1), self.number, lambda: self._answer(launch_id, launched))
 
         schedule.at(arrives, 0, arrive)
-        if self.random.random() < 0.05 and self.state.requesters:  # otherwise they look alike
+        if self.random.random() < 0.05 and all(other.machine.knows_us() for other in schedule.alive.values()):
+            schedule.has_strangers = True
             case = self.random.choice([*schedule.jobs.values()])
             schedule.at(0.0, 0, lambda: schedule.model.launch_of_somebody_else(case.prompt, case.line, schedule.now))
 
