@@ -1,4 +1,4 @@
-"""docs/sandbox-reference-page.md: each sentence of the reference page names tests that are there, and the tests quote it."""
+"""reference_page.md: each sentence of the reference page names tests that are there, and the tests quote it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-TABLE = HERE.parents[2] / "docs" / "sandbox-reference-page.md"
+TABLE = HERE / "reference_page.md"
 PAGE_TESTS = ("test_reference_page.py", "test_curl.py")
 """Files whose tests are only about the page: the table lists each test."""
 
