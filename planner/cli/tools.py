@@ -34,7 +34,14 @@ _SERVE, _BEHAVIOUR = "Server", "Behaviour"
 
 @command(examples=["planner sandbox --port 8080 --fault lost_answer,times=2"])
 @option(_SERVE, "--host", default="127.0.0.1", metavar="HOST", help="The address to listen on (default: 127.0.0.1).")
-@option(_SERVE, "--port", type=click.IntRange(0, 65_535), default=8080, help="0 picks a free port (default: 8080).")
+@option(
+    _SERVE,
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8080,
+    metavar="PORT",
+    help="0 picks a free port (default: 8080).",
+)
 @option(_SERVE, "--api-key", "api_keys", multiple=True, metavar="KEY", help="Accept only this key. Repeatable.")
 @option(_SERVE, "--state", type=click.Path(path_type=Path), metavar="FILE", help="Keep the state in this file.")
 @option(_BEHAVIOUR, "--world", default="demo", metavar="NAME|FILE", help="The sandbox's world (default: demo).")

@@ -227,10 +227,7 @@ class ScenarioDefaults(Authored):
     )
     confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = Field(
         default=None,
-        description=(
-            "Judge the true pass rate with this confidence, not just that of these runs: the case passes if they show "
-            "that it is high enough, fails if they show that it is not, and is unknown otherwise."
-        ),
+        description="Judge the true pass rate with this confidence, not just that of these runs (docs/verdicts.md).",
         examples=[0.9],
     )
     min_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = Field(
@@ -244,15 +241,15 @@ class ScenarioDefaults(Authored):
     caller_faults: Literal["ignore", "count"] = Field(
         default="ignore",
         description=(
-            "ignore: a failed run in which the test bot left its role, spoke the agent's part or hung up before the "
-            "agent could help does not count. count: it counts as a failure of the agent."
+            "ignore: a failed run in which the test bot left its role or hung up at once does not count. count: it is "
+            "a failure of the agent."
         ),
     )
     when_settled: Literal["stop", "continue"] | None = Field(
         default=None,
         description=(
-            "stop: skip calls that can no longer change the outcome of the case or its comparison with the baseline. "
-            "continue: make all calls. The default is stop if `confidence` or a `min_pass_rate` below 1 is set."
+            "stop: skip calls that can no longer change the outcome; the default with `confidence` or a "
+            "`min_pass_rate` below 1. continue: make all calls."
         ),
     )
     stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(

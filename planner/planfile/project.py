@@ -121,9 +121,8 @@ class JudgeFields(Authored):
     answers_as: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
         default=[],
         description=(
-            "Other names under which the same model answers, such as the model behind a deployment or an alias. "
-            "Editions (`gpt-4o-2024-08-06` of `gpt-4o`) need not be listed. Answers of any other model do not count. "
-            "By default the name in the first answer is accepted."
+            "Other names under which the same model answers, such as the model behind an alias; editions need not be "
+            "listed. By default the name in the first answer is accepted."
         ),
         examples=[["gpt-4o"]],
     )
