@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from planner.execution.journal_state import JournalState
-from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchState
+from planner.execution.launches import Launch, LaunchProblem, LaunchState
 from planner.execution.reading import Listed
 from planner.execution.reconciling import (
     ANY_TIME_SECONDS,
@@ -38,7 +38,7 @@ def possibly_sent(
     duplicates = {
         unconfirmed.launch.launch_id: ()
         for unconfirmed in missing
-        if unconfirmed.launch.detail.startswith(DUPLICATE_ANSWER)
+        if unconfirmed.launch.problem is LaunchProblem.DUPLICATE_ANSWER
     }
     missing = [unconfirmed for unconfirmed in missing if unconfirmed.launch.launch_id not in duplicates]
     if not missing:

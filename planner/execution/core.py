@@ -13,11 +13,12 @@ service (`local.py`) and against a model of it, in the tests. The rules:
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 from planner.execution.engine import Job, Now, Outcome, Snapshot, UnsettledLaunch
 from planner.execution.events import DeferredReleased, IdleChanged, Stopped
-from planner.execution.launches import DUPLICATE_ANSWER, Launch, LaunchState
+from planner.execution.launches import Launch, LaunchProblem, LaunchState
 from planner.execution.ledger import Ledger
 from planner.execution.reconciling import Unconfirmed
 from planner.execution.state import State
@@ -47,7 +48,25 @@ MOST_FIRST_POLLS: Final = 4
 
 
 NEVER: Final = float("inf")
-NO_ROOM: Final = "under a ceiling, the next calls wait for a bill"
+
+
+class WaitReason(Enum):
+    """Why no launch is sent."""
+
+    UNCONFIRMED_LAUNCHES = "unconfirmed_launches"
+    SAME_CALLS_UNCONFIRMED = "same_calls_unconfirmed"
+    UNREACHABLE = "unreachable"
+    ASKED_TO_WAIT = "asked_to_wait"
+    """A 429 while own runs are under way."""
+    REFUSED = "refused"
+    """Nothing but 429, with no own run under way."""
+    CONCURRENCY = "concurrency"
+    CEILING = "ceiling"
+    """The next call fits only when a bill makes room."""
+
+
+_FOR_SEARCH: Final = (WaitReason.UNCONFIRMED_LAUNCHES, WaitReason.SAME_CALLS_UNCONFIRMED, WaitReason.CEILING)
+"""No launch before an unconfirmed one is settled, unless a run under way ends first."""
 
 
 class SendLaunch(NamedTuple):
@@ -74,12 +93,10 @@ class Apply(NamedTuple):
 
 
 class WaitUntil(NamedTuple):
-    """Wait for an event, at most until then (monotonic seconds). `reason` says why no launch is sent. `for_search`: not
-    before an unconfirmed launch is settled."""
+    """Wait for an event, at most until then (monotonic seconds)."""
 
     seconds: float
-    reason: str = ""
-    for_search: bool = False
+    reason: WaitReason | None = None
 
 
 class Finish(NamedTuple):
@@ -102,7 +119,7 @@ def decide(state: State, now: Now) -> list[Action]:
     if isinstance(launching, SendLaunch | Apply):
         return [*actions, launching]
     under_way = state.is_under_way()
-    is_waiting = len(state.wanted.pending) and not state.stopped and not launching.for_search
+    is_waiting = len(state.wanted.pending) and not state.stopped and launching.reason not in _FOR_SEARCH
     if not (under_way or is_waiting):
         if not state.unconfirmed:
             return [*actions, Finish()]
@@ -137,15 +154,15 @@ def _next_launch(state: State, now: Now) -> SendLaunch | Apply | WaitUntil:
             return Apply(DeferredReleased())
         return WaitUntil(NEVER)
     if len(state.unconfirmed) >= MAX_UNCONFIRMED:
-        return WaitUntil(NEVER, f"{len(state.unconfirmed)} unconfirmed launches", for_search=True)
+        return WaitUntil(NEVER, WaitReason.UNCONFIRMED_LAUNCHES)
     unsettled = state.unsettled_fingerprints()
     if all(job.call_fingerprint in unsettled for job in pending.jobs()):
-        return WaitUntil(NEVER, "earlier launches of the same calls are unconfirmed", for_search=True)
+        return WaitUntil(NEVER, WaitReason.SAME_CALLS_UNCONFIRMED)
     if now.seconds < state.limit.pause_until:
         return _paused(state, now)
     room = state.limit.current - state.in_flight()
     if room <= 0 or len(state.posting) >= POSTS_AT_ONCE:
-        return WaitUntil(NEVER, f"at most {state.limit.current} concurrent runs")
+        return WaitUntil(NEVER, WaitReason.CONCURRENCY)
     ledger = state.ledger.copy()
     reserved: list[int] = []
 
@@ -181,11 +198,11 @@ def _paused(state: State, now: Now) -> Apply | WaitUntil:
     """Wait after a 429 or while the service is unreachable; give up after too long."""
     settings, pause_until = state.settings, state.limit.pause_until
     if state.is_unreachable:
-        return WaitUntil(pause_until, "the service cannot be reached")
+        return WaitUntil(pause_until, WaitReason.UNREACHABLE)
     if state.in_flight():
-        return WaitUntil(pause_until, "the service asked to wait (429)")
+        return WaitUntil(pause_until, WaitReason.ASKED_TO_WAIT)
     give_up_seconds = settings.throttled_give_up_seconds
-    refused_seconds = now.seconds - (now.seconds if state.refused_since is None else state.refused_since)
+    refused_seconds = _refused_seconds(state, now)
     left_seconds = pause_until - now.seconds
     if left_seconds > give_up_seconds:
         message = f"the service asks to wait {rounded_duration(left_seconds)} before the next launch (429)"
@@ -194,11 +211,12 @@ def _paused(state: State, now: Now) -> Apply | WaitUntil:
         message = f"the service refused every launch (429) for {refused_seconds:.0f} s: other clients use its capacity"
         return Apply(Stopped(trouble=message))
     give_up_at = now.seconds + give_up_seconds - refused_seconds + 0.1
-    return WaitUntil(
-        min(pause_until, give_up_at),
-        f"the service has refused every launch (429) for {rounded_duration(refused_seconds)} (giving up after "
-        f"{rounded_duration(give_up_seconds)})",
-    )
+    return WaitUntil(min(pause_until, give_up_at), WaitReason.REFUSED)
+
+
+def _refused_seconds(state: State, now: Now) -> float:
+    """How long the service has refused every launch."""
+    return 0.0 if state.refused_since is None else now.seconds - state.refused_since
 
 
 def _at_ceiling(state: State) -> Apply | WaitUntil:
@@ -206,7 +224,7 @@ def _at_ceiling(state: State) -> Apply | WaitUntil:
     ledger, jobs = state.ledger, state.wanted.pending.jobs()
     blocking = [ledger.blocking(job.plan, job.line.target, job.reserve_cents) for job in jobs]
     if not all(blocking) and (state.is_under_way() or state.unconfirmed):
-        return WaitUntil(NEVER, NO_ROOM, for_search=True)
+        return WaitUntil(NEVER, WaitReason.CEILING)
     labels = {ceiling.label for ceiling in blocking if ceiling is not None}
     cheapest = min(jobs, key=lambda job: job.reserve_cents or 0)
     left = [(state.consented.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]
@@ -290,7 +308,7 @@ def _seconds_until_waited(state: State, allowed: float, now: Now) -> float | Non
     return at + (allowed - waited) / ended if ended else None
 
 
-def snapshot(state: State, waiting: str, now: Now) -> Snapshot:
+def snapshot(state: State, waiting: WaitReason | None, now: Now) -> Snapshot:
     """For the progress display. `waiting` is why the last decision sent no launch."""
     return Snapshot(
         state.runs_done,
@@ -302,7 +320,7 @@ def snapshot(state: State, waiting: str, now: Now) -> Snapshot:
     )
 
 
-def _why_waiting(state: State, waiting: str, now: Now) -> str:
+def _why_waiting(state: State, waiting: WaitReason | None, now: Now) -> str:
     if state.outage.since is not None:
         return state.outage.describe(now.seconds, give_up_seconds=state.settings.outage_give_up_seconds)
     if state.unconfirmed and not state.is_under_way():
@@ -310,8 +328,29 @@ def _why_waiting(state: State, waiting: str, now: Now) -> str:
         what = "an unconfirmed launch" if count == 1 else f"{count} unconfirmed launches"
         return f"searching for {what} for up to {rounded_duration(state.settings.linger_seconds)}"
     if len(state.wanted.pending):
-        return waiting
+        return wait_text(state, waiting, now) if waiting else ""
     return "waiting for runs that differ from their launch" if state.outcome.anomalies and state.unbound else ""
+
+
+def wait_text(state: State, reason: WaitReason, now: Now) -> str:
+    """The reason, for people."""
+    match reason:
+        case WaitReason.UNCONFIRMED_LAUNCHES:
+            return f"{len(state.unconfirmed)} unconfirmed launches"
+        case WaitReason.SAME_CALLS_UNCONFIRMED:
+            return "earlier launches of the same calls are unconfirmed"
+        case WaitReason.UNREACHABLE:
+            return "the service cannot be reached"
+        case WaitReason.ASKED_TO_WAIT:
+            return "the service asked to wait (429)"
+        case WaitReason.REFUSED:
+            refused = rounded_duration(_refused_seconds(state, now))
+            limit = rounded_duration(state.settings.throttled_give_up_seconds)
+            return f"the service has refused every launch (429) for {refused} (giving up after {limit})"
+        case WaitReason.CONCURRENCY:
+            return f"at most {state.limit.current} concurrent runs"
+        case WaitReason.CEILING:
+            return "under a ceiling, the next calls wait for a bill"
 
 
 def outcome_of(state: State) -> Outcome:
@@ -328,7 +367,7 @@ def outcome_of(state: State) -> Outcome:
             each.launch.launch_id,
             tuple(sorted({slot.case_id for slot in each.slots})),
             sum(slot.reserved_cents for slot in each.slots),
-            each.launch.launch_id in needs_person or each.launch.detail.startswith(DUPLICATE_ANSWER),
+            each.launch.launch_id in needs_person or each.launch.problem is LaunchProblem.DUPLICATE_ANSWER,
             each.launch.detail,
             each.launch.sent_at + timedelta(seconds=state.settings.settle_seconds),
         )

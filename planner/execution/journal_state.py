@@ -36,12 +36,12 @@ from planner.execution.events import (
     RunsKnown,
 )
 from planner.execution.launches import (
-    DUPLICATE_ANSWER,
     KNOWN,
     LIVE,
     TRANSITIONS,
     Launch,
     LaunchIntent,
+    LaunchProblem,
     LaunchState,
     Slot,
 )
@@ -198,9 +198,10 @@ class JournalState:
                 self._claim(launch_id, event.run_ids)
                 self._bind(launch_id, event.bindings)
             case DuplicateAnswer(launch_id, holder, detail):
-                self._change(launch_id, state=LaunchState.UNCONFIRMED, detail=detail)
+                problem = LaunchProblem.DUPLICATE_ANSWER
+                self._change(launch_id, state=LaunchState.UNCONFIRMED, detail=detail, problem=problem)
                 if holder in self._launches:  # its runs are verified from now on
-                    self._change(holder, detail=f"{DUPLICATE_ANSWER}also launch {launch_id}")
+                    self._change(holder, problem=problem)
             case RunsClaimed(launch_id, run_ids):
                 self._claim(launch_id, run_ids)
             case RunsBound(launch_id, bindings):

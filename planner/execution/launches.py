@@ -82,14 +82,14 @@ UNSETTLED = frozenset({LaunchState.INTENDED, LaunchState.SENT, LaunchState.UNCON
 KNOWN = frozenset({LaunchState.ACKNOWLEDGED, LaunchState.ADOPTED})
 
 
-DUPLICATE_ANSWER = "the service answered two launches with one thing: "
-"""The detail of both launches starts with this; it is stored, so the text stays. The second launch is UNCONFIRMED and
-only a person can settle it: the lists cannot show which of the two was carried out. Runs of the first are verified
-before they count."""
+class LaunchProblem(Enum):
+    DUPLICATE_ANSWER = "duplicate_answer"
+    """The service gave two launches the same answer. The second is UNCONFIRMED and only a person can settle it: the
+    lists cannot show which of the two was carried out. Runs of the first are verified before they count."""
 
 
 OTHER_KEY = "it was made with another key"
-"""The detail of a launch that used another API key starts with this. The current key may not see its runs."""
+"""Says of a launch that used another API key why it is open. The current key may not see its runs."""
 
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -149,7 +149,8 @@ class Launch:
     batch_id: ServiceId | None
     run_ids: tuple[ServiceId, ...]
     detail: str
-    """Why it is in this state."""
+    """Why it is in this state, for people."""
+    problem: LaunchProblem | None = None
 
     @property
     def earliest(self) -> datetime:

@@ -29,11 +29,13 @@ from planner.execution.core import (
     Poll,
     ReadEvidence,
     SendLaunch,
+    WaitReason,
     WaitUntil,
     decide,
     outcome_of,
     schedule_poll,
     snapshot,
+    wait_text,
 )
 from planner.execution.engine import ConsentedJobs, Now, Observer, Outcome
 from planner.execution.events import (
@@ -119,7 +121,7 @@ class Session:
     _read: list[tuple[Run, Watched, Evidence, bool]] = field(default_factory=list[tuple[Run, Watched, Evidence, bool]])
     """Read and not stored yet; the last value says whether the bill is final."""
     _is_storing: bool = False
-    _waiting: str = ""
+    _waiting: WaitReason | None = None
     """Why the last decision sent no launch."""
 
     def __post_init__(self) -> None:
@@ -195,9 +197,9 @@ class Session:
     def snapshot(self) -> None:
         self.observer.on_snapshot(snapshot(self.state, self._waiting, self.engine.now()))
 
-    def _note_waiting(self, reason: str) -> None:
-        if reason and reason != self._waiting:
-            self.observer.log(f"launching waits: {reason}")
+    def _note_waiting(self, reason: WaitReason | None) -> None:
+        if reason is not None and reason is not self._waiting:
+            self.observer.log(f"launching waits: {wait_text(self.state, reason, self.engine.now())}")
         self._waiting = reason
 
     # Polling

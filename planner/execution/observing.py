@@ -27,11 +27,11 @@ from planner.execution.events import (
 )
 from planner.execution.journal_state import TakenError
 from planner.execution.launches import (
-    DUPLICATE_ANSWER,
     OTHER_KEY,
     UNSETTLED,
     Launch,
     LaunchIntent,
+    LaunchProblem,
     LaunchState,
     Slot,
     SlotIntent,
@@ -127,7 +127,7 @@ def answered(state: State, launch_id: str, launched: Launched) -> Iterator[Event
     try:
         state.journal.validate(accepted)
     except TakenError as error:  # the service gave two launches the same answer
-        yield DuplicateAnswer(launch_id, error.holder, f"{DUPLICATE_ANSWER}{error}")
+        yield DuplicateAnswer(launch_id, error.holder, f"the service answered two launches with {error}")
         blocked = (
             f"the service answered launch {launch_id} with {error}: launching stopped, and neither launch is repeated."
             " Settle it with `planner reconcile`: another --store would not know it, and its calls would be charged"
@@ -251,8 +251,8 @@ def _seen(state: State, run: Run, now: Now) -> Iterator[Event | RunEnded | RunGo
     if not run.ended or now.seconds < watched.retry_at:
         return
     launch, slot = watched.launch, watched.slot
-    is_doubtful = launch.detail.startswith(DUPLICATE_ANSWER)
-    if is_doubtful and not asks_the_same(Unconfirmed(launch, (slot,)), run):
+    is_shared = launch.problem is LaunchProblem.DUPLICATE_ANSWER
+    if is_shared and not asks_the_same(Unconfirmed(launch, (slot,)), run):
         state.report_anomaly(
             f"run {run.id}",
             f"run {run.id}, which the service returned for launch {launch.launch_id}, is not what the launch asked for"
@@ -345,7 +345,7 @@ def _absent(state: State, missing: Mapping[Unconfirmed, bool], lists: Lists) -> 
             state.log(f"launch {launch_id} never arrived: its runs may be launched again")
             continue
         state.unconfirmed[launch_id].needs_person = True
-        if launched.launch.detail.startswith(DUPLICATE_ANSWER):
+        if launched.launch.problem is LaunchProblem.DUPLICATE_ANSWER:
             state.log(
                 f"launch {launch_id} is not listed, and its answer also went to another launch: a person must decide"
             )

@@ -14,17 +14,18 @@ from planner.clock import Clock
 from planner.errors import StoreError
 from planner.execution.core import (
     NEVER,
-    NO_ROOM,
     Apply,
     Finish,
     Poll,
     ReadEvidence,
     SendLaunch,
+    WaitReason,
     WaitUntil,
     decide,
     outcome_of,
     schedule_poll,
     snapshot,
+    wait_text,
 )
 from planner.execution.engine import Now, Snapshot
 from planner.execution.events import (
@@ -41,7 +42,7 @@ from planner.execution.events import (
     Stopped,
 )
 from planner.execution.journal_state import JournalState, TakenError
-from planner.execution.launches import DUPLICATE_ANSWER, EndedRun, LaunchState
+from planner.execution.launches import EndedRun, LaunchProblem, LaunchState
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
 from planner.execution.state import State
@@ -175,7 +176,7 @@ def launched(state: State, seconds: float = 0.0) -> list[tuple[str, int]] | None
 def waits(state: State, seconds: float = 0.0) -> bool:
     """Whether launching waits for an event, with a reason."""
     action = decide(state, at(seconds))[-1]
-    return isinstance(action, WaitUntil) and action.reason not in ("", NO_ROOM)
+    return isinstance(action, WaitUntil) and action.reason not in (None, WaitReason.CEILING)
 
 
 def test_nothing_is_left_to_do(job: Callable[..., Any]) -> None:
@@ -280,7 +281,7 @@ def test_refused_launches_wait(
     (found,) = decide(state, at(10))
     if isinstance(action, WaitUntil):
         assert isinstance(found, WaitUntil)
-        assert (found.seconds, bool(found.reason)) == (pytest.approx(action.seconds), True)
+        assert (found.seconds, found.reason) == (pytest.approx(action.seconds), WaitReason.REFUSED)
     else:
         assert isinstance(found, Apply)
         assert isinstance(found.event, Stopped)
@@ -291,7 +292,7 @@ def test_refused_launches_wait(
     send(state, job("ana"))
     (found,) = decide(state, at(10))
     assert isinstance(found, WaitUntil)
-    assert (found.seconds, bool(found.reason)) == (pause_until, True)
+    assert (found.seconds, found.reason) == (pause_until, WaitReason.ASKED_TO_WAIT)
     assert launched(state, pause_until) is not None
 
 
@@ -304,7 +305,7 @@ def test_a_launch_reserves_what_every_ceiling_allows(job: Callable[..., Any]) ->
     state = state_of(dear, cheap, ceilings=(Ceiling("all", 100),))
     assert launched(state) == [(dear.case_id, 30)] * 3
     send(state, dear, "l1", 3)
-    assert decide(state, at(0)) == [WaitUntil(NEVER, NO_ROOM)]
+    assert decide(state, at(0)) == [WaitUntil(NEVER, WaitReason.CEILING)]
     happen(state, Moved("l1", LaunchState.UNCONFIRMED))
     assert decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]
     del state.unconfirmed["l1"]
@@ -401,17 +402,19 @@ def test_the_progress_says_what_is_waited_for(job: Callable[..., Any]) -> None:
     ana = job("ana", runs=4)
     state = state_of(ana, ceilings=(Ceiling("all", 100),))
     accept(state, ana, 7)
-    assert snapshot(state, "room", at(0)) == Snapshot(0, 4, 1, 0, 24, "room")
+    assert snapshot(state, WaitReason.CONCURRENCY, at(0)) == Snapshot(
+        0, 4, 1, 0, 24, wait_text(state, WaitReason.CONCURRENCY, at(0))
+    )
     lose(state, ana, "l2", 3)
-    assert snapshot(state, "room", at(0)).waiting == ""
+    assert snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting == ""
     state.outcome.anomalies["l1"] = "why"
-    assert snapshot(state, "room", at(0)).waiting == ""
+    assert snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting == ""
     state.watched.clear()
-    assert "an unconfirmed launch" in snapshot(state, "room", at(0)).waiting
+    assert "an unconfirmed launch" in snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting
     lose(state, ana, "l3")
-    assert "2 unconfirmed launches" in snapshot(state, "room", at(0)).waiting
+    assert "2 unconfirmed launches" in snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting
     state.outage.failed("no answer", 0)
-    assert snapshot(state, "room", at(0)).waiting.endswith("no answer")
+    assert snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting.endswith("no answer")
 
 
 def test_the_outcome_of_a_session(job: Callable[..., Any]) -> None:
@@ -427,9 +430,9 @@ def test_the_outcome_of_a_session(job: Callable[..., Any]) -> None:
     (unsettled,) = outcome.unsettled
     assert (unsettled.launch_id, unsettled.case_ids, unsettled.reserved_cents) == ("l2", (ana.case_id,), 48)
     assert (unsettled.needs_person, unsettled.again_at) == (False, at(600).server)
-    for needs_person, detail in ((True, ""), (False, DUPLICATE_ANSWER)):
+    for needs_person, problem in ((True, None), (False, LaunchProblem.DUPLICATE_ANSWER)):
         search = state.unconfirmed["l2"]
-        launch = replace(search.unconfirmed.launch, detail=detail)
+        launch = replace(search.unconfirmed.launch, problem=problem)
         search.unconfirmed, search.needs_person = replace(search.unconfirmed, launch=launch), needs_person
         assert outcome_of(state).unsettled[0].needs_person
 

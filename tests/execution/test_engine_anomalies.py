@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from planner.execution.engine import EngineSettings
-from planner.execution.launches import DUPLICATE_ANSWER, LaunchState
+from planner.execution.launches import LaunchProblem, LaunchState
 from planner.network.transport import Answer
 
 PATIENT = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
@@ -57,7 +57,7 @@ def launches(service: Any) -> dict[str, tuple[str, bool]]:
     journal = service.journal()
     try:
         return {
-            launch.launch_id: (launch.state.value, launch.detail.startswith(DUPLICATE_ANSWER))
+            launch.launch_id: (launch.state.value, launch.problem is LaunchProblem.DUPLICATE_ANSWER)
             for launch in journal.launches(LaunchState)
         }
     finally:

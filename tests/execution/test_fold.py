@@ -152,7 +152,7 @@ def test_a_duplicate_answer_puts_both_launches_in_doubt(state: State, ana: Any) 
     accept(state, ana, 8, launch_id="l2")
     send(state, ana, "l3")
     happen(state, DuplicateAnswer("l3", "l1", "twice"))
-    assert [bool(each.launch.detail) for each in state.watched.values()] == [True, False]
+    assert [each.launch.problem is not None for each in state.watched.values()] == [True, False]
     assert (state.posting, [*state.unconfirmed]) == ({}, ["l3"])
 
 

@@ -23,7 +23,7 @@ from planner.errors import StoreError, UsageError
 from planner.execution.events import Consumed, DuplicateAnswer, Intended, Moved, RunsBound, RunsClaimed
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
-from planner.execution.launches import DUPLICATE_ANSWER, KNOWN, TRANSITIONS, LaunchIntent, LaunchState, SlotIntent
+from planner.execution.launches import KNOWN, TRANSITIONS, LaunchIntent, LaunchProblem, LaunchState, SlotIntent
 from planner.providers.base import Line
 
 LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123", 7)
@@ -220,7 +220,8 @@ def test_two_launches_with_one_answer_are_verified(journal: Journal, holder: str
     assert first is not None
     assert second is not None
     assert (second.state, second.detail) == (LaunchState.UNCONFIRMED, "twice")
-    assert first.detail.startswith(DUPLICATE_ANSWER) is (holder == "l1")
+    assert second.problem is LaunchProblem.DUPLICATE_ANSWER
+    assert first.problem is (LaunchProblem.DUPLICATE_ANSWER if holder == "l1" else None)
 
 
 def test_runs_listed_late_are_claimed_late(journal: Journal) -> None:

@@ -24,7 +24,7 @@ from planner.execution.events import (
     RunsClaimed,
     Stopped,
 )
-from planner.execution.launches import DUPLICATE_ANSWER, LaunchState
+from planner.execution.launches import LaunchProblem, LaunchState
 from planner.execution.observing import (
     Lists,
     answered,
@@ -127,7 +127,6 @@ def test_an_answer_of_another_launch_stops_launching(state: State, ana: Any) -> 
     duplicate, stop = answered(state, "l2", Launched(None, (RunId(7),), None))
     assert isinstance(duplicate, DuplicateAnswer)
     assert (duplicate.launch_id, duplicate.holder) == ("l2", "l1")
-    assert duplicate.detail.startswith(DUPLICATE_ANSWER)
     assert isinstance(stop, Stopped)
     assert warned == [stop.blocked]
 
@@ -253,7 +252,7 @@ def test_the_end_of_a_run_is_seen(state: State, ana: Any) -> None:
 def test_a_run_of_a_shared_answer_is_verified(state: State, ana: Any, prompt: str | None, is_ours: bool) -> None:
     accept(state, ana, 7)
     watched = state.watched[RunId(7)]
-    watched.launch = replace(watched.launch, detail=DUPLICATE_ANSWER)
+    watched.launch = replace(watched.launch, problem=LaunchProblem.DUPLICATE_ANSWER)
     (found,) = events(state, shown(7, ana, status="completed", prompt=prompt or ana.prompt))
     assert isinstance(found, RunEnded if is_ours else RunGone)
     assert ("run 7" in state.outcome.anomalies) is not is_ours
@@ -358,7 +357,7 @@ def test_times_are_compared_with_the_closest_launch(state: State, ana: Any, bob:
 def test_a_shared_answer_is_never_proven_absent(state: State, ana: Any) -> None:
     accept(state, ana, 7)
     send(state, ana, "l2")
-    happen(state, DuplicateAnswer("l2", "l1", DUPLICATE_ANSWER))
+    happen(state, DuplicateAnswer("l2", "l1", "twice"))
     assert events(state, shown(7, ana), seconds=700) == []
     assert state.unconfirmed["l2"].needs_person
 
