@@ -42,9 +42,15 @@ class PlannerError(Exception):
     session_id = ""
     """Our session in which it was raised; reports and traces name it, too."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, command: str = "") -> None:
+        """`hint` may introduce a command."""
         super().__init__(message)
-        self.hint = hint
+        self.advice = hint
+        self.command = command
+
+    @property
+    def hint(self) -> str:
+        return f"{self.advice}: {self.command}" if self.command else self.advice
 
     def __str__(self) -> str:
         message = super().__str__()

@@ -104,7 +104,9 @@ def check_consent(
         prices = [f"{count(estimate.calls, 'call')}, {price_text(estimate)}"] if calls else []
         prices += [vote_line(votes)] if votes is not None else []
         raise RefusedError(
-            f"{', plus '.join(prices)}: consent to the charge is missing", f"To run exactly this: {request.command}"
+            f"{', plus '.join(prices)}: consent to the charge is missing",
+            "To run exactly this",
+            command=request.command,
         )
     _check_ceilings(change_set, calls, progress, _ceilings(change_set, limits, request.max_cost_cents))
     return consent

@@ -113,7 +113,8 @@ SELECT = option(
     "--select",
     multiple=True,
     metavar="GLOB",
-    help="Only cases whose id matches. Only * and ? are special; quote it, ids contain brackets. Repeatable.",
+    help="Only cases whose id matches, or the case of a run or call by its id. Only * and ? are special; quote it, ids "
+    "contain brackets. Repeatable.",
 )
 TAG = option(CASES, "--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag. Repeatable.")
 RERUN = option(

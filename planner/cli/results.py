@@ -66,7 +66,7 @@ def report(global_options: GlobalOptions, **values: Any) -> int:
 def history(global_options: GlobalOptions, **values: Any) -> int:
     """Show pass rates and flaky cases over time. Makes no calls.
 
-    CASE is a case id, or a pattern with * and ?. Without it: all cases.
+    CASE is a case id, a pattern with * and ?, or the id of a run or of its call. Without it: all cases.
     """
     from planner.commands import history as module
 

@@ -16,13 +16,13 @@ from planner.reports.spending import spending_of
 from planner.results.model import RunResult
 from planner.session.selection import Selection, chosen_ids
 from planner.session.shell import Shell, redactor_of
-from planner.session.stores import DEFAULT_STORE, OpenedStore, open_results
+from planner.session.stores import DEFAULT_STORE, OpenedStore, case_of_run, open_results
 from planner.values import frozen
 
 
 @frozen
 class HistoryOptions:
-    """`case` is an id or a pattern."""
+    """`case` is a case id, a pattern, or the id of a stored run or call."""
 
     selection: Selection
     case: str | None = None
@@ -44,7 +44,8 @@ def history(shell: Shell, options: HistoryOptions) -> int:
     found = timeline(sessions)
     wanted = None
     if options.case is not None:
-        chosen = chosen_ids(options.case, [each.case_id for each in found.cases], "no stored run has a case")
+        case = case_of_run(shell, selection, options.case) or options.case
+        chosen = chosen_ids(case, [each.case_id for each in found.cases], "no stored run has a case")
         wanted = tuple(each for each in found.cases if each.case_id in chosen)
     scope = ["sandbox"] if selection.sandbox else []
     scope += [f"environment {selection.environment}"] if selection.environment is not None else []

@@ -18,10 +18,10 @@ from planner.reports.redaction import FIELDS, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, painter
 from planner.session.ci import policy_source
 from planner.session.preparing import Preparation, prepare, stored_journal
-from planner.session.selection import Files, Selection, chosen_ids, is_run, read_files
+from planner.session.selection import Files, Selection, chosen_ids, read_files
 from planner.session.service import known_service
 from planner.session.shell import Shell, print_diagnostics, redactor_of
-from planner.session.stores import Workspace, open_results, open_workspace
+from planner.session.stores import Workspace, case_of_run, open_workspace
 from planner.values import frozen
 
 
@@ -41,7 +41,7 @@ def show(shell: Shell, options: ShowOptions) -> int:
     files = read_files(shell, selection.paths, selection.environment, policy_source(shell, selection.base))
     every = [case for plan in files.plans for case in plan.cases]
     of_target = [case for case in every if case.target.alias == options.wanted]
-    wanted = _case_of_run(shell, selection, options.wanted) or options.wanted
+    wanted = case_of_run(shell, selection, options.wanted) or options.wanted
     cases = of_target or _chosen(wanted, every, files)
     if files.diagnostics.has_errors:
         print_diagnostics(shell, files.diagnostics)
@@ -55,16 +55,6 @@ def show(shell: Shell, options: ShowOptions) -> int:
     else:
         _show_cases(shell, options, cases, prepared.change_set, work)
     return 0
-
-
-def _case_of_run(shell: Shell, selection: Selection, wanted: str) -> str | None:
-    """The case whose newest session has this run or call."""
-    if not wanted.isdecimal():
-        return None
-    _, place = open_results(shell, selection)
-    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
-    cases = (case for session in sessions for case in session.cases)
-    return next((case.case_id for case in cases if any(is_run(wanted, run) for run in case.runs)), None)
 
 
 def _chosen(wanted: str, every: Sequence[Case], files: Files) -> list[Case]:

@@ -224,7 +224,7 @@ class Session:
         except IncompleteError as error:
             self.happen(ServiceFailed(str(error)))
         except PlannerError as error:  # refused during the session, for example because the key was revoked
-            self.happen(Stopped(usage=error.with_hint, trouble=str(error)))
+            self.happen(Stopped(usage=error.with_hint, trouble=error.with_hint))
         schedule_poll(state, began, self.engine.now())
         self._is_polling = False
         if self.engine.charges.is_due(clock.monotonic()):

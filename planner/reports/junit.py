@@ -51,7 +51,7 @@ def _session(result: RunResult) -> Element:
     test = Element("testcase", name="session", classname="planner", time=str(result.stats.wall_seconds))
     about = {"message": phrasing.meaning(result), "type": result.outcome}
     if result.exit_code not in (0, 1):
-        _add(test, "error", [*result.problems, *result.next_steps], about)
+        _add(test, "error", [*result.problems, *(step.line for step in result.next_steps)], about)
     elif result.exit_code == 1 and not case_phrasing.with_outcome(result, "failed"):  # else the failed cases are red
         red = [case for case in result.cases if case_phrasing.is_red(case, result)]
         _add(test, "failure", [f"{case.case_id}: {case_phrasing.compared(case)}" for case in red], about)

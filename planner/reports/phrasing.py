@@ -28,8 +28,6 @@ VERDICTS = {
     "refused": "Refused",
     "interrupted": "Interrupted",
 }
-LEAVES_OUT = "--rerun failed leaves out"
-"""The beginning of the warning about cases without results of today's plan."""
 _RESUME = "Run the same command to resume; nothing is charged twice."
 _MEANINGS = {
     1: "At least one case failed.",
@@ -48,7 +46,7 @@ _HEADLINE = (
 
 
 def title(result: RunResult) -> str:
-    """`3 failed, 2 flaky, 91 passed · $15.02 of $14.20 expected`. A verdict that the counts do not show comes first:
+    """`3 failed, 2 flaky, 91 passed · $15.02 (estimate was $14.20)`. A verdict that the counts do not show comes first:
     `Interrupted: 2 unknown, 4 passed · …`."""
     if result.under_way:
         return f"{VERDICTS[result.outcome]}: still running when this was written; its calls and cost are not included"
@@ -58,7 +56,7 @@ def title(result: RunResult) -> str:
     verdict = "" if is_shown else f"{VERDICTS[result.outcome]}: "
     judge = result.cost.judge
     charged = f", {money(judge.actual_cents)} for judge calls" if judge and judge.actual_cents else ""
-    return f"{verdict}{counts} · {cost(result)}{charged}{' (sandbox)' if result.sandbox else ''}"
+    return f"{verdict}{counts} · {cost(result)}{charged}{' · sandbox' if result.sandbox else ''}"
 
 
 def changed(result: RunResult) -> str:
@@ -116,7 +114,7 @@ def meaning(result: RunResult) -> str:
         ending = "" if reason.endswith((".", "!", "?")) else "."
         every_call = " This report lists every call made." if result.stats.launches else ""
         return f"{reason[:1].upper()}{reason[1:]}{ending}{every_call}"
-    if result.exit_code == 0 and any(warning.startswith(LEAVES_OUT) for warning in result.warnings):
+    if result.exit_code == 0 and result.left_out:
         return "No case shown here failed, but others have no results of today's plan."
     if result.exit_code == 0 and not result.cases:
         return "There was nothing to do."
@@ -156,7 +154,7 @@ def sandbox_note(result: RunResult) -> str:
 
 def facts(result: RunResult) -> list[tuple[str, str]]:
     """(label, text) of the most important facts."""
-    bill = "; ".join([f"{cost(result)}{' (simulated)' if result.sandbox else ''}", *cost_details(result)])
+    bill = "; ".join([f"{cost(result)}{', simulated' if result.sandbox else ''}", *cost_details(result)])
     found = [
         ("Changed", changed(result)),
         ("Agents", previews(result)),
@@ -175,7 +173,7 @@ def sections(result: RunResult) -> list[tuple[str, list[str]]]:
         ("Warnings", warnings(result)),
         ("Not called", _not_called(result)),
         ("Unconfirmed launches", _launches(result)),
-        ("Next steps", [f"{prose} `{command}`".strip() if command else prose for prose, command in steps(result)]),
+        ("Next steps", [f"{step.text}: `{step.command}`" if step.command else step.text for step in result.next_steps]),
         ("Session", _session(result)),
     ]
     return [(title, lines) for title, lines in found if lines]
@@ -295,19 +293,8 @@ def numbers(result: RunResult) -> str:
     return " · ".join(filter(None, parts))
 
 
-def steps(result: RunResult) -> list[tuple[str, str]]:
-    """Next steps as prose and command; either may be empty."""
-    found: list[tuple[str, str]] = []
-    for line in result.next_steps:
-        prose, colon, command = (
-            ("", ": planner ", line[8:]) if line.startswith("planner ") else line.partition(": planner ")
-        )
-        found.append((f"{prose}:" if prose and colon else prose, f"planner {command}" if colon else ""))
-    return found
-
-
 def cost(result: RunResult) -> str:
-    """`$0.96 of $1.09 expected`; a lower bound if a bill is unknown."""
+    """`$0.96 (estimate was $1.09)`; a lower bound if a bill is unknown."""
     if result.under_way:
         return "unknown until it ends"
     spent, expected = result.cost.actual_cents, result.cost.estimated_cents
@@ -315,17 +302,21 @@ def cost(result: RunResult) -> str:
     if not (spent or is_partial or result.stats.launches):
         return f"nothing called, {money(expected)} expected" if expected else "nothing called"
     bill = f"{'at least ' if is_partial else ''}{money(spent)}"
-    return f"{bill}, expected cost unknown" if expected is None else f"{bill} of {money(expected)} expected"
+    return f"{bill}, expected cost unknown" if expected is None else f"{bill} ({_estimate(spent, expected)})"
+
+
+def _estimate(cents: int, estimated: int) -> str:
+    return "as estimated" if cents == estimated else f"estimate was {money(estimated)}"
 
 
 def _judge_calls(judge: JudgeCost) -> str:
-    """`plus $0.03 for 12 judge calls (gpt-4o-mini), $0.04 expected; 4 more reused, not charged again`."""
+    """`plus $0.03 (estimate was $0.04) for 12 judge calls (gpt-4o-mini); 4 more reused, not charged again`."""
     spent = judge.this_session_cents
-    expected = "" if judge.estimated_cents is None else f", {money(judge.estimated_cents)} expected"
+    expected = "" if judge.estimated_cents is None else f" ({_estimate(spent, judge.estimated_cents)})"
     is_free = not judge.estimated_cents and not judge.actual_cents
     calls = f"{count(judge.votes, 'judge call')} ({judge.model})"
     parts = [
-        f"{calls}, free" if is_free else f"plus {money(spent)} for {calls}{expected}",
+        f"{calls}, free" if is_free else f"plus {money(spent)}{expected} for {calls}",
         f"{money(judge.actual_cents)} with earlier sessions of this change set" if judge.actual_cents != spent else "",
         f"up to {money(judge.unconfirmed_cents)} more for requests without an answer"
         if judge.unconfirmed_cents

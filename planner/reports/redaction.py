@@ -30,6 +30,7 @@ from planner.results.model import (
     RunResult,
     StartOverDocument,
 )
+from planner.results.next_steps import NextStep
 from planner.secret_values import mask_secrets, without_credentials
 from planner.values import frozen
 
@@ -170,9 +171,20 @@ Fields = Mapping[type[BaseModel], Mapping[str, tuple[str, ...]]]
 FIELDS: Fields = {
     RunResult: {
         "text": ("problems", "warnings"),
-        "name": ("next_steps", "environment", "plans", "workflow"),
-        "document": ("start_over", "consent", "cases", "dropped", "open_launches", "previews", "agents", "cost"),
+        "name": ("environment", "plans", "workflow"),
+        "document": (
+            "next_steps",
+            "start_over",
+            "consent",
+            "cases",
+            "dropped",
+            "open_launches",
+            "previews",
+            "agents",
+            "cost",
+        ),
     },
+    NextStep: {"name": ("text", "command")},
     CaseResult: {
         "case": ("case_id",),
         "name": ("plan", "scenario", "target", "tags", "file"),

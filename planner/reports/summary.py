@@ -102,9 +102,9 @@ def _foot(result: RunResult, report_paths: Sequence[str], width: int, paint: Pai
         yield from labelled(label, [for_terminal(text)], _LABEL, width, paint)
     margin = " " * _LABEL
     steps: list[str] = []
-    for prose, command in phrasing.steps(result):
-        steps += wrapped(for_terminal(prose), width, indent=margin) if prose else []
-        steps += [margin + for_terminal(command)] if command else []
+    for step in result.next_steps:
+        steps += wrapped(for_terminal(f"{step.text}:" if step.command else step.text), width, indent=margin)
+        steps += [margin + for_terminal(step.command)] if step.command else []
     for label, lines in (("Reports", [margin + for_terminal(path) for path in report_paths]), ("Next", steps)):
         if lines:
             yield from (paint(label, Colour.DIM) + lines[0][len(label) :], *lines[1:])

@@ -14,6 +14,7 @@ from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Quote
 from planner.evidence import CostBasis, Part
 from planner.results.agent_documents import AgentDocument
+from planner.results.next_steps import NextStep
 from planner.results.outcomes import Action, CaseOutcome, Cause, FailOn, RunOutcome
 
 
@@ -368,13 +369,14 @@ class RunResult(Document):
     exit_code: int
     problems: ListOf[str] = Field(default=[], description="Other problems, one line each.")
     warnings: ListOf[str] = Field(default=[], description="Warnings about the called agents, one line each.")
-    next_steps: ListOf[str] = Field(default=[], description="Next steps, one line each.")
+    next_steps: ListOf[NextStep] = Field(default=[])
     session_id: str
     change_set_digest: str
     environment: str = ""
     sandbox: bool = False
     workflow: str = Field(default="", description="In GitHub Actions: the workflow and the ref that its file is from.")
     partial: bool = Field(default=False, description="Only some cases were selected.")
+    left_out: Count = Field(default=0, description="Cases without today's results that `--rerun failed` left out.")
     finished: bool = Field(default=True, description="False: calls are missing or unconfirmed; never a baseline.")
     under_way: bool = Field(default=False, description="Written before the session ended, without its calls and costs.")
     started_at: StoredTime

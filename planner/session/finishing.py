@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
+from planner.changes.model import Reason
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
 from planner.execution.launches import UNSETTLED, EndedRun
 from planner.execution.spending import spending_of
 from planner.reports.agents import agent_documents
 from planner.results.model import CaseResult, ConsentDocument, CostDocument, DroppedCase, RunResult
+from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import charged_slots, ended_calls, judge_spending
 from planner.session.executing import SessionEnd
@@ -24,6 +26,7 @@ from planner.verdicts.cases import RunKey, run_key
 from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate
+from planner.verdicts.next_steps import steps_of
 from planner.verdicts.untrusted_cases import could_pass
 
 
@@ -39,7 +42,7 @@ def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> N
             max_cost_cents=session.ceiling_cents(prepared),
         )
     )
-    ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
+    ending = Ending("refused", 3, (str(error),), steps_of(error), finished=False)
     cases = _cases(session, prepared, end, "refused")
     try:
         _store_rechecks(session, prepared, cases)
@@ -108,7 +111,9 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
 
 def _with_orphans(session: RunSession, prepared: Preparation, ending: Ending) -> Ending:
     reconcile = session.options.selection.reconcile_command()
-    steps = [f"See what is known about them: {reconcile}"] if prepared.orphans.unsettled else []
+    text = "To see what is known about the unconfirmed launches"
+    step = NextStep(code=NextStepCode.RECONCILE, text=text, command=reconcile)
+    steps = [step] if prepared.orphans.unsettled else []
     problems = (*ending.problems, *prepared.orphans.problems())
     return Ending(ending.outcome, ending.exit_code, problems, (*steps, *ending.next_steps), ending.finished)
 
@@ -165,6 +170,7 @@ def _result(
         cases,
         gate,
         warnings=list(end.warnings or prepared.warnings),
+        left_out=sum(change.reason is Reason.NOT_SELECTED for change in change_set.with_action(Action.REUSE)),
         previews=list(end.previews),
         agents=agent_documents(prepared.agents),
         change_set_digest=change_set.digest,

@@ -19,8 +19,9 @@ from planner.session.shell import Shell
 from planner.session.stores import Workspace
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
-from planner.verdicts.ending import NextCommands, ending_of, open_runs_of_stored
+from planner.verdicts.ending import ending_of, open_runs_of_stored
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
+from planner.verdicts.next_steps import NextCommands
 
 _OTHER_INPUTS: Final = (
     Reason.CALLER_PROMPT_CHANGED,

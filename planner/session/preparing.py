@@ -23,7 +23,6 @@ from planner.execution.wanted import resumable_slots
 from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, some
-from planner.reports.phrasing import LEAVES_OUT
 from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
@@ -222,13 +221,13 @@ def _called(change_set: ChangeSet) -> list[Case]:
 def _not_selected(change_set: ChangeSet) -> Iterator[str]:
     """Which cases `--rerun failed` leaves out although they have no results of today's plan."""
     found = [
-        f"{change.case_id} ({change.detail.removeprefix('not called: ')})"
+        f"{change.case_id} ({change.detail})"
         for change in change_set.with_action(Action.REUSE)
         if change.reason is Reason.NOT_SELECTED
     ]
     if found:
         cases = f"{count(len(found), 'case')} whose results are missing or out of date"
-        yield f"{LEAVES_OUT} {cases}: {some(found, _LEFT_OUT_NAMED)}"
+        yield f"--rerun failed leaves out {cases}: {some(found, _LEFT_OUT_NAMED)}"
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:

@@ -24,14 +24,16 @@ from planner.reports.neutral import error_document, json_document
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
 from planner.results.model import CaseResult, ConsentDocument, CostDocument, RunResult, StatsDocument
+from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.repository import ResultsRepository
 from planner.session.bug_report import BUG_LOG, BugLog, is_bug
 from planner.session.report_files import REPORT_FILES, replace_reports
-from planner.session.selection import Selection, load
+from planner.session.selection import Selection
 from planner.session.shell import Shell, print_diagnostics, publisher_of, redactor_of, redactor_patterns
-from planner.session.stores import Workspace, check_folder, place_of
+from planner.session.stores import Workspace, check_folder, load_selected, place_of
 from planner.verdicts.ending import WORDS, Ending, first_of
 from planner.verdicts.gate import Gate
+from planner.verdicts.next_steps import steps_of
 
 NO_COST: Final = CostDocument(estimated_cents=None, actual_cents=0, this_session_cents=0, unconfirmed_cents=0)
 _SHOWN_DIAGNOSTICS = 20
@@ -70,7 +72,7 @@ class ReportSession:
     def open(self) -> Workspace:
         """Load the selected plans and open their store, which the reports name from now on. Raises like `load` and
         `place_of`."""
-        loaded = load(self.shell, self.selection)
+        loaded = load_selected(self.shell, self.selection)
         self.project, self.plans = loaded.project, loaded.plan_names
         print_diagnostics(self.shell, loaded.diagnostics)
         place = place_of(self.shell, loaded.root, self.selection, loaded.project)
@@ -181,7 +183,7 @@ class ReportSession:
         """Write the first report. Raises `UsageError` if the folder cannot be written, `StoreError` if the disk is
         full."""
         problem = "the session had not ended when this was written"
-        result = self._without_results(4, [problem], [self._resume_hint()], under_way=True)
+        result = self._without_results(4, [problem], [self._resume_step()], under_way=True)
         try:
             self._replace_files(result)
         except OSError as error:
@@ -203,12 +205,10 @@ class ReportSession:
             exit_code, problems = 4, ["the disk is full"]
         if not self.facts:
             problems[0] += " before there was anything to report" if exit_code == 130 else ""
-        correct = f"Correct this, then run the same command: {self.again}"
-        general = correct if exit_code == 2 else self._resume_hint()
-        hints = [error.hint] if isinstance(error, PlannerError) and error.hint else []
-        if not hints or exit_code == 5:  # a bug may not come again
-            hints.append(general)
-        result = self._without_results(exit_code, problems, hints, under_way=False, **self.facts)
+        steps = list(steps_of(error)) if isinstance(error, PlannerError) else []
+        if not steps or exit_code == 5:  # a bug may not come again
+            steps.append(self._fixed_step() if exit_code == 2 else self._resume_step())
+        result = self._without_results(exit_code, problems, steps, under_way=False, **self.facts)
         try:
             shown, _ = self._replace_files(result)
         except OSError as failure:
@@ -218,8 +218,13 @@ class ReportSession:
         # GitHub's summary already has the diagnostics.
         self._publish(shown, "" if isinstance(error, PlanInvalidError) else self._markdown(shown))
 
-    def _resume_hint(self) -> str:
-        return f"Run the same command to resume; nothing is charged twice: {self.again}"
+    def _resume_step(self) -> NextStep:
+        text = "Run the same command to resume; nothing is charged twice"
+        return NextStep(code=NextStepCode.RESUME, text=text, command=self.again, charged=True)
+
+    def _fixed_step(self) -> NextStep:
+        text = "Correct this, then run the same command"
+        return NextStep(code=NextStepCode.FIX, text=text, command=self.again, charged=True)
 
     def result(
         self, ending: Ending, cases: Sequence[CaseResult] = (), gate: Gate | None = None, **facts: Any
@@ -248,7 +253,7 @@ class ReportSession:
         )
 
     def _without_results(
-        self, exit_code: int, problems: Sequence[str], steps: Sequence[str], *, under_way: bool, **facts: Any
+        self, exit_code: int, problems: Sequence[str], steps: Sequence[NextStep], *, under_way: bool, **facts: Any
     ) -> RunResult:
         ending = Ending(WORDS[exit_code], exit_code, tuple(problems), tuple(steps), finished=False)
         return self.result(ending, under_way=under_way, **facts)

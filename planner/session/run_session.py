@@ -41,8 +41,8 @@ from planner.session.shell import Shell
 from planner.session.stores import OpenedStore, Workspace, locked, shared_session
 from planner.session.unfinished import known_facts
 from planner.values import frozen
-from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, fail_on_words
+from planner.verdicts.next_steps import NextCommands
 
 if TYPE_CHECKING:
     from planner.github.comment import CommentPlace

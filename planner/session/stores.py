@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ from planner.results.directory import OPENING, DirectoryStore, locked_file, lock
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.results.store import of_branches, segment_for
 from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public, target_namespace
-from planner.session.selection import Loaded, Selection, job_namespace, load, load_current_project
+from planner.session.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
 from planner.session.shell import Shell, print_diagnostics
 from planner.values import frozen
 
@@ -239,9 +240,25 @@ class Workspace:
 
 def open_workspace(shell: Shell, selection: Selection) -> Workspace:
     """Load the plans, print their warnings, and open the store. Raises like `load` and `place_of`."""
-    loaded = load(shell, selection)
+    loaded = load_selected(shell, selection)
     print_diagnostics(shell, loaded.diagnostics)
     return Workspace(shell, selection, loaded, place_of(shell, loaded.root, selection, loaded.project))
+
+
+def load_selected(shell: Shell, selection: Selection) -> Loaded:
+    """Like `load`; `--select` may also name the id of a stored run or call, for its case."""
+    select = tuple(case_of_run(shell, selection, each) or each for each in selection.select)
+    return load(shell, replace(selection, select=select))
+
+
+def case_of_run(shell: Shell, selection: Selection, wanted: str) -> str | None:
+    """The case of the stored run or call with this id, by the newest session that has it."""
+    if not wanted.isdecimal():
+        return None
+    _, place = open_results(shell, selection)
+    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
+    cases = (case for session in sessions for case in session.cases)
+    return next((case.case_id for case in cases if any(is_run(wanted, run) for run in case.runs)), None)
 
 
 def open_results(shell: Shell, selection: Selection) -> tuple[Project, OpenedStore]:

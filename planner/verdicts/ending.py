@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,16 +11,25 @@ from typing import Final
 from planner.changes.detail import hides_number
 from planner.changes.model import Change
 from planner.errors import PlannerError, StoreError
-from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
+from planner.execution.engine import Outcome
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, EndedRun, Launch, LaunchState, Slot
 from planner.planfile.model import Case
-from planner.quantities import count, moment, money
-from planner.results.model import FRUITLESS_SESSIONS, CaseResult, JudgedRun, PlanOutcome
-from planner.results.outcomes import CaseOutcome, Cause, FailOn, RunOutcome
+from planner.quantities import count, money
+from planner.results.model import CaseResult, JudgedRun, PlanOutcome
+from planner.results.next_steps import NextStep, NextStepCode
+from planner.results.outcomes import CaseOutcome, Cause, FailOn
 from planner.values import frozen
 from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.gate import DEFAULT_GATE, Gate
+from planner.verdicts.next_steps import (
+    NextCommands,
+    step_after_ceiling,
+    steps_of,
+    steps_to_confirm,
+    steps_to_decide,
+    steps_to_read,
+)
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
 """If several apply, the first wins: a failure is reported even if something else is unknown."""
@@ -37,9 +45,6 @@ WORDS: Final[Mapping[int, PlanOutcome]] = {
 """The outcome of each exit code."""
 
 
-_NAMED: Final = 3
-
-
 def first_of(codes: Iterable[int]) -> int:
     """The exit code if several apply; 0 if there are none."""
     found = set(codes)
@@ -53,13 +58,13 @@ class Ending:
     outcome: PlanOutcome
     exit_code: int
     problems: tuple[str, ...]
-    next_steps: tuple[str, ...]
+    next_steps: tuple[NextStep, ...]
     finished: bool
 
     def with_store_error(self, error: StoreError) -> Ending:
         """The ending if the results could not be stored: they never become a baseline."""
         code = first_of((self.exit_code, error.exit_code))
-        steps = tuple(dict.fromkeys((*self.next_steps, error.hint)))
+        steps = tuple(dict.fromkeys((*self.next_steps, *steps_of(error))))
         return Ending(WORDS[code], code, (*self.problems, str(error)), steps, finished=False)
 
 
@@ -69,23 +74,6 @@ def may_still_end(records: Iterable[EndedRun], journal: Journal, now: datetime) 
     waiting = {record.slot.case_id: record.slot.launch_id for record in records if record.evidence is None}
     launches = {case_id: journal.launch(launch_id) for case_id, launch_id in waiting.items()}
     return {case_id for case_id, launch in launches.items() if launch and now - launch.sent_at < LONGEST_RUN}
-
-
-@frozen
-class NextCommands:
-    """Command lines to suggest. The `_free` variants make no call."""
-
-    resume: str
-    resume_free: str
-    rerun: str
-    """For after the session is complete. Differs from `resume` for `--rerun all`, which would charge everything
-    again."""
-    rerun_free: str
-    failed: str
-    """Calls what did not pass, also what the default leaves out."""
-    transcript: str
-    """Shows conversations; the case id follows."""
-    reconcile: str = "planner reconcile"
 
 
 def ending_of(
@@ -116,30 +104,32 @@ def ending_of(
         reasons = ["runs did not end in time"] if len(outcome.unread) < outcome.overdue or not outcome.unread else []
         reasons += [f"calls cannot be read: {outcome.unread[0]}"] if outcome.unread else []
         problems.append(f"{count(len(waiting), 'case')} undecided: {', or '.join(reasons)}")
-        steps.append(
+        text = (
             "Each session looks for these runs, free, for a day after their launch. Only then are the cases called "
             "again."
         )
+        steps.append(NextStep(code=NextStepCode.WAIT, text=text))
     if outcome.left:
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
-    steps += _steps_to_read(cases, commands)
+    steps += steps_to_read(cases, commands)
     if finished:
-        steps += _steps_to_decide(cases, out_of_reach, commands)
+        steps += steps_to_decide(cases, out_of_reach, commands)
     elif not outcome.ceiling:  # the same ceiling would stop it again
         is_free = waiting and {case.case_id for case in unknown} <= waiting
         stopped = outcome.interrupted or outcome.trouble or outcome.blocked or outcome.bug
-        charged = outcome.left or outcome.unsettled or stopped
-        resume = commands.resume_free if is_free and not charged else commands.resume
-        steps.append(f"To resume (nothing is charged twice): {resume}")
+        charged = not is_free or bool(outcome.left or outcome.unsettled or stopped)
+        resume = commands.resume if charged else commands.resume_free
+        text = "To resume (nothing is charged twice)"
+        steps.append(NextStep(code=NextStepCode.RESUME, text=text, command=resume, charged=charged))
     code = first_of(codes)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
 
 
-def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[str], list[str]]:
+def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[str], list[NextStep]]:
     """(exit codes, problems, steps) for everything that stopped calls or left their result unconfirmed."""
     found: list[tuple[int, str]] = []
-    steps: list[str] = []
+    steps: list[NextStep] = []
     if outcome.bug is not None:
         found.append((5, _words_of(outcome.bug)))
     if outcome.interrupted:
@@ -149,35 +139,23 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
     found += [(code, text) for code, text in ((2, outcome.usage), (3, outcome.refusal)) if text]
     if outcome.ceiling:
         found.append((3, f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})"))
-        enough = f" ({outcome.ceiling_enough} is enough)" if outcome.ceiling_enough else ""
-        fix = f"Top up {BALANCE}" if outcome.ceiling == BALANCE else f"Raise the ceiling{enough}"
-        steps.append(f"{fix} to {'make the remaining calls' if outcome.left else 'resume'}; nothing is charged twice.")
+        steps.append(step_after_ceiling(outcome))
     if outcome.broken:
         text = f"a ceiling was exceeded: {outcome.broken}; calls in progress cost more than was reserved for them"
         found.append((0, text))
-    for trouble in filter(None, (outcome.trouble, outcome.blocked)):
-        found.append((4, "" if outcome.usage.startswith(trouble) else trouble))  # a refused read is both
+    found += [(4, trouble) for trouble in (outcome.trouble, outcome.blocked) if trouble]
     found += [(4, anomaly) for anomaly in outcome.anomalies.values()]
     if outcome.unsettled:
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)
         launches = count(len(outcome.unsettled), "unconfirmed launch", "unconfirmed launches")
         found.append((4, f"{launches} (up to {money(cents)}): not sent again until the service shows what happened"))
-        steps += _steps_to_confirm(outcome.unsettled, commands.reconcile)
-    return {code for code, _ in found if code}, [text for _, text in found if text], steps
+        steps += steps_to_confirm(outcome.unsettled, commands.reconcile)
+    texts = dict.fromkeys(text for _, text in found)  # a refused read is trouble, too
+    return {code for code, _ in found if code}, list(texts), steps
 
 
 def _words_of(bug: Exception) -> str:
     return bug.with_hint if isinstance(bug, PlannerError) else f"a bug in planner ({type(bug).__name__})"
-
-
-def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> Iterator[str]:
-    if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]:
-        yield (
-            "The next session looks for unconfirmed launches. It sends them again only if the service does not show "
-            f"them by {moment(max(times))}; details: {reconcile}"
-        )
-    if any(launch.needs_person for launch in unsettled):
-        yield f"Several runs of the service match a launch. Choose one: {reconcile}"
 
 
 def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
@@ -209,81 +187,6 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
         why = f" ({reasons[0]}{others})" if reasons else ""
         them = "it" if votes == 1 else "them"
         yield f"{count(votes, 'judge call')} without an answer{why}: the next `planner run` makes {them}"
-
-
-def _steps_to_read(cases: Sequence[CaseResult], commands: NextCommands) -> Iterator[str]:
-    """The conversation of a failed case, or else of an undecided one."""
-    for outcome in (CaseOutcome.FAILED, CaseOutcome.UNKNOWN):
-        for case in cases:
-            if case.outcome is outcome and any(
-                run.outcome is not RunOutcome.PASSED and run.call_id for run in case.runs
-            ):
-                yield f"To read what was said: {commands.transcript} {shlex.quote(case.case_id)} --failed"
-                return
-
-
-def _steps_to_decide(
-    cases: Sequence[CaseResult], out_of_reach: AbstractSet[str], commands: NextCommands
-) -> Iterator[str]:
-    """What decides unknown cases, also quarantined ones, once every call was made."""
-    unknown = [case for case in cases if case.outcome is CaseOutcome.UNKNOWN]
-    incomplete = any(run.missing for case in unknown for run in case.runs)
-    votes = sum(run.votes_missing for case in unknown for run in case.runs)
-    fruitless = [case for case in unknown if case.calls_decide_nothing and _lacks_calls(case)]
-    inconclusive = sum(_lacks_calls(case) for case in unknown) - len(fruitless)
-    failed = sum(case.outcome is CaseOutcome.FAILED and case.case_id not in out_of_reach for case in cases)
-    numbers = ((inconclusive, "inconclusive case"), (failed, "failed case"))
-    called = " and ".join(count(number, name) for number, name in numbers if number)
-    done = [
-        "reads the missing evidence, free" if incomplete else "",
-        f"makes {count(votes, 'judge call')} at the judge's price" if votes else "",
-        f"calls {called} again (charged)" if called else "",
-    ]
-    if incomplete or votes or inconclusive:
-        command = commands.rerun if votes or called else commands.rerun_free
-        yield f"The next session {', and '.join(filter(None, done))}: {command}"
-    if fruitless:
-        yield (
-            f"{count(len(fruitless), 'case')} without a call that counts in {count(FRUITLESS_SESSIONS, 'session')}: "
-            f"not called again by default. To call what did not pass (charged): {commands.failed}"
-        )
-    # Without more `runs`, the next session makes the calls that are missing from `runs_required`.
-    open_cases = [(case, runs) for case in unknown if (runs := _runs_to_decide(case)) > case.runs_required]
-    for case, runs in open_cases[:_NAMED]:
-        price = "" if case.more_runs_cents is None else f", about {money(case.more_runs_cents)}"
-        price += " plus judge calls" if price and case.judged_by is not None else ""
-        raised = f"from {case.runs_required} to about {runs}"
-        yield f"To decide {case.case_id}, raise its `runs` {raised}{price}. The calls made so far count."
-    if (left := len(open_cases) - _NAMED) > 0:
-        yield f"{count(left, 'more case')} also need{'s' if left == 1 else ''} more `runs`."
-    if complete := sum(_is_complete(case) and not any(map(hides_number, case.runs)) for case in unknown):
-        yield (
-            f"{count(complete, 'unknown case')} can be decided only by new calls (--rerun failed, charged) or other "
-            "expectations."
-        )
-    if out_of_reach:
-        yield (
-            f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all "
-            "new calls passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls "
-            f"after a fix that planner cannot see: {commands.rerun} --start-over REASON"
-        )
-
-
-def _lacks_calls(case: CaseResult) -> bool:
-    return any(not run.had_call for run in case.runs)
-
-
-def _is_complete(case: CaseResult) -> bool:
-    """Whether it is unknown although every call was made and could be judged, as when too few runs decide an
-    expectation."""
-    open_runs = (run.missing or run.votes_missing or not run.had_call or run.cause is Cause.JUDGE for run in case.runs)
-    return bool(case.runs) and case.more_runs is None and not any(open_runs)
-
-
-def _runs_to_decide(case: CaseResult) -> int:
-    """The `runs` with which the next session makes `more_runs` calls, beside the runs so far; 0 if nothing is known."""
-    kept = sum(run.had_call or case.counts_run(run) for run in case.runs)
-    return kept + case.more_runs if case.more_runs else 0
 
 
 def why_not_called(outcome: Outcome) -> str:

@@ -89,11 +89,9 @@ def test_a_prompt_that_the_world_does_not_script(project: Project) -> None:
     planned = project.planner("plan", "--sandbox")
     assert "its world demo has none for 1 case, such as hours/cancel@clinic" in " ".join(planned.out.split())
     ran = project.planner("run", "--sandbox", CONSENT)
-    steps = project.results()["next_steps"]
-    assert (ran.code, steps[0]) == (
-        4,
-        "To read what was said: planner transcript --sandbox hours/cancel@clinic --failed",
-    )
+    (step, *_) = project.results()["next_steps"]
+    command = "planner transcript --sandbox hours/cancel@clinic --failed"
+    assert (ran.code, step["code"], step["command"]) == (4, "transcript", command)
 
 
 @pytest.mark.parametrize(

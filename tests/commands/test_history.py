@@ -50,6 +50,20 @@ def test_each_call_is_reported_once(project: Project) -> None:
     assert [case["case_id"] for case in some["cases"]] == [CASE, "hours/saturday[name=Bob]@clinic"]
 
 
+@pytest.mark.parametrize("kind", ["run_id", "call_id"])
+def test_a_run_or_call_names_its_case(project: Project, kind: str) -> None:
+    """Wherever a case id is expected, the id of one of its runs, or of its call, is one, too."""
+    (shown,) = project.planner("transcript", CASE, "--sandbox", "--format", "json").json["transcripts"][:1]
+    wanted = str(shown[kind])
+    history = project.planner("history", wanted, "--sandbox", "--format", "json").json
+    planned = project.planner("plan", "--select", wanted, "--sandbox", "--format", "json").json
+    ran = project.planner(*RUN, "--select", wanted)
+    assert [case["case_id"] for case in history["cases"]] == [CASE]
+    assert [change["case_id"] for change in planned["changes"]] == [CASE]
+    assert (ran.code, [case["case_id"] for case in project.results()["cases"]]) == (0, [CASE])
+    assert project.planner("plan", "--select", "999999", "--sandbox").code == 2
+
+
 def test_who_agreed_to_what(project: Project) -> None:
     """Each session that somebody agreed to; as far back as asked for."""
     spent = project.planner("history", "--sandbox", "--spend", "--format", "json").json

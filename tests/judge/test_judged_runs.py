@@ -90,7 +90,7 @@ def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) 
 
     ran = manners.planner("run", "--consent-to-charge")
     assert (ran.code, len(model.asked)) == (0, 2)
-    assert "plus $0.04 for 2 judge calls (scripted-1), $0.04 expected" in " ".join(ran.out.split())
+    assert "plus $0.04 (as estimated) for 2 judge calls (scripted-1)" in " ".join(ran.out.split())
     result = manners.results()
     assert result["cost"]["judge"] == {
         "model": "scripted-1", "votes": 2, "stored_votes": 0, "estimated_cents": 4, "actual_cents": 4,
@@ -349,8 +349,8 @@ def test_a_ceiling_includes_judge_calls_of_earlier_sessions(
     first = manners.results()
     spent = first["cost"]["actual_cents"] + 100 * len(model.asked)
     assert 500 < spent <= 600
-    (step,) = (step for step in first["next_steps"] if "is enough" in step)
-    found = ENOUGH.match(step)
+    (step,) = (step for step in first["next_steps"] if step["code"] == "raise_ceiling")
+    found = ENOUGH.match(step["text"])
     assert found
 
     asked = len(model.asked)
@@ -385,7 +385,7 @@ def test_an_advised_ceiling_includes_judge_calls(manners: Project, service: Serv
     run = ("run", "--consent-to-charge", "--max-concurrent", "1", "--max-cost")
     assert manners.planner(*run, "0.40").code == 3
     assert 0 < len(service.own_runs()) < 4
-    found = ENOUGH.match(manners.results()["next_steps"][0])
+    found = ENOUGH.match(manners.results()["next_steps"][0]["text"])
     assert found
     assert manners.planner(*run, found[2]).code == 0
     assert len(service.own_runs()) == len(model.asked) == 4

@@ -26,6 +26,7 @@ from planner.results.model import (
     RunResult,
     StatsDocument,
 )
+from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action, FailOn
 
 DIGEST = "sha256:" + "9f3c2a7b" * 8
@@ -235,8 +236,13 @@ def canonical() -> RunResult:
             "the service answered 503 to 2 of 31 requests",
         ],
         next_steps=[
-            f"To resume (nothing is charged twice): planner run plans/ --consent-to-charge --max-cost 9.00 --digest {DIGEST}",
-            "planner reconcile 3f9a2c11",
+            NextStep(
+                code=NextStepCode.RESUME,
+                text="To resume (nothing is charged twice)",
+                command=f"planner run plans/ --consent-to-charge --max-cost 9.00 --digest {DIGEST}",
+                charged=True,
+            ),
+            NextStep(code=NextStepCode.RECONCILE, text="To settle the launch", command="planner reconcile 3f9a2c11"),
         ],
         session_id="20261124T100000-a1",
         change_set_digest=DIGEST,
@@ -373,7 +379,14 @@ def nothing_called() -> RunResult:
         outcome="refused",
         exit_code=3,
         problems=["11 calls of unknown cost; nobody is called without consent to that charge"],
-        next_steps=[f"To run exactly this: planner run --consent-to-charge --digest {DIGEST}"],
+        next_steps=[
+            NextStep(
+                code=NextStepCode.FIX,
+                text="To run exactly this",
+                command=f"planner run --consent-to-charge --digest {DIGEST}",
+                charged=True,
+            )
+        ],
         session_id="20261124T100000-a2",
         change_set_digest=DIGEST,
         sandbox=True,

@@ -94,7 +94,7 @@ def _facts(result: RunResult) -> set[str]:
         result.consent.by,
         result.tool_version,
         *result.problems,
-        *result.next_steps,
+        *(text for step in result.next_steps for text in (step.text, step.command)),
         *(dropped.case_id for dropped in result.dropped),
     }
     for launch in result.open_launches:

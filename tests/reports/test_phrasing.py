@@ -75,8 +75,10 @@ def test_the_title_has_the_price_of_judge_calls(canonical: RunResult) -> None:
     result = changed(
         canonical, cases=[], cost=costs, sandbox=True, open_launches=[], stats=changed(canonical.stats, launches=0)
     )
-    assert "nothing called, $1.00 for judge calls (sandbox)" in phrasing.title(result)
-    assert dict(phrasing.facts(result))["Cost"].startswith("nothing called (simulated); plus $1.00 for 3 judge calls")
+    assert "nothing called, $1.00 for judge calls · sandbox" in phrasing.title(result)
+    assert dict(phrasing.facts(result))["Cost"].startswith(
+        "nothing called, simulated; plus $1.00 (estimate was $1.60) for 3 judge calls"
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_which_cases_met_their_rate(all_passed: RunResult) -> None:
     assert "--fail-fast" in phrasing.meaning(changed(all_passed, exit_code=1)), "the case may still pass"
     assert phrasing.meaning(all_passed).startswith("All cases met")
     assert phrasing.meaning(changed(all_passed, partial=True)).startswith("All selected cases met")
-    left_out = changed(all_passed, partial=True, warnings=[f"{phrasing.LEAVES_OUT} 1 case: p/s@t"])
+    left_out = changed(all_passed, partial=True, left_out=1)
     for cases in (all_passed.cases, []):
         assert "others have no results" in phrasing.meaning(changed(left_out, cases=cases))
 
@@ -147,9 +149,10 @@ def test_undecided_warnings_and_uncounted_runs(canonical: RunResult) -> None:
     [
         (0, None, 0, "nothing called"),
         (0, 1420, 0, "nothing called, $14.20 expected"),
-        (0, 1420, 1, "$0.00 of $14.20 expected"),
+        (0, 1420, 1, "$0.00 (estimate was $14.20)"),
         (1502, None, 5, "$15.02, expected cost unknown"),
-        (1502, 1420, 5, "$15.02 of $14.20 expected"),
+        (1420, 1420, 5, "$14.20 (as estimated)"),
+        (1502, 1420, 5, "$15.02 (estimate was $14.20)"),
     ],
 )
 def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches: int, text: str) -> None:

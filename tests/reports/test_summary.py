@@ -26,8 +26,8 @@ def _plain(result: RunResult, width: int = 80) -> str:
 def test_the_whole_summary(canonical: RunResult) -> None:
     """Failures with quotes, unknown and flaky cases, cost, reports and next steps."""
     assert _plain(canonical) == snapshot("""\
-✗ 1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · at least $15.02 of
-  $14.20 expected
+✗ 1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · at least $15.02
+  (estimate was $14.20)
   1 regressed, 1 improved, 1 not enough evidence of a change, 4 same (1 flaky),
   1 dropped
   At least one case failed. (exit code 1)
@@ -72,11 +72,11 @@ Agents   `support`: prompt, voice changed, called on a preview (agent 31, which
          the next run deletes)
 Cases    10 cases · 15 runs · 3 plans · environment staging · only some cases
          were selected
-Cost     at least $15.02 of $14.20 expected; $14.70 of it in this session, the
-         rest in earlier sessions of this change set; 1 run without a known bill
-         not included; up to $0.32 more for 1 unconfirmed launch; the ceiling is
-         $9.00; reused runs cost $0.48 in earlier sessions and were not charged
-         again
+Cost     at least $15.02 (estimate was $14.20); $14.70 of it in this session,
+         the rest in earlier sessions of this change set; 1 run without a known
+         bill not included; up to $0.32 more for 1 unconfirmed launch; the
+         ceiling is $9.00; reused runs cost $0.48 in earlier sessions and were
+         not charged again
 Calls    31 requests · 5 launches · 2 rate-limited (429) · 3 min 2 s
 Warnings `latency` failed in 3 runs of 1 case
 Reports  reports/report.md
@@ -85,6 +85,7 @@ Reports  reports/report.md
          reports/report.html
 Next     To resume (nothing is charged twice):
          planner run plans/ --consent-to-charge --max-cost 9.00 --digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
+         To settle the launch:
          planner reconcile 3f9a2c11
 """)
 
@@ -92,7 +93,7 @@ Next     To resume (nothing is charged twice):
 def test_a_session_without_calls(nothing_called: RunResult) -> None:
     """A refusal shows the reason and the command."""
     assert _plain(nothing_called) == snapshot("""\
-! Refused: 1 unknown · nothing called (sandbox)
+! Refused: 1 unknown · nothing called · sandbox
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
   charged.
   11 calls of unknown cost; nobody is called without consent to that charge.
@@ -103,7 +104,7 @@ def test_a_session_without_calls(nothing_called: RunResult) -> None:
       not called: new
 
 Cases    1 case · 0 runs · 1 plan
-Cost     nothing called (simulated)
+Cost     nothing called, simulated
 Calls    0 requests · 0 launches · 0.4 s
 Reports  reports/report.md
          reports/results.json
@@ -117,14 +118,14 @@ Next     To run exactly this:
 def test_a_good_day(all_passed: RunResult) -> None:
     """All passed takes a few lines."""
     assert _plain(all_passed) == snapshot("""\
-✓ 2 passed · $0.32 of $0.32 expected (sandbox)
+✓ 2 passed · $0.32 (as estimated) · sandbox
   2 new
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
   charged.
   All cases met their required pass rate. (exit code 0)
 
 Cases    2 cases · 2 runs · 1 plan
-Cost     $0.32 of $0.32 expected (simulated)
+Cost     $0.32 (as estimated), simulated
 Calls    9 requests · 1 launch · 8.6 s
 Reports  reports/report.md
          reports/results.json

@@ -389,7 +389,7 @@ def test_a_copy_that_differs_is_never_called(tmp_path: Path, agreed_before: bool
         ran = clinic.run()
         assert (ran.code, clinic.results()["outcome"]) == (4, "unknown"), ran.err
         assert "`max_call_duration_seconds`" in "\n".join(clinic.results()["problems"])
-        assert "agents/clinic.yaml" in "\n".join(clinic.results()["next_steps"])
+        assert "agents/clinic.yaml" in "\n".join(step["text"] for step in clinic.results()["next_steps"])
         assert not clinic.charged()
         assert clinic.sandbox.agents.ids == [12, 14, 17]
     clinic.write("agents/clinic.yaml", FILE + f"max_call_duration_seconds: {600 if agreed_before else 700}\n")

@@ -10,9 +10,11 @@ import pytest
 from planner.errors import StoreError
 from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
+from planner.results.next_steps import NextStepCode
 from planner.results.outcomes import Cause
-from planner.verdicts.ending import NextCommands, ending_of, first_of, why_not_called
+from planner.verdicts.ending import ending_of, first_of, why_not_called
 from planner.verdicts.gate import Gate
+from planner.verdicts.next_steps import NextCommands
 from tests.support.stored_cases import NO_NUMBER
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import case
@@ -21,6 +23,7 @@ NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 COMMANDS = NextCommands("RESUME", "RESUME FREE", "RERUN", "RERUN FREE", "FAILED", "READ", "RECONCILE")
 PASSED = case("good", "passed", 3)
 FAILED = case("bad", "failed", 0, 3)
+READ_FAILED = ("transcript", "READ p/bad@s --failed")
 QUARANTINE = {"until": "2026-12-31", "reason": "x"}
 
 
@@ -35,6 +38,12 @@ def unsettled(cents: int = 32, *, needs_person: bool = False, again_at: datetime
     return UnsettledLaunch("1", ("p/open@s",), cents, needs_person, "", again_at)
 
 
+def called(found: CaseResult) -> CaseResult:
+    """The case, with conversations."""
+    return found.model_copy(update={"runs": [run.model_copy(update={"call_id": 8}) for run in found.runs]})
+
+
+CALLED, UNDECIDED = called(FAILED), called(unknown(missing=["grade"]))
 FRUITLESS = unknown(cause="platform").model_copy(update={"inconclusive_sessions": 2})
 WAITING = {"p/open@s"}
 
@@ -81,7 +90,7 @@ def test_exit_code_and_outcome(
     assert (ending.exit_code, ending.outcome, ending.finished) == (code, word, finished)
 
 
-REFUSED = Outcome(usage="GET /v1/calls: 401", trouble="GET /v1/calls")
+REFUSED = Outcome(usage="GET /v1/calls: 401", trouble="GET /v1/calls: 401")
 
 
 @pytest.mark.parametrize(
@@ -123,34 +132,39 @@ def test_late_and_unreadable_runs_differ(outcome: Outcome, late: bool, unreadabl
     ("cases", "outcome", "overdue", "steps"),
     [
         ([PASSED], Outcome(), (), []),
-        ([PASSED], Outcome(interrupted=True), (), [": RESUME"]),
-        ([PASSED], Outcome(left={"a": 1}), (), [": RESUME"]),
-        ([unknown(cause="platform")], Outcome(overdue=1), WAITING, ["for a day", ": RESUME FREE"]),
-        ([unknown(cause="platform"), unknown("b", "platform")], Outcome(overdue=1), WAITING, ["for a day", ": RESUME"]),
-        ([unknown(cause="platform")], Outcome(overdue=1, trouble="x"), WAITING, ["for a day", ": RESUME"]),
-        ([PASSED], Outcome(ceiling="--max-cost"), (), ["Raise the ceiling to resume"]),
-        ([PASSED], Outcome(ceiling="--max-cost", ceiling_enough="$5", left={"a": 1}), (), ["ceiling ($5 is enough) to make"]),
-        ([PASSED], Outcome(ceiling=BALANCE), (), ["Top up"]),
-        ([PASSED], Outcome(unsettled=(unsettled(),)), (), [": RESUME"]),
-        ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW),)), (), [": RECONCILE", ": RESUME"]),
-        ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW, needs_person=True),)), (), ["Choose one: RECONCILE", ": RESUME"]),
+        ([PASSED], Outcome(interrupted=True), (), [("resume", "RESUME")]),
+        ([PASSED], Outcome(left={"a": 1}), (), [("resume", "RESUME")]),
+        ([unknown(cause="platform")], Outcome(overdue=1), WAITING, [("wait", ""), ("resume", "RESUME FREE")]),
+        ([unknown(cause="platform"), unknown("b", "platform")], Outcome(overdue=1), WAITING, [("wait", ""), ("resume", "RESUME")]),
+        ([unknown(cause="platform")], Outcome(overdue=1, trouble="x"), WAITING, [("wait", ""), ("resume", "RESUME")]),
+        ([PASSED], Outcome(ceiling="--max-cost"), (), [("raise_ceiling", "")]),
+        ([PASSED], Outcome(ceiling=BALANCE), (), [("top_up", "")]),
+        ([PASSED], Outcome(unsettled=(unsettled(),)), (), [("resume", "RESUME")]),
+        ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW),)), (), [("wait", "RECONCILE"), ("resume", "RESUME")]),
+        ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW, needs_person=True),)), (), [("reconcile", "RECONCILE"), ("resume", "RESUME")]),
         ([FAILED], Outcome(), (), []),
-        ([unknown(cause="platform")], Outcome(), (), ["calls 1 inconclusive case again (charged): RERUN"]),
-        ([unknown(cause="platform"), FAILED], Outcome(), (), ["1 inconclusive case and 1 failed case again (charged): RERUN"]),
-        ([FRUITLESS], Outcome(), (), ["(charged): FAILED"]),
-        ([FRUITLESS, unknown(cause="platform")], Outcome(), (), ["calls 1 inconclusive case again (charged): RERUN", "(charged): FAILED"]),
-        ([unknown(missing=["transcript"])], Outcome(), (), [", free: RERUN FREE"]),
-        ([unknown(votes_missing=1)], Outcome(), (), ["makes 1 judge call at the judge's price: RERUN"]),
-        ([unknown(missing=["transcript"]), FAILED], Outcome(), (), ["free, and calls 1 failed case again (charged): RERUN"]),
+        ([UNDECIDED, CALLED], Outcome(), (), [READ_FAILED, ("call_again", "RERUN")]),
+        ([UNDECIDED], Outcome(), (), [("transcript", "READ p/open@s --failed"), ("read_again", "RERUN FREE")]),
+        ([unknown(cause="platform")], Outcome(), (), [("call_again", "RERUN")]),
+        ([unknown(cause="platform"), FAILED], Outcome(), (), [("call_again", "RERUN")]),
+        ([FRUITLESS], Outcome(), (), [("call_again", "FAILED")]),
+        ([FRUITLESS, unknown(cause="platform")], Outcome(), (), [("call_again", "RERUN"), ("call_again", "FAILED")]),
+        ([unknown(missing=["transcript"])], Outcome(), (), [("read_again", "RERUN FREE")]),
+        ([unknown(votes_missing=1)], Outcome(), (), [("call_again", "RERUN")]),
+        ([unknown(missing=["transcript"]), FAILED], Outcome(), (), [("call_again", "RERUN")]),
     ],
 )  # fmt: skip
-def test_the_next_steps(cases: list[CaseResult], outcome: Outcome, overdue: Any, steps: list[str]) -> None:
+def test_the_next_steps(cases: list[CaseResult], outcome: Outcome, overdue: Any, steps: list[tuple[str, str]]) -> None:
     """A step that costs nothing suggests the command without calls."""
     found = ending_of(cases, outcome, set(overdue), COMMANDS).next_steps
-    assert len(found) == len(steps), found
-    for step, part in zip(found, steps, strict=True):
-        assert part in step
-        assert ("FREE" in step) is ("FREE" in part)
+    assert [(step.code, step.command) for step in found] == steps
+    assert [step.charged for step in found] == [command in ("RESUME", "RERUN", "FAILED") for _, command in steps]
+
+
+def test_a_step_names_the_ceiling_that_is_enough() -> None:
+    outcome = Outcome(ceiling="--max-cost", ceiling_enough="$5", left={"a": 1})
+    (step,) = ending_of([PASSED], outcome, set(), COMMANDS).next_steps
+    assert "($5 is enough) to make the remaining calls" in step.text
 
 
 def test_raising_runs_decides_open_cases() -> None:
@@ -158,14 +172,21 @@ def test_raising_runs_decides_open_cases() -> None:
     open_cases = [
         unknown(f"c{number}").model_copy(update={"more_runs": 4, "more_runs_cents": 64}) for number in range(3)
     ]
-    steps = ending_of(open_cases, Outcome(), set(), COMMANDS).next_steps
-    assert [f"p/c{number}@s, raise its `runs` from 1 to about 5, about $0.64" in steps[number] for number in range(3)]
+
+    def raised(*cases: CaseResult) -> list[str]:
+        steps = ending_of(cases, Outcome(), set(), COMMANDS).next_steps
+        return [step.text for step in steps if step.code is NextStepCode.RAISE_RUNS]
+
+    steps = raised(*open_cases)
+    assert all(
+        f"p/c{number}@s, raise its `runs` from 1 to about 5, about $0.64" in steps[number] for number in range(3)
+    )
     assert len(steps) == 3
     more = [*open_cases, unknown("c3").model_copy(update={"more_runs": 2}), unknown("c4")]
-    assert ending_of(more, Outcome(), set(), COMMANDS).next_steps[3:] == ("1 more case also needs more `runs`.",)
-    (unpriced,) = ending_of(more[3:], Outcome(), set(), COMMANDS).next_steps
+    assert raised(*more)[3:] == ["1 more case also needs more `runs`."]
+    (unpriced,) = raised(*more[3:])
     assert "from 1 to about 3. " in unpriced
-    (judged,) = ending_of([open_cases[0].model_copy(update={"judged_by": "m"})], Outcome(), set(), COMMANDS).next_steps
+    (judged,) = raised(open_cases[0].model_copy(update={"judged_by": "m"}))
     assert "about $0.64 plus judge calls" in judged
 
 
@@ -175,14 +196,13 @@ def test_new_calls_are_not_suggested_where_they_would_be_undecided_too() -> None
         case_ = case("open", "unknown", 1)
         runs = [case_.runs[0].model_copy(update={"findings": findings})]
         found = ending_of([case_.model_copy(update={"runs": runs})], Outcome(), set(), COMMANDS)
-        assert sum("new calls (--rerun failed" in step for step in found.next_steps) == steps
+        assert sum(step.code is NextStepCode.CHANGE_EXPECTATIONS for step in found.next_steps) == steps
         assert sum("new calls would be undecided too" in problem for problem in found.problems) == 1 - steps
 
 
 def test_a_case_out_of_reach_is_not_called_again() -> None:
     (step,) = ending_of([FAILED], Outcome(), set(), COMMANDS, out_of_reach={"p/bad@s"}).next_steps
-    assert step.startswith("1 failed case will not be called again")
-    assert "RERUN --start-over" in step
+    assert (step.code, step.command) == (NextStepCode.START_OVER, "RERUN --start-over REASON")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +235,7 @@ def test_results_that_cannot_be_stored_are_no_baseline() -> None:
         ended = ending_of([case_], Outcome(), set(), COMMANDS)
         again = ended.with_store_error(error).with_store_error(error)
         assert (again.exit_code, again.outcome, again.finished) == (code, word, False)
-        assert again.next_steps.count("make room") == 1
+        assert [step.text for step in again.next_steps].count("make room") == 1
         assert again.problems[-1] == "disk full"
 
 

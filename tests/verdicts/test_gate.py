@@ -7,8 +7,9 @@ import pytest
 from planner.execution.engine import Outcome
 from planner.results.model import CaseResult, SuiteDocument
 from planner.results.outcomes import FailOn
-from planner.verdicts.ending import Ending, NextCommands, ending_of
+from planner.verdicts.ending import Ending, ending_of
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words, fail_on_written
+from planner.verdicts.next_steps import NextCommands
 from tests.verdicts.test_result_comparison import case
 
 WORSE = SuiteDocument(

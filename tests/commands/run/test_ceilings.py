@@ -78,7 +78,7 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
     assert results["problems"][0].startswith(
         f"the ceiling was reached (--max-cost allows $0.90: $0.{billed} spent, $0.00 reserved;"
     )
-    step = next(step for step in results["next_steps"] if step.startswith("Raise the ceiling"))
+    step = next(step["text"] for step in results["next_steps"] if step["code"] == "raise_ceiling")
     enough = step.removeprefix("Raise the ceiling (--max-cost $").partition(" is enough) to make")[0]
     assert project.planner("run", CONSENT, "--max-cost", enough, "--store", "a").code == 0
     assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
@@ -121,7 +121,7 @@ def test_ceilings_of_the_service(
     billed, results = stopped_at(project, served)
     assert billed <= 90
     if "402" not in results["problems"][0]:
-        assert results["next_steps"][0] == TOP_UP
+        assert results["next_steps"][0]["code"] == "top_up"
     assert text in results["problems"][0] or "402" in results["problems"][0], results["problems"]
 
 

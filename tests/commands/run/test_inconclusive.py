@@ -38,7 +38,7 @@ def test_calls_that_never_count_are_not_paid_for_in_every_session(
 
     assert project.planner(*session).code == 4
     assert len(service.own_runs()) == 2 * cases
-    assert any("--rerun failed" in step for step in project.results()["next_steps"])
+    assert any("--rerun failed" in step["command"] for step in project.results()["next_steps"])
 
     assert project.planner(*session, "--rerun", "failed").code == 4
     assert project.planner(*session).code == 4

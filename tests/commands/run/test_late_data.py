@@ -120,7 +120,7 @@ def test_missing_bills_are_reported_until_they_arrive(
     late(service, LATE_SECONDS, "call_id")
     assert hasty() == 4
     shown = output(capsys)
-    assert "at least $0.00 of $0.64 expected" in shown
+    assert "at least $0.00 (estimate was $0.64)" in shown
     assert "up to $1.28 more for 2 unknown bills" in shown
     cost = project.results()["cost"]
     assert (cost["unconfirmed_cents"], cost["unbilled_calls"], cost["calls_under_way"]) == (128, 2, 0)
@@ -183,7 +183,7 @@ def test_active_calls_at_an_interruption_are_in_the_bill(project: Project, servi
     assert process.returncode == 130
     cost = project.results()["cost"]
     assert (cost["actual_cents"], cost["unconfirmed_cents"], cost["calls_under_way"]) == (0, 3 * 64, 3)
-    bill = "at least $0.00 of $1.60 expected"
+    bill = "at least $0.00 (estimate was $1.60)"
     assert bill in flat(out)
     assert f"Cost {bill}; up to $1.92 more for 3 calls in progress" in flat(out)
     assert f"Cost: {bill}" in (project.root / "reports/junit.xml").read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -16,10 +15,12 @@ from planner.cli import system
 from planner.clock import Clock
 from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
+from planner.results.next_steps import NextStepCode
 from planner.session.run_session import RunOptions, next_commands
 from planner.session.selection import Selection
 from planner.session.shell import Shell, actor_of
-from planner.verdicts.ending import Ending, NextCommands, ending_of
+from planner.verdicts.ending import Ending, ending_of
+from planner.verdicts.next_steps import NextCommands
 
 UNREADABLE = "GET /v1/calls/9: the service's answer is invalid"
 UNCONFIRMED = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
@@ -46,14 +47,10 @@ def ending(outcome: Outcome, *cases: CaseResult, overdue: frozenset[str] = froze
     return ending_of(cases, outcome, overdue, DEFAULTS)
 
 
-def command_of(step: str) -> str:
-    return found[0] if (found := re.search(r"planner .*", step.rsplit(": ", maxsplit=1)[-1])) else ""
-
-
 def resume(outcome: Outcome, commands: NextCommands, overdue: frozenset[str] = frozenset()) -> str:
     steps = ending_of([unknown(run("judge"))], outcome, overdue, commands).next_steps
-    (step,) = [step for step in steps if step.startswith("To resume ")]
-    return command_of(step)
+    (step,) = [step for step in steps if step.code is NextStepCode.RESUME]
+    return step.command
 
 
 def test_an_interrupted_session_is_resumed_as_it_began() -> None:
@@ -66,55 +63,30 @@ def test_an_interrupted_session_is_resumed_as_it_began() -> None:
 FREE = "planner run plans/a.yaml --max-cost 2.50"
 AGAIN = "planner run plans/a.yaml --consent-to-charge --max-cost 2.50"
 FAILED = unknown(run("agent"), outcome="failed")
-RAISE = "To decide p/s@t, raise its `runs` from 1 to about 6. The calls made so far count."
 
 
 @pytest.mark.parametrize(
-    ("cases", "steps"),
+    ("cases", "commands"),
     [
-        ([FAILED], []),
-        ([unknown(run("judge"))], []),
-        (
-            [unknown(run("judge", missing=["transcript"]))],
-            [f"The next session reads the missing evidence, free: {FREE}"],
-        ),
-        (
-            [unknown(run("judge", votes_missing=2))],
-            [f"The next session makes 2 judge calls at the judge's price: {AGAIN}"],
-        ),
-        (
-            [unknown(run("judge", missing=["transcript"])), FAILED],
-            [f"The next session reads the missing evidence, free, and calls 1 failed case again (charged): {AGAIN}"],
-        ),
-        (
-            [unknown(run("caller"), quarantine={"until": "2026-12-31", "reason": "x"})],
-            [f"The next session calls 1 inconclusive case again (charged): {AGAIN}"],
-        ),
-        (
-            [unknown(run("caller")), unknown(run("platform")), FAILED],
-            [f"The next session calls 2 inconclusive cases and 1 failed case again (charged): {AGAIN}"],
-        ),
-        (
-            [unknown(*[run()] * 38, run("platform"), runs_required=20, more_runs=50, more_runs_cents=800)],
-            [
-                f"The next session calls 1 inconclusive case again (charged): {AGAIN}",
-                "To decide p/s@t, raise its `runs` from 20 to about 88, about $8.00. The calls made so far count.",
-            ],
-        ),
-        ([unknown(run(), runs_required=20, more_runs=10)], []),
-        (
-            [unknown(run())],
-            ["1 unknown case can be decided only by new calls (--rerun failed, charged) or other expectations."],
-        ),
-        ([unknown(run(), more_runs=5)] * 5, [RAISE, RAISE, RAISE, "2 more cases also need more `runs`."]),
+        ([unknown(run("judge", missing=["transcript"]))], [FREE]),
+        ([unknown(run("judge", votes_missing=2))], [AGAIN]),
+        ([unknown(run("caller"), quarantine={"until": "2026-12-31", "reason": "x"})], [AGAIN]),
+        ([unknown(run("judge", missing=["transcript"])), FAILED], [AGAIN]),
     ],
 )
-def test_a_finished_session_suggests_only_what_helps(cases: list[CaseResult], steps: list[str]) -> None:
-    """With its price, and never as `--rerun all`, which would pay for everything again."""
+def test_a_finished_session_suggests_only_what_helps(cases: list[CaseResult], commands: list[str]) -> None:
+    """Never `--rerun all`, which would pay for everything again."""
     options = RunOptions(Selection(paths=(Path("plans/a.yaml"),), rerun="all"), max_cost_cents=250)
     end = ending_of(cases, Outcome(), frozenset(), next_commands(options, consenting=True))
     assert end.finished
-    assert list(end.next_steps) == steps
+    assert [step.command for step in end.next_steps] == commands
+
+
+def test_the_price_of_more_runs_counts_the_calls_so_far() -> None:
+    case = unknown(*[run()] * 38, run("platform"), runs_required=20, more_runs=50, more_runs_cents=800)
+    steps = ending_of([case], Outcome(), frozenset(), DEFAULTS).next_steps
+    (text,) = [step.text for step in steps if step.code is NextStepCode.RAISE_RUNS]
+    assert "from 20 to about 88, about $8.00" in text
 
 
 def test_the_suggested_command_repeats_what_was_typed() -> None:
@@ -145,8 +117,8 @@ def test_an_unconfirmed_launch_is_reported_with_its_time_and_command() -> None:
     commands = next_commands(RunOptions(Selection(store="s3", select=("p/*",))), consenting=True)
     launches = (UNCONFIRMED, replace(UNCONFIRMED, needs_person=True))
     look, choose = ending_of([], Outcome(unsettled=launches), frozenset(), commands).next_steps[:2]
-    assert "2026-11-24 10:10:00 UTC" in look
-    assert [command_of(look), command_of(choose)] == ["planner reconcile --store s3"] * 2
+    assert "2026-11-24 10:10:00 UTC" in look.text
+    assert [look.command, choose.command] == ["planner reconcile --store s3"] * 2
 
 
 def test_the_consenting_user_is_known_without_an_environment() -> None:

@@ -182,7 +182,7 @@ def test_rerun_failed_names_the_cases_that_it_leaves_out(project: Project, servi
     ran = project.planner("run", CONSENT, "--rerun", "failed")
     assert (ran.code, service.own_runs()) == (0, [])
     (warning,) = project.results()["warnings"]
-    assert "strict/impossible@clinic (new)" in warning
+    assert "strict/impossible@clinic (not called: new)" in warning
     assert "others have no results" in ran.out
     assert "All cases" not in ran.out
 

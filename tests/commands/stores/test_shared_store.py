@@ -123,7 +123,7 @@ def test_the_cost_is_reported_if_results_cannot_be_shared(
     paid = service.ledger()["total_cents"]
     assert (ran.code, len(service.own_runs())) == (4, 5)
     assert "the results are stored locally, but could not be shared" in ran.out
-    assert f"Cost     ${paid / 100:.2f} of" in ran.out
+    assert f"Cost     ${paid / 100:.2f} (estimate" in ran.out
     assert "earlier sessions" not in ran.out
     cost = project.results()["cost"]
     assert (cost["actual_cents"], cost["this_session_cents"]) == (paid, paid)

@@ -1,0 +1,152 @@
+"""What a person may do next after a session."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from planner.changes.detail import hides_number
+from planner.errors import PlannerError
+from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
+from planner.quantities import count, moment, money
+from planner.results.model import FRUITLESS_SESSIONS, CaseResult
+from planner.results.next_steps import NextStep, NextStepCode
+from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
+from planner.values import frozen
+
+_NAMED: Final = 3
+
+
+@frozen
+class NextCommands:
+    """Command lines to suggest. The `_free` variants make no call."""
+
+    resume: str
+    resume_free: str
+    rerun: str
+    """For after the session is complete. Differs from `resume` for `--rerun all`, which would charge everything
+    again."""
+    rerun_free: str
+    failed: str
+    """Calls what did not pass, also what the default leaves out."""
+    transcript: str
+    """Shows conversations; the case id follows."""
+    reconcile: str = "planner reconcile"
+
+
+def steps_of(error: PlannerError) -> tuple[NextStep, ...]:
+    """What the error advises."""
+    if not error.advice:
+        return ()
+    return (NextStep(code=NextStepCode.FIX, text=error.advice, command=error.command, charged=bool(error.command)),)
+
+
+def steps_to_read(cases: Sequence[CaseResult], commands: NextCommands) -> Iterator[NextStep]:
+    """The conversation of a failed case, or else of an undecided one."""
+    for outcome in (CaseOutcome.FAILED, CaseOutcome.UNKNOWN):
+        for case in cases:
+            if case.outcome is outcome and any(
+                run.outcome is not RunOutcome.PASSED and run.call_id for run in case.runs
+            ):
+                command = f"{commands.transcript} {shlex.quote(case.case_id)} --failed"
+                yield NextStep(code=NextStepCode.TRANSCRIPT, text="To read what was said", command=command)
+                return
+
+
+def step_after_ceiling(outcome: Outcome) -> NextStep:
+    purpose = "make the remaining calls" if outcome.left else "resume"
+    if outcome.ceiling == BALANCE:
+        text = f"Top up {BALANCE} to {purpose}; nothing is charged twice."
+        return NextStep(code=NextStepCode.TOP_UP, text=text)
+    enough = f" ({outcome.ceiling_enough} is enough)" if outcome.ceiling_enough else ""
+    text = f"Raise the ceiling{enough} to {purpose}; nothing is charged twice."
+    return NextStep(code=NextStepCode.RAISE_CEILING, text=text)
+
+
+def steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> Iterator[NextStep]:
+    if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]:
+        text = (
+            "The next session looks for unconfirmed launches. It sends them again only if the service does not show "
+            f"them by {moment(max(times))}. For details"
+        )
+        yield NextStep(code=NextStepCode.WAIT, text=text, command=reconcile)
+    if any(launch.needs_person for launch in unsettled):
+        text = "Several runs of the service match a launch. Choose one"
+        yield NextStep(code=NextStepCode.RECONCILE, text=text, command=reconcile)
+
+
+def steps_to_decide(
+    cases: Sequence[CaseResult], out_of_reach: AbstractSet[str], commands: NextCommands
+) -> Iterator[NextStep]:
+    """What decides unknown cases, also quarantined ones, once every call was made."""
+    unknown = [case for case in cases if case.outcome is CaseOutcome.UNKNOWN]
+    incomplete = any(run.missing for case in unknown for run in case.runs)
+    votes = sum(run.votes_missing for case in unknown for run in case.runs)
+    fruitless = [case for case in unknown if case.calls_decide_nothing and _lacks_calls(case)]
+    inconclusive = sum(_lacks_calls(case) for case in unknown) - len(fruitless)
+    failed = sum(case.outcome is CaseOutcome.FAILED and case.case_id not in out_of_reach for case in cases)
+    numbers = ((inconclusive, "inconclusive case"), (failed, "failed case"))
+    called = " and ".join(count(number, name) for number, name in numbers if number)
+    done = [
+        "reads the missing evidence, free" if incomplete else "",
+        f"makes {count(votes, 'judge call')} at the judge's price" if votes else "",
+        f"calls {called} again (charged)" if called else "",
+    ]
+    if incomplete or votes or inconclusive:
+        charged = bool(votes or called)
+        yield NextStep(
+            code=NextStepCode.CALL_AGAIN if charged else NextStepCode.READ_AGAIN,
+            text=f"The next session {', and '.join(filter(None, done))}",
+            command=commands.rerun if charged else commands.rerun_free,
+            charged=charged,
+        )
+    if fruitless:
+        text = (
+            f"{count(len(fruitless), 'case')} without a call that counts in {count(FRUITLESS_SESSIONS, 'session')}: "
+            "not called again by default. To call what did not pass (charged)"
+        )
+        yield NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.failed, charged=True)
+    # Without more `runs`, the next session makes the calls that are missing from `runs_required`.
+    open_cases = [(case, runs) for case in unknown if (runs := _runs_to_decide(case)) > case.runs_required]
+    for case, runs in open_cases[:_NAMED]:
+        price = "" if case.more_runs_cents is None else f", about {money(case.more_runs_cents)}"
+        price += " plus judge calls" if price and case.judged_by is not None else ""
+        raised = f"from {case.runs_required} to about {runs}"
+        text = f"To decide {case.case_id}, raise its `runs` {raised}{price}. The calls made so far count."
+        yield NextStep(code=NextStepCode.RAISE_RUNS, text=text)
+    if (left := len(open_cases) - _NAMED) > 0:
+        text = f"{count(left, 'more case')} also need{'s' if left == 1 else ''} more `runs`."
+        yield NextStep(code=NextStepCode.RAISE_RUNS, text=text)
+    if complete := sum(_is_complete(case) and not any(map(hides_number, case.runs)) for case in unknown):
+        text = (
+            f"{count(complete, 'unknown case')} can be decided only by new calls (--rerun failed, charged) or other "
+            "expectations."
+        )
+        yield NextStep(code=NextStepCode.CHANGE_EXPECTATIONS, text=text)
+    if out_of_reach:
+        text = (
+            f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all "
+            "new calls passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls "
+            "after a fix that planner cannot see"
+        )
+        command = f"{commands.rerun} --start-over REASON"
+        yield NextStep(code=NextStepCode.START_OVER, text=text, command=command, charged=True)
+
+
+def _lacks_calls(case: CaseResult) -> bool:
+    return any(not run.had_call for run in case.runs)
+
+
+def _is_complete(case: CaseResult) -> bool:
+    """Whether it is unknown although every call was made and could be judged, as when too few runs decide an
+    expectation."""
+    open_runs = (run.missing or run.votes_missing or not run.had_call or run.cause is Cause.JUDGE for run in case.runs)
+    return bool(case.runs) and case.more_runs is None and not any(open_runs)
+
+
+def _runs_to_decide(case: CaseResult) -> int:
+    """The `runs` with which the next session makes `more_runs` calls, beside the runs so far; 0 if nothing is known."""
+    kept = sum(run.had_call or case.counts_run(run) for run in case.runs)
+    return kept + case.more_runs if case.more_runs else 0
