@@ -111,10 +111,7 @@ class Root(Group):
             formatter.write(f"{line}\n")
 
 
-_USAGE: Final = "COMMAND [OPTIONS]"
-
-
-@click.group(cls=Root, context_settings=SETTINGS, options_metavar="", subcommand_metavar=_USAGE)
+@click.group(cls=Root, context_settings=SETTINGS)
 @click.option("-v", "--verbose", count=True, help="Explain decisions; -vv also logs requests.")
 @click.version_option(__version__, prog_name="planner", message="%(prog)s %(version)s", help="Show the version.")
 @click.pass_context

@@ -150,7 +150,14 @@ def gate(global_options: GlobalOptions, **values: Any) -> int:
 
 @command()
 @click.argument("file", type=click.Path(path_type=Path))
-@option(_WORKFLOW, "--pull-request", "number", type=click.IntRange(min=1), metavar="NUMBER")
+@option(
+    _WORKFLOW,
+    "--pull-request",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="The pull request that gets the comment.",
+)
 @option(_WORKFLOW, "--commit", required=True, metavar="SHA", help="The head commit, which gets the status.")
 @option(_WORKFLOW, "--comment/--no-comment", default=True, help="Also write the comment (default).")
 @_NAME
@@ -170,8 +177,16 @@ def publish(global_options: GlobalOptions, **values: Any) -> int:
 
 
 @command()
-@option(_WORKFLOW, "--pull-request", "numbers", type=click.IntRange(min=1), multiple=True, metavar="NUMBER")
 @options.PLACE
+@option(
+    _WORKFLOW,
+    "--pull-request",
+    "numbers",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="NUMBER",
+    help="Only this merged pull request. Repeatable.",
+)
 @_JOB
 @click.pass_obj
 def promote(global_options: GlobalOptions, **values: Any) -> int:

@@ -42,6 +42,9 @@ class _ShortHelp(click.Command):
 class Group(_ShortHelp, click.Group):
     """A command with commands, in the order in which they were added."""
 
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **{"options_metavar": "", "subcommand_metavar": "COMMAND [OPTIONS]"} | settings)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(self.commands)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import click
 import pytest
 
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
@@ -56,17 +55,3 @@ def test_a_bug_has_a_document_too(project: Project, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(planner.commands.plan, "plan", fail)
     ran = project.planner("plan", "--format", "json")
     assert (ran.code, json.loads(ran.out)["error"]["code"]) == (5, "bug")
-
-
-def test_the_help_of_plan_and_run_is_short() -> None:
-    """At most 22 options together; each has one meaning, so its text differs only where it says so."""
-    from planner.cli.plans import plan, run
-
-    options = [
-        {option.name: option for option in command.params if isinstance(option, click.Option)}
-        for command in (plan, run)
-    ]
-    assert len(options[0].keys() | options[1].keys()) + 1 <= 22, "and --help"
-    shared = options[0].keys() & options[1].keys()
-    differing = {name for name in shared if options[0][name].help != options[1][name].help}
-    assert differing == {"start_over", "offline", "output_format", "verbosity"}
