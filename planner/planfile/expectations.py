@@ -296,7 +296,7 @@ def kind_of(container: Container, key: str | int, reporter: Reporter) -> type[Ex
     written: Any = at(container, key)
     place = container.span(key)
     if not isinstance(written, Written):
-        message = wrong_type("a mapping such as {check: says, any_of: [...]}", written)
+        message = wrong_type("a mapping such as {check: says, any_of: [...]} or {use: NAME}", written)
         reporter.error("wrong-type", message, place)
     elif "check" in written:
         name = written["check"]

@@ -63,6 +63,8 @@ def explain(
     if kind == "extra_forbidden":
         keys = keys_at(model, error["loc"][:-1])
         hint = mistyped(key, [other for other in keys if other not in present])
+        if not hint and "axes" in keys and isinstance(value, list):
+            hint = f"if it is an axis, write it under `axes`: {{axes: {{{shorten(key, 40)}: [...]}}}}"
         return "unknown-key", f"`{shorten(key)}` is not a key here; {hint or known(keys)}"
     if kind == "missing":
         return "missing-key", f"`{key}` is required"
@@ -213,7 +215,7 @@ def _nested_in(model: type[BaseModel]) -> dict[str, type[Authored]]:
 
 def _read_nested(model: type[Model], parent: YamlMapping, key: str, reporter: Reporter) -> Model | None:
     """The mapping under `key` as `model`; None, and an error, if it is something else."""
-    written = read_mapping(parent, key, _MAPPING, reporter)
+    written = read_mapping(parent, key, f"a mapping with {one_of(model.model_fields)}", reporter)
     if written is None:
         return None
     fields = read_fields(model, written, reporter)

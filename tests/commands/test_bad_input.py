@@ -100,6 +100,8 @@ def test_a_prompt_that_the_world_does_not_script(project: Project) -> None:
         ("runs: 2", "min_pass_rate: 80%", "write 0.8"),
         ("status: completed", "status: complete", "`complete` is not possible here; write completed"),
         ("name: [Ana, Bob]", "name: callers.csv", "write {file: callers.csv}"),
+        ("      axes:\n        name: [", "      name: [", "write it under `axes`: {axes: {name: [...]}}"),
+        ("runs: 2", "quarantine: 2027-01-01", "this must be a mapping with `until`, `reason`, but it is the string"),
     ],
 )
 def test_mistakes_with_an_obvious_fix(old: str, new: str, hint: str, project: Project) -> None:
