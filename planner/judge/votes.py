@@ -65,7 +65,7 @@ class RecordedAnswers:
     def missing(self, question: Question) -> str:
         """Why a question is not answered, with the digest to record an answer under."""
         return (
-            f"no judge is configured, and the world {self.world} has no recorded answer for this transcript"
+            f"no judge is configured, and world {self.world} records no answer"
             f" ({transcript_digest(question.turns)})"
         )
 

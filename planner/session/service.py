@@ -156,7 +156,7 @@ def unscripted_warnings(shell: Shell, selection: Selection, cases: Sequence[Case
     warning = (
         f"the sandbox plays scripted dialogues, and its world {shorten(world_name(selection))} has none for "
         f"{count(len(unscripted), 'case')}, such as {unscripted[0]}: their calls will be undecided. Write dialogues "
-        "in a world of your own (docs/sandbox.md)"
+        "for them (docs/sandbox.md), or name your world with --world"
     )
     return [warning]
 
