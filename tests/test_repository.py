@@ -194,6 +194,15 @@ def test_documents_link_to_what_is_there(name: str) -> None:
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
+def test_every_page_can_be_found_and_read() -> None:
+    """The README links to each, and none is a book."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = sorted((ROOT / "docs").glob("*.md"))
+    assert [page.name for page in pages if f"](docs/{page.name})" not in readme] == []
+    lengths = {page.name: len(page.read_text(encoding="utf-8").split()) for page in pages}
+    assert {name: words for name, words in lengths.items() if words > 3_000} == {}
+
+
 def test_the_architecture_page_names_all_packages() -> None:
     """By its folder or file."""
     paths = [package.replace(".", "/") for package in sorted(packages())]

@@ -64,10 +64,7 @@ class RecordedAnswers:
 
     def missing(self, question: Question) -> str:
         """Why a question is not answered, with the digest to record an answer under."""
-        return (
-            f"no judge is configured, and world {self.world} records no answer"
-            f" ({transcript_digest(question.turns)})"
-        )
+        return f"no judge is configured, and world {self.world} records no answer ({transcript_digest(question.turns)})"
 
 
 def transcript_digest(turns: Sequence[Turn]) -> str:
