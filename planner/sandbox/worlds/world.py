@@ -58,7 +58,7 @@ class Snapshot(Part):
 class Revision(Part):
     """One deployed configuration of an agent."""
 
-    updated_at: datetime
+    updated_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     note: str = ""
     prompt: str
 
