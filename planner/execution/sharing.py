@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from enum import Enum
 
 import anyio
 import anyio.to_thread
@@ -55,6 +56,12 @@ class KnownCall:
 
 
 Calls = Mapping[tuple[str, str], KnownCall]
+
+
+class Counted(Enum):
+    NONE = "none"
+    SOME = "some"
+    ALL = "all"
 
 
 @dataclass(slots=True)
@@ -124,17 +131,21 @@ class IntentSharing:
         counts for an equal one is open, and one that it saw refused or absent has the run of an equal one.
         """
         launch = self._journal.launch(document.launch_id)
-        has_runs = document.state in KNOWN and not self._counts_runs_of(document)
+        is_known, counted = document.state in KNOWN, self._counted(document)
         if launch is None:
-            self._add(document, calls, has_runs=has_runs)
-        elif launch.state not in KNOWN and has_runs:
+            self._add(document, calls, has_runs=is_known and counted is not Counted.ALL)
+        elif launch.state not in KNOWN and is_known and counted is Counted.NONE:
             self._adopt(document, launch)
         return launch is None
 
-    def _counts_runs_of(self, document: IntentDocument) -> bool:
-        """Whether this machine counts runs of this launch already."""
-        is_batch_known = document.batch_id in self._journal.claimed_batch_ids()
-        return is_batch_known or not document.all_run_ids.isdisjoint(self._journal.claimed_run_ids())
+    def _counted(self, document: IntentDocument) -> Counted:
+        """How many runs of a launch this machine counts already, for it or for an equal one."""
+        run_ids, claimed = document.all_run_ids, self._journal.claimed_run_ids()
+        if not run_ids:
+            return Counted.ALL if document.batch_id in self._journal.claimed_batch_ids() else Counted.NONE
+        if run_ids <= claimed:
+            return Counted.ALL
+        return Counted.NONE if run_ids.isdisjoint(claimed) else Counted.SOME
 
     def _adopt(self, document: IntentDocument, launch: Launch) -> None:
         """Another machine has found runs for this launch."""

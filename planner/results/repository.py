@@ -160,11 +160,11 @@ class ResultsRepository:
 
     def load_vote(self, key: str, number: int) -> bytes | None:
         """The stored answer to vote `number` on the question `key` (64 hex digits)."""
-        return self._store.get(_vote_key(key, number))
+        return self._store.get(vote_key(key, number))
 
     def save_vote(self, key: str, number: int, data: bytes) -> bytes:
         """Store a paid answer durably. The first answer wins; returns what is stored."""
-        name = _vote_key(key, number)
+        name = vote_key(key, number)
         self._store.update(lambda now: {} if now.get(name) is not None else {name: data})
         return self._store.get(name) or data
 
@@ -337,7 +337,7 @@ def session_key(session_id: str) -> str:
     return f"runs/{session_id}.json"
 
 
-def _vote_key(key: str, number: int) -> str:
+def vote_key(key: str, number: int) -> str:
     return f"votes/{key}/{number}.json"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from pydantic import BaseModel
+from pydantic_core import from_json, to_json
 
 from planner.errors import PlannerError, StoreError
 from planner.evidence import Evidence, evidence_digest
@@ -25,6 +26,7 @@ from planner.results.repository import (
     change_set_key,
     evidence_key,
     session_key,
+    vote_key,
 )
 from planner.results.store import Change, Reader, Store
 
@@ -39,6 +41,7 @@ class Redaction(Protocol):
     def result(self, result: RunResult) -> RunResult: ...
     def evidence(self, evidence: Evidence) -> Evidence: ...
     def name(self, name: str) -> str: ...
+    def text(self, text: str) -> str: ...
 
 
 class Tiers:
@@ -90,6 +93,36 @@ class SharedRepository(ResultsRepository):
         self._keep = keep
         self._mine = ResultsRepository(tiers.local, access)
         self._later: list[Change] = []
+        self._votes: dict[str, bytes] = {}
+        """Judge's votes that this session requested or used, by key."""
+
+    # Votes
+
+    def load_vote(self, key: str, number: int) -> bytes | None:
+        data = super().load_vote(key, number)
+        if data is not None:
+            self._votes[vote_key(key, number)] = data
+        return data
+
+    def save_vote(self, key: str, number: int, data: bytes) -> bytes:
+        stored = super().save_vote(key, number, data)
+        self._votes[vote_key(key, number)] = stored
+        return stored
+
+    def _shared_votes(self, now: Reader, *, is_finished: bool) -> dict[str, bytes | None]:
+        """Votes are shared until finished results have what follows from them: until then, another machine would pay
+        for them again."""
+        if is_finished:
+            return dict.fromkeys(filter(now.has, self._votes))
+        return {name: self._redacted_vote(data) for name, data in self._votes.items() if not now.has(name)}
+
+    def _redacted_vote(self, data: bytes) -> bytes | None:
+        """None if it cannot be read; then it is requested again."""
+        try:
+            vote = from_json(data)
+            return to_json(vote | {name: self._redaction.text(vote[name]) for name in ("quote", "reason")})
+        except (ValueError, TypeError, KeyError):
+            return None
 
     # Evidence
 
@@ -194,6 +227,7 @@ class SharedRepository(ResultsRepository):
             writes: dict[str, bytes | None] = {}
             for item in waiting:
                 writes |= self._writes(item, now, writes)
+            writes |= self._shared_votes(now, is_finished=any(item.environment is not None for item in waiting))
             for each in [*self._later, *([more] if more is not None else [])]:
                 writes |= each(now)
             return writes if self._keep is None else writes | _pruned(now, writes, self._keep)

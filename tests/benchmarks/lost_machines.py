@@ -24,11 +24,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from killed_machines import KilledStory, ServedSandbox
 from lost_machines import Story
 
-COUNTED = ("sessions", "killed", "lost", "alongside", "calls")
+COUNTED = ("sessions", "killed", "lost", "alongside", "calls", "votes")
+PROGRESS = 100
+MEMORY = next(filter(os.path.isdir, ["/dev/shm"]), None)  # noqa: S108 - a disk would be half of the time
 
 
 def tell(seed: int) -> Story:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         story = Story(seed, Path(folder))
         try:
             story.run()
@@ -49,7 +51,9 @@ def report(stories: Iterable[Story | KilledStory], seeds: Sequence[int], what: s
     """Print what went wrong in which story, and the sums. Return how many had a violation."""
     began = time.monotonic()
     totals, violations = Counter[str](), 0
-    for seed, story in zip(seeds, stories, strict=True):
+    for done, (seed, story) in enumerate(zip(seeds, stories, strict=True)):
+        if done % PROGRESS == 0:
+            print(f"{done:,} after {time.monotonic() - began:.0f} s, {violations} wrong", file=sys.stderr, flush=True)
         totals += Counter({name: getattr(story, name) for name in COUNTED})
         violations += bool(story.problems)
         for problem in story.problems:
@@ -57,7 +61,7 @@ def report(stories: Iterable[Story | KilledStory], seeds: Sequence[int], what: s
     print(
         f"{len(seeds):,} × {what} in {time.monotonic() - began:.0f} s: {totals['sessions']:,} sessions,"
         f" {totals['killed']:,} killed, {totals['lost']:,} machines lost, {totals['alongside']:,} at the same time as"
-        f" another, {totals['calls']:,} calls; {violations} with a violation",
+        f" another, {totals['calls']:,} calls, {totals['votes']:,} judge calls; {violations} with a violation",
         flush=True,
     )
     return violations

@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from simulation import Schedule, Violation
 
+from planner.errors import StoreError
+
 AT_ONCE = 1000
 PROGRESS = 10_000
 
@@ -29,7 +31,7 @@ def simulate(first: int) -> tuple[int, int, int, int, list[str]]:
         schedule = Schedule(seed)
         try:
             schedule.run()
-        except (Violation, AssertionError, LookupError) as error:
+        except (Violation, AssertionError, LookupError, StoreError) as error:
             found.append(f"schedule {seed}: {type(error).__name__}: {error}")
         sessions += schedule.sessions
         crashes += schedule.crashes

@@ -4,7 +4,7 @@ order. Each run counts once then, and none is forgotten."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -40,8 +40,10 @@ def journal() -> Iterator[Journal]:
     journal.close()
 
 
-def in_store(state: str, run_id: int | None = None, batch_id: int | None = None) -> dict[str, Any]:
-    run_ids = [] if run_id is None else [run_id]
+def in_store(
+    state: str, run_id: int | None = None, batch_id: int | None = None, others: Sequence[int] = ()
+) -> dict[str, Any]:
+    run_ids = [*others] if run_id is None else [run_id, *others]
     return {"state": state, "run_ids": run_ids, "batch_id": batch_id, "slots": [SLOT | {"run_id": run_id}]}
 
 
@@ -73,7 +75,9 @@ def happened_here(
         (None, in_store("adopted", RUN), {"run_id": RUN}, "unconfirmed", None),
         (None, in_store("acknowledged", batch_id=BATCH), {}, "acknowledged", None),
         (None, in_store("acknowledged", batch_id=BATCH), {"batch_id": BATCH}, "unconfirmed", None),
+        (None, in_store("adopted", RUN, others=[OTHER_RUN]), {"run_id": OTHER_RUN}, "adopted", RUN),
         (LaunchState.UNCONFIRMED, in_store("adopted", RUN), {}, "adopted", RUN),
+        (LaunchState.UNCONFIRMED, in_store("adopted", RUN, others=[OTHER_RUN]), {"run_id": RUN}, "unconfirmed", None),
         (LaunchState.UNCONFIRMED, in_store("adopted", RUN), {"run_id": RUN}, "unconfirmed", None),
         (LaunchState.UNCONFIRMED, in_store("acknowledged", batch_id=BATCH), {}, "adopted", None),
         (LaunchState.UNSENT, in_store("adopted", RUN), {}, "adopted", RUN),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import from_json, to_json
 from store_writes import put
 
 from planner.errors import StoreError
@@ -36,6 +37,9 @@ class Masking:
 
     def name(self, name: str) -> str:
         return name.replace("secret", "---")
+
+    def text(self, text: str) -> str:
+        return text.replace("secret", "•••")
 
 
 @pytest.fixture
@@ -140,6 +144,32 @@ def test_unshared_results_are_shared_by_the_next_session(
     before = {key: there.get(key) for key in there.keys("")}
     again.publish()
     assert {key: there.get(key) for key in there.keys("")} == before
+
+
+QUESTION = "0" * 64
+VOTE = {"key": QUESTION, "number": 1, "verdict": "holds", "quote": "a secret", "reason": "It is a secret."}
+
+
+def test_votes_are_shared_until_finished_results_have_their_verdict(
+    machine: Callable[..., SharedRepository], there: DirectoryStore, make_result: MakeResult
+) -> None:
+    """Redacted. An unfinished session had paid for them; the machine that finishes the session removes them, and a damaged
+    vote is not shared."""
+    first, second = machine("first"), machine("second")
+    first.save_vote(QUESTION, 1, to_json(VOTE))
+    first.save_vote(QUESTION, 2, b"{")
+    assert list(there.keys("votes/")) == []
+    first.save_session(make_result())
+    first.publish()
+    assert list(there.keys("votes/")) == [f"votes/{QUESTION}/1.json"]
+    shared = second.load_vote(QUESTION, 1)
+    assert shared is not None
+    assert from_json(shared) == VOTE | {"quote": "a •••", "reason": "It is a •••."}
+    finished = make_result()
+    second.save_session(finished)
+    second.promote(finished, "default")
+    second.publish()
+    assert list(there.keys("votes/")) == []
 
 
 def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResult) -> None:

@@ -95,6 +95,7 @@ class KilledStory:
     lost: int = 0
     alongside: int = 0
     calls: int = 0
+    votes: int = 0
     problems: list[str] = field(default_factory=list[str])
     _machines: int = 0
 

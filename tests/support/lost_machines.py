@@ -12,7 +12,7 @@ import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +20,15 @@ from random import Random
 from typing import Any
 
 import anyio
+import anyio.lowlevel
+import anyio.to_thread
 import pytest
 from mortality import Killed, Life, MortalJournal
 from scripted_model import Asked, completion, honest
 from whole_runs import MortalStore, Organisation, Ran
 
 import planner.network.http
+import planner.session.report_files
 import planner.session.run_session
 import planner.session.sharing
 from planner.network.transport import InProcessTransport
@@ -39,6 +42,7 @@ CENTS_PER_VOTE = 3
 MOST_FINAL_SESSIONS = 20
 ALLOWED_CODES = (0, 1, 4)
 AGENTS = [12, 14, 17]
+LAUNCH = "POST /v1/test-call"
 
 AGENT_FILE = "prompt: You are Iris of Larkfield Clinic. Be brief.\ntimezone: Europe/Berlin\n"
 JUDGED = "{check: judge, id: polite, rubric: The agent stays polite.}"
@@ -47,17 +51,19 @@ JUDGE = f"judge: {{base_url: http://127.0.0.1:9/v1, model: scripted-1, cents_per
 
 class Fate(Life):
     """The life of a process: where it dies, and what happens elsewhere while it stands still at a boundary. It never
-    stands still between the last look at the clock and the first byte of a launch, where nothing can be done about it:
-    that a request is under way for longer than `settle_seconds` is told by no story."""
+    stands still while a request for a launch is between the last look at the clock and the service, where nothing can
+    be done about it: that one is under way for longer than `settle_seconds` is told by no story."""
 
     def __init__(self, dies_at: int | None = None, meanwhile: Mapping[int, Callable[[], None]] | None = None) -> None:
         super().__init__(dies_at)
         self.meanwhile = dict(meanwhile or {})
+        self._launching = 0
 
     def boundary(self, name: str) -> None:
+        self._launching += name.startswith(f"before {LAUNCH}") - name.startswith(f"after {LAUNCH}")
         super().boundary(name)
         due = [number for number in self.meanwhile if number <= len(self.crossed)]
-        if due and not name.startswith("before POST /v1/test-call"):
+        if due and not self._launching:
             self.meanwhile.pop(due[0])()
 
 
@@ -92,10 +98,12 @@ class Fleet(Organisation):
     """The machines of one project; `root` is the one in use."""
 
     machines: int = 0
-    votes: int = 0
-    """Judge calls that were paid for."""
+    asked: list[tuple[Path, str]] = field(default_factory=list[tuple[Path, str]])
+    """The machine and the transcript of each judge call that was paid for."""
+    asked_too_often: list[str] = field(default_factory=list[str])
+    """Judge calls whose answer was in the shared store when their session began."""
     files: dict[str, str] = field(default_factory=dict[str, str])
-    _is_nested: bool = False
+    _answered: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.folder = self.root
@@ -115,12 +123,13 @@ class Fleet(Organisation):
 
     def session(self, root: Path, life: Life, **options: Any) -> Ran:
         self.root = root
+        self._answered = self._answered_questions()
         return self.run(life=life, selection=Selection(sandbox=True, store=SHARED), **options)
 
     def meanwhile(self, root: Path, life: Life) -> Ran:
         """A session on another machine, while this one stands still."""
-        halted, own_root, mortal = self.loop, self.root, MortalJournal.life
-        self.seconds, self.loop, self._is_nested = self._monotonic(), None, True
+        halted, own_root, mortal, answered = self.loop, self.root, MortalJournal.life, self._answered
+        self.seconds, self.loop = self._monotonic(), None
         ran: list[Ran | BaseException] = []
 
         def run() -> None:
@@ -134,7 +143,7 @@ class Fleet(Organisation):
         thread.join()
         if halted is not None:
             halted.virtual_seconds = max(halted.virtual_seconds, self.seconds)
-        self.loop, self.root, self._is_nested = halted, own_root, False
+        self.loop, self.root, self._answered = halted, own_root, answered
         MortalJournal.life = MortalStore.life = SharedStore.life = mortal
         if isinstance(ran[0], BaseException):
             raise ran[0]
@@ -153,8 +162,9 @@ class Fleet(Organisation):
         with pytest.MonkeyPatch.context() as patch, super()._outside(life):
             patch.setattr(planner.session.sharing, "remote_store", lambda *_, **__: self.store)
             patch.setattr(planner.network.http, "HttpxTransport", self._judge)
-            if self._is_nested:  # signals reach the main thread only
-                patch.setattr(planner.session.run_session, "interruptible", _never_interrupted)
+            patch.setattr(planner.session.run_session, "interruptible", _never_interrupted)  # or SIGTERM ends one story
+            patch.setattr(anyio.to_thread, "run_sync", _in_this_thread)
+            patch.delitem(planner.session.report_files.REPORT_FILES, "report.html", raising=False)  # nobody reads it
             yield
 
     def _judge(self, *_: Any, **__: Any) -> InProcessTransport:
@@ -169,8 +179,9 @@ class Fleet(Organisation):
             life.boundary("before a judge call")
             answer: Any = {"data": [{"id": "scripted-1"}]}
             if scope["method"] == "POST":
-                self.votes += 1
-                answer = completion(honest(Asked(json.loads(body), {}, scope["path"])), model="scripted-1")
+                asked = Asked(json.loads(body), {}, scope["path"])
+                self._note_question(transcript_of(turn["said"] for turn in asked.turns))
+                answer = completion(honest(asked), model="scripted-1")
             await send(
                 {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
             )
@@ -179,12 +190,54 @@ class Fleet(Organisation):
 
         return InProcessTransport(app, {})
 
+    # Judge calls
+
+    def _note_question(self, transcript: str) -> None:
+        self.asked.append((self.root, transcript))
+        if transcript in self._answered:
+            self.asked_too_often.append(transcript)
+
+    def _answered_questions(self) -> frozenset[str]:
+        """The transcripts of runs that the shared store has judged."""
+        results = [json.loads(self.store.get(key) or b"{}") for key in self.store.keys("runs/")]
+        digests = {
+            run["evidence"]
+            for result in results
+            for case in result["cases"]
+            for run in case["runs"]
+            if any(found["check"] == "judge" and found["outcome"] != "undecided" for found in run["findings"])
+        }
+        evidences = [json.loads(self.store.get(f"evidence/{digest}.json") or b"{}") for digest in digests]
+        return frozenset(transcript_of(turn["text"] for turn in each["turns"]) for each in evidences if each)
+
+    def judge_cents(self) -> tuple[float, float]:
+        """What the consents in the shared store say was spent on judge calls, and reserved for lost ones."""
+        consents = [json.loads(self.store.get(key) or b"") for key in self.store.keys("consents/")]
+        amounts = [
+            amount
+            for consent in consents
+            for by_plan in consent["spending"]["judging"].values()
+            for amount in by_plan.values()
+        ]
+        spent, reserved = (sum(amount[name] for amount in amounts) / 1e6 for name in ("spent", "reserved"))
+        return spent, reserved
+
     # What is left
 
     def left_over(self) -> list[str]:
         """Open launches, previews and copies of agents that nobody needs any more."""
         keys = [key for prefix in ("intents/", "previews/") for key in self.store.keys(prefix)]
         return keys + [f"agent {agent_id}" for agent_id in self.sandbox.agents.ids if agent_id not in AGENTS]
+
+
+def transcript_of(said: Iterable[str]) -> str:
+    return json.dumps([*said])
+
+
+async def _in_this_thread(function: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
+    """The whole process stands still, and a story is the same each time."""
+    await anyio.lowlevel.checkpoint()
+    return function(*arguments)
 
 
 @asynccontextmanager
@@ -203,7 +256,9 @@ class Story:
     lost: int = 0
     alongside: int = 0
     calls: int = 0
+    votes: int = 0
     problems: list[str] = field(default_factory=list[str])
+    killed_on: Counter[Path] = field(default_factory=Counter[Path])
     wanted: Counter[str] = field(default_factory=Counter[str])
 
     def run(self) -> None:
@@ -273,16 +328,17 @@ class Story:
         at = dice.randint(5, dies_at or 200)
         if dice.random() < 0.25:
             other, fate = fleet.new_machine(), Fate(dice.randint(20, 300) if dice.random() < 0.5 else None)
-            happens[at] = lambda: self._note(fleet.meanwhile(other, fate))
+            happens[at] = lambda: self._note(other, fleet.meanwhile(other, fate))
             self.alongside += 1
         elif dice.random() < 0.25:
             seconds = dice.choice([10.0, 70.0, 700.0])
             happens[at] = lambda: fleet.stand_still(seconds)
-        self._note(fleet.session(machine, Fate(dies_at, happens)))
+        self._note(machine, fleet.session(machine, Fate(dies_at, happens)))
 
-    def _note(self, ran: Ran) -> None:
+    def _note(self, machine: Path, ran: Ran) -> None:
         self.sessions += 1
         self.killed += ran.code is None
+        self.killed_on[machine] += ran.code is None
         if ran.code is not None and ran.code not in ALLOWED_CODES:
             self.problems.append(f"exit {ran.code}: {ran.err[-300:]}")
 
@@ -291,7 +347,7 @@ class Story:
         fleet, ran = self.fleet, Ran(4, "", "", 0.0)
         for _ in range(MOST_FINAL_SESSIONS):
             ran = fleet.session(machine, Life())
-            self._note(ran)
+            self._note(machine, ran)
             if ran.code != 4:
                 break
             fleet.seconds += 300.0
@@ -299,11 +355,12 @@ class Story:
             self.problems.append(f"exit {ran.code} for ever: {ran.out[-600:]} {ran.err[-300:]}")
             return
         self._compare("at the end")
-        charged, votes = fleet.charged(), fleet.votes
+        charged, votes = fleet.charged(), len(fleet.asked)
         fleet.seconds += 100_000.0
         again = fleet.session(machine, Life())
-        if (again.code, fleet.charged(), fleet.votes) != (ran.code, charged, votes):
-            self.problems.append(f"another session: exit {again.code}, {fleet.votes - votes} votes: {again.err[-300:]}")
+        if (again.code, fleet.charged(), len(fleet.asked)) != (ran.code, charged, votes):
+            more = len(fleet.asked) - votes
+            self.problems.append(f"another session: exit {again.code}, {more} votes: {again.err[-300:]}")
         if left := fleet.left_over():
             self.problems.append(f"left over: {left}")
 
@@ -321,3 +378,18 @@ class Story:
         }
         if charged != reported:
             self.problems.append(f"{when}: the service charged {charged}, the report says {reported}")
+        self._compare_votes()
+
+    def _compare_votes(self) -> None:
+        """Each judge call is in the shared consents with what it cost, or with what was reserved for it. It is asked again
+        only where its answer was lost: with its machine before it was shared, or with a process that was killed."""
+        fleet = self.fleet
+        self.votes = len(fleet.asked)
+        paid, (spent, reserved) = CENTS_PER_VOTE * self.votes, fleet.judge_cents()
+        if not spent <= paid <= spent + reserved or (paid != spent and not self.killed):
+            self.problems.append(f"{paid} cents for judge calls, the consents say {spent} and {reserved}")
+        for transcript in fleet.asked_too_often:
+            self.problems.append(f"asked although the store had the answer: {transcript[:80]}")
+        for (machine, transcript), count in Counter(fleet.asked).items():
+            if count > 1 + self.killed_on[machine]:
+                self.problems.append(f"asked {count} times on one machine: {transcript[:80]}")

@@ -434,7 +434,7 @@ class Session:
             else:
                 self.happen(Moved(launch_id, LaunchState.UNSENT))
         self.is_finished = outcome_of(self.state).finished
-        slots = self.journal.unconsumed_slots()
+        slots = [slot for slot in self.journal.unconsumed_slots() if slot.run_id is not None]
         self.bills = {slot.run_id: slot.cost_cents for slot in slots}
         if self.is_finished:
             self.journal.record(Consumed(f"i{self.number}", tuple(slot.key for slot in slots)))
@@ -618,7 +618,8 @@ class Session:
         for launch_id, search in self.state.unconfirmed.items():
             if not search.needs_person or schedule.now - search.since < 120:
                 continue
-            made = [made for made in schedule.model.made if made.launch_id == launch_id]
+            claimed = self.journal.claimed_run_ids()
+            made = [made for made in schedule.model.made if made.launch_id == launch_id and made.run.id not in claimed]
             launch = Moved(launch_id, LaunchState.ABSENT)
             if made:
                 ids = tuple(sorted(each.run.id for each in made))
