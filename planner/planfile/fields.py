@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from functools import cache
@@ -123,8 +124,14 @@ def wrong_type(wanted: str, value: Any, written: str = "") -> str:
     if wanted == "a string" and isinstance(value, (int, float)):
         return f'{message}; put it in quotes: "{scalar}"'
     if wanted == "a list" and isinstance(value, (str, int, float)):
-        return f"{message}; write [{shorten(scalar, 40)}]"
+        return f"{message}; write [{_flow_item(scalar)}]"
     return message
+
+
+def _flow_item(scalar: str) -> str:
+    """As an item of a list in brackets: in quotes if YAML would read it in another way."""
+    text = shorten(scalar, 40)
+    return text if re.fullmatch(r"[\w./@-][\w ./@-]*", text) else f"'{text}'"
 
 
 def keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:

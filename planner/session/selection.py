@@ -292,7 +292,9 @@ def is_run(wanted: str, run: JudgedRun) -> bool:
 
 
 def did_you_mean(wanted: str, case_ids: Sequence[str]) -> str:
-    """`Did you mean …?` with similar case ids; "" if none is similar."""
+    """`Did you mean …?` with similar case ids, or the pattern of all that begin so; "" if none is similar."""
+    if (begin := sum(case_id.startswith(wanted) for case_id in case_ids)) >= _SUGGESTED:
+        return f"Did you mean {shlex.quote(wanted + '*')} ({begin:,} cases)?"
     near = [case_id for case_id in case_ids if wanted in case_id][:_SUGGESTED]
     if not near:
         # Also by the scenario's name alone, without plan, matrix point and target.

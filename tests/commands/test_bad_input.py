@@ -98,6 +98,8 @@ def test_a_prompt_that_the_world_does_not_script(project: Project) -> None:
     ("old", "new", "hint"),
     [
         ("runs: 2", "min_pass_rate: 80%", "write 0.8"),
+        ("runs: 2", "tags: smoke", "write [smoke]"),
+        ("runs: 2", 'tags: "[0-9]+"', "write ['[0-9]+']"),
         ("status: completed", "status: complete", "`complete` is not possible here; write completed"),
         ("name: [Ana, Bob]", "name: callers.csv", "write {file: callers.csv}"),
         ("      axes:\n        name: [", "      name: [", "write it under `axes`: {axes: {name: [...]}}"),

@@ -258,6 +258,7 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
+        ("hours/", "Did you mean 'hours/*' (3 cases)?"),
         ("hours/cancle@clinic", "Did you mean hours/cancel@clinic?"),
         ("saturday", "Did you mean hours/saturday[name=Ana]@clinic or hours/saturday[name=Bob]@clinic?"),
         ("hours/saturdy", "Did you mean hours/saturday["),
