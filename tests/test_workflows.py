@@ -13,7 +13,7 @@ import pytest
 from fake_github import FakeGitHub, fake_github
 from private_git import private_git
 from repositories import commit, git
-from workflow_jobs import WORKFLOWS, Runner
+from workflow_jobs import REUSABLE, WORKFLOWS, Runner
 
 STORE = "store: git:refs/planner/results\n"
 PLAN = """\
@@ -62,22 +62,41 @@ class Repository:
 
     def plan(self) -> str:
         """A push to the pull request: both jobs. Returns the state of the head commit."""
-        self.runner.artifacts.clear()
         payload = self.payload()
-        self.runner.job("phone-plans", "plan", "pull_request_target", payload)
-        assert self.runner.job("phone-plans", "publish", "pull_request_target", payload), self.runner.log
+        done = self.runner.start("phone-plans", "pull_request_target", payload)
+        assert done["publish"], self.runner.log
         assert self.fake.statuses[-1]["sha"] == payload["pull_request"]["head"]["sha"]
         return self.fake.statuses[-1]["state"]
 
-    def agree(self, digest: str, ref: str = "refs/heads/main", max_cost: str = "5.00") -> bool:
+    def agree(self, digest: str, ref: str = "refs/heads/main", **inputs: str) -> bool | None:
+        """Start the calls from the form; return whether the job succeeded, None if there was none."""
         self.payload()
-        inputs = {"pull-request": "7", "digest": digest, "max-cost": max_cost, "start-over": ""}
-        return self.runner.job("phone-plans-call", "call", "workflow_dispatch", {"inputs": inputs}, ref=ref)
+        typed = {"pull-request": "7", "digest": digest, "max-cost": "5.00", "rerun": "needed", **inputs}
+        done = self.runner.start("phone-plans-call", "workflow_dispatch", {"inputs": typed}, ref=ref)
+        return done.get("call")
+
+    def write(self, body: str, author: str = "maria") -> dict[str, bool]:
+        """Write a comment on the pull request; return the jobs that it started."""
+        self.payload()
+        comment = self.fake.add_comment(7, body, author)
+        issue = {"number": 7, "pull_request": {"url": "x"}}
+        return self.runner.start("phone-plans-call", "issue_comment", {"issue": issue, "comment": comment})
 
     @property
     def comment(self) -> str:
-        (made,) = self.fake.comments[7]
+        (made,) = [each for each in self.fake.comments[7] if each["body"].startswith("<!-- phone-plans:")]
         return made["body"]
+
+    @property
+    def command(self) -> str:
+        """The command of the comment."""
+        found = re.search(r"^/planner run .*$", self.comment, re.MULTILINE)
+        assert found is not None, self.comment
+        return found[0]
+
+    @property
+    def replies(self) -> list[str]:
+        return [each["body"] for each in self.fake.comments[7] if each["body"].startswith("<!-- phone-plans-reply:")]
 
     @property
     def digest(self) -> str:
@@ -124,7 +143,7 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     assert old not in repository.comment
     assert not repository.agree(old)
     statuses = len(repository.fake.statuses)
-    assert not repository.agree(repository.digest, ref="refs/heads/topic"), "no job runs on another branch"
+    assert repository.agree(repository.digest, ref="refs/heads/topic") is None, "no job runs on another branch"
     assert len(repository.fake.statuses) == statuses
     assert repository.fake.statuses[-1]["state"] == "pending"
     assert repository.stored("branches/7/latest/") + repository.stored("branches/7/runs/") == []
@@ -134,8 +153,7 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     assert "agreed by `maria` up to $5.00" in repository.comment
     repository.push("main", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
     repository.fake.pulls[7] |= {"state": "closed", "merged_at": "2026-11-28T07:00:00Z"}
-    assert repository.runner.job("phone-plans-main", "promote", "push", {}), repository.runner.log
-    assert repository.runner.job("phone-plans-main", "record", "schedule", {}), repository.runner.log
+    assert repository.runner.start("phone-plans-main", "push", {}) == {"main": True}, repository.runner.log
     assert repository.runner.log[-1].startswith("Delete old previews: 0")
     assert repository.stored("world/") == ["world/default.json"]
     assert repository.stored("branches/7/") == []
@@ -147,9 +165,7 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
         }
     }
     ref = f"refs/heads/gh-readonly-queue/main/pr-8-{'a' * 40}"
-    repository.runner.artifacts.clear()
-    assert repository.runner.job("phone-plans", "plan", "merge_group", group, ref=ref)
-    assert repository.runner.job("phone-plans", "publish", "merge_group", group, ref=ref)
+    assert repository.runner.start("phone-plans", "merge_group", group, ref=ref) == {"plan": True, "publish": True}
     assert repository.fake.statuses[-1]["state"] == "success"
 
 
@@ -169,7 +185,7 @@ def test_a_refused_call_and_a_failing_agent(repository: Repository) -> None:
     repository.push("topic", plans__hours_DOT_yaml=failing)
     repository.plan()
     digest = repository.digest
-    assert not repository.agree(digest, max_cost="0.01")
+    assert not repository.agree(digest, **{"max-cost": "0.01"})
     assert repository.fake.statuses[-1]["state"] == "pending"
     assert repository.digest == digest
     assert not repository.agree(digest)
@@ -179,16 +195,19 @@ def test_a_refused_call_and_a_failing_agent(repository: Repository) -> None:
 
 def test_rights() -> None:
     """The job with the pull request's files may only read and has no secret; the one that may write has no checkout."""
-    plan, publish = (WORKFLOWS["phone-plans"]["jobs"][name] for name in ("plan", "publish"))
+    plan, publish = (REUSABLE["plan"]["jobs"][name] for name in ("plan", "publish"))
     assert plan["permissions"] == {"contents": "read"}
-    assert "secrets." not in str(WORKFLOWS["phone-plans"])
-    assert "actions/checkout" not in str(publish)
-    assert WORKFLOWS["phone-plans-call"]["jobs"]["call"]["environment"] == "phone-calls"
-    assert sorted(name for name, document in WORKFLOWS.items() if "secrets." in str(document)) == [
-        "phone-plans-call",
-        "phone-plans-main",
-    ]
-    assert all(document["permissions"] == {} for document in WORKFLOWS.values())
+    assert "secrets." not in str(REUSABLE["plan"]) + str(WORKFLOWS["phone-plans"])
+    assert "$/checkout" not in str(publish)
+    with_keys = {
+        job.get("environment")
+        for document in REUSABLE.values()
+        for job in document["jobs"].values()
+        if "secrets." in str(job)
+    }
+    assert with_keys == {"${{ inputs.secrets-environment }}"}
+    assert REUSABLE["call"]["jobs"]["asked"]["permissions"] == {}
+    assert all(document["permissions"] == {} for document in (*WORKFLOWS.values(), *REUSABLE.values()))
 
 
 def test_a_pull_request_with_another_base_is_planned_again() -> None:
@@ -199,14 +218,15 @@ def test_a_pull_request_with_another_base_is_planned_again() -> None:
 
 def test_the_target_branch_is_named_to_the_jobs_that_excuse_failures() -> None:
     """GitHub's event of a dispatched workflow does not name it."""
-    steps = WORKFLOWS["phone-plans-call"]["jobs"]["call"]["steps"]
+    steps = REUSABLE["call"]["jobs"]["call"]["steps"]
     into = {
         step["with"]["mode"]: step.get("env", {}).get("PLANNER_BASE_BRANCH")
         for step in steps
         if "mode" in step.get("with", {})
     }
     named = "${{ steps.commits.outputs.into }}"
-    assert into == {"run": named, "gate": named, "publish": None}
+    of_a_pull_request = "${{ steps.commits.outputs.number && steps.commits.outputs.into }}"
+    assert into == {"run": of_a_pull_request, "gate": named, "publish": None, "record": None}
 
 
 def test_a_push_during_the_calls(repository: Repository) -> None:

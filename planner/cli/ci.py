@@ -87,12 +87,14 @@ def plan(global_options: GlobalOptions, **values: Any) -> int:
 @_AUTHOR
 @click.pass_obj
 def run(global_options: GlobalOptions, **values: Any) -> int:
-    """Make the calls that a person agreed to, as `planner run` does.
+    """Make the calls that a person agreed to, as `planner run` does. In a job that a comment `/planner run …` on a pull
+    request starts, the comment's digest, ceiling and options apply.
 
     PATH… are plan files or folders (default: plans/).
     """
     from planner.commands import run as module
     from planner.github.comment import CommentPlace
+    from planner.session.comment_command import with_command
     from planner.session.run_session import RunOptions
 
     number, name, author = (values.pop(option) for option in ("comment_on", "name", "author"))
@@ -100,7 +102,8 @@ def run(global_options: GlobalOptions, **values: Any) -> int:
     if values["base"] == "none":
         values["fail_on"] = options.without_regressions(values["fail_on"])
     outside = shell(global_options, values.pop("verbosity"))
-    return module.run(outside, RunOptions(selection(values), comment=comment, **values))
+    options_typed = RunOptions(selection(values), comment=comment, **values)
+    return module.run(outside, with_command(outside, options_typed, name))
 
 
 @command()
@@ -205,7 +208,12 @@ def promote(global_options: GlobalOptions, **values: Any) -> int:
 @options.PATHS
 @options.PLACE
 @_JOB
-@option(_WORKFLOW, "--issue", is_flag=True, help="Report edited agents in one issue (needs `issues: write`).")
+@option(
+    _WORKFLOW,
+    "--issue",
+    is_flag=True,
+    help="List the calls that this branch needs, and edited agents, in one issue (needs `issues: write`).",
+)
 @_NAME
 @click.pass_obj
 def record(global_options: GlobalOptions, **values: Any) -> int:

@@ -1,16 +1,19 @@
-"""`planner ci record`: store what the service says about agents and balance, and report edited agents in one issue."""
+"""`planner ci record`: store what the service says about agents and balance, and report calls that the default branch
+needs in one issue."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from planner.changes.model import Reason
+from planner.changes.consent import ceiling_of
 from planner.planfile.model import Project
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
-from planner.reports.neutral import for_terminal, markdown_block, markdown_code, markdown_prose
+from planner.reports.default_branch import ISSUE_TITLE, render_issue
+from planner.reports.neutral import for_terminal
 from planner.results.documents import document_bytes
-from planner.session.preparing import prepare, stored_journal
+from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.session.recorded_agents import (
     RecordedTarget,
     RecordedWorld,
@@ -22,9 +25,8 @@ from planner.session.recorded_agents import (
 from planner.session.selection import Selection, require_default_branch
 from planner.session.service import Known, ask_service, service_of
 from planner.session.shell import Shell, redactor_of
-from planner.session.stores import open_workspace
-
-_LISTED = 200
+from planner.session.stores import Workspace, open_workspace
+from planner.verdicts.gate import must_call
 
 
 def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int:
@@ -40,17 +42,14 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)
     record_agents(place, loaded.project, prepared.agents, prepared.configurations)
-    drifted = [change for change in prepared.change_set.changes if change.reason is Reason.AGENT_EDITED]
-    found = f"{count(len(drifted), 'case')} with an agent edited since its results"
-    shell.print(f"{count(len(known.targets), 'target')} recorded · {found}")
-    redactor = redactor_of(loaded.project)
-    edited = edited_agents(prepared.agents, redactor)
+    needed = [change for change in prepared.change_set.changes if must_call(change)]
+    shown = f"{count(len(needed), 'case')} to call on this branch"
+    shell.print(f"{count(len(known.targets), 'target')} recorded · {shown}")
+    edited = edited_agents(prepared.agents, redactor_of(loaded.project))
     for note in edited:
         shell.print(for_terminal(note.sentence))
     if issue:
-        names = redactor.names(change.case_id for change in drifted)
-        lines = [f"- {markdown_code(names[change.case_id])}: {markdown_code(change.detail)}" for change in drifted]
-        _report(shell, name, lines, edited)
+        _report(work, prepared, edited, name)
     return 0
 
 
@@ -74,18 +73,16 @@ def _recorded(shell: Shell, known: Known, project: Project | None) -> RecordedWo
     )
 
 
-def _report(shell: Shell, name: str, lines: Sequence[str], edited: Sequence[AgentNote]) -> None:
-    """`lines`: one per case that must be called again."""
+def _report(work: Workspace, prepared: Preparation, edited: Sequence[AgentNote], name: str) -> None:
     from planner.github.client import github_of
     from planner.github.comment import upsert_issue
+    from planner.session.pull_request import pull_request_of
 
-    shown = "\n".join(lines[:_LISTED])
-    more = f"\n\nand {count(len(lines) - _LISTED, 'more case')}" if len(lines) > _LISTED else ""
-    parts = [
-        f"{count(len(lines), 'case')} must be called again, because their agents were edited:\n\n{shown}{more}"
-    ] * bool(lines)
-    for note in edited[:_LISTED]:
-        parts += [markdown_prose(note.sentence), markdown_block("\n".join(note.lines[:_LISTED]), "diff")]
-    body = "\n\n".join(parts)
+    shell, change_set = work.shell, prepared.change_set
+    if not any(map(must_call, change_set.changes)):  # what only failed may be called again, but need not be
+        change_set = replace(change_set, changes=())
+    pull = pull_request_of(shell.environ, "", name)
+    ceiling = ceiling_of(change_set, prepared.progress)
+    body = render_issue(change_set, ceiling, edited, pull, redactor_of(work.loaded.project))
     with github_of(shell.environ, shell.pause) as github:
-        upsert_issue(github, "Phone plans: agents edited since their results", body, name=name)
+        upsert_issue(github, ISSUE_TITLE, body, name=name)

@@ -24,7 +24,7 @@ _DIGEST: Final = re.compile(r"<!-- digest:(sha256:[0-9a-f]{64}) -->")
 _DECIDED: Final = re.compile(r"<!-- decided:([0-9a-f]{40,64}) (\S+) -->")
 _PERMISSION: Final = "pull-requests: write"
 _ISSUES: Final = "issues: write"
-_NOTHING: Final = "No agent was edited since the results of its cases."
+_NOTHING: Final = "Nothing is to be called for the default branch, and no agent was edited."
 
 
 @frozen
@@ -119,10 +119,13 @@ def upsert_comment(
     return PublishedComment(_url(made), is_changed=True)
 
 
-def newest_digest(github: GitHub, place: CommentPlace) -> str:
-    """The digest of the calls that the comment offers; "" if it offers none. Raises `PlannerError`."""
+def newest_digest(github: GitHub, place: CommentPlace) -> str | None:
+    """The digest of the calls that the comment offers; "" if it offers none, None if there is no comment. Raises
+    `PlannerError`."""
     found = _comment(github, place)
-    digest = _DIGEST.search(str(found["body"])) if found is not None else None
+    if found is None:
+        return None
+    digest = _DIGEST.search(str(found["body"]))
     return digest[1] if digest is not None else ""
 
 

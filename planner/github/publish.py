@@ -268,11 +268,8 @@ def _path(env: Mapping[str, str], name: str) -> Path | None:
 
 
 def prefix_in_repository(env: Mapping[str, str], working_directory: Path) -> str:
-    """From the repository's root to the working directory, ending with `/` unless empty. The root is the nearest folder
-    of the workspace with a `.git`: the shipped workflows check the repository out beside this program."""
+    """From the repository's root to the working directory, ending with `/` unless empty."""
     workspace, here = _path(env, "GITHUB_WORKSPACE"), working_directory.resolve()
-    if workspace is None or not here.is_relative_to(workspace.resolve()):
+    if workspace is None or here == workspace.resolve() or not here.is_relative_to(workspace.resolve()):
         return ""
-    inside = [folder for folder in (here, *here.parents) if folder.is_relative_to(workspace.resolve())]
-    root = next((folder for folder in inside if (folder / ".git").exists()), inside[-1])
-    return "" if here == root else here.relative_to(root).as_posix() + "/"
+    return here.relative_to(workspace.resolve()).as_posix() + "/"

@@ -30,8 +30,6 @@ _DIFF_CHARACTERS: Final = 30_000
 """Of the differences of all agents. They are never cut without saying so: somebody agrees to them."""
 CALL_WORKFLOW: Final = "phone-plans-call.yml"
 RECORD_WORKFLOW: Final = "phone-plans-main.yml"
-COMMAND: Final = "/planner run"
-"""How a comment begins that agrees to calls."""
 _NAMED: Final = 20
 SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
 
@@ -52,6 +50,8 @@ class PullRequest:
     """The page of the workflow that records prices."""
     name: str = ""
     """Separates two uses in one repository; "" if there is only one."""
+    workflow: str = CALL_WORKFLOW
+    """The workflow that makes the calls."""
 
 
 @frozen
@@ -375,4 +375,4 @@ def _what_to_do(check: RequiredCheck, offer: Offer) -> str:
 
 def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:
     """The comment that starts these calls, up to `max_cost` dollars."""
-    return " ".join(filter(None, [COMMAND, pull.name, digest, f"up to {max_cost}"]))
+    return " ".join(filter(None, ["/planner run", pull.name, digest, f"up to {max_cost}"]))

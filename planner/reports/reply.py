@@ -16,10 +16,10 @@ LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}")
 _MAX_CHARACTERS: Final = 500
 
 
-def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest) -> str:
-    """`@maria ❌ 1 regressed · $0.64 of at most $1.23`. `result` is of the session that they started; "" if it names
-    nobody."""
-    who = result.consent.by
+def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest, asked_by: str) -> str:
+    """`@maria ❌ 1 regressed · $0.64 of at most $1.23`. `result` is of the session that `asked_by` started; "" if
+    nobody is named."""
+    who = result.consent.by or asked_by
     if not who:
         return ""
     shown = f"@{who}" if LOGIN.fullmatch(who) else markdown_code(who)
@@ -37,7 +37,7 @@ def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest) -> 
 
 def _outcome(result: RunResult, check: RequiredCheck) -> str:
     problem = for_markdown(result.problems[0][:_MAX_CHARACTERS].rstrip(".")) if result.problems else ""
-    if result.exit_code == 3 and not result.consent.given:
+    if result.exit_code in (2, 3) and not result.consent.given:
         return f"✋ Refused, nothing was called: {problem}"
     if result.exit_code == 130:
         return "⏹ Cancelled"

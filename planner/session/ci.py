@@ -41,6 +41,8 @@ BASE_BRANCH: Final = "PLANNER_BASE_BRANCH"
 """Names the branch that the pull request targets, where GitHub's event does not."""
 DISPATCHED: Final = "pull-request"
 """The input of a dispatched workflow that names the pull request to call for."""
+COMMAND: Final = "/planner run"
+"""How a comment begins that agrees to calls."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 NO_BASE: Final = "none"
 """The `--base` with which every failure counts."""
@@ -55,6 +57,12 @@ def event_value(environ: Mapping[str, str], *keys: str) -> object:
     for key in keys:
         found = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
     return found
+
+
+def is_command(environ: Mapping[str, str]) -> bool:
+    """Whether the event of this job is such a comment, well-formed or not."""
+    is_comment = environ.get("GITHUB_EVENT_NAME") == "issue_comment"
+    return is_comment and str(event_value(environ, "comment", "body")).lstrip().startswith(COMMAND)
 
 
 def started_by_pull_request(environ: Mapping[str, str]) -> bool:
@@ -174,6 +182,17 @@ def _of_ref(ref: str) -> str:
 def _of_branch(branch: str, default: str) -> str:
     """A branch that may be the default branch has no namespace of its own."""
     return "" if not branch or not default or branch == default else _of_ref(f"heads/{branch}")
+
+
+def asked_by(environ: Mapping[str, str]) -> str:
+    """Who started this job by a comment or by hand; "" for another event."""
+    match environ.get("GITHUB_EVENT_NAME"):
+        case "workflow_dispatch":
+            return environ.get("GITHUB_TRIGGERING_ACTOR", "") or environ.get("GITHUB_ACTOR", "")
+        case "issue_comment":
+            return str(event_value(environ, "comment", "user", "login") or "")
+        case _:
+            return ""
 
 
 def pull_request_number(environ: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from planner.execution.consents import ConsentWay
 from planner.planfile.model import Project
 from planner.reports.reply import LOGIN
 from planner.results.repository import change_set_key
-from planner.session.ci import head_commit, namespace_of
+from planner.session.ci import asked_by, head_commit, is_command, namespace_of
 from planner.session.selection import Loaded
 from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import OpenedStore, Workspace
@@ -50,15 +50,15 @@ def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str |
         return consent_by or actor_of(shell)
     if not is_github:
         return consent_by or ""
-    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":  # for which GitHub requires write access
-        named = environ.get("GITHUB_TRIGGERING_ACTOR", "") or environ.get("GITHUB_ACTOR", "")
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch" or is_command(environ):
+        named = asked_by(environ)
         return "" if _is_denied(shell, named) else named
     return _approvers(shell)
 
 
 def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
     """How somebody agrees in this environment."""
-    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch" or is_command(environ):
         return ConsentWay.DISPATCH
     if environ.get("GITHUB_ACTIONS") == "true" and namespace_of(environ):
         return ConsentWay.APPROVAL

@@ -18,11 +18,11 @@ from planner.execution.journal import Journal
 from planner.reports.change_set import PlanView, judged_otherwise
 from planner.reports.neutral import one_line
 from planner.reports.problems import problem_line, render_problem
-from planner.reports.pull_request import CommentFacts, EndedSession, LastCalls, Offer, render_comment
+from planner.reports.pull_request import CommentFacts, EndedSession, LastCalls, Offer, PullRequest, render_comment
 from planner.reports.reply import render_reply
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
-from planner.session.ci import head_commit
+from planner.session.ci import asked_by, head_commit
 from planner.session.consent import head_of, shareable
 from planner.session.preparing import Preparation, prepare, refusal_of
 from planner.session.pull_request import files_url, pull_request_of, run_url_of
@@ -118,12 +118,18 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         commit=pull.commit,
         decided_at=shell.clock.now(),
         comment=comment,
-        reply=render_reply(decision.ended, check, pull) if decision.ended is not None else "",
+        reply=_reply(decision, pull),
         worth_saying=_is_worth_saying(prepared, check),
         store=(work.selection.store or loaded.project.store or "") if change_set is not None else "",
         is_sandbox=work.selection.sandbox,
         change_set=change_set,
     )
+
+
+def _reply(decision: Decision, pull: PullRequest) -> str:
+    if decision.ended is None:
+        return ""
+    return render_reply(decision.ended, decision.check, pull, asked_by(decision.work.shell.environ))
 
 
 def problem_publication(shell: Shell, error: PlannerError) -> Publication:
@@ -191,7 +197,7 @@ def _ended(result: RunResult | None, check: RequiredCheck) -> EndedSession | Non
     """Why the session that has just ended did not make all calls; None if it did, or the check is decided."""
     if result is None or not result.problems or check.state is not CheckState.PENDING:
         return None
-    is_refused = result.exit_code == 3 and not result.consent.given
+    is_refused = result.exit_code in (2, 3) and not result.consent.given
     return EndedSession(is_refused, result.problems[0])
 
 

@@ -50,6 +50,7 @@ def pull_request_of(environ: Mapping[str, str], commit: str, name: str = DEFAULT
         run_url_of(environ) if is_call else "",
         workflows and workflows + _workflow(RECORD_WORKFLOW, name),
         "" if name == DEFAULT_NAME else name,
+        _workflow(CALL_WORKFLOW, name),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,14 @@ def test_drift_is_one_issue(project: Project, service: Served, monkeypatch: pyte
     with fake_github() as fake:
         for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
             monkeypatch.setenv(f"GITHUB_{name}", value)
-        assert project.planner("ci", "record", "--issue").code == 0
-        assert fake.issues == []
         edit_agent(project, service)
         for _ in range(2):
             assert project.planner("ci", "record", "--issue").code == 0
         (issue,) = fake.issues
-        assert "hours/cancel@clinic" in issue["body"]
-        assert project.planner("run", CONSENT).code in (0, 1)
+        assert "hours/cancel@clinic`: agent edited at the service" in issue["body"]
+        offered = re.search(r"-f digest=(\S+) -f max-cost=(\S+)", issue["body"])
+        assert offered is not None
+        assert project.planner("run", CONSENT, "--digest", offered[1], "--max-cost", offered[2]).code == 0
         assert project.planner("ci", "record", "--issue").code == 0
         assert [each["state"] for each in fake.issues] == ["closed"]
 

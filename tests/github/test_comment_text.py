@@ -79,7 +79,7 @@ def test_the_reply(make_result: Callable[..., RunResult], outcome: dict[str, Any
     """One line. Only whoever agreed is mentioned."""
     agreed = ConsentDocument(given=True, by="bob", max_cost_cents=100)
     result = make_result(**{"consent": agreed, **outcome})
-    text = render_reply(result, check(CheckState.FAILURE, "1 failed"), PULL)
+    text = render_reply(result, check(CheckState.FAILURE, "1 failed"), PULL, "")
     assert text.startswith(start)
     assert "\n" not in text
 

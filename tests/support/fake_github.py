@@ -54,6 +54,8 @@ class FakeGitHub:
             "id": self._ids,
             "body": body,
             "user": {"login": login or self.login},
+            "created_at": "2026-11-25T09:00:00Z",
+            "updated_at": "2026-11-25T09:00:00Z",
             "html_url": f"https://github.test/acme/plans/pull/{number}#issuecomment-{self._ids}",
         }
         self.comments.setdefault(number, []).append(made)
@@ -79,7 +81,7 @@ class FakeGitHub:
         if found := re.fullmatch(r"issues/comments/(\d+)", local):
             for comment in (each for listed in self.comments.values() for each in listed):
                 if comment["id"] == int(found[1]):
-                    comment.update(body)
+                    comment.update(body or {})
                     return 200, comment
             return 404, {"message": "Not Found"}
         if found := re.fullmatch(r"statuses/([0-9a-f]{40})", local):

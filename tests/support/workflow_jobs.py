@@ -1,4 +1,5 @@
-"""Runs the jobs of docs/workflows/ as GitHub does: shell steps and the steps of action.yml, on a local remote and a fake API.
+"""Runs the workflows of docs/workflows/ as GitHub does: the reusable workflows that they call, shell steps and the steps of the
+actions, on a local remote and a fake API.
 
 Only expressions that these files use are evaluated.
 """
@@ -20,8 +21,19 @@ from repositories import git
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
-ACTION: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
-WORKFLOWS = {path.stem: YAML(typ="safe").load(path) for path in (ROOT / "docs/workflows").glob("*.yml")}
+ACTIONS: dict[str, dict[str, Any]] = {
+    "$/.": YAML(typ="safe").load(ROOT / "action.yml"),
+    "$/checkout": YAML(typ="safe").load(ROOT / "checkout/action.yml"),
+}
+WORKFLOWS: dict[str, dict[str, Any]] = {
+    path.stem: YAML(typ="safe").load(path) for path in (ROOT / "docs/workflows").glob("*.yml")
+}
+"""The callers, as `planner init --github` writes them."""
+REUSABLE: dict[str, dict[str, Any]] = {
+    name: YAML(typ="safe").load(ROOT / f".github/workflows/{name}.yml") for name in ("plan", "call", "main", "deploy")
+}
+_PLANNER = re.compile(r"acme/phone-test-planner/\.github/workflows/([a-z]+)\.yml@0{40}")
+_LEVELS = ("none", "read", "write")
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _NAME = re.compile(r"[a-z]+(?:\.[A-Za-z_-]+)+")
 GH = """\
@@ -34,8 +46,10 @@ except urllib.error.HTTPError as error:
     sys.exit(str(error))
 if "/compare/" in sys.argv[2]:
     print(found["merge_base_commit"]["sha"])
+elif "/collaborators/" in sys.argv[2]:
+    print(found["permission"])
 else:
-    values = {"head": found["head"]["sha"], "base": found["base"]["sha"], "into": found["base"]["ref"]}
+    values = {"head": found["head"]["sha"], "into": found["base"]["ref"]}
     print("\\n".join(f"{name}={value}" for name, value in values.items() if f"{name}=" in sys.argv[-1]))
 """
 
@@ -60,7 +74,11 @@ class Context:
         pattern = re.sub(r"('[^']*')|" + _NAME.pattern, lambda part: part[1] or store(part), expression)
         python = pattern.replace("&&", " and ").replace("||", " or ").replace("!cancelled()", "True")
         python = python.replace("always()", "True")
-        functions = {"found": found, "format": lambda text, *values: text.format(*values)}
+        functions = {
+            "found": found,
+            "format": lambda text, *values: text.format(*values),
+            "startsWith": lambda text, start: str(text).lower().startswith(start.lower()),
+        }
         return eval(python, {"__builtins__": {}}, functions)  # noqa: S307 - the text is this repository's
 
     def text(self, text: Any) -> str:
@@ -82,10 +100,14 @@ class Runner:
     fake: FakeGitHub
     planner: Path
     server: str
-    artifacts: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    artifacts: dict[str, tuple[str, bytes]] = field(default_factory=dict[str, "tuple[str, bytes]"])
     log: list[str] = field(default_factory=list[str])
     after: dict[str, Callable[[], object]] = field(default_factory=dict[str, "Callable[[], object]"])
     """What happens once, right after the step with this id."""
+    inputs: dict[str, str] = field(default_factory=dict[str, str])
+    """What the callers pass on: `with` of a caller that somebody wrote."""
+    needs: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Results and outputs of the jobs that have ended."""
     made: int = 0
 
     @property
@@ -103,15 +125,35 @@ class Runner:
         (programs / "gh").write_text(f"#!{sys.executable}\n{GH}")
         (programs / "gh").chmod(0o755)
 
-    def job(self, workflow: str, name: str, event: str, payload: dict[str, Any], **more: str) -> bool:
-        """Run a job; return whether it succeeded."""
+    def start(self, workflow: str, event: str, payload: dict[str, Any], **more: str) -> dict[str, bool]:
+        """Run the jobs of a workflow that an event starts, in order; return which ones ran and whether they succeeded. A job whose
+        `needs` failed or was skipped is decided by its own condition."""
+        self.artifacts.clear()
+        self.needs = {}
+        (caller,) = WORKFLOWS[workflow]["jobs"].values()
+        found = _PLANNER.fullmatch(caller["uses"])
+        assert found is not None
+        jobs = REUSABLE[found[1]]["jobs"]
+        ended = {name: self.job(workflow, name, event, payload, **more) for name in jobs}
+        return {name: done for name, done in ended.items() if done is not None}
+
+    def job(self, workflow: str, name: str, event: str, payload: dict[str, Any], **more: str) -> bool | None:
+        """Run a job of the reusable workflow that this one calls; return whether it succeeded, None if it was skipped."""
         self.made += 1
         temporary, work = self.folder / f"job{self.made}/temp", self.folder / f"job{self.made}/work"
         installed = temporary / "phone-test-planner/bin/planner"
         for folder in (work, installed.parent):
             folder.mkdir(parents=True)
         installed.symlink_to(self.planner)
-        document, job = WORKFLOWS[workflow], WORKFLOWS[workflow]["jobs"][name]
+        (caller,) = WORKFLOWS[workflow]["jobs"].values()
+        called = _PLANNER.fullmatch(caller["uses"])
+        assert called is not None
+        document = REUSABLE[called[1]]
+        job = document["jobs"][name]
+        for permission, level in job[
+            "permissions"
+        ].items():  # GitHub starts no job that asks for more than its caller has
+            assert _LEVELS.index(level) <= _LEVELS.index(caller["permissions"].get(permission, "none"))
         token = "writer" if "write" in job["permissions"].values() else "reader"
         payload = {"repository": {"default_branch": "main"}} | payload
         file = temporary / "event.json"
@@ -119,12 +161,18 @@ class Runner:
         ref = more.pop("ref", "refs/heads/main")
         names: dict[str, Any] = {
             "github": {"event": payload, "event_name": event, "token": token, "ref": ref, "repository": "acme/plans"},
-            "inputs": payload.get("inputs", {}),
             "runner": {"temp": str(temporary)},
-            "secrets": {"THUNDERPHONE_API_KEY": ""},
+            "secrets": dict.fromkeys(caller.get("secrets", {}), ""),
             "steps": {},
+            "needs": self.needs,
         }
         context = Context(names)
+        if "if" in caller and not context.value(caller["if"]):
+            return None
+        asked = document["on"]["workflow_call"].get("inputs", {})
+        given = caller.get("with", {}) | self.inputs
+        assert given.keys() <= asked.keys()
+        names["inputs"] = {name: given.get(name, spec.get("default", "")) for name, spec in asked.items()}
         names["env"] = {name: context.text(value) for name, value in document.get("env", {}).items()}
         environ = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
@@ -148,7 +196,8 @@ class Runner:
             **names["env"],
         }
         if "if" in job and not context.holds(job):
-            return False
+            self.needs[name] = {"result": "skipped", "outputs": {}}
+            return None
         for step in job["steps"]:
             if context.holds(step):
                 self._step(step, context, environ, work)
@@ -156,6 +205,8 @@ class Runner:
                 names["steps"][step["id"]] = {"outputs": {}, "outcome": "skipped"}
             if during := self.after.pop(str(step.get("id")), None):
                 during()
+        outputs = {output: context.text(value) for output, value in job.get("outputs", {}).items()}
+        self.needs[name] = {"result": "failure" if context.failed else "success", "outputs": outputs}
         return not context.failed
 
     def _step(self, step: dict[str, Any], context: Context, environ: dict[str, str], work: Path) -> None:
@@ -166,40 +217,40 @@ class Runner:
         match uses:
             case "run":
                 done = self._script(step, context, environ, work, outputs)
-            case "actions/checkout":
-                commit = given.get("ref") or "main"
-                if not (work / ".git").exists():
-                    git(work, "init", "-q")
-                    git(work, "remote", "add", "origin", f"{self.server}/acme/plans")
-                git(work, "fetch", "-q", f"--depth={given.get('fetch-depth', 1)}", f"file://{self.remote}", commit)
-                git(work, "checkout", "-q", "--detach", "FETCH_HEAD")
             case "actions/upload-artifact":
                 path = work / given["path"]
                 if path.is_file():
-                    self.artifacts[given["name"]] = path.read_bytes()
+                    self.artifacts[given["name"]] = (path.name, path.read_bytes())
             case "actions/download-artifact":
                 done = given["name"] in self.artifacts
                 if done:
-                    Path(given["path"], f"{given['name']}.json").write_bytes(self.artifacts[given["name"]])
+                    name, content = self.artifacts[given["name"]]
+                    Path(given["path"], name).write_bytes(content)
             case _:
                 own = {name: context.text(value) for name, value in step.get("env", {}).items()}
-                done = self._action(given, context, environ | own, work, outputs)
+                done = self._action(ACTIONS[uses], given, context, environ | own, work, outputs)
         context.failed |= not done and not step.get("continue-on-error", False)
         context.names["steps"][step.get("id", "")] = {"outputs": outputs, "outcome": "success" if done else "failure"}
 
     def _action(
-        self, given: dict[str, str], outer: Context, environ: dict[str, str], work: Path, outputs: dict[str, str]
+        self,
+        action: dict[str, Any],
+        given: dict[str, str],
+        outer: Context,
+        environ: dict[str, str],
+        work: Path,
+        outputs: dict[str, str],
     ) -> bool:
-        defaults = {name: outer.text(spec.get("default", "")) for name, spec in ACTION["inputs"].items()}
+        defaults = {name: outer.text(spec.get("default", "")) for name, spec in action["inputs"].items()}
         assert given.keys() <= defaults.keys()
-        context = Context({"inputs": defaults | {"sandbox": "true"} | given, "steps": {}})
-        for step in ACTION["runs"]["steps"]:
+        context = Context({**outer.names, "inputs": defaults | {"sandbox": "true"} | given, "steps": {}})
+        for step in action["runs"]["steps"]:
             if step.get("id", "install") != "install" and context.holds(step):
                 own: dict[str, str] = {}
                 done = self._script(step, context, environ, work, own)
                 context.failed |= not done
                 context.names["steps"][step["id"]] = {"outputs": own, "outcome": "success" if done else "failure"}
-        outputs |= {name: context.text(spec["value"]) for name, spec in ACTION["outputs"].items()}
+        outputs |= {name: context.text(spec["value"]) for name, spec in action["outputs"].items()}
         return not context.failed
 
     def _script(
@@ -209,8 +260,8 @@ class Runner:
         file.write_text("")
         own = {name: context.text(value) for name, value in step.get("env", {}).items()}
         ran = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=work,
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", context.text(step["run"])],
+            cwd=work / context.text(step.get("working-directory", ".")),
             env={**environ, **own, "GITHUB_OUTPUT": str(file)},
             capture_output=True,
             text=True,

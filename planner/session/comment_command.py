@@ -1,0 +1,119 @@
+"""`/planner run sha256:… up to 1.23`: a comment on a pull request by which a person agrees to calls.
+
+It counts if its author may write to the repository (`who_agrees`), nobody has edited it, and the digest is the newest
+that the pull request's comment offers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from planner.errors import PlannerError, RefusedError, UsageError
+from planner.reports.neutral import one_line
+from planner.session.ci import COMMAND, event_value, is_command, pull_request_number
+from planner.session.report_session import report_session
+from planner.session.run_session import RunOptions
+from planner.session.shell import Shell
+from planner.values import frozen
+
+if TYPE_CHECKING:
+    from planner.changes.request import Rerun
+
+_NAME: Final = r"(?:(?P<name>[A-Za-z0-9_.-]{1,40}) )?"
+_COMMAND: Final = re.compile(
+    re.escape(COMMAND) + rf" {_NAME}(?P<digest>sha256:[0-9a-f]{{64}}) up to \$?(?P<dollars>\d{{1,6}})\.(?P<cents>\d\d)"
+    r"(?P<rest>(?: .*)?)"
+)
+_QUOTED: Final = r"(?:'[^']+'|\"[^\"]+\"|[‘’][^‘’]+[‘’]|[“”][^“”]+[“”]|[^\s'\"‘’“”]+)"
+"""Phones write curved quotes."""
+_OPTIONS: Final = re.compile(
+    rf"(?: only(?P<only>(?: {_QUOTED})+?))?(?: rerun (?P<rerun>needed|failed|all))?(?: start over: (?P<why>\S.*))?"
+)
+_MAX_CHARACTERS: Final = 2_000
+_HOW: Final = (
+    f"Write one line: {COMMAND} sha256:… up to 1.23. "
+    "After it, if needed: only 'refunds/*', rerun failed, start over: REASON."
+)
+
+
+@frozen
+class CommentCommand:
+    """What the comment agrees to. `only` are patterns of case ids; empty for all."""
+
+    digest: str
+    max_cost_cents: int
+    only: tuple[str, ...] = ()
+    rerun: Rerun = "needed"
+    start_over: str | None = None
+    name: str = ""
+
+
+def parse_command(body: str) -> CommentCommand:
+    """Raises `UsageError` for anything that is not exactly one command: its author meant something else."""
+    text = " ".join(body.split())
+    found = _COMMAND.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
+    options = _OPTIONS.fullmatch(found["rest"]) if found is not None else None
+    if found is None or options is None:
+        raise UsageError(f"this comment is not understood: {one_line(text)[:200]}", _HOW)
+    patterns = re.findall(_QUOTED, options["only"] or "")
+    return CommentCommand(
+        found["digest"],
+        int(found["dollars"]) * 100 + int(found["cents"]),
+        tuple(pattern.strip("'\"‘’“”") for pattern in patterns),
+        cast("Rerun", options["rerun"] or "needed"),
+        options["why"],
+        found["name"] or "",
+    )
+
+
+def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:
+    """The options with what the comment agrees to, if one started this job. `name` separates two uses in one
+    repository.
+
+    Raises `UsageError` if the comment is not understood, `RefusedError` if it does not count.
+    """
+    if not is_command(shell.environ):
+        return options
+    try:
+        command = parse_command(str(event_value(shell.environ, "comment", "body")))
+        _check(shell, command, name)
+    except PlannerError:
+        # Reports say why, so that the comment on the pull request can.
+        with report_session(shell, options.report_dir, options.selection, again=options.command()):
+            raise
+    selection = replace(
+        options.selection,
+        select=command.only or options.selection.select,
+        rerun=command.rerun,
+        start_over=command.start_over,
+        digest=command.digest,
+    )
+    return replace(options, selection=selection, max_cost_cents=command.max_cost_cents)
+
+
+def _check(shell: Shell, command: CommentCommand, name: str) -> None:
+    """Raises `RefusedError` if somebody edited the comment, or a newer set of calls is offered; `UsageError` if it is
+    for another use."""
+    from planner.github.client import github_of  # imported late: it loads the HTTP client
+    from planner.github.comment import CommentPlace, newest_digest
+
+    environ = shell.environ
+    if command.name not in ("", name):
+        raise UsageError(f"this comment is for {command.name}, not for {name}", _HOW)
+    number, comment = pull_request_number(environ), event_value(environ, "comment", "id")
+    if not number or type(comment) is not int:
+        raise UsageError("GitHub does not name the comment that started this job", "Start the workflow instead.")
+    try:
+        with github_of(environ, shell.pause) as github:
+            now = cast("dict[str, Any]", github.get(f"issues/comments/{comment}", "pull-requests: read"))
+            newest = newest_digest(github, CommentPlace(int(number), name))
+    except PlannerError as error:
+        raise RefusedError(f"the comment cannot be read again, so it does not count: {error}", error.hint) from error
+    if now.get("body") != event_value(environ, "comment", "body") or now.get("updated_at") != now.get("created_at"):
+        raise RefusedError("the comment was edited, so it does not count", "Write a new comment.")
+    if newest is not None and newest != command.digest:
+        raise RefusedError(
+            "this is not the newest set of calls of this pull request", "Copy the command of the comment once more."
+        )

@@ -1,0 +1,159 @@
+"""`/planner run …` on a pull request: what it agrees to, and when it counts."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from fake_github import FakeGitHub, Fault, fake_github
+
+from planner.clock import Clock
+from planner.errors import PlannerError, RefusedError, UsageError
+from planner.session.comment_command import CommentCommand, parse_command, with_command
+from planner.session.consent import who_agrees
+from planner.session.run_session import RunOptions
+from planner.session.selection import Selection
+from planner.session.shell import Shell
+
+DIGEST, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+RUN = f"/planner run {DIGEST} up to 1.23"
+CLOCK = Clock(
+    now=lambda: datetime(2026, 11, 25, tzinfo=UTC), monotonic=lambda: 0.0, sleep=lambda _: anyio.lowlevel.checkpoint()
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "agreed"),
+    [
+        (RUN, {}),
+        (f"\n  {RUN}\n\n", {}),
+        (f"/planner run {DIGEST} up to $100.00", {"max_cost_cents": 10_000}),
+        (f"/planner run eu {DIGEST} up to 1.23", {"name": "eu"}),
+        (f"{RUN} only 'refunds/*'", {"only": ("refunds/*",)}),
+        (f"{RUN} only ‘refunds/*’ “a b@c”", {"only": ("refunds/*", "a b@c")}),
+        (f"{RUN} only refunds/*", {"only": ("refunds/*",)}),
+        (f"{RUN} rerun failed", {"rerun": "failed"}),
+        (f"{RUN} start over: CRM fixed, only for 'x'", {"start_over": "CRM fixed, only for 'x'"}),
+        (
+            f"{RUN} only 'r/*' rerun failed start over: CRM",
+            {"only": ("r/*",), "rerun": "failed", "start_over": "CRM"},
+        ),
+        (f"{RUN} only rerun", {"only": ("rerun",)}),
+    ],
+)
+def test_what_a_comment_agrees_to(body: str, agreed: dict[str, Any]) -> None:
+    assert parse_command(body) == replace(CommentCommand(DIGEST, 123), **agreed)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "/planner run",
+        f"/planner run {DIGEST}",
+        f"/planner run {DIGEST[:20]} up to 1.23",
+        f"/planner run {DIGEST} up to DOLLARS",
+        f"/planner run {DIGEST} up to 123",
+        f"{RUN} if CI is green",
+        f"{RUN}\n\nbut not before Monday",
+        f"{RUN} rerun everything",
+        f"{RUN} only",
+        f"{RUN} start over:",
+        f"> {RUN}",
+    ],
+)
+def test_a_comment_that_says_something_else_agrees_to_nothing(body: str) -> None:
+    with pytest.raises(UsageError):
+        parse_command(body)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGitHub]:
+    with fake_github() as fake:
+        fake.add_comment(42, f"<!-- phone-plans:default -->\n<!-- digest:{DIGEST} -->\n### 2 calls")
+        yield fake
+
+
+@pytest.fixture
+def written(tmp_path: Path, fake: FakeGitHub) -> Callable[..., Shell]:
+    """A job that this comment started."""
+
+    def write(body: str = RUN, author: str = "maria", **environ: str) -> Shell:
+        comment = fake.add_comment(42, body, author)
+        file = tmp_path / "event.json"
+        issue = {"number": 42, "pull_request": {"url": "x"}}
+        file.write_text(json.dumps({"issue": issue, "comment": comment}))
+        environ = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": "issue_comment",
+            "GITHUB_EVENT_PATH": str(file),
+            "GITHUB_TRIGGERING_ACTOR": "somebody",
+            "GITHUB_REPOSITORY": "acme/plans",
+            "GITHUB_TOKEN": "reader",
+            "GITHUB_API_URL": fake.url,
+            **environ,
+        }
+        return Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
+
+    return write
+
+
+def test_the_comment_sets_the_options(written: Callable[..., Shell]) -> None:
+    options = RunOptions(Selection(select=("x",)), consent_to_charge=True, max_cost_cents=9)
+    shell = written(f"{RUN} only 'r/*' start over: CRM")
+    found = with_command(shell, options, "default")
+    selected = (found.selection.select, found.selection.digest, found.selection.start_over)
+    assert (selected, found.max_cost_cents) == ((("r/*",), DIGEST, "CRM"), 123)
+    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == "maria"
+    other = written("Looks good to me")
+    assert with_command(other, options, "default") is options
+
+
+@pytest.mark.parametrize(
+    ("edit", "error"),
+    [
+        (lambda fake: fake.comments[42][-1].update(body=RUN + " "), RefusedError),
+        (lambda fake: fake.comments[42][-1].update(updated_at="2026-11-25T09:00:01Z"), RefusedError),
+        (lambda fake: fake.comments[42].pop(), RefusedError),
+        (
+            lambda fake: fake.comments[42][0].update(body=fake.comments[42][0]["body"].replace(DIGEST, OTHER)),
+            RefusedError,
+        ),
+        (lambda fake: fake.comments[42][0].update(body="<!-- phone-plans:default -->\n### green"), RefusedError),
+        (lambda fake: fake.faults.append(Fault("GET", 500, 9)), RefusedError),
+    ],
+    ids=["edited", "edited and back", "deleted", "superseded", "nothing to call", "GitHub is down"],
+)
+def test_a_comment_that_does_not_count(
+    fake: FakeGitHub,
+    written: Callable[..., Shell],
+    edit: Callable[[FakeGitHub], object],
+    error: type[PlannerError],
+) -> None:
+    shell = written()
+    edit(fake)
+    with pytest.raises(error):
+        with_command(shell, RunOptions(Selection()), "default")
+    reports = json.loads((shell.cwd / "reports/results.json").read_text())
+    assert (reports["outcome"], reports["consent"]["given"], len(reports["problems"])) == ("refused", False, 1)
+
+
+def test_a_comment_for_another_use(written: Callable[..., Shell]) -> None:
+    with pytest.raises(UsageError):
+        with_command(written(f"/planner run eu {DIGEST} up to 1.23"), RunOptions(Selection()), "us")
+
+
+@pytest.mark.parametrize(("author", "role"), [("mallory", "read"), ("mallory", "none"), ("app[bot]", "write")])
+def test_a_comment_of_somebody_without_write_access(
+    fake: FakeGitHub, written: Callable[..., Shell], author: str, role: str
+) -> None:
+    """Everybody may comment on a public repository."""
+    fake.roles[author] = role
+    assert who_agrees(written(author=author), sandbox=False, namespace="branches/42/") == ""
