@@ -119,7 +119,12 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "api_key": "sk_live_1",
         "fail_on": "failure",
         "base": "none",
+        "rerun": "failed",
         "start_over": "the tool was fixed",
+        "results": "results.json",
+        "target": "support",
+        "force": "urgent",
+        "over_drift": "true",
         "publication": "out.json",
         "pull_request": "7",
         "commit": "c" * 40,
@@ -129,20 +134,28 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
     shared = ["--select=refunds/*", "--select=hours/*", "--tag=smoke", "--environment=staging", "--sandbox"]
     shared_ci = [*shared[:4], "--base=none", shared[4]]
     paths = ["--", "plans/a b.yaml", "more/"]
-    limits = ["--max-cost=2.40", "--digest=sha256:9f", "--start-over=the tool was fixed"]
+    limits = ["--max-cost=2.40", "--digest=sha256:9f", "--rerun=failed", "--start-over=the tool was fixed"]
     expected = {
         "validate": paths,
         "plan": [*shared_ci, *paths],
         "judge": ["--offline", "--report-dir=out dir", *shared_ci, *paths],
         "run": ["--consent-to-charge", "--report-dir=out dir", "--fail-on=failure", *shared_ci, *limits, *paths],
-        "gate": ["--fail-on=failure", "--name=nightly", *shared_ci, "--publication=out.json", *paths],
+        "gate": [
+            "--fail-on=failure",
+            "--name=nightly",
+            *shared_ci,
+            "--publication=out.json",
+            "--results=results.json",
+            *paths,
+        ],
         "publish": [f"--commit={'c' * 40}", "--name=nightly", "--pull-request=7", "--no-comment", "--", "out.json"],
         "promote": ["--environment=staging", "--pull-request=7", "--sandbox"],
         "record": ["--name=nightly", "--environment=staging", "--sandbox", *paths],
+        "deploy": ["--yes", "--force=urgent", "--over-drift", "--environment=staging", "--sandbox", "--", "support"],
     }
+    groups = {"validate": ["validate"], "judge": ["ci", "run"], "deploy": ["agent", "deploy"]}
     assert {step: arguments(run_step(step, ECHO, **inputs)) for step in expected} == {
-        step: [*(["validate"] if step == "validate" else ["ci", {"judge": "run"}.get(step, step)]), *words]
-        for step, words in expected.items()
+        step: [*groups.get(step, ["ci", step]), *words] for step, words in expected.items()
     }
     assert "--issue" in arguments(run_step("record", ECHO))
     shown = arguments(run_step("run", ECHO, **inputs | {"comment": "update"}))
@@ -165,7 +178,7 @@ def test_an_unknown_mode_is_refused(run_step: RunStep, put_uv: Callable[[str], N
     """No step would run, and the job would be green."""
     put_uv("true")
     assert run_step("install", ECHO, mode="Gate").returncode == 2
-    for mode in ("plan", "run", "gate", "publish", "promote", "record"):
+    for mode in ("plan", "run", "gate", "publish", "promote", "record", "deploy"):
         assert run_step("install", ECHO, mode=mode).returncode == 0
 
 
@@ -285,7 +298,9 @@ def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
         "gate",
         "record",
         "previews",
+        "deploy",
     ]
+    assert [name for name, step in STEPS.items() if "PLANNER_JUDGE_API_KEY" in step["env"]] == ["run"]
 
 
 def test_every_step_that_opens_the_store_has_the_token() -> None:
@@ -294,7 +309,7 @@ def test_every_step_that_opens_the_store_has_the_token() -> None:
 
 
 @pytest.mark.parametrize(
-    "step", ["validate", "plan", "judge", "run", "gate", "publish", "promote", "record", "previews"]
+    "step", ["validate", "plan", "judge", "run", "gate", "publish", "promote", "record", "previews", "deploy"]
 )
 def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str) -> None:
     """GitHub signals one process, the shell's: planner has taken its place, hears it and can report."""
@@ -353,13 +368,11 @@ def test_outputs_are_ones_that_the_commands_write() -> None:
     estimate = Estimate(calls=0, expected_cents=0, low_cents=0, high_cents=0, basis="")
     planned = change_set_outputs(ChangeSet(digest="", changes=(), estimate=estimate, prices={})).keys()
     checked = required_check_outputs(RequiredCheck(0, CheckState.SUCCESS, "", ""))
+    ended = {"exit-code", "report-dir"}
     written = {
-        "plan": planned | {"exit-code"},
-        "validate": {"exit-code"},
-        "gate": checked.keys() | {"exit-code"},
-        "publish": {"exit-code"},
-        "promote": {"exit-code"},
-        "record": {"exit-code"},
+        "plan": planned | ended,
+        "gate": checked.keys() | ended,
+        **dict.fromkeys(("validate", "publish", "promote", "record", "deploy"), ended),
     }
     for output in ACTION["outputs"].values():
         for step, name in re.findall(r"steps\.(\w+)\.outputs\.([a-z-]+)", output["value"]):

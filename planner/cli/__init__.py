@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -235,12 +234,9 @@ def _print_document(error: BaseException, exit_code: int) -> None:
 def _bug_of(error: BaseException) -> BugError:
     """The error to show for an exception that nobody expected. In CI its details are written where reports are, since a
     temporary folder ends with the job."""
-    from planner.session.bug_report import BugLog
+    from planner.session.bug_report import bug_log
 
-    outside = shell(GlobalOptions())
-    folder = Path("reports")
-    is_kept = os.environ.get("CI") and not folder.is_symlink()  # a link may have come with the checkout
-    return BugLog(outside, folder if is_kept else None).as_error(error)
+    return bug_log(shell(GlobalOptions())).as_error(error)
 
 
 def _print_error(text: str) -> None:

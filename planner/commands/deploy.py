@@ -19,6 +19,7 @@ from planner.reports.required_check import render_text
 from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.results.store import segment_for
+from planner.session.bug_report import logs_checks
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import record_agents, record_deployment, world_store
@@ -45,6 +46,7 @@ class DeployOptions:
     """Asks the person at the terminal; None: there is none."""
 
 
+@logs_checks
 def deploy(shell: Shell, options: DeployOptions) -> int:
     """Deploy the file of a target; return 0, or the exit code of the required check if the configuration is not proven.
 

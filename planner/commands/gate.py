@@ -10,6 +10,7 @@ from planner.errors import PlannerError
 from planner.reports.neutral import for_json_text
 from planner.reports.required_check import render_json, render_text
 from planner.results.outcomes import FailOn
+from planner.session.bug_report import logs_checks
 from planner.session.ci import NO_BASE
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.session.selection import Selection
@@ -37,6 +38,7 @@ class GateOptions:
     """Separates two uses in one repository."""
 
 
+@logs_checks
 def gate(shell: Shell, options: GateOptions) -> int:
     """Print the answer; return its exit code. If there is none, the file for comment and status says why."""
     try:

@@ -8,6 +8,7 @@ from planner.changes.consent import consent_command
 from planner.errors import RefusedError
 from planner.reports.change_set import PlanView, render_json, render_text
 from planner.session.balance import short_of
+from planner.session.bug_report import logs_checks
 from planner.session.consent import store_consented
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
@@ -27,6 +28,7 @@ class PlanOptions:
     output_format: Literal["text", "json"] = "text"
 
 
+@logs_checks
 def plan(shell: Shell, options: PlanOptions) -> int:
     selection = options.selection
     work = open_workspace(shell, selection)

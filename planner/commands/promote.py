@@ -27,6 +27,7 @@ from planner.results.model import CaseResult
 from planner.results.outcomes import Action, CaseOutcome
 from planner.results.repository import ResultsRepository, baseline_key
 from planner.results.store import BRANCHES, BranchStore, Reader, Store, segment_for
+from planner.session.bug_report import logs_checks
 from planner.session.judging import judging_of
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
@@ -39,6 +40,7 @@ from planner.verdicts.untrusted_cases import UntrustedCases, still_settled
 _PERMISSION: Final = "pull-requests: read"
 
 
+@logs_checks
 def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> int:
     """Promote merged pull requests and clean up; return 0. Without `numbers`, ask GitHub about every one that has
     results. Raises `UsageError` in a job of a pull request or branch."""

@@ -13,6 +13,7 @@ from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.default_branch import ISSUE_TITLE, render_issue
 from planner.reports.neutral import for_terminal
 from planner.results.documents import document_bytes
+from planner.session.bug_report import logs_checks
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.session.recorded_agents import (
     RecordedTarget,
@@ -29,6 +30,7 @@ from planner.session.stores import Workspace, open_workspace
 from planner.verdicts.gate import must_call
 
 
+@logs_checks
 def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int:
     """Read the service and store what it says; return 0. `issue`: also write the drift to an issue of the repository.
     Raises `UsageError` in a job of a pull request or branch."""

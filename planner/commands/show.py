@@ -16,6 +16,7 @@ from planner.reports.change_explanation import explanation_document, explanation
 from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import FIELDS, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, painter
+from planner.session.bug_report import logs_checks
 from planner.session.ci import policy_source
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.session.selection import Files, Selection, chosen_ids, read_files
@@ -34,6 +35,7 @@ class ShowOptions:
     output_format: Literal["text", "json"] = "text"
 
 
+@logs_checks
 def show(shell: Shell, options: ShowOptions) -> int:
     """Print the target, or the cases; return 0. If some plans are invalid, the cases of the others are shown, without
     what happens to them."""

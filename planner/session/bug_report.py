@@ -13,17 +13,21 @@ import tempfile
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import Concatenate, Final, ParamSpec
 
 from planner import __version__
 from planner.errors import FULL_DISK, BugError, PlannerError
 from planner.reports.neutral import printable
 from planner.reports.redaction import Redactor
-from planner.session.shell import Shell
+from planner.session.shell import Shell, publisher_of
 from planner.values import frozen
 
 BUG_LOG: Final = "planner-bug.log"
+REPORTS: Final = Path("reports")
+"""The default folder of reports."""
+P = ParamSpec("P")
 
 
 def is_bug(error: BaseException) -> bool:
@@ -50,7 +54,10 @@ class BugLog:
         text = self._text(error)
         if self.folder is not None:
             with suppress(OSError):
-                return self._append(text)
+                path = self._append(text)
+                if to_github := publisher_of(self.shell):
+                    to_github.report_dir(self.folder)
+                return path
         with tempfile.NamedTemporaryFile(
             "w", prefix="planner-bug-", suffix=".log", delete=False, encoding="utf-8", errors="replace"
         ) as file:
@@ -106,6 +113,24 @@ class BugLog:
             logger.removeHandler(handler)
 
 
+def bug_log(shell: Shell) -> BugLog:
+    """The log of a command without reports of its own. In CI it is where reports are: a temporary folder ends with the
+    job."""
+    is_safe = not (shell.cwd / REPORTS).is_symlink()  # a link may have come with the checkout
+    return BugLog(shell, REPORTS if shell.environ.get("CI") and is_safe else None)
+
+
+def logs_checks(command: Callable[Concatenate[Shell, P], int]) -> Callable[Concatenate[Shell, P], int]:
+    """For commands that judge and have no reports of their own: write down exceptions of checks."""
+
+    @wraps(command)
+    def logged(shell: Shell, *arguments: P.args, **options: P.kwargs) -> int:
+        with bug_log(shell).of_checks():
+            return command(shell, *arguments, **options)
+
+    return logged
+
+
 class _Handler(logging.Handler):
     def __init__(self, log: BugLog) -> None:
         super().__init__(logging.ERROR)
@@ -118,4 +143,4 @@ class _Handler(logging.Handler):
             return
         self._known.add(message)
         error.add_note(message)
-        self._log.write(error)
+        self._log.shell.log(f"a bug in planner: {message}; details: {self._log.write(error)}")

@@ -13,6 +13,7 @@ from ci_jobs import Jobs
 from fake_github import fake_github
 from repositories import git
 
+from planner.checks.call import CallCheck
 from planner.results.model import CostDocument, JudgeCost, RunResult
 from planner.session.publication import billed_cents
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -314,6 +315,29 @@ def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None
     assert found["description"].startswith(f"plans/hours.yaml:{line}: ")
     assert f"plans/hours.yaml:{line}:" in found["comment"]
     assert "`scenarios`" in found["comment"]
+
+
+def test_a_check_that_raises_is_logged_beside_the_reports(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In CI, where the job keeps it: the action's output names the folder. No traceback is printed."""
+    jobs.branch("topic")
+    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    run(jobs.start(7, branch="topic"))
+
+    def broken(*_: object) -> None:
+        raise KeyError("boom")
+
+    monkeypatch.setattr(CallCheck, "judge", broken)
+    outputs = tmp_path / "outputs"
+    for name, value in {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(outputs)}.items():
+        monkeypatch.setenv(name, value)
+    project = jobs.start(7, branch="topic")
+    ran = project.planner("ci", "gate", "--sandbox")
+    assert "the check call raised KeyError" in ran.err
+    assert "Traceback" not in ran.err
+    assert "KeyError: 'boom'" in (project.root / "reports/planner-bug.log").read_text()
+    assert re.search(r"^report-dir<<(\S+)\nreports\n\1$", outputs.read_text(), re.MULTILINE)
 
 
 def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
