@@ -815,18 +815,26 @@ def test_a_case_is_settled_as_soon_as_nothing_can_change_it(
 
 
 def test_a_suite_is_compared_as_a_whole() -> None:
-    """Ten cases from 3 of 3 to 0 of 3: none is significant alone, the suite is worse."""
+    """Ten cases from 3 of 3 to 0 of 3: none stands out from the others, but the suite is worse, and so are its cases.
+    Eight that lost one run are worse together, and none of them by itself."""
     good, bad = (one_side(CaseOutcome.PASSED, 3, 3), one_side(CaseOutcome.FAILED, 0, 3))
     unknown = one_side(CaseOutcome.UNKNOWN, 0, 0)
     fallen = {f"fallen-{number}": (good, bad) for number in range(10)}
     others = {"steady": (good, good), "new": (None, bad), "gone": (good, None), "unknown": (unknown, bad)}
-    assert set(compare(fallen).values()) == {"not_enough_evidence"}
+    assert set(compare(fallen).values()) == {"regressed"}
+    found = compare({**fallen, **others})
+    assert [found[name] for name in others] == ["same", "new", "gone", "not_enough_evidence"]
+    slightly = {str(number): (good, one_side(CaseOutcome.FAILED, 2, 3)) for number in range(8)}
+    assert compare_suite(slightly).compared == "worse"
+    assert set(compare(slightly).values()) == {"not_enough_evidence"}
     change = compare_suite({**fallen, **others})
     assert (change.compared, change.cases) == ("worse", 11)
     assert (change.passed_before, change.runs_before, change.passed_now, change.runs_now) == (33, 33, 3, 33)
     assert change.p_value == pytest.approx(2 / 20**10)
     back = compare_suite({name: (now, before) for name, (before, now) in fallen.items()})
     assert (back.compared, back.p_value) == ("better", pytest.approx(change.p_value))
+    risen = {name: (now, before) for name, (before, now) in fallen.items()}
+    assert compare({**risen, "fell": (good, bad)}) == dict.fromkeys(risen, "improved") | {"fell": "not_enough_evidence"}
     assert compare_suite(others).compared == "not_enough_evidence"
     assert case_p_value(good, bad) == pytest.approx(0.05)
 

@@ -20,6 +20,7 @@ from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.results.store import segment_for
 from planner.session.bug_report import logs_checks
+from planner.session.history import with_history
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import record_agents, record_deployment, world_store
@@ -28,7 +29,6 @@ from planner.session.service import open_client, read_targets
 from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import OpenedStore, Workspace, locked, open_workspace
 from planner.values import frozen
-from planner.verdicts.comparison import suite_of
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
 
 
@@ -180,7 +180,8 @@ def _checked(work: Workspace, prepared: Preparation, journal: Journal | None, ta
     checked = checked_cases(work, prepared, journal)
     cases = [case for case in checked if case.change.case_id in called]
     judged = [case.judged for case in cases if case.judged is not None]
-    return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite_of(judged)), work.shell.clock.now())
+    _, suite = with_history(work.shell, work.place, work.selection, judged)
+    return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite), work.shell.clock.now())
 
 
 def _agree(options: DeployOptions, target: EffectiveTarget) -> None:

@@ -12,13 +12,13 @@ from planner.reports.required_check import render_json, render_text
 from planner.results.outcomes import FailOn
 from planner.session.bug_report import logs_checks
 from planner.session.ci import NO_BASE
+from planner.session.history import with_history
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.session.selection import Selection
 from planner.session.service import known_service
 from planner.session.shell import Shell, publisher_of, redactor_of, write_output
 from planner.session.stores import open_workspace
 from planner.values import frozen
-from planner.verdicts.comparison import suite_of
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ def _decide(shell: Shell, options: GateOptions) -> int:
         prepared = prepare(work, known.targets, journal)
         cases = checked_cases(work, prepared, journal, excuse_known=options.selection.base != NO_BASE)
         own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
+        _, suite = with_history(shell, work.place, options.selection, own)
         again = replace(options.selection, rerun="failed").command("run")
-        digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite_of(own))
+        digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite)
         check = decide_check(cases, digest, judged_by, shell.clock.now(), again)
         names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)
         render = render_json if options.output_format == "json" else render_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from planner.changes.model import Reason
@@ -64,16 +65,22 @@ def compared_word(compared: Compared, not_comparable: NotComparable | None) -> s
 
 
 def change_word(case: CaseResult) -> str:
-    """Like `compared_word`; `not compared` without runs."""
-    if case.compared == "not_enough_evidence" and case.not_comparable is None and not case.runs:
-        return "not compared"
+    """Like `compared_word`; `may have regressed` if that is likely; `not compared` without runs."""
+    if case.compared == "not_enough_evidence" and case.not_comparable is None:
+        if not case.runs:
+            return "not compared"
+        if case.change_probability is not None:
+            return "may have regressed"
     return compared_word(case.compared, case.not_comparable)
 
 
 def compared(case: CaseResult, *, p_value: bool = False) -> str:
-    """`regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value only if wanted and the case changed."""
+    """`regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value only if wanted and the case changed. If earlier
+    sessions show how likely the change is: `regressed (20/20 → 12/20; 97 % likely)`."""
     moved = case.compared in ("regressed", "improved", "not_enough_evidence")
     alone = f"{chance(case.p_value)} on its own" if p_value and moved and case.p_value is not None else ""
+    if moved and case.change_probability is not None:
+        alone = f"{min(99, math.floor(case.change_probability * 100))} % likely"
     details = "; ".join(filter(None, [compared_counts(case), alone]))
     return f"{change_word(case)} ({details})" if details else change_word(case)
 

@@ -198,13 +198,15 @@ def start_over(document: StartOverDocument | None) -> str:
 
 
 def suite(document: SuiteDocument | None) -> str:
-    """`12 cases compared: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`; empty for fewer than two."""
+    """`12 cases compared: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`, or `12 cases compared with 5
+    earlier sessions: …`; empty for fewer than two cases."""
     if document is None or document.cases < 2:
         return ""
     word = NO_EVIDENCE if document.compared == "not_enough_evidence" else document.compared
     before = f"{document.passed_before:,} of {document.runs_before:,} runs passed before"
     now = f"{document.passed_now:,} of {document.runs_now:,} now"
-    return f"{document.cases:,} cases compared: {before}, {now}: {word} ({chance(document.p_value)})"
+    sessions = f" with {count(document.sessions, 'earlier session')}" if document.sessions else ""
+    return f"{document.cases:,} cases compared{sessions}: {before}, {now}: {word} ({chance(document.p_value)})"
 
 
 def scope(result: RunResult) -> str:

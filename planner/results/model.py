@@ -157,11 +157,12 @@ class SuiteDocument(Document):
     """All cases with runs on both sides of the comparison, as a whole."""
 
     cases: Count
+    sessions: Count = Field(default=0, description="Earlier sessions compared with; 0: each case's baseline only.")
     passed_before: Count
     runs_before: Count
     passed_now: Count
     runs_now: Count
-    p_value: Share = Field(description="Probability of such a shift if no rate changed; exact, two-sided.")
+    p_value: Share = Field(description="Probability of such a change by chance: exact, two-sided; else simulated.")
     compared: Literal["worse", "better", "not_enough_evidence"]
 
 
@@ -269,6 +270,7 @@ class CaseResult(Document):
         default=None, description="What an unknown case will be compared with when it is called again."
     )
     p_value: Share | None = Field(default=None, description="For the difference to the baseline, of this case alone.")
+    change_probability: Share | None = Field(default=None, description="By several sessions, if it is at least 0.5.")
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str
@@ -391,9 +393,7 @@ class RunResult(Document):
         default=None, description="Why earlier runs are ignored (`--start-over`)."
     )
     open_launches: ListOf[OpenLaunch] = Field(default=[])
-    previews: ListOf[PreviewDocument] = Field(
-        default=[], description="The previews that calls of this session reached."
-    )
+    previews: ListOf[PreviewDocument] = Field(default=[], description="Those that calls of this session reached.")
     agents: ListOf[AgentDocument] = Field(default=[], description="The agents with a file.")
     cost: CostDocument
     stats: StatsDocument

@@ -11,11 +11,12 @@ from planner.execution.events import Consumed
 from planner.execution.launches import UNSETTLED, EndedRun
 from planner.execution.spending import spending_of
 from planner.reports.agents import agent_documents
-from planner.results.model import CaseResult, ConsentDocument, CostDocument, DroppedCase, RunResult
+from planner.results.model import CaseResult, ConsentDocument, CostDocument, DroppedCase, RunResult, SuiteDocument
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import charged_slots, ended_calls, judge_spending
 from planner.session.executing import SessionEnd
+from planner.session.history import with_history
 from planner.session.judging import judge_cost
 from planner.session.orphaned_launches import launch_documents
 from planner.session.preparing import Preparation
@@ -23,7 +24,6 @@ from planner.session.run_session import RunSession, next_commands
 from planner.session.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.cases import RunKey, run_key
-from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
@@ -43,12 +43,12 @@ def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> N
         )
     )
     ending = Ending("refused", 3, (str(error),), steps_of(error), finished=False)
-    cases = _cases(session, prepared, end, "refused")
+    cases, suite = _cases(session, prepared, end, "refused")
     try:
         _store_rechecks(session, prepared, cases)
     except StoreError as store_error:
         ending = ending.with_store_error(store_error)
-    gate = Gate(session.options.fail_on, suite_of(cases))
+    gate = Gate(session.options.fail_on, suite)
     session.reports.write(_result(session, prepared, end, _with_orphans(session, prepared, ending), cases, gate))
 
 
@@ -81,11 +81,11 @@ def _run_keys(case: CaseResult) -> set[RunKey]:
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
     options, outcome = session.options, end.outcome
-    cases = _cases(session, prepared, end, why_not_called(outcome))
+    cases, suite = _cases(session, prepared, end, why_not_called(outcome))
     open_overdue = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
     consenting = end.consent.given or bool(outcome.left)
     commands = next_commands(options, consenting=consenting)
-    gate = Gate(options.fail_on, suite_of(cases))
+    gate = Gate(options.fail_on, suite)
     ending = ending_of(cases, outcome, open_overdue, commands, gate, _out_of_reach(session, prepared, cases))
     ending = _with_orphans(session, prepared, ending)
     result = _result(session, prepared, end, ending, cases, gate)
@@ -125,7 +125,10 @@ def _with_ending(session: RunSession, result: RunResult, ending: Ending) -> RunR
     return result.model_copy(update=asdict(ending) | update | {"ended_at": session.shell.clock.now()})
 
 
-def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_called: str) -> list[CaseResult]:
+def _cases(
+    session: RunSession, prepared: Preparation, end: SessionEnd, not_called: str
+) -> tuple[list[CaseResult], SuiteDocument | None]:
+    """The cases, and the suite as a whole, compared with earlier sessions."""
     open_runs = open_runs_at_end(
         session.journal,
         session.reports.session_id,
@@ -134,7 +137,7 @@ def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_call
         end.runs.overdue,
         session.shell.clock.now(),
     )
-    return assemble_cases(
+    cases = assemble_cases(
         prepared.change_set.changes,
         end.runs.judged,
         session.place.repository.load_evidence,
@@ -142,6 +145,7 @@ def _cases(session: RunSession, prepared: Preparation, end: SessionEnd, not_call
         today=session.reports.started_at.date(),
         ask=prepared.judging.cache,
     )
+    return with_history(session.shell, session.place, session.options.selection, cases)
 
 
 def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[CaseResult]) -> set[str]:

@@ -12,13 +12,13 @@ from planner.execution.engine import Outcome
 from planner.quantities import count
 from planner.results.model import RunResult
 from planner.results.outcomes import Action, FailOn
+from planner.session.history import with_history
 from planner.session.preparing import prepare, stored_journal
 from planner.session.report_session import NO_COST, ReportSession, report_session
 from planner.session.selection import Selection
 from planner.session.shell import Shell
 from planner.session.stores import Workspace
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.comparison import suite_of
 from planner.verdicts.ending import ending_of, open_runs_of_stored
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
 from planner.verdicts.next_steps import NextCommands
@@ -75,7 +75,8 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
         ask=prepared.judging.cache,
     )
     command = work.selection.command("run")
-    gate = Gate(fail_on, suite_of(cases))
+    cases, suite = with_history(work.shell, work.place, work.selection, cases)
+    gate = Gate(fail_on, suite)
     commands = NextCommands(command, command, command, command, command, work.selection.transcript_command())
     ending = ending_of(cases, Outcome(), frozenset(), commands, gate)
     stored = {change.case_id for change in changes}

@@ -14,6 +14,9 @@ from planner.values import frozen
 SIGNIFICANCE = Fraction(1, 20)
 """The probability, over a whole suite, of reporting a difference that is due to chance."""
 
+_SUITE_WORDS: Final[Mapping[str, Compared]] = {"worse": "regressed", "better": "improved"}
+"""What a case is called that changed with the suite."""
+
 POOLING_LEVEL = Fraction(1, 100)
 """New runs with a smaller p-value against the earlier runs are not pooled with them."""
 
@@ -137,7 +140,8 @@ def compare(
 
     A case regressed (improved) if the rate with the smallest p-value fell (rose), and differs by Fisher's exact test,
     mid-p, at 5 % with Holm's correction over all cases that could differ at all (`planner.statistics.could_differ`).
-    Outcomes do not matter: a case that failed before and fails now may have regressed. If only the outcome changed,
+    If the suite as a whole got worse (better), a case regressed (improved) if it does so at 5 % on its own. Outcomes do
+    not matter: a case that failed before and fails now may have regressed. If only the outcome changed,
     there is not enough evidence.
 
     The two sides must not share runs: results of the same runs differ because of the expectations, not by chance. Cases
@@ -147,7 +151,12 @@ def compare(
         return {**compare(counted), **compare({case_id: cases[case_id] for case_id in cases if case_id in aside})}
     known = {case_id: _pairs(*both) for case_id, both in _known(cases).items()}
     family = could_differ({case_id: _of_all(_least_p, pairs) for case_id, pairs in known.items()}, SIGNIFICANCE)
-    different = holm({case_id: _of_all(_largest_p, known[case_id]) for case_id in family}, SIGNIFICANCE)
+    p_values = {case_id: _of_all(_largest_p, pairs) for case_id, pairs in known.items()}
+    different = holm({case_id: p_values[case_id] for case_id in family}, SIGNIFICANCE)
+    if suite := _SUITE_WORDS.get(compare_suite(cases).compared):
+        # The suite changed, so its cases need not each prove it against all others.
+        alone = {case_id for case_id, p_value in p_values.items() if p_value <= SIGNIFICANCE}
+        different |= {case_id for case_id in alone if _compared(*cases[case_id], is_different=True) == suite}
     return {case_id: _compared(before, now, case_id in different) for case_id, (before, now) in cases.items()}
 
 
@@ -178,9 +187,14 @@ def _rate(sample: Sample) -> _Rate:
     return _Rate(sample.runs_passed, sample.runs_countable, sample.runs_not_made)
 
 
-def _clean(sample: Sample) -> _Rate:
+def clean_counts(sample: Sample) -> Counts:
+    """(runs in which every expectation was met, countable runs)."""
     passed = sample.runs_passed if sample.runs_clean is None else sample.runs_clean
-    return _Rate(passed, sample.runs_countable, sample.runs_not_made)
+    return passed, sample.runs_countable
+
+
+def _clean(sample: Sample) -> _Rate:
+    return _Rate(*clean_counts(sample), sample.runs_not_made)
 
 
 def _completed(pairs: Sequence[_Pair], *, now_passes: bool) -> list[tuple[Counts, Counts]]:

@@ -151,17 +151,22 @@ def failing(run: JudgedRun) -> JudgedRun:
 
 @pytest.mark.parametrize(
     ("today", "found"),
-    [(date(2026, 11, 30), ["regressed", "regressed"]), (date(2026, 12, 1), ["not_enough_evidence"] * 2)],
+    [(date(2026, 11, 30), ["regressed", "improved"]), (date(2026, 12, 1), ["not_enough_evidence", "same"])],
 )
 def test_a_quarantine_is_valid_until_its_last_day(today: date, found: list[str]) -> None:
-    """Two cases fall from 3 of 3 to 0 of 3, which is significant for one alone. After its last day, the quarantined
-    case counts again."""
+    """One case falls from 3 of 3 to 0 of 3, which is significant for one alone, and a quarantined one rises. After its
+    last day, the quarantined case counts again."""
     cases = [make_case("one"), make_case("apart", quarantine=Quarantine(date(2026, 11, 30), "ticket VOX-41"))]
-    stored = [store_case(case, runs=make_runs(None, None, None)) for case in cases]
+    failed = [failing(run) for run in make_runs("agent", "agent", "agent", first=101)]
+    stored = [
+        store_case(cases[0], runs=make_runs(None, None, None)),
+        store_case(cases[1], runs=failed, outcome="failed"),
+    ]
     changes = build(cases, stored, rerun="all").changes
+    first, second = (change.case_id for change in changes)
     made = {
-        change.case_id: [failing(run) for run in make_runs("agent", "agent", "agent", first=first, session_id="new")]
-        for change, first in zip(changes, (201, 301), strict=True)
+        first: [failing(run) for run in make_runs("agent", "agent", "agent", first=201, session_id="new")],
+        second: make_runs(None, None, None, first=301, session_id="new"),
     }
     assembled = assemble_cases(changes, made, lambda _: None, MissingRuns(), today=today)
     assert [case.compared for case in assembled] == found

@@ -6,8 +6,9 @@ import pytest
 
 from planner.reports import case_phrasing, phrasing
 from planner.results.model import JudgeCost, JudgedRun, RunResult
-from planner.results.outcomes import Cause
-from tests.support.samples import changed
+from planner.results.outcomes import CaseOutcome, Cause
+from tests.support.samples import changed, one_side
+from tests.support.stored_cases import make_case, store_case
 
 
 def test_unknown_after_all_calls_does_not_suggest_to_resume(canonical: RunResult) -> None:
@@ -186,3 +187,13 @@ def test_a_passed_run_with_a_failed_expectation() -> None:
     assert list(case_phrasing.run_lines(run, 99))[1] == "  passed, except polite"
     assert case_phrasing.run_outcome(changed(run, findings=run.findings[1:])) == "passed"
     assert case_phrasing.run_outcome(changed(run, outcome="failed", cause="judge")) == "failed, undecided"
+
+
+def test_how_likely_a_case_changed_is_said_where_sessions_show_it() -> None:
+    """Never 100 %. Below the limit of a regression, it may be one."""
+    outcome = CaseOutcome.FAILED
+    sides = {"baseline": one_side(outcome, 20, 20), "latest": one_side(outcome, 12, 20), "p_value": 0.003}
+    case = store_case(make_case(), compared="regressed", change_probability=0.9996, **sides)
+    assert case_phrasing.compared(case, p_value=True) == "regressed (20/20 → 12/20; 99 % likely)"
+    perhaps = store_case(make_case(), compared="not_enough_evidence", change_probability=0.62, **sides)
+    assert case_phrasing.compared(perhaps) == "may have regressed (20/20 → 12/20; 62 % likely)"

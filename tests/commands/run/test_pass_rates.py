@@ -290,3 +290,13 @@ def test_a_critical_failure_settles_at_once_unless_all_calls_are_asked_for(plan:
     plan.planner("run", CONSENT, "--start-over", "test")
     assert runs(plan)[NEVER] == ("failed", 10, 0)
     assert len(service.own_runs()) == 5 + made + 10
+
+
+def test_the_third_session_is_compared_with_both_earlier_ones(failed: Project) -> None:
+    """With one earlier session, by the exact tests."""
+    suites: list[dict[str, Any]] = []
+    for _ in range(2):
+        assert failed.planner("run", CONSENT, "--rerun", "all").code == 1
+        suites.append(failed.results()["suite"])
+    found = [(suite["sessions"], suite["runs_before"], suite["compared"]) for suite in suites]
+    assert found == [(0, 4, "not_enough_evidence"), (2, 8, "not_enough_evidence")]

@@ -1,0 +1,156 @@
+"""Compare called cases with the earlier sessions of the base branch, by the regression test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Literal
+
+from planner.changes.detail import revision_digest
+from planner.results.model import CaseResult, Compared, JudgedRun, RunResult, Sample, SuiteDocument
+from planner.results.outcomes import Action
+from planner.statistics import Counts
+from planner.values import frozen
+from planner.verdicts.cases import RunKey, run_key, sample_of
+from planner.verdicts.comparison import clean_counts, measurement_change, suite_of, variants_of
+
+if TYPE_CHECKING:  # imports numpy: only where there is a history to compare with
+    from planner.verdicts.regression import Found, Session
+
+MIN_SESSIONS: Final = 2
+"""With fewer earlier sessions, nothing is known about how much they differ, and the exact tests decide."""
+_READ_SESSIONS: Final = 60
+"""The newest stored sessions that are searched. Many make no call."""
+
+
+@frozen
+class _Calls:
+    """The calls of one case that one session made, with the agent they reached."""
+
+    target: tuple[str, int]
+    agent: str
+    counts: Counts
+
+
+def compare_with_history(
+    cases: Sequence[CaseResult], stored: Iterable[RunResult]
+) -> tuple[list[CaseResult], SuiteDocument | None]:
+    """Compare the newest calls of the cases with those of earlier sessions; return the cases, and the suite as a whole.
+
+    Cases that cannot be compared, are quarantined or were called on several variants of an agent keep the result of the
+    exact tests. So do all cases if there are too few sessions.
+
+    Args:
+        cases: compared with their baselines.
+        stored: sessions of the base branch, newest first.
+    """
+    known = [case.model_copy(update={"change_probability": None}) for case in cases]
+    now = {case.case_id: case for case in known if _is_comparable(case)}
+    sessions = _sessions(_calls_by_session(now, stored)) if now else []
+    if len(sessions) < MIN_SESSIONS:
+        return known, suite_of(known)
+    from planner.verdicts.regression import find_changes, fit
+
+    fitted = fit(sessions)
+    counts = {case_id: clean_counts(case.latest) for case_id, case in now.items() if case.latest is not None}
+    worse, better = (find_changes(fitted, counts, sign) for sign in (-1, 1))
+    compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
+    before = [fitted.counts[case_id] for case_id in worse.probabilities]
+    latest = [counts[case_id] for case_id in worse.probabilities]
+    suite = SuiteDocument(
+        cases=len(latest),
+        sessions=len(sessions),
+        passed_before=sum(passed for passed, _ in before),
+        runs_before=sum(total for _, total in before),
+        passed_now=sum(passed for passed, _ in latest),
+        runs_now=sum(total for _, total in latest),
+        p_value=min(worse.p_value, better.p_value),
+        compared=_suite_word(worse, better),
+    )
+    return compared, suite
+
+
+def _is_comparable(case: CaseResult) -> bool:
+    sides: Sequence[Sample | None] = (case.baseline, case.latest)
+    has_runs = all(side is not None and side.is_known for side in sides)
+    is_single = len(variants_of(_latest_runs(case))) < 2
+    return has_runs and is_single and case.not_comparable is None and case.quarantine is None
+
+
+def _latest_runs(case: CaseResult) -> list[JudgedRun]:
+    return [run for run in case.runs if not run.pooled]
+
+
+def _calls_by_session(now: Mapping[str, CaseResult], stored: Iterable[RunResult]) -> dict[str, dict[str, _Calls]]:
+    """The earlier calls of each case that are measured like today's, by the session that made them. Each call counts
+    once, with its newest verdict."""
+    seen: set[RunKey] = {run_key(run) for case in now.values() for run in _latest_runs(case)}
+    found: dict[str, dict[str, _Calls]] = {}
+    for result in islice(stored, _READ_SESSIONS):
+        for earlier in result.cases:
+            case = now.get(earlier.case_id)
+            if case is None or not _is_same_call(earlier, case):
+                continue
+            by_session: dict[str, list[JudgedRun]] = {}
+            for run in earlier.runs:
+                if run_key(run) not in seen:
+                    by_session.setdefault(run.session_id, []).append(run)
+            seen.update(map(run_key, earlier.runs))
+            for session_id, runs in by_session.items():
+                if measurement_change(runs, _latest_runs(case), is_graded=case.is_graded) is None:
+                    calls = found.setdefault(session_id, {})
+                    calls.setdefault(case.case_id, _calls(earlier, runs))
+    return found
+
+
+def _is_same_call(earlier: CaseResult, case: CaseResult) -> bool:
+    """Whether prompt, settings, expectations and judge are the same."""
+    return (
+        earlier.call_fingerprint == case.call_fingerprint
+        and earlier.check_fingerprint == case.check_fingerprint
+        and earlier.judged_by == case.judged_by
+    )
+
+
+def _calls(case: CaseResult, runs: Sequence[JudgedRun]) -> _Calls:
+    inputs = case.inputs
+    agent = inputs.configuration or revision_digest(inputs.agent_revision or "")
+    return _Calls((inputs.target_kind, inputs.target_id), agent, clean_counts(sample_of(case, runs)))
+
+
+def _sessions(calls: Mapping[str, Mapping[str, _Calls]]) -> list[Session]:
+    """The sessions with calls that count, oldest first."""
+    from planner.verdicts.regression import Session
+
+    newest: dict[tuple[str, int], str] = {}
+    sessions: list[Session] = []
+    for session_id in sorted(calls, reverse=True):
+        own = {case_id: each for case_id, each in calls[session_id].items() if each.counts[1]}
+        for each in own.values():
+            newest.setdefault(each.target, each.agent)
+        outdated = {case_id for case_id, each in own.items() if each.agent != newest[each.target]}
+        if own:
+            sessions.append(Session({case_id: each.counts for case_id, each in own.items()}, frozenset(outdated)))
+    return sessions[::-1]
+
+
+def _compared(case: CaseResult, worse: Found, better: Found) -> CaseResult:
+    """A case that was not called keeps its comparison."""
+    if case.action is not Action.CALL or case.baseline is None or case.latest is None:
+        return case
+    case_id = case.case_id
+    word: Compared = "same" if case.baseline.outcome is case.latest.outcome else "not_enough_evidence"
+    probability = None
+    if case_id in worse.changed or case_id in worse.suspected:
+        probability = worse.probabilities[case_id]
+        word = "regressed" if case_id in worse.changed else "not_enough_evidence"
+    elif case_id in better.changed:
+        probability = better.probabilities[case_id]
+        word = "improved"
+    return case.model_copy(update={"compared": word, "change_probability": probability})
+
+
+def _suite_word(worse: Found, better: Found) -> Literal["worse", "better", "not_enough_evidence"]:
+    if worse.suite_changed and worse.statistic >= better.statistic:
+        return "worse"
+    return "better" if better.suite_changed else "not_enough_evidence"

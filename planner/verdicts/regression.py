@@ -1,0 +1,349 @@
+"""The regression test: did the agent get worse, given how much its sessions differ anyway?
+
+A suite of cases was called in earlier sessions, and again now. The model knows how often each case passes, how much a
+whole session shifts all cases (a bad hour of the platform) and how much one case varies from session to session. It
+says whether the suite changed, and how likely each case changed.
+
+Pure functions, without a clock; random numbers come from a fixed seed. `docs/verdicts.md` explains the method, and
+`tests/benchmarks/power.py` measures its false alarms and its power.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.statistics import Counts
+from planner.values import frozen
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+
+
+@frozen
+class Session:
+    """The runs that one session made: (passed, countable) by case id. Those of the `outdated` cases reached an older
+    configuration of the agent than the newest one of the base branch."""
+
+    counts: Mapping[str, Counts]
+    outdated: frozenset[str] = frozenset()
+
+
+@frozen
+class Model:
+    """The constants. Rates are on a grid of logits; the shift of a session is added to the logit of every case."""
+
+    rate_logits: tuple[float, ...] = tuple(float(each) for each in np.linspace(-3, 7, 22))
+    shifts: tuple[float, ...] = tuple(float(each) for each in np.linspace(-3, 3, 19))
+    shift_sds: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.4)
+    """Standard deviations of the shift of a session, in logits."""
+    shift_sd_weights: tuple[float, ...] = (0.2, 0.15, 0.2, 0.2, 0.1, 0.1, 0.05)
+    case_sds: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.2)
+    """Standard deviations of a case's own noise in a session, in logits."""
+    case_sd_weights: tuple[float, ...] = (0.3, 0.2, 0.2, 0.1, 0.1, 0.1)
+    least_case_sd: float = 0.4
+    """The noise of a case counts as at least this much: few sessions cannot show that there is less."""
+    drops: tuple[float, ...] = (0.2, 0.3, 0.45, 0.7)
+    """By how much the rate of a regressed case falls."""
+    changed_shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+    """Shares of the cases that changed."""
+    prior_centre: float = 3.5
+    prior_width: float = 2.2
+    prior_cases: float = 8.0
+    """The prior of the rates counts as much as this many cases."""
+    fit_steps: int = 30
+    max_sessions: int = 20
+    false_alarm_rate: float = 0.05
+    simulations: int = 1000
+    changed_at: float = 0.8
+    """A case of a changed suite changed if it did so with at least this probability."""
+    suspected_at: float = 0.5
+
+
+MODEL: Final = Model()
+_EXTREME_RATE: Final = 0.02
+"""A drop leads to no lower rate than this, and a rise to no higher rate than 1 less this."""
+_TINY: Final = 1e-300
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
+"""Quadrature over a standard normal distribution."""
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return 1 / (1 + np.exp(-logits))
+
+
+@cache
+def _same(model: Model, case_sd: float, total: int) -> Floats:
+    """The likelihood of each count of passed runs, by rate and shift: shape (passed, rate, shift)."""
+    return _likelihood(model, np.array(model.rate_logits), case_sd, total)
+
+
+@cache
+def _changed(model: Model, case_sd: float, total: int, sign: int) -> Floats:
+    """`_same` for a case whose rate moved by one of `Model.drops`: down for `sign` -1, up for 1."""
+    rates = _sigmoid(np.array(model.rate_logits))
+    moved = (np.clip(rates + sign * drop, _EXTREME_RATE, 1 - _EXTREME_RATE) for drop in model.drops)
+    each = [_likelihood(model, np.log(rate / (1 - rate)), case_sd, total) for rate in moved]
+    return np.mean(each, axis=0)
+
+
+def _likelihood(model: Model, logits: Floats, case_sd: float, total: int) -> Floats:
+    """Relative to the likelihood at the observed rate, so that thousands of runs do not underflow."""
+    shifted = logits[:, None, None] + np.array(model.shifts)[:, None] + case_sd * _NODES
+    log_pass, log_fail = -np.logaddexp(0, -shifted), -np.logaddexp(0, shifted)
+    weights = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
+    found = np.empty((total + 1, len(logits), len(model.shifts)))
+    for passed in range(total + 1):
+        failed = total - passed
+        best = sum(count * np.log(count / total) for count in (passed, failed) if count)
+        found[passed] = np.exp(passed * log_pass + failed * log_fail - best) @ weights
+    return found + _TINY
+
+
+@frozen
+class Fit:
+    """What earlier sessions show. `counts` are the runs of each case by the newest agent; `rate_prior` is by rate,
+    `shift_prior` by shift."""
+
+    model: Model
+    counts: Mapping[str, Counts]
+    rate_prior: Floats
+    shift_prior: Floats
+    case_sd: float
+
+
+def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
+    """Fit the model to earlier sessions, oldest first.
+
+    Outdated runs do not say how often a case passes, but they do say how much sessions differ.
+    """
+    recent = sessions[-model.max_sessions :]
+    counts: dict[str, Counts] = {}
+    for session in recent:
+        for case_id, own in session.counts.items():
+            if case_id not in session.outdated:
+                counts[case_id] = _added(counts.get(case_id, (0, 0)), own)
+    rate_prior = _rate_prior(model, counts.values())
+    shift_priors = _shift_priors(model)
+    log_likelihood = np.zeros((len(model.shift_sds), len(model.case_sds)))
+    for session in recent:
+        others = _without(session, counts)
+        for column, case_sd in enumerate(model.case_sds):
+            by_shift = np.zeros(len(model.shifts))
+            for (known, (passed, total)), times in others.items():
+                likelihood = _weights(model, rate_prior, known) @ _same(model, case_sd, total)[passed]
+                by_shift += times * np.log(likelihood)
+            log_likelihood[:, column] += _log_sum(by_shift + np.log(shift_priors + _TINY))
+    posterior = np.exp(log_likelihood - log_likelihood.max())
+    posterior *= np.outer(model.shift_sd_weights, model.case_sd_weights)
+    posterior /= posterior.sum()
+    case_sd = _case_sd(model, posterior.sum(axis=0))
+    shift_sd = posterior[:, model.case_sds.index(case_sd)]
+    widened = _shift_priors(model, 1 + 1 / max(1, len(recent)))
+    return Fit(model, counts, rate_prior, shift_sd / shift_sd.sum() @ widened, case_sd)
+
+
+def _without(session: Session, counts: Mapping[str, Counts]) -> Counter[tuple[Counts, Counts]]:
+    """How often each pair of (all other runs of a case, its runs in this session) occurs."""
+    pairs = Counter[tuple[Counts, Counts]]()
+    for case_id, own in session.counts.items():
+        if case_id in counts:
+            others = counts[case_id]
+            pairs[others if case_id in session.outdated else _added(others, own, -1), own] += 1
+    return pairs
+
+
+def _added(one: Counts, other: Counts, sign: int = 1) -> Counts:
+    return one[0] + sign * other[0], one[1] + sign * other[1]
+
+
+def _rate_prior(model: Model, counts: Collection[Counts]) -> Floats:
+    """How the rates of the cases are distributed, by empirical Bayes."""
+    logits = np.array(model.rate_logits)
+    base = np.exp(-(((logits - model.prior_centre) / model.prior_width) ** 2) / 2)
+    base /= base.sum()
+    prior = base
+    for _ in range(model.fit_steps):
+        found = np.zeros(len(logits))
+        for each, times in Counter(counts).items():
+            found += times * _weights(model, prior, each)
+        prior = (found + model.prior_cases * base) / (len(counts) + model.prior_cases)
+    return prior
+
+
+def _weights(model: Model, rate_prior: Floats, counts: Counts) -> Floats:
+    """How likely each rate of the grid is for a case with these counts."""
+    logits = np.array(model.rate_logits)
+    passed, total = counts
+    logs = -passed * np.logaddexp(0, -logits) - (total - passed) * np.logaddexp(0, logits)
+    weights = rate_prior * np.exp(logs - logs.max())
+    return weights / weights.sum()
+
+
+def _shift_priors(model: Model, widened: float = 1.0) -> Floats:
+    """The distribution of the shift of a session, by standard deviation."""
+    shifts = np.array(model.shifts)
+    rows = [
+        np.exp(-(shifts**2) / (2 * sd * sd * widened)) if sd else np.where(shifts == 0, 1.0, 0.0)
+        for sd in model.shift_sds
+    ]
+    return np.array([row / row.sum() for row in rows])
+
+
+def _log_sum(logs: Floats) -> Floats:
+    """The log of the sum of exponentials, over the last axis."""
+    highest = logs.max(axis=-1, keepdims=True)
+    return np.log(np.exp(logs - highest).sum(axis=-1)) + highest[..., 0]
+
+
+def _case_sd(model: Model, posterior: Floats) -> float:
+    """The posterior mean, rounded up to the grid, but at least `least_case_sd`."""
+    mean = max(float(posterior @ np.array(model.case_sds)), model.least_case_sd)
+    return min((sd for sd in model.case_sds if sd >= mean - 1e-9), default=model.case_sds[-1])
+
+
+@frozen
+class Scores:
+    """Of several sessions. `statistics` are by session: the log of how much better a change of some cases explains the
+    counts than no change. `probabilities` that the case changed are by session and case."""
+
+    statistics: Floats
+    probabilities: Floats
+
+
+@frozen
+class Scorer:
+    """Scores sessions of these cases. A row of the tables is one case with one result, `first_rows[case, total]` is the
+    row of a case of which no run passed. Columns are shifts, or shares and shifts."""
+
+    fitted: Fit
+    cases: tuple[str, ...]
+    first_rows: Integers
+    log_same: Floats
+    log_mixed: Floats
+    log_share: Floats
+    """The log of the probability that the case changed, given share and shift."""
+
+    def score(self, passed: Integers, total: Integers) -> Scores:
+        """Score the counts, by session and case."""
+        rows = self.first_rows[np.arange(len(self.cases)), total] + passed
+        used, columns = np.unique(rows, return_inverse=True)
+        columns = columns.reshape(rows.shape)
+        sessions = np.arange(len(rows))[:, None] * len(used)
+        hits = np.bincount((sessions + columns).ravel(), minlength=len(rows) * len(used)).reshape(-1, len(used))
+        same = hits @ self.log_same[used] + np.log(self.fitted.shift_prior + _TINY)
+        shares = len(self.fitted.model.changed_shares)
+        joint = hits @ self.log_mixed[used] + np.tile(same, shares)
+        statistics = _log_sum(joint) - np.log(shares) - _log_sum(same)
+        weights = np.exp(joint - _log_sum(joint)[:, None])
+        by_row = weights @ np.exp(self.log_share[used]).T
+        return Scores(statistics, np.take_along_axis(by_row, columns, axis=1))
+
+    def draw_rates(self, sessions: int, random: np.random.Generator) -> Floats:
+        """Rates of sessions in which nothing changed, by session and case."""
+        model, prior = self.fitted.model, self.fitted.shift_prior
+        logits = np.array(model.rate_logits)
+        shifts = random.choice(np.array(model.shifts), size=(sessions, 1), p=prior)
+        weights = [_weights(model, self.fitted.rate_prior, self.fitted.counts[case_id]) for case_id in self.cases]
+        levels = np.cumsum(weights, axis=1)
+        drawn = random.random((sessions, len(self.cases)))
+        rates = (levels[None, :, :-1] < drawn[:, :, None]).sum(axis=2)
+        noise = self.fitted.case_sd * random.standard_normal(drawn.shape)
+        return _sigmoid(logits[rates] + shifts + noise)
+
+
+def scorer(fitted: Fit, cases: Sequence[str], totals: Iterable[int], sign: int = -1) -> Scorer:
+    """Prepare scores of sessions.
+
+    Args:
+        totals: all numbers of runs that a case may have.
+        sign: -1 looks for cases that got worse, 1 for cases that got better.
+    """
+    model, case_sd = fitted.model, fitted.case_sd
+    sizes = sorted(set(totals))
+    shares = np.array(model.changed_shares)[None, :, None]
+    first_rows = np.zeros((len(cases), sizes[-1] + 1), dtype=np.int64)
+    known: dict[tuple[Counts, int], int] = {}
+    same_rows: list[Floats] = []
+    ratio_rows: list[Floats] = []
+    rows = 0
+    for index, case_id in enumerate(cases):
+        counts = fitted.counts[case_id]
+        weights = _weights(model, fitted.rate_prior, counts)
+        for total in sizes:
+            if (counts, total) not in known:
+                known[counts, total] = rows
+                same = np.einsum("g,xgu->xu", weights, _same(model, case_sd, total))
+                changed = np.einsum("g,xgu->xu", weights, _changed(model, case_sd, total, sign))
+                same_rows.append(same)
+                ratio_rows.append(changed / same)
+                rows += total + 1
+            first_rows[index, total] = known[counts, total]
+    ratio = np.concatenate(ratio_rows)[:, None, :]
+    mixed = 1 + shares * (ratio - 1)
+    return Scorer(
+        fitted,
+        tuple(cases),
+        first_rows,
+        np.log(np.concatenate(same_rows)),
+        np.log(mixed).reshape(rows, -1),
+        np.log(shares * ratio / mixed).reshape(rows, -1),
+    )
+
+
+@frozen
+class Found:
+    """The result of the test. `statistic` is the log of how much better a change of some cases explains the counts than
+    no change; `p_value` is the share of unchanged sessions in which it is at least as large. Above 0, with a `p_value`
+    of at most `Model.false_alarm_rate`, the suite changed."""
+
+    statistic: float
+    p_value: float
+    probabilities: Mapping[str, float]
+    model: Model
+
+    @property
+    def suite_changed(self) -> bool:
+        return self.statistic > 0 and self.p_value <= self.model.false_alarm_rate
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The cases that changed."""
+        return self._at_least(self.model.changed_at)
+
+    @property
+    def suspected(self) -> frozenset[str]:
+        """The cases that may have changed."""
+        return self._at_least(self.model.suspected_at) - self.changed
+
+    def _at_least(self, least: float) -> frozenset[str]:
+        if not self.suite_changed:
+            return frozenset()
+        return frozenset(case_id for case_id, probability in self.probabilities.items() if probability >= least)
+
+
+def find_changes(fitted: Fit, now: Mapping[str, Counts], sign: int = -1, seed: int = 0) -> Found:
+    """Compare a session with the earlier sessions. Cases without runs on one side take no part.
+
+    Args:
+        sign: -1 looks for cases that got worse, 1 for cases that got better.
+        seed: of the simulation of unchanged sessions.
+    """
+    model = fitted.model
+    cases = sorted(case_id for case_id, (_, total) in now.items() if total and fitted.counts.get(case_id, (0, 0))[1])
+    if not cases:
+        return Found(0.0, 1.0, {}, model)
+    passed, total = np.array([now[case_id] for case_id in cases]).T
+    prepared = scorer(fitted, cases, total.tolist(), sign)
+    scores = prepared.score(passed[None], total[None])
+    random = np.random.default_rng(seed)
+    unchanged = random.binomial(total, prepared.draw_rates(model.simulations, random))
+    simulated = prepared.score(unchanged, np.broadcast_to(total, unchanged.shape)).statistics
+    statistic = float(scores.statistics[0])
+    p_value = float(1 + (simulated >= statistic).sum()) / (1 + model.simulations)
+    return Found(statistic, p_value, dict(zip(cases, scores.probabilities[0].tolist(), strict=True)), model)

@@ -1,0 +1,233 @@
+"""The regression test against figures computed in another way, by brute force or by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import comb, exp, log
+
+import numpy as np
+import pytest
+
+from planner.statistics import Counts
+from planner.verdicts.regression import MODEL, Fit, Model, Session, find_changes, fit, scorer
+
+SMALL = Model(
+    rate_logits=(-1.0, 1.0, 3.0), shifts=(-1.0, 0.0, 1.0), drops=(0.3, 0.6), changed_shares=(0.1, 0.4), case_sds=(0.0,),
+    case_sd_weights=(1.0,), least_case_sd=0.0, shift_sds=(0.0, 1.0), shift_sd_weights=(0.5, 0.5),
+)  # fmt: skip
+"""Small enough to be summed by hand."""
+
+
+def sigmoid(logit: float) -> float:
+    return 1 / (1 + exp(-logit))
+
+
+def sessions(*each: Mapping[str, Counts]) -> list[Session]:
+    return [Session(counts) for counts in each]
+
+
+def suite(cases: int, passed: int, total: int) -> dict[str, Counts]:
+    return {f"case-{number:03}": (passed, total) for number in range(cases)}
+
+
+def usual(cases: int = 20, count: int = 5) -> list[Session]:
+    """Sessions of five calls a case, of which every fifth case fails one."""
+    return sessions(
+        *(
+            {name: (4 if (index + number) % 5 == 0 else 5, 5) for index, name in enumerate(suite(cases, 5, 5))}
+            for number in range(count)
+        )
+    )
+
+
+def scored_by_hand(fitted: Fit, now: Mapping[str, Counts], sign: int) -> tuple[float, dict[str, float]]:
+    """The formulas of the page, one sum after another, without noise of a case."""
+    model = fitted.model
+
+    def weights(counts: Counts) -> list[float]:
+        passed, total = counts
+        each = [
+            prior * sigmoid(logit) ** passed * (1 - sigmoid(logit)) ** (total - passed)
+            for prior, logit in zip(fitted.rate_prior, model.rate_logits, strict=True)
+        ]
+        return [weight / sum(each) for weight in each]
+
+    def likelihood(rate: float, counts: Counts) -> float:
+        return rate ** counts[0] * (1 - rate) ** (counts[1] - counts[0])
+
+    def moved(logit: float, drop: float) -> float:
+        rate = min(max(sigmoid(logit) + sign * drop, 0.02), 0.98)
+        return log(rate / (1 - rate))
+
+    unchanged: list[float] = []
+    joint: dict[tuple[float, int], float] = {}
+    shares: dict[tuple[str, float, int], float] = {}
+    for index, shift in enumerate(model.shifts):
+        same, ratio = {}, {}
+        for name, counts in now.items():
+            known = list(zip(weights(fitted.counts[name]), model.rate_logits, strict=True))
+            same[name] = sum(weight * likelihood(sigmoid(logit + shift), counts) for weight, logit in known)
+            changed = [
+                sum(weight * likelihood(sigmoid(moved(logit, drop) + shift), counts) for weight, logit in known)
+                for drop in model.drops
+            ]
+            ratio[name] = sum(changed) / len(changed) / same[name]
+        product = float(fitted.shift_prior[index]) * float(np.prod(list(same.values())))
+        unchanged.append(product)
+        for share in model.changed_shares:
+            joint[share, index] = product * float(np.prod([1 + share * (ratio[name] - 1) for name in now]))
+            for name in now:
+                shares[name, share, index] = share * ratio[name] / (1 + share * (ratio[name] - 1))
+    whole = sum(joint.values())
+    probabilities = {name: sum(joint[key] / whole * shares[name, *key] for key in joint) for name in now}
+    return log(whole / len(model.changed_shares)) - log(sum(unchanged)), probabilities
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("now", [{"a": (0, 3), "b": (2, 2)}, {"a": (3, 3), "b": (0, 2)}, {"a": (1, 4)}])
+def test_statistic_and_probabilities_are_the_sums_of_the_model(now: dict[str, Counts], sign: int) -> None:
+    fitted = fit(sessions({"a": (3, 3), "b": (1, 2)}, {"a": (2, 3), "b": (2, 2)}), SMALL)
+    found = find_changes(fitted, now, sign)
+    statistic, probabilities = scored_by_hand(fitted, now, sign)
+    assert found.statistic == pytest.approx(statistic, rel=1e-9)
+    assert found.probabilities == pytest.approx(probabilities, rel=1e-9)
+
+
+def test_the_fit_is_the_posterior_of_the_model() -> None:
+    """One step of empirical Bayes, and the shifts of two sessions, each against the other one."""
+    model = replace(SMALL, fit_steps=1)
+    fitted = fit(sessions({"a": (3, 3)}, {"a": (0, 3)}), model)
+    rates = np.array([sigmoid(logit) for logit in model.rate_logits])
+    base = np.exp(-(((np.array(model.rate_logits) - 3.5) / 2.2) ** 2) / 2)
+    base /= base.sum()
+
+    def weights(prior: np.ndarray, passed: int, total: int) -> np.ndarray:
+        each = prior * rates**passed * (1 - rates) ** (total - passed)
+        return each / each.sum()
+
+    prior = (weights(base, 3, 6) + 8 * base) / 9
+    assert fitted.rate_prior == pytest.approx(prior)
+    normal = np.array([[0, 1, 0], [exp(-0.5), 1, exp(-0.5)]])
+    normal /= normal.sum(axis=1, keepdims=True)
+    shifted = np.array([[sigmoid(logit + shift) for shift in model.shifts] for logit in model.rate_logits])
+    by_session = [weights(prior, 0, 3) @ shifted**3, weights(prior, 3, 3) @ (1 - shifted) ** 3]
+    posterior = np.prod([normal @ by_shift for by_shift in by_session], axis=0)
+    posterior /= posterior.sum()
+    wider = np.array([[0, 1, 0], [exp(-1 / 3), 1, exp(-1 / 3)]])  # variance 1 + 1/2
+    wider /= wider.sum(axis=1, keepdims=True)
+    assert fitted.shift_prior == pytest.approx(posterior @ wider)
+
+
+def test_thousands_of_runs_do_not_underflow() -> None:
+    now = {**suite(20, 5, 5), "case-000": (1200, 3000)}
+    history = [Session({**session.counts, "case-000": (2900, 3000)}) for session in usual()]
+    found = find_changes(fit(history), now)
+    assert found.changed == {"case-000"}
+    assert np.isfinite([found.statistic, *found.probabilities.values()]).all()
+
+
+def test_an_unchanged_session_is_no_regression() -> None:
+    found = find_changes(fit(usual()), usual(count=1)[0].counts)
+    assert (found.suite_changed, found.changed, found.suspected) == (False, frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("history", "now", "sign", "changed"),
+    [
+        (usual(), {**suite(20, 5, 5), "case-003": (0, 5)}, -1, {"case-003"}),
+        (usual(), {**suite(20, 5, 5), "case-003": (0, 5)}, 1, set()),
+        (sessions(*[{**suite(20, 5, 5), "case-003": (1, 5)}] * 3), {**suite(20, 5, 5), "case-003": (9, 9)}, 1, {"case-003"}),
+        (sessions(*[{**suite(20, 5, 5), "case-003": (1, 5)}] * 3), suite(20, 5, 5), -1, set()),
+        (sessions(*[suite(20, 0, 5)] * 3), suite(20, 0, 5), -1, set()),  # all failed, as always
+        (sessions(*[suite(20, 5, 5)] * 3), suite(20, 5, 5), 1, set()),  # all passed, as always
+        (sessions(*[{"only": (20, 20)}] * 2), {"only": (2, 20)}, -1, {"only"}),
+    ],
+)  # fmt: skip
+def test_the_case_that_changed_is_named(
+    history: Sequence[Session], now: dict[str, Counts], sign: int, changed: set[str]
+) -> None:
+    found = find_changes(fit(history), now, sign)
+    assert (found.suite_changed, found.changed) == (bool(changed), changed)
+
+
+def test_a_bad_hour_is_no_regression_where_sessions_differ() -> None:
+    """The same counts are a regression where sessions were alike, and none where every other session was bad."""
+    bad_hour = suite(20, 3, 5)
+    alike = sessions(*[suite(20, 5, 5)] * 6)
+    different = sessions(*[suite(20, 5, 5), suite(20, 3, 5)] * 3)
+    assert find_changes(fit(alike), bad_hour).suite_changed
+    assert not find_changes(fit(different), bad_hour).suite_changed
+
+
+def test_outdated_runs_show_how_sessions_differ_but_no_rates() -> None:
+    """An older configuration failed the case. The newest one passes it, so failing again is a regression."""
+    old = [Session({**suite(20, 5, 5), "case-000": (0, 5)}, frozenset({"case-000"})) for _ in range(5)]
+    new = sessions(*[suite(20, 5, 5)] * 2)
+    fitted = fit([*old, *new])
+    assert fitted.counts["case-000"] == (10, 10)
+    assert find_changes(fitted, {**suite(20, 5, 5), "case-000": (0, 5)}).changed == {"case-000"}
+
+
+def test_only_the_newest_sessions_count() -> None:
+    ancient = sessions(*[suite(3, 0, 5)] * 3000)
+    newest = sessions(*[suite(3, 5, 5)] * MODEL.max_sessions)
+    assert fit([*ancient, *newest]).counts == suite(3, 100, 100)
+
+
+def test_cases_on_one_side_only_take_no_part() -> None:
+    fitted = fit([Session({**suite(20, 5, 5), "gone": (5, 5), "gap": (0, 0)}), *usual()])
+    found = find_changes(fitted, {**suite(20, 5, 5), "new": (0, 5), "gap": (0, 5), "case-001": (0, 0)})
+    assert set(found.probabilities) == set(suite(20, 5, 5)) - {"case-001"}
+    nothing = find_changes(fitted, {"new": (0, 5)})
+    assert (nothing.suite_changed, nothing.p_value, nothing.probabilities) == (False, 1.0, {})
+
+
+def test_the_order_of_cases_does_not_matter() -> None:
+    now = {**suite(20, 5, 5), "case-003": (1, 5), "case-007": (2, 5)}
+    backwards = dict(reversed(list(now.items())))
+    history = usual()
+    mirrored = [Session(dict(reversed(list(session.counts.items())))) for session in history]
+    one, other = find_changes(fit(history), now), find_changes(fit(mirrored), backwards)
+    assert (one.statistic, one.p_value) == (pytest.approx(other.statistic), other.p_value)
+    assert one.probabilities == pytest.approx(other.probabilities)
+
+
+def test_drawn_sessions_have_the_distribution_of_the_model() -> None:
+    """The counts of a case in unchanged sessions, by the fit's own likelihood."""
+    fitted = fit(usual())
+    prepared = scorer(fitted, ["case-000"], [5])
+    rates = prepared.draw_rates(40_000, np.random.default_rng(3))
+    drawn = np.random.default_rng(4).binomial(5, rates[:, 0])
+    # Likelihoods are relative to the one at the observed rate.
+    scale = [(k / 5) ** k * ((5 - k) / 5) ** (5 - k) for k in range(6)]
+    same = np.exp(prepared.log_same[prepared.first_rows[0, 5] + np.arange(6)]) @ fitted.shift_prior
+    expected = [comb(5, k) * scale[k] * same[k] for k in range(6)]
+    assert sum(expected) == pytest.approx(1, abs=1e-3)  # by quadrature with seven nodes
+    assert np.bincount(drawn, minlength=6) / len(drawn) == pytest.approx(expected, abs=0.01)
+
+
+def test_more_failures_make_a_change_likelier() -> None:
+    fitted = fit(usual())
+    prepared = scorer(fitted, list(suite(20, 5, 5)), [5])
+    passed = np.full((6, 20), 5)
+    passed[:, 0] = np.arange(6)
+    scores = prepared.score(passed, np.full_like(passed, 5))
+    assert (np.diff(scores.statistics) < 0).all()
+    assert (np.diff(scores.probabilities[:, 0]) < 0).all()
+
+
+def test_unchanged_sessions_rarely_raise_an_alarm() -> None:
+    """A small version of tests/benchmarks/power.py: 200 suites of 20 cases, of which at most one in twenty may."""
+    random = np.random.default_rng(11)
+    rates = np.repeat([1.0, 0.95, 0.9, 0.8], 5)
+    names = list(suite(20, 5, 5))
+
+    def called() -> dict[str, Counts]:
+        return {name: (int(passed), 5) for name, passed in zip(names, random.binomial(5, rates), strict=True)}
+
+    alarms = 0
+    for _ in range(20):
+        fitted = fit(sessions(*(called() for _ in range(5))))
+        alarms += sum(find_changes(fitted, called()).suite_changed for _ in range(10))
+    assert alarms <= 10
