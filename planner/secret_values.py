@@ -1,8 +1,9 @@
 """Secrets in an agent's fields: which values are secret, and what is stored and shown instead of them.
 
-A secret is the value of a field whose name looks like one, of a header, or credentials in an address. It is replaced
-where it enters: by a `Secret`, which reads, compares and is stored as a short digest. Only a request to the service
-gets the value.
+A secret is the value of a field whose name looks like one, of a header, or credentials in an address. So is a part of
+an address that looks like a token, as those of webhooks; the rest stays, because it says where calls go. A secret is
+replaced where it enters: by a `Secret`, which reads, compares and is stored as a short digest. Only a request to the
+service gets the value.
 
 The digest must be the same on every machine that compares agents, also on one without a key. So it cannot be keyed by
 an API key (laptops and CI have different ones, and a new key would look like an edit of every agent) or by a number in
@@ -49,6 +50,18 @@ _SCHEMA_VALUES: Final = frozenset({"default", "const", "enum", "example", "examp
 
 _USER: Final = re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)")
 _PARAMETER: Final = re.compile(r"(?<=[?&#;])([\w.~-]+)=([^\s&#;\"'<>]+)")
+_PATH: Final = re.compile(r"(?<=://)([^\s/?#\"'<>]+)(/[^\s?#\"'<>)`|\\]+)")
+"""The host and the path of an address."""
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_RUN: Final = re.compile(r"[A-Za-z0-9]+")
+_CHANGE: Final = re.compile(r"(?<=[0-9])(?=[A-Za-z])|(?<=[A-Za-z])(?=[0-9])")
+_VERSION: Final = re.compile(r"v[0-9]+(?:(?:alpha|beta|rc)[0-9]*)?", re.IGNORECASE)
+_TOKEN: Final = 16, 3
+"""The characters of a token, at least, and how often letters and digits change in it: unlike in words and versions."""
+_WEBHOOK_TOKEN: Final = 6, 2
+"""The same behind a part of an address that names a webhook."""
+_COMMIT: Final = frozenset({"commit", "commits", "tree", "blob", "raw", "compare"})
+"""A part of a path that the id of a commit follows, which is no secret."""
 _AUTHORIZATION: Final = re.compile(
     r"(\bauthorization\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)([^\s\"'{<$\[][^\s\"']*)", re.IGNORECASE
 )
@@ -76,6 +89,9 @@ class Kind(Enum):
     """Any other header."""
     ADDRESS = "address"
     """The text has an address with credentials."""
+    OPAQUE = "opaque"
+    """The text is an address with a part that looks like a token, or has the address of a webhook. It may be harmless:
+    it is hidden, but no error."""
 
 
 class Found(NamedTuple):
@@ -103,7 +119,7 @@ def hide_secrets(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def mask_secrets(value: Any) -> Any:
     """The value with a mask for each secret, which shows nothing of it."""
-    return _replace({"": value}, lambda _: _MASK)[""]
+    return _replace({"": value}, lambda _: _MASK, ignored=Kind.OPAQUE)[""]
 
 
 def reveal_secrets(value: Any) -> Any:
@@ -116,23 +132,61 @@ def reveal_secrets(value: Any) -> Any:
 
 
 def without_credentials(text: str, shown: Callable[[str], str] = lambda _: _MASK) -> str:
-    """The text with another one for the credentials in addresses, headers and JSON that are written in it."""
+    """The text with another one for the credentials in addresses, headers and JSON that are written in it, and for the
+    tokens in addresses of webhooks."""
+    return _without_tokens(_without_named(text, shown), shown)
 
-    def hidden(secret: str) -> str:
-        return secret if _REPLACEMENT.fullmatch(secret) else shown(secret)
+
+def _without_named(text: str, shown: Callable[[str], str] = lambda _: _MASK) -> str:
+    """Without those whose name or place says that they are credentials."""
 
     def parameter(found: re.Match[str]) -> str:
-        return f"{found[1]}={hidden(found[2])}" if _is_parameter(found[1]) else found[0]
+        return f"{found[1]}={_hidden(found[2], shown)}" if _is_parameter(found[1]) else found[0]
 
     def quoted(found: re.Match[str]) -> str:
         quote, name, colon, mark, value = found.groups()
-        return f"{quote}{name}{quote}{colon}{mark}{hidden(value)}{mark}" if looks_secret(name) else found[0]
+        if not looks_secret(name):
+            return found[0]
+        return f"{quote}{name}{quote}{colon}{mark}{_hidden(value, shown)}{mark}"
 
-    text = _AUTHORIZATION.sub(lambda found: found[1] + hidden(found[2]), text)
+    text = _AUTHORIZATION.sub(lambda found: found[1] + _hidden(found[2], shown), text)
     text = _QUOTED.sub(quoted, text) if ":" in text else text
     if "://" in text:
-        text = _USER.sub(lambda found: hidden(found[0]), text)
+        text = _USER.sub(lambda found: _hidden(found[0], shown), text)
     return _PARAMETER.sub(parameter, text) if "=" in text else text
+
+
+def _without_tokens(text: str, shown: Callable[[str], str] = lambda _: _MASK) -> str:
+    """Without what looks like a token: in the addresses of webhooks, or anywhere in a text that is one address."""
+    if "://" not in text:
+        return text
+    is_address = _ADDRESS.fullmatch(text.strip()) is not None
+
+    def path(found: re.Match[str]) -> str:
+        before, least = found[1], _TOKEN if is_address else None
+        parts: list[str] = []
+        for part in found[2].split("/"):
+            least = _WEBHOOK_TOKEN if "hook" in before.lower() else least
+            is_secret = least is not None and before not in _COMMIT and _is_token(part, *least)
+            parts.append(_hidden(part, shown) if is_secret else part)
+            before = part
+        return found[1] + "/".join(parts)
+
+    def parameter(found: re.Match[str]) -> str:
+        return f"{found[1]}={_hidden(found[2], shown)}" if _is_token(found[2], *_TOKEN) else found[0]
+
+    text = _PATH.sub(path, text)
+    return _PARAMETER.sub(parameter, text) if is_address else text
+
+
+def _hidden(secret: str, shown: Callable[[str], str]) -> str:
+    return secret if _REPLACEMENT.fullmatch(secret) else shown(secret)
+
+
+def _is_token(part: str, length: int, changes: int) -> bool:
+    """Whether part of an address looks like a random token."""
+    runs = (run for run in _RUN.findall(part) if len(run) >= length and not _VERSION.fullmatch(run))
+    return any(len(_CHANGE.findall(run)) >= changes for run in runs)
 
 
 def _in_value(value: Any, route: tuple[str | int, ...], kind: Kind | None) -> Iterator[Found]:
@@ -145,8 +199,10 @@ def _in_value(value: Any, route: tuple[str | int, ...], kind: Kind | None) -> It
     elif kind is not None:
         if value not in (None, "") and not isinstance(value, bool):
             yield Found(route, kind)
-    elif isinstance(value, Secret) or (isinstance(value, str) and without_credentials(value) != value):
+    elif isinstance(value, Secret) or (isinstance(value, str) and _without_named(value) != value):
         yield Found(route, Kind.ADDRESS)
+    elif isinstance(value, str) and _without_tokens(value) != value:
+        yield Found(route, Kind.OPAQUE)
 
 
 def _in_mapping(fields: Mapping[str, Any], route: tuple[str | int, ...], kind: Kind | None) -> Iterator[Found]:
@@ -179,9 +235,9 @@ def _holds_headers(name: str, value: Any) -> bool:
     return _snake(name).endswith("headers") or (_snake(name).endswith("header") and isinstance(value, Mapping | list))
 
 
-def _replace(fields: Mapping[str, Any], shown: Callable[[str], str]) -> dict[str, Any]:
+def _replace(fields: Mapping[str, Any], shown: Callable[[str], str], ignored: Kind | None = None) -> dict[str, Any]:
     """The fields with what is `shown` for each secret."""
-    found = {each.route: each.kind for each in find_secrets(fields)}
+    found = {each.route: each.kind for each in find_secrets(fields) if each.kind is not ignored}
 
     def replaced(value: Any, route: tuple[str | int, ...]) -> Any:
         if route in found:
@@ -198,7 +254,7 @@ def _replace(fields: Mapping[str, Any], shown: Callable[[str], str]) -> dict[str
 def _secret(value: Any, kind: Kind, shown: Callable[[str], str]) -> str:
     if isinstance(value, Secret) or (isinstance(value, str) and _REPLACEMENT.fullmatch(value)):
         return value
-    if kind is Kind.ADDRESS:
+    if kind in (Kind.ADDRESS, Kind.OPAQUE):
         return Secret(without_credentials(value, shown), value)
     return Secret(shown(str(value).replace("\r\n", "\n").strip()), value)
 

@@ -114,8 +114,83 @@ def test_many_secrets_take_bounded_time() -> None:
     assert hidden != hide_secrets({"headers": {**headers, "X-49999": "another"}})
 
 
+SLACK, DISCORD = "Xq3vT9bLm2PzRw8KcY5nHd4J", "k9_Zp4Lw-7TtQxV2mBs8RcYh3NfJd6GgWa5Ue1Oi0PkLzXcVbNm"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (f"https://hooks.slack.com/services/T024BE7LD/B7CQ1V9/{SLACK}", "https://hooks.slack.com/services/*/*/*"),
+        (
+            f"https://discord.com/api/webhooks/1234567890123456789/{DISCORD}?wait=true",
+            "/1234567890123456789/*?wait=true",
+        ),
+        ("https://hooks.zapier.com/hooks/catch/12345678/3f9k2ab/", "https://hooks.zapier.com/hooks/catch/12345678/*/"),
+        (
+            "https://x.webhook.office.com/webhookb2/a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d@x/IncomingWebhook/y",
+            "/*/Incoming",
+        ),
+        (f"https://tools.example/{SLACK}/lookup", "https://tools.example/*/lookup"),
+        (
+            f"https://tools.example:8080/lookup?page=2&flow={SLACK}#top",
+            "https://tools.example:8080/lookup?page=2&flow=*#top",
+        ),
+        (f"https://me:x@tools.example/{{{{id}}}}/{SLACK}", "https://*@tools.example/{{id}}/*"),
+    ],
+)
+def test_a_token_in_an_address_is_a_secret_and_the_rest_stays(address: str, shown: str) -> None:
+    """So that whoever agrees to calls still sees where they go."""
+    hidden = hide_secrets({"url": address})
+    assert shown in re.sub(r"\[secret:x[0-9a-f]{8}\]", "*", hidden["url"])
+    assert hidden["url"].startswith("https://")
+    assert hide_secrets(json.loads(json.dumps(hidden))) == hidden
+    assert reveal_secrets(hidden) == {"url": address}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            f"Send it to https://hooks.slack.com/services/T02/B7C/{SLACK}.",
+            "Send it to https://hooks.slack.com/services/T02/B7C/*",
+        ),
+        (
+            f"See [it](https://discord.com/api/webhooks/12/{DISCORD}).",
+            "See [it](https://discord.com/api/webhooks/12/*).",
+        ),
+        (f"The invoice is https://pay.example/{SLACK}?page={SLACK}.", None),
+    ],
+)
+def test_in_prose_only_tokens_of_webhooks_are_hidden(text: str, shown: str | None) -> None:
+    """Other addresses may be what a call is about, and checks read them."""
+    assert without_credentials(text, lambda _: "*") == (text if shown is None else shown)
+    assert mask_secrets({"url": f"https://pay.example/{SLACK}"}) == {"url": f"https://pay.example/{SLACK}"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://tools.example/order-status-lookup-v2",
+        "https://tools.example/api/v2beta1/webhooks/order-status-lookup-v2/2026-11-24",
+        "https://tools.example/summerconference2026/getCustomerById2/12345678901234567890",
+        "https://tools.example/orders/123e4567-e89b-12d3-a456-426614174000?lang=en&q=two+words",
+        "https://github.com/owner/repository/commit/0f984c52b3a1d2e4f5a6b7c8d9e0f1a2b3c4d5e6",
+        "https://tools.example/webhooks/v20261124/{{order_id}}",
+    ],
+)
+def test_an_ordinary_address_is_no_secret(address: str) -> None:
+    assert hide_secrets({"url": address}) == {"url": address}
+
+
 def test_hostile_addresses_take_linear_time() -> None:
     start = time.process_time()
-    for text in ("://" * 100_000, "://" + "a" * 300_000, "?a" * 150_000, "?" + "a" * 300_000, "&a=" * 100_000):
+    for text in (
+        "://" * 100_000,
+        "://" + "a" * 300_000,
+        "?a" * 150_000,
+        "?" + "a" * 300_000,
+        "&a=" * 100_000,
+        "://a" + "/a1" * 100_000,
+    ):
         without_credentials(text)
     assert time.process_time() - start < 1

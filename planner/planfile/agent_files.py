@@ -119,7 +119,7 @@ class AgentFileReader:
         """Point at secrets, and never repeat them."""
         for route, kind in find_secrets(root):
             found = follow(root, route)
-            if found is None or kind is Kind.HEADER:
+            if found is None or kind in (Kind.HEADER, Kind.OPAQUE):
                 continue
             container, key = found
             named = next(str(step) for step in reversed(route) if isinstance(step, str))

@@ -15,7 +15,8 @@ from tests.commands.test_agent_files import ask  # pyright: ignore[reportMissing
 
 REF = "refs/planner/results"
 AGENT = 14
-SECRETS = ("hunter-authorization", "hunter-api-key", "hunter-password", "hunter-parameter")
+TOKEN = "Xq3vT9bLm2PzRw8KcY5nHd4J"
+SECRETS = ("hunter-authorization", "hunter-api-key", "hunter-password", "hunter-parameter", TOKEN)
 TOOLS: list[dict[str, Any]] = [
     {
         "name": "lookup",
@@ -23,7 +24,8 @@ TOOLS: list[dict[str, Any]] = [
         "url": "https://me:hunter-password@tools.example/lookup?page=2&api_key=hunter-parameter",
         "headers": [{"name": "Authorization", "value": "Bearer hunter-authorization"}],
         "auth": {"type": "header", "api_key": "hunter-api-key"},
-    }
+    },
+    {"name": "notify", "url": f"https://hooks.slack.com/services/T024BE7LD/B7CQ1V9/{TOKEN}"},
 ]
 PLAN = f"""\
 version: 1
@@ -80,6 +82,7 @@ def test_secrets_of_a_deployed_tool(jobs: Jobs, monkeypatch: pytest.MonkeyPatch)
     comment = json.loads((job.root / "out.json").read_text())["comment"]
     assert [ran.code for ran in shown] == [0, 0, 0, 0, 0]
     assert "steps[lookup].url" in comment
+    assert "https://hooks.slack.com/services/" in comment
     text = everything(jobs) + "".join(ran.out + ran.err for ran in shown)
     assert "lookup" in text
     assert [secret for secret in SECRETS if secret in text] == []
