@@ -145,7 +145,8 @@ def reused(preview: PlanView) -> list[tuple[str, str]]:
         parts += [f"{flaky:,} flaky"] if flaky else []
         parts += ages([change.prior for change in group if change.prior is not None], preview.now)
         if reason is Reason.OUT_OF_REACH:
-            parts.append("to call again: --start-over REASON, or more `runs`")
+            more_help = any(change.case is not None and change.case.min_pass_rate < 1 for change in group)
+            parts.append(f"to call again: --start-over REASON{', or more `runs`' if more_help else ''}")
         lines.append((name or f"{count(len(group), 'case')} reused", ", ".join(parts)))
     return lines
 

@@ -126,10 +126,13 @@ def steps_to_decide(
         )
         yield NextStep(code=NextStepCode.CHANGE_EXPECTATIONS, text=text)
     if out_of_reach:
+        # A failed run is final where every run must pass.
+        more_help = any(case.min_pass_rate < 1 for case in cases if case.case_id in out_of_reach)
         text = (
             f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all "
-            "new calls passed, the required rate could not be reached. Raise `runs`, or discard the earlier calls "
-            "after a fix that planner cannot see"
+            "new calls passed, the required rate could not be reached. "
+            f"{'Raise `runs`, or discard' if more_help else 'Discard'} the earlier calls after a fix that planner "
+            "cannot see"
         )
         command = f"{commands.rerun} --start-over REASON"
         yield NextStep(code=NextStepCode.START_OVER, text=text, command=command, charged=True)

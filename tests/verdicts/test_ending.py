@@ -200,9 +200,13 @@ def test_new_calls_are_not_suggested_where_they_would_be_undecided_too() -> None
         assert sum("new calls would be undecided too" in problem for problem in found.problems) == 1 - steps
 
 
-def test_a_case_out_of_reach_is_not_called_again() -> None:
-    (step,) = ending_of([FAILED], Outcome(), set(), COMMANDS, out_of_reach={"p/bad@s"}).next_steps
+@pytest.mark.parametrize(("rate", "more_runs_help"), [(1.0, False), (0.6, True)])
+def test_a_case_out_of_reach_is_not_called_again(rate: float, more_runs_help: bool) -> None:
+    """Where every run must pass, a failed one is final: more of them are no way out."""
+    failed = FAILED.model_copy(update={"min_pass_rate": rate})
+    (step,) = ending_of([failed], Outcome(), set(), COMMANDS, out_of_reach={"p/bad@s"}).next_steps
     assert (step.code, step.command) == (NextStepCode.START_OVER, "RERUN --start-over REASON")
+    assert ("`runs`" in step.text) is more_runs_help
 
 
 @pytest.mark.parametrize(

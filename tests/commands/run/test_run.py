@@ -173,6 +173,7 @@ def test_a_failing_case(project: Project, service: Served) -> None:
     assert quote["role"] == "agent"
     assert quote["text"].split()[0] in (project.root / "reports/report.md").read_text()
     assert project.actions()["strict/impossible@clinic"] == ("reuse", "out_of_reach", 0)
+    assert "more `runs`" not in project.planner("plan").out  # every run must pass
     assert project.actions("--rerun", "failed")["strict/impossible@clinic"] == ("call", "failed", 1)
 
 
