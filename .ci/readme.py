@@ -1,7 +1,7 @@
 """README.md shows what the program really prints: its console blocks are run again, and compared or rewritten.
 
 Usage: python .ci/readme.py            say where README.md and the program differ; exit code 1 when they do
-       python .ci/readme.py --write    put the program's output of today into README.md
+       python .ci/readme.py --write    put the program's output of today into README.md, where it differs
 
 All blocks run in one scratch folder, in order, as a reader would: it holds the example plans and is a git repository.
 * ```console: each line that starts with `$ ` is a command, what follows is its output. A line `…` stands for any lines.
@@ -75,7 +75,8 @@ def main(arguments: list[str]) -> int:
                 ]
                 if arguments:
                     body = "".join(
-                        f"$ {one.command}\n{elided(out, note)}" for one, out in zip(shown, outputs, strict=True)
+                        f"$ {one.command}\n{elided(out, note) if differences(one, out) else one.output}"
+                        for one, out in zip(shown, outputs, strict=True)
                     )
                     text = text.replace(block["body"], body, 1)
                 else:
