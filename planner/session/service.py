@@ -147,7 +147,7 @@ def draft_warnings(cases: Iterable[Case], targets: Mapping[Target, TargetState])
 
 def unscripted_warnings(shell: Shell, selection: Selection, cases: Sequence[Case]) -> list[str]:
     """A warning if the sandbox cannot play the calls of some cases."""
-    if not selection.sandbox or not cases:
+    if not selection.sandbox or selection.offline or not cases:
         return []
     world = world_of(shell, selection)
     unscripted = [case.case_id for case in cases if not world.is_scripted(case.prompt)]

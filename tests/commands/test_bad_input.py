@@ -88,6 +88,8 @@ def test_a_prompt_that_the_world_does_not_script(project: Project) -> None:
     )
     planned = project.planner("plan", "--sandbox")
     assert "its world demo has none for 1 case, such as hours/cancel@clinic" in " ".join(planned.out.split())
+    offline = project.planner("plan", "--sandbox", "--offline", "--world", "regressed")
+    assert "has none for" not in " ".join(offline.out.split())
     ran = project.planner("run", "--sandbox", CONSENT)
     (step, *_) = project.results()["next_steps"]
     command = "planner transcript --sandbox hours/cancel@clinic --failed"
