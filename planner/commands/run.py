@@ -39,7 +39,7 @@ async def _run(session: RunSession) -> int:
         try:
             consent = session.consent = consent_to(session, prepared)
         except RefusedError as error:
-            refuse(session, await refresh(session, prepared), error)
+            await refuse(session, await refresh(session, prepared), error)
             raise
         prepared = await refresh(session, prepared)
         end = await execute(session, prepared, consent)

@@ -111,15 +111,7 @@ async def _execute(session: RunSession, prepared: Preparation, consent: ConsentD
     edited = await edited_before(session, prepared)
     if consent.given:
         prepared = await make_previews(session, prepared)
-    bills = session.journal.bills(prepared.consent_id)
-    ledger = ledger_of(
-        session.loaded,
-        spending_of(session.journal, prepared.consent_id),
-        max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
-        balance=prepared.balance,
-        orphaned_cents=prepared.orphans.reserved_cents,
-        bills=bills_for_copies(bills, session, prepared.copies),
-    )
+    ledger = _ledger(session, prepared)
     if session.intents is not None:
         session.intents.consents.begin(prepared.consent_id, ledger.ceilings)
     outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given)
@@ -142,6 +134,26 @@ async def _execute(session: RunSession, prepared: Preparation, consent: ConsentD
         outcome.bug = session.reports.note_bug(outcome.bug)
     previews = preview_documents(session, prepared)
     return SessionEnd(consent, outcome, runs, judge_calls, previews, prepared.warnings, edited)
+
+
+async def await_calls(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
+    """Wait for the calls of earlier sessions, which is free, although this session is refused."""
+    if not prepared.resumable:
+        return SessionEnd(consent)
+    outcome, runs = await _make_calls(session, prepared, _ledger(session, prepared), may_call=False)
+    return SessionEnd(consent, outcome, runs)
+
+
+def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
+    bills = session.journal.bills(prepared.consent_id)
+    return ledger_of(
+        session.loaded,
+        spending_of(session.journal, prepared.consent_id),
+        max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
+        balance=prepared.balance,
+        orphaned_cents=prepared.orphans.reserved_cents,
+        bills=bills_for_copies(bills, session, prepared.copies),
+    )
 
 
 def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, judged: JudgeCallsResult) -> str:

@@ -15,7 +15,7 @@ from planner.results.model import CaseResult, ConsentDocument, CostDocument, Dro
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import charged_slots, ended_calls, judge_spending
-from planner.session.executing import SessionEnd
+from planner.session.executing import SessionEnd, await_calls
 from planner.session.history import with_history
 from planner.session.judging import judge_cost
 from planner.session.orphaned_launches import launch_documents
@@ -30,18 +30,17 @@ from planner.verdicts.next_steps import steps_of
 from planner.verdicts.untrusted_cases import could_pass
 
 
-def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> None:
-    """Report that the session was refused before any call. What is free is done: rechecks are stored."""
-    now, digest = session.shell.clock.now(), prepared.change_set.digest
-    end = SessionEnd(
-        ConsentDocument(
-            given=False,
-            by=actor_of(session.shell),
-            at=now,
-            digest=digest,
-            max_cost_cents=session.ceiling_cents(prepared),
-        )
+async def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> None:
+    """Report that the session was refused before any call. What is free is done: calls under way are awaited, and
+    rechecks are stored."""
+    consent = ConsentDocument(
+        given=False,
+        by=actor_of(session.shell),
+        at=session.shell.clock.now(),
+        digest=prepared.change_set.digest,
+        max_cost_cents=session.ceiling_cents(prepared),
     )
+    end = await await_calls(session, prepared, consent)
     ending = Ending("refused", 3, (str(error),), steps_of(error), finished=False)
     cases, suite = _cases(session, prepared, end, "refused")
     try:

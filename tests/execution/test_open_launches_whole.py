@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mortality import Life
 from whole_runs import Organisation
 
 import planner.session.offline
@@ -117,3 +118,27 @@ def recheck(service: Organisation) -> tuple[int, str]:
     code = planner.session.offline.judge_offline(shell, Selection(sandbox=True), report_dir=Path("again"))
     (case,) = json.loads((service.root / "again" / "results.json").read_text("utf-8"))["cases"]
     return code, case["outcome"]
+
+
+FAILING_LISTS = {"kind": "error_before", "route": "list", "times": 1000}
+
+
+@pytest.mark.parametrize(("faults", "is_awaited"), [((), True), ((FAILING_LISTS,), False)])
+def test_a_refused_session_awaits_the_calls_under_way(
+    make: Make, faults: tuple[dict[str, Any], ...], is_awaited: bool
+) -> None:
+    """It was killed while calls were made, and now more calls are wanted, without consent. Where the service fails
+    meanwhile, the session is refused all the same, and says what is open."""
+    service = make(*faults)
+    assert service.run(life=Life("after POST /v1/test-call-batches")).code is None
+    service.write("plans/other.yaml", PLAN.replace("plan: hours", "plan: other").replace("Ana", "Bob"))
+    ran = service.run(consent_to_charge=False)
+    assert ran.code == 3
+    charged = service.charged()
+    assert len(charged) == 2
+    assert service.noted() == (charged if is_awaited else {})
+    results = service.results()
+    assert (results["exit_code"], results["consent"]["given"]) == (3, False)
+    assert len(results["open_launches"]) == (not is_awaited)
+    reported = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
+    assert reported == (charged if is_awaited else {})
