@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 from pydantic import TypeAdapter
 
-from planner.evidence import Evidence, Role, evidence_digest, merged, missing_parts
+from planner.evidence import Evidence, Role, evidence_digest, merged, missing_parts, too_large
 from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.grades import ScoreScale
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireRun, WireTurn
@@ -505,6 +505,18 @@ def test_a_call_with_little_data() -> None:
         "transferred_to": None,
         "document": {},
     }
+
+
+@pytest.mark.parametrize("name", ["duration_ms", "duration_seconds"])
+def test_a_number_that_nothing_can_be_computed_with_is_missing(name: str) -> None:
+    """It does not keep the call from being judged."""
+    huge = 10**400
+    call = {**CALL, name: huge, "metadata": {"rows": [1, huge], "huge": -huge, "large": 2**64}}
+    parsed = evidence(call=call)
+    assert parsed.call is not None
+    assert name not in parsed.call.document
+    assert parsed.call.document["metadata"] == {"rows": [1, None], "large": 2**64}
+    assert too_large(parsed) == ""
 
 
 def test_signed_urls_are_never_stored() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import pydantic_core
 
 from planner.errors import NotFoundError
-from planner.evidence import Call, Evidence, Role, ToolCall, Turn, UnreadPart
+from planner.evidence import MAX_BITS, Call, Evidence, Role, ToolCall, Turn, UnreadPart
 from planner.providers.base import CallId, Charges, Run
 from planner.providers.thunderphone.grades import grade_from_wire, name_of
 from planner.providers.thunderphone.tool_record import (
@@ -75,18 +75,26 @@ def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
         transferred_to=call.transfer_destination or None,
         variant_id=_identifier(call.agent_variant_id),
         variant_label=name_of(call.agent_variant_label),
-        document=hide_secrets(cast("dict[str, Any]", _without_urls(document))),
+        document=hide_secrets(cast("dict[str, Any]", _readable(document))),
     )
 
 
-def _without_urls(document: object) -> object:
-    """Remove signed URLs, which are credentials, at any depth."""
+def _readable(document: object) -> object:
+    """Remove signed URLs, which are credentials, and numbers that nothing can be computed with, at any depth."""
     if isinstance(document, Mapping):
         fields = cast("Mapping[str, object]", document)
-        return {key: _without_urls(value) for key, value in fields.items() if "url" not in key.lower()}
+        return {
+            key: _readable(value)
+            for key, value in fields.items()
+            if "url" not in key.lower() and not _is_unreadable(value)
+        }
     if isinstance(document, list):
-        return [_without_urls(item) for item in cast("list[object]", document)]
+        return [None if _is_unreadable(item) else _readable(item) for item in cast("list[object]", document)]
     return document
+
+
+def _is_unreadable(value: object) -> bool:
+    return isinstance(value, int) and value.bit_length() > MAX_BITS
 
 
 def bill_of(run: Run, call: WireCall | None, charged_cents: int | None) -> dict[str, Any]:
