@@ -14,6 +14,7 @@ from planner.session.bug_report import logs_checks
 from planner.session.ci import NO_BASE
 from planner.session.history import with_history
 from planner.session.preparing import checked_cases, prepare, stored_journal
+from planner.session.publication import Decision, problem_publication, publication_of, read_ended
 from planner.session.selection import Selection
 from planner.session.service import known_service
 from planner.session.shell import Shell, publisher_of, redactor_of, write_output
@@ -45,8 +46,6 @@ def gate(shell: Shell, options: GateOptions) -> int:
         return _decide(shell, options)
     except PlannerError as error:
         if options.publication is not None:
-            from planner.session.publication import problem_publication  # late: most commands publish nothing
-
             _write(shell, options.publication, problem_publication(shell, error))
         raise
 
@@ -68,8 +67,6 @@ def _decide(shell: Shell, options: GateOptions) -> int:
         render = render_json if options.output_format == "json" else render_text
         shell.print(render(check, names))
         if options.publication is not None:
-            from planner.session.publication import Decision, publication_of, read_ended  # late: as above
-
             judged = [case.judged for case in cases if case.judged is not None]
             ended = read_ended(shell.cwd / options.results) if options.results is not None else None
             decision = Decision(work, prepared, check, judged, own, ended)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from planner.changes.consent import consent_command
 from planner.errors import RefusedError
-from planner.reports.change_set import PlanView, render_json, render_text
+from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
 from planner.session.balance import short_of
 from planner.session.bug_report import logs_checks
 from planner.session.consent import store_consented
@@ -53,8 +53,6 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     else:
         shell.print(render_text(view, width=shell.width, color=shell.color))
     if to_github := publisher_of(shell):
-        from planner.reports.change_set import render_markdown
-
         to_github.change_set(prepared.change_set, render_markdown(view))
     return exit_code
 

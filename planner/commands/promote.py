@@ -9,6 +9,7 @@ from typing import Final
 from planner.changes.configuration import Configurations, has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import NotFoundError
+from planner.github.client import github_of
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.directory import DirectoryStore
@@ -68,8 +69,6 @@ def _ask_github(shell: Shell, numbers: list[int]) -> tuple[set[int], set[int]]:
     """(merged, closed) pull requests. One that was merged into another branch than this job's counts as closed."""
     if not numbers:
         return set(), set()
-    from planner.github.client import github_of
-
     branch = shell.environ.get("GITHUB_REF_NAME", "")
     merged, closed = set[int](), set[int]()
     with github_of(shell.environ, shell.pause) as github:

@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from planner.changes.consented_calls import parse_consented
 from planner.errors import IncompleteError, PlannerError, UsageError
 from planner.github.client import GitHub, github_of
 from planner.github.comment import (
@@ -24,9 +25,13 @@ from planner.github.comment import (
     set_status,
     upsert_comment,
 )
+from planner.planfile.addresses import Folder, parse_store
 from planner.reports.problems import render_problem
+from planner.results.repository import change_set_key
+from planner.results.store import BRANCHES, BranchStore
 from planner.session.publication import Publication
 from planner.session.pull_request import run_url_of
+from planner.session.sharing import remote_store
 from planner.session.shell import Shell
 from planner.values import frozen
 
@@ -95,12 +100,6 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
     used."""
     if number is None or found.change_set is None or not found.store:
         return
-    from planner.changes.consented_calls import parse_consented
-    from planner.planfile.addresses import Folder, parse_store
-    from planner.results.repository import change_set_key
-    from planner.results.store import BRANCHES, BranchStore
-    from planner.session.sharing import remote_store
-
     data = found.change_set.model_dump_json().encode()
     if parse_consented(data, found.change_set.digest) is None:
         raise UsageError("its content does not match its digest", "Run planner ci gate again.")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from planner.changes.consent import ceiling_of
+from planner.github.client import github_of
+from planner.github.comment import upsert_issue
 from planner.planfile.model import Project
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
@@ -15,6 +17,7 @@ from planner.reports.neutral import for_terminal
 from planner.results.documents import document_bytes
 from planner.session.bug_report import logs_checks
 from planner.session.preparing import Preparation, prepare, stored_journal
+from planner.session.pull_request import pull_request_of
 from planner.session.recorded_agents import (
     RecordedTarget,
     RecordedWorld,
@@ -76,10 +79,6 @@ def _recorded(shell: Shell, known: Known, project: Project | None) -> RecordedWo
 
 
 def _report(work: Workspace, prepared: Preparation, edited: Sequence[AgentNote], name: str) -> None:
-    from planner.github.client import github_of
-    from planner.github.comment import upsert_issue
-    from planner.session.pull_request import pull_request_of
-
     shell, change_set = work.shell, prepared.change_set
     if not any(map(must_call, change_set.changes)):  # what only failed may be called again, but need not be
         change_set = replace(change_set, changes=())

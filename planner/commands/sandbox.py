@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from planner.errors import UsageError
 from planner.planfile.addresses import is_this_machine
 from planner.planfile.fields import explain
@@ -72,8 +74,6 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
 
 def read_fault(text: str) -> FaultSpec:
     """Parse `lost_answer,times=2,route=launch`: a kind, then fields of a fault. Items of lists are separated by `+`."""
-    from pydantic import ValidationError
-
     from planner.sandbox import FaultSpec
 
     kind, *settings = (part.strip() for part in text.split(","))

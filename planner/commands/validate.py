@@ -11,6 +11,8 @@ from planner import __version__
 from planner.diagnostics import Diagnostic, Diagnostics, Span
 from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count
+from planner.reports.diagnostics import render_github, render_json
+from planner.reports.sarif import render_diagnostics
 from planner.session.selection import Files, read_files
 from planner.session.shell import Shell, print_diagnostics, publisher_of
 
@@ -38,16 +40,12 @@ def validate(
 
 
 def _document(diagnostics: Diagnostics, output_format: Literal["json", "github", "sarif"]) -> str:
-    from planner.reports.diagnostics import render_github, render_json
-
     match output_format:
         case "json":
             return render_json(diagnostics)
         case "github":
             return render_github(diagnostics)
         case "sarif":
-            from planner.reports.sarif import render_diagnostics
-
             return render_diagnostics(diagnostics, tool_version=__version__)
 
 

@@ -19,6 +19,7 @@ from planner.github import annotations
 from planner.github.annotations import Annotation
 from planner.reports.neutral import printable
 from planner.reports.problems import render_invalid
+from planner.results.outcomes import Action
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -113,8 +114,6 @@ def _size(text: str) -> int:
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
     """Outputs of a plan, prices in cents, judge calls included; an unknown price is empty. `rechecks` counts cases
     evaluated with new expectations, `votes` paid judge calls."""
-    from planner.results.outcomes import Action
-
     estimate, votes = change_set.estimate, change_set.votes
     expected, high = (votes.expected_cents, votes.high_cents) if votes is not None else (0, 0)
     return {

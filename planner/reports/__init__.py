@@ -10,6 +10,8 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+from planner.reports.neutral import for_json_text
+
 if TYPE_CHECKING:
     from planner.evidence import Evidence
     from planner.results.model import RunResult
@@ -31,8 +33,6 @@ def _lazy(module: str) -> Render:
 
 def _json(result: RunResult) -> str:
     """`results.json`, safe to print; see `schemas/results.schema.json`."""
-    from planner.reports.neutral import for_json_text
-
     return for_json_text(result.model_dump_json(indent=2)) + "\n"
 
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic_core import to_json
+
 REMOVED = "�"
 _BREAK = "\u200b"
 
@@ -174,8 +176,6 @@ def json_document(
 ) -> str:
     """The one document of a command with `--format json`: JSON that is safe to print. Its first fields are the same for
     all commands. `error` is an `error_document`."""
-    from pydantic_core import to_json  # imported late: most commands print text
-
     common = {"schema_version": "2.0", "exit_code": exit_code, "error": error, "diagnostics": diagnostics}
     return for_json_text(to_json({**common, **document}, indent=2).decode()) + "\n"
 

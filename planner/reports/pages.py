@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
+from ruamel.yaml import YAML
+
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Diagnostics, Severity
@@ -286,8 +288,6 @@ def _flow(value: Any) -> str:
 
 
 def _dumped(value: Any, *, flow: bool) -> str:
-    from ruamel.yaml import YAML
-
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = flow
     yaml.width = 10_000

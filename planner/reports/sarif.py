@@ -5,32 +5,32 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote as uri
 
+from pydantic_core import to_json
+
 from planner.diagnostics import Diagnostics, Severity, Span
+from planner.planfile.reporter import rules
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
 def sarif_log(driver: dict[str, Any], results: list[dict[str, Any]]) -> str:
     """The whole document."""
-    from pydantic_core import to_json
-
     runs = [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}]
     return to_json({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}, indent=2).decode() + "\n"
 
 
 def render_diagnostics(diagnostics: Diagnostics, *, tool_version: str) -> str:
     """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules of the diagnostics."""
-    from planner.planfile.reporter import rules  # imported late: a session has no diagnostics
-
     items = diagnostics.in_order()
     worst = {item.code: item.severity for item in sorted(items, key=lambda item: item.severity is Severity.ERROR)}
-    codes = sorted(code for code in worst if code in rules())
-    rules = [
+    known = rules()
+    codes = sorted(worst.keys() & known.keys())
+    shown = [
         {
             "id": code,
-            "shortDescription": {"text": rules()[code].summary},
-            "fullDescription": {"text": rules()[code].explanation},
-            "help": {"text": f"{rules()[code].explanation}\n\n`planner explain {code}` shows an example and its fix."},
+            "shortDescription": {"text": known[code].summary},
+            "fullDescription": {"text": known[code].explanation},
+            "help": {"text": f"{known[code].explanation}\n\n`planner explain {code}` shows an example and its fix."},
             "defaultConfiguration": {"level": worst[code].value},
         }
         for code in codes
@@ -48,7 +48,7 @@ def render_diagnostics(diagnostics: Diagnostics, *, tool_version: str) -> str:
         }
         for item in items
     ]
-    return sarif_log({"name": "planner", "version": tool_version, "rules": rules}, results)
+    return sarif_log({"name": "planner", "version": tool_version, "rules": shown}, results)
 
 
 def _sarif_location(span: Span) -> dict[str, Any]:

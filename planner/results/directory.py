@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sqlite3
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -227,8 +228,6 @@ def locked_file(descriptor: int, path: Path, *, wait: bool) -> Generator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield  # closing the descriptor releases the lock
         return
-    import sqlite3
-
     timeout = _LONGEST_WAIT_SECONDS if wait else 0
     with closing(sqlite3.connect(_beside(path), timeout=timeout, isolation_level=None)) as db:
         try:

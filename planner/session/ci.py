@@ -18,10 +18,12 @@ from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, root_of
 from planner.planfile.model import Policy, Project
 from planner.planfile.project import load_project, read_project
+from planner.results.git_ref import GitAnswer
+from planner.results.store import BRANCHES, segment_for
+from planner.session.git import Git, without_repository
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.session.git import Git
     from planner.session.shell import Shell
 
 _COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -160,8 +162,6 @@ def target_branch(environ: Mapping[str, str]) -> str:
 def _of_number(number: str) -> str:
     """If GitHub does not name the pull request, all such sessions share one namespace, which the default branch
     never reads."""
-    from planner.results.store import BRANCHES
-
     return f"{BRANCHES}{number if _NUMBER.fullmatch(number) else 'unknown'}/"
 
 
@@ -174,8 +174,6 @@ def _tag(environ: Mapping[str, str]) -> str:
 
 
 def _of_ref(ref: str) -> str:
-    from planner.results.store import BRANCHES, segment_for
-
     return f"{BRANCHES}{segment_for(ref)}/"
 
 
@@ -298,9 +296,6 @@ def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
 
     Raises `UsageError` if there is no repository, or it lacks the commit.
     """
-    from planner.results.git_ref import GitAnswer
-    from planner.session.git import without_repository
-
     layout = git.layout()
     if isinstance(layout, GitAnswer):
         raise without_repository(git, layout, "Run the command inside a git repository.")
@@ -366,6 +361,4 @@ def policy_source(shell: Shell, base: str | None, paths: Sequence[Path] = ()) ->
         named = named_by_github(shell.environ)
     if named is None:
         return work_tree_source(shell, paths)
-    from planner.session.git import Git
-
     return PolicySource(*base_commit(Git(shell.cwd, shell.environ), named))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from planner.changes.consent import is_digest
 from planner.changes.consented_calls import (
@@ -23,10 +23,14 @@ from planner.planfile.model import Project
 from planner.reports.reply import LOGIN
 from planner.results.repository import change_set_key
 from planner.session.ci import asked_by, head_commit, is_command, namespace_of
+from planner.session.git import Git
 from planner.session.selection import Loaded
 from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import OpenedStore, Workspace
 from planner.values import frozen
+
+if TYPE_CHECKING:
+    from planner.github.client import GitHub
 
 APPROVED: Final = "phone-calls"
 """The environment whose approval is consent, unless PLANNER_APPROVAL_ENVIRONMENT names another one."""
@@ -72,10 +76,8 @@ def _approvers(shell: Shell) -> str:
     run = environ.get("GITHUB_RUN_ID", "")
     if not run.isdigit():
         return ""
-    from planner.github.client import github_of  # imported late: it loads the HTTP client
-
     try:
-        with github_of(environ, shell.pause) as github:
+        with _github(shell) as github:
             found = cast("list[dict[str, Any]]", github.get(f"actions/runs/{run}/approvals", "actions: read"))
     except PlannerError as error:
         shell.log(f"the approval of this job cannot be read: {error}. {error.hint}")
@@ -84,6 +86,12 @@ def _approvers(shell: Shell) -> str:
     approved = [each for each in found if each.get("state") == "approved" and wanted in _environments(each)]
     people = [cast("dict[str, Any]", each.get("user") or {}) for each in approved]
     return ", ".join(dict.fromkeys(str(person["login"]) for person in people if person.get("login")))
+
+
+def _github(shell: Shell) -> GitHub:
+    from planner.github.client import github_of  # late: the HTTP client takes a tenth of the start of `plan`
+
+    return github_of(shell.environ, shell.pause)
 
 
 def _environments(approval: dict[str, Any]) -> set[str]:
@@ -103,10 +111,8 @@ def _is_denied(shell: Shell, login: str) -> bool:
         return True
     if not environ.get("GITHUB_TOKEN"):
         return False
-    from planner.github.client import github_of  # imported late: it loads the HTTP client
-
     try:
-        with github_of(environ, shell.pause) as github:
+        with _github(shell) as github:
             found = github.get(f"collaborators/{login}/permission", "metadata: read")
     except PlannerError as error:
         shell.log(f"the permission of {login} cannot be read, so their consent does not count: {error}. {error.hint}")
@@ -216,6 +222,4 @@ def head_of(shell: Shell, place: OpenedStore, loaded: Loaded) -> str:
         return named
     if not place.namespace:
         return ""
-    from planner.session.git import Git
-
     return Git(loaded.root, shell.environ)("rev-parse", "HEAD").out.decode().strip()

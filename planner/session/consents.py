@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from planner.changes.consented_calls import ConsentedCase, charged_changes, consented_cases
 from planner.changes.model import Change, ChangeSet, JudgeSpending, Reason
+from planner.execution.consent_sharing import ConsentSharing
 from planner.execution.consents import (
     CallReason,
     Consent,
@@ -72,8 +73,6 @@ def _lost_consent_id(journal: JournalState, digest: str) -> str:
 
 def import_consents(shell: Shell, shared: Shared, journal: Journal, digest: str, plans: Iterable[str]) -> None:
     """Import the consents to this set, with what other machines spent under them. Raises `StoreError`."""
-    from planner.execution.consent_sharing import ConsentSharing  # late: only shared stores need it
-
     sharing = ConsentSharing(shared.store, journal, show_name=shared.redaction.name, now=shell.clock.now())
     sharing.import_consents(digest, plans)
 

@@ -85,7 +85,7 @@ class SessionEnd:
 async def execute(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
     """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
     if session.options.comment is not None:
-        from planner.session.pull_request import progress_comment
+        from planner.session.pull_request import progress_comment  # late: httpx, which the sandbox does not need
 
         session.comment = progress_comment(session, prepared, consent)
     async with session.comment.keeping_current() if session.comment is not None else nullcontext():

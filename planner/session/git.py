@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,8 +102,6 @@ class Git:
     def _run(
         self, arguments: Sequence[str], command: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None
     ) -> GitAnswer:
-        import subprocess
-
         try:
             ran = subprocess.run(  # noqa: S603 - the arguments are ours, and refs are verified
                 [_program(self.environ), *_SAFE, *_credentials(self.environ, command), *arguments],
@@ -132,8 +132,6 @@ def _credentials(environ: Mapping[str, str], command: str) -> tuple[str, ...]:
 
 def _program(environ: Mapping[str, str]) -> str:
     """The git on the caller's `PATH`. Relative folders are skipped: they could be in the tree under test."""
-    import shutil
-
     folders = environ.get("PATH", os.defpath).split(os.pathsep)
     found = (shutil.which(str(Path(folder, "git"))) for folder in folders if Path(folder).is_absolute())
     program = next(filter(None, found), None)

@@ -15,6 +15,8 @@ from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, JudgeSpendi
 from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
 from planner.execution.launches import Slot
+from planner.judge.endpoint import Endpoint
+from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import INSTRUCTION_BYTES, JudgeBudget, Pricing
 from planner.judge.prompt import PROMPT_VERSION
 from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, RecordedAnswers, VoteCache, WantedVotes
@@ -26,13 +28,14 @@ from planner.session.service import check_key_characters, world_name, world_of
 from planner.session.shell import Shell
 from planner.session.stores import Workspace
 from planner.values import frozen
+from planner.verdicts.case_documents import stored_runs_to_judge
+from planner.verdicts.runs import questions
 
 if TYPE_CHECKING:
     import anyio
 
     from planner.execution.engine import Outcome
     from planner.execution.ledger import Ledger
-    from planner.judge.endpoint import Endpoint
     from planner.judge.judge_call_records import JudgeCallRecords
     from planner.verdicts.runs import LoadEvidence
 
@@ -80,9 +83,6 @@ class Judging:
 
     def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[WantedVotes]:
         """The judge calls to make, one run at a time. `made` are digests of evidence of new runs, by case id."""
-        from planner.verdicts.case_documents import stored_runs_to_judge
-        from planner.verdicts.runs import questions
-
         for change in _asking(changes):
             case = change.case
             if case is None:
@@ -98,9 +98,6 @@ class Judging:
         """The change set with an estimate of its judge calls; rechecks that need them are no longer marked as free."""
         if self.settings is None or not any(True for _ in _asking(change_set.changes)):
             return change_set
-        from planner.verdicts.case_documents import stored_runs_to_judge
-        from planner.verdicts.runs import questions
-
         requests: list[_Requests] = []
         votes_of: Counter[str] = Counter()
         stored = 0
@@ -197,8 +194,6 @@ def _with_hint(change: Change, votes: int) -> Change:
     """A recheck that needs judge calls says so in its detail."""
     if change.action is not Action.RECHECK or not votes:
         return change
-    from planner.verdicts.case_documents import stored_runs_to_judge
-
     stored = change.detail.removesuffix(" · free")
     if stored == change.detail:
         stored = count(len(stored_runs_to_judge(change)), "stored run")
@@ -245,8 +240,6 @@ class JudgeCalls:
         wanted = self.judging.wanted(self.change_set.changes, digests)
         if (first := next(wanted, None)) is None:
             return JudgeCallsResult()
-        from planner.judge.judge_calls import JudgeCaller
-
         async with self._endpoint(settings) as endpoint:
             caller = JudgeCaller(
                 endpoint,
@@ -269,8 +262,7 @@ class JudgeCalls:
     async def _endpoint(self, settings: JudgeSettings) -> AsyncGenerator[Endpoint]:
         """The configured endpoint, in the sandbox too. The key is sent only to that host; redirects are not followed.
         Raises `CredentialError` if the environment's key is malformed."""
-        from planner.judge.endpoint import Endpoint
-        from planner.network.http import HttpxTransport
+        from planner.network.http import HttpxTransport  # late: httpx takes a tenth of the start of `plan`
 
         key = self.shell.environ.get(KEY_VARIABLE, "").strip()
         check_key_characters(KEY_VARIABLE, key)

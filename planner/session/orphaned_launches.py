@@ -14,10 +14,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from planner.errors import PlannerError, StoreError
+from planner.execution.absent_launches import possibly_sent
 from planner.execution.engine import UnsettledLaunch
 from planner.execution.events import Moved
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LONGEST_RUN, OTHER_KEY, UNSETTLED, Launch, LaunchState, Slot
+from planner.execution.reading import read_list
+from planner.execution.reconciling import (
+    LATEST_CREATION_SECONDS,
+    Match,
+    bind_slots,
+    search_launches,
+    unconfirmed_launches,
+)
 from planner.quantities import count, money
 from planner.results.model import OpenLaunch
 from planner.session.interruption import until_interrupted
@@ -26,7 +35,7 @@ from planner.values import frozen
 if TYPE_CHECKING:  # `planner plan` does not search
     from planner.execution.journal import Journal
     from planner.execution.reading import Listed, Transactions
-    from planner.execution.reconciling import Match, Unconfirmed
+    from planner.execution.reconciling import Unconfirmed
     from planner.providers.base import Batch, Run
     from planner.session.run_session import RunSession
 
@@ -92,8 +101,6 @@ def launch_documents(launches: Iterable[UnsettledLaunch]) -> list[OpenLaunch]:
 def orphans_of(journal: Journal, resumed_slots: AbstractSet[str], *, shared: bool, now: datetime) -> OrphanedLaunches:
     """The orphaned launches; `resumed` are launches that this session resumes. In a shared store, recent launches are
     skipped: another machine may be waiting for their answer."""
-    from planner.execution.reconciling import LATEST_CREATION_SECONDS
-
     latest = now - timedelta(seconds=LATEST_CREATION_SECONDS) if shared else None
 
     def orphaned(states: Iterable[LaunchState]) -> list[Launch]:
@@ -147,9 +154,6 @@ async def search_orphans(session: RunSession, orphans: OrphanedLaunches) -> Orph
 
 
 async def _search(session: RunSession, orphans: OrphanedLaunches) -> OrphanedLaunches:
-    from planner.execution.absent_launches import possibly_sent
-    from planner.execution.reading import read_list
-
     journal, client = session.journal, session.transactions.client
     # Taken before reading: the lists are as of now.
     looked = session.shell.clock.now() + timedelta(seconds=client.clock_offset_seconds)
@@ -201,8 +205,6 @@ def _matches(
     wanted: AbstractSet[str],
 ) -> list[Match]:
     """Matches of the `wanted` launches. A run that may also belong to a resumed launch is left to that one."""
-    from planner.execution.reconciling import Match, search_launches, unconfirmed_launches
-
     unconfirmed = unconfirmed_launches(launches, journal)
     theirs = {item.identity for item in unconfirmed if item.launch.launch_id not in wanted}
     return [
@@ -214,8 +216,6 @@ def _matches(
 
 def _adopted(journal: Journal, match: Match, runs: Mapping[int, Run]) -> list[Slot]:
     """Adopt a match; return its bound slots."""
-    from planner.execution.reconciling import bind_slots
-
     launch, found = match.unconfirmed.launch, match.found
     assert found is not None
     bindings = bind_slots(match.unconfirmed.slots, runs, found.run_ids)

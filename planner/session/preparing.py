@@ -47,9 +47,12 @@ from planner.session.recorded_agents import (
 )
 from planner.session.selection import Selection
 from planner.session.service import draft_warnings, unscripted_warnings
+from planner.session.sharing import import_launches
 from planner.session.shell import actor_of
 from planner.session.stores import Workspace
 from planner.values import frozen
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
 
 _LEFT_OUT_NAMED = 5
@@ -259,8 +262,6 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
         read_only = work.place.shared is not None or not is_writable
         journal = Journal(path, read_only=read_only, now=work.shell.clock.now())
     elif work.place.shared is not None:
-        from planner.session.sharing import import_launches
-
         journal = Journal(IN_MEMORY)
         import_launches(work.shell, work.place.shared, journal, work.loaded.cases)
     else:
@@ -333,9 +334,6 @@ def checked_cases(
 ) -> list[CheckedCase]:
     """Every case of the plans with its result, judged from stored evidence. `excuse_known`: what the base branch
     already fails is known."""
-    from planner.verdicts.case_documents import MissingRuns, assemble_cases  # late: `planner plan` judges no case
-    from planner.verdicts.ending import open_runs_of_stored
-
     now = work.shell.clock.now()
     open_runs = open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, now) if journal else {}
     changes = [change for change in prepared.change_set.changes if change.case is not None]

@@ -25,6 +25,7 @@ from planner.changes.detail import revision_digest
 from planner.planfile.model import AgentFile, Case, Project
 from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Balance, Target, TargetState
+from planner.reports.redaction import redact_value
 from planner.results.directory import DirectoryStore
 from planner.results.documents import called_at
 from planner.results.model import CaseResult
@@ -148,8 +149,6 @@ def record_deployment(place: OpenedStore, project: Project, target: EffectiveTar
 
 def shown_configuration(configuration: Configuration, project: Project) -> dict[str, Any]:
     """The configuration as a shared store holds it: redacted."""
-    from planner.reports.redaction import redact_value
-
     redactor = redactor_of(project)
     return {name: redacted(value, redact_value(value, redactor)) for name, value in configuration.items()}
 

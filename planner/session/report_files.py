@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from planner.changes.history import timeline
 from planner.errors import StoreError, UsageError
 from planner.evidence import Evidence
 from planner.planfile.model import Project
@@ -95,8 +96,6 @@ def _conversations(repository: ResultsRepository, patterns: Sequence[Pattern]) -
 
 def _pass_rates(result: RunResult, repository: ResultsRepository) -> Mapping[str, Sequence[float]]:
     """Pass rates by case in the newest sessions up to this one, oldest first."""
-    from planner.changes.history import timeline
-
     alike = repository.sessions_of(result.environment, sandbox=result.sandbox)
     try:
         up_to = (outline for outline in alike if outline.started_at <= result.started_at)

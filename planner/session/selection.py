@@ -18,6 +18,7 @@ from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
 from planner.session.ci import BaseCommit, PolicySource, namespace_of, policy_source, work_tree_source
+from planner.session.private_files import refuse_private
 from planner.session.shell import Shell
 from planner.values import frozen
 
@@ -151,8 +152,6 @@ def read_files(
         files, cwd=shell.cwd, project=project, environment=environment, today=today, read_agents=read_agents
     )
     if loaded.named_files:
-        from planner.session.private_files import refuse_private  # git, which few plans need: they start faster
-
         refuse_private(shell, source, loaded.named_files)
     diagnostics = Diagnostics([*diagnostics.items, *loaded.diagnostics.items])
     return Files(project, loaded.plans, len(loaded.libraries), diagnostics)

@@ -32,6 +32,7 @@ from planner.providers.requests import NO_HOOKS, RequestHooks
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import count, money
 from planner.session.ci import NO_BASE, named_by_github
+from planner.session.recorded_agents import load_world
 from planner.session.selection import Selection
 from planner.session.shell import Shell
 from planner.session.stores import OpenedStore, Workspace
@@ -177,8 +178,6 @@ def known_service(work: Workspace) -> Known:
     selection = work.selection
     if not selection.offline and (selection.sandbox or work.shell.environ.get(KEY)):
         return ask_service(work)
-    from planner.session.recorded_agents import load_world
-
     world = load_world(work.shell, work.place, service_of(work.shell.environ))
     if world is None:
         return Known()
@@ -236,7 +235,7 @@ def check_transport_security(base_url: str, environ: Mapping[str, str]) -> None:
     parts = _parts(base_url)
     if parts is None or parts.scheme == "https":
         return
-    from planner.network.http import proxy_host, proxy_variable  # imported late: reads certificates
+    from planner.network.http import proxy_host, proxy_variable  # late: httpx takes a tenth of the start of `plan`
 
     host = parts.hostname or ""
     allowed = environ.get(IN_CLEAR, "").strip().lower()

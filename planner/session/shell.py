@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from planner.checks.patterns import compile_pattern
 from planner.clock import Clock
 from planner.errors import UsageError
 from planner.key_redaction import KeyRedactor, keys_of
+from planner.planfile.files import FileError, Neighbours
+from planner.planfile.yaml.reader import MAX_BYTES
+from planner.reports.diagnostics import advice, render_text
+from planner.reports.redaction import Redactor
 from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.diagnostics import Diagnostics
     from planner.github.publish import Publisher
     from planner.planfile.model import Project
-    from planner.reports.redaction import Pattern, Redactor
+    from planner.reports.redaction import Pattern
 
 
 @frozen
@@ -82,10 +87,6 @@ def print_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
     """Print diagnostics with source excerpts to standard error."""
     if not len(diagnostics):
         return
-    from planner.planfile.files import FileError, Neighbours
-    from planner.planfile.yaml.reader import MAX_BYTES
-    from planner.reports.diagnostics import advice, render_text
-
     neighbours = Neighbours(shell.cwd)
 
     def read_source(file: str) -> str | None:
@@ -112,7 +113,7 @@ def publisher_of(shell: Shell) -> Publisher | None:
     """The publisher of this step; None outside of GitHub Actions."""
     if shell.environ.get("GITHUB_ACTIONS") != "true":
         return None
-    from planner.github.publish import publisher
+    from planner.github.publish import publisher  # late: it and what it reports are a tenth of the start of `validate`
 
     return publisher(
         shell.environ,
@@ -124,14 +125,10 @@ def publisher_of(shell: Shell) -> Publisher | None:
 
 
 def redactor_of(project: Project) -> Redactor:
-    from planner.reports.redaction import Redactor
-
     return Redactor(redactor_patterns(project))
 
 
 def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
     if not project.redact:
         return ()
-    from planner.checks.patterns import compile_pattern
-
     return tuple(map(compile_pattern, project.redact))

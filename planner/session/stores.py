@@ -19,7 +19,9 @@ from planner.results.directory import OPENING, DirectoryStore, locked_file, lock
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.results.store import of_branches, segment_for
 from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public, target_namespace
+from planner.session.git import Git
 from planner.session.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
+from planner.session.sharing import import_launches, open_shared, remote_store
 from planner.session.shell import Shell, print_diagnostics
 from planner.values import frozen
 
@@ -92,8 +94,6 @@ def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
     inside = [path for path in wanted if Path(path).parent.resolve().is_relative_to(repository)]
     if not inside:
         return ""
-    from planner.session.git import Git
-
     listed = Git(repository, shell.environ)("ls-files", "-z", "--", *inside)
     if listed.code != 0:
         if "not a git repository" in listed.said:  # an invalid `.git`, which tracks nothing
@@ -192,8 +192,6 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
             f"this repository is public: everyone could read the results and transcripts in {address.ref}",
             "Use a bucket, or agree to this with `store_public: true` in planner.yaml.",
         )
-    from planner.session.sharing import open_shared, remote_store
-
     try:
         remote = remote_store(shell, root, address, sandbox=selection.sandbox, offline=selection.offline)
     except UsageError as error:
@@ -221,8 +219,6 @@ def _namespaces(shell: Shell, root: Path, selection: Selection) -> Sequence[str]
     own = job_namespace(shell, selection)
     if not own or shell.environ.get("GITHUB_EVENT_NAME") != "merge_group":
         return (own,) if own else ()
-    from planner.session.git import Git
-
     newest = ("log", "--first-parent", f"--max-count={QUEUE_DEPTH}", "--format=%s", "HEAD")
     subjects = Git(root, shell.environ)(*newest).out.decode(errors="replace").splitlines()
     return (own, *group_namespaces(subjects, own))
@@ -276,8 +272,6 @@ def shared_session(
     if place.shared is None:
         yield None
         return
-    from planner.session.sharing import import_launches
-
     intents = import_launches(shell, place.shared, journal, cases)
     try:
         yield intents

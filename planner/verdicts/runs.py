@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, undecided
+from planner.checks.latency import percentile, response_times
 from planner.checks.opinions import Ask, Question, no_judge
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import ENDED, Evidence, missing_parts, too_large
@@ -204,8 +205,6 @@ def judge_stored(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: A
 def _judged(case: Case, evidence: Evidence, ask: Ask) -> dict[str, Any]:
     """The fields of a `JudgedRun` that depend on its evidence and on today's expectations: the verdict, what is
     missing, the measured values, and the grader, judge and agent variant they depend on."""
-    from planner.checks.latency import percentile, response_times
-
     timed, _ = response_times(evidence.turns or ())
     answers = [(question.votes, ask(question)) for question in questions(case, evidence)]
     judges = {vote.model for _, answer in answers for vote in answer.votes if vote.model}

@@ -17,6 +17,9 @@ from planner.planfile.model import Case
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.values import frozen
+from planner.verdicts.cases import case_fields, judge_case, settled
+from planner.verdicts.early_stopping import is_open, passing_run
+from planner.verdicts.runs import judge_stored
 
 if TYPE_CHECKING:  # imported when a case is judged: a first `plan` has no stored case
     from planner.verdicts.runs import LoadEvidence
@@ -71,9 +74,6 @@ class UntrustedCases:
         """If expectations changed, only runs without evidence are corrected: the case is rechecked anyway."""
         if list(runs) == stored.runs and not by_today:
             return stored
-        from planner.verdicts.cases import case_fields, judge_case
-        from planner.verdicts.runs import judge_stored
-
         judged = [judge_stored(case, run, self.load_evidence, self.ask) for run in runs]
         verdict = judge_case(case, judged)
         if (verdict.outcome, judged) == (stored.outcome, stored.runs):
@@ -102,10 +102,6 @@ def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequenc
     """Implements `planner.changes.diff.CouldPass`."""
 
     def could_case_pass(case: Case, pool: Sequence[JudgedRun], passing: int) -> bool:
-        from planner.verdicts.cases import judge_case
-        from planner.verdicts.early_stopping import passing_run
-        from planner.verdicts.runs import judge_stored
-
         verdicts = [judge_stored(case, run, load_evidence, ask) for run in pool]
         return judge_case(case, [*verdicts, *[passing_run(case)] * passing]).outcome is not CaseOutcome.FAILED
 
@@ -116,10 +112,6 @@ def still_settled(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Case
     """Implements `planner.changes.diff.StoredResults.still_settled`."""
 
     def is_still_settled(case: Case, prior: CaseResult) -> bool:
-        from planner.verdicts.cases import settled
-        from planner.verdicts.early_stopping import is_open
-        from planner.verdicts.runs import judge_stored
-
         judged = [judge_stored(case, run, load_evidence, ask) for run in prior.runs]
         verdicts = [run for run in judged if not is_open(run)]
         return settled(case, verdicts, case.runs - len(verdicts)) is not None

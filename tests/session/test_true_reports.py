@@ -143,7 +143,7 @@ def test_a_broken_format_costs_only_itself(organisation: Organisation, name: str
     """The others are written and name it; no older file of it remains."""
     places = {
         "report.md": "planner.reports.markdown.render",
-        "results.json": "planner.reports.neutral.for_json_text",
+        "results.json": "planner.reports.for_json_text",
         "junit.xml": "planner.reports.junit.render",
         "report.html": "planner.reports.html.pieces",
     }

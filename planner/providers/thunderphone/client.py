@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pydantic_core
 from pydantic import TypeAdapter
@@ -36,7 +36,9 @@ from planner.providers.requests import NO_HOOKS, RequestHooks
 from planner.providers.thunderphone.agents import AgentClient
 from planner.providers.thunderphone.answers import Decoder, decoder, page_decoder, validated
 from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest
+from planner.providers.thunderphone.evidence import CallReading, bill_of
 from planner.providers.thunderphone.grades import ScoreScale
+from planner.providers.thunderphone.transactions import charged
 from planner.providers.thunderphone.wire import (
     WireBatch,
     WireBilling,
@@ -48,9 +50,6 @@ from planner.providers.thunderphone.wire import (
     WireTurn,
 )
 from planner.values import frozen
-
-if TYPE_CHECKING:
-    from planner.providers.thunderphone.evidence import CallReading
 
 TEST_CALLS: Final = "/v1/test-calls"
 BATCHES: Final = {TEST_CALLS: "/v1/test-call-batches", "/v1/simulations": "/v1/simulations/batches"}
@@ -137,21 +136,15 @@ class ApiClient(AgentClient):
         return await self._read(f"{self._batches_path}/{batch_id}", _BATCH)
 
     def reading(self, run: Run, charges: Charges, *, await_grade: bool, is_fresh: bool) -> CallReading:
-        from planner.providers.thunderphone.evidence import CallReading  # late: `planner plan` reads no evidence
-
         return CallReading(self, run, charges, await_grade, is_fresh)
 
     async def bill_cents(self, run: Run, charged_cents: int | None) -> int | None:
-        from planner.providers.thunderphone.evidence import bill_of
-
         call = None
         if run.call_id is not None and charged_cents is None:
             call, _ = await self.call(run.call_id)
         return bill_of(run, call, charged_cents).get("cost_cents")
 
     async def charges(self, calls: Mapping[CallId, datetime]) -> Charged:
-        from planner.providers.thunderphone.transactions import charged
-
         return await charged(self.transactions, calls)
 
     async def call(self, call_id: CallId) -> tuple[WireCall, dict[str, Any]]:
@@ -214,8 +207,7 @@ def connect(
     if app is not None:
         transport = InProcessTransport(app, headers, keys=redactor)
     else:
-        # Only here: the sandbox needs no httpx, which is slow to import.
-        from planner.network.http import HttpxTransport
+        from planner.network.http import HttpxTransport  # late: the sandbox needs no httpx, a tenth of `plan`'s start
 
         transport = HttpxTransport(account.base_url, headers, keys=redactor)
     return ApiClient(transport, clock=clock, hooks=hooks, credential=account.credential, runs_path=account.runs_path)

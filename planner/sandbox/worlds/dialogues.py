@@ -22,6 +22,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 
+import re2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 Route = tuple[str | int, ...]
@@ -150,8 +151,6 @@ class Turn(Part):
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> Any:
     """An RE2 pattern, which takes linear time on any prompt. Raises `ValueError` with a message for its author."""
-    import re2  # pyright: ignore[reportMissingTypeStubs]
-
     engine: Any = re2
     options = engine.Options()
     options.log_errors = False
