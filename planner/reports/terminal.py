@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 
-from wcwidth import wcswidth
-
 from planner.values import frozen
 
 NARROWEST = 40
@@ -60,6 +58,8 @@ def cells(text: str) -> int:
     """The width of a string without control characters."""
     if text.isascii() or all(char < "\u0300" or char in _NARROW for char in text):
         return len(text)
+    from wcwidth import wcswidth  # late: its tables take 16 ms, and few texts need them
+
     return max(wcswidth(text), 0)
 
 
