@@ -121,6 +121,8 @@ class Reason(Enum):
     PASSED = "passed"
     NOT_SELECTED = "not_selected"
     """`--rerun failed`: it passed or is new."""
+    LEFT_TO_BASE = "left_to_base"
+    """In a pull request that does not touch the case: the base branch calls it."""
     NO_LONGER_IN_PLAN = "no_longer_in_plan"
 
     @property
@@ -139,6 +141,7 @@ _LABELS = {
     Reason.OUT_OF_REACH: "failed, rate out of reach",
     Reason.KNOWN_FAILING: "already failing on the base branch",
     Reason.NOT_SELECTED: "not selected",
+    Reason.LEFT_TO_BASE: "left to the base branch",
     Reason.NO_LONGER_IN_PLAN: "no longer in the plan",
 }
 

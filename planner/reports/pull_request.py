@@ -121,10 +121,10 @@ def render_comment(
     text = ""
     for listed in _LISTED:
         failures = list(_failures(check, judged, names, preview.redactor, listed))
-        known = _known_failing(check, names, pull, listed)
+        of_base = list(_of_base(check, names, pull, listed))
         uncounted = _not_counted(preview, check, judged, names, listed)
         changes = _changes(preview, listed)
-        text = "\n\n".join(filter(None, [*head, known, *uncounted, *failures, *changes, *foot])) + "\n"
+        text = "\n\n".join(filter(None, [*head, *of_base, *uncounted, *failures, *changes, *foot])) + "\n"
         if len(text) <= _MAX_CHARACTERS:
             break
     return text
@@ -141,7 +141,7 @@ def _headline(preview: PlanView, check: RequiredCheck, *, cancelled: bool) -> st
 def _ended(ended: EndedSession | None) -> str:
     if ended is None:
         return ""
-    problem = for_markdown(ended.problem.rstrip("."))
+    problem = markdown_prose(ended.problem.rstrip("."))
     if ended.is_refused:
         return f"✋ **Refused, so nothing was called:** {problem}."
     again = "After that, comment the command below: calls that were made are not made again."
@@ -260,10 +260,15 @@ def _table(changes: Sequence[ShownChange], listed: int) -> list[str]:
     return ["\n".join(lines)] if listed else []
 
 
-def _known_failing(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> str:
-    known = [markdown_code(names[case_id]) for case_id in check.cases.get(CaseState.KNOWN_FAILING, ())]
+def _of_base(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> Iterator[str]:
+    """The cases that concern the base branch, not this pull request."""
     where = markdown_code(pull.base) if pull.base else "the base branch"
-    return f"Already failing on {where}: {some(known, listed)}" if known else ""
+    for case_state, what in (
+        (CaseState.KNOWN_FAILING, f"Already failing on {where}"),
+        (CaseState.LEFT_TO_BASE, f"To call on {where}, not here, since this pull request does not touch them"),
+    ):
+        if cases := [markdown_code(names[case_id]) for case_id in check.cases.get(case_state, ())]:
+            yield f"{what}: {some(cases, listed)}"
 
 
 def _not_counted(

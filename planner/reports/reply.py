@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from planner.quantities import money
-from planner.reports.neutral import for_markdown, markdown_code
+from planner.reports.neutral import for_markdown, markdown_code, markdown_prose
 from planner.reports.pull_request import SIGNS, PullRequest
 from planner.results.model import RunResult
 from planner.results.outcomes import RequiredCheck
@@ -36,7 +36,7 @@ def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest, ask
 
 
 def _outcome(result: RunResult, check: RequiredCheck) -> str:
-    problem = for_markdown(result.problems[0][:_MAX_CHARACTERS].rstrip(".")) if result.problems else ""
+    problem = markdown_prose(result.problems[0][:_MAX_CHARACTERS].rstrip(".")) if result.problems else ""
     if result.exit_code in (2, 3) and not result.consent.given:
         return f"✋ Refused, nothing was called: {problem}"
     if result.exit_code == 130:

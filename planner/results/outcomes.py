@@ -85,13 +85,18 @@ class CaseState(Enum):
     KNOWN_FAILING = "known_failing"
     """The same call already fails on the base branch."""
     QUARANTINED = "quarantined"
+    LEFT_TO_BASE = "left_to_base"
+    """The pull request does not touch it, and the base branch must call it."""
     GREEN = "green"
 
     @property
     def words(self) -> str:
-        return {"green": "passed", "known_failing": "already failing on the base branch"}.get(
-            self.value, self.value.replace("_", " ")
-        )
+        words = {
+            "green": "passed",
+            "known_failing": "already failing on the base branch",
+            "left_to_base": "left to the base branch",
+        }
+        return words.get(self.value, self.value.replace("_", " "))
 
 
 @frozen

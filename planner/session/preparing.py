@@ -50,6 +50,7 @@ from planner.session.service import draft_warnings, unscripted_warnings
 from planner.session.sharing import import_launches
 from planner.session.shell import actor_of
 from planner.session.stores import Workspace
+from planner.session.untouched import leave_to_base
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
@@ -139,7 +140,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     revisions = {key: state.revision for key, state in targets.items()}
     agents, configurations = agents_of(place, loaded.cases, targets)
     request = Request(now, selection.rerun, revisions, selection.partial, judging.name, start_over, configurations)
-    changes = diff(loaded.cases, stored, request)
+    changes = leave_to_base(work, diff(loaded.cases, stored, request))
 
     agreed = agreed_set(work)
 

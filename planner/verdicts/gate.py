@@ -106,6 +106,8 @@ class CheckedCase:
         case = self.judged
         if case is not None and case.quarantine is not None:
             return CaseState.QUARANTINED
+        if self.change.reason is Reason.LEFT_TO_BASE:
+            return CaseState.LEFT_TO_BASE
         if self.calls:
             return CaseState.TO_CALL
         if self.in_progress or case is None:
@@ -212,7 +214,7 @@ def _description(
     """`2 calls to make, 1 failed, 20 passed`: what is missing comes first."""
     parts = [f"{count(calls, 'call')} to make"] if cases.get(CaseState.TO_CALL) else []
     parts += ["the suite regressed"] if worse else []
-    shown = (*_RED, *_INCOMPLETE, CaseState.KNOWN_FAILING, CaseState.QUARANTINED)
+    shown = (*_RED, *_INCOMPLETE, CaseState.KNOWN_FAILING, CaseState.QUARANTINED, CaseState.LEFT_TO_BASE)
     parts += [f"{len(cases[case_state]):,} {case_state.words}" for case_state in shown if cases.get(case_state)]
     passed = len(cases.get(CaseState.GREEN, ())) - flaky
     parts += [f"{flaky:,} flaky"] if flaky else []

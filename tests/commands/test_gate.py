@@ -541,6 +541,51 @@ def test_a_called_commit_is_not_said_to_be_uncalled(
     assert "Nothing called yet" not in said
 
 
+OTHER = PLAN.replace("plan: hours", "plan: other")
+
+
+@pytest.mark.parametrize(
+    ("touched", "code", "to_call", "left"),
+    [
+        (OTHER, 0, [], [CASE, "other/saturday@clinic"]),
+        (OTHER.replace("calm", "angry"), 3, ["other/saturday@clinic"], [CASE]),
+        (OTHER.replace("expect:", "runs: 2\n    expect:"), 3, ["other/saturday@clinic"], [CASE]),
+        (
+            OTHER.replace("check: call, status: completed", "check: duration, max_seconds: 60"),
+            3,
+            ["other/saturday@clinic"],
+            [CASE],
+        ),
+    ],
+    ids=["nothing", "prompt", "runs", "expectations"],
+)
+def test_a_pull_request_waits_only_for_calls_that_it_causes(
+    project: Project,
+    service: Served,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    touched: str,
+    code: int,
+    to_call: list[str],
+    left: list[str],
+) -> None:
+    """One plan's agent was edited at the service, another plan was merged without calls. The plan of calls leaves out both, unless
+    the pull request touches them."""
+    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
+    monkeypatch.setenv("GITHUB_ACTOR", "maria")
+    jobs.begin(plans__hours=PLAN, planner=STORE)
+    assert jobs.start().planner("run", "--consent-to-charge").code == 0
+    jobs.edit(plans__other=OTHER)
+    service.control({"deploy": {"agent_id": 12, "revision": 1}})
+    jobs.branch("topic")
+    jobs.edit(plans__other=touched, notes="a: 1")
+    ran = jobs.start(7, branch="topic").planner("ci", "gate", "--format", "json", "--publication", str(file))
+    assert (ran.code, ran.json["to_call"], ran.json["left_to_base"]) == (code, to_call, left)
+    planned = jobs.start(7, branch="topic").planner("plan", "--format", "json").json
+    assert [each["case_id"] for each in planned["changes"] if each["action"] == "call"] == to_call
+    assert "To call on `main`, not here" in json.loads(file.read_text())["comment"]
+
+
 @pytest.mark.parametrize(
     ("edit", "headline", "named", "diff"),
     [

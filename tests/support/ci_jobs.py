@@ -36,6 +36,7 @@ class Jobs:
     def begin(self, **files: str) -> None:
         """Make the repository. `plans__hours` is the file plans/hours.yaml."""
         git(self.folder, "init", "-q", "-b", "main", str(self.work))
+        git(self.work, "commit", "-q", "--allow-empty", "-m", "begin")
         self.edit(**files)
         git(self.folder, "clone", "-q", "--bare", str(self.work), str(self.remote))
 
@@ -70,7 +71,7 @@ class Jobs:
         self, number: int | None = None, *, event: str = "", branch: str = "main", into: str = "main", **payload: Any
     ) -> Any:
         """Start a job of a pull request into the branch `into`, or of the default branch if `number` is None. `branch` is checked
-        out."""
+        out. A pull request of `main` itself has all its plans: it branched off before them."""
         self.made += 1
         root = self.folder / f"clone{self.made}"
         git(self.folder, "clone", "-q", "--branch", branch, f"file://{self.remote}", str(root))
@@ -91,6 +92,9 @@ class Jobs:
         elif number is not None:
             head = git(root, "rev-parse", "HEAD")
             payload["pull_request"] = {"number": number, "base": {"sha": base, "ref": into}, "head": {"sha": head}}
+        if number is not None and branch == "main":
+            first = git(root, "rev-list", "--max-parents=0", "HEAD")
+            git(root, "update-ref", "refs/planner/merge-base", first)
         file = self.folder / f"event{self.made}.json"
         file.write_text(json.dumps(payload))
         for name, value in {

@@ -188,6 +188,7 @@ class Runner:
             "GITHUB_REF": ref,
             "GITHUB_REF_NAME": ref.removeprefix("refs/heads/"),
             "GITHUB_REPOSITORY": "acme/plans",
+            "GITHUB_RUN_ID": "77",
             "GITHUB_SERVER_URL": self.server,
             "GITHUB_STEP_SUMMARY": str(temporary / "summary.md"),
             "GITHUB_WORKFLOW_REF": f"acme/plans/.github/workflows/{workflow}.yml@{ref}",

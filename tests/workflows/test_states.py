@@ -1,0 +1,178 @@
+"""The states of a pull request in the shipped workflows: each has a status, a comment, and what leads on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fake_github import Fault
+from repositories import git
+
+from tests.workflows.conftest import PLAN, STORE, Repository  # pyright: ignore[reportMissingImports]
+
+ANGRY = PLAN.replace("calm", "angry")
+FAILING = ANGRY.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+
+
+def test_a_comment_starts_the_calls(repository: Repository) -> None:
+    """From a phone: copy the command, paste it as a comment. One reply mentions its author, also after a second session."""
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    assert repository.plan() == "pending"
+    assert repository.fake.statuses[-1]["target_url"].endswith("#issuecomment-1")
+    assert repository.write(repository.command) == {"asked": True, "call": True}, repository.runner.log
+    assert repository.fake.statuses[-1]["state"] == "success"
+    assert "agreed by `maria`" in repository.comment
+    (reply,) = repository.replies
+    assert "@maria ✅ 1 passed · $0." in reply
+    assert f"[details]({repository.fake.statuses[-1]['target_url']})" in reply
+
+
+@pytest.mark.parametrize(
+    ("body", "author", "role", "jobs", "replied"),
+    [
+        ("{command}", "mallory", "read", {"asked": True}, False),
+        ("{command}", "mallory", "none", {"asked": True}, False),
+        ("Looks good", "maria", "write", {}, False),
+        ("/planner run eu sha256:1", "maria", "write", {"asked": True}, False),
+        ("/planner run", "maria", "write", {"asked": True, "call": False}, True),
+        ("{command} if CI is green", "maria", "write", {"asked": True, "call": False}, True),
+    ],
+    ids=["reader", "stranger", "remark", "another project", "incomplete", "with a condition"],
+)
+def test_a_comment_that_starts_no_call(
+    repository: Repository, body: str, author: str, role: str, jobs: dict[str, bool], replied: bool
+) -> None:
+    """No job has a key for strangers. Whoever may write is told what was wrong."""
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    repository.plan()
+    command = repository.command
+    repository.fake.roles[author] = role
+    assert repository.write(body.format(command=command), author) == jobs, repository.runner.log
+    assert repository.command == command
+    assert repository.fake.statuses[-1]["state"] == "pending"
+    assert [f"@{author} ✋ Refused, nothing was called" in each for each in repository.replies] == [True] * replied
+
+
+def test_an_invalid_plan_replaces_a_green_answer(repository: Repository) -> None:
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    repository.plan()
+    repository.write(repository.command)
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY.replace("scenarios:", "scenarois:"))
+    assert repository.plan() == "failure"
+    assert repository.fake.statuses[-1]["description"].startswith("plans/hours.yaml:4: ")
+    assert repository.comment.split("\n")[2].startswith("### ❌ Nothing can be called")
+    assert "plans/hours.yaml:4" in repository.comment
+    assert "✅" not in repository.comment
+
+
+def test_a_red_check_is_called_again_after_a_fix_elsewhere(repository: Repository) -> None:
+    """The comment has the command, whose calls are made once more."""
+    repository.push("topic", plans__hours_DOT_yaml=FAILING)
+    repository.plan()
+    assert repository.write(repository.command)["call"] is False
+    assert repository.fake.statuses[-1]["state"] == "failure"
+    assert " start over: " in repository.command
+    before = len(repository.stored("branches/7/runs/"))
+    assert repository.write(repository.command)["call"] is False
+    assert len(repository.stored("branches/7/runs/")) == before + 1, repository.runner.log[-4:]
+    assert "as `maria` asked for" in repository.comment
+    (reply,) = repository.replies
+    assert "@maria ❌ 1 failed" in reply
+
+
+def test_a_refused_start_shows_the_calls_of_today(repository: Repository) -> None:
+    """A push came before the start: the old digest is refused, the comment offers the new one."""
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    repository.plan()
+    old = repository.digest
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
+    assert not repository.agree(old)
+    assert repository.digest != old
+    assert "✋ **Refused, so nothing was called:**" in repository.comment
+    assert "refused: " in repository.fake.statuses[-1]["description"]
+    assert "@maria ✋ Refused" in repository.replies[0]
+    assert repository.agree(repository.digest), repository.runner.log
+
+
+def test_a_part_of_the_calls(repository: Repository) -> None:
+    """A start for one case is a success although the other one is still to call."""
+    two = ANGRY + ANGRY.partition("scenarios:\n")[2].replace("saturday:", "sunday:").replace("angry", "sad")
+    repository.push("topic", plans__hours_DOT_yaml=two)
+    repository.plan()
+    assert repository.agree(repository.digest, only="hours/sunday*"), repository.runner.log
+    assert repository.fake.statuses[-1]["state"] == "pending"
+    assert "1 call to make" in repository.comment
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_a_fork(repository: Repository, by_id: bool) -> None:
+    """Its commit is in no branch of the repository, only in refs/pull. actions/checkout refuses it."""
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    git(repository.runner.remote, "update-ref", "refs/pull/7/head", "refs/heads/topic")
+    git(repository.runner.remote, "update-ref", "-d", "refs/heads/topic")
+    git(repository.runner.remote, "config", "uploadpack.allowAnySHA1InWant", str(by_id).lower())
+    assert repository.plan() == "pending", repository.runner.log
+    assert repository.write(repository.command)["call"], repository.runner.log
+    assert repository.fake.statuses[-1]["state"] == "success"
+
+
+def test_calls_for_the_default_branch(repository: Repository) -> None:
+    """Two pull requests were merged whose combination was never called. An innocent one is not blocked; the issue leads to the
+    calls, which close it."""
+    assert repository.runner.start("phone-plans-main", "workflow_dispatch", {}) == {"main": True}, repository.runner.log
+    (issue,) = repository.fake.issues
+    found = re.search(r"-f digest=(\S+) -f max-cost=(\S+)", issue["body"])
+    assert found is not None, issue
+    repository.push("topic", notes_DOT_md="nothing of the plans\n")
+    assert repository.plan() == "success", repository.runner.log
+    typed = {"digest": found[1], "max-cost": found[2], "rerun": "needed"}
+    assert repository.runner.start("phone-plans-call", "workflow_dispatch", {"inputs": typed}) == {"call": True}, (
+        repository.runner.log
+    )
+    assert [each["state"] for each in repository.fake.issues] == ["closed"]
+    assert repository.stored("latest/") == ["latest/default/hours.json"]
+
+
+def test_the_base_branch_is_read_when_the_calls_are_made(repository: Repository) -> None:
+    """A ceiling that was lowered on main holds for a pull request whose event still names an older commit."""
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    repository.plan()
+    digest = repository.digest
+    repository.push("main", planner_DOT_yaml=STORE + "policy: {max_cost_cents: 1}\n")
+    assert not repository.agree(digest)
+    assert "✋" in repository.comment
+    assert repository.stored("branches/7/runs/") == []
+
+
+def test_without_comments_the_status_is_set(repository: Repository) -> None:
+    """GitHub cannot be written to: the status leads to the job."""
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    repository.fake.faults.append(Fault("POST", 403, 1))
+    assert repository.plan() == "pending"
+    assert "/actions/runs/" in repository.fake.statuses[-1]["target_url"]
+
+
+def test_a_project_in_a_folder(repository: Repository) -> None:
+    """Its workflows say so; paths in comments are those of the repository."""
+    repository.runner.inputs = {"working-directory": "voice", "name": "voice"}
+    (repository.work / "voice").mkdir()
+    git(repository.work, "mv", "plans", "planner.yaml", "voice")
+    repository.push("main")
+    repository.push("topic", voice__plans__hours_DOT_yaml=ANGRY)
+    assert repository.plan() == "pending", repository.runner.log
+    assert repository.fake.statuses[-1]["context"] == "phone-plans/voice"
+    (comment,) = repository.fake.comments[7]
+    command = re.search(r"^/planner run voice .*$", comment["body"], re.MULTILINE)
+    assert command is not None
+    assert repository.write(command[0])["call"], repository.runner.log
+    assert repository.fake.statuses[-1]["state"] == "success"
+    repository.push("topic", voice__plans__hours_DOT_yaml="version: 1\nplans: x\n")
+    assert repository.plan() == "failure"
+    assert "/voice/plans/hours.yaml#L2)" in repository.fake.comments[7][0]["body"]
+
+
+def test_a_deployment(repository: Repository) -> None:
+    """Refused while the configuration is not proven; nothing to deploy if there is no file."""
+    typed = {"inputs": {"target": "clinic", "force": "", "over-drift": "false"}}
+    assert repository.runner.start("phone-plans-deploy", "workflow_dispatch", typed) == {"deploy": False}
+    assert "Deploy: 2" in repository.runner.log[-1]
