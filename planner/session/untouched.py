@@ -31,10 +31,10 @@ _ASKED_FOR: Final = (Reason.RERUN, Reason.START_OVER)
 """Somebody wants these calls, whatever has changed."""
 
 
-def leave_to_base(work: Workspace, changes: Iterable[Change]) -> list[Change]:
+def leave_to_base(work: Workspace, changes: Iterable[Change]) -> tuple[Change, ...]:
     """The changes, without calls of cases that the pull request does not touch. Outside of one, or if the commit where
     it branched off is unknown, all of them."""
-    changes = list(changes)
+    changes = tuple(changes)
     needed = [
         change for change in changes if change.action is Action.CALL and change.reason not in _ASKED_FOR and change.case
     ]
@@ -48,7 +48,7 @@ def leave_to_base(work: Workspace, changes: Iterable[Change]) -> list[Change]:
         and (old := before.get(change.case_id)) is not None
         and _terms(old) == _terms(change.case)
     }
-    return [_left(change) if change.case_id in left else change for change in changes]
+    return tuple(_left(change) if change.case_id in left else change for change in changes)
 
 
 def _left(change: Change) -> Change:
