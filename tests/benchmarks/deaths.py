@@ -4,7 +4,7 @@ result, baseline and report file, in both dialects, under each trouble; then ses
     uv run python tests/benchmarks/deaths.py [SEQUENCES] [SEED]
 
 In virtual time and one process: a death is an exception after which nothing has an effect (`tests/support/mortality.py`).
-The real thing, `kill -9` at random, is `kills.py`.
+The real thing, `kill -9` at random, is part of `lost_machines.py`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 Each story (`tests/support/lost_machines.py`) is random: calls, a preview or a judge, refusals (429), lost answers,
 sessions that die at any boundary, another one at the same time, and new machines that have only the shared store. They
 run in virtual time, in this process. Real stories (`tests/support/killed_machines.py`) have processes of their own, a
-served sandbox, a store in a git ref, and `kill -9`.
+served sandbox, and `kill -9`; every other one has a store in a git ref, and machines that are lost.
 """
 
 from __future__ import annotations
@@ -40,9 +40,13 @@ def tell(seed: int) -> Story:
 
 
 def real_stories(seeds: Iterable[int], seed: int) -> Iterator[KilledStory]:
-    with tempfile.TemporaryDirectory() as folder, ServedSandbox(Path(folder), seed) as service:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ServedSandbox(Path(folder), seed, "page") as page,
+        ServedSandbox(Path(folder), seed, "client") as client,
+    ):
         for number in seeds:
-            story = KilledStory(Path(folder) / f"story{number}", service, number)
+            story = KilledStory(Path(folder) / f"story{number}", (page, client)[number // 2 % 2], number)
             story.run(Random(number))
             yield story
 

@@ -1,5 +1,6 @@
-"""Machines that are really lost: `planner run` in processes of its own, killed with `kill -9`, against a served sandbox that
-misbehaves. The store is a git ref of a repository that each machine clones.
+"""Processes that are really killed: `planner run` in processes of its own, killed with `kill -9`, against a served sandbox that
+misbehaves. In every other story, machines are lost, too; the store is a git ref of a repository that each machine clones.
+In the others, one machine without a shared store is killed all the more often.
 
 The processes are forks of this one, which has everything imported: a start would take longer than what is to be killed.
 """
@@ -16,6 +17,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,6 +25,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from planner.cli import main
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchState
+from planner.sandbox import Dialect
 
 WORLD = """\
 time_scale: 150
@@ -34,6 +39,7 @@ faults:
   - {{kind: lost_answer, probability: 0.12}}
   - {{kind: error_after, probability: 0.06}}
   - {{kind: error_before, probability: 0.06}}
+  - {{kind: garbage, body: cut, probability: 0.04}}
   - {{kind: slow, seconds: 0.3, probability: 0.2}}
   - {{kind: shuffle_ids, probability: 0.5}}
 """
@@ -49,7 +55,8 @@ scenarios:
     runs: 2
     expect: [{{check: call, status: completed}}]
 """
-PROJECT = "version: 1\nstore: git:refs/planner/results\nexecution: {settle_seconds: 6, linger_seconds: 20}\n"
+PROJECT = "version: 1\nexecution: {settle_seconds: 6, linger_seconds: 20}\n"
+SHARED = "store: git:refs/planner/results\n"
 CASES, RUNS = 6, 2
 LONGEST_SECONDS = 120.0
 MOST_FINAL_SESSIONS = 20
@@ -59,13 +66,15 @@ MOST_FINAL_SESSIONS = 20
 class ServedSandbox:
     folder: Path
     seed: int
+    dialect: Dialect
     url: str = ""
     process: subprocess.Popen[str] = field(init=False)
 
     def __enter__(self) -> Self:
-        world = self.folder / "world.yaml"
+        world = self.folder / f"{self.dialect}.yaml"
         world.write_text(Path(__file__).with_name("any_prompt.yaml").read_text() + WORLD.format(seed=self.seed))
         command = [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world)]
+        command += ["--dialect", self.dialect]
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = next(word for word in self.process.stdout.readline().split() if word.startswith("http"))
@@ -99,10 +108,23 @@ class KilledStory:
     problems: list[str] = field(default_factory=list[str])
     _machines: int = 0
 
+    @property
+    def is_shared(self) -> bool:
+        return self.number % 2 == 0
+
     def run(self, dice: Random) -> None:
         self.folder.mkdir(parents=True)
         self._make_remote()
         machine = self._clone()
+        if self.is_shared:
+            self._finish(self._lose_machines(machine, dice))
+            return
+        for _ in range(dice.randint(2, 8)):
+            self._wait(self._start(machine), dice.uniform(0.2, 3.0))
+        self._finish(machine)
+        self._compare_journal(machine)
+
+    def _lose_machines(self, machine: Path, dice: Random) -> Path:
         for _ in range(dice.randint(2, 5)):
             children = [self._start(machine)]
             other = self._clone() if dice.random() < 0.25 else None
@@ -115,10 +137,9 @@ class KilledStory:
                 self.lost += 1
                 shutil.rmtree(machine)
                 machine = self._clone()
-        self._finish()
+        return self._clone()
 
-    def _finish(self) -> None:
-        machine = self._clone()
+    def _finish(self, machine: Path) -> None:
         for _ in range(MOST_FINAL_SESSIONS):
             code = self._wait(self._start(machine), LONGEST_SECONDS)
             if code != 4:
@@ -143,7 +164,17 @@ class KilledStory:
         ]:
             self.problems.append(f"left over: {left}")
 
+    def _compare_journal(self, machine: Path) -> None:
+        with closing(Journal(machine / ".planner" / "journal.sqlite")) as journal:
+            slots = [slot for launch in journal.launches(LaunchState) for slot in journal.slots_of(launch.launch_id)]
+        noted = {slot.run_id: slot.cost_cents or 0 for slot in slots if slot.run_id is not None}
+        charged = {run["run_id"]: run["cost_cents"] for run in self.service.runs(self.number)}
+        if noted != charged:
+            self.problems.append(f"the journal says {noted}, the service charged {charged}")
+
     def _stored_launches(self) -> dict[str, str]:
+        if not self.is_shared:
+            return {}
         remote, ref = self.folder / "remote.git", "refs/planner/results"
         names = self._git(remote, "ls-tree", "-r", "--name-only", ref).split()
         launches = [name for name in names if name.startswith("intents/")]
@@ -152,7 +183,7 @@ class KilledStory:
     def _make_remote(self) -> None:
         seed = self.folder / "seed"
         (seed / "plans").mkdir(parents=True)
-        (seed / "planner.yaml").write_text(PROJECT)
+        (seed / "planner.yaml").write_text(PROJECT + (SHARED if self.is_shared else ""))
         (seed / "plans" / "killed.yaml").write_text(PLAN.format(number=self.number))
         (seed / ".gitignore").write_text(".planner/\nreports/\n*.txt\n")
         self._git(seed, "init", "-q", "-b", "main")
