@@ -24,7 +24,7 @@ SUBJECTS = {
     "Journal and shared launches": ["tests/security/test_journal_values.py"],
     "Ceilings": [
         "tests/commands/run/test_consents.py",
-        "tests/commands/stores/test_shared_consents.py",
+        "tests/commands/stores/test_shared_store.py",
         "tests/judge/test_judge_calls_killed.py",
     ],
     "Stored results": [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from typing import Any
 import forked
 import pytest
 from forked import Forked
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, wait_for
 from worlds import ANY_PROMPT
 
 import planner.session.service
@@ -86,6 +88,15 @@ class Project:
         code = main(list(arguments))
         captured = self.capsys.readouterr()
         return Ran(code, captured.out, captured.err)
+
+    def killed(self, *arguments: str, when: Callable[[], object]) -> None:
+        """`planner` in a process of its own, until `kill -9`."""
+        command = [sys.executable, "-m", "planner", *arguments]
+        output = subprocess.DEVNULL
+        process = subprocess.Popen(command, cwd=self.root, env={**os.environ}, stdout=output, stderr=output)
+        wait_for(when)
+        process.kill()
+        process.wait()
 
     def rests(self) -> bool:
         """Whether a session was refused a launch, and has no other under way."""

@@ -18,12 +18,16 @@ from mortality import Life
 from virtual_time import VirtualLoop
 
 from planner.errors import StoreError, UsageError
+from planner.execution.consent_sharing import ConsentSharing, OverCeilingError
+from planner.execution.consents import Amount, Consent, ConsentAdded, ConsentedCall, ConsentWay, JudgeCallReserved
 from planner.execution.engine import EngineSettings
 from planner.execution.events import Consumed, Moved, RequesterLearned, RunsKnown
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState
+from planner.execution.ledger import Ceiling
 from planner.execution.local import LocalEngine
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
+from planner.execution.spending import spending_of
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.results.store import Change, Reader, of_branches
@@ -592,3 +596,47 @@ def test_the_store_learns_the_runs_of_an_adopted_launch(
         "slack_seconds": 9.5,
     }
     assert [slot["run_id"] for slot in written["slots"]] == [7]
+
+
+# Consents of other machines
+
+CONSENT = Consent(
+    f"{'d' * 16}-{'1' * 16}", f"sha256:{'d' * 64}", "ana", ConsentWay.TERMINAL, NOW, 100, (ConsentedCall("f", 3),)
+)
+VOTE = "a" * 64
+
+
+def sharing(folder: Path, journal: Journal, limit_cents: int, plan: str | None = None) -> ConsentSharing:
+    made = ConsentSharing(DirectoryStore(folder), journal, show_name=str.upper, now=NOW)
+    made.begin(CONSENT.consent_id, [Ceiling("--max-cost", limit_cents, plan)])
+    return made
+
+
+def judging(session_id: str, microcents: int) -> Journal:
+    """A machine that reserved a judge call."""
+    journal = Journal(IN_MEMORY)
+    journal.record(ConsentAdded(CONSENT))
+    journal.record(
+        JudgeCallReserved(f"call-{session_id}", CONSENT.consent_id, session_id, "manners", microcents, VOTE, 1)
+    )
+    return journal
+
+
+@pytest.mark.parametrize(("limit_cents", "plan", "fits"), [(5, None, True), (4, None, False), (4, "manners", False)])
+def test_the_later_reservation_is_refused(tmp_path: Path, limit_cents: int, plan: str | None, fits: bool) -> None:
+    """Two machines reserve judge calls at once: each sees the other's, rounded up together."""
+    one, two = judging("s1", 2_400_000), judging("s2", 2_400_000)
+    anyio.run(sharing(tmp_path, one, limit_cents, plan).share_judge_calls)
+    later = sharing(tmp_path, two, limit_cents, plan)
+    if not fits:
+        with pytest.raises(OverCeilingError):
+            anyio.run(later.share_judge_calls)
+    else:
+        anyio.run(later.share_judge_calls)
+    third = Journal(IN_MEMORY)
+    sharing(tmp_path, third, 0).import_consents(CONSENT.digest, ["manners"])
+    amount = spending_of(third, CONSENT.consent_id).of_judge_calls("manners")
+    assert amount == Amount(0, 4_800_000 if fits else 2_400_000)
+    consent = third.consents.get(CONSENT.consent_id)
+    assert consent is not None
+    assert (consent.by, third.consents.is_open(CONSENT.consent_id)) == ("ANA", True)

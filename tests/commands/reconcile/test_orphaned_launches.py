@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -50,10 +48,7 @@ def kill_after_an_answer(project: Project, service: Served) -> None:
 
 def _kill(project: Project, service: Served, faults: list[dict[str, Any]], when: Callable[[], bool]) -> None:
     service.control({"faults": faults})
-    process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
-    wait_for(when)
-    process.kill()
-    process.wait()
+    project.killed("run", CONSENT, when=when)
     service.release()
     wait_for(lambda: have_ended(service))
 

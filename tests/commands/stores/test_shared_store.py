@@ -2,74 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import wait_for
 
-PLAN = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: |
-      You are {{ name }}, calm. Ask when the clinic is open on Saturday. Your number is +1 415 555 0199, member M-77.
-    matrix:
-      axes:
-        name: [Ana, Bob]
-    runs: 2
-    expect:
-      - {check: call, status: completed}
-  cancel:
-    prompt: |
-      You are Dora Diaz, polite. Cancel your appointment of Monday.
-    expect:
-      - {check: duration, max_seconds: 600}
-"""
-PROJECT = r"""store: git:refs/planner/results
-redact: ['member M-\d+']
-"""
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    ran = subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True)
-    return ran.stdout.strip()
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Path:
-    work = tmp_path / "work"
-    (work / "plans").mkdir(parents=True)
-    (work / "plans/hours.yaml").write_text(PLAN)
-    (work / "planner.yaml").write_text(PROJECT)
-    git(tmp_path, "init", "-q", "-b", "main", str(work))
-    git(work, "add", "-A")
-    git(work, "commit", "-qm", "plans")
-    git(tmp_path, "clone", "-q", "--bare", str(work), str(tmp_path / "shared.git"))
-    return tmp_path / "shared.git"
-
-
-@pytest.fixture
-def fresh_clone(remote: Path, project: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """`planner` in a new shallow clone, as a job of CI has it."""
-
-    def make(name: str) -> Any:
-        project.root = remote.parent / name
-        git(remote.parent, "clone", "-q", "--depth=1", f"file://{remote}", str(project.root))
-        monkeypatch.chdir(project.root)
-        return project
-
-    return make
+from tests.commands.conftest import HOURS, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.stores.conftest import git  # pyright: ignore[reportMissingImports]
 
 
 def shared_blobs(remote: Path) -> bytes:
@@ -137,16 +79,7 @@ def test_a_killed_job_is_resumed_elsewhere(fresh_clone: Callable[[str], Any], re
     """Kill -9 with calls under way: a machine with an empty journal adopts them from the shared store, and pays for none twice."""
     service.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
     project = fresh_clone("one")
-    dying = subprocess.Popen(
-        [sys.executable, "-m", "planner", "run", "--consent-to-charge"],
-        cwd=project.root,
-        env={**os.environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_for(service.own_runs)
-    dying.send_signal(signal.SIGKILL)
-    dying.wait()
+    project.killed("run", "--consent-to-charge", when=service.own_runs)
     service.release()
     made = len(service.own_runs())
     assert made
@@ -212,3 +145,63 @@ def test_stores_that_cannot_be(fresh_clone: Callable[[str], Any], store: str, sa
         assert (written.code, written.err) == (2, ran.err.replace("--store: ", "`store` in planner.yaml: ", 1))
     else:
         assert (written.code, written.err.partition(" [")[0]) == (2, "planner.yaml:1:8: error: value cannot be used")
+
+
+# One ceiling on all machines
+
+PLANS = ("plans/hours.yaml", "plans/closing.yaml")
+
+
+@pytest.fixture
+def planned(fresh_clone: Callable[[str], Any], remote: Path) -> str:
+    """The digest of two plans, each of 80 cents, planned on a machine that only planned."""
+    project = fresh_clone("planning")
+    project.write("planner.yaml", "store: git:refs/planner/results\nrates: {spark: 4}\n")
+    project.write(PLANS[0], HOURS)
+    project.write(PLANS[1], HOURS.replace("plan: hours", "plan: closing").replace("Ana", "Eve").replace("Dora", "Dan"))
+    git(project.root, "add", "-A")
+    git(project.root, "commit", "-qm", "two plans")
+    git(project.root, "push", "-q", "origin", "HEAD:main")
+    return project.planner("plan", "--format", "json").json["digest"]
+
+
+def plan(project: Any, digest: str) -> None:
+    """Store the set of calls on this machine."""
+    assert project.planner("plan", "--format", "json").json["digest"] == digest
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_another_machine_counts_what_the_first_spent(
+    fresh_clone: Callable[[str], Any], remote: Path, service: Served, planned: str, is_killed: bool
+) -> None:
+    """One digest is run in parts on machines that have only the store. The first is lost with its calls under way, or it
+    ended, and its launches are no longer in the store.
+
+    Before: 160 cents were spent under a ceiling of 155, with exit code 0 each time.
+    Now: the store has what each launch costs, so the ceiling holds on all machines.
+    """
+    first = fresh_clone("first")
+    plan(first, planned)
+    run = ["run", "--consent-to-charge", "--digest", planned, "--max-cost", "1.55"]
+    if is_killed:
+        service.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
+        first.killed(*run, PLANS[0], when=service.own_runs)
+        service.release()
+    else:
+        assert first.planner(*run, PLANS[0]).code == 0
+    second = fresh_clone("second")
+    if is_killed:
+        plan(second, planned)
+        assert second.planner(*run, PLANS[0]).code == 0
+        second = fresh_clone("third")
+    # The set is in the store since the first machine agreed to it.
+    ran = second.planner(*run, PLANS[1])
+    assert (ran.code, service.ledger()["total_cents"]) == (3, 80), ran.err
+    ran = second.planner(*run[:-1], "2.50", PLANS[1])
+    assert (ran.code, service.ledger()["total_cents"]) == (0, 160), ran.err
+    results = second.results()
+    assert (results["consent"]["spent_cents"], results["cost"]["actual_cents"]) == (160, 160)
+    assert results["cost"]["this_session_cents"] == 80
+    # Nothing of the set is left, and the same command says so.
+    ran = second.planner(*run, *PLANS)
+    assert (ran.code, service.ledger()["total_cents"]) == (0, 160), ran.err
