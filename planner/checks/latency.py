@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from planner.checks.base import Expectation, Milliseconds, Missed, PartsRead, check_given, check_order, examples
 from planner.checks.judgement import Judgement, Quote, all_hold, failed, passed, undecided
+from planner.checks.response_times import response_times
 from planner.evidence import Evidence, Role, Turn
 from planner.quantities import count
 
@@ -16,11 +17,12 @@ class Latency(Expectation, frozen=True):
     """The agent's response time over its turns.
 
     The response time of a turn is its time to first audio if the service provides it, else the gap from the caller's
-    end to the agent's start (0 if they overlap). Undecided if an answer is timed before its question.
+    end to the agent's start. If the caller had to ask again after 3 seconds of silence, it is the time since it first
+    asked. Hums ("mm-hmm") and interruptions are no answers. Undecided if an answer is timed before its question.
     """
 
     model_config = examples({"check": "latency", "p50_ms": 1200, "p95_ms": 2500})
-    version: ClassVar[int] = 2  # undecided if times contradict the order of turns
+    version: ClassVar[int] = 3  # counts the silence before the caller asks again; hums and interruptions do not
     caller_can_cause_failure = False
 
     check: Literal["latency"] = Field(description="The kind of check.")
@@ -62,25 +64,6 @@ class Latency(Expectation, frozen=True):
             [_judge_limit(name, percentile(timed, share), limit) for name, share, limit in limits if limit is not None]
         )
         return Judgement(judgement.outcome, f"{judgement.message} ({measured})", judgement.quote)
-
-
-def response_times(turns: Sequence[Turn]) -> tuple[list[tuple[float, Turn]], int]:
-    """(milliseconds, turn) of each timed answer of the agent, fastest first, and the number of untimed ones."""
-    timed: list[tuple[float, Turn]] = []
-    untimed = 0
-    previous: Turn | None = None
-    for turn in turns:
-        if turn.role is Role.AGENT:
-            if turn.ttfa_ms is not None:
-                timed.append((turn.ttfa_ms, turn))
-            elif previous is not None and previous.role is Role.CALLER:
-                if previous.end_ms is None or turn.start_ms is None:
-                    untimed += 1
-                else:
-                    timed.append((max(0, turn.start_ms - previous.end_ms), turn))
-        if turn.role is not Role.TOOL:
-            previous = turn
-    return sorted(timed, key=lambda item: (item[0], item[1].number)), untimed
 
 
 def _early_answer(turns: Sequence[Turn]) -> Turn | None:

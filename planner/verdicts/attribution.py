@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.call import end_reason_of
 from planner.checks.judgement import Quote, shown
 from planner.checks.phrases import searchable
 from planner.evidence import Evidence, Role, Turn
+from planner.verdicts.caller_fidelity import CallerCause
 
 HANGUP_SECONDS = 10
 """A caller that ends the call earlier than this, before any answer, hung up at once."""
@@ -65,13 +66,6 @@ _GREETING = re.compile(
     r"\b(?:this is|my name is|you've reached|you have reached|how (?:can|may) (?:i|we)|support|customer|services?)\b",
     re.IGNORECASE,
 )
-
-
-class CallerCause(NamedTuple):
-    """What the test bot did wrong, as one clause, and the turn."""
-
-    reason: str
-    quote: Quote | None
 
 
 UNSCRIPTED: Final = "no scripted dialogue matches this prompt"

@@ -11,15 +11,17 @@ from typing import Any, Final, Literal
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, undecided
-from planner.checks.latency import percentile, response_times
+from planner.checks.latency import percentile
 from planner.checks.opinions import Ask, Question, no_judge
 from planner.checks.redacted import judge_redacted, left_out
+from planner.checks.response_times import response_times
 from planner.evidence import ENDED, Evidence, missing_parts, too_large
 from planner.execution.launches import EndedRun
 from planner.planfile.model import Case
 from planner.results.model import Finding, JudgedRun, RunVerdict
 from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.attribution import caller_cause, unscripted_call
+from planner.verdicts.caller_fidelity import CallerCause, broken_caller
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # a session writes it to a file; without one, nothing is printed
@@ -44,6 +46,11 @@ def judge_run(
     ignores_callers = caller_faults == "ignore"
     findings = [_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations]
     both = list(zip(expectations, findings, strict=True))
+    if ignores_callers and (broken := broken_caller(evidence, prompt)) is not None:
+        failing = [each for each, finding in both if finding.outcome is FindingOutcome.FAILED and _decides_runs(each)]
+        if not any(_is_the_agents_own(each, evidence, ask) for each in failing):
+            findings = [_not_counted(each, finding, evidence, ask, broken) for each, finding in both]
+            return undecided_run(Cause.CALLER, broken.reason, findings, broken.quote)
     if ignores_callers:
         findings = [_unless_by_caller(each, finding, evidence, ask, prompt) for each, finding in both]
         both = list(zip(expectations, findings, strict=True))
@@ -109,7 +116,14 @@ def _unless_by_caller(expectation: Expectation, finding: Finding, evidence: Evid
     if not has_own_rate or finding.outcome is not FindingOutcome.FAILED:
         return finding
     cause = caller_cause(evidence, (expectation,), prompt)
-    if cause is None or _is_the_agents_own(expectation, evidence, ask):
+    return finding if cause is None else _not_counted(expectation, finding, evidence, ask, cause)
+
+
+def _not_counted(
+    expectation: Expectation, finding: Finding, evidence: Evidence, ask: Ask, cause: CallerCause
+) -> Finding:
+    """A failure is undecided, unless the agent alone caused it."""
+    if finding.outcome is not FindingOutcome.FAILED or _is_the_agents_own(expectation, evidence, ask):
         return finding
     message = f"not counted, because {cause.reason}; {finding.message}"
     return finding.model_copy(update={"outcome": FindingOutcome.UNDECIDED, "message": message})

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.checks.latency import percentile
+from planner.checks.response_times import response_times
 from planner.evidence import Role, Turn
 
 
@@ -16,6 +17,10 @@ def said(
     number: int, role: str, start_ms: int | None = None, end_ms: int | None = None, ttfa_ms: int | None = None
 ) -> Turn:
     return Turn(number=number, role=Role(role), text="…", start_ms=start_ms, end_ms=end_ms, ttfa_ms=ttfa_ms)
+
+
+def hums(number: int, start_ms: int, ttfa_ms: int | None = None, text: str = "Mm-hmm.") -> Turn:
+    return Turn(number=number, role=Role.AGENT, text=text, start_ms=start_ms, end_ms=start_ms + 400, ttfa_ms=ttfa_ms)
 
 
 def answered_after(*milliseconds: int) -> tuple[Turn, ...]:
@@ -31,7 +36,9 @@ GAPS = (
     said(6, "agent", 8400, 9000),  # 2400 ms, including the tool call
     said(7, "agent", 9500, 9900),  # goes on talking: answers nobody
     said(8, "caller", 10_000, 12_000),
-    said(9, "agent", 11_500, 13_000),  # interrupts: 0 ms
+    said(9, "agent", 11_500, 13_000),  # interrupts: no answer
+    said(10, "caller", 13_500, 14_000),
+    said(11, "agent", 13_900, 15_000),  # a normal overlap: 0 ms
 )
 
 
@@ -69,7 +76,13 @@ GAPS = (
         (answered_after(*range(20)), {"p50_ms": 9, "p95_ms": 18, "max_ms": 19}, "passed", None, "p50 9 ms; p95 18 ms"),
         (answered_after(*range(100)), {"p50_ms": 49, "p95_ms": 94}, "passed", None, "p50 49 ms; p95 94 ms"),
         (answered_after(5), {"p50_ms": 5, "p95_ms": 5, "max_ms": 5}, "passed", None, "p50 5 ms; p95 5 ms; max 5 ms"),
-        ((said(1, "caller", 0, 900), said(2, "agent", 500, 800)), {"max_ms": 10}, "passed", None, "max 0 ms (over 1"),
+        (
+            (said(1, "caller", 0, 900), said(2, "agent", 500, 800)),
+            {"max_ms": 10},
+            "undecided",
+            None,
+            "no agent turn answers the caller",
+        ),
         ((), {"max_ms": 400}, "undecided", None, "no agent turn answers the caller"),
         (None, {"max_ms": 400}, "undecided", None, "the service gave no transcript to time turns in"),
     ],
@@ -79,6 +92,38 @@ def test_latency_is_judged(
 ) -> None:
     """By the service's own times, else by the gaps."""
     assert_judged(talk(turns=turns), outcome, turn, said, check="latency", **fields)
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        # Six silent seconds, until the caller asks again: they are the agent's.
+        ((said(1, "caller", 0, 2000), said(2, "caller", 8000, 9000), said(3, "agent", 9300, 10_000)), [7300]),
+        ((said(1, "caller", 0, 2000), said(2, "caller", 8000, 9000), said(3, "agent", 9300, 9900, 300)), [7300]),
+        # Twice; a pause in one question is the caller's.
+        (
+            (
+                said(1, "caller", 0, 2000),
+                said(2, "caller", 8000, 9000),
+                said(3, "caller", 13_000, 14_000),
+                said(4, "agent", 14_500, 15_000),
+            ),
+            [12_500],
+        ),
+        ((said(1, "caller", 0, 2000), said(2, "caller", 4900, 6000), said(3, "agent", 6300, 7000)), [300]),
+        # A hum is no answer, neither in between nor by the service's own time. A word is one.
+        ((said(1, "caller", 0, 2000), hums(2, 2300), said(3, "agent", 5000, 6000)), [3000]),
+        ((said(1, "caller", 0, 2000), hums(2, 2300, ttfa_ms=300), said(3, "agent", 5000, 6000, 450)), [450]),
+        ((said(1, "caller", 0, 2000), hums(2, 2300, text="Yes.")), [300]),
+        ((said(1, "caller", 0, 2000), hums(2, 1000, text="Yes."), said(3, "agent", 2500, 3000)), [500]),
+        ((said(1, "caller", 0, 2000), hums(2, 2300), said(3, "caller", 8000, 9000), said(4, "agent", 9500)), [7500]),
+        # After an interruption, going on to talk answers nobody.
+        ((said(1, "caller", 0, 2000), said(2, "agent", 500, 3000), said(3, "agent", 4000, 5000)), []),
+    ],
+)
+def test_a_response_time_is_what_the_caller_waited(turns: tuple[Turn, ...], expected: list[float]) -> None:
+    timed, untimed = response_times(turns)
+    assert ([milliseconds for milliseconds, _ in timed], untimed) == (expected, 0)
 
 
 @given(st.lists(st.integers(0, 9000), min_size=1), st.integers(1, 100))

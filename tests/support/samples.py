@@ -51,7 +51,7 @@ _PLACE = YamlPlace(Source("plans/p.yaml", "version: 1\nplan: p\n"), 11, 15)
 def plan_case(*expectations: dict[str, Any], **fields: Any) -> Case:
     """The case `p/s@t` of a plan with these expectations."""
     case = Case(
-        case_id="p/s@t", plan="p", scenario="s", target=Target("t", "agent", 12), point=(), prompt="Ask.",
+        case_id="p/s@t", plan="p", scenario="s", target=Target("t", "agent", 12), point=(), prompt="Greet the agent.",
         direction="outbound", mode="bot", target_number=None, runs=1, min_pass_rate=1.0, min_runs=1, stagger_seconds=0,
         timeout_seconds=900, platform_failures="ignore", tags=frozenset(), place=_PLACE,
         expectations=tuple(CHECKS[each["check"]].model_validate(each) for each in expectations),

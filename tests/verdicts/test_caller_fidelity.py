@@ -1,0 +1,132 @@
+"""Who is blamed for calls of broken and of honest callers (`callers.yaml`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from ruamel.yaml import YAML
+from transcripts import evidence_of
+
+from planner.checks import CHECKS
+from planner.results.model import RunVerdict
+from planner.results.outcomes import Cause, RunOutcome
+from planner.sandbox.conversation import EMPTY, Turn
+from planner.verdicts.runs import judge_run
+
+CALLS: Final[dict[str, dict[str, Any]]] = YAML(typ="safe").load(
+    (Path(__file__).parent / "callers.yaml").read_text("utf-8")
+)
+ROLES: Final = {"agent": "agent", "caller": "user"}
+
+
+def judged(
+    call: dict[str, Any], dialect: Any = "page", *others: dict[str, Any], caller_faults: Any = "ignore"
+) -> RunVerdict:
+    spoken = [(ROLES[role], text) for turn in call["turns"] for role, text in turn.items()]
+    turns = tuple(
+        Turn(role, text, at * 4000, at * 4000 + 3000)  # pyright: ignore[reportArgumentType]
+        for at, (role, text) in enumerate(spoken)
+    )
+    conversation = replace(EMPTY, turns=turns, duration_ms=4000 * len(turns), end_reason=call["end"])
+    expectations: list[dict[str, Any]] = [{"check": "says", "any_of": [call["expect"]]}, *others]
+    return judge_run(
+        [CHECKS[each["check"]].model_validate(each) for each in expectations],
+        evidence_of(conversation, dialect),
+        prompt=call["prompt"],
+        caller_faults=caller_faults,
+    )
+
+
+BLAMED: Final = {
+    "wrong-order-number": "said 48219 in place of 48213",
+    "wrong-name": 'called itself "Robert Chen" in place of Peter Lindqvist',
+    "an-early-end": "asked nothing",
+    "gibberish": "nobody can understand the caller",
+    "a-loop": "3 times, whatever the agent answered",
+    "nothing-asked": "asked nothing",
+    "nothing-asked-and-the-agent-tells-it-anyway": "asked nothing",
+    "silence": "never spoke in 12 s",
+    "leaves-its-role": "left its role",
+    "plays-the-agent": "spoke the agent's part",
+    "wrong-booking-code": "said QX7T9M in place of QX7T4M",
+}
+"""The broken callers that are found, and a part of the reason. A request that the caller was not given needs a judge."""
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+@pytest.mark.parametrize("name", CALLS["broken"])
+def test_a_broken_caller_is_not_blamed_on_the_agent(name: str, dialect: str) -> None:
+    verdict = judged(CALLS["broken"][name], dialect)
+    if name not in BLAMED:
+        assert (name, verdict.cause) == ("a-request-it-was-not-given", Cause.AGENT)
+        return
+    assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
+    assert BLAMED[name] in verdict.reason
+    assert (verdict.cause_quote is None) == (name == "silence")
+    assert judged(CALLS["broken"][name], dialect, caller_faults="count").cause != Cause.CALLER
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+@pytest.mark.parametrize("name", CALLS["honest"])
+def test_an_honest_caller_is_not_blamed(name: str, dialect: str) -> None:
+    verdict = judged(CALLS["honest"][name], dialect)
+    assert (verdict.outcome, verdict.cause) == (RunOutcome.FAILED, Cause.AGENT)
+
+
+@pytest.mark.parametrize("name", ["wrong-name", "a-loop", "nothing-asked", "wrong-booking-code", "gibberish"])
+def test_a_call_of_a_broken_caller_never_passes(name: str) -> None:
+    """The agent may even say what the caller never asked."""
+    call = CALLS["broken"][name]
+    answered = {**call, "turns": [*call["turns"], {"agent": f"By the way: {call['expect']}."}]}
+    verdict = judged(answered)
+    assert (verdict.findings[0].outcome, verdict.outcome, verdict.cause) == ("passed", "undecided", Cause.CALLER)
+
+
+def test_what_the_agent_did_on_its_own_is_its_failure() -> None:
+    """A forbidden word counts whoever called; what the caller could prevent does not, even if it is critical."""
+    call = CALLS["broken"]["nothing-asked"]
+    forbidden = {"check": "never_says", "any_of": ["booking"]}
+    assert judged(call, "page", forbidden).cause == Cause.AGENT
+    critical = {"check": "says", "id": "told", "any_of": ["one night"], "severity": "critical"}
+    verdict = judged(call, "page", critical)
+    assert verdict.cause == Cause.CALLER
+    assert [(finding.outcome, finding.message[:39]) for finding in verdict.findings] == [
+        ("undecided", "not counted, because the caller asked n")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("Answer the survey. You liked everything.", "Yes. Very good. Thank you. Bye."),  # asked by the agent
+        ("Ask nothing. Just say hello and hang up.", "Hello. Bye."),
+        ("", "Hello. Bye."),
+        ("Speak Spanish. Ask when they open.", "Hola, querría saber a qué hora abren mañana por la mañana."),
+        ("Frage, wo deine Bestellung bleibt.", "Guten Tag, wo bleibt denn bitte meine Bestellung von letzter Woche?"),
+        ("Ask about order 48213 or order 48219.", "Where is my order 48219?"),
+        ("Ask about order 48213.", "It is order 48213. Not 48219, that one came."),
+        ("Ask about order 48213. It cost 48 dollars.", "Where is my order? I paid 48 dollars on the 21st."),
+        ("Your name is Ana. Your husband is called Ben.", "My name is Ben. No, that's my husband. I'm Ana, I want a cab."),
+        ("You are a woman called Ana.", "My name is Lucia and I want a cab."),  # not clearly the caller's own name
+        ("You are Furious. Ask for a cab.", "I want a cab now!"),
+    ],
+)  # fmt: skip
+def test_unclear_callers_are_not_blamed(prompt: str, words: str) -> None:
+    turns = [{"agent": "Hello, this is Acme."}, {"caller": words}, {"agent": "Goodbye."}]
+    verdict = judged({"prompt": prompt, "expect": "xylophone", "end": "agent_end", "turns": turns})
+    assert verdict.cause == Cause.AGENT
+
+
+def test_a_caller_without_time_to_speak_is_not_blamed() -> None:
+    """The agent hung up after its greeting."""
+    call = {**CALLS["broken"]["silence"], "turns": [{"agent": "Goodbye."}]}
+    assert judged(call).cause == Cause.AGENT
+
+
+def test_a_number_that_the_agent_gave_is_not_the_callers() -> None:
+    call = CALLS["broken"]["wrong-order-number"]
+    first = {"agent": "Is it about your order 48219?"}
+    assert judged({**call, "turns": [first, *call["turns"]]}).cause == Cause.AGENT
