@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,29 @@ from planner.cli.system import GlobalOptions, shell
     metavar="DIR",
     help="Where to write (default: here).",
 )
-@option("Where", "--github", is_flag=True, help="Also write the workflows for pull requests on GitHub.")
+@option(
+    "GitHub", "--github", is_flag=True, help="Also write the workflows for pull requests, and show or run the rest."
+)
+@option(
+    "GitHub",
+    "--pin",
+    metavar="OWNER/REPOSITORY@COMMIT",
+    help="Where the workflows come from (default: where planner was installed from).",
+)
+@option("GitHub", "--yes", is_flag=True, help="Run the commands of gh without asking.")
 @click.pass_obj
 def init(global_options: GlobalOptions, **values: Any) -> int:
     """Write a first plan and planner.yaml. Overwrites nothing."""
     from planner.commands import init as module
 
-    return module.init(shell(global_options), **values)
+    confirm = click.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
+    if values.pop("yes"):
+        confirm = _agreed
+    return module.init(shell(global_options), module.InitOptions(confirm=confirm, **values))
+
+
+def _agreed(_question: str) -> bool:
+    return True
 
 
 @command(examples=["planner validate", "planner validate plans/refunds.yaml --format github"])

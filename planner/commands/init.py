@@ -5,27 +5,49 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
+from planner.commands.init_github import (
+    Target,
+    later_steps,
+    run_steps,
+    steps,
+    target_of,
+    turn_store_on,
+    write_workflows,
+)
 from planner.commands.schema import SCHEMAS, write_schemas
 from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, display_name, plan_files
 from planner.reports.neutral import for_terminal
 from planner.session.selection import DEFAULT_PATH
 from planner.session.shell import Shell
+from planner.values import frozen
 
 STARTER = Path(__file__).with_name("starter")
 """Templates of the files. The workflows are also in the documentation."""
 
 PLAN = DEFAULT_PATH / "first.yaml"
-WORKFLOWS = Path(".github/workflows")
-_NAMES = ("phone-plans.yml", "phone-plans-call.yml", "phone-plans-main.yml")
 _FILES = {PLAN: "first.yaml", Path(PROJECT_FILE): "planner.yaml"}
-_WORKFLOW_FILES = {WORKFLOWS / name: name for name in _NAMES}
 
 
-def init(shell: Shell, directory: Path, *, github: bool = False) -> int:
-    """Write the missing files; return 0. Raises `UsageError` inside a project, unless only workflows are wanted."""
+@frozen
+class InitOptions:
+    """`directory` is the project's folder; `github` also sets pull requests up."""
+
+    directory: Path = Path()
+    github: bool = False
+    pin: str | None = None
+    """The repository and commit of the workflows, as `OWNER/REPOSITORY@COMMIT`; None: where planner is from."""
+    confirm: Callable[[str], bool] | None = None
+    """Asks before commands of `gh` are run; None: they are only printed."""
+
+
+def init(shell: Shell, options: InitOptions) -> int:
+    """Write the missing files; return 0, or 4 if a command of `gh` failed. Raises `UsageError` inside a project, unless
+    only workflows are wanted."""
+    directory, github = options.directory, options.github
     folder = shell.cwd / directory
     project = _project_of(folder)
     if project is not None and not github:
@@ -34,9 +56,11 @@ def init(shell: Shell, directory: Path, *, github: bool = False) -> int:
             f"Add a plan instead, such as {DEFAULT_PATH / 'second.yaml'}: copy one, or see docs/plans.md. Workflows:"
             " planner init --github.",
         )
-    files = {} if project is not None else _FILES
+    repository = None
+    if github:  # before anything is written
+        repository = target_of(shell, folder if project is None else project.parent, options.pin)
     written: set[Path] = set()
-    for target, source in (files | (_WORKFLOW_FILES if github else {})).items():
+    for target, source in ({} if project is not None else _FILES).items():
         path = folder / target
         name = for_terminal(display_name(path, shell.cwd))
         if target == PLAN and _has_plans(folder / DEFAULT_PATH):
@@ -51,8 +75,21 @@ def init(shell: Shell, directory: Path, *, github: bool = False) -> int:
         shell.print(
             f"wrote {for_terminal(display_name(folder / SCHEMAS, shell.cwd))}/: editors complete and explain keys"
         )
+    if repository is not None:
+        return _set_up_github(shell, options, repository, written)
     shell.print(_next_steps(directory, written))
     return 0
+
+
+def _set_up_github(shell: Shell, options: InitOptions, target: Target, written: set[Path]) -> int:
+    turn_store_on(shell, target.root / target.place / PROJECT_FILE)
+    write_workflows(shell, target)
+    shell.print(_next_steps(options.directory, written))
+    shell.print("\nOn GitHub, before you merge:")
+    code = run_steps(shell, target.root, steps(shell.environ, target.branch), options.confirm)
+    later = "\n".join(f"  {command}" for command in later_steps(target.name))
+    shell.print(f"\nAfter the merge, record the prices, then require the status:\n{later}")
+    return code
 
 
 def _project_of(folder: Path) -> Path | None:
@@ -93,14 +130,6 @@ def _next_steps(directory: Path, written: set[Path]) -> str:
         "planner run --sandbox --consent-to-charge   try it: no key, no phone, no money",
         "planner plan                                calls to your own agent and their cost",
     ]
-    written_workflows = [path for path in written if path.parent == WORKFLOWS]
-    marked = [str(path) for path in (PLAN, Path(PROJECT_FILE)) if path in written]
-    marked += [f"{WORKFLOWS}/phone-plans*.yml"] if written_workflows else []
-    yours = f"Fill in the lines marked <- in {', '.join(marked)}.\n" if marked else ""
-    if written_workflows:
-        yours += (
-            "Store the API key in the environment phone-calls of the repository, for its default branch only. Private\n"
-            "repositories without a paid plan have no environments: there everyone with write access can use the key.\n"
-        )
+    yours = f"Fill in the lines marked <- in {PLAN}.\n" if PLAN in written else ""
     listed = "\n".join(f"  {step}" for step in steps)
     return f"\n{yours}Next:\n{listed}"

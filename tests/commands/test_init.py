@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+from repositories import git, program
+from ruamel.yaml import YAML
+
+from planner import __version__
+from planner.commands import init_github
+from planner.planfile.project import load_project
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 ROOT = Path(__file__).parents[2]
-WORKFLOWS = ("phone-plans", "phone-plans-call", "phone-plans-main")
+CALLED = {"phone-plans": "plan", "phone-plans-call": "call", "phone-plans-main": "main"}
+WORKFLOWS = tuple(CALLED)
 NEXT = """\
 
-Fill in the lines marked <- in plans/first.yaml, planner.yaml.
+Fill in the lines marked <- in plans/first.yaml.
 Next:
   planner run --sandbox --consent-to-charge   try it: no key, no phone, no money
   planner plan                                calls to your own agent and their cost
@@ -51,18 +63,134 @@ def test_stored_files_are_private_and_ignored_by_git(project: Project) -> None:
     assert [f"{path.stat().st_mode & 0o777:o}" for path in (store, store / "sandbox/journal.sqlite")] == ["700", "600"]
 
 
-def test_workflows_are_written_on_request_and_nothing_is_overwritten(project: Project) -> None:
-    """Also in a project, whose files are left alone; a workflow that is there is kept, and so is a link to nowhere."""
-    project.write("planner.yaml", "# mine\n")
-    (project.root / ".github/workflows").mkdir(parents=True)
-    (project.root / ".github/workflows/phone-plans.yml").symlink_to("nowhere.yml")
-    ran = project.planner("init", "--github")
-    assert ran.code == 0
+PIN = f"acme/planner@{'c' * 40}"
+GITHUB = ("init", "--github", "--pin", PIN)
+
+
+@pytest.fixture
+def repository(project: Project, tmp_path: Path) -> Project:
+    """An empty repository with a remote, whose default branch is `trunk`."""
+    git(tmp_path, "init", "-q", "--bare", "-b", "trunk", "remote.git")
+    git(empty(project).root, "init", "-q", "-b", "trunk")
+    git(project.root, "remote", "add", "origin", f"file://{tmp_path / 'remote.git'}")
+    return project
+
+
+def test_one_command_writes_what_github_needs(repository: Project) -> None:
+    """Three callers, pinned, for the default branch; the store is on; nothing else is marked to fill in."""
+    ran = repository.planner(*GITHUB)
+    assert ran.code == 0, ran.err
+    for name in WORKFLOWS:
+        text = (repository.root / f".github/workflows/{name}.yml").read_text()
+        assert re.findall(r"    uses: (.*)", text) == [
+            f"acme/planner/.github/workflows/{CALLED[name]}.yml@{'c' * 40} # planner {__version__}"
+        ]
+        assert "<-" not in text
+    assert 'branches: ["trunk"]' in (repository.root / ".github/workflows/phone-plans-main.yml").read_text()
+    assert repository.planner("plan", "--sandbox").code == 0
+    assert load_project(repository.root, cwd=repository.root)[0].store == "git:refs/planner/results"
+    assert "gh secret set THUNDERPHONE_API_KEY --env phone-calls" in ran.out
+    assert "gh workflow run phone-plans-main.yml" in ran.out
+    assert '"context": "phone-plans"' in ran.out
+
+
+def test_workflows_for_a_project_that_exists(repository: Project) -> None:
+    """Its file gets the store; a workflow that is there is kept, and so is a link to nowhere."""
+    repository.write("planner.yaml", "version: 1 # mine")
+    folder = repository.root / ".github/workflows"
+    folder.mkdir(parents=True)
+    (folder / "phone-plans.yml").symlink_to("nowhere.yml")
+    ran = repository.planner(*GITHUB)
+    assert ran.code == 0, ran.err
     first, *others = (f".github/workflows/{name}.yml" for name in WORKFLOWS)
-    assert ran.out.startswith(f"kept {first}: it exists\n" + "".join(f"wrote {name}\n" for name in others))
-    assert "Store the API key in the environment phone-calls" in ran.out
-    assert (project.root / "planner.yaml").read_text() == "# mine\n"
-    assert not (project.root / ".github/workflows/nowhere.yml").exists()
+    assert f"kept {first}: it exists\n" + "".join(f"wrote {name}\n" for name in others) in ran.out
+    assert not (folder / "nowhere.yml").exists()
+    assert (repository.root / "planner.yaml").read_text().startswith("version: 1 # mine\nstore: git:")
+    assert not (repository.root / "plans").exists()
+    once = (repository.root / "planner.yaml").read_text()
+    assert repository.planner(*GITHUB).code == 0
+    assert (repository.root / "planner.yaml").read_text() == once
+
+
+def test_a_project_in_a_folder(repository: Project) -> None:
+    """Its workflows are at the root of the repository, and have its name."""
+    ran = repository.planner(*GITHUB, "--dir", "apps/Voice bot")
+    assert ran.code == 0, ran.err
+    text = (repository.root / ".github/workflows/phone-plans-Voice-bot.yml").read_text()
+    assert 'with: {working-directory: "apps/Voice bot", name: Voice-bot}' in text
+    document = YAML(typ="safe").load(text)
+    assert document["jobs"]["phone-plans"]["with"] == {"working-directory": "apps/Voice bot", "name": "Voice-bot"}
+    assert (repository.root / "apps/Voice bot/planner.yaml").exists()
+    assert not (repository.root / "apps/Voice bot/.github").exists()
+    assert '"context": "phone-plans/Voice-bot"' in ran.out
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_gh_sets_the_repository_up(repository: Project, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """The key is read from the environment, passed on standard input, and never an argument. A command that fails is named."""
+    log = repository.root / "gh.log"
+    program(repository.root / "bin/gh", f'echo "$@ $(cat)" >> {log}; test -z "$THUNDERPHONE_API_KEY" && exit {code}')
+    monkeypatch.setenv("PATH", f"{repository.root / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_live_1")
+    ran = repository.planner(*GITHUB, "--yes")
+    assert ran.code == (4 if code else 0), ran.err
+    assert len(log.read_text().splitlines()) == 3
+    assert "secret set THUNDERPHONE_API_KEY --env phone-calls sk_live_1\n" in log.read_text()
+    assert "-f name=trunk" in log.read_text()
+    assert "sk_live_1" not in ran.out + ran.err
+    assert ("gh secret set THUNDERPHONE_API_KEY` instead" in ran.err) == bool(code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--pin", "v0.2.0"], "OWNER/REPOSITORY@"),
+        (["--pin", "acme/planner@v0.2.0"], "OWNER/REPOSITORY@"),
+        ([], "--pin OWNER/REPOSITORY@COMMIT"),
+    ],
+)
+def test_without_a_pin_nothing_is_written(
+    repository: Project, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.setattr(init_github, "_checked_out", lambda _: None)
+    ran = repository.planner("init", "--github", *arguments)
+    assert (ran.code, said in ran.err) == (2, True)
+    assert not (repository.root / "planner.yaml").exists()
+
+
+def test_without_a_repository_nothing_is_written(project: Project) -> None:
+    ran = empty(project).planner(*GITHUB)
+    assert (ran.code, "git init" in ran.err) == (2, True)
+    git(project.root, "init", "-q")
+    ran = project.planner(*GITHUB)
+    assert (ran.code, "gh repo create" in ran.err) == (2, True)
+    assert not (project.root / "planner.yaml").exists()
+
+
+def test_the_pin_is_that_of_the_program(repository: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A released wheel has it in a file; pip records it; a checkout of GitHub has it in git."""
+    built = tmp_path / "built_from.json"
+    monkeypatch.setattr(init_github, "_BUILT_FROM", built)
+    recorded = {"url": "https://github.com/acme/copy.git", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}}
+    monkeypatch.setattr(init_github, "distribution", lambda _: Recorded(json.dumps(recorded)))
+    repository.planner("init", "--github")
+    assert f"acme/copy/.github/workflows/plan.yml@{'a' * 40}" in first_workflow(repository)
+    (repository.root / ".github/workflows/phone-plans.yml").unlink()
+    built.write_text(json.dumps({"repository": "acme/released", "commit": "b" * 40}))
+    repository.planner("init", "--github")
+    assert f"acme/released/.github/workflows/plan.yml@{'b' * 40}" in first_workflow(repository)
+
+
+@dataclass
+class Recorded:
+    text: str
+
+    def read_text(self, _: str) -> str:
+        return self.text
+
+
+def first_workflow(project: Project) -> str:
+    return (project.root / ".github/workflows/phone-plans.yml").read_text()
 
 
 def test_init_in_a_project_is_refused(project: Project) -> None:
@@ -85,5 +213,5 @@ def test_init_in_an_unwritable_folder(project: Project) -> None:
 
 def test_the_workflows_are_those_in_the_documentation() -> None:
     """After a change in docs/workflows/, copy them to planner/commands/starter/."""
-    documented = {path.name: path.read_text() for path in (ROOT / "docs/workflows").iterdir()}
-    assert {path.name: path.read_text() for path in (ROOT / "planner/commands/starter").glob("*.yml")} == documented
+    documented = {name: (ROOT / f"docs/workflows/{name}.yml").read_text() for name in WORKFLOWS}
+    assert {path.stem: path.read_text() for path in (ROOT / "planner/commands/starter").glob("*.yml")} == documented
