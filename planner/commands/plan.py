@@ -10,7 +10,7 @@ from planner.reports.change_set import PlanView, render_json, render_markdown, r
 from planner.session.balance import short_of
 from planner.session.bug_report import logs_checks
 from planner.session.consent import store_consented
-from planner.session.orphaned_launches import launch_documents
+from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
 from planner.session.selection import Selection
 from planner.session.service import known_service
@@ -48,7 +48,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     exit_code = refusal.exit_code if refusal else exit_code
     view = _view(work, prepared, refusal, notes)
     if options.output_format == "json":
-        open_launches = launch_documents(prepared.orphans.unsettled)
+        open_launches = launch_documents(prepared.open_launches.unsettled)
         shell.print(render_json(view, open_launches=open_launches, exit_code=exit_code))
     else:
         shell.print(render_text(view, width=shell.width, color=shell.color))
@@ -73,7 +73,7 @@ def _view(work: Workspace, prepared: Preparation, refusal: RefusedError | None, 
         redactor_of(loaded.project),
         (str(refusal), refusal.hint) if refusal else None,
         prepared.warnings,
-        [*prepared.orphans.notes(work.selection.reconcile_command()), *notes],
+        [*prepared.open_launches.notes(work.selection.reconcile_command()), *notes],
         prepared.agents,
         shows_all=shell.verbosity > 0,
     )

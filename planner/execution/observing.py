@@ -178,7 +178,7 @@ def listed(state: State, lists: Lists, now: Now) -> Iterator[Event | RunEnded | 
         yield from _bound(state, unbound, lists)
     for run_id in [run_id for run_id in state.watched if run_id in lists.runs.found]:
         yield from _seen(state, lists.runs.found[run_id], now)
-    yield from _searched(state, lists, now)
+    yield from settled(state, lists, now)
 
 
 def _bound(state: State, unbound: Unbound, lists: Lists) -> Iterator[Event]:
@@ -266,7 +266,7 @@ def _seen(state: State, run: Run, now: Now) -> Iterator[Event | RunEnded | RunGo
 # Unconfirmed launches
 
 
-def _searched(state: State, lists: Lists, now: Now) -> Iterator[Event]:
+def settled(state: State, lists: Lists, now: Now) -> Iterator[Event]:
     """Settle the unconfirmed launches that were searchable when the lists were requested."""
     searched = [search for launch_id, search in state.unconfirmed.items() if launch_id in lists.searched]
     since = [search for search in state.unconfirmed.values() if search not in searched]

@@ -59,7 +59,7 @@ class PlanView:
     warnings: Sequence[str] = ()
     """Sentences about the agents that would be called."""
     earlier: Sequence[str] = ()
-    """Sentences about orphaned launches."""
+    """Sentences about open launches that no case of the change set needs."""
     agents: Sequence[EffectiveTarget] = ()
     """The agents that a file describes."""
     spent_cents: int = 0
@@ -236,8 +236,8 @@ def render_text(preview: PlanView, *, width: int, color: bool) -> str:
 
 
 def render_json(preview: PlanView, *, open_launches: Sequence[OpenLaunch] = (), exit_code: int = 0) -> str:
-    """The change set as JSON; unknown prices are null. `open_launches` are orphaned: no case of the change set needs
-    them."""
+    """The change set as JSON; unknown prices are null. `open_launches` are those that no case of the change set
+    needs."""
     change_set, redactor = preview.change_set, preview.redactor
     case_ids = [change.case_id for change in change_set.changes]
     coverage = {source.value: number for source, number in change_set.coverage.items()}

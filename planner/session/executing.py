@@ -151,7 +151,7 @@ def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
         spending_of(session.journal, prepared.consent_id),
         max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
         balance=prepared.balance,
-        orphaned_cents=prepared.orphans.reserved_cents,
+        open_cents=prepared.open_launches.reserved_cents,
         bills=bills_for_copies(bills, session, prepared.copies),
     )
 
@@ -295,10 +295,10 @@ def ledger_of(
     *,
     max_cost_cents: int | None,
     balance: Balance | None,
-    orphaned_cents: int = 0,
+    open_cents: int = 0,
     bills: Iterable[tuple[Target, int, int]] = (),
 ) -> Ledger:
-    """The ledger with all ceilings. `spending` is what was spent under the consent. `orphaned_cents` may still be
+    """The ledger with all ceilings. `spending` is what was spent under the consent. `open_cents` may still be
     charged under other consents, but of the same account's balance. `bills` (`Journal.bills`) set prices."""
     ceilings: list[Ceiling] = []
     if max_cost_cents is not None:
@@ -320,6 +320,6 @@ def ledger_of(
         for plan, amount in by_plan.items():
             ledger.count(plan, spent_cents=amount.spent, reserved_cents=amount.reserved)
     if balance is not None and balance.cents is not None:  # the balance already excludes past bills
-        reserved_cents = ledger.reserved_cents + orphaned_cents
+        reserved_cents = ledger.reserved_cents + open_cents
         ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))
     return ledger

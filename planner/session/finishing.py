@@ -18,7 +18,7 @@ from planner.session.consents import charged_slots, ended_calls, judge_spending
 from planner.session.executing import SessionEnd, await_calls
 from planner.session.history import with_history
 from planner.session.judging import judge_cost
-from planner.session.orphaned_launches import launch_documents
+from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation
 from planner.session.run_session import RunSession, next_commands
 from planner.session.shell import actor_of
@@ -48,7 +48,7 @@ async def refuse(session: RunSession, prepared: Preparation, error: RefusedError
     except StoreError as store_error:
         ending = ending.with_store_error(store_error)
     gate = Gate(session.options.fail_on, suite)
-    session.reports.write(_result(session, prepared, end, _with_orphans(session, prepared, ending), cases, gate))
+    session.reports.write(_result(session, prepared, end, _with_open_launches(session, prepared, ending), cases, gate))
 
 
 def _store_rechecks(session: RunSession, prepared: Preparation, cases: Iterable[CaseResult]) -> None:
@@ -86,7 +86,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     commands = next_commands(options, consenting=consenting)
     gate = Gate(options.fail_on, suite)
     ending = ending_of(cases, outcome, open_overdue, commands, gate, _out_of_reach(session, prepared, cases))
-    ending = _with_orphans(session, prepared, ending)
+    ending = _with_open_launches(session, prepared, ending)
     result = _result(session, prepared, end, ending, cases, gate)
     try:
         _store(session, prepared, result, end)
@@ -108,12 +108,12 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     return result.exit_code
 
 
-def _with_orphans(session: RunSession, prepared: Preparation, ending: Ending) -> Ending:
+def _with_open_launches(session: RunSession, prepared: Preparation, ending: Ending) -> Ending:
     reconcile = session.options.selection.reconcile_command()
     text = "To see what is known about the unconfirmed launches"
     step = NextStep(code=NextStepCode.RECONCILE, text=text, command=reconcile)
-    steps = [step] if prepared.orphans.unsettled else []
-    problems = (*ending.problems, *prepared.orphans.problems())
+    steps = [step] if prepared.open_launches.unsettled else []
+    problems = (*ending.problems, *prepared.open_launches.problems())
     return Ending(ending.outcome, ending.exit_code, problems, (*steps, *ending.next_steps), ending.finished)
 
 
@@ -180,7 +180,7 @@ def _result(
         consent=_consent(session, prepared, end),
         start_over=prepared.start_over,
         dropped=[DroppedCase(case_id=change.case_id, reason=change.reason.value) for change in dropped],
-        open_launches=launch_documents([*end.outcome.unsettled, *prepared.orphans.unsettled]),
+        open_launches=launch_documents([*end.outcome.unsettled, *prepared.open_launches.unsettled]),
         cost=_cost(session, prepared, end, cases),
         stats=session.reports.stats(launches=end.outcome.launches),
     )
@@ -206,7 +206,7 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
     not_seen = [slot for slot in unbilled if slot.launch_id not in unsettled and slot.evidence is None]
     late = [journal.slot_of_run(run.run_id) for run in carried if run.cost_cents is None]
     launches = {slot.launch_id for slot in charged}
-    orphaned = [each.reserved_cents for each in prepared.orphans.unsettled if each.launch_id not in launches]
+    others = [each.reserved_cents for each in prepared.open_launches.unsettled if each.launch_id not in launches]
     return CostDocument(
         estimated_cents=estimate.expected_cents,
         estimated_low_cents=estimate.low_cents,
@@ -216,7 +216,7 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
         actual_cents=calls.spent,
         this_session_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.
-        unconfirmed_cents=calls.reserved + sum(orphaned),
+        unconfirmed_cents=calls.reserved + sum(others),
         calls_under_way=sum(slot.key not in unread for slot in not_seen),
         unread_calls=sum(slot.key in unread for slot in not_seen),
         unbilled_calls=sum(slot.evidence is not None for slot in unbilled),

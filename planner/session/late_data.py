@@ -29,7 +29,7 @@ from planner.results.model import CaseResult, JudgedRun, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.interruption import until_interrupted
-from planner.session.orphaned_launches import search_orphans
+from planner.session.open_launches import search_open_launches
 from planner.session.preparing import Preparation
 from planner.values import frozen
 
@@ -204,10 +204,10 @@ class _Stale:
 
 
 async def refresh(session: RunSession, prepared: Preparation) -> Preparation:
-    """The preparation with the late data of earlier calls: refreshed runs, and orphaned launches that were found."""
+    """The preparation with the late data of earlier calls: refreshed runs, and open launches that were found."""
     changes = await _refreshed_changes(session, prepared.change_set.changes)
-    orphans = await search_orphans(session, prepared.orphans)
-    return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), orphans=orphans)
+    found = await search_open_launches(session, prepared.open_launches)
+    return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), open_launches=found)
 
 
 async def _refreshed_changes(session: RunSession, changes: Sequence[Change]) -> list[Change]:

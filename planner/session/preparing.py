@@ -38,7 +38,7 @@ from planner.session.consents import (
 )
 from planner.session.earlier_results import earlier_results
 from planner.session.judging import Judging, judging_of
-from planner.session.orphaned_launches import OrphanedLaunches, orphans_of
+from planner.session.open_launches import OpenLaunches, open_launches_of
 from planner.session.recorded_agents import (
     EffectiveTarget,
     agent_warnings,
@@ -75,7 +75,7 @@ class Preparation:
     """Number of `resumable` runs in unconfirmed launches, by case id."""
     judging: Judging
     """The judge of `check: judge`, with its stored answers."""
-    orphans: OrphanedLaunches = OrphanedLaunches()
+    open_launches: OpenLaunches = OpenLaunches()
     """Unconfirmed or unbilled launches of earlier sessions that this change set does not need."""
     warnings: tuple[str, ...] = ()
     """Warnings about the agents that are called."""
@@ -116,8 +116,8 @@ class Preparation:
 
     @property
     def all_reserved_cents(self) -> int:
-        """What earlier calls without a bill may cost, orphaned launches included."""
-        return sum(self.progress.reserved_cents.values()) + self.orphans.reserved_cents
+        """What earlier calls without a bill may cost, open launches included."""
+        return sum(self.progress.reserved_cents.values()) + self.open_launches.reserved_cents
 
     @property
     def calls_to_make(self) -> int:
@@ -158,7 +158,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
 
     whole = change_set = build({})
     _check_evidence(whole, repository)
-    resumable, orphans = dict[str, tuple[Slot, ...]](), OrphanedLaunches()
+    resumable, not_resumed = dict[str, tuple[Slot, ...]](), OpenLaunches()
     unconfirmed = Counter[str]()
     consent_id, spending = "", NO_SPENDING
     if journal:
@@ -180,7 +180,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)}
         unconfirmed = Counter(slot.case_id for slot in slots if slot.launch_id in unconfirmed_ids)
         searched = {slot.launch_id for slot in slots} | _open_launches_of(journal, whole)
-        orphans = orphans_of(journal, searched, shared=place.shared is not None, now=now)
+        not_resumed = open_launches_of(journal, searched, shared=place.shared is not None, now=now)
     paid_cents = spending.of_calls().spent
     by_plan = {plan: spending.of_calls(plan) for plan in spending.plans}
     return Preparation(
@@ -197,7 +197,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         ),
         unconfirmed,
         judging,
-        orphans,
+        not_resumed,
         (
             *draft_warnings(loaded.cases, targets),
             *agent_warnings(agents),

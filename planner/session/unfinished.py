@@ -13,7 +13,7 @@ from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState
 from planner.execution.spending import spending_of
 from planner.results.model import CostDocument, JudgeCost
 from planner.session.consents import charged_slots, judge_spending, unsent_launches
-from planner.session.orphaned_launches import launch_documents, unsettled_launch
+from planner.session.open_launches import launch_documents, unsettled_launch
 
 if TYPE_CHECKING:
     from planner.session.run_session import RunSession

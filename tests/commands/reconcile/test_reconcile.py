@@ -6,7 +6,7 @@ import httpx
 from journals import edit_launches
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.reconcile.test_orphaned_launches import PLAN, lose  # pyright: ignore[reportMissingImports]
+from tests.commands.reconcile.test_open_launches import PLAN, lose  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 

@@ -21,7 +21,7 @@ from planner.results.model import RunResult
 from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.reconcile.test_orphaned_launches import answered, flat  # pyright: ignore[reportMissingImports]
+from tests.commands.reconcile.test_open_launches import answered, flat  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]
 
 GRADED = """\

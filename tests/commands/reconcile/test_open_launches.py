@@ -18,7 +18,7 @@ from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.planfile.model import Project as ProjectFile
 from planner.providers.base import Balance, Line
 from planner.session.executing import ledger_of
-from planner.session.orphaned_launches import orphans_of
+from planner.session.open_launches import open_launches_of
 from planner.session.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
@@ -160,10 +160,10 @@ def test_a_run_adopted_by_a_person_is_billed(project: Project, service: Served) 
     assert "earlier launches" not in project.planner("run").out
 
 
-def test_orphaned_launches_reduce_the_available_balance() -> None:
-    """The possible bill of an orphaned launch reduces the available balance, but not the ceiling of this session."""
+def test_open_launches_reduce_the_available_balance() -> None:
+    """The possible bill of a launch that is not resumed reduces the available balance, but not the ceiling of this session."""
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
-    ledger = ledger_of(loaded, NO_SPENDING, max_cost_cents=80, balance=Balance(100), orphaned_cents=32)
+    ledger = ledger_of(loaded, NO_SPENDING, max_cost_cents=80, balance=Balance(100), open_cents=32)
     assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
 
 
@@ -197,10 +197,10 @@ def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
     for launch_id, run_id, hours in (("young", 7, 23), ("old", 8, 25)):
         record_launch(journal, launch_id, now - timedelta(hours=hours), "You are Dora.")
         journal.record(Moved(launch_id, LaunchState.ACKNOWLEDGED, run_ids=(run_id,), bindings={0: run_id}))
-    orphans = orphans_of(journal, set(), shared=False, now=now)
+    found = open_launches_of(journal, set(), shared=False, now=now)
     journal.close()
-    assert [slot.run_id for slot in orphans.unbilled] == [7]
-    assert orphans.reserved_cents == 32
+    assert [slot.run_id for slot in found.unbilled] == [7]
+    assert found.reserved_cents == 32
 
 
 def test_the_cost_of_an_adopted_launch_is_reported_by_another_change_set(project: Project, service: Served) -> None:
