@@ -181,7 +181,7 @@ def _checked(work: Workspace, prepared: Preparation, journal: Journal | None, ta
     cases = [case for case in checked if case.change.case_id in called]
     judged = [case.judged for case in cases if case.judged is not None]
     _, suite = with_history(work.shell, work.place, work.selection, judged)
-    return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite), work.shell.clock.now())
+    return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite, "strict"), work.shell.clock.now())
 
 
 def _agree(options: DeployOptions, target: EffectiveTarget) -> None:

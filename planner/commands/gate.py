@@ -61,7 +61,7 @@ def _decide(shell: Shell, options: GateOptions) -> int:
         own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
         _, suite = with_history(shell, work.place, options.selection, own)
         again = replace(options.selection, rerun="failed").command("run")
-        digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite)
+        digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite, work.loaded.project.policy.gate)
         check = decide_check(cases, digest, judged_by, shell.clock.now(), again)
         names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)
         render = render_json if options.output_format == "json" else render_text

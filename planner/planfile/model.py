@@ -156,6 +156,8 @@ class Policy:
     max_calls: int = 10_000
     previews: Literal["allow", "deny"] = "allow"
     """Whether calls may be made on a preview: a copy of the agent with the configuration of its file."""
+    gate: Literal["regressions", "strict"] | None = None
+    """What makes the required check red; None: what the stored results allow."""
 
 
 @frozen

@@ -85,6 +85,15 @@ class PolicyFields(Authored):
     max_concurrent_runs: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Maximum number of calls at one time."
     )
+    gate: Literal["regressions", "strict"] | None = Field(
+        default=None,
+        description=(
+            "What makes the required check of a pull request red. regressions: a case or the suite got worse, a "
+            "critical expectation fails that does not fail on the base branch, or a new or changed case misses its "
+            "requirement. strict: any case misses its requirement. By default regressions, once the base branch has "
+            "two sessions to compare with."
+        ),
+    )
     max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Maximum number of calls in a session.")
     previews: Literal["allow", "deny"] = Field(
         default="allow",
@@ -301,7 +310,9 @@ def _policy(root: YamlMapping, fields: PolicyFields | None, reporter: Reporter) 
         detail = wrong_type("a list such as [{agent: 12}]", items)
         reporter.error("wrong-type", detail, written.span("allowed_targets"))
         allowed = frozenset()
-    return Policy(fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, fields.previews)
+    return Policy(
+        fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, fields.previews, fields.gate
+    )
 
 
 def _environments(

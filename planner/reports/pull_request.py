@@ -265,6 +265,7 @@ def _of_base(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, 
     where = markdown_code(pull.base) if pull.base else "the base branch"
     for case_state, what in (
         (CaseState.KNOWN_FAILING, f"Already failing on {where}"),
+        (CaseState.BELOW_REQUIREMENT, f"Below the requirement, as on {where}"),
         (CaseState.LEFT_TO_BASE, f"To call on {where}, not here, since this pull request does not touch them"),
     ):
         if cases := [markdown_code(names[case_id]) for case_id in check.cases.get(case_state, ())]:

@@ -84,6 +84,8 @@ class CaseState(Enum):
     UNDECIDED = "undecided"
     KNOWN_FAILING = "known_failing"
     """The same call already fails on the base branch."""
+    BELOW_REQUIREMENT = "below_requirement"
+    """It misses its required rate, but did not get worse."""
     QUARANTINED = "quarantined"
     LEFT_TO_BASE = "left_to_base"
     """The pull request does not touch it, and the base branch must call it."""
@@ -94,6 +96,7 @@ class CaseState(Enum):
         words = {
             "green": "passed",
             "known_failing": "already failing on the base branch",
+            "below_requirement": "below the requirement as before",
             "left_to_base": "left to the base branch",
         }
         return words.get(self.value, self.value.replace("_", " "))

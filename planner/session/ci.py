@@ -235,7 +235,7 @@ def group_namespaces(subjects: Iterable[str], own: str) -> tuple[str, ...]:
 
 _FILES: Final = ("100644", "100755")
 """The modes of files in git."""
-STRICT: Final = Project(policy=Policy(max_cost_cents=1_000, max_calls=100))
+STRICT: Final = Project(policy=Policy(max_cost_cents=1_000, max_calls=100, gate="strict"))
 """Used if the base commit has no planner.yaml: a small ceiling, no judge, no shared store, no environments."""
 
 

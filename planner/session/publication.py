@@ -152,7 +152,7 @@ def problem_publication(shell: Shell, error: PlannerError) -> Publication:
 def _is_worth_saying(prepared: Preparation, check: RequiredCheck) -> bool:
     return (
         check.state is not CheckState.SUCCESS
-        or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.QUARANTINED)))
+        or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.BELOW_REQUIREMENT, CaseState.QUARANTINED)))
         or bool(check.flaky)
         or bool(prepared.change_set.with_action(Action.DROP))
         or any(map(judged_otherwise, prepared.change_set.with_action(Action.RECHECK)))

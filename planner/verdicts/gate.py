@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from planner.changes.model import Change, Reason
 from planner.clock import aware
@@ -16,16 +16,26 @@ from planner.quantities import count
 from planner.results.model import CaseResult, JudgedRun, SuiteDocument
 from planner.results.outcomes import Action, CaseOutcome, CaseState, CheckState, FailOn, RequiredCheck
 from planner.values import frozen
+from planner.verdicts.history import MIN_SESSIONS
 
 EVERYTHING: Final = frozenset(FailOn)
 
 
 @frozen
 class Gate:
-    """`suite` compares all cases together; None if no case was compared."""
+    """`suite` compares all cases together; None if no case was compared. `policy` is the project's `policy.gate`, which
+    the required check follows."""
 
     fail_on: frozenset[FailOn] = EVERYTHING
     suite: SuiteDocument | None = None
+    policy: Literal["regressions", "strict"] | None = None
+
+    @property
+    def asks_for_regressions(self) -> bool:
+        """Whether a case that misses its requirement as before is not red. By default, if earlier sessions show what is
+        usual."""
+        has_history = self.suite is not None and self.suite.sessions >= MIN_SESSIONS
+        return self.policy == "regressions" or (self.policy is None and has_history)
 
     @property
     def names(self) -> list[FailOn]:
@@ -102,6 +112,13 @@ class CheckedCase:
             return False
         return self.judged is None or _failing(self.judged) <= _failing(base)
 
+    def _is_as_before(self, case: CaseResult) -> bool:
+        """Whether a failed case was compared with earlier calls, and no critical expectation fails that did not fail on
+        the base branch."""
+        known_failures = set[str]() if self.base is None else _failing(self.base)
+        was_compared = case.baseline is not None and case.baseline.is_known and case.not_comparable is None
+        return self.excuse_known and was_compared and _failing(case, only_critical=True) <= known_failures
+
     def case_state(self, gate: Gate, now: datetime) -> CaseState:
         case = self.judged
         if case is not None and case.quarantine is not None:
@@ -115,11 +132,13 @@ class CheckedCase:
         regressed = case.compared == "regressed" and not self.is_base_result
         if regressed and FailOn.REGRESSION in gate.fail_on:
             return CaseState.REGRESSED
-        if case.outcome == "failed":
-            if self.excuse_known and self.fails_on_base and not regressed:
+        if case.outcome == "failed" and not regressed:
+            if gate.policy != "strict" and self.excuse_known and self.fails_on_base:
                 return CaseState.KNOWN_FAILING
-            if FailOn.FAILURE in gate.fail_on:
-                return CaseState.FAILED
+            if gate.asks_for_regressions and self._is_as_before(case):
+                return CaseState.BELOW_REQUIREMENT
+        if case.outcome == "failed" and FailOn.FAILURE in gate.fail_on:
+            return CaseState.FAILED
         if case.outcome == "unknown":
             return _undecided(case)
         if not self.is_base_result and any(is_bill_awaited(run, now) for run in case.runs):
@@ -127,14 +146,15 @@ class CheckedCase:
         return CaseState.GREEN
 
 
-def _failing(case: CaseResult) -> set[str]:
+def _failing(case: CaseResult, *, only_critical: bool = False) -> set[str]:
     """The ids of expectations that failed in a run that counts."""
+    severities = ("critical",) if only_critical else ("critical", "error")
     return {
         finding.expectation
         for run in case.runs
         if run.countable
         for finding in run.findings
-        if finding.outcome == "failed" and finding.severity != "warning"
+        if finding.outcome == "failed" and finding.severity in severities
     }
 
 
@@ -214,7 +234,14 @@ def _description(
     """`2 calls to make, 1 failed, 20 passed`: what is missing comes first."""
     parts = [f"{count(calls, 'call')} to make"] if cases.get(CaseState.TO_CALL) else []
     parts += ["the suite regressed"] if worse else []
-    shown = (*_RED, *_INCOMPLETE, CaseState.KNOWN_FAILING, CaseState.QUARANTINED, CaseState.LEFT_TO_BASE)
+    shown = (
+        *_RED,
+        *_INCOMPLETE,
+        CaseState.KNOWN_FAILING,
+        CaseState.BELOW_REQUIREMENT,
+        CaseState.QUARANTINED,
+        CaseState.LEFT_TO_BASE,
+    )
     parts += [f"{len(cases[case_state]):,} {case_state.words}" for case_state in shown if cases.get(case_state)]
     passed = len(cases.get(CaseState.GREEN, ())) - flaky
     parts += [f"{flaky:,} flaky"] if flaky else []
