@@ -46,7 +46,7 @@ def gate(shell: Shell, options: GateOptions) -> int:
         return _decide(shell, options)
     except PlannerError as error:
         if options.publication is not None:
-            _write(shell, options.publication, problem_publication(shell, error))
+            _write(shell, options.publication, problem_publication(shell, error, options.selection))
         raise
 
 

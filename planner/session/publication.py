@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from planner.changes.consent import EarlierSpending, ceiling_of
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.model import ChangeSet
-from planner.errors import PlanInvalidError, PlannerError
+from planner.errors import IncompleteError, PlanInvalidError, PlannerError
 from planner.execution.journal import Journal
+from planner.planfile.files import PROJECT_FILE
 from planner.reports.change_set import PlanView, judged_otherwise
 from planner.reports.neutral import one_line
 from planner.reports.problems import problem_line, render_problem
@@ -22,12 +23,14 @@ from planner.reports.pull_request import CommentFacts, EndedSession, LastCalls, 
 from planner.reports.reply import render_reply
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
-from planner.session.ci import asked_by, head_commit
+from planner.session.ci import asked_by, head_commit, policy_source
 from planner.session.consent import head_of, shareable
 from planner.session.preparing import Preparation, prepare, refusal_of
 from planner.session.pull_request import files_url, pull_request_of, run_url_of
+from planner.session.selection import Selection
 from planner.session.shell import Shell, redactor_of
 from planner.session.stores import OpenedStore, Workspace
+from planner.session.untouched import MERGE_BASE
 from planner.values import frozen
 
 _SESSIONS: Final = 20
@@ -132,10 +135,15 @@ def _reply(decision: Decision, pull: PullRequest) -> str:
     return render_reply(decision.ended, decision.check, pull, asked_by(decision.work.shell.environ))
 
 
-def problem_publication(shell: Shell, error: PlannerError) -> Publication:
+def problem_publication(shell: Shell, error: PlannerError, selection: Selection) -> Publication:
     """What to publish if the change set cannot be determined: an older answer must not stand."""
     environ = shell.environ
     commit = head_commit(environ)
+    if _is_older_than_project(shell, selection):
+        error = IncompleteError(
+            f"this branch is older than {PROJECT_FILE} of its base branch",
+            "Update the branch: merge the base branch into it, or rebase it.",
+        )
     comment = render_problem(error, files_url(environ, commit, shell.cwd), run_url_of(environ))
     state = "failure" if isinstance(error, PlanInvalidError) else "pending" if error.exit_code == 4 else "error"
     return Publication(
@@ -147,6 +155,20 @@ def problem_publication(shell: Shell, error: PlannerError) -> Publication:
         comment=comment,
         worth_saying=True,
     )
+
+
+def _is_older_than_project(shell: Shell, selection: Selection) -> bool:
+    """Whether the pull request branched off before the base branch got its project, and has not added one."""
+    try:
+        source = policy_source(shell, selection.base, selection.paths)
+    except PlannerError:
+        return False
+    base = source.base
+    if base is None or not base.has_project or (source.root / PROJECT_FILE).exists():
+        return False
+    found = base.git("rev-parse", "--verify", "--quiet", f"{MERGE_BASE}^{{commit}}")
+    before = base.git("cat-file", "-e", f"{MERGE_BASE}:{base.folder}{PROJECT_FILE}")
+    return found.code == 0 and before.code != 0
 
 
 def _is_worth_saying(prepared: Preparation, check: RequiredCheck) -> bool:

@@ -13,7 +13,6 @@ from ci_jobs import Jobs
 from fake_github import fake_github
 from repositories import git
 
-from planner.checks.call import CallCheck
 from planner.results.model import CostDocument, JudgeCost, RunResult
 from planner.session.publication import billed_cents
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -254,92 +253,6 @@ def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
     assert published[1] == planned[1]
 
 
-def test_a_red_comment_offers_the_calls_again(jobs: Jobs, tmp_path: Path) -> None:
-    """After a fix that planner cannot see, such as one of a tool: the digest is of the calls without the failed runs."""
-    jobs.branch("topic")
-    jobs.edit(plans__hours=FAILING.replace("calm", "angry"))
-    run(jobs.start(7, branch="topic"))
-    file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
-    gate(project, 1, "--publication", str(file))
-    found = json.loads(file.read_text())
-    offered = re.search(r"/planner run (sha256:[0-9a-f]{64}) up to ([\d.]+) start over: (.+)", found["comment"])
-    assert offered is not None
-    assert offered[1] == found["digest"] == found["change_set"]["digest"]
-    again = project.planner(
-        "run", *CONSENT, "--digest", offered[1], "--max-cost", offered[2], "--start-over", offered[3]
-    )
-    assert again.code == 1, again.err
-    assert json.loads((project.root / "reports/results.json").read_text())["stats"]["launches"] == 1
-
-
-_ENDED = {
-    "refused": (["--max-cost", "0.01"], "", "✋ **Refused, so nothing was called:** ", "refused"),
-    "402": ([], "faults: [{kind: no_balance, times: 9}]", "✋ **The calls ended early:** no balance", "ended early"),
-    "429": (
-        [],
-        "faults: [{kind: throttle, times: 99, retry_after_seconds: 9000}]",
-        "✋ **The calls ended early:** the service asks to wait 2 h",
-        "ended early",
-    ),
-}
-
-
-@pytest.mark.parametrize("how", _ENDED)
-def test_why_calls_are_missing(jobs: Jobs, tmp_path: Path, how: str) -> None:
-    """The session of this job was refused or ended early: comment, status and reply say why."""
-    options, faults, said, status = _ENDED[how]
-    jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
-    file, project = tmp_path / "publication.json", jobs.start(7, branch="topic", event="workflow_dispatch")
-    project.write("world.yaml", f"extends: demo\nversion: 1\nworld: w\n{faults}\n")
-    reports, shared = tmp_path / "reports", ("--sandbox", "--world", "world.yaml", "--base", "origin/main")
-    ran = project.planner("ci", "run", *shared, "--consent-to-charge", *options, "--report-dir", str(reports))
-    assert ran.code in (3, 4), ran.err
-    gate(project, 3, *shared[1:], "--results", str(reports / "results.json"), "--publication", str(file))
-    found = json.loads(file.read_text())
-    assert said in found["comment"]
-    assert f"1 call to make · {status}: " in found["description"]
-    assert found["reply"].startswith("@")
-    assert "/planner run" in found["comment"]
-
-
-def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None:
-    """The commonest mistake: the comment has file, line and fix; the status the first error; no digest is left."""
-    jobs.branch("topic")
-    head = jobs.edit(plans__hours=PLAN.replace("scenarios:", "scenarois:"))
-    file = tmp_path / "publication.json"
-    assert jobs.start(7, branch="topic").planner("ci", "gate", "--sandbox", "--publication", str(file)).code == 2
-    found = json.loads(file.read_text())
-    assert (found["state"], found["digest"], found["commit"], found["worth_saying"]) == ("failure", "", head, True)
-    line = PLAN.splitlines().index("scenarios:") + 1
-    assert found["description"].startswith(f"plans/hours.yaml:{line}: ")
-    assert f"plans/hours.yaml:{line}:" in found["comment"]
-    assert "`scenarios`" in found["comment"]
-
-
-def test_a_check_that_raises_is_logged_beside_the_reports(
-    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In CI, where the job keeps it: the action's output names the folder. No traceback is printed."""
-    jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
-    run(jobs.start(7, branch="topic"))
-
-    def broken(*_: object) -> None:
-        raise KeyError("boom")
-
-    monkeypatch.setattr(CallCheck, "judge", broken)
-    outputs = tmp_path / "outputs"
-    for name, value in {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(outputs)}.items():
-        monkeypatch.setenv(name, value)
-    project = jobs.start(7, branch="topic")
-    ran = project.planner("ci", "gate", "--sandbox")
-    assert "the check call raised KeyError" in ran.err
-    assert "Traceback" not in ran.err
-    assert "KeyError: 'boom'" in (project.root / "reports/planner-bug.log").read_text()
-    assert re.search(r"^report-dir<<(\S+)\nreports\n\1$", outputs.read_text(), re.MULTILINE)
-
-
 def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job that plans may only read. What is published has the digest of its content, or is not stored."""
     jobs.branch("topic")
@@ -539,51 +452,6 @@ def test_a_called_commit_is_not_said_to_be_uncalled(
     said = comment()
     assert said.startswith("### 📞 1 call to make")
     assert "Nothing called yet" not in said
-
-
-OTHER = PLAN.replace("plan: hours", "plan: other")
-
-
-@pytest.mark.parametrize(
-    ("touched", "code", "to_call", "left"),
-    [
-        (OTHER, 0, [], [CASE, "other/saturday@clinic"]),
-        (OTHER.replace("calm", "angry"), 3, ["other/saturday@clinic"], [CASE]),
-        (OTHER.replace("expect:", "runs: 2\n    expect:"), 3, ["other/saturday@clinic"], [CASE]),
-        (
-            OTHER.replace("check: call, status: completed", "check: duration, max_seconds: 60"),
-            3,
-            ["other/saturday@clinic"],
-            [CASE],
-        ),
-    ],
-    ids=["nothing", "prompt", "runs", "expectations"],
-)
-def test_a_pull_request_waits_only_for_calls_that_it_causes(
-    project: Project,
-    service: Served,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    touched: str,
-    code: int,
-    to_call: list[str],
-    left: list[str],
-) -> None:
-    """One plan's agent was edited at the service, another plan was merged without calls. The plan of calls leaves out both, unless
-    the pull request touches them."""
-    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
-    monkeypatch.setenv("GITHUB_ACTOR", "maria")
-    jobs.begin(plans__hours=PLAN, planner=STORE)
-    assert jobs.start().planner("run", "--consent-to-charge").code == 0
-    jobs.edit(plans__other=OTHER)
-    service.control({"deploy": {"agent_id": 12, "revision": 1}})
-    jobs.branch("topic")
-    jobs.edit(plans__other=touched, notes="a: 1")
-    ran = jobs.start(7, branch="topic").planner("ci", "gate", "--format", "json", "--publication", str(file))
-    assert (ran.code, ran.json["to_call"], ran.json["left_to_base"]) == (code, to_call, left)
-    planned = jobs.start(7, branch="topic").planner("plan", "--format", "json").json
-    assert [each["case_id"] for each in planned["changes"] if each["action"] == "call"] == to_call
-    assert "To call on `main`, not here" in json.loads(file.read_text())["comment"]
 
 
 @pytest.mark.parametrize(

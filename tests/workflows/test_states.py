@@ -176,3 +176,12 @@ def test_a_deployment(repository: Repository) -> None:
     typed = {"inputs": {"target": "clinic", "force": "", "over-drift": "false"}}
     assert repository.runner.start("phone-plans-deploy", "workflow_dispatch", typed) == {"deploy": False}
     assert "Deploy: 2" in repository.runner.log[-1]
+
+
+def test_a_branch_that_is_older_than_the_plans(repository: Repository) -> None:
+    """It branched off before the workflows and plans were merged: nothing of it can be wrong, it must be updated."""
+    git(repository.work, "checkout", "-q", "-b", "topic", "main~1")
+    repository.push("topic", notes_DOT_md="x\n")
+    assert repository.plan() == "pending"
+    assert repository.fake.statuses[-1]["description"].startswith("this branch is older than planner.yaml")
+    assert "Update the branch" in repository.comment

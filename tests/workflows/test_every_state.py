@@ -1,0 +1,38 @@
+"""The table of states in docs/pull-requests.md: each row has a test of its status, its comment and what leads on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TESTS = {
+    "nothing to call, all passed": "workflows/test_pull_requests.py::test_from_open_to_the_next_pull_request",
+    "invalid plan": "workflows/test_states.py::test_an_invalid_plan_replaces_a_green_answer",
+    "calls to make": "workflows/test_states.py::test_a_comment_starts_the_calls",
+    "price unknown": "github/test_comment_text.py::test_an_unknown_price_leads_to_the_workflow_that_records_it",
+    "calls in progress": "session/test_progress.py::test_the_comment_of_the_plan_is_edited",
+    "cancelled, or runner lost": "commands/test_gate.py::test_cancelled_calls_in_the_comment",
+    "results to collect or judge": "commands/test_gate.py::test_cancelled_calls_in_the_comment",
+    "refused: too expensive, superseded, comment edited": "workflows/test_states.py::test_a_refused_start_shows_the_calls_of_today",
+    "no balance (402), rate limit (429), service down (5xx)": "commands/test_gate_states.py::test_why_calls_are_missing",
+    "policy forbids the calls": "workflows/test_states.py::test_the_base_branch_is_read_when_the_calls_are_made",
+    "failed or regressed": "workflows/test_states.py::test_a_red_check_is_called_again_after_a_fix_elsewhere",
+    "undecided": "commands/test_gate_states.py::test_undecided_cases_are_offered_again",
+    "failing on the base branch, too, or as often as before": "commands/test_gate.py::test_known_failures_of_the_base_branch",
+    "not touched here, but to be called on the base branch": "commands/test_gate_states.py::test_a_pull_request_waits_only_for_calls_that_it_causes",
+    "branch older than the plans": "workflows/test_states.py::test_a_branch_that_is_older_than_the_plans",
+    "base commit unreadable": "commands/test_gate_states.py::test_what_cannot_be_read_is_said",
+    "GitHub or the store does not answer": "commands/test_gate_states.py::test_what_cannot_be_read_is_said",
+    "planner crashed, or the job was cancelled": "github/test_comment_and_status.py::test_without_an_answer_the_status_is_no_success",
+}
+
+
+def test_every_state_has_a_test() -> None:
+    page = (ROOT / "docs/pull-requests.md").read_text(encoding="utf-8")
+    table = page.partition("| State | Status |")[2].partition("\n\n")[0]
+    states = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
+    assert set(states) - {"---"} == set(TESTS)
+    for name in TESTS.values():
+        file, _, function = name.partition("::")
+        assert f"def {function}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
