@@ -292,7 +292,7 @@ def settled(state: State, lists: Lists, now: Now) -> Iterator[Event]:
                 state.log(f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose")
         elif lists.runs.whole and lists.began - search.since >= state.settings.settle_seconds:
             missing[match.unconfirmed] = known
-    recent = _recently_adopted(state, lists, now)
+    recent = _recently_adopted(state, lists, now) if missing else set[tuple[object, ...]]()
     missing = {item: known for item, known in missing.items() if item.request not in recent}
     yield from _absent(state, missing, lists)
 

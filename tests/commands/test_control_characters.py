@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rewriting import rewritten
 from worlds import ANY_PROMPT
 
 import planner.session.service
@@ -85,28 +86,16 @@ def clean(text: str, where: str) -> bool:
     return True
 
 
+def _spoilt_body(status: int, body: bytes) -> bytes:
+    del status
+    return json.dumps(spoilt(json.loads(body))).encode() if body[:1] in (b"{", b"[") else body
+
+
 def hostile_app(app: Any) -> Any:
     """The sandbox, with its answers spoilt."""
 
     async def spoiling(scope: Any, receive: Any, send: Any) -> None:
-        start: dict[str, Any] = {}
-        body = bytearray()
-
-        async def later(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-                return
-            body.extend(message.get("body", b""))
-            if message.get("more_body"):
-                return
-            sent = bytes(body)
-            if sent[:1] in (b"{", b"["):
-                sent = json.dumps(spoilt(json.loads(sent))).encode()
-            headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
-            await send({**start, "headers": headers})
-            await send({"type": "http.response.body", "body": sent})
-
-        await app(scope, receive, later)
+        await app(scope, receive, rewritten(send, _spoilt_body))
 
     return spoiling
 

@@ -30,7 +30,7 @@ from whole_runs import MortalStore, Organisation, Ran
 import planner.network.http
 import planner.session.report_files
 import planner.session.run_session
-import planner.session.sharing
+import planner.session.stores
 from planner.network.transport import InProcessTransport
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
@@ -160,7 +160,7 @@ class Fleet(Organisation):
     def _outside(self, life: Life) -> Generator[None]:
         SharedStore.life = life
         with pytest.MonkeyPatch.context() as patch, super()._outside(life):
-            patch.setattr(planner.session.sharing, "remote_store", lambda *_, **__: self.store)
+            patch.setattr(planner.session.stores, "remote_store", lambda *_, **__: self.store)
             patch.setattr(planner.network.http, "HttpxTransport", self._judge)
             patch.setattr(planner.session.run_session, "interruptible", _never_interrupted)  # or SIGTERM ends one story
             patch.setattr(anyio.to_thread, "run_sync", _in_this_thread)
@@ -370,12 +370,7 @@ class Story:
         if made != self.wanted:
             self.problems.append(f"{when}: made {dict(made)}, wanted {dict(self.wanted)}")
         charged = {run_id: cents for run_id, cents in fleet.charged().items() if cents}
-        reported = {
-            run["run_id"]: run["cost_cents"]
-            for case in fleet.results()["cases"]
-            for run in case["runs"]
-            if run["cost_cents"]
-        }
+        reported = {run_id: cents for run_id, cents in fleet.reported().items() if cents}
         if charged != reported:
             self.problems.append(f"{when}: the service charged {charged}, the report says {reported}")
         self._compare_votes()

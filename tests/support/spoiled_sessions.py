@@ -11,10 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+from rewriting import rewritten
 from whole_runs import Organisation
 
 from planner.sandbox import Dialect
@@ -176,22 +178,7 @@ class Service:
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         route = route_of(scope["method"], scope["path"])
-        start: dict[str, Any] = {}
-        received = bytearray()
-
-        async def later(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-                return
-            received.extend(message.get("body", b""))
-            if message.get("more_body"):
-                return
-            body = self._answer(route, start["status"], bytes(received))
-            headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
-            await send({**start, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-
-        await self._real(scope, receive, later)
+        await self._real(scope, receive, rewritten(send, partial(self._answer, route)))
 
     def _answer(self, route: str, status: int, body: bytes) -> bytes:
         if status >= 300 or not body.strip():

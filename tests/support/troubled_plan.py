@@ -78,7 +78,7 @@ def check(service: Organisation, wanted: Counter[str] = WANTED) -> None:
     assert service.made() == wanted
     assert service.noted() == charged
     results = service.results()
-    reported = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
+    reported = service.reported()
     assert {run_id: cents for run_id, cents in charged.items() if cents} == {
         run_id: cents for run_id, cents in reported.items() if cents
     }

@@ -20,6 +20,7 @@ from typing import Any
 import anyio
 import pytest
 from mortality import Life, MortalJournal, is_only_killed
+from rewriting import rewritten
 from virtual_time import EPOCH, VirtualLoop
 from worlds import any_prompt
 
@@ -152,6 +153,10 @@ class Organisation:
     def results(self) -> Any:
         return json.loads((self.root / "reports" / "results.json").read_text(encoding="utf-8"))
 
+    def reported(self) -> dict[int, int | None]:
+        """What the report says that each run cost."""
+        return {run["run_id"]: run["cost_cents"] for case in self.results()["cases"] for run in case["runs"]}
+
     def charged(self) -> dict[int, int]:
         """What the service charged for each of our runs, in cents."""
         return {run.id: run.cost_cents for run in self.sandbox.state.runs if run.requested_by_id == 1}
@@ -206,33 +211,19 @@ class Organisation:
             life.boundary(f"before {request}")
             is_list = request in ("GET /v1/test-calls", "GET /v1/test-call-batches")
             try:
-                await self.sandbox.app(scope, receive, self._lagging(send) if is_list and self.lag_seconds else send)
+                is_lagging = is_list and self.lag_seconds
+                await self.sandbox.app(scope, receive, rewritten(send, self._lagging) if is_lagging else send)
             finally:
                 life.boundary(f"after {request}")
 
         return app
 
-    def _lagging(self, send: Any) -> Any:
+    def _lagging(self, status: int, body: bytes) -> bytes:
         """A list as it was a while ago."""
-        start: dict[str, Any] = {}
-        received = bytearray()
-
-        async def later(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-                return
-            received.extend(message.get("body", b""))
-            if message.get("more_body"):
-                return
-            body = bytes(received)
-            if start["status"] == 200 and body.endswith(b"]"):  # else it was spoilt on its way
-                until = (self.now() - timedelta(seconds=self.lag_seconds)).isoformat()
-                body = json.dumps([row for row in json.loads(body) if row["created_at"] <= until]).encode()
-            headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
-            await send({**start, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-
-        return later
+        if status != 200 or not body.endswith(b"]"):  # it was spoilt on its way
+            return body
+        until = (self.now() - timedelta(seconds=self.lag_seconds)).isoformat()
+        return json.dumps([row for row in json.loads(body) if row["created_at"] <= until]).encode()
 
     def _monotonic(self) -> float:
         return self.seconds if self.loop is None else self.loop.time()
