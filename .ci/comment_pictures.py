@@ -125,7 +125,19 @@ class PullRequest:
         self.shown[name] = self.fake.comments[42][0]["body"]
 
     def call(self, *words: str) -> None:
-        self.planner("ci", "run", "--base", "main", *AGREED, *words, event="workflow_dispatch")
+        reports = ("--report-dir", str(self.folder.parent / "reports"))
+        self.planner("ci", "run", "--base", "main", *AGREED, *reports, *words, event="workflow_dispatch")
+
+    def show_ended(self, name: str) -> None:
+        """Gate and publish after calls, and keep the comment and the reply."""
+        file = self.folder.parent / "publication.json"
+        results = ("--results", str(self.folder.parent / "reports/results.json"))
+        words = ("ci", "gate", "--base", "main", "--publication", str(file), *results)
+        self.planner(*words, event="workflow_dispatch")
+        head = git(self.folder, "rev-parse", "HEAD")
+        self.planner("ci", "publish", str(file), "--pull-request", "42", "--commit", head)
+        self.keep(name)
+        self.shown[f"{name}-reply"] = self.fake.comments[42][-1]["body"]
 
 
 def _cancelled(pull: PullRequest) -> None:
@@ -167,13 +179,21 @@ def _comments(folder: Path, service: str) -> dict[str, str]:
         pull.show("superseded")
         _cancelled(pull)
         pull.call("--start-over", "the refund tool was fixed")
-        pull.show("passed", "workflow_dispatch")
+        pull.show_ended("passed")
+        pull.push(PLAN.format(mood="sad", expect=GOOD))
+        pull.call("--max-cost", "0.01")
+        pull.show_ended("refused")
         pull.push(PLAN.format(mood="sad", expect=BAD))
         pull.call()
-        pull.show("failed", "workflow_dispatch")
+        pull.show_ended("failed")
+        pull.push(PLAN.format(mood="sad", expect=BAD).replace("prompt:", "promt:"))
+        pull.show("invalid")
         fake.comments.clear()
         pull.push(MANY)
         pull.show("300-cases")
+        pull.push(MANY.replace(GOOD, BAD))
+        pull.call("--max-cost", "90.00")
+        pull.show_ended("300-failures")
         return pull.shown
 
 

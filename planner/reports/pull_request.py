@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from planner.changes.model import Reason
 from planner.quantities import count, money, money_range, some
 from planner.reports.agents import agent_notes
 from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes
@@ -30,7 +31,8 @@ _DIFF_CHARACTERS: Final = 30_000
 """Of the differences of all agents. They are never cut without saying so: somebody agrees to them."""
 CALL_WORKFLOW: Final = "phone-plans-call.yml"
 RECORD_WORKFLOW: Final = "phone-plans-main.yml"
-_NAMED: Final = 20
+_JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
+"""Reasons of rechecks that say something; other stored runs were judged as they are."""
 SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
 
 
@@ -114,8 +116,8 @@ def render_comment(
     agreed = _agreed(last)
     is_done = not (check.calls or cancelled)
     headline = _headline(preview, check, cancelled=cancelled) + (f" · {agreed}" if agreed and is_done else "")
-    head = [headline, _ended(facts.ended), _facts(preview, check, pull, last)]
-    head.append(_last("" if is_done else agreed, last, pull))
+    about = (_facts(preview, check, pull, last), _last("" if is_done else agreed, last, pull))
+    head = [headline, _ended(facts.ended), " ".join(filter(None, about))]
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
     foot = _how_to_call(check, facts)
     text = ""
@@ -230,8 +232,9 @@ def _changes(preview: PlanView, listed: int) -> Iterator[str]:
     else:
         yield from _folded("Why each case is called", calls, _table(calls, listed), listed)
     yield from _folded("What changed", moved, blocks, listed)
-    recheck = f"Stored runs to recheck{'' if charged else ', free'}"
-    yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
+    if any(change.reason in _JUDGED_OTHERWISE for change in preview.change_set.with_action(Action.RECHECK)):
+        recheck = f"Stored runs to recheck{'' if charged else ', free'}"
+        yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
     yield from _folded("Dropped", drops, _table(drops, listed), listed)
 
 
@@ -325,12 +328,15 @@ def _failures(
             quotes.setdefault(failure, quote)
     by_size = sorted(groups.items(), key=lambda group: -len(group[1]))
     for failure, cases in by_size[:_QUOTED]:
-        shown = [f"**{markdown_code(name)}**" for name in cases]
-        if len(cases) == 1:
-            yield f"{shown[0]} {failure.what}"
-        else:
-            yield f"**{count(len(cases), 'case')}** {failure.what}: {some(shown, max(1, min(_NAMED, listed)))}"
+        who = f"**{markdown_code(cases[0])}**" if len(cases) == 1 else f"**{count(len(cases), 'case')}**"
+        yield f"{who} {failure.what}"
         yield from filter(None, (failure.message, quotes[failure]))
+        if len(cases) > 1:
+            names_of_cases = "\n".join(f"- {markdown_code(name)}" for name in cases[: max(1, listed)])
+            more = [f"*{len(cases) - listed:,} more*"] if len(cases) > max(1, listed) else []
+            yield "\n\n".join(
+                [f"<details><summary>These cases ({len(cases):,})</summary>", names_of_cases, *more, "</details>"]
+            )
     left_out = sum(len(cases) for _, cases in by_size[_QUOTED:])
     if left_out:
         yield f"{count(left_out, 'more case')} failed in other ways: see report.html"
@@ -358,7 +364,7 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts) -> list[str]:
     offer, pull = facts.offer, facts.pull
     if offer is None or not pull.number:
         return []
-    blocks = [f"**{_what_to_do(check, offer)}:** comment", markdown_block(offer.command(pull))]
+    blocks = [_what_to_do(check, offer), markdown_block(offer.command(pull))]
     if pull.actions_url:
         form = f"[run the workflow]({pull.actions_url})"
         blocks.append(f"or {form} with pull request `{pull.number}` and the same values.")
@@ -369,14 +375,14 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts) -> list[str]:
 
 
 def _what_to_do(check: RequiredCheck, offer: Offer) -> str:
+    calls = count(offer.calls, "call")
     if check.calls:
-        return "To call"
+        return "**To call**, write this comment:"
     if check.needs_run:
-        return "To collect the results, which makes no call"
+        return "**To collect the results**, write this comment. It makes no call:"
     if check.state is CheckState.FAILURE:
-        calls = count(offer.calls, "call")
-        return f"Fix the agent and push. If the fix is somewhere else, call again ({calls})"
-    return f"To call the undecided cases again ({count(offer.calls, 'call')})"
+        return f"**Fix the agent and push.** If the fix is somewhere else, write this comment ({calls}):"
+    return f"**To call the undecided cases again** ({calls}), write this comment:"
 
 
 def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:

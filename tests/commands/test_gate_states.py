@@ -137,6 +137,18 @@ def test_undecided_cases_are_offered_again(jobs: Jobs, tmp_path: Path) -> None:
     assert project.results()["stats"]["launches"] == 1
 
 
+def test_calls_of_an_earlier_push_are_no_news(jobs: Jobs, tmp_path: Path) -> None:
+    """They were judged when they were made: a revert to them is green, and the comment lists no recheck."""
+    jobs.branch("topic")
+    for mood in ("angry", "sad"):
+        jobs.edit(plans__hours=PLAN.replace("calm", mood))
+        assert run(jobs.start(7, branch="topic")) == 1
+    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    file = tmp_path / "publication.json"
+    gate(jobs.start(7, branch="topic"), 0, "--publication", str(file))
+    assert "recheck" not in json.loads(file.read_text())["comment"]
+
+
 @pytest.mark.parametrize(
     ("spoil", "arguments", "code", "state", "said"),
     [
