@@ -6,7 +6,9 @@ has its result, and searches for it. So calls are neither repeated nor lost.
 
 Prompts are shared only by digest, which suffices to find them; phone numbers not at all.
 
-Of two concurrent sessions, the second writer sees the first one's launches and does not repeat their calls.
+Of two concurrent sessions, the second writer sees the first one's launches and does not repeat their calls. Of equal
+launches, two machines may match the runs in another order: each run in the store counts once, and each launch without
+one is searched for.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
