@@ -8,7 +8,7 @@ from enum import Enum
 from hashlib import sha256
 from typing import Any, Final, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from planner.bounds import Cents
 
@@ -48,8 +48,8 @@ class ToolCall(_Frozen):
 
     name: str
     arguments: dict[str, Any] = {}
-    has_arguments: bool = Field(default=True, exclude_if=lambda value: value)
-    """Whether the service provided the arguments. Stored only if False."""
+    has_arguments: bool = True
+    """Whether the service provided the arguments."""
     has_result: bool = False
     result: Any = None
     turn: int | None = None
@@ -64,9 +64,9 @@ class Call(_Frozen):
     duration_seconds: float | None = None
     product: str | None = None
     transferred_to: str | None = None
-    variant_id: int | str | None = Field(default=None, exclude_if=lambda variant: variant is None)
-    """The variant of the agent that took the call; stored only if known."""
-    variant_label: str | None = Field(default=None, exclude_if=lambda label: label is None)
+    variant_id: int | str | None = None
+    """The variant of the agent that took the call, if known."""
+    variant_label: str | None = None
     document: dict[str, Any] = {}
     """The call object as received, without signed URLs, for checks that use a path."""
 
@@ -81,9 +81,9 @@ class Grade(_Frozen):
     issues: int | None = None
     critical_issues: int | None = None
     summary: str | None = None
-    grader_model: str | None = Field(default=None, exclude_if=lambda model: model is None)
-    """The grader; stored only if known, like its version."""
-    grader_version: str | None = Field(default=None, exclude_if=lambda version: version is None)
+    grader_model: str | None = None
+    """The grader, if known, like its version."""
+    grader_version: str | None = None
 
 
 MASK = "•"
@@ -115,17 +115,16 @@ class Evidence(_Frozen):
     grade: Grade | None = None
     cost_cents: Cents | None = None
     """The bill; None while unknown."""
-    cost_basis: CostBasis | None = Field(default=None, exclude_if=lambda basis: basis is None)
-    """The source of the bill; None without a bill, without a call, and in older records."""
-    bill_pending: bool = Field(default=False, exclude_if=lambda pending: not pending)
-    """The service bills its calls, but not this one yet. Stored only if True."""
+    cost_basis: CostBasis | None = None
+    """The source of the bill; None without a bill, and without a call."""
+    bill_pending: bool = False
+    """The service bills its calls, but not this one yet."""
     service_estimate_cents: Cents | None = None
     """The service's estimate at launch; not a bill."""
     redacted: tuple[RedactedPart, ...] = ()
     """Parts with redactions (phone numbers, and what the project lists). A check that needs them is undecided."""
-    unread: tuple[UnreadPart, ...] = Field(default=(), exclude_if=lambda parts: not parts)
-    """Parts with content that could not be read, which may hide anything. Stored only if not empty, so that older
-    records keep their digest."""
+    unread: tuple[UnreadPart, ...] = ()
+    """Parts with content that could not be read, which may hide anything."""
 
     @property
     def call_id(self) -> int | None:

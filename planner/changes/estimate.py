@@ -87,9 +87,8 @@ class Bills:
 class PriceHistory:
     """Past runs by the groups that a case may be priced from.
 
-    Only bills of one basis are compared: transactions if there are any, else bills of calls, else those of older
-    versions. A run without such a bill is priced by its length and the product's rate, or else by the service's
-    estimate.
+    Only bills of one basis are compared: transactions if there are any, else bills of calls. A run
+    without such a bill is priced by its length and the product's rate, or else by the service's estimate.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ class PastRun:
     cost_cents: int | None
     duration_seconds: float | None
     cost_basis: str | None = None
-    """Source of the bill: `transaction` or `call`; None in results of older versions."""
+    """Source of the bill: `transaction` or `call`; None without a bill."""
     service_estimate_cents: int | None = None
 
 

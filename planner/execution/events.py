@@ -89,7 +89,7 @@ class Consumed(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """A launch of another machine or of an older journal. Runs already claimed here keep their claim."""
+    """A launch of another machine. Runs already claimed here keep their claim."""
 
     launch: Launch
     slots: tuple[Slot, ...]

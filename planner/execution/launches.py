@@ -116,7 +116,7 @@ class SlotIntent:
     agent_revision: str | None
     reserved_cents: Cents
     configuration: str | None = None
-    """Digest of the agent's configuration that is called; None if unknown, and in older journals."""
+    """Digest of the agent's configuration that is called; None if unknown."""
 
 
 @frozen

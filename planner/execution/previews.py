@@ -69,7 +69,7 @@ class Preview:
     detail: str = ""
     """Why it is in this state."""
     revision: str | None = None
-    """The copy when it was verified, as in `TargetState`; None before, and in older journals."""
+    """The copy when it was verified, as in `TargetState`; None before."""
     was_changed: bool = False
     """Whether somebody edited, renamed or deleted the copy afterwards. It is found out when the copy is deleted."""
 

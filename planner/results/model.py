@@ -180,9 +180,7 @@ class CaseInputs(Document):
         default=None, description="Digest of the agent's configuration that was called; null if it was not known."
     )
     has_agent_file: bool = Field(
-        default=False,
-        description="Whether a file described the agent, so that a preview may have been called.",
-        exclude_if=lambda value: not value,
+        default=False, description="Whether a file described the agent, so that a preview may have been called."
     )
 
 
@@ -233,7 +231,7 @@ class CaseResult(Document):
     runs_required: Count = Field(description="Calls the plan asks for.")
     runs_passed: Count
     runs_total: Count = Field(description="All runs that count for the case.")
-    runs_countable: Count | None = Field(default=None, description="Runs in its pass rate; null in older results.")
+    runs_countable: Count | None = Field(default=None, description="Runs in its pass rate.")
     runs_not_needed: Count = Field(default=0, description="Runs not made because the outcome was settled.")
     runs_under_way: Count = Field(default=0, description="Launched or unconfirmed runs that have not ended.")
     inconclusive_sessions: Count = Field(
@@ -246,11 +244,7 @@ class CaseResult(Document):
     more_runs: Count | None = Field(default=None, description="More runs that would probably decide (`confidence`).")
     more_runs_cents: Total | None = Field(default=None, description="Their approximate cost.")
     expectations: ListOf[ExpectationRate] = Field(default=[])
-    expected: ListOf[str] = Field(
-        default=[],
-        description="What the runs were judged by, one line each; missing in older results.",
-        exclude_if=lambda value: not value,
-    )
+    expected: ListOf[str] = Field(default=[], description="What the runs were judged by, one line each.")
     compared: Compared
     not_comparable: NotComparable | None = Field(
         default=None,

@@ -47,7 +47,7 @@ class LateBill:
     cents: int
     basis: CostBasis | None
     evidence: str | None
-    """Digest of the evidence with this bill; None if older results keep the evidence that they were judged by."""
+    """Digest of the evidence with this bill; None if the results keep the evidence that they were judged by."""
     reserved_cents: int
     session_id: str
     consent_id: str | None

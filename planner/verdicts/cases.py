@@ -276,11 +276,7 @@ def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
 
 def sample_of(case: CaseResult, runs: Sequence[JudgedRun] | None = None) -> Sample:
     """A stored case as one side of a comparison, with all of its runs or only some."""
-    own = {
-        rate.expectation: rate.check
-        for rate in case.expectations
-        if rate.min_pass_rate is not None or _failed_in_passing(case, rate)
-    }
+    own = {rate.expectation: rate.check for rate in case.expectations if rate.min_pass_rate is not None}
     return sample(case.runs if runs is None else runs, case.outcome, own, case.counts_run, case.runs_not_needed)
 
 
@@ -312,13 +308,6 @@ def sample(
 def run_key(run: JudgedRun) -> RunKey:
     """Includes the session, as two services may use the same run ids."""
     return run.session_id, run.run_id
-
-
-def _failed_in_passing(case: CaseResult, rate: ExpectationRate) -> bool:
-    """Results of older versions do not name expectations with their own rate: those failed in passed runs."""
-    return case.runs_countable is None and any(
-        run.cause is None and rate.expectation in _failed_in(run) for run in case.runs
-    )
 
 
 def _failed_in(run: RunVerdict) -> set[str]:

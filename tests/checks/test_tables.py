@@ -331,4 +331,3 @@ def test_unreadable_turns_leave_what_was_found() -> None:
     assert found(check="call", status="completed") == ("passed", "the call completed")
     assert found(check="tool_called", name="lookup_order")[0] == "passed"
     assert garbled.unread == ("turns", "tools")
-    assert b"unread" not in recorded().to_bytes()

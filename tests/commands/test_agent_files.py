@@ -140,8 +140,8 @@ def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service
     assert ("the file of its agent changed" in ran.err, "was edited" in ran.err) == (True, False), ran.err
 
 
-def test_upgrading_calls_nothing(described: Project, service: Served) -> None:
-    """Results without a configuration, of an older version, are matched by their revision."""
+def test_an_unknown_configuration_is_no_change(described: Project, service: Served) -> None:
+    """Results without a configuration are matched by their revision."""
     assert described.planner("run", CONSENT).code == 0
     for path in [*described.root.glob(".planner/latest/*/*.json"), *described.root.glob(".planner/runs/*.json")]:
         document = json.loads(path.read_text())

@@ -78,18 +78,6 @@ def _preview_states(clinic: Clinic) -> list[str]:
     return [event["preview"]["state"] if kind == "preview_intended" else event["state"] for kind, event in events]
 
 
-def test_a_journal_without_revisions_is_read(tmp_path: Path) -> None:
-    """An older version did not store them."""
-    clinic = make_clinic(tmp_path)
-    assert clinic.run(life=Life("after POST /v1/test-call-batches")).code is None
-    with sqlite3.connect(clinic.root / ".planner/sandbox/journal.sqlite") as db:
-        fields = ["$.revision", "$.was_changed", "$.preview.revision", "$.preview.was_changed"]
-        update = "UPDATE events SET event = json_remove(event, ?, ?, ?, ?) WHERE kind LIKE 'preview%'"
-        assert db.execute(update, fields).rowcount == 4
-    clinic.finish()
-    clinic.check()
-
-
 def _machines(folder: Path) -> tuple[Clinic, Clinic]:
     """Two clones of one repository, whose results are in a git ref of it."""
     project = PROJECT + "store: git:refs/planner/results\n"

@@ -103,8 +103,7 @@ def _state(behind: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> TargetS
         return TargetState(None, None)
     agents = [agent for agent, _ in behind]
     deciding: list[Any] = [_deciding(agent) for agent in agents]
-    if any(variants for _, variants in behind):  # without variants, revisions stay as in older versions
-        deciding.append([sorted(canonical_json(_deciding(each)).decode() for each in own) for _, own in behind])
+    deciding.append([sorted(canonical_json(_deciding(each)).decode() for each in own) for _, own in behind])
     digest = sha256(canonical_json(deciding)).hexdigest()[:12]
     edited = max(str(agent.get("updated_at") or "unknown") for agent in agents)
     products = [agent.get("product") for agent in agents]
