@@ -13,14 +13,12 @@ import anyio
 from planner.clock import Clock
 from planner.errors import IncompleteError, PlannerError
 from planner.evidence import Evidence
-from planner.providers.base import PAGE_LIMIT, CallId, Charged, Page, Provider, Run
+from planner.providers.base import MAX_PAGES, PAGE_LIMIT, CallId, Charged, Page, Provider, Run
 from planner.values import frozen
 
 FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 5.0
 """Between two attempts to read a late part, or the charges."""
-MOST_PAGES: Final = 100
-"""Limit of one reading: 20,000 rows."""
 NEVER_CUT: Final = 50
 """The run list's default page size. A shorter list is complete even if the service does not page."""
 
@@ -58,7 +56,7 @@ async def read_list(
     """
     listed = Listed[T]()
     dropped = 0
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         limit = PAGE_LIMIT if listed.found else min(max(first_page, NEVER_CUT), PAGE_LIMIT)
         page = await page_of(offset=len(listed.found) + dropped, limit=limit)
         rows = page.rows

@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
+from planner.bounds import MAX_INTEGER
 from planner.checks.judgement import shown
 from planner.errors import (
     CredentialError,
@@ -33,7 +34,6 @@ MAX_ANSWER_BYTES: Final = 1024 * 1024
 _LONGEST_REASON: Final = 160
 _LEAST_SECRET: Final = 8
 """Shortest key that is secret; private endpoints accept any word."""
-_MAX_TOKENS: Final = 2**40
 
 
 class DeclinedError(PlannerError):
@@ -266,7 +266,7 @@ def _content(completion: _ChatCompletion) -> tuple[str | None, str]:
 
 
 def _tokens(count: int | None) -> int | None:
-    return count if count is not None and 0 <= count <= _MAX_TOKENS else None
+    return count if count is not None and 0 <= count <= MAX_INTEGER else None
 
 
 def _text(answer: Answer) -> str:

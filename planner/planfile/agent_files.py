@@ -20,14 +20,11 @@ from planner.planfile.files import FileError, Neighbours, display_name
 from planner.planfile.model import AgentFile
 from planner.planfile.reporter import Reporter, TooManyErrors
 from planner.planfile.text import shorten
-from planner.planfile.yaml.document import YamlMapping, follow, larger_than, start_of
-from planner.planfile.yaml.reader import decode, parse
+from planner.planfile.yaml.document import MAX_VALUES, YamlMapping, follow, is_too_large, start_of
+from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 from planner.secret_values import Kind, find_secrets, hide_secrets
 
 PROMPT_FILE: Final = "prompt_file"
-MAX_AGENT_BYTES: Final = 1024 * 1024
-"""Maximum size of an agent's file, and of its prompt file."""
-MAX_AGENT_VALUES: Final = 50_000
 
 _UNMANAGED: Final = frozenset({"id", "name", "label"})
 
@@ -54,7 +51,7 @@ class AgentFileReader:
             if not self.is_reading:
                 self._known[resolved] = AgentFile(resolved, display_name(shown, self.neighbours.cwd), {}, {})
             elif resolved not in self._known:
-                _, content = self.neighbours.read(owner, path, MAX_AGENT_BYTES)
+                _, content = self.neighbours.read(owner, path, MAX_BYTES)
                 self._known[resolved] = self._parse(shown, resolved, content)
             elif self._known[resolved] is None:
                 self.reporter.errors += 1  # reported where it was first used
@@ -87,8 +84,8 @@ class AgentFileReader:
 
     def _fields(self, root: YamlMapping, shown: Path) -> tuple[dict[str, Any], Path | None]:
         reporter = self.reporter
-        if larger_than(root, MAX_AGENT_VALUES):
-            detail = f"an agent's file may have {MAX_AGENT_VALUES:,} values, with aliases expanded; shorten it"
+        if is_too_large(root):
+            detail = f"an agent's file may have {MAX_VALUES:,} values, with aliases expanded; shorten it"
             reporter.error("too-many-nodes", detail, start_of(root))
             return {}, None
         for name in root:
@@ -144,7 +141,7 @@ class AgentFileReader:
             reporter.error("wrong-type", wrong_type("a path", written) if written is not None else EMPTY, place)
             return None, None
         try:
-            file, content = self.neighbours.read(shown, written, MAX_AGENT_BYTES)
+            file, content = self.neighbours.read(shown, written, MAX_BYTES)
             _, resolved = self.neighbours.find(shown, written)
         except FileError as error:
             reporter.error(error.code, error.detail, place)

@@ -31,7 +31,6 @@ Candidate = tuple[Any, Callable[[], Span]]
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = {".jsonl", ".ndjson"}
 _SUFFIXES = {*_DELIMITERS, *_JSON_LINES, ".txt"}
-_MAX_KEYS = 200
 
 
 class _PlanError(Exception):
@@ -172,7 +171,7 @@ class _File(NamedTuple):
                 record = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
                 if self.column not in record:
                     lacking.append(number)
-                    keys.update(dict.fromkeys(islice(record, _MAX_KEYS - len(keys))))
+                    keys.update(dict.fromkeys(record))
                     continue
                 value = record[self.column]
             any_found = True

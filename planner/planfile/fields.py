@@ -17,9 +17,10 @@ from planner import __version__
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.planfile.grammar import AGE, DAY, FORMAT_VERSION, TAG, Authored, PlanFields
-from planner.planfile.reporter import MAX_PER_FILE, Reporter
+from planner.planfile.reporter import Reporter
 from planner.planfile.text import describe, did_you_mean, known, one_of, shorten
 from planner.planfile.yaml.document import Container, YamlMapping, as_written, at, follow, start_of
+from planner.planfile.yaml.parser import MAX_PROBLEMS
 
 EMPTY = "there is no value here; write one, or remove the key"
 LITERAL = "templates work in prompts and expectations only; write the text out, or use the name in the prompt"
@@ -182,7 +183,7 @@ def read_fields(model: type[Model], written: YamlMapping, reporter: Reporter) ->
     known = model.model_fields
     values = {key: value for key, value in written.items() if key in known}
     if len(values) < len(written):  # no more errors than are shown of a file
-        values.update(islice(((key, written[key]) for key in written if key not in known), MAX_PER_FILE + 1))
+        values.update(islice(((key, written[key]) for key in written if key not in known), MAX_PROBLEMS + 1))
     for key in [key for key, value in values.items() if value is None and key in known]:
         reporter.error("wrong-type", EMPTY, written.key_span(key))
         del values[key]
@@ -200,7 +201,7 @@ def missing(model: type[BaseModel], written: YamlMapping, key: str) -> bool:
     """Whether the key is missing. A mistyped key is reported as unknown, so it is not reported as missing too."""
     if key in written:
         return False
-    unknown = islice((other for other in written if other not in model.model_fields), MAX_PER_FILE)
+    unknown = islice((other for other in written if other not in model.model_fields), MAX_PROBLEMS)
     return not any(mistyped(other, [key]) for other in unknown)
 
 

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path, PureWindowsPath
 from stat import S_ISREG
 
@@ -203,8 +202,6 @@ def _near(path: Path, shown: str) -> str:
     return f"; did you mean {shown.removesuffix(path.name)}{meant}?" if meant is not None else ""
 
 
-_MAX_ENTRIES = 10_000
-"""Entries of a folder."""
 _MAX_READ = 64 * 1024
 
 
@@ -263,7 +260,7 @@ def _misnamed(folder: Path) -> list[Path]:
     """Files whose names are almost that of the project file, and that set what a project sets."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in islice(entries, _MAX_ENTRIES) if _is_near(entry.name))
+            names = sorted(entry.name for entry in entries if _is_near(entry.name))
         return [path for name in names if _is_project(path := folder / name, folder / PROJECT_FILE)]
     except OSError:
         return []  # planner reads nothing there either

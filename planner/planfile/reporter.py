@@ -14,6 +14,7 @@ from typing import NamedTuple
 from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span, without_secrets
 from planner.planfile.budget import MAX_SECONDS, Budget
 from planner.planfile.text import Searches
+from planner.planfile.yaml.parser import MAX_PROBLEMS
 from planner.values import frozen
 
 _FILE = Path(__file__).with_name("rules.yaml")
@@ -49,7 +50,6 @@ def rules() -> Mapping[str, Rule]:
     return {rule.code: rule for rules_of_area in rules_by_area().values() for rule in rules_of_area}
 
 
-MAX_PER_FILE = 1_000
 TABLE_WORK = 4_000_000
 """Maximum work for all pairwise tables that are loaded together."""
 _MAX_RELATED = 3
@@ -123,9 +123,9 @@ class Reporter:
         shown = without_secrets(detail)
         self.diagnostics.items.append(Diagnostic(severity, code, rules()[code].summary, shown, span, related))
         self._per_file[span.file] += 1
-        if self._per_file[span.file] == MAX_PER_FILE:
+        if self._per_file[span.file] == MAX_PROBLEMS:
             self.errors += 1
-            detail = f"reading stopped after {MAX_PER_FILE:,} diagnostics; fix those first"
+            detail = f"reading stopped after {MAX_PROBLEMS:,} diagnostics; fix those first"
             start = Span(span.file, 1, 1, 1, 1)
             more = Diagnostic(Severity.ERROR, "more-errors", rules()["more-errors"].summary, detail, start)
             self.diagnostics.items.append(more)
@@ -175,7 +175,7 @@ class Unresolved:
         if (name, use.code) not in self._messages:
             self._messages[name, use.code] = message()
         self._uses.setdefault(name, []).append(use)
-        if len(self._uses) > MAX_PER_FILE:
+        if len(self._uses) > MAX_PROBLEMS:
             self.report()
 
     def report(self) -> None:

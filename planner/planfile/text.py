@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any
 
 _MAX_WORD = 60
-_MAX_LOOKED_AT = 10_000
 _MAX_COMPARED = 200
 _COMPARING = 10
 """Comparing two words takes this many times as long as skipping one."""
@@ -46,7 +45,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     if len(word) > _MAX_WORD:
         return None
     word = word.lower()
-    by_lower = {choice.lower(): choice for choice in islice(choices, _MAX_LOOKED_AT)}
+    by_lower = {choice.lower(): choice for choice in choices}
     if word in by_lower or f"{word}s" in by_lower:
         return by_lower.get(word) or by_lower[f"{word}s"]
     with_unit = [choice for choice in by_lower if choice.startswith(f"{word}_")]
@@ -67,7 +66,7 @@ class Searches:
     def nearest(self, word: str, choices: Collection[str]) -> str | None:
         if self.room < 0:
             return None
-        self.room -= min(len(choices), _MAX_LOOKED_AT) + _COMPARING * min(len(choices), _MAX_COMPARED)
+        self.room -= len(choices) + _COMPARING * min(len(choices), _MAX_COMPARED)
         return nearest(word, choices)
 
 

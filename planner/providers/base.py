@@ -26,6 +26,8 @@ CallId = NewType("CallId", int)
 
 PAGE_LIMIT: Final = 200
 """Most rows of one page of a list."""
+MAX_PAGES: Final = 100
+"""Of one list. A service that ignores the page returns the same one for ever."""
 
 
 Target: TypeAlias = tuple[str, int]

@@ -9,7 +9,7 @@ from planner.errors import IncompleteError, PlannerError, StoreError, ThrottledE
 from planner.values import frozen
 
 
-class Fate(Enum):
+class RequestOutcome(Enum):
     ANSWERED = "answered"
     REFUSED = "refused"
     """429: not carried out."""
@@ -17,7 +17,7 @@ class Fate(Enum):
     """4xx: the service said no."""
     UNSENT = "unsent"
     """It provably never left."""
-    AMBIGUOUS = "ambiguous"
+    UNCONFIRMED = "unconfirmed"
     """A launch that may have been carried out. It is searched for before it is sent again."""
     FAILED = "failed"
     """A read without a usable answer; it may be retried."""
@@ -51,24 +51,28 @@ class Exchange:
     """Rows of the answered list that cannot be read as a whole."""
 
     @property
-    def fate(self) -> Fate:
+    def outcome(self) -> RequestOutcome:
         if self.is_cancelled:
-            return Fate.CANCELLED
+            return RequestOutcome.CANCELLED
         match self.error:
             case None:
-                return Fate.ANSWERED
+                return RequestOutcome.ANSWERED
             case ThrottledError():
-                return Fate.REFUSED
+                return RequestOutcome.REFUSED
             case UnreachableError() | StoreError():  # StoreError: the journal could not be written before sending
-                return Fate.UNSENT
+                return RequestOutcome.UNSENT
             case IncompleteError():
-                return Fate.AMBIGUOUS if self.method == "POST" else Fate.FAILED
+                return RequestOutcome.UNCONFIRMED if self.method == "POST" else RequestOutcome.FAILED
             case _:
-                return Fate.REJECTED
+                return RequestOutcome.REJECTED
 
     @property
     def is_repeated(self) -> bool:
-        return not self.is_last and self.fate in (Fate.REFUSED, Fate.UNSENT, Fate.FAILED)
+        return not self.is_last and self.outcome in (
+            RequestOutcome.REFUSED,
+            RequestOutcome.UNSENT,
+            RequestOutcome.FAILED,
+        )
 
 
 @dataclass(slots=True)

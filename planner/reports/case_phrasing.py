@@ -59,8 +59,10 @@ def group_similar(cases: Iterable[CaseResult]) -> list[list[CaseResult]]:
 
 def compared_word(compared: Compared, not_comparable: NotComparable | None) -> str:
     """`regressed`, or `not comparable: prompt changed` (unless the outcome is the same)."""
+    if compared == "not_enough_evidence" and not_comparable is None:
+        return "no significant change"
     if not_comparable is None or compared == "same":
-        return compared.replace("_", " ")
+        return compared
     return f"not comparable: {_NOT_COMPARABLE[not_comparable]}"
 
 

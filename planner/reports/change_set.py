@@ -279,7 +279,7 @@ def _change_document(change: Change, preview: PlanView, name: str) -> dict[str, 
         "case_id": name,
         **picked(change, "action", "reason", "runs"),
         "runs_made": preview.already_made.get(change.case_id, 0) - unconfirmed,
-        "runs_of_unknown_fate": unconfirmed,
+        "unconfirmed_runs": unconfirmed,
         "detail": preview.redactor.text(change.detail),
     }
 

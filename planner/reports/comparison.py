@@ -10,14 +10,14 @@ from typing import Final
 from planner.quantities import chance, count, moment, shortened
 from planner.reports.case_phrasing import compared_word
 from planner.reports.neutral import for_markdown, json_document, markdown_code, picked
-from planner.reports.phrasing import FAILING, NO_EVIDENCE, VERDICTS, counted, suite
+from planner.reports.phrasing import FAILED_BEFORE, FAILING, UNCHANGED, VERDICTS, counted, suite
 from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
 from planner.values import frozen
 
 _SECTIONS: Final[dict[Compared, tuple[str, str]]] = {
     "regressed": ("❌ ", "Regressed"),
     "improved": ("✅ ", "Improved"),
-    "not_enough_evidence": ("❔ ", "Not enough evidence of a change, or not comparable"),
+    "not_enough_evidence": ("❔ ", "No significant change, or not comparable"),
     "new": ("➕ ", "New and failing"),
     "gone": ("➖ ", "Gone"),
     "same": ("", "Failing as before"),
@@ -124,7 +124,9 @@ def _word_and_note(case: ComparedCase) -> tuple[str, str]:
     if case.is_apart:
         return "not comparable", ""
     if case.compared == "not_enough_evidence":
-        return (FAILING if case.is_failing else NO_EVIDENCE), ""
+        return (FAILING if case.is_failing else UNCHANGED), ""
+    if case.compared == "same":
+        return UNCHANGED, FAILED_BEFORE if case.is_failing else ""
     return case.compared, "failing" if case.is_failing else ""
 
 
@@ -134,7 +136,7 @@ def render_markdown(comparison: Comparison) -> str:
 
 
 def _blocks(comparison: Comparison) -> Iterator[str]:
-    # `2 regressed, 1 improved, 1 failing (not enough evidence of a change), 1 not comparable, 53 same (4 failing)`
+    # `2 regressed, 1 improved, 1 failing, 1 not comparable, 53 unchanged (4 of them failing before)`
     yield f"# {', '.join(counted(map(_word_and_note, comparison.cases))) or 'no cases'}"
     lines = [f"- before: {_result(comparison.older)}", f"- now: {_result(comparison.newer)}"]
     if comparison.older.started_at > comparison.newer.started_at:

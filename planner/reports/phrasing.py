@@ -37,11 +37,12 @@ _MEANINGS = {
     5: "Bug in planner: do not rely on this verdict.",
     130: f"Interrupted. {_RESUME}",
 }
-NO_EVIDENCE = "not enough evidence of a change"
-FAILING = f"failing ({NO_EVIDENCE})"
+INSIGNIFICANT = "no significant change"
+FAILING = "failing"
+UNCHANGED = "unchanged"
+FAILED_BEFORE = "of them failing before"
 _HEADLINE = (
-    "regressed", "improved", FAILING, NO_EVIDENCE, "not comparable", "new", "gone", "same", "unknown",
-    "quarantined",
+    "regressed", "improved", FAILING, "not comparable", "new", "gone", UNCHANGED, "unknown", "quarantined",
 )  # fmt: skip
 
 
@@ -60,8 +61,8 @@ def title(result: RunResult) -> str:
 
 
 def changed(result: RunResult) -> str:
-    """`1 regressed (20/20 → 12/20), 1 improved, 53 same`: each case whose change is known, with the runs of a single
-    regression.
+    """`1 regressed (20/20 → 12/20), 1 improved, 53 unchanged`: each case whose change is known, with the runs of a
+    single regression.
 
     Adds `worse as a whole` if only the suite changed."""
     words = [(_change(case), case) for case in result.cases]
@@ -78,7 +79,8 @@ def changed(result: RunResult) -> str:
 
 
 def counted(cases: Iterable[tuple[str, str]]) -> list[str]:
-    """`2 regressed (1 flaky)`, `53 same (4 failing)`: the number of each (word, note); notes may be empty."""
+    """`2 regressed (1 flaky)`, `53 unchanged (4 of them failing before)`: the number of each (word, note); notes may
+    be empty."""
     words: dict[str, Counter[str]] = {}
     for word, note in cases:
         words.setdefault(word, Counter())[note] += 1
@@ -97,14 +99,16 @@ def _change(case: CaseResult) -> str:
     if _is_changed_by_author(case):
         return "not comparable"
     if case.compared == "not_enough_evidence":
-        return FAILING if outcome == "failed" else NO_EVIDENCE
-    return change_word(case)
+        return FAILING if outcome == "failed" else UNCHANGED
+    return UNCHANGED if case.compared == "same" else change_word(case)
 
 
 def _note(case: CaseResult, word: str) -> str:
     if case.outcome == "flaky":
         return "flaky"
-    return "failing" if shown_outcome(case) == "failed" and word not in ("regressed", FAILING) else ""
+    if shown_outcome(case) != "failed" or word in ("regressed", FAILING):
+        return ""
+    return FAILED_BEFORE if word == UNCHANGED else "failing"
 
 
 def meaning(result: RunResult) -> str:
@@ -202,7 +206,7 @@ def suite(document: SuiteDocument | None) -> str:
     earlier sessions: …`; empty for fewer than two cases."""
     if document is None or document.cases < 2:
         return ""
-    word = NO_EVIDENCE if document.compared == "not_enough_evidence" else document.compared
+    word = INSIGNIFICANT if document.compared == "not_enough_evidence" else document.compared
     before = f"{document.passed_before:,} of {document.runs_before:,} runs passed before"
     now = f"{document.passed_now:,} of {document.runs_now:,} now"
     sessions = f" with {count(document.sessions, 'earlier session')}" if document.sessions else ""

@@ -157,7 +157,7 @@ class RequestLog:
                 "duration_ms": round(exchange.seconds * 1000, 1),
                 "sent_bytes": exchange.sent_bytes,
                 "received_bytes": exchange.received_bytes,
-                "fate": exchange.fate.value,
+                "outcome": exchange.outcome.value,
                 "attempt": exchange.attempt,
                 "repeated": exchange.is_repeated,
                 "error": type(exchange.error).__name__ if exchange.error is not None else None,
@@ -166,7 +166,7 @@ class RequestLog:
             }
         )
         if self._shell.verbosity > 1:
-            outcome = exchange.status if exchange.status is not None else exchange.error or exchange.fate.value
+            outcome = exchange.status if exchange.status is not None else exchange.error or exchange.outcome.value
             self.note(f"{exchange.method} {exchange.path} → {outcome} in {exchange.seconds:.2f} s")
 
     def wait(self, error: PlannerError, seconds: float) -> None:

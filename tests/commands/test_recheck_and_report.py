@@ -125,7 +125,7 @@ def test_the_same_runs_are_known_not_guessed(called: Project) -> None:
     called.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 1")
     assert called.planner("run", "--offline").code == 1
     ran = called.planner("report", "reports/results.json", "before.json")
-    assert ran.out.startswith("# 1 not comparable, 2 same\n")
+    assert ran.out.startswith("# 1 not comparable, 2 unchanged\n")
     assert "same runs, not comparable: expectations changed" in ran.out
 
 

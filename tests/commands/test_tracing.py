@@ -13,7 +13,7 @@ CONSENT = "--consent-to-charge"
 
 
 def test_a_trace_includes_every_request(project: Project, service: Served) -> None:
-    """One line each, as many as the results count, with the fate of each; no key, prompt or number."""
+    """One line each, as many as the results count, with the outcome of each; no key, prompt or number."""
     project.edit("plans/hours.yaml", "You are Dora Diaz", "You are Dora Diaz, phone +14155550123")
     service.control(
         {"faults": [{"kind": "lost_answer", "route": "launch", "times": 1}, {"kind": "throttle", "times": 1}]}
@@ -38,7 +38,7 @@ def test_a_trace_includes_every_request(project: Project, service: Served) -> No
         "duration_ms",
         "sent_bytes",
         "received_bytes",
-        "fate",
+        "outcome",
         "attempt",
         "repeated",
         "error",
@@ -46,11 +46,11 @@ def test_a_trace_includes_every_request(project: Project, service: Served) -> No
         "unreadable_rows",
     ]
     posts = [line for line in lines if line["method"] == "POST"]
-    assert [(line["status"], line["error"]) for line in posts if line["fate"] == "ambiguous"] == [
+    assert [(line["status"], line["error"]) for line in posts if line["outcome"] == "unconfirmed"] == [
         (None, "LostAnswerError")
     ]
-    assert [line["error"] for line in lines if line["fate"] == "refused"] == ["ThrottledError"]
-    assert sum(line["fate"] == "answered" for line in posts) + 1 == results["stats"]["launches"]
+    assert [line["error"] for line in lines if line["outcome"] == "refused"] == ["ThrottledError"]
+    assert sum(line["outcome"] == "answered" for line in posts) + 1 == results["stats"]["launches"]
     assert not any(line["repeated"] for line in posts)
     assert all(line["duration_ms"] > 0 and line["offset_ms"] > 0 for line in lines)
     for secret in ("sk_test_commands", "Dora", "4155550123", "Bearer"):

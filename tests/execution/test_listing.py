@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.execution.reading import MOST_PAGES, NEVER_CUT, Listed, read_list
-from planner.providers.base import Page
+from planner.execution.reading import NEVER_CUT, Listed, read_list
+from planner.providers.base import MAX_PAGES, Page
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -122,7 +122,7 @@ async def test_reading_a_list_is_bounded() -> None:
     """After a maximum number of pages, the list is not whole."""
     service = Service(30_000)
     listed = await read(service)
-    assert service.pages == MOST_PAGES
+    assert service.pages == MAX_PAGES
     assert not listed.whole
 
 

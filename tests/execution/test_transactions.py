@@ -13,9 +13,8 @@ import pytest
 from planner.clock import Clock
 from planner.execution.reading import Transactions
 from planner.network.transport import Answer
-from planner.providers.base import CallId
+from planner.providers.base import MAX_PAGES, CallId
 from planner.providers.thunderphone.client import ApiClient
-from planner.providers.thunderphone.transactions import MOST_PAGES
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CALL = CallId(987)
@@ -146,7 +145,7 @@ async def test_a_repeated_first_page_ends_reading() -> None:
         (lambda _: 404, 1),
         (lambda _: 500, 8),
         (lambda _: {"results": "none"}, 8),
-        (lambda offset: [row(offset + number, call_id=1) for number in range(200)], MOST_PAGES),
+        (lambda offset: [row(offset + number, call_id=1) for number in range(200)], MAX_PAGES),
     ],
     ids=["403", "404", "500", "garbage", "endless"],
 )

@@ -260,7 +260,7 @@ async def test_an_unreachable_address(launch_request: Callable[..., Any], url: s
 
 
 async def test_requests_are_traced(talk: Callable[..., Any], run_object: dict[str, Any]) -> None:
-    """Each with its status and its fate, or with what went wrong."""
+    """Each with its status and its outcome, or with what went wrong."""
     asked = await talk((201, run_object), (402, {"detail": "Empty."}), "reset", (201, "?"), (429, {}))
     await asked.launch()
     with pytest.raises(RefusedError):
@@ -271,11 +271,11 @@ async def test_requests_are_traced(talk: Callable[..., Any], run_object: dict[st
         await asked.launch()
     with pytest.raises(ThrottledError):
         await asked.launch()
-    assert [(text.method, text.path, text.status, text.fate.value, text.is_repeated) for text in asked.traced] == [
+    assert [(text.method, text.path, text.status, text.outcome.value, text.is_repeated) for text in asked.traced] == [
         ("POST", "/v1/test-calls", 201, "answered", False),
         ("POST", "/v1/test-calls", 402, "rejected", False),
-        ("POST", "/v1/test-calls", None, "ambiguous", False),
-        ("POST", "/v1/test-calls", 201, "ambiguous", False),
+        ("POST", "/v1/test-calls", None, "unconfirmed", False),
+        ("POST", "/v1/test-calls", 201, "unconfirmed", False),
         ("POST", "/v1/test-calls", 429, "refused", False),
     ]
     assert asked.traced[2].error is caught.value

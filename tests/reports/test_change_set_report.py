@@ -134,7 +134,7 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
             "reason": "new",
             "runs": 5,
             "runs_made": 0,
-            "runs_of_unknown_fate": 0,
+            "unconfirmed_runs": 0,
             "detail": "",
         }
     )

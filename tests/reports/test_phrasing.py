@@ -62,8 +62,8 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
     cases += [changed(case, compared="regressed", outcome=outcome, quarantine=apart) for outcome in ("failed", "flaky")]
     texts = phrasing.changed(changed(canonical, cases=cases))
     assert texts == (
-        "2 regressed (1 flaky), 1 improved, 1 failing (not enough evidence of a change), 1 not comparable (1 failing),"
-        " 2 same (1 failing, 1 flaky), 1 dropped"
+        "2 regressed (1 flaky), 1 improved, 1 failing, 1 not comparable (1 failing),"
+        " 2 unchanged (1 flaky, 1 of them failing before), 1 dropped"
     )
     assert "2 quarantined, 2 flaky" in phrasing.title(changed(canonical, cases=cases))
 

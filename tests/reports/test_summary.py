@@ -28,8 +28,7 @@ def test_the_whole_summary(canonical: RunResult) -> None:
     assert _plain(canonical) == snapshot("""\
 ✗ 1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · at least $15.02
   (estimate was $14.20)
-  1 regressed, 1 improved, 1 not enough evidence of a change, 4 same (1 flaky),
-  1 dropped
+  1 regressed, 1 improved, 5 unchanged (1 flaky), 1 dropped
   At least one case failed. (exit code 1)
   · budget.max_cost_cents of plan refunds is reached: 1 case was not called
   · the service answered 503 to 2 of 31 requests
@@ -59,7 +58,7 @@ def test_the_whole_summary(canonical: RunResult) -> None:
 
   ∎ hours/parking@support
       quarantined through 2027-01-31 (ticket VOX-41, see @acme/voice); failed: 0
-      of 1 run passed, 100 % needed · not enough evidence · called: new
+      of 1 run passed, 100 % needed · no significant change · called: new
       parking (says): the agent never said it
 
   ~ hours/opening@hotline

@@ -120,7 +120,7 @@ def test_another_grader_hides_no_regression_of_other_checks() -> None:
 
 
 GOLDEN = [
-    "# 3 regressed (1 in quarantine), 1 failing (not enough evidence of a change), 1 not enough evidence of a change, 1 same",
+    "# 3 regressed (1 in quarantine), 1 failing, 2 unchanged",
     "",
     "- before: `old`: Failed, 2026-11-25 09:00:00 UTC",
     "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
@@ -135,7 +135,7 @@ GOLDEN = [
     "- ❌ `p/open@s`: 50 of 50 → 36 of 50 runs passed, -28 points (-42 to -15 points, 95 % interval; p < 0.001 on its own), passed → unknown",
     "- ❌ `p/apart@s`: 4 of 4 → 0 of 4 runs passed, -100 points (-100 to -31 points, 95 % interval; p = 0.014 on its own), passed → failed, in quarantine: not counted",
     "",
-    "## Not enough evidence of a change, or not comparable (2)",
+    "## No significant change, or not comparable (2)",
     "",
     "- ❔ `p/shaky@s`: 6 of 6 → 2 of 3 runs passed, -33 points (-79 to +14 points, 95 % interval; p = 0.17 on its own), passed → flaky",
     "- ❔ `p/platform@s`: 4 of 4 → 2 of 4 runs passed, -50 points (-85 to +10 points, 95 % interval; p = 0.21 on its own), passed → failed",
@@ -240,7 +240,7 @@ def test_cases_that_still_fail_are_reported() -> None:
         case("good", "passed", 3),
     )
     found = render_markdown(compare_results(older, newer))
-    assert found.startswith("# 3 same (1 failing)\n")
+    assert found.startswith("# 3 unchanged (1 of them failing before)\n")
     assert f"## Failing as before (1)\n\n- `p/bad@s`: 0 of 3 → 0 of 3 runs passed\n  {why}\n" in found
     again = render_markdown(compare_results(newer, newer))
     assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed, same runs\n" in again
@@ -259,7 +259,7 @@ def test_cases_that_were_not_selected_are_not_gone() -> None:
     older = result("old", AT, case("left-out", "passed", 2), case("a", "passed", 3))
     newer = result("new", AT, case("a", "passed", 3)).model_copy(update={"partial": True})
     found = render_markdown(compare_results(older, newer))
-    assert found.startswith("# 1 same\n")
+    assert found.startswith("# 1 unchanged\n")
     assert "only some cases were selected" in found
 
 

@@ -224,15 +224,19 @@ def _builtin(value: Any) -> Any:
     return [_builtin(item) for item in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
 
 
-def larger_than(value: Any, limit: int) -> bool:
-    """Whether a value holds more than `limit` values, aliases expanded."""
+MAX_VALUES = 50_000
+"""Of one world or agent, aliases expanded."""
+
+
+def is_too_large(value: Any) -> bool:
+    """Whether a value holds more than `MAX_VALUES` values, aliases expanded."""
     pending = [value]
     count = 0
-    while pending and count <= limit:
+    while pending and count <= MAX_VALUES:
         current = pending.pop()
         count += 1
         if isinstance(current, dict):
             pending.extend(current.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
         elif isinstance(current, list):
             pending.extend(current)  # pyright: ignore[reportUnknownArgumentType]
-    return count > limit
+    return count > MAX_VALUES

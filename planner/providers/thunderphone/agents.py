@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from planner.canonical import canonical_json
 from planner.errors import ConflictError, CredentialError, NotFoundError, RefusedError, UsageError
-from planner.providers.base import VARIANTS, AgentState, ListedAgent, Target, TargetState, UnknownTargetError
+from planner.providers.base import MAX_PAGES, VARIANTS, AgentState, ListedAgent, Target, TargetState, UnknownTargetError
 from planner.providers.thunderphone.answers import Decoder, decoder, rows_of
 from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest, Connection
 from planner.providers.thunderphone.wire import WireListedAgent, WirePhoneNumber
@@ -113,7 +113,6 @@ def _state(behind: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> TargetS
 
 
 _AGENTS: Final = "/v1/agents"
-_MOST_PAGES: Final = 100
 _FULL: Final = ("limit", "maximum", "too many", "quota")
 """Words of a refusal because the organisation may have no more agents."""
 
@@ -159,7 +158,7 @@ class AgentClient(Connection):
 
     async def agents(self) -> Sequence[ListedAgent]:
         found: dict[int, ListedAgent] = {}
-        for _ in range(_MOST_PAGES):
+        for _ in range(MAX_PAGES):
             query = {"offset": len(found)} if found else {}
             page = await self._read(_AGENTS, _ANYTHING, UNLIMITED, **query)
             agents = rows_of(_ROW, page.get("results") if isinstance(page, dict) else page, f"GET {_AGENTS}").rows

@@ -10,11 +10,9 @@ from typing import Any, Final, cast
 from pydantic import TypeAdapter, ValidationError
 
 from planner.errors import PlannerError
-from planner.providers.base import PAGE_LIMIT, CallId, Charged
+from planner.providers.base import MAX_PAGES, PAGE_LIMIT, CallId, Charged
 from planner.providers.thunderphone.wire import HIGHEST_CENTS, Moment, WireTransaction
 
-MOST_PAGES: Final = 100
-"""Limit of one reading: 20,000 transactions."""
 _NO_USAGE: Final = frozenset(
     {"manual_topup", "auto_reload", "phone_number_monthly", "conversion_report", "voice_sample_usage", "adjustment"}
 )
@@ -59,7 +57,7 @@ async def charged(
     found: dict[CallId, _Charges] = {}
     unreadable: dict[CallId, str] = {}
     offset = 0
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         rows, total = await page_of(offset=offset, limit=PAGE_LIMIT)
         known = len(ids)
         for row in rows:

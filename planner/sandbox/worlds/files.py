@@ -18,17 +18,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from planner.diagnostics import Span
+from planner.planfile.yaml.document import MAX_VALUES, follow, is_too_large
 from planner.planfile.yaml.document import YamlMapping as Written
-from planner.planfile.yaml.document import follow, larger_than
 from planner.planfile.yaml.reader import MAX_BYTES, read
 from planner.sandbox.worlds.dialogues import Part, Route
 from planner.sandbox.worlds.world import World
 from planner.values import frozen
 
 _SHIPPED = Path(__file__).parent
-_MAX_EXTENDS = 8
-_MAX_VALUES = 50_000
-_MAX_FAULTS = 1_000
 _READING = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 """Flags to open a world: do not wait for the writer of a pipe."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -110,8 +107,8 @@ class _Files:
         self._problems += [WorldProblem(path, _first_line(each.span), each.message, each.code) for each in errors]
         if document is None:
             return {}
-        if larger_than(document, _MAX_VALUES):
-            raise WorldError(f"{path}: a world may have {_MAX_VALUES:,} values, with aliases expanded; shorten it")
+        if is_too_large(document):
+            raise WorldError(f"{path}: a world may have {MAX_VALUES:,} values, with aliases expanded; shorten it")
         self._documents[path] = document
         own = dict(document)
         base = own.pop("extends", None)
@@ -127,7 +124,7 @@ class _Files:
         if not isinstance(base, str):
             raise WorldError("`extends` names a world or a file")
         path = _locate(base, beside)
-        if path in self._documents or len(self._documents) >= _MAX_EXTENDS:
+        if path in self._documents:
             raise WorldError("`extends` goes round in a circle")
         return path
 
@@ -184,8 +181,9 @@ def _load(path: Path, within: Path | None) -> World:
     except ValidationError as error:
         errors = error.errors(include_url=False)
         above = {each["loc"][:length] for each in errors for length in range(len(each["loc"]))}
-        for each in [each for each in errors if each["loc"] not in above][:_MAX_FAULTS]:
-            files.add(each["loc"], each["msg"].removeprefix("Value error, "), each)
+        for each in errors:
+            if each["loc"] not in above:
+                files.add(each["loc"], each["msg"].removeprefix("Value error, "), each)
         files.check()
         raise
     if path.parent != _SHIPPED:  # a test checks the shipped worlds

@@ -40,7 +40,7 @@ def test_plan_as_json(project: Project) -> None:
         "reason",
         "runs",
         "runs_made",
-        "runs_of_unknown_fate",
+        "unconfirmed_runs",
         "detail",
     ]
 
@@ -96,7 +96,7 @@ def test_runs_left_by_a_crash_are_distinguished(project: Project, service: Serve
     def counts() -> tuple[int, int, int]:
         document = project.planner("plan", "--format", "json").json
         made, unknown = (
-            sum(change[name] for change in document["changes"]) for name in ("runs_made", "runs_of_unknown_fate")
+            sum(change[name] for change in document["changes"]) for name in ("runs_made", "unconfirmed_runs")
         )
         return made, unknown, document["estimate"]["calls"]
 

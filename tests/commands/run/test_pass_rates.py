@@ -257,10 +257,10 @@ def test_a_changed_plan_is_no_regression(plan: Project, service: Served) -> None
     ran = plan.planner("run", CONSENT)
     assert (ran.code, runs(plan)[NEVER], compared(plan)) == (1, ("failed", 5, 5), ("not_enough_evidence", "prompt"))
     text = " ".join(ran.out.split())
-    assert "1 not comparable (1 failing), 1 same" in text
+    assert "1 not comparable (1 failing), 1 unchanged" in text
     assert plan.results()["suite"] is None
     two = plan.planner("report", "reports/results.json", "first.json")
-    assert two.out.startswith("# 1 not comparable, 1 same\n")
+    assert two.out.startswith("# 1 not comparable, 1 unchanged\n")
     assert (
         "or not comparable (1)\n\n- ❔ `hours/never@clinic`: 10 of 10 → 0 of 5 runs passed, not comparable: caller prompt changed"
         in two.out

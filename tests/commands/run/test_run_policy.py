@@ -216,7 +216,7 @@ def test_staging_and_production(project: Any, serve_here: Callable[..., Any]) ->
     assert text.code == 0, text.err
     lines = re.sub(r"20\d\d-.*UTC", "WHEN", re.sub(r"\d{8}T\d{9}-[0-9a-f]{8}", "ID", text.out)).splitlines()
     assert lines[:6] == [
-        "# 1 regressed, 1 same",
+        "# 1 regressed, 1 unchanged",
         "",
         "- before: `ID`: Passed, WHEN, environment production",
         "- now: `ID`: Failed, WHEN, environment staging",
