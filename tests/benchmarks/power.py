@@ -1,6 +1,6 @@
 """How often a regression is found, and how often one is reported without a change: `python tests/benchmarks/power.py`.
 
-    python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: main sizes, each alone as well
+    python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: main sizes gate, each alone as well
 
 Suites of 50 cases (40 % pass always, 30 % in 95 % of calls, 20 % in 90 %, 10 % in 80 %), some of which fall by 30
 points. Every history of earlier sessions is drawn anew, and compared with five new sessions for each number of drops,
@@ -150,17 +150,18 @@ class Setting:
     calls: int
     sessions: int
     noise: Noise
+    mixture: Sequence[tuple[float, float]] = MIXTURE
 
-
-def rates_of(cases: int) -> Floats:
-    return np.concatenate([np.full(round(share * cases), rate) for rate, share in MIXTURE])
+    @property
+    def rates(self) -> Floats:
+        return np.concatenate([np.full(round(share * self.cases), rate) for rate, share in self.mixture])
 
 
 def measure(setting: Setting, drops: Sequence[int], histories: int, seed: int) -> dict[str, list[Tally]]:
     """By method, for each number of drops."""
     random = np.random.default_rng([SEED, seed])
     names = [f"case-{number}" for number in range(setting.cases)]
-    usual = rates_of(setting.cases)
+    usual = setting.rates
     has_history = setting.sessions > 1
     methods = ("old", "equal", "waves") if has_history else ("old", "exact")
     tallies = {method: [Tally() for _ in drops] for method in methods}
@@ -228,6 +229,25 @@ def table(title: str, settings: Sequence[Setting], drops: Sequence[int], histori
             print(f"| {setting.calls} | {setting.sessions} | {method} | {cells} |", flush=True)
 
 
+def gate(histories: int) -> None:
+    """How often the required check is red without a change, 80 % required."""
+    suites = histories * NEW_SESSIONS
+    for noise in NOISES[:2]:
+        print(f"\n**The gate, 50 unchanged cases, 80 % required, noise: {noise}**; {suites:,} suites a cell.\n")
+        print(
+            "| True rate | Calls | strict | regressions, 1 session | regressions, 5 sessions |\n|---|---|---|---|---|"
+        )
+        for rate in (0.9, 0.95, 0.98, 1.0):
+            for calls in (3, 5, 10):
+                settings = [Setting(50, calls, sessions, noise, ((rate, 1.0),)) for sessions in (1, 5)]
+                random = np.random.default_rng([SEED, calls])
+                passed = random.binomial(calls, noise.applied(np.tile(settings[0].rates, (suites, 1)), random))
+                strict = (10 * passed < 8 * calls).any(axis=1).mean()
+                one, several = (measure(setting, (0,), histories, calls) for setting in settings)
+                red = [strict, *(tally.alarms / tally.suites for (tally,) in (one["exact"], several["equal"]))]
+                print(f"| {rate:.0%} | {calls} | {' | '.join(f'{share:.1%}' for share in red)} |", flush=True)
+
+
 def main(histories: int, parts: Sequence[str]) -> None:
     if "main" in parts:
         for noise in NOISES:
@@ -237,6 +257,9 @@ def main(histories: int, parts: Sequence[str]) -> None:
         for cases, drops in ((10, (0, 1, 3, 5)), (300, (0, 1, 30, 150))):
             for noise in NOISES[:3]:
                 table(f"**{cases} cases, noise: {noise}**", [Setting(cases, 5, 5, noise)], drops, histories)
+
+    if "gate" in parts:
+        gate(histories)
 
 
 def remember() -> None:
@@ -249,4 +272,4 @@ def remember() -> None:
 if __name__ == "__main__":
     remember()
     fisher_mid_p, least_mid_p = cache(fisher_mid_p), cache(least_mid_p)
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, sys.argv[2:] or ["main", "sizes"])
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, sys.argv[2:] or ["main", "sizes", "gate"])

@@ -305,6 +305,17 @@ def test_without_comparison_every_failure_counts(jobs: Jobs) -> None:
     assert jobs.start(7).planner("ci", "gate", "--base", "none", "--fail-on", "regression").code == 2
 
 
+def test_a_strict_policy_of_the_base_branch_makes_known_failures_red(jobs: Jobs) -> None:
+    """The pull request's own policy does not count."""
+    jobs.edit(plans__hours=FAILING)
+    run(jobs.start())
+    assert gate(jobs.start(7), 0)["known_failing"] == [CASE]
+    jobs.edit(planner=STORE + "policy: {gate: strict}\n")
+    jobs.branch("topic")
+    jobs.edit(planner=STORE + "policy: {gate: regressions}\n")
+    assert gate(jobs.start(7, branch="topic"), 1)["failed"] == [CASE]
+
+
 def test_names_separate_two_uses(jobs: Jobs, tmp_path: Path) -> None:
     """Each has its own workflow for the calls. A name that is none is refused."""
     file = tmp_path / "publication.json"

@@ -121,6 +121,36 @@ def test_a_call_counts_once_by_its_newest_verdict() -> None:
     assert (suite.sessions, suite.passed_before, suite.runs_before) == (3, 105, 105)
 
 
+def test_calls_measured_otherwise_do_not_count() -> None:
+    """By another judge, as its endpoint named it."""
+    cases = today(FALLEN)
+    named = [
+        case.model_copy(update={"runs": [run.model_copy(update={"judge_model": "new"}) for run in case.runs]})
+        for case in cases
+    ]
+    old = [
+        stored.model_copy(
+            update={
+                "cases": [
+                    case.model_copy(
+                        update={"runs": [run.model_copy(update={"judge_model": "old"}) for run in case.runs]}
+                    )
+                    for case in stored.cases
+                ]
+            }
+        )
+        for stored in HISTORY
+    ]
+    suites = [compare_with_history(side, stored)[1] for side, stored in ((named, HISTORY), (named, old), (cases, old))]
+    assert [suite and suite.sessions for suite in suites] == [3, 0, 3]
+
+
+def test_no_call_is_compared_with_itself() -> None:
+    """Its own session is stored already, as for the gate."""
+    found = compare_with_history(today(FALLEN), HISTORY)
+    assert compare_with_history(today(FALLEN), [session(9, FALLEN), *HISTORY]) == found
+
+
 def test_sessions_with_gaps_count_for_the_cases_they_called() -> None:
     parts = [session(8, {"case-00": (3, 3)}), session(7, {"case-01": (3, 3)}), session(6)]
     cases, suite = compare_with_history(today({"case-00": (3, 3), "case-01": (0, 3)}), parts)
