@@ -37,9 +37,9 @@ def client(fake: FakeGitHub, key: str = "writer") -> GitHub:
     return GitHub("acme/plans", key, lambda _: None, fake.url)
 
 
-def write(fake: FakeGitHub, said: Said, key: str = "writer", **options: str) -> bool:
+def write(fake: FakeGitHub, said: Said, key: str = "writer", name: str = "default") -> bool:
     with client(fake, key) as github:
-        place = CommentPlace(42, **options)
+        place = CommentPlace(42, name)
         made = upsert_comment(github, place, said.comment, said.digest, worth_saying=said.worth_saying)
         return made is not None and made.is_changed
 
