@@ -86,6 +86,12 @@ def test_rights() -> None:
     }
     assert with_keys == {"${{ inputs.secrets-environment }}"}
     assert REUSABLE["call"]["jobs"]["asked"]["permissions"] == {}
+    keyed = [
+        step["id"]
+        for step in REUSABLE["call"]["jobs"]["call"]["steps"]
+        if "api-key" in step.get("with", {}) and "id" in step
+    ]
+    assert keyed == ["run", "gate"], "a refusal shows the set as the service is now"
     assert all(document["permissions"] == {} for document in (*WORKFLOWS.values(), *REUSABLE.values()))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 import pytest
 from fake_github import Fault
@@ -172,10 +174,27 @@ def test_a_project_in_a_folder(repository: Repository) -> None:
 
 
 def test_a_deployment(repository: Repository) -> None:
-    """Refused while the configuration is not proven; nothing to deploy if there is no file."""
+    """Refused until the calls of the default branch prove the configuration of the merged file."""
+    git(repository.work, "checkout", "-q", "main")
+    pulled = [str(repository.runner.planner), "agent", "pull", "clinic", "--sandbox", "--store", ".planner"]
+    subprocess.run(pulled, cwd=repository.work, check=True, capture_output=True)
+    agent = (repository.work / "agents/clinic.yaml").read_text()
+    with_file = PLAN.replace("{agent: 12}", "{agent: 12, config: ../agents/clinic.yaml}")
+    edited = re.sub(r"(?m)^  (\S)", r"  Be brief. \1", agent, count=1)
+    assert edited != agent
+    shutil.rmtree(repository.work / ".planner")
+    repository.push("main", plans__hours_DOT_yaml=with_file, agents__clinic_DOT_yaml=edited)
     typed = {"inputs": {"target": "clinic", "force": "", "over-drift": "false"}}
     assert repository.runner.start("phone-plans-deploy", "workflow_dispatch", typed) == {"deploy": False}
-    assert "Deploy: 2" in repository.runner.log[-1]
+    assert repository.runner.log[-1].startswith("Deploy: 3"), repository.runner.log[-1]
+    repository.runner.start("phone-plans-main", "workflow_dispatch", {})
+    found = re.search(r"-f digest=(\S+) -f max-cost=(\S+)", repository.fake.issues[0]["body"])
+    assert found is not None
+    calls = {"inputs": {"digest": found[1], "max-cost": found[2], "rerun": "needed"}}
+    assert repository.runner.start("phone-plans-call", "workflow_dispatch", calls) == {"call": True}
+    done = repository.runner.start("phone-plans-deploy", "workflow_dispatch", typed)
+    assert done == {"deploy": True}, repository.runner.log[-1]
+    assert "deployed: agent 12" in repository.runner.log[-1]
 
 
 def test_a_branch_that_is_older_than_the_plans(repository: Repository) -> None:
