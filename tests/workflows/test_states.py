@@ -106,16 +106,37 @@ def test_a_part_of_the_calls(repository: Repository) -> None:
     assert "1 call to make" in repository.comment
 
 
-@pytest.mark.parametrize("by_id", [True, False])
-def test_a_fork(repository: Repository, by_id: bool) -> None:
-    """Its commit is in no branch of the repository, only in refs/pull. actions/checkout refuses it."""
-    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
-    git(repository.runner.remote, "update-ref", "refs/pull/7/head", "refs/heads/topic")
-    git(repository.runner.remote, "update-ref", "-d", "refs/heads/topic")
-    git(repository.runner.remote, "config", "uploadpack.allowAnySHA1InWant", str(by_id).lower())
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_fork(repository: Repository, moved: bool) -> None:
+    """Its commit is in no branch of the repository, only in refs/pull. actions/checkout refuses it. A newer push has its own job."""
+    remote = repository.runner.remote
+    git(remote, "config", "uploadpack.allowAnySHA1InWant", "false")
+    head = repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    if moved:
+        repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "sad"))
+    git(remote, "update-ref", "refs/pull/7/head", "refs/heads/topic")
+    git(remote, "update-ref", "-d", "refs/heads/topic")
+    git(repository.work, "reset", "-q", "--hard", head)
     assert repository.plan() == "pending", repository.runner.log
     assert repository.write(repository.command)["call"], repository.runner.log
     assert repository.fake.statuses[-1]["state"] == "success"
+
+
+def test_what_was_asked_is_done(repository: Repository) -> None:
+    """A case that already fails on main lets `planner run` end with 1. The check is green, and so is the job that called."""
+    repository.push("main", plans__hours_DOT_yaml=FAILING)
+    repository.runner.start("phone-plans-main", "workflow_dispatch", {})
+    found = re.search(r"-f digest=(\S+) -f max-cost=(\S+)", repository.fake.issues[0]["body"])
+    assert found is not None
+    typed = {"digest": found[1], "max-cost": found[2], "rerun": "needed"}
+    assert repository.runner.start("phone-plans-call", "workflow_dispatch", {"inputs": typed}) == {"call": False}
+    other = PLAN.replace("plan: hours", "plan: other").replace("saturday", "sunday").replace("calm", "sad")
+    repository.push("topic", plans__other_DOT_yaml=other)
+    assert repository.plan() == "pending", repository.runner.log
+    assert repository.agree(repository.digest), repository.runner.log
+    assert any(each.startswith("Run: 1\n") for each in repository.runner.log)
+    assert repository.fake.statuses[-1]["state"] == "success"
+    assert "Already failing on `main`" in repository.comment
 
 
 def test_calls_for_the_default_branch(repository: Repository) -> None:
