@@ -133,6 +133,7 @@ def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> No
         (["plan", "--environment", "staging"], "no environment 'staging'"),
         (["run", "--max-cost", "a lot"], "'a lot' is not an amount in dollars"),
         (["run", "--max-cost", "1.234"], "'1.234' is not an amount in dollars"),
+        (["run", "--max-cost", "240"], "not cents: 2.40, or 240.00"),
         (["run", "--world", "busy"], "--world needs --sandbox"),
         (["run", "--sandbox", "--world", "nowhere.yaml"], "--world"),
         (["plan", "--store", "git:refs/planner/results"], "is not in a git repository"),

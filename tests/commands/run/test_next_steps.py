@@ -60,6 +60,12 @@ def test_an_interrupted_session_is_resumed_as_it_began() -> None:
     assert step == "planner run plans/a.yaml --rerun all --consent-to-charge --max-cost 2.50"
 
 
+def test_a_fresh_start_is_resumed_but_not_begun_again() -> None:
+    """The reason is repeated until the session is finished; after that it would discard what was paid for."""
+    commands = next_commands(RunOptions(Selection(start_over="a fix")), consenting=False)
+    assert (commands.resume, commands.rerun) == ("planner run --start-over 'a fix'", "planner run")
+
+
 FREE = "planner run plans/a.yaml --max-cost 2.50"
 AGAIN = "planner run plans/a.yaml --consent-to-charge --max-cost 2.50"
 FAILED = unknown(run("agent"), outcome="failed")
