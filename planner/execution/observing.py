@@ -271,11 +271,7 @@ def settled(state: State, lists: Lists, now: Now) -> Iterator[Event]:
     searched = [search for launch_id, search in state.unconfirmed.items() if launch_id in lists.searched]
     since = [search for search in state.unconfirmed.values() if search not in searched]
     matches = search_launches(
-        [
-            replace(search.unconfirmed, requesters=state.journal.requesters_of(search.unconfirmed.launch.launch_id))
-            for search in searched
-            if not _may_be_confused(state, search, since)
-        ],
+        [_to_match(state, search) for search in searched if not _may_be_confused(state, search, since)],
         batches=lists.batches,
         runs=lists.runs,
         journal=state.journal,
@@ -295,6 +291,23 @@ def settled(state: State, lists: Lists, now: Now) -> Iterator[Event]:
     recent = _recently_adopted(state, lists, now) if missing else set[tuple[object, ...]]()
     missing = {item: known for item, known in missing.items() if item.request not in recent}
     yield from _absent(state, missing, lists)
+
+
+def _to_match(state: State, search: Search) -> Unconfirmed:
+    """A launch of another session may have made a run that belongs to an equal one that was found: that has its run
+    then. So it also matches what was made at the time of these."""
+    item = search.unconfirmed
+    item = replace(item, requesters=state.journal.requesters_of(item.launch.launch_id))
+    if item.launch.session_id == state.consented.session_id:
+        return item
+    found = unconfirmed_launches(state.journal.launches([LaunchState.ADOPTED]), state.journal)
+    slack_seconds = [
+        abs((other.launch.sent_at - item.launch.sent_at).total_seconds()) + other.launch.slack_seconds
+        for other in found
+        if other.request == item.request
+    ]
+    widest = max([item.launch.slack_seconds, *slack_seconds])
+    return replace(item, launch=replace(item.launch, slack_seconds=widest))
 
 
 def _recently_adopted(state: State, lists: Lists, now: Now) -> set[tuple[object, ...]]:

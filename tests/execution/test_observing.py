@@ -310,6 +310,20 @@ def test_a_launch_is_not_absent_while_an_equal_one_may_have_its_run(
     assert [event.launch_id for event in events(state, seconds=700)] == ["l1"] * (not is_absent)
 
 
+@pytest.mark.parametrize(
+    ("session_id", "other_prompt", "is_adopted"), [("i0", False, True), ("i1", False, False), ("i0", True, False)]
+)
+def test_a_launch_of_another_session_may_have_made_the_run_of_an_equal_one(
+    state: State, ana: Any, bob: Any, session_id: str, other_prompt: bool, is_adopted: bool
+) -> None:
+    """Another machine gave its run to the first launch, whose own run is older than the second launch."""
+    lose(state, bob if other_prompt else ana, "l1", session_id="i0")
+    happen(state, Moved("l1", LaunchState.ADOPTED, run_ids=(7,), bindings={0: 7}))
+    lose(state, ana, "l2", sent_at=at(100).server, session_id=session_id)
+    found = events(state, shown(7, ana, created_at=at(101).server), shown(8, ana), seconds=110)
+    assert [event.run_ids for event in found] == [(8,)] * is_adopted
+
+
 # Launches that no list shows
 
 

@@ -464,7 +464,8 @@ class Session:
         stored = {key: json.loads(self.schedule.store.get(key) or b"") for key in self.schedule.store.keys("intents/")}
         for launch in self.journal.launches_of(f"i{self.number}"):
             document = stored.get(f"intents/{launch.launch_id}.json")
-            if launch.state not in LIVE and document and LaunchState(document["state"]) in UNSETTLED:
+            is_certain = launch.state not in LIVE and launch.state is not LaunchState.ABSENT
+            if is_certain and document and LaunchState(document["state"]) in UNSETTLED:
                 raise Violation(f"launch {launch.launch_id} is {launch.state.value}, and open in the shared store")
         if not any(self.schedule.store.keys("runs/")):
             self._check_runs([slot for document in stored.values() for slot in document["slots"]])
