@@ -165,7 +165,8 @@ def turn_store_on(shell: Shell, file: Path) -> None:
     if re.search(r"^store\s*:", text, re.MULTILINE):
         return
     if f"\n# {_STORE}" in text:
-        file.write_text(text.replace(f"\n# {_STORE}", f"\n{_STORE}"), encoding="utf-8")
+        text = text.replace(" (`planner init --github` turns this on)", "").replace(f"\n# {_STORE}", f"\n{_STORE}")
+        file.write_text(text, encoding="utf-8")
         return
     separator = "" if text.endswith("\n") or not text else "\n"
     file.write_text(f"{text}{separator}{_STORE} # where jobs share results; or a bucket: docs/stores.md\n", "utf-8")
@@ -221,7 +222,7 @@ def run_steps(shell: Shell, root: Path, wanted: Sequence[Step], confirm: Callabl
     program = shutil.which("gh", path=shell.environ.get("PATH", ""))
     runnable = [step for step in wanted if step.stdin or "secret" not in step.words]
     for step in wanted:
-        shell.print(f"  {shlex.join(step.words):<100} # {step.what}")
+        shell.print(f"  # {step.what}\n  {shlex.join(step.words)}")
     if program is None or confirm is None or not confirm("Run these commands now?"):
         return 0
     failed = [step for step in runnable if not _ran(shell, program, root, step)]
