@@ -11,8 +11,8 @@ Pure functions, without a clock; random numbers come from a fixed seed. `docs/ve
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -77,32 +77,28 @@ def _sigmoid(logits: Floats) -> Floats:
     return 1 / (1 + np.exp(-logits))
 
 
-@cache
-def _same(model: Model, case_sd: float, total: int) -> Floats:
-    """The likelihood of each count of passed runs, by rate and shift: shape (passed, rate, shift)."""
-    return _likelihood(model, np.array(model.rate_logits), case_sd, total)
+@lru_cache(maxsize=4096)
+def _same(model: Model, case_sd: float, counts: Counts) -> Floats:
+    """The likelihood of one result of a case, by rate and shift."""
+    return _likelihood(model, np.array(model.rate_logits), case_sd, counts)
 
 
-@cache
-def _changed(model: Model, case_sd: float, total: int, sign: int) -> Floats:
+@lru_cache(maxsize=4096)
+def _changed(model: Model, case_sd: float, counts: Counts, sign: int) -> Floats:
     """`_same` for a case whose rate moved by one of `Model.drops`: down for `sign` -1, up for 1."""
     rates = _sigmoid(np.array(model.rate_logits))
     moved = (np.clip(rates + sign * drop, _EXTREME_RATE, 1 - _EXTREME_RATE) for drop in model.drops)
-    each = [_likelihood(model, np.log(rate / (1 - rate)), case_sd, total) for rate in moved]
+    each = [_likelihood(model, np.log(rate / (1 - rate)), case_sd, counts) for rate in moved]
     return np.mean(each, axis=0)
 
 
-def _likelihood(model: Model, logits: Floats, case_sd: float, total: int) -> Floats:
+def _likelihood(model: Model, logits: Floats, case_sd: float, counts: Counts) -> Floats:
     """Relative to the likelihood at the observed rate, so that thousands of runs do not underflow."""
+    passed, total = counts
     shifted = logits[:, None, None] + np.array(model.shifts)[:, None] + case_sd * _NODES
-    log_pass, log_fail = -np.logaddexp(0, -shifted), -np.logaddexp(0, shifted)
-    weights = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
-    found = np.empty((total + 1, len(logits), len(model.shifts)))
-    for passed in range(total + 1):
-        failed = total - passed
-        best = sum(count * np.log(count / total) for count in (passed, failed) if count)
-        found[passed] = np.exp(passed * log_pass + failed * log_fail - best) @ weights
-    return found + _TINY
+    logs = -passed * np.logaddexp(0, -shifted) - (total - passed) * np.logaddexp(0, shifted)
+    best = sum(count * np.log(count / total) for count in (passed, total - passed) if count)
+    return np.exp(logs - best) @ (_NODE_WEIGHTS / _NODE_WEIGHTS.sum()) + _TINY
 
 
 @frozen
@@ -135,9 +131,8 @@ def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
         others = _without(session, counts)
         for column, case_sd in enumerate(model.case_sds):
             by_shift = np.zeros(len(model.shifts))
-            for (known, (passed, total)), times in others.items():
-                likelihood = _weights(model, rate_prior, known) @ _same(model, case_sd, total)[passed]
-                by_shift += times * np.log(likelihood)
+            for (known, own), times in others.items():
+                by_shift += times * np.log(_weights(model, rate_prior, known) @ _same(model, case_sd, own))
             log_likelihood[:, column] += _log_sum(by_shift + np.log(shift_priors + _TINY))
     posterior = np.exp(log_likelihood - log_likelihood.max())
     posterior *= np.outer(model.shift_sd_weights, model.case_sd_weights)
@@ -257,40 +252,39 @@ class Scorer:
         return _sigmoid(logits[rates] + shifts + noise)
 
 
-def scorer(fitted: Fit, cases: Sequence[str], totals: Iterable[int], sign: int = -1) -> Scorer:
+def scorer(fitted: Fit, totals: Mapping[str, Collection[int]], sign: int = -1) -> Scorer:
     """Prepare scores of sessions.
 
     Args:
-        totals: all numbers of runs that a case may have.
+        totals: all numbers of runs that each case may have.
         sign: -1 looks for cases that got worse, 1 for cases that got better.
     """
     model, case_sd = fitted.model, fitted.case_sd
-    sizes = sorted(set(totals))
     shares = np.array(model.changed_shares)[None, :, None]
-    first_rows = np.zeros((len(cases), sizes[-1] + 1), dtype=np.int64)
+    first_rows = np.zeros((len(totals), 1 + max(map(max, totals.values()))), dtype=np.int64)
     known: dict[tuple[Counts, int], int] = {}
     same_rows: list[Floats] = []
-    ratio_rows: list[Floats] = []
+    changed_rows: list[Floats] = []
     rows = 0
-    for index, case_id in enumerate(cases):
+    for index, (case_id, sizes) in enumerate(totals.items()):
         counts = fitted.counts[case_id]
         weights = _weights(model, fitted.rate_prior, counts)
         for total in sizes:
             if (counts, total) not in known:
                 known[counts, total] = rows
-                same = np.einsum("g,xgu->xu", weights, _same(model, case_sd, total))
-                changed = np.einsum("g,xgu->xu", weights, _changed(model, case_sd, total, sign))
-                same_rows.append(same)
-                ratio_rows.append(changed / same)
+                for result in ((passed, total) for passed in range(total + 1)):
+                    same_rows.append(weights @ _same(model, case_sd, result))
+                    changed_rows.append(weights @ _changed(model, case_sd, result, sign))
                 rows += total + 1
             first_rows[index, total] = known[counts, total]
-    ratio = np.concatenate(ratio_rows)[:, None, :]
+    same = np.array(same_rows)
+    ratio = (np.array(changed_rows) / same)[:, None, :]
     mixed = 1 + shares * (ratio - 1)
     return Scorer(
         fitted,
-        tuple(cases),
+        tuple(totals),
         first_rows,
-        np.log(np.concatenate(same_rows)),
+        np.log(same),
         np.log(mixed).reshape(rows, -1),
         np.log(shares * ratio / mixed).reshape(rows, -1),
     )
@@ -339,7 +333,7 @@ def find_changes(fitted: Fit, now: Mapping[str, Counts], sign: int = -1, seed: i
     if not cases:
         return Found(0.0, 1.0, {}, model)
     passed, total = np.array([now[case_id] for case_id in cases]).T
-    prepared = scorer(fitted, cases, total.tolist(), sign)
+    prepared = scorer(fitted, {case_id: (now[case_id][1],) for case_id in cases}, sign)
     scores = prepared.score(passed[None], total[None])
     random = np.random.default_rng(seed)
     unchanged = random.binomial(total, prepared.draw_rates(model.simulations, random))

@@ -182,7 +182,7 @@ def measure(setting: Setting, drops: Sequence[int], histories: int, seed: int) -
             continue
         fitted = fit([Session(dict(zip(names, _counts(row, setting.calls), strict=True))) for row in earlier])
         for method, waves in (("equal", []), ("waves", waves_of(setting.cases, setting.calls))):
-            prepared = scorer(fitted, names, possible_totals(setting.calls, waves))
+            prepared = scorer(fitted, dict.fromkeys(names, possible_totals(setting.calls, waves)))
             unchanged = prepared.draw_rates(MODEL.simulations, random)
             simulated = np.sort(played(prepared, unchanged, setting.calls, waves, random).statistics)
             for index, (rates, fallen) in enumerate(new):

@@ -162,6 +162,15 @@ def test_a_suite_changed_if_that_explains_it_better_and_chance_hardly_does(
     assert (found.changed, found.suspected) == (({"likely"}, {"perhaps"}) if changed else (set(), set()))
 
 
+@pytest.mark.parametrize("cases", [1, 12, 96])
+@pytest.mark.parametrize("count", [2, 5, 20])
+def test_cases_that_fall_to_nothing_always_regressed(cases: int, count: int) -> None:
+    """Up to twelve cases of an edited agent, from 3 of 3 to 0 of 3: alone, all of a suite, or some of many."""
+    fallen = suite(min(cases, 12), 0, 3)
+    found = find_changes(fit(sessions(*[suite(cases, 3, 3)] * count)), {**suite(cases, 3, 3), **fallen})
+    assert found.changed == set(fallen)
+
+
 def test_a_bad_hour_is_no_regression_where_sessions_differ() -> None:
     """The same counts are a regression where sessions were alike, and none where every other session was bad."""
     bad_hour = suite(20, 3, 5)
@@ -207,7 +216,7 @@ def test_the_order_of_cases_does_not_matter() -> None:
 def test_drawn_sessions_have_the_distribution_of_the_model() -> None:
     """The counts of a case in unchanged sessions, by the fit's own likelihood."""
     fitted = fit(usual())
-    prepared = scorer(fitted, ["case-000"], [5])
+    prepared = scorer(fitted, {"case-000": [5]})
     rates = prepared.draw_rates(40_000, np.random.default_rng(3))
     drawn = np.random.default_rng(4).binomial(5, rates[:, 0])
     # Likelihoods are relative to the one at the observed rate.
@@ -220,7 +229,7 @@ def test_drawn_sessions_have_the_distribution_of_the_model() -> None:
 
 def test_more_failures_make_a_change_likelier() -> None:
     fitted = fit(usual())
-    prepared = scorer(fitted, list(suite(20, 5, 5)), [5])
+    prepared = scorer(fitted, dict.fromkeys(suite(20, 5, 5), (5,)))
     passed = np.full((6, 20), 5)
     passed[:, 0] = np.arange(6)
     scores = prepared.score(passed, np.full_like(passed, 5))
