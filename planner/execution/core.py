@@ -225,7 +225,8 @@ def _at_ceiling(state: State) -> Apply | WaitUntil:
     blocking = [ledger.blocking(job.plan, job.line.target, job.reserve_cents) for job in jobs]
     if not all(blocking) and (state.is_under_way() or state.unconfirmed):
         return WaitUntil(NEVER, WaitReason.CEILING)
-    labels = {ceiling.label for ceiling in blocking if ceiling is not None}
+    reached = [ceiling for ceiling in blocking if ceiling is not None]
+    labels = {ceiling.label for ceiling in reached}
     cheapest = min(jobs, key=lambda job: job.reserve_cents or 0)
     left = [(state.consented.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]
     return Apply(
@@ -235,6 +236,7 @@ def _at_ceiling(state: State) -> Apply | WaitUntil:
             ceiling_enough=ledger.enough(
                 labels, [(job.plan, job.line.target, job.reserve_cents, runs) for job, runs in left]
             ),
+            ceiling_by_service=bool(reached) and all(ceiling.by_service for ceiling in reached),
         )
     )
 

@@ -100,6 +100,8 @@ class Outcome:
     """What it allows, what is spent and reserved, and the price of the next call."""
     ceiling_enough: str = ""
     """The ceiling that would cover the rest; empty if a price is unknown."""
+    ceiling_by_service: bool = False
+    """It is the balance, which only a payment raises."""
     broken: str = ""
     """Ceilings that bills exceeded, because calls under way cost more than reserved."""
     refusal: str = ""

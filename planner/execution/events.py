@@ -259,6 +259,7 @@ class Stopped(NamedTuple):
     ceiling: str = ""
     ceiling_detail: str = ""
     ceiling_enough: str = ""
+    ceiling_by_service: bool = False
     fail_fast: bool = False
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from planner.changes.detail import hides_number
 from planner.errors import PlannerError
-from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
+from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.quantities import count, moment, money
 from planner.results.model import FRUITLESS_SESSIONS, CaseResult
 from planner.results.next_steps import NextStep, NextStepCode
@@ -57,8 +57,8 @@ def steps_to_read(cases: Sequence[CaseResult], commands: NextCommands) -> Iterat
 
 def step_after_ceiling(outcome: Outcome) -> NextStep:
     purpose = "make the remaining calls" if outcome.left else "resume"
-    if outcome.ceiling == BALANCE:
-        text = f"Top up {BALANCE} to {purpose}; nothing is charged twice."
+    if outcome.ceiling_by_service:
+        text = f"Top up {outcome.ceiling} to {purpose}; nothing is charged twice."
         return NextStep(code=NextStepCode.TOP_UP, text=text)
     enough = f" ({outcome.ceiling_enough} is enough)" if outcome.ceiling_enough else ""
     text = f"Raise the ceiling{enough} to {purpose}; nothing is charged twice."

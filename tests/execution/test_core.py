@@ -319,6 +319,16 @@ def test_a_launch_reserves_what_every_ceiling_allows(job: Callable[..., Any]) ->
     )
 
 
+@pytest.mark.parametrize(("own_cents", "stopped"), [(1_000, ("the balance", True)), (10, ("all", False))])
+def test_only_the_service_s_balance_is_topped_up(job: Callable[..., Any], own_cents: int, stopped: Any) -> None:
+    """Not where a ceiling of ours is reached, too."""
+    ceilings = (Ceiling("all", own_cents), Ceiling("the balance", 10, by_service=True))
+    (stop,) = decide(state_of(job("ana"), ceilings=ceilings), at(0))
+    assert isinstance(stop, Apply)
+    assert isinstance(stop.event, Stopped)
+    assert (stop.event.ceiling, stop.event.ceiling_by_service) == stopped
+
+
 def test_reservations_of_other_calls_are_a_ceiling(job: Callable[..., Any]) -> None:
     """Those of an earlier session, which no bill releases now."""
     state = state_of(job("ana"), job("bob", reserve_cents=None), ceilings=(Ceiling("all", 100),))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planner.errors import StoreError
-from planner.execution.engine import BALANCE, Outcome, UnsettledLaunch
+from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
 from planner.results.next_steps import NextStepCode
 from planner.results.outcomes import Cause
@@ -138,7 +138,7 @@ def test_late_and_unreadable_runs_differ(outcome: Outcome, late: bool, unreadabl
         ([unknown(cause="platform"), unknown("b", "platform")], Outcome(overdue=1), WAITING, [("wait", ""), ("resume", "RESUME")]),
         ([unknown(cause="platform")], Outcome(overdue=1, trouble="x"), WAITING, [("wait", ""), ("resume", "RESUME")]),
         ([PASSED], Outcome(ceiling="--max-cost"), (), [("raise_ceiling", "")]),
-        ([PASSED], Outcome(ceiling=BALANCE), (), [("top_up", "")]),
+        ([PASSED], Outcome(ceiling="the balance", ceiling_by_service=True), (), [("top_up", "")]),
         ([PASSED], Outcome(unsettled=(unsettled(),)), (), [("resume", "RESUME")]),
         ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW),)), (), [("wait", "RECONCILE"), ("resume", "RESUME")]),
         ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW, needs_person=True),)), (), [("reconcile", "RECONCILE"), ("resume", "RESUME")]),
