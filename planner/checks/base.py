@@ -215,7 +215,6 @@ Phrase = Annotated[str, AfterValidator(_has_words)]
 Phrases = Annotated[
     tuple[Phrase, ...], at_least(1, "needs at least one phrase"), Field(json_schema_extra={"minItems": 1})
 ]
-ListOfPhrases = Annotated[Phrases, BeforeValidator(_as_tuple)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
 

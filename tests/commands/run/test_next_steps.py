@@ -19,10 +19,9 @@ from planner.results.next_steps import NextStepCode
 from planner.session.run_session import RunOptions, next_commands
 from planner.session.selection import Selection
 from planner.session.shell import Shell, actor_of
-from planner.verdicts.ending import Ending, ending_of
+from planner.verdicts.ending import ending_of
 from planner.verdicts.next_steps import NextCommands
 
-UNREADABLE = "GET /v1/calls/9: the service's answer is invalid"
 UNCONFIRMED = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
 DEFAULTS = next_commands(RunOptions(Selection()), consenting=True)
 
@@ -41,10 +40,6 @@ def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> C
             **fields,
         }
     )  # fmt: skip
-
-
-def ending(outcome: Outcome, *cases: CaseResult, overdue: frozenset[str] = frozenset()) -> Ending:
-    return ending_of(cases, outcome, overdue, DEFAULTS)
 
 
 def resume(outcome: Outcome, commands: NextCommands, overdue: frozenset[str] = frozenset()) -> str:
@@ -102,20 +97,6 @@ def test_the_suggested_command_repeats_what_was_typed() -> None:
     assert resume(outcome, next_commands(options, consenting=False)) == "planner run --max-cost 1.40"
     consented = resume(outcome, next_commands(options, consenting=True))
     assert consented == "planner run --consent-to-charge --max-cost 1.40"
-
-
-@pytest.mark.parametrize(
-    ("outcome", "late", "unreadable"),
-    [
-        (Outcome(overdue=1), True, False),
-        (Outcome(overdue=1, unread=[UNREADABLE]), False, True),
-        (Outcome(overdue=2, unread=[UNREADABLE]), True, True),
-    ],
-)
-def test_late_and_unreadable_runs_are_distinguished(outcome: Outcome, late: bool, unreadable: bool) -> None:
-    end = ending(outcome, unknown(run("platform")), overdue=frozenset({"p/s@t"}))
-    (problem,) = [problem for problem in end.problems if problem.startswith("1 case undecided")]
-    assert ("in time" in problem, UNREADABLE in problem) == (late, unreadable)
 
 
 def test_an_unconfirmed_launch_is_reported_with_its_time_and_command() -> None:
