@@ -72,16 +72,18 @@ def publish(shell: Shell, options: PublishOptions) -> int:
         shell.log(f"the change set could not be stored, so --digest must match exactly when it is run: {error}")
     url = ""
     with github_of(shell.environ, shell.pause) as github:
+        is_old = False
         try:
-            if _is_outdated(shell, github, options, found):
-                shell.log("not published: there is a newer answer about this commit")
-                return 0
-            url = _comment(github, options, found)
+            is_old = _is_outdated(shell, github, options, found)
+            url = "" if is_old else _comment(github, options, found)
         except PlannerError as error:  # the check is what counts
             shell.log(f"the comment could not be written: {error}. {error.hint}")
-        link = url or run_url_of(shell.environ)
-        set_status(github, options.commit, Status(state, found.description, link, context_of(options.name)))
-        try:
+        if is_old:
+            shell.log("not published: there is a newer answer about this commit")
+        else:
+            link = url or run_url_of(shell.environ)
+            set_status(github, options.commit, Status(state, found.description, link, context_of(options.name)))
+        try:  # whoever agreed waits for it, even if the answer is old
             _reply(github, options, found, url)
         except PlannerError as error:
             shell.log(f"the reply could not be written: {error}. {error.hint}")

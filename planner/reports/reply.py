@@ -22,8 +22,7 @@ def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest, ask
     who = result.consent.by or asked_by
     if not who:
         return ""
-    shown = f"@{who}" if LOGIN.fullmatch(who) else markdown_code(who)
-    parts = [f"{shown} {_outcome(result, check)}"]
+    parts = [f"{mention(who)} {_outcome(result, check)}"]
     if result.consent.given:
         judge = result.cost.judge
         cents = result.cost.actual_cents + (judge.actual_cents if judge is not None else 0)
@@ -33,6 +32,11 @@ def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest, ask
     if pull.run_url:
         parts.append(f"[job and reports]({pull.run_url})")
     return " · ".join(parts)
+
+
+def mention(login: str) -> str:
+    """`@maria`; a name that is none is only shown."""
+    return f"@{login}" if LOGIN.fullmatch(login) else markdown_code(login)
 
 
 def _outcome(result: RunResult, check: RequiredCheck) -> str:

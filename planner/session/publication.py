@@ -17,10 +17,10 @@ from planner.errors import IncompleteError, PlanInvalidError, PlannerError
 from planner.execution.journal import Journal
 from planner.planfile.files import PROJECT_FILE
 from planner.reports.change_set import PlanView, judged_otherwise
-from planner.reports.neutral import one_line
+from planner.reports.neutral import for_markdown, one_line
 from planner.reports.problems import problem_line, render_problem
 from planner.reports.pull_request import CommentFacts, EndedSession, LastCalls, Offer, PullRequest, render_comment
-from planner.reports.reply import render_reply
+from planner.reports.reply import mention, render_reply
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
 from planner.session.ci import asked_by, head_commit, policy_source
@@ -145,6 +145,7 @@ def problem_publication(shell: Shell, error: PlannerError, selection: Selection)
             "Update the branch: merge the base branch into it, or rebase it.",
         )
     comment = render_problem(error, files_url(environ, commit, shell.cwd), run_url_of(environ))
+    who = asked_by(environ)  # of a job that planned, nobody
     state = "failure" if isinstance(error, PlanInvalidError) else "pending" if error.exit_code == 4 else "error"
     return Publication(
         state=state,
@@ -153,6 +154,7 @@ def problem_publication(shell: Shell, error: PlannerError, selection: Selection)
         commit=commit,
         decided_at=shell.clock.now(),
         comment=comment,
+        reply=f"{mention(who)} ❌ {for_markdown(problem_line(error))}" if who else "",
         worth_saying=True,
     )
 

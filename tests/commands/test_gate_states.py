@@ -158,18 +158,29 @@ def test_calls_of_an_earlier_push_are_no_news(jobs: Jobs, tmp_path: Path) -> Non
     ids=["no base commit", "no store"],
 )
 def test_what_cannot_be_read_is_said(
-    jobs: Jobs, tmp_path: Path, spoil: str, arguments: list[str], code: int, state: str, said: str
+    jobs: Jobs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: str,
+    arguments: list[str],
+    code: int,
+    state: str,
+    said: str,
 ) -> None:
     """No older answer stands, and the comment leads to the job."""
     jobs.branch("topic")
     jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
-    file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
+    file = tmp_path / "publication.json"
+    project = jobs.start(7, branch="topic", event="workflow_dispatch")
+    monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "maria")
+    arguments = arguments or ["--base", "origin/main"]
     if spoil:
         git(project.root, "remote", "set-url", "origin", "http://127.0.0.1:9/nowhere")
     assert project.planner("ci", "gate", "--sandbox", *arguments, "--publication", str(file)).code == code
     found = json.loads(file.read_text())
     assert (found["state"], found["digest"], said in found["description"]) == (state, "", True)
     assert found["comment"].startswith("### ⏳" if code == 4 else "### ❌")
+    assert found["reply"].startswith("@maria ❌ "), "whoever started the calls is told"
 
 
 @pytest.mark.parametrize(

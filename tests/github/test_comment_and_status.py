@@ -266,10 +266,12 @@ def test_an_outdated_answer_is_not_published(
     at = datetime(2026, 11, 20, 9, tzinfo=UTC)
     first = publication(tmp_path, state="failure", comment="### failed", decided_at=at.isoformat())
     assert publish(fake, monkeypatch, first) == 0
-    older = publication(tmp_path, state="success", decided_at=(at + timedelta(minutes=minutes)).isoformat())
+    answered = (at + timedelta(minutes=minutes)).isoformat()
+    older = publication(tmp_path, state="success", reply="@maria ✅ 1 passed", decided_at=answered)
     assert publish(fake, monkeypatch, older, commit=commit) == 0
     assert [status["state"] for status in fake.statuses] == ["failure", "success"][: 1 + is_published]
     assert ("### failed" in fake.comments[42][0]["body"]) != is_published
+    assert "@maria ✅ 1 passed" in fake.comments[42][1]["body"], "whoever agreed is told that the calls have ended"
 
 
 def test_an_answer_from_the_future_blocks_nothing(
