@@ -8,8 +8,7 @@ which is compared by its digest.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -18,7 +17,7 @@ from planner.changes.fingerprint import case_inputs, digest_of
 from planner.changes.model import Reason
 from planner.planfile.model import AgentFile, Case, Target
 from planner.providers.base import AgentState
-from planner.results.model import CaseInputs, CaseResult
+from planner.results.model import CaseInputs
 from planner.values import frozen
 
 Configuration: TypeAlias = Mapping[str, Any]
@@ -304,23 +303,3 @@ class Agents:
             return known
         older = self.configurations.stored(prior.configuration)
         return None if older is None else overlay(older, target.config.fields)
-
-
-class Revisions:
-    """The agent revisions in the baseline, by target."""
-
-    def __init__(self, baseline: Iterable[CaseResult]) -> None:
-        self._known: dict[tuple[str, int], set[str]] = defaultdict(set)
-        for case in baseline:
-            if case.inputs.agent_revision is not None:
-                key = (case.inputs.target_kind, case.inputs.target_id)
-                self._known[key].add(revision_digest(case.inputs.agent_revision))
-
-    def same_agent(self, stored: CaseInputs, today: CaseInputs) -> bool:
-        """Whether the agent is the same as when the stored call was made; False if unknown."""
-        if stored.agent_revision is None:
-            return False
-        then = revision_digest(stored.agent_revision)
-        if today.agent_revision is not None:
-            return then == revision_digest(today.agent_revision)
-        return self._known.get((stored.target_kind, stored.target_id)) == {then}

@@ -24,6 +24,18 @@ _CONTEXT_CHARACTERS: Final = 40
 
 def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
     """The changed inputs: settings as `name old → new`, the prompt as lines that start with `- ` and `+ `."""
+    lines = _changed_settings(old, new)
+    if old.prompt != new.prompt:
+        lines += changed_lines(old.prompt, new.prompt)
+    return "\n".join(lines) or "the stored copy does not show where (it may be redacted)"
+
+
+def settings_differ(old: CaseInputs, new: CaseInputs) -> bool:
+    """Whether anything but the prompt differs."""
+    return bool(_changed_settings(old, new))
+
+
+def _changed_settings(old: CaseInputs, new: CaseInputs) -> list[str]:
     lines: list[str] = []
     if old.target_kind != new.target_kind:
         lines.append(f"target {old.target_kind} {old.target_id} → {new.target_kind} {new.target_id}")
@@ -33,9 +45,7 @@ def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
             lines.append(f"{field.replace('_', ' ')} {before or 'none'} → {after or 'none'}")
-    if old.prompt != new.prompt:
-        lines += changed_lines(old.prompt, new.prompt)
-    return "\n".join(lines) or "the stored copy does not show where (it may be redacted)"
+    return lines
 
 
 def expected_lines(case: Case) -> list[str]:

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
-from planner.changes.configuration import Agents, Revisions
-from planner.changes.detail import expired, incomplete_evidence, inconclusive_calls, inputs_detail, stored_runs
+from planner.changes.configuration import Agents
+from planner.changes.detail import (
+    expired,
+    incomplete_evidence,
+    inconclusive_calls,
+    inputs_detail,
+    settings_differ,
+    stored_runs,
+)
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Change, Reason
-from planner.changes.request import Request, StoredResults
+from planner.changes.request import Earlier, Request, StoredResults
 from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
-from planner.results.documents import called_at
 from planner.results.model import CaseInputs, CaseResult, JudgedRun, StartOverDocument
 from planner.results.outcomes import Action, CaseOutcome, Cause
 from planner.values import frozen
 
-_REUSABLE: Final = (
+_DIFFERENT_CALL: Final = (
     Reason.CALLER_PROMPT_CHANGED,
     Reason.SETTINGS_CHANGED,
     Reason.AGENT_EDITED,
     Reason.AGENT_FILE_CHANGED,
     Reason.NEW,
+    Reason.EXPIRED,
 )
-"""For these reasons, the same call may have been made before."""
-_DIFFERENT_CALL: Final = (*_REUSABLE, Reason.EXPIRED)
 """For these reasons, earlier runs do not count."""
 _NOT_PASSED: Final = (Reason.FAILED, Reason.INCONCLUSIVE)
 _NOT_A_CHANGE_OF_THE_CALL: Final = (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
@@ -84,10 +88,6 @@ class _Today:
         kept = self.keep(prior, reason, detail)
         return replace(kept, action=Action.RECHECK, check_fingerprint=self.check_fingerprint)
 
-    def is_same_agent(self, prior: CaseResult, known: Revisions) -> bool:
-        same = self.agents.is_same(prior.inputs, self.case)
-        return same if same is not None else known.same_agent(prior.inputs, self.inputs)
-
     def is_moved(self, prior: CaseResult) -> bool:
         """Whether only the agent's id differs, and both agents have the same configuration."""
         if not prior.inputs.target_kind == self.inputs.target_kind == "agent":
@@ -119,10 +119,7 @@ class _Today:
 
     def is_known_failing(self, prior: CaseResult) -> bool:
         """Whether the branch that the pull request targets has this failure. Not asked if the user demands calls."""
-        case_id, stored = self.case.case_id, self.stored
-        if stored.on_branch is None or self.demands_calls:
-            return False
-        return case_id in stored.of_target and prior is stored.baseline.get(case_id)
+        return prior is self.stored.base.get(self.case.case_id) and not self.demands_calls
 
     def counts_again(self, run: JudgedRun) -> bool:
         """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young
@@ -148,12 +145,6 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
     what is missing: raised `runs`, or runs of an undecided case without a call. After two sessions in which no call
     counts, only `--rerun failed` makes these. Calls that could not be judged are read again, free (`recheck`).
     """
-    present = {case.case_id for case in cases}
-    known = Revisions(stored.baseline.values())
-    deleted: dict[str, list[CaseResult]] = defaultdict(list)  # by call fingerprint
-    for case_id, prior in {**stored.deleted, **stored.baseline}.items() if not request.partial else ():
-        if case_id not in present:
-            deleted[prior.call_fingerprint].append(prior)
     agents = Agents(request.revisions, request.configurations)
     expectation_digests: dict[int, str] = {}
     changes: list[Change] = []
@@ -161,26 +152,22 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
         inputs = agents.inputs(case)
         check = check_fingerprint(case, expectation_digests)
         today = _Today(case, inputs, call_fingerprint(inputs), check, stored, request, agents)
-        change = _retry_partial(today) or _change(today, stored.baseline.get(case.case_id))
+        earlier = stored.cases.get(case.case_id, Earlier())
+        if earlier.problem:
+            changes.append(today.keep(earlier.prior, Reason.UNREADABLE, earlier.problem))
+            continue
+        change = _change(today, earlier.prior)
         if request.start_over is not None:
             change = _started_over(today, change, request.start_over)
-        needs_calls = request.rerun == "needed" and change.action is Action.CALL
-        on_branch: Change | None = None
-        if request.start_over is None and (needs_calls or request.rerun == "failed"):
-            on_branch = _reuse_branch(today, change)
-        if on_branch is None and needs_calls:
-            change = _reuse(today, change, deleted, known) or change
-        change = on_branch or change
-        changes.append(change)
-    if not request.partial:
-        present |= {change.prior.case_id for change in changes if change.reason is Reason.RENAMED and change.prior}
-        changes += [_dropped(prior) for case_id, prior in stored.baseline.items() if case_id not in present]
-    return tuple(changes)
+        elif earlier.reuse is not None and request.rerun != "all":
+            change = _reused(today, change, earlier.reuse)
+        changes.append(change if earlier.reuse is None else replace(change, compared_with=earlier.compared_with))
+    return (*changes, *map(_dropped, stored.gone))
 
 
 def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Change:
     """The change without the earlier runs of a case that did not pass (with `--rerun all`: of any case)."""
-    is_known = change.prior is not None or change.case_id in (today.stored.on_branch or {})
+    is_known = change.prior is not None
     is_unread = change.action is Action.RECHECK and change.reason is Reason.INCONCLUSIVE
     has_passed = change.prior is not None and change.prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
     if not is_known or not (is_unread or change.action is Action.CALL):
@@ -189,75 +176,20 @@ def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Chan
         return change
     reason = Reason.START_OVER if change.reason in _NOT_PASSED or change.reason is Reason.RERUN else change.reason
     detail = "" if change.kept_run_ids or is_unread else change.detail  # it says that earlier runs count
-    return replace(today.call(change.prior, reason, detail), compared_with=change.compared_with, start_over=why)
+    return replace(today.call(change.prior, reason, detail), start_over=why)
 
 
-def _retry_partial(today: _Today) -> Change | None:
-    """Retry a case of a partial session: its runs count, but it is still compared with the baseline."""
-    prior = today.stored.partial_results.get(today.case.case_id)
-    if prior is None or prior.call_fingerprint != today.call_fingerprint:
-        return None
-    if today.agents.edit(prior.inputs, today.case) is not None:
-        return None
-    change = _change(today, prior)
-    baseline = today.stored.baseline.get(today.case.case_id)
-    was_fruitless = change.reason is Reason.INCONCLUSIVE and prior.inconclusive_sessions > 0
-    counts = change.is_retry or change.reason is Reason.OUT_OF_REACH
-    if not counts and not (was_fruitless and _step(today, baseline).action is Action.CALL):
-        return None
-    return replace(change, compared_with=baseline)
-
-
-def _reuse_branch(today: _Today, change: Change) -> Change | None:
-    """Use the calls of an earlier session of the same pull request. The comparison is with the default branch, if that
-    has the case."""
-    own, prior = (today.stored.on_branch or {}).get(change.case_id), change.prior
-    if own is None or own.call_fingerprint != today.call_fingerprint:
-        return None
-    if prior is not None and called_at(own) <= called_at(prior):
-        return None
-    found = _change(today, own)
-    if prior is not None and found.action is Action.REUSE and found.reason is not Reason.OUT_OF_REACH:
-        return _rechecked(today, change, Reason.CALLED_BEFORE, f"{stored_runs(len(own.runs))} · free", own)
-    return replace(found, compared_with=prior)
-
-
-def _reuse(today: _Today, change: Change, deleted: dict[str, list[CaseResult]], known: Revisions) -> Change | None:
-    """Recheck stored calls instead of making new ones, if there are any. A deleted case is reused once."""
-    if change.reason is Reason.NEW:
-        for old in deleted[today.call_fingerprint]:
-            if _is_reusable(today, old):
-                deleted[today.call_fingerprint].remove(old)
-                detail = f"was {old.case_id} · {stored_runs(len(old.runs))} · free"
-                return _rechecked(today, change, Reason.RENAMED, detail, old)
-    called_before = today.stored.called_before
-    if called_before is not None and change.reason in _REUSABLE:
-        for older in called_before(change.case_id, today.call_fingerprint):
-            if not today.is_same_agent(older, known):
-                continue
-            step = _step(today, older)
-            failed = step.reason is Reason.OUT_OF_REACH or (step.is_retry and older.outcome is CaseOutcome.FAILED)
-            # Changing the call and changing it back does not forget failures.
-            if failed and today.request.start_over is None:
-                return replace(step, compared_with=change.prior)
-            if _is_reusable(today, older):
-                ended = max((run.completed_at for run in older.runs if run.completed_at), default=None)
-                date = f" of {ended:%Y-%m-%d}" if ended else ""
-                detail = f"{stored_runs(len(older.runs))}{date} · free"
-                return _rechecked(today, change, Reason.CALLED_BEFORE, detail, older)
-    return None
-
-
-def _is_reusable(today: _Today, prior: CaseResult) -> bool:
-    """Whether this stored case would need no call, and can be rechecked."""
-    step = _step(today, prior)
-    is_free = step.action is not Action.CALL and step.reason not in (Reason.INCONCLUSIVE, Reason.OUT_OF_REACH)
-    return is_free and bool(prior.runs) and all(today.can_recheck(run) or not run.had_call for run in prior.runs)
-
-
-def _rechecked(today: _Today, change: Change, reason: Reason, detail: str, prior: CaseResult) -> Change:
-    found = today.recheck(prior, reason, detail)
-    return replace(found, compared_with=change.prior, start_over=change.start_over)
+def _reused(today: _Today, step: Change, why: Literal[Reason.CALLED_BEFORE, Reason.RENAMED]) -> Change:
+    """Say why calls count that the newest session did not make; they are rechecked, free."""
+    prior = step.prior
+    needs_nothing = step.action is Action.REUSE and step.reason in (Reason.PASSED, Reason.KNOWN_FAILING)
+    rechecks = step.action is Action.RECHECK and step.reason is not Reason.INCONCLUSIVE
+    if prior is None or not (needs_nothing or rechecks):
+        return step
+    ended = max((run.completed_at for run in prior.runs if run.completed_at), default=None)
+    stored = f"{stored_runs(len(prior.runs))}{f' of {ended:%Y-%m-%d}' if ended else ''} · free"
+    detail = f"was {prior.case_id} · {stored_runs(len(prior.runs))} · free" if why is Reason.RENAMED else stored
+    return today.recheck(prior, why, detail)
 
 
 def _change(today: _Today, prior: CaseResult | None) -> Change:
@@ -276,7 +208,9 @@ def _step(today: _Today, prior: CaseResult | None) -> Change:
     if prior is None:
         return today.call(None, Reason.NEW)
     if today.call_fingerprint != prior.call_fingerprint and not today.is_moved(prior):
-        reason = Reason.CALLER_PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
+        # A shared store may not show in which part of the prompt it differs.
+        is_setting = inputs.prompt == prior.inputs.prompt and settings_differ(prior.inputs, inputs)
+        reason = Reason.SETTINGS_CHANGED if is_setting else Reason.CALLER_PROMPT_CHANGED
         return today.call(prior, reason, inputs_detail(prior.inputs, inputs))
     if (edit := today.agents.edit(prior.inputs, today.case)) is not None:
         return today.call(prior, edit.reason, edit.detail)
@@ -292,7 +226,7 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
     usable_ids = {run.run_id for run in usable}
     kept = [run for run in prior.runs if run.run_id in usable_ids or not run.had_call]
     recheckable = bool(prior.runs) and len(kept) == len(prior.runs)
-    skipped = _not_needed(today, prior, expectations_changed=expectations_changed)
+    skipped = prior.runs_not_needed
     if prior.outcome == "failed" and not (expectations_changed and recheckable):
         if not expectations_changed and today.is_known_failing(prior):
             return today.keep(prior, Reason.KNOWN_FAILING)
@@ -309,7 +243,7 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
             return today.recheck(prior, Reason.INCONCLUSIVE, detail)
     if case.runs > prior.runs_required and len(kept) < case.runs:
         return today.call(prior, Reason.RUNS_RAISED, kept=kept)
-    if skipped < prior.runs_not_needed and len(kept) + skipped < case.runs:
+    if recheckable and len(kept) + skipped < case.runs:
         reason = Reason.EXPECTATIONS_CHANGED if expectations_changed else Reason.SETTINGS_CHANGED
         return today.call(prior, reason, kept=kept)
     if not expectations_changed:
@@ -339,17 +273,6 @@ def _retry(today: _Today, prior: CaseResult, reason: Reason) -> Change:
     return replace(today.call(prior, reason, kept=pool), runs=calls, detail=detail)
 
 
-def _not_needed(today: _Today, prior: CaseResult, *, expectations_changed: bool) -> int:
-    """How many of the runs that the stored case skipped are still not needed."""
-    case = today.case
-    if not prior.runs_not_needed or case.when_settled != "stop" or case.runs > prior.runs_required:
-        return 0
-    still_settled = today.stored.still_settled
-    if expectations_changed and not (still_settled and still_settled(case, prior)):
-        return 0
-    return prior.runs_not_needed
-
-
 def _only_failed(today: _Today, step: Change) -> Change:
     prior = step.prior
     passed_or_new = prior is None or prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
@@ -368,9 +291,9 @@ def _forced(today: _Today, step: Change) -> Change:
     repeated = {CaseOutcome.FAILED: Reason.FAILED, CaseOutcome.UNKNOWN: Reason.INCONCLUSIVE}
     if prior is not None and step.reason not in _DIFFERENT_CALL and prior.outcome in repeated:
         return _retry(today, prior, repeated[prior.outcome])
-    if step.action is not Action.CALL or step.reason in _NOT_A_CHANGE_OF_THE_CALL:
+    if step.action is not Action.CALL or step.kept_run_ids or step.reason in _NOT_A_CHANGE_OF_THE_CALL:
         return today.call(prior, Reason.RERUN)
-    return today.call(prior, step.reason) if step.kept_run_ids else step
+    return step
 
 
 def _dropped(prior: CaseResult) -> Change:

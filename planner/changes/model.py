@@ -124,6 +124,8 @@ class Reason(Enum):
     LEFT_TO_BASE = "left_to_base"
     """In a pull request that does not touch the case: the base branch calls it."""
     NO_LONGER_IN_PLAN = "no_longer_in_plan"
+    UNREADABLE = "unreadable"
+    """A file of its earlier calls is damaged: they may have been paid for, so they are not made again."""
 
     @property
     def label(self) -> str:
@@ -143,6 +145,7 @@ _LABELS = {
     Reason.NOT_SELECTED: "not selected",
     Reason.LEFT_TO_BASE: "left to the base branch",
     Reason.NO_LONGER_IN_PLAN: "no longer in the plan",
+    Reason.UNREADABLE: "earlier calls cannot be read",
 }
 
 

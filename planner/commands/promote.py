@@ -1,9 +1,8 @@
-"""`planner ci promote`: the results of merged pull requests become the default branch's baseline, without a call."""
+"""`planner ci promote`: the calls of merged pull requests count for the default branch, without a new call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from planner.changes.configuration import Configurations, has_fields
@@ -12,33 +11,22 @@ from planner.errors import NotFoundError
 from planner.github.client import github_of
 from planner.planfile.model import Case
 from planner.quantities import count
+from planner.records.facts import SessionHead, StoredCall
+from planner.records.log import CALLS, SESSIONS, Records, files_of, part_bytes, part_key
 from planner.results.directory import DirectoryStore
-from planner.results.documents import (
-    BaselineDocument,
-    Promotion,
-    branch_baselines,
-    called_at,
-    document_bytes,
-    has_open_launches,
-    promotion,
-    remove_branch,
-    stored_branches,
-)
-from planner.results.model import CaseResult
-from planner.results.outcomes import Action, CaseOutcome
-from planner.results.repository import ResultsRepository, baseline_key
-from planner.results.store import BRANCHES, BranchStore, Reader, Store, segment_for
+from planner.results.documents import has_open_launches, remove_branch, stored_branches
+from planner.results.repository import ResultsRepository, evidence_key
+from planner.results.store import BRANCHES, BranchStore, Reader, Store
 from planner.session.bug_report import logs_checks
-from planner.session.judging import judging_of
-from planner.session.preparing import checked_cases, prepare, stored_journal
+from planner.session.earlier_results import project_folder, scope_of
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
 from planner.session.selection import Selection, require_default_branch
-from planner.session.service import known_service
 from planner.session.shell import Shell
 from planner.session.stores import Workspace, open_workspace
-from planner.verdicts.untrusted_cases import UntrustedCases, still_settled
+from planner.values import frozen
 
 _PERMISSION: Final = "pull-requests: read"
+_SAME_EVERYWHERE: Final = ("configurations/", "runs/", "votes/")
 
 
 @logs_checks
@@ -60,8 +48,6 @@ def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> 
         elif number in closed and not has_open_launches(store, number):
             store.update(lambda now, number=number: remove_branch(now, number))
             shell.print(f"#{number}: closed without a merge into this branch, results removed")
-    if settled := _settle(work, store):
-        shell.print(settled)
     return 0
 
 
@@ -87,120 +73,112 @@ def _ask_github(shell: Shell, numbers: list[int]) -> tuple[set[int], set[int]]:
     return merged, closed
 
 
+@frozen
+class _Promotion:
+    """The calls to promote by fingerprint, and the sessions that made or kept them."""
+
+    calls: Mapping[str, Sequence[StoredCall]]
+    heads: Sequence[SessionHead]
+    foreign: int
+    """How many calls a workflow made that is not the default branch's."""
+
+
 def _promote(work: Workspace, store: Store, number: int) -> str:
-    loaded, place = work.loaded, work.place
-    repository = place.repository
     branch = ResultsRepository(BranchStore(store, f"{BRANCHES}{number}/"))
-    judging = judging_of(work)
-    show = place.shared.redaction.name if place.shared is not None else str
-    cases = {show(case.case_id): case for case in loaded.cases}
-    checked = UntrustedCases(
-        cases, branch.load_evidence, judging.cache, still_settled(branch.load_evidence, judging.cache)
-    )
-    environment = segment_for(show(place.environment))
-    own = {show(name) for name in loaded.plan_names}
-    found: list[Promotion] = []
-    made_here = _made_by(work.shell, branch)
-    foreign = 0
-    for key, source in branch_baselines(store, number, environment, repository.read_baseline):
-        if source.plan not in own:
-            continue
-        stored = repository.read_baseline(key, store.get(key))
-        base = {case.case_id: case for case in stored.cases} if stored is not None else {}
-        matching = [case for case in _matching(source, base, cases) if _has_file(case, cases, branch)]
-        own_calls = [case for case in matching if all(made_here(session) for session in _sessions(source, case))]
-        foreign += len(matching) - len(own_calls)
-        kept = checked.judged(own_calls)
-        found.append(Promotion(key, source, kept))
-    at = work.shell.clock.now()
-    store.update(lambda now: promotion(now, number, found, at, repository.read_baseline, made_here))
+    found = _found(work, branch)
+    project = project_folder(work)
+    store.update(lambda now: _writes(now, number, found, project))
+    cases = len({call.call.case_id for calls in found.calls.values() for call in calls})
     left = " · launches are not settled, so its results stay until they are" if has_open_launches(store, number) else ""
-    if foreign:
-        left += f" · {count(foreign, 'case')} not promoted: called by a workflow that is not the default branch's"
-    return f"#{number}: {count(sum(len(each.cases) for each in found), 'case')} promoted{left}"
+    if found.foreign:
+        left += f" · {count(found.foreign, 'call')} not promoted: made by a workflow that is not the default branch's"
+    return f"#{number}: {count(cases, 'case')} promoted{left}"
 
 
-def _settle(work: Workspace, store: Store) -> str:
-    """Store what the plans of the default branch decide without calls, since pull requests are compared with it:
-    results that apply again after a revert, results judged by changed expectations, and the removal of deleted
-    cases."""
-    loaded, place = work.loaded, work.place
-    show = place.shared.redaction.name if place.shared is not None else str
-    keys = {plan: baseline_key(show(place.environment), show(plan)) for plan in loaded.plan_names}
-    seen = {key: data for key in keys.values() if (data := store.get(key)) is not None}
-    with stored_journal(work) as journal:
-        prepared = prepare(work, known_service(work).targets, journal)
-        checked = checked_cases(work, prepared, journal)
-    applied = [
-        case.judged
-        for case in checked
-        if case.change.action is Action.RECHECK and case.judged and case.judged.outcome is not CaseOutcome.UNKNOWN
-    ]
-    if place.shared is not None:
-        applied = [place.shared.redaction.case(case) for case in applied]
-    dropped = {show(change.case_id) for change in prepared.change_set.with_action(Action.DROP)}
-    at = work.shell.clock.now()
-
-    def change(now: Reader) -> dict[str, bytes | None]:
-        writes: dict[str, bytes | None] = {}
-        for plan, key in keys.items():
-            data = seen.get(key)
-            mine = {case.case_id: case for case in applied if case.plan == show(plan)}
-            if data is None or now.get(key) != data:  # another job has stored newer results meanwhile
+def _found(work: Workspace, branch: ResultsRepository) -> _Promotion:
+    """The branch's calls that today's cases would make, of agents as their files say today."""
+    records = Records(branch, [work.place.repository], scope_of(work))
+    own_heads = list(Records(branch, (), scope_of(work)).heads())
+    here = {head.session_id for head in own_heads if _is_made_here(work.shell, head)}
+    known = {head.session_id for head in own_heads}
+    calls: dict[str, list[StoredCall]] = {}
+    foreign = 0
+    for fingerprint, case in {call_fingerprint(case_inputs(case, None)): case for case in work.loaded.cases}.items():
+        for call in records.calls(fingerprint):
+            if call.is_of_base or not _has_file(call, case, branch):
                 continue
-            stored = place.repository.read_baseline(key, data)
-            if stored is None:
-                continue
-            cases = {case.case_id: case for case in stored.cases if case.case_id not in dropped} | mine
-            if mine or len(cases) < len(stored.cases):
-                writes[key] = document_bytes(stored.model_copy(update={"cases": list(cases.values()), "ended_at": at}))
-        return writes
-
-    store.update(change)
-    parts = [f"{count(len(applied), 'case')} settled by earlier calls"] if applied else []
-    parts += [f"{count(len(dropped), 'case')} removed that no plan has"] if dropped else []
-    return f"baseline: {', '.join(parts)}" if parts else ""
+            if call.call.session_id in known - here:
+                foreign += 1
+            else:
+                calls.setdefault(fingerprint, []).append(call)
+    return _Promotion(calls, [head for head in own_heads if head.session_id in here], foreign)
 
 
-def _has_file(case: CaseResult, cases: Mapping[str, Case], branch: ResultsRepository) -> bool:
-    """Whether the calls reached the agent as its file says today; true if that is unknown. Calls of a target that has
-    no file any more may have reached a preview."""
-    if case.inputs.has_agent_file and cases[case.case_id].target.config is None:
+def _is_made_here(shell: Shell, head: SessionHead) -> bool:
+    """Whether a workflow of the default branch made the session, as it says. True outside of GitHub Actions."""
+    ref = shell.environ.get("GITHUB_REF", "")
+    return not ref or not head.workflow or head.workflow.endswith(f"@{ref}")
+
+
+def _has_file(call: StoredCall, case: Case, branch: ResultsRepository) -> bool:
+    """Whether the call reached the agent as its file says today; true if that is unknown. Calls of a target that has no
+    file any more may have reached a preview."""
+    config, digest = case.target.config, call.call.configuration
+    if call.call.has_agent_file and config is None:
         return False
-    config, digest = cases[case.case_id].target.config, case.inputs.configuration
     called = stored_configuration(branch, digest) if config is not None and digest is not None else None
     return called is None or config is None or has_fields(called, config.fields)
 
 
-def _made_by(shell: Shell, branch: ResultsRepository) -> Callable[[str], bool]:
-    """Whether a workflow of the default branch made a session, as the session recorded. True outside of GitHub
-    Actions."""
-    ref = shell.environ.get("GITHUB_REF", "")
+def _writes(now: Reader, number: int, found: _Promotion, project: str) -> dict[str, bytes | None]:
+    """The files that make these calls part of the default branch, and the removal of this project's from the
+    namespace."""
+    prefix, writes = f"{BRANCHES}{number}/", dict[str, bytes | None]()
+    parts: dict[str, dict[str, bytes]] = {}
+    for fingerprint, calls in found.calls.items():
+        for call in calls:
+            digest = call.data.evidence
+            evidence = now.get(prefix + evidence_key(digest)) if digest is not None else None
+            if digest is not None and evidence is not None and not now.has(evidence_key(digest)):
+                writes[evidence_key(digest)] = evidence
+            facts = (call.call.model_copy(update={"data": call.data}), *call.verdicts)
+            of_session = parts.setdefault(call.call.session_id, {})
+            key = part_key(fingerprint, call.call.session_id, number=_PROMOTED)
+            of_session[key] = of_session.get(key, b"") + part_bytes(facts)
+    promoted = set(found.calls)
+    for head in found.heads:
+        cases = [case for case in head.cases if case.call_fingerprint in promoted]
+        own = head.model_copy(update={"cases": cases, "plans": [], "parts": {}})
+        writes |= files_of(own, parts.pop(head.session_id, {}))
+    for left in parts.values():  # of sessions that were lost
+        writes |= left
+    for folder in _SAME_EVERYWHERE:
+        for key in now.keys(prefix + folder):
+            if not now.has(key.removeprefix(prefix)):
+                writes[key.removeprefix(prefix)] = now.get(key)
+    return writes | dict.fromkeys(_removed(now, number, project))
 
-    @cache
-    def made_here(session: str) -> bool:
-        result = branch.load_session(session)
-        return not ref or result is None or not result.workflow or result.workflow.endswith(f"@{ref}")
 
-    return made_here
+_PROMOTED: Final = 0
+"""The number of a part that was promoted; those of sessions begin with 1."""
 
 
-def _sessions(source: BaselineDocument, case: CaseResult) -> set[str]:
-    return {run.session_id or case.carried_from or source.session_id for run in case.runs}
-
-
-def _matching(
-    source: BaselineDocument, base: Mapping[str, CaseResult], cases: Mapping[str, Case]
-) -> Iterator[CaseResult]:
-    """The pull request's cases that make today's calls, unless the default branch has called them since."""
-    for case in source.cases:
-        today, stored = cases.get(case.case_id), base.get(case.case_id)
-        if today is None or call_fingerprint(case_inputs(today, None)) != case.call_fingerprint:
-            continue
-        if (
-            stored is not None
-            and stored.call_fingerprint == case.call_fingerprint
-            and called_at(stored) >= called_at(case)
-        ):
-            continue
-        yield case
+def _removed(now: Reader, number: int, project: str) -> Iterator[str]:
+    """The namespace's files, without those of other projects' sessions; none while it has launches that are not
+    settled."""
+    prefix = f"{BRANCHES}{number}/"
+    if has_open_launches(now, number):
+        return
+    others: set[str] = set()
+    for key in now.keys(prefix + SESSIONS):
+        data = now.get(key)
+        head = SessionHead.model_validate_json(data) if data is not None else None
+        if head is not None and head.project != project:
+            others |= {head.session_id}
+    for key in now.keys(prefix):
+        own = key.removeprefix(prefix)
+        name = own.rpartition("/")[2].partition(".")[0]
+        session = name.rpartition("-")[0] if own.startswith(CALLS) else name
+        is_evidence = own.startswith("evidence/")
+        if session not in others and not (is_evidence and others):
+            yield key

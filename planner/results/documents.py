@@ -3,95 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final, TypeVar, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from planner.bounds import SERVER_CLOCK_SKEW, ListOf, is_possible
-from planner.clock import aware
+from planner.bounds import SERVER_CLOCK_SKEW, is_possible
 from planner.errors import UsageError
 from planner.results.model import SCHEMA_VERSION, CaseResult, ExpectationRate, RunResult
-from planner.results.store import BRANCHES, HISTORY, Reader
-from planner.values import frozen
-
-BASELINE_SCHEMA_VERSION: Final = "2.0"
-
-
-class BaselineDocument(BaseModel):
-    """`latest/<environment>/<plan>.json`: every case of one plan, as its newest full session left it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-    schema_version: str = BASELINE_SCHEMA_VERSION
-    tool_version: str
-    session_id: str
-    environment: str
-    plan: str
-    started_at: AwareDatetime | None = None
-    """Of that session; None in documents of older versions."""
-    ended_at: AwareDatetime
-    cases: ListOf[CaseResult]
+from planner.results.store import BRANCHES, Reader
 
 
 def document_bytes(document: BaseModel) -> bytes:
     return document.model_dump_json().encode()
-
-
-def baselines_of(result: RunResult, environment: str) -> list[BaselineDocument]:
-    """One baseline per plan.
-
-    Raises:
-        ValueError: the session is unfinished or partial, or has a case of a plan that it did not load.
-    """
-    if result.partial or not result.finished:
-        raise ValueError(f"session {result.session_id} is {'partial' if result.partial else 'unfinished'}")
-    if strangers := sorted({case.plan for case in result.cases} - set(result.plans)):
-        raise ValueError(f"session {result.session_id} has cases of plans it did not load: {', '.join(strangers)}")
-    return [
-        BaselineDocument(
-            tool_version=result.tool_version,
-            session_id=result.session_id,
-            environment=environment,
-            plan=plan,
-            started_at=result.started_at,
-            ended_at=result.ended_at,
-            cases=[case for case in result.cases if case.plan == plan],
-        )
-        for plan in result.plans
-    ]
-
-
-def joined(stored: BaselineDocument | None, ours: BaselineDocument) -> BaselineDocument:
-    """The baseline after storing `ours` over `stored`.
-
-    Normally the session that ended later wins. If both ran at the same time, neither saw the other's calls: then each
-    case keeps its latest calls.
-    """
-    if stored is None:
-        return ours
-    older, newer = (stored, ours) if stored.ended_at <= ours.ended_at else (ours, stored)
-    at_once = newer.started_at is not None and newer.started_at < older.ended_at
-    if newer.started_at is None or not at_once or newer.session_id == older.session_id:
-        return newer
-    mine = {case.case_id: case for case in older.cases}
-    cases = [_called_last(mine.pop(case.case_id, None), case) for case in newer.cases]
-    cases += [case for case in mine.values() if called_at(case) > newer.started_at]
-    return newer.model_copy(update={"cases": cases})
-
-
-def _called_last(older: CaseResult | None, newer: CaseResult) -> CaseResult:
-    if older is None or newer.action == "call" or called_at(older) <= called_at(newer):
-        return newer
-    return older
-
-
-def called_at(case: CaseResult) -> datetime:
-    """When its newest run ended; the minimum if unknown."""
-    ended = [run.completed_at for run in case.runs if run.completed_at is not None]
-    return max(map(aware, ended), default=datetime.min.replace(tzinfo=UTC))
 
 
 _Parsed = TypeVar("_Parsed", bound=BaseModel)
@@ -158,15 +84,15 @@ def schema_major(document: object) -> int | None:
     return int(version.partition(".")[0])
 
 
-def future_time_in(document: RunResult | BaselineDocument, now: datetime | None) -> datetime | None:
+def future_time_in(document: RunResult, now: datetime | None) -> datetime | None:
     """The first time in it that no clock can show yet. `now` None: none is."""
-    own = (moment for moment in (document.started_at, document.ended_at) if moment is not None)
+    own = (document.started_at, document.ended_at)
     ends = (run.completed_at for case in document.cases for run in case.runs if run.completed_at is not None)
     early = (moment for moment in own if not is_possible(moment, now))
     return next(early, next((moment for moment in ends if not is_possible(moment, now, SERVER_CLOCK_SKEW)), None))
 
 
-def impossible_in(document: RunResult | BaselineDocument) -> str:
+def impossible_in(document: RunResult) -> str:
     """Describe the first contradiction; "" if there is none.
 
     Comparisons and prices from such documents would be wrong, or could not be computed.
@@ -194,67 +120,14 @@ def _of_rates(rates: Iterable[ExpectationRate]) -> Iterator[str]:
 _NUMBER: Final = re.compile(rf"{BRANCHES}([1-9][0-9]{{0,17}})/")
 _OPEN: Final = "intents/"
 
-Parse = Callable[[str, bytes | None], BaselineDocument | None]
-"""(key of the default branch, content) → the baseline; None if there is none, or none that counts."""
-
-
-@frozen
-class Promotion:
-    """The cases to promote from one of the pull request's baselines, and the key that it has on the default branch."""
-
-    key: str
-    source: BaselineDocument
-    cases: Sequence[CaseResult]
-
 
 def stored_branches(store: Reader) -> list[int]:
     """The pull requests that have results."""
     return sorted({int(found[1]) for key in store.keys(BRANCHES) if (found := _NUMBER.match(key))})
 
 
-def branch_baselines(
-    store: Reader, number: int, environment_key: str, parse: Parse
-) -> Iterator[tuple[str, BaselineDocument]]:
-    """The pull request's baselines of an environment, by key of the default branch."""
-    prefix = f"{BRANCHES}{number}/"
-    for key in store.keys(f"{prefix}latest/{environment_key}/"):
-        own = key.removeprefix(prefix)
-        if (document := parse(own, store.get(key))) is not None:
-            yield own, document
-
-
 def has_open_launches(store: Reader, number: int) -> bool:
     return next(iter(store.keys(f"{BRANCHES}{number}/{_OPEN}")), None) is not None
-
-
-def promotion(
-    now: Reader,
-    number: int,
-    promotions: Sequence[Promotion],
-    at: datetime,
-    parse: Parse,
-    made_here: Callable[[str], bool],
-) -> dict[str, bytes | None]:
-    """The writes that make these cases part of the default branch's baselines and remove the namespace.
-
-    A case replaces the stored one of its id; all others stay. Sessions that the default branch's code did not make
-    (`made_here` of their id), and answers that may come from them, are left out.
-    """
-    prefix, writes = f"{BRANCHES}{number}/", dict[str, bytes | None]()
-    sessions = {key: made_here(key.split("/")[-1].removesuffix(".json")) for key in now.keys(f"{prefix}runs/")}
-    folders = HISTORY if all(sessions.values()) else ("evidence/", "runs/")
-    for folder in folders:
-        for key in now.keys(prefix + folder):
-            own = key.removeprefix(prefix)
-            if not now.has(own) and sessions.get(key, True):
-                writes[own] = now.get(key)
-    for each in promotions:
-        stored = parse(each.key, now.get(each.key))
-        merged = {case.case_id: case for case in stored.cases} if stored is not None else {}
-        merged |= {case.case_id: case for case in each.cases}
-        document = stored or each.source
-        writes[each.key] = document_bytes(document.model_copy(update={"cases": list(merged.values()), "ended_at": at}))
-    return writes | remove_branch(now, number)
 
 
 def remove_branch(now: Reader, number: int) -> dict[str, bytes | None]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from hashlib import sha256
 from itertools import takewhile
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -20,29 +19,23 @@ from planner.errors import StoreError
 from planner.evidence import Evidence, evidence_digest
 from planner.results import model
 from planner.results.documents import (
-    BASELINE_SCHEMA_VERSION,
-    BaselineDocument,
     UnreadableError,
-    baselines_of,
     document_bytes,
     future_time_in,
     impossible_in,
-    joined,
     parsed,
 )
-from planner.results.model import CaseResult, RunResult
-from planner.results.store import Reader, Store, segment_for
+from planner.results.model import RunResult
+from planner.results.store import Store, segment_for
 from planner.values import frozen
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _KINDS: Final[Mapping[type[BaseModel], tuple[str, str]]] = {
     Evidence: (evidence_module.SCHEMA_VERSION, "its case can then be called again"),
     RunResult: (model.SCHEMA_VERSION, "only the history loses an entry"),
-    BaselineDocument: (BASELINE_SCHEMA_VERSION, "all its cases are then new and will be called"),
 }
 """The schema version that this planner reads, and what deleting a document costs."""
 _Stored = TypeVar("_Stored", bound=BaseModel)
-_Document = TypeVar("_Document", RunResult, BaselineDocument)
 
 
 @dataclass(slots=True)
@@ -89,13 +82,13 @@ class Access:
     warn: Callable[[str], None] = lambda _: None
 
 
-@frozen
-class StoredBaseline:
-    """`data` is what the document was read from. Without `is_trusted`, its outcomes are judged again from evidence."""
+class StoredFile(NamedTuple):
+    """A file of a store."""
 
-    document: BaselineDocument
+    key: str
     data: bytes
     is_trusted: bool
+    """This machine wrote it, or only code of the default branch can write there."""
 
 
 class ResultsRepository:
@@ -180,14 +173,14 @@ class ResultsRepository:
     def load_session(self, session_id: str) -> RunResult | None:
         key = session_key(session_id)
         data = self._store.get(key)
-        return None if data is None else self._read_plausible(RunResult, key, data)
+        return None if data is None else self._read_result(key, data)
 
     def sessions(self, *, before: str | None = None) -> Iterator[RunResult]:
         """Every stored session, newest first, read one at a time; optionally only those `before` one."""
         older = None if before is None else session_key(before)
         for key in sorted(self._store.keys("runs/"), reverse=True):
             if (older is None or key < older) and (data := self._store.get(key)) is not None:
-                result = self._read_plausible(RunResult, key, data)
+                result = self._read_result(key, data)
                 if result is not None:
                     yield result
 
@@ -199,47 +192,23 @@ class ResultsRepository:
         """This session and all later ones, newest first."""
         return takewhile(lambda result: result.session_id >= session_id, self.sessions())
 
-    def promote(self, result: RunResult, environment: str) -> None:
-        """Make the session the baseline of its plans, merged with concurrent ones (`baselines.joined`).
+    def save_files(self, files: Mapping[str, bytes]) -> None:
+        """Store files that are created once, in their order. They are then trusted on this machine."""
+        written = {key: self._access.redact(data) for key, data in files.items()}
+        self._store.update(lambda now: {key: data for key, data in written.items() if not now.has(key)})
+        self._note_verified(written.values())
 
-        Raises:
-            ValueError: it is unfinished or partial, or has a case of a plan that it did not load.
-        """
-        for document in baselines_of(result, environment):
-            key = baseline_key(environment, document.plan)
-            self._replace(key, partial(joined, ours=document), own=document)
+    def file_keys(self, prefix: str) -> Iterator[str]:
+        return self._store.keys(prefix)
 
-    def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseResult]:
-        """The baseline cases of these plans by case id, in stored order."""
-        stored = self.stored_baselines(environment, plan_names)
-        return {case.case_id: case for baseline in stored for case in baseline.document.cases}
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        """The files whose keys begin with the prefix, sorted by key."""
+        found = (self.file(key) for key in self._store.keys(prefix))
+        return (file for file in found if file is not None)
 
-    def stored_baselines(self, environment: str, plan_names: Iterable[str]) -> Iterator[StoredBaseline]:
-        """Of each of these plans that has one, in their order."""
-        for plan in plan_names:
-            key = baseline_key(environment, plan)
-            data = self._store.get(key)
-            document = self.read_baseline(key, data)
-            if data is not None and document is not None:
-                yield StoredBaseline(document, data, is_trusted=self.is_verified(data))
-
-    def other_baselines(self, environment: str, plan_names: Collection[str]) -> Iterator[BaselineDocument]:
-        """Baselines of other plans."""
-        known = {baseline_key(environment, plan) for plan in plan_names}
-        for key in self._store.keys(f"latest/{segment_for(environment)}/"):
-            if key not in known and (document := self.read_baseline(key, self._store.get(key))) is not None:
-                yield document
-
-    def amend_baselines(
-        self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseResult], CaseResult]
-    ) -> None:
-        """Update cases in baselines; concurrent writes are not overwritten."""
-
-        def amended(stored: BaselineDocument | None) -> BaselineDocument | None:
-            return stored and stored.model_copy(update={"cases": [amend(case) for case in stored.cases]})
-
-        for plan in plan_names:
-            self._replace(baseline_key(environment, plan), amended)
+    def file(self, key: str) -> StoredFile | None:
+        data = self._store.get(key)
+        return None if data is None else StoredFile(key, data, self.is_verified(data))
 
     def save_change_set(self, digest: str, data: bytes, *, share: bool) -> None:
         """Store the set of calls behind a digest; `share` it with other machines, if the store is shared."""
@@ -259,52 +228,11 @@ class ResultsRepository:
     def load_change_set(self, digest: str) -> bytes | None:
         return self._store.get(change_set_key(digest))
 
-    def _replace(
-        self,
-        key: str,
-        replacement: Callable[[BaselineDocument | None], BaselineDocument | None],
-        own: BaselineDocument | None = None,
-    ) -> None:
-        """Replace a baseline, unless `replacement` returns None. It is verified if it is `own` or comes from a verified
-        one."""
-        verified: list[bytes] = []
-
-        def change(now: Reader) -> dict[str, bytes | None]:
-            verified.clear()
-            data = now.get(key)
-            stored = self.read_baseline(key, data)
-            document = replacement(stored)
-            if document is None or document == stored:
-                return {}
-            written = self._written(document)
-            if document is own or (data is not None and self.is_verified(data)):
-                verified.append(written)
-            return {key: written}
-
-        self._store.update(change)
-        self._note_verified(verified)
-
-    def read_baseline(self, key: str, data: bytes | None) -> BaselineDocument | None:
-        """The baseline of this key of the default branch; None if there is none, or it is from the future. Raises like
-        `stored_baselines`."""
-        document = None if data is None else self._read_plausible(BaselineDocument, key, data)
-        if document is None:
-            return None
-        environments = {segment_for(name) for name in (document.environment, self._shown(document.environment))}
-        *_, environment, plan = key.split("/")
-        if environment not in environments or plan != f"{segment_for(document.plan)}.json":
-            raise self._unreadable(BaselineDocument, key, f"it belongs to {document.environment}/{document.plan}")
-        return document
-
-    def _shown(self, name: str) -> str:
-        """How keys of the store write it."""
-        return name
-
-    def _read_plausible(self, kind: type[_Document], key: str, data: bytes) -> _Document | None:
+    def _read_result(self, key: str, data: bytes) -> RunResult | None:
         """None if it is from the future: its cases count as if it did not exist, and all others go on."""
-        document = self._read(kind, key, data)
+        document = self._read(RunResult, key, data)
         if wrong := impossible_in(document):
-            raise self._unreadable(kind, key, wrong)
+            raise self._unreadable(RunResult, key, wrong)
         moment = future_time_in(document, self._access.now)
         if moment is None:
             return document
@@ -351,7 +279,3 @@ def versions_key(environment: str, agent_id: int) -> str:
 
 def change_set_key(digest: str) -> str:
     return f"change-sets/{digest.removeprefix('sha256:')}.json"
-
-
-def baseline_key(environment: str, plan: str) -> str:
-    return f"latest/{segment_for(environment)}/{segment_for(plan)}.json"

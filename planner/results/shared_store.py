@@ -1,28 +1,25 @@
 """Results shared by several machines: written locally in full, then published redacted at the end of a session.
 
 The local store has everything unredacted, and this machine judges by it. The shared store has what other machines need:
-redacted results and evidence, baselines, launches under way. Evidence is keyed by the digest of its
+redacted results and evidence, facts about calls, launches under way. Evidence is keyed by the digest of its
 redacted form in both; `originals/<digest>` in the local store points to the full form.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
 from planner.errors import PlannerError, StoreError
 from planner.evidence import Evidence, evidence_digest
-from planner.results.documents import baselines_of, document_bytes, joined
-from planner.results.model import CaseResult, RunResult
+from planner.results.model import RunResult
 from planner.results.repository import (
     Access,
     ResultsRepository,
-    StoredBaseline,
-    baseline_key,
+    StoredFile,
     change_set_key,
     evidence_key,
     session_key,
@@ -31,6 +28,7 @@ from planner.results.repository import (
 from planner.results.store import Change, Reader, Store
 
 _UNSHARED: Final = "unshared/"
+_UNSHARED_FILES: Final = "unshared-files/"
 _SLACK: Final = 1.2
 _DIGEST: Final = re.compile(rb'"evidence":"([0-9a-f]{64})"')
 
@@ -66,18 +64,11 @@ class Tiers:
         return (self.local if self.local.has(key) else self.shared).locate(key)
 
 
-class _Unshared(BaseModel):
-    """`unshared/<session>`: stored locally and not published yet. `environment` is set if it is a baseline."""
-
-    environment: str | None = None
-
-
 class _Waiting(NamedTuple):
-    """A result that is not published yet."""
+    """A redacted result that is not published yet."""
 
     key: str
     result: RunResult
-    environment: str | None
 
 
 class SharedRepository(ResultsRepository):
@@ -109,11 +100,8 @@ class SharedRepository(ResultsRepository):
         self._votes[vote_key(key, number)] = stored
         return stored
 
-    def _shared_votes(self, now: Reader, *, is_finished: bool) -> dict[str, bytes | None]:
-        """Votes are shared until finished results have what follows from them: until then, another machine would pay
-        for them again."""
-        if is_finished:
-            return dict.fromkeys(filter(now.has, self._votes))
+    def _shared_votes(self, now: Reader) -> dict[str, bytes | None]:
+        """The answers of this session's judge calls: otherwise another machine would pay for them again."""
         return {name: self._redacted_vote(data) for name, data in self._votes.items() if not now.has(name)}
 
     def _redacted_vote(self, data: bytes) -> bytes | None:
@@ -160,13 +148,20 @@ class SharedRepository(ResultsRepository):
     def save_session(self, result: RunResult) -> None:
         super().save_session(result)
         key = _unshared_key(result)
-        mark = document_bytes(_Unshared())
-        self._tiers.update(lambda now: {} if now.has(key) else {key: mark})
+        self._tiers.update(lambda _: {key: b""})
 
-    def promote(self, result: RunResult, environment: str) -> None:
-        self._mine.promote(result, environment)
-        mark = document_bytes(_Unshared(environment=environment))
-        self._tiers.update(lambda _: {_unshared_key(result): mark})
+    def save_files(self, files: Mapping[str, bytes]) -> None:
+        super().save_files(files)
+        marks = {_UNSHARED_FILES + key: b"" for key in files}
+        self._tiers.local.update(lambda _: marks)
+
+    def file(self, key: str) -> StoredFile | None:
+        """This machine's file if it wrote it, else the shared one."""
+        mine = self._mine.file(key)
+        if mine is not None and mine.is_trusted:
+            return mine
+        data = self._tiers.shared.get(key)
+        return mine if data is None else StoredFile(key, data, is_trusted=True)
 
     def save_change_set(self, digest: str, data: bytes, *, share: bool) -> None:
         super().save_change_set(digest, data, share=share)
@@ -178,38 +173,6 @@ class SharedRepository(ResultsRepository):
         shared = self._tiers.shared.get(change_set_key(digest))
         return super().load_change_set(digest) if shared is None else shared
 
-    def amend_baselines(
-        self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseResult], CaseResult]
-    ) -> None:
-        """Amend local baselines; the shared ones are replaced by the next promoted result."""
-        self._mine.amend_baselines(environment, plan_names, amend)
-
-    def stored_baselines(self, environment: str, plan_names: Iterable[str]) -> Iterator[StoredBaseline]:
-        """The shared baseline of each plan. A baseline of this machine is used instead only if there is no shared one,
-        or if it is newer, was made here and is still to be shared."""
-        waiting = {item.result.session_id for item in self._waiting() if item.environment is not None}
-        for plan in plan_names:
-            mine = next(self._mine.stored_baselines(environment, [plan]), None)
-            key = self._shared_key(environment, plan)
-            data = self._tiers.shared.get(key)
-            shared = self.read_baseline(key, data)
-            theirs = StoredBaseline(shared, data, is_trusted=True) if data is not None and shared is not None else None
-            own = mine is not None and mine.is_trusted and mine.document.session_id in waiting
-            if mine is not None and (theirs is None or (own and mine.document.ended_at > theirs.document.ended_at)):
-                yield mine
-            elif theirs is not None:
-                yield theirs
-
-    def own_cases(self, environment: str, plan_names: Iterable[str]) -> list[CaseResult]:
-        """This machine's unredacted copies of stored cases; not trusted."""
-        return list(self._mine.baseline(environment, plan_names).values())
-
-    def _shown(self, name: str) -> str:
-        return self._redaction.name(name)
-
-    def _shared_key(self, environment: str, plan: str) -> str:
-        return baseline_key(self._redaction.name(environment), self._redaction.name(plan))
-
     # Sharing
 
     def share_later(self, change: Change) -> None:
@@ -217,17 +180,20 @@ class SharedRepository(ResultsRepository):
         self._later.append(change)
 
     def publish(self, more: Change | None = None) -> None:
-        """Publish what is waiting and what `more` adds, in as few writes as possible.
+        """Publish what is waiting and what `more` adds, in as few writes as possible: evidence before the facts that
+        name it, facts before `more` closes their launches.
 
         Raises `StoreError` if it fails; everything then waits for the next session.
         """
-        waiting = list(self._waiting())
+        waiting, files = list(self._waiting()), self._waiting_files()
 
         def change(now: Reader) -> Mapping[str, bytes | None]:
             writes: dict[str, bytes | None] = {}
             for item in waiting:
-                writes |= self._writes(item, now, writes)
-            writes |= self._shared_votes(now, is_finished=any(item.environment is not None for item in waiting))
+                writes |= self._evidence_of(item, now)
+            writes |= self._shared_votes(now)
+            writes |= {key: data for key, data in files.items() if not now.has(key)}
+            writes |= {session_key(item.result.session_id): self._written(item.result) for item in waiting}
             for each in [*self._later, *([more] if more is not None else [])]:
                 writes |= each(now)
             return writes if self._keep is None else writes | _pruned(now, writes, self._keep)
@@ -239,36 +205,31 @@ class SharedRepository(ResultsRepository):
                 f"the results are stored locally, but could not be shared: {error}",
                 f"{error.hint} The next run on this machine shares them.".strip(),
             ) from error
-        self._tiers.local.update(lambda _: {item.key: None for item in waiting})
+        done = [*(item.key for item in waiting), *(_UNSHARED_FILES + key for key in files)]
+        self._tiers.local.update(lambda _: dict.fromkeys(done))
         self._later.clear()
 
     def _waiting(self) -> Iterator[_Waiting]:
         """Unshared results, oldest first. Results of a store that was copied here from another machine are skipped."""
         for key in self._tiers.local.keys(_UNSHARED):
-            data = self._tiers.local.get(key)
             stored = self._tiers.local.get(session_key(key.removeprefix(_UNSHARED)))
             if stored is None or not self.is_verified(stored):
                 continue
             result = self._mine.load_session(key.removeprefix(_UNSHARED))
-            if data is not None and result is not None:
-                yield _Waiting(key, result, _Unshared.model_validate_json(data).environment)
+            if result is not None:
+                yield _Waiting(key, self._redaction.result(result))
 
-    def _writes(self, item: _Waiting, now: Reader, already: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
-        """Evidence first, then documents that reference it."""
-        writes: dict[str, bytes | None] = {}
-        shown = self._redaction.result(item.result)
-        for digest in sorted({run.evidence for case in shown.cases for run in case.runs if run.evidence}):
-            key = evidence_key(digest)
-            if not now.has(key) and (data := self._tiers.local.get(key)) is not None:
-                writes[key] = data
-        writes[session_key(shown.session_id)] = self._written(shown)
-        if item.environment is not None:
-            for document in baselines_of(shown, item.environment):
-                key = self._shared_key(item.environment, document.plan)
-                data = already.get(key) or now.get(key)
-                stored = self.read_baseline(key, data)
-                writes[key] = self._written(joined(stored, document))
-        return writes
+    def _waiting_files(self) -> dict[str, bytes]:
+        """Files that this machine wrote and did not share yet."""
+        keys = [key.removeprefix(_UNSHARED_FILES) for key in self._tiers.local.keys(_UNSHARED_FILES)]
+        found = ((key, self._mine.file(key)) for key in keys)
+        return {key: file.data for key, file in found if file is not None and file.is_trusted}
+
+    def _evidence_of(self, item: _Waiting, now: Reader) -> dict[str, bytes]:
+        digests = {run.evidence for case in item.result.cases for run in case.runs if run.evidence}
+        keys = [evidence_key(digest) for digest in sorted(digests)]
+        found = ((key, self._tiers.local.get(key)) for key in keys if not now.has(key))
+        return {key: data for key, data in found if data is not None}
 
 
 def _pruned(now: Reader, writes: Mapping[str, bytes | None], keep: int) -> dict[str, None]:
@@ -280,7 +241,7 @@ def _pruned(now: Reader, writes: Mapping[str, bytes | None], keep: int) -> dict[
     if len(runs) <= keep * _SLACK:
         return {}
     named: set[str] = set()
-    for key in dict.fromkeys([*runs[:keep], *now.keys("latest/"), *now.keys("intents/"), *writes]):
+    for key in dict.fromkeys([*runs[:keep], *now.keys("calls/"), *now.keys("intents/"), *writes]):
         data = writes[key] if key in writes else now.get(key)
         named.update(evidence_key(found.decode()) for found in _DIGEST.findall(data or b""))
     return dict.fromkeys([*runs[keep:], *(key for key in now.keys("evidence/") if key not in named)])

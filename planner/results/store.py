@@ -1,7 +1,8 @@
 """The interface of all stores: keys and bytes, with compare-and-swap.
 
 Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<digest>.json`,
-`latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `change-sets/<digest>.json`,
+`calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<question>/<number>.json`,
+`change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
 `previews/…`, `consents/<id>.json`. `planner.results.repository` interprets the bytes.
 """
@@ -16,12 +17,11 @@ from planner.errors import StoreError
 from planner.values import frozen
 
 BRANCHES: Final = "branches/"
-HISTORY: Final = ("configurations/", "evidence/", "runs/", "votes/")
-"""Configurations, evidence and answers under their digests, and sessions under their ids: the same wherever they are
-stored."""
+HISTORY: Final = ("calls/", "configurations/", "evidence/", "runs/", "sessions/", "votes/")
+"""Configurations, evidence and answers under their digests, calls and sessions under their ids: the same wherever they
+are stored."""
 _OF_OTHER_BRANCHES: Final = (*HISTORY, "intents/")
 """Results of the other branches of a merge group count, and so do their open launches."""
-_BASELINES: Final = "latest/"
 
 # No segment starts with a dot: such names belong to the store (locks, temporary files), and `..` leads outside.
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_%+=@-][A-Za-z0-9._%+=@-]*")
@@ -91,7 +91,7 @@ class Backoff:
 
 class _BranchReader:
     """What a job of a branch reads: its own documents, then evidence, sessions, open launches and answers of the
-    branches `also`, then the documents of the default branch, except baselines."""
+    branches `also`, then the documents of the default branch."""
 
     def __init__(self, inner: Reader, prefix: str, also: Sequence[str] = ()) -> None:
         self._inner = inner
@@ -102,8 +102,7 @@ class _BranchReader:
         yield self._prefix + key
         if key.startswith(_OF_OTHER_BRANCHES):
             yield from (prefix + key for prefix in self._also)
-        if not key.startswith(_BASELINES):
-            yield key
+        yield key
 
     def get(self, key: str) -> bytes | None:
         found = (self._inner.get(name) for name in self._keys_of(key))
@@ -119,7 +118,7 @@ class _BranchReader:
             for key in self._inner.keys(branch + prefix)
             if branch == self._prefix or key.removeprefix(branch).startswith(_OF_OTHER_BRANCHES)
         }
-        found.update(key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, _BASELINES)))
+        found.update(key for key in self._inner.keys(prefix) if not key.startswith(BRANCHES))
         return iter(sorted(found))
 
 

@@ -149,8 +149,14 @@ def target_namespace(environ: Mapping[str, str]) -> str | None:
     target = target_branch(environ)
     if not environ.get("GITHUB_EVENT_NAME"):
         return _of_ref(f"heads/{target}") if target else ""
+    default = default_branch(environ)
+    return _of_branch(target, default) if target and default else None
+
+
+def default_branch(environ: Mapping[str, str]) -> str:
+    """The default branch, as GitHub names it; "" elsewhere."""
     default = event_value(environ, "repository", "default_branch")
-    return _of_branch(target, default) if target and isinstance(default, str) and default else None
+    return default if isinstance(default, str) else ""
 
 
 def target_branch(environ: Mapping[str, str]) -> str:

@@ -137,13 +137,13 @@ def _cases(prepared: Preparation) -> list[ConsentedCase]:
 
 
 def _calls(prepared: Preparation) -> Iterator[ConsentedCall]:
-    reasons = {change.case_id: _reason(change) for change in prepared.change_set.with_action(Action.CALL)}
+    reasons = {change.case_id: call_reason(change) for change in prepared.change_set.with_action(Action.CALL)}
     for case in _cases(prepared):
         runs = case.runs * (1 + case.retries) if case.call else 0
         yield ConsentedCall(case.call or case.check, runs, reasons.get(case.case_id))
 
 
-def _reason(change: Change) -> CallReason:
+def call_reason(change: Change) -> CallReason:
     if change.start_over is not None:
         return CallReason.START_OVER
     return _REASONS.get(change.reason, CallReason.FIRST)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from planner.changes.model import Reason
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
-from planner.execution.launches import UNSETTLED, EndedRun
+from planner.execution.launches import UNSETTLED
 from planner.execution.spending import spending_of
 from planner.reports.agents import agent_documents
 from planner.results.model import CaseResult, ConsentDocument, CostDocument, DroppedCase, RunResult, SuiteDocument
@@ -20,14 +20,14 @@ from planner.session.history import with_history
 from planner.session.judging import judge_cost
 from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation
+from planner.session.recording import store_facts
 from planner.session.run_session import RunSession, next_commands
 from planner.session.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.cases import RunKey, run_key
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
-from planner.verdicts.untrusted_cases import could_pass
+from planner.verdicts.pools import could_pass
 
 
 async def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> None:
@@ -43,38 +43,15 @@ async def refuse(session: RunSession, prepared: Preparation, error: RefusedError
     end = await await_calls(session, prepared, consent)
     ending = Ending("refused", 3, (str(error),), steps_of(error), finished=False)
     cases, suite = _cases(session, prepared, end, "refused")
-    try:
-        _store_rechecks(session, prepared, cases)
-    except StoreError as store_error:
-        ending = ending.with_store_error(store_error)
     gate = Gate(session.options.fail_on, suite)
-    session.reports.write(_result(session, prepared, end, _with_open_launches(session, prepared, ending), cases, gate))
-
-
-def _store_rechecks(session: RunSession, prepared: Preparation, cases: Iterable[CaseResult]) -> None:
-    """Put the new verdicts of stored runs into the baseline, unless judge calls are missing for them."""
-    if session.options.selection.partial:
-        return
-    own = {
-        change.case_id: change.prior.call_fingerprint
-        for change in prepared.change_set.with_action(Action.RECHECK)
-        if change.prior is not None and change.prior.case_id == change.case_id and change.compared_with is None
-    }
-    rechecked = {
-        case.case_id: case for case in cases if case.case_id in own and not any(run.votes_missing for run in case.runs)
-    }
-
-    def amended(stored: CaseResult) -> CaseResult:
-        found = rechecked.get(stored.case_id, stored)
-        is_same = stored.call_fingerprint == own.get(stored.case_id)
-        return found if is_same and _run_keys(stored) == _run_keys(found) else stored
-
-    if rechecked:
-        session.place.repository.amend_baselines(session.place.environment, session.loaded.plan_names, amended)
-
-
-def _run_keys(case: CaseResult) -> set[RunKey]:
-    return set(map(run_key, case.runs))
+    result = _result(session, prepared, end, _with_open_launches(session, prepared, ending), cases, gate)
+    try:
+        store_facts(session, prepared, result, is_finished=False)
+    except StoreError as store_error:
+        result = _with_ending(
+            session, result, _with_open_launches(session, prepared, ending.with_store_error(store_error))
+        )
+    session.reports.write(result)
 
 
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
@@ -228,27 +205,11 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
 
 
 def _store(session: RunSession, prepared: Preparation, result: RunResult, end: SessionEnd) -> None:
-    repository, options = session.place.repository, session.options
-    repository.save_session(result)
+    session.place.repository.save_session(result)
     if not result.finished:
         return
-    if not result.partial:
-        repository.promote(result, session.place.environment)
-    keep_usable = result.partial and options.selection.rerun == "needed"
-    session.journal.record(Consumed(result.session_id, tuple(_slots_in_results(result, end, keep_usable=keep_usable))))
+    store_facts(session, prepared, result, is_finished=True)
+    stored = tuple(record.slot.key for record in end.runs.records)
+    session.journal.record(Consumed(result.session_id, stored))
     if session.journal.consents.get(prepared.consent_id) is not None:
         session.journal.record(ended_calls(prepared))
-
-
-def _slots_in_results(result: RunResult, end: SessionEnd, *, keep_usable: bool) -> Iterable[tuple[str, int]]:
-    """Slots that later sessions must not resume, because finished results hold their runs. A partial session is no
-    baseline, so with `keep_usable` its passed and undecided runs stay available for a full session, unless their agent
-    was edited."""
-    outcomes = {case.case_id: case.outcome for case in result.cases}
-    undecided = {run.run_id for runs in end.runs.judged.values() for run in runs if run.missing}
-
-    def is_usable(record: EndedRun) -> bool:
-        is_good = outcomes[record.slot.case_id] in ("passed", "flaky") or record.run_id in undecided
-        return is_good and record.slot.launch_id not in end.edited
-
-    return [record.slot.key for record in end.runs.records if not (keep_usable and is_usable(record))]

@@ -7,7 +7,7 @@ A call is never repeated only because its data came late. Every late bill goes t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -25,12 +25,15 @@ from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.reading import WaitPolicy, collect, read_list
 from planner.providers.base import CallId, Run
+from planner.records.facts import CallData, Correction, StoredCall
 from planner.results.model import CaseResult, JudgedRun, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
+from planner.session.earlier_results import records_of
 from planner.session.interruption import until_interrupted
 from planner.session.open_launches import search_open_launches
 from planner.session.preparing import Preparation
+from planner.session.recording import store_corrections
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -140,15 +143,39 @@ def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) 
 
 
 def _correct(session: RunSession, bills: Mapping[int, LateBill]) -> None:
-    """Write late bills, by run id, to all stored results and baselines that have the runs."""
+    """Write late bills, by run id, to all stored results that have the runs, and as corrections of the calls."""
     repository = session.place.repository
     oldest = min(bill.session_id for bill in bills.values())
+    fingerprints: dict[str, None] = {}
     for result in list(repository.sessions_since(oldest)):
         corrected = _corrected(result, bills)
+        for case in result.cases:
+            if any(run.run_id in bills for run in case.runs):
+                fingerprints[case.call_fingerprint] = None
         if corrected is not result:
             repository.save_session(corrected)
-    plans = session.loaded.plan_names
-    repository.amend_baselines(session.place.environment, plans, lambda case: _billed(case, bills))
+    _store_corrections(session, fingerprints, bills)
+
+
+def _correction(call: StoredCall, now: datetime, data: CallData) -> Correction:
+    return Correction(run_id=call.call.run_id, session_id=call.call.session_id, at=now, data=data)
+
+
+def _store_corrections(session: RunSession, fingerprints: Iterable[str], bills: Mapping[int, LateBill]) -> None:
+    records = records_of(session.workspace)
+    corrections: dict[str, list[Correction]] = {}
+    for fingerprint in fingerprints:
+        for call in records.calls(fingerprint):
+            bill = bills.get(call.call.run_id)
+            if bill is None or (call.data.cost_cents, call.data.cost_basis) == (bill.cents, bill.basis):
+                continue
+            missing = [part for part in call.data.missing if part != "bill"]
+            update = {"cost_cents": bill.cents, "cost_basis": bill.basis, "missing": missing}
+            data = call.data.model_copy(update=update | ({"evidence": bill.evidence} if bill.evidence else {}))
+            now = session.shell.clock.now()
+            corrections.setdefault(fingerprint, []).append(_correction(call, now, data))
+    if corrections:
+        store_corrections(session, records, corrections)
 
 
 def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:

@@ -23,6 +23,7 @@ from planner.execution.wanted import resumable_slots
 from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, some
+from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
@@ -36,7 +37,7 @@ from planner.session.consents import (
     reservations_of,
     unsent_launches,
 )
-from planner.session.earlier_results import earlier_results
+from planner.session.earlier_results import agents_seen, earlier_results, records_of
 from planner.session.judging import Judging, judging_of
 from planner.session.open_launches import OpenLaunches, open_launches_of
 from planner.session.recorded_agents import (
@@ -104,6 +105,8 @@ class Preparation:
     """The stored set with the digest of `--digest`, if all calls are in it."""
     spending: Spending = NO_SPENDING
     """What was spent under the consent."""
+    records: Records | None = None
+    """The stored calls; None in tests of values."""
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;
@@ -131,16 +134,16 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
     now, repository = shell.clock.now(), place.repository
     judging = judging_of(work)
-    earlier = earlier_results(work, judging.cache)
-    stored = earlier.stored
     start_over = None
     if selection.start_over is not None:
         start_over = StartOverDocument(reason=selection.start_over, by=actor_of(shell), at=now)
-    targets = without_outdated(targets, [*stored.baseline.values(), *(stored.on_branch or {}).values()])
+    records = records_of(work)
+    targets = without_outdated(targets, agents_seen(records, loaded))
     revisions = {key: state.revision for key, state in targets.items()}
     agents, configurations = agents_of(place, loaded.cases, targets)
-    request = Request(now, selection.rerun, revisions, selection.partial, judging.name, start_over, configurations)
-    changes = leave_to_base(work, diff(loaded.cases, stored, request))
+    earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
+    request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
+    changes = leave_to_base(work, diff(loaded.cases, earlier.stored, request))
 
     agreed = agreed_set(work)
 
@@ -166,7 +169,8 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
             import_consents(shell, place.shared, journal, whole.digest, loaded.plan_names)
         consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace)
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
-        resumable = _resumable(journal, whole, consent_id, selection, Agents(revisions, configurations))
+        stored = StoredRuns(records, Agents(revisions, configurations))
+        resumable = _resumable(journal, whole, consent_id, selection, stored)
         slots = [slot for mine in resumable.values() for slot in mine]
         if slots:  # runs already made are not priced again
             change_set = build({case_id: len(mine) for case_id, mine in resumable.items()})
@@ -209,12 +213,13 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         agents,
         configurations,
         targets,
-        base={} if place.base is None else stored.baseline,
+        base=earlier.base,
         consent_id=consent_id,
         consent=None if journal is None else journal.consents.get(consent_id),
         agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
         spending=spending,
-        of_target=stored.of_target,
+        records=records,
+        of_target=frozenset(earlier.stored.base),
     )
 
 
@@ -272,27 +277,35 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
         yield journal
 
 
+@frozen
+class StoredRuns:
+    """The stored calls, and the agents that they are compared with."""
+
+    records: Records
+    agents: Agents
+
+
 def _resumable(
-    journal: Journal, change_set: ChangeSet, consent_id: str, selection: Selection, agents: Agents
+    journal: Journal, change_set: ChangeSet, consent_id: str, selection: Selection, stored: StoredRuns
 ) -> dict[str, tuple[Slot, ...]]:
     """Unconsumed runs of the same calls, as `resumable_slots`, without those of previews that somebody edited.
 
-    With `--rerun` or `--start-over`, only runs of the same consent. Runs that the baseline already contains are
-    excluded, even if the journal does not know that.
+    With `--rerun` or `--start-over`, only runs of the same consent. Stored calls are excluded, even if the journal does
+    not know that they are stored.
     """
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
-    finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
+    finished = {call.id for change in wanted.values() for call in stored.records.calls(change.call_fingerprint)}
     edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
     unsent = unsent_launches(journal)
     same_consent_only = selection.rerun != "needed" or selection.start_over is not None
 
     def counts(slot: Slot) -> bool:
         change, launch = wanted.get(slot.case_id), journal.launch(slot.launch_id)
-        if change is None or launch is None or slot.launch_id in unsent or slot.run_id in finished:
+        if change is None or launch is None or slot.launch_id in unsent or (launch.session_id, slot.run_id) in finished:
             return False
         is_same_consent = launch.consent_id == consent_id
         is_wanted = launch.line.target not in edited and (is_same_consent or not same_consent_only)
-        return is_wanted and _same_call(slot, change, agents)
+        return is_wanted and _same_call(slot, change, stored.agents)
 
     most_runs = {
         case_id: change.runs * (1 + (change.case.retries if change.case else 0)) for case_id, change in wanted.items()

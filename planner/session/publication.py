@@ -25,12 +25,12 @@ from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
 from planner.session.ci import asked_by, head_commit, policy_source
 from planner.session.consent import head_of, shareable
+from planner.session.merge_base import MERGE_BASE
 from planner.session.preparing import Preparation, prepare, refusal_of
 from planner.session.pull_request import files_url, pull_request_of, run_url_of
 from planner.session.selection import Selection
 from planner.session.shell import Shell, redactor_of
 from planner.session.stores import OpenedStore, Workspace
-from planner.session.untouched import MERGE_BASE
 from planner.values import frozen
 
 _SESSIONS: Final = 20

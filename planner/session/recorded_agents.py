@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -22,13 +22,12 @@ from planner.changes.configuration import (
     with_versions,
 )
 from planner.changes.detail import revision_digest
+from planner.clock import aware
 from planner.planfile.model import AgentFile, Case, Project
 from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Balance, Target, TargetState
 from planner.reports.redaction import redact_value
 from planner.results.directory import DirectoryStore
-from planner.results.documents import called_at
-from planner.results.model import CaseResult
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
 from planner.results.store import Change, Reader, Store, segment_for
 from planner.session.shell import Shell, redactor_of
@@ -291,20 +290,24 @@ def load_world(shell: Shell, place: OpenedStore, service: str) -> RecordedWorld 
     return found if found.service == service else None
 
 
-def without_outdated(targets: Mapping[Target, TargetState], stored: Iterable[CaseResult]) -> dict[Target, TargetState]:
+Seen: TypeAlias = tuple[Target, str | None, datetime | None]
+"""An agent or number as a stored call reached it: its revision, and when the call ended."""
+
+
+def without_outdated(targets: Mapping[Target, TargetState], seen: Iterable[Seen]) -> dict[Target, TargetState]:
     """The states without revisions and configurations that are out of date: a later call saw another revision."""
-    outdated = set(_outdated(targets, stored))
+    outdated = set(_outdated(targets, seen))
     return {
         key: replace(state, revision=None, agent=None) if key in outdated else state for key, state in targets.items()
     }
 
 
-def _outdated(targets: Mapping[Target, TargetState], stored: Iterable[CaseResult]) -> Iterator[Target]:
-    for case in stored:
-        key = case.inputs.target_kind, case.inputs.target_id
-        state, seen = targets.get(key), case.inputs.agent_revision
+def _outdated(targets: Mapping[Target, TargetState], seen: Iterable[Seen]) -> Iterator[Target]:
+    for key, revision, ended_at in seen:
+        state = targets.get(key)
         recorded_at: datetime | None = state.recorded_at if state is not None else None
-        if state is None or recorded_at is None or seen is None or called_at(case) <= recorded_at:
+        if state is None or recorded_at is None or revision is None or ended_at is None:
             continue
-        if state.revision is None or revision_digest(state.revision) != revision_digest(seen):
+        is_other = state.revision is None or revision_digest(state.revision) != revision_digest(revision)
+        if aware(ended_at) > recorded_at and is_other:
             yield key

@@ -116,6 +116,10 @@ class RunSession:
     expected_cents: int | None = field(default=None, init=False)
     """The expected cost, once it is known."""
 
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.shell, self.options.selection, self.loaded, self.place)
+
     def ceiling_cents(self, prepared: Preparation | None) -> int | None:
         """The lowest ceiling on the whole consent. `prepared` is None if the session ended without it."""
         asked_cents = self.options.max_cost_cents
@@ -191,7 +195,7 @@ async def prepare_calls(session: RunSession) -> Preparation:
     settle_answered(session.journal, place.repository.load_vote)
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
-    prepared = prepare(Workspace(shell, session.options.selection, loaded, place), targets, session.journal)
+    prepared = prepare(session.workspace, targets, session.journal)
     prepared.judging.require_model(prepared.change_set)
     for warning in prepared.warnings:
         shell.log(f"warning: {warning}")
@@ -241,5 +245,5 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     project, configurations = session.loaded.project, prepared.configurations
     record_agents(session.place, project, prepared.agents, configurations, at_once=False)
     if consent.given and options.selection.digest is not None:
-        share_agreed(Workspace(shell, options.selection, session.loaded, session.place), options.selection.digest)
+        share_agreed(session.workspace, options.selection.digest)
     return agree(session, prepared, consent)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import UsageError
@@ -19,6 +19,7 @@ from planner.key_redaction import KeyRedactor
 from planner.planfile.addresses import Bucket, GitRef, SharedAddress
 from planner.planfile.model import Case, Project
 from planner.quantities import count
+from planner.records.log import Records, Scope
 from planner.reports.redaction import Pattern, Redactor, redact, redact_case, redact_evidence
 from planner.results.git_ref import GitStore
 from planner.results.model import CaseResult, RunResult
@@ -33,10 +34,6 @@ _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
 """Signed URLs have their signature in the query."""
 _RESULTS_READ: Final = 50
 """Number of newest sessions to search for runs of launches."""
-_OF_THE_AGENT: Final = ("agent_revision", "configuration", "has_agent_file")
-"""The inputs about the called agent. Nothing in them is redacted."""
-_NUMBERED: Final = re.compile(r"~\d+$")
-"""The suffix that makes redacted case ids unique."""
 
 
 class SharedRedaction:
@@ -69,43 +66,6 @@ class Shared:
     store: Store
     repository: SharedRepository
     redaction: SharedRedaction
-
-    def restored(
-        self, baseline: Mapping[str, CaseResult], cases: Sequence[Case], own: Iterable[CaseResult]
-    ) -> dict[str, CaseResult]:
-        """The stored cases with the names and inputs that were redacted in the store.
-
-        They come from today's cases, or else from `own`, this machine's copies, if these make the same call (by its
-        fingerprint).
-        """
-        known: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for case in cases:
-            inputs = case_inputs(case, None)
-            names = {"case_id": case.case_id, "plan": case.plan, "scenario": case.scenario, "target": case.target.alias}
-            key = self.redaction.name(case.case_id), call_fingerprint(inputs)
-            known.setdefault(key, []).append(names | {"inputs": inputs})
-        for copy in own:
-            names = {"case_id": copy.case_id, "plan": copy.plan, "scenario": copy.scenario, "target": copy.target}
-            key = self.redaction.name(copy.case_id), copy.call_fingerprint
-            if key not in known and call_fingerprint(copy.inputs) == copy.call_fingerprint:
-                known[key] = [names | {"inputs": copy.inputs}]
-        prompts = {case.case_id: case.prompt for case in cases}
-        found: dict[str, CaseResult] = {}
-        for stored in baseline.values():
-            update: dict[str, Any]
-            alike = known.get((_NUMBERED.sub("", stored.case_id), stored.call_fingerprint))
-            if alike:
-                update = alike.pop(0)
-                revision = {name: getattr(stored.inputs, name) for name in _OF_THE_AGENT}
-                update |= {"inputs": update["inputs"].model_copy(update=revision)}
-            else:  # changes are shown by line: restore lines that differ only by redaction
-                prompt = prompts.get(stored.case_id, "")
-                lines = {self.redaction.text(line): line for line in prompt.split("\n")}
-                restored = "\n".join(lines.get(line, line) for line in stored.inputs.prompt.split("\n"))
-                update = {"inputs": stored.inputs.model_copy(update={"prompt": restored})}
-            case_id = update.get("case_id", stored.case_id)
-            found[case_id] = stored.model_copy(update=update)
-        return found
 
 
 def open_shared(
@@ -167,7 +127,7 @@ def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Itera
     if open_launches or journal.unconsumed_slots():
         results = list(islice(shared.repository.sessions(), _RESULTS_READ))
         _claim_runs(journal, open_launches, results)
-        _consume_runs(journal, results, name)
+        _consume_stored(journal, Records(shared.repository, (), Scope(None)))
     if taken:
         fate = "their calls are resumed and not repeated"
         if open_launches:
@@ -190,41 +150,38 @@ def _claim_runs(journal: Journal, open_launches: Sequence[Launch], results: Iter
         journal.record(RunsKnown(tuple(sorted(unknown))))
 
 
-def _consume_runs(journal: Journal, results: Iterable[RunResult], name: Callable[[str], str]) -> None:
-    """Finished results hold these runs, but the machine that made them was lost before it could say so."""
-    for result in results:
-        if not result.finished or result.partial:
-            continue
-        cases = {run.run_id: case.case_id for case in result.cases for run in case.runs}
-        known = [launch for launch in journal.launches(KNOWN) if cases.keys() & set(launch.run_ids)]
-        for launch in known:
-            if bindings := _bindings(journal.slots_of(launch.launch_id), launch.run_ids, cases, name):
+def _consume_stored(journal: Journal, records: Records) -> None:
+    """These calls are stored, but the machine that made them was lost before it could say so."""
+    for launch in journal.launches((*KNOWN, LaunchState.UNCONFIRMED)):
+        slots = journal.slots_of(launch.launch_id)
+        stored = {
+            fingerprint: {
+                call.call.run_id for call in records.calls(fingerprint) if call.call.session_id == launch.session_id
+            }
+            for fingerprint in {slot.call_fingerprint for slot in slots}
+        }
+        is_known = launch.state in KNOWN
+        free = set(launch.run_ids) if is_known else set[int]().union(*stored.values()) - journal.claimed_run_ids()
+        if bindings := _bindings(slots, free, stored):
+            if is_known:
                 journal.record(RunsBound(launch.launch_id, bindings))
-        for launch in journal.launches([LaunchState.UNCONFIRMED]):
-            slots, free = journal.slots_of(launch.launch_id), cases.keys() - journal.claimed_run_ids()
-            bindings = _bindings(slots, free, cases, name)
-            if launch.session_id == result.session_id and len(bindings) == len(slots):
+            elif len(bindings) == len(slots):
                 run_ids = tuple(sorted(bindings.values()))
                 journal.record(
                     Moved(launch.launch_id, LaunchState.ADOPTED, launch.detail, run_ids=run_ids, bindings=bindings)
                 )
-                known.append(launch)
-        for launch in known:
-            slots = journal.slots_of(launch.launch_id)
-            if keys := [slot.key for slot in slots if slot.run_id in cases and slot.consumed_by is None]:
-                journal.record(Consumed(result.session_id, tuple(keys)))
+        slots = journal.slots_of(launch.launch_id)
+        keys = [slot.key for slot in slots if slot.run_id in stored[slot.call_fingerprint] and slot.consumed_by is None]
+        if keys:
+            journal.record(Consumed(launch.session_id, tuple(keys)))
 
 
-def _bindings(
-    slots: Iterable[Slot], run_ids: Iterable[int], cases: Mapping[int, str], name: Callable[[str], str]
-) -> dict[int, int]:
-    """Slots (by ordinal) and the runs that results have of their cases."""
-    slots = list(slots)
+def _bindings(slots: Sequence[Slot], run_ids: Iterable[int], stored: Mapping[str, set[int]]) -> dict[int, int]:
+    """Slots (by ordinal) and the stored runs of their calls."""
     free = set(run_ids) - {slot.run_id for slot in slots}
     bindings: dict[int, int] = {}
     for slot in slots:
-        names = (slot.case_id, name(slot.case_id))
-        found = [run_id for run_id in sorted(free) if cases.get(run_id) in names]
+        found = sorted(free & stored[slot.call_fingerprint])
         if slot.run_id is None and found:
             bindings[slot.ordinal] = found[0]
             free.remove(found[0])

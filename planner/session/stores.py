@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from planner.session.sharing import Shared
 
 STORE_NAMES: Final = (
-    *("branches", "change-sets", "evidence", "intents", "latest", "originals", "runs", "sandbox", "shared"),
-    *("unshared", "votes", "world", "journal.sqlite", "votes.sqlite"),
+    *("branches", "calls", "change-sets", "evidence", "intents", "originals", "runs", "sandbox", "sessions", "shared"),
+    *("unshared", "unshared-files", "votes", "world", "journal.sqlite", "votes.sqlite"),
 )
 _MANY_FILES: Final = frozenset({"evidence", "originals", "runs", "votes"})
 """Folders with very many files; the store itself refuses links in them."""
@@ -49,7 +49,7 @@ def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) 
     """
     if not os.path.lexists(folder):
         return
-    repository = _repository(folder)
+    repository = repository_of(folder)
     if repository is None:
         return
     shown = os.path.relpath(folder, shell.cwd)
@@ -69,7 +69,7 @@ def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) 
         )
 
 
-def _repository(folder: Path) -> Path | None:
+def repository_of(folder: Path) -> Path | None:
     """The work tree that contains the folder, found by `.git`, which no commit can contain; None if there is none."""
     at = folder.parent.resolve() / folder.name
     return next((parent for parent in (at, *at.parents) if os.path.lexists(parent / ".git")), None)
@@ -112,7 +112,7 @@ def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:
     environ = shell.environ
     named = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA") or ""
     folder = Path(named) if named else Path(environ.get("HOME", "")) / ".cache"
-    top = (_repository(root) or root).resolve()
+    top = (repository_of(root) or root).resolve()
     if not folder.is_absolute() or folder.resolve().is_relative_to(top):
         return VerifiedDocuments(None)
     return VerifiedDocuments(folder / "planner" / "verified")

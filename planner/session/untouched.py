@@ -6,27 +6,18 @@ same in the commit where the pull request branched off. The default branch calls
 
 from __future__ import annotations
 
-import io
-import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from planner.changes.configuration import configuration_digest
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import Change, Reason
-from planner.errors import UsageError
 from planner.planfile.model import Case
 from planner.results.outcomes import Action
-from planner.session.ci import PolicySource
-from planner.session.git import Git, Layout
-from planner.session.selection import read_files
+from planner.session.merge_base import cases_at_merge_base
 from planner.session.stores import Workspace
 
-MERGE_BASE: Final = "refs/planner/merge-base"
-"""Where a job with a shallow clone puts the commit."""
 _ASKED_FOR: Final = (Reason.RERUN, Reason.START_OVER)
 """Somebody wants these calls, whatever has changed."""
 
@@ -40,7 +31,7 @@ def leave_to_base(work: Workspace, changes: Iterable[Change]) -> tuple[Change, .
     ]
     if work.place.base is None or not needed:
         return changes
-    before = _cases_at_merge_base(work)
+    before = cases_at_merge_base(work)
     left = {
         change.case_id
         for change in needed
@@ -68,40 +59,3 @@ def _terms(case: Case) -> tuple[object, ...]:
         case.runs,
         case.retries,
     )
-
-
-def _cases_at_merge_base(work: Workspace) -> Mapping[str, Case]:
-    """The cases of the plans at that commit, by id; none if it or its plans cannot be read."""
-    shell, selection, loaded = work.shell, work.selection, work.loaded
-    git = Git(loaded.root, shell.environ)
-    layout, commit = git.layout(), _merge_base(git, work)
-    if not commit or not isinstance(layout, Layout):
-        return {}
-    archive = git("archive", "--format=tar", commit)
-    if archive.code != 0:
-        return {}
-    with TemporaryDirectory() as name:
-        tree = Path(name).resolve()
-        try:
-            with tarfile.open(fileobj=io.BytesIO(archive.out)) as files:
-                files.extractall(tree, filter="data")
-        except (tarfile.TarError, OSError):
-            return {}
-        cwd = tree / shell.cwd.resolve().relative_to(layout.work_tree.resolve())
-        root = tree / loaded.root.resolve().relative_to(layout.work_tree.resolve())
-        if not cwd.is_dir():
-            return {}
-        source = PolicySource(root, loaded.base)
-        try:
-            found = read_files(replace(shell, cwd=cwd), selection.paths, selection.environment, source)
-        except UsageError:  # it had no such plans
-            return {}
-        return {case.case_id: case for plan in found.plans for case in plan.cases}
-
-
-def _merge_base(git: Git, work: Workspace) -> str:
-    named = git("rev-parse", "--verify", "--quiet", f"{MERGE_BASE}^{{commit}}").out.decode().strip()
-    base = work.loaded.base
-    if named or base is None:
-        return named
-    return git("merge-base", "HEAD", base.commit).out.decode().strip()

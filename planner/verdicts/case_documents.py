@@ -227,8 +227,10 @@ def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
 
 
 def _kept(change: Change, case: Case, prior: CaseResult, today: date) -> CaseResult:
-    """The stored case, with its current place in the files, and the agent's configuration if it is known by now."""
+    """The stored case, with its current name and place in the files, and the agent's configuration if it is known by
+    now."""
     update = {
+        "case_id": case.case_id,
         **_current(change, case, today),
         **kept_comparison(prior).fields(),
         "inputs": change.inputs or prior.inputs,

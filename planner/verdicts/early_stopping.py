@@ -58,11 +58,6 @@ def calls_at_once(case: Case, verdicts: Sequence[RunVerdict], to_come: int, firs
     return to_come if to_come - wave < WORTH_WAITING else wave
 
 
-def passing_run(case: Case) -> RunVerdict:
-    """A run in which every expectation is met."""
-    return extreme_runs(case)[0]
-
-
 @dataclass(slots=True)
 class _CaseProgress:
     case: Case

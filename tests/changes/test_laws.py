@@ -5,20 +5,18 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from planner.changes.diff import Request, StoredResults, diff
 from planner.planfile.load import load_files
 from planner.planfile.model import Case
 from planner.planfile.project import load_project
 from planner.results.outcomes import Action
-from tests.support.stored_cases import store_case
+from tests.support.stored_cases import changes_of, store_case
 
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
 Document = dict[str, Any]
 
 PLAN: Document = {
@@ -142,8 +140,8 @@ def test_one_edit_calls_only_the_cases_whose_call_it_changes(tmp_path: Path, nam
     """Compared with a simple model: changed calls are made, changed expectations rechecked, and all else kept."""
     before, after = PLAN, copy.deepcopy(PLAN)
     EDITS[name](after)
-    stored = {case.case_id: store_case(case) for case in _load(tmp_path, before)}
-    changes = diff(_load(tmp_path, after), StoredResults(stored), Request(NOW))
+    stored = [store_case(case) for case in _load(tmp_path, before)]
+    changes = changes_of(_load(tmp_path, after), stored)
     calls, called_now = _calls_by_hand(before), _calls_by_hand(after)
     expected, expected_now = _expected_by_hand(before), _expected_by_hand(after)
 

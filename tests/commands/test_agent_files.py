@@ -13,6 +13,7 @@ from patience import PATIENCE_SECONDS
 
 from planner.changes.configuration import configuration_digest
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.support.stored_files import Document, edit_facts
 
 CONSENT = "--consent-to-charge"
 FILE = "agents/support.yaml"
@@ -141,16 +142,16 @@ def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service
 
 
 def test_an_unknown_configuration_is_no_change(described: Project, service: Served) -> None:
-    """Results without a configuration are matched by their revision."""
+    """Calls without a configuration are matched by their revision."""
     assert described.planner("run", CONSENT).code == 0
-    for path in [*described.root.glob(".planner/latest/*/*.json"), *described.root.glob(".planner/runs/*.json")]:
-        document = json.loads(path.read_text())
-        for case in document["cases"]:
-            assert case["inputs"].pop("configuration").startswith("sha256:")
-        path.write_text(json.dumps(document))
+
+    def fact(document: Document) -> None:
+        document.pop("configuration", None)
+
+    edit_facts(described.root / ".planner", fact, lambda case: case["inputs"].pop("configuration"))
     assert called(described) == set()
     assert called(described, "--offline") == {"agent_file_changed"}  # without a key, nobody knows what the file changes
-    assert described.planner("run", CONSENT).code == 0  # stores the configuration, and calls nothing
+    assert described.planner("run", CONSENT).code == 0
     assert len(service.own_runs()) == 5
     assert called(described) == set()
     edit_prompt(described)
@@ -164,16 +165,17 @@ def test_a_field_that_is_new_in_the_api_is_no_change(described: Project) -> None
     del configuration["thinking_level"]  # as stored before the API had it
     digest = configuration_digest(configuration)
     path.with_name(f"{digest.removeprefix('sha256:')}.json").write_text(json.dumps(configuration))
-    stored = described.root / ".planner/latest/default/hours.json"
-    document = json.loads(stored.read_text())
-    for case in document["cases"]:
-        case["inputs"]["configuration"] = digest
-    stored.write_text(json.dumps(document))
+
+    def fact(document: Document) -> None:
+        if "configuration" in document:
+            document["configuration"] = digest
+
+    edit_facts(described.root / ".planner", fact, lambda case: case["inputs"].update(configuration=digest))
     described.write(FILE, "voice: maya\n")
     assert called(described) == set()
-    described.write(FILE, "voice: maya\nthinking_level: base\n")  # then it counts: only the first session had it
+    described.write(FILE, "voice: maya\nthinking_level: base\n")  # then it counts
     changes = described.planner("plan", "--format", "json").json["changes"]
-    assert {(change["action"], change["reason"]) for change in changes} == {("recheck", "called_before")}
+    assert {(change["action"], change["reason"]) for change in changes} == {("call", "agent_file_changed")}
 
 
 def test_a_field_that_the_service_does_not_show_is_warned_of(described: Project) -> None:
@@ -302,6 +304,7 @@ def test_a_deployed_file_calls_nothing_again(described: Project, service: Served
 
 def test_drift_is_in_the_issue(described: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the difference, until the agent is as the file says again."""
+    assert described.planner("run", CONSENT).code == 0
     with fake_github() as fake:
         for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
             monkeypatch.setenv(f"GITHUB_{name}", value)
@@ -313,6 +316,7 @@ def test_drift_is_in_the_issue(described: Project, service: Served, monkeypatch:
         assert "drift" in issue["body"]
         assert "```diff\nprompt:\n- " in issue["body"]
         assert described.planner("agent", "pull", "clinic").code == 0
+        assert described.planner("run", CONSENT).code == 0
         assert described.planner("ci", "record", "--issue").code == 0
         assert [each["state"] for each in fake.issues] == ["closed"]
 

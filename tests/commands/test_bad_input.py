@@ -162,13 +162,13 @@ def test_validate_as_json(project: Project) -> None:
 
 
 def test_a_store_that_cannot_be_read(project: Project) -> None:
-    """A baseline that is damaged is never taken for a missing one, which would be paid for again."""
+    """Calls that are damaged are never taken for missing ones, which would be paid for again."""
     project.planner("run", "--sandbox", CONSENT)
-    baseline = next((project.root / ".planner/sandbox/latest").rglob("*.json"))
-    baseline.write_text("{")
+    part = next((project.root / ".planner/sandbox/calls").rglob("*.jsonl"))
+    part.write_text("{")
     ran = project.planner("run", "--sandbox", CONSENT)
     assert ran.code == 4
-    assert str(baseline.relative_to(project.root)) in ran.err
+    assert part.name in ran.err
 
 
 def test_damaged_evidence_is_found_before_anybody_is_called(project: Project) -> None:

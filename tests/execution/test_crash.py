@@ -47,7 +47,8 @@ KINDS = {
     "POST /v1/test-calls",
     "putting evidence",
     "putting runs",
-    "putting latest",
+    "putting calls",
+    "putting sessions",
     "writing report.md",
     "writing results.json",
     "writing junit.xml",
@@ -73,8 +74,8 @@ def test_a_crash_after_a_durable_effect_costs_nothing(
         check(service)
 
 
-def test_a_crash_after_the_baseline_repeats_no_run(tmp_path: Path, dialect: Any) -> None:
-    """Killed after the baseline was written and before the journal recorded it; then the plan asks for one more run."""
+def test_a_crash_after_the_facts_repeats_no_run(tmp_path: Path, dialect: Any) -> None:
+    """Killed after the facts were written and before the journal recorded that; then the plan asks for one more run."""
     plan = """\
 version: 1
 plan: more
@@ -87,7 +88,7 @@ scenarios:
 """
     service = Organisation(tmp_path, dialect)
     service.write("plans/more.yaml", plan)
-    assert service.run(life=Life("after putting latest")).code is None
+    assert service.run(life=Life("after putting sessions")).code is None
     service.write("plans/more.yaml", plan.replace("runs: 1", "runs: 2"))
     assert service.run().code == 0
     (case,) = service.results()["cases"]

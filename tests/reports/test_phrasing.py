@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from planner.reports import case_phrasing, phrasing
@@ -192,7 +194,11 @@ def test_a_passed_run_with_a_failed_expectation() -> None:
 def test_how_likely_a_case_changed_is_said_where_sessions_show_it() -> None:
     """Never 100 %. Below the limit of a regression, it may be one."""
     outcome = CaseOutcome.FAILED
-    sides = {"baseline": one_side(outcome, 20, 20), "latest": one_side(outcome, 12, 20), "p_value": 0.003}
+    sides: dict[str, Any] = {
+        "baseline": one_side(outcome, 20, 20),
+        "latest": one_side(outcome, 12, 20),
+        "p_value": 0.003,
+    }
     case = store_case(make_case(), compared="regressed", change_probability=0.9996, **sides)
     assert case_phrasing.compared(case, p_value=True) == "regressed (20/20 → 12/20; 99 % likely)"
     perhaps = store_case(make_case(), compared="not_enough_evidence", change_probability=0.62, **sides)

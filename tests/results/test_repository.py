@@ -1,23 +1,20 @@
-"""Results by evidence, session and baseline: what is stored is read back, joined, or refused with a reason."""
+"""Results by evidence, session and file: what is stored is read back, or refused with a reason."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from inline_snapshot import snapshot
 from store_writes import put
 
 from planner.errors import StoreError, UsageError
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.results.directory import DirectoryStore
-from planner.results.documents import BaselineDocument, baselines_of, joined
 from planner.results.model import RunResult
-from planner.results.repository import ResultsRepository
+from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from tests.support.samples import changed
 
 MakeResult = Callable[..., RunResult]
@@ -88,98 +85,34 @@ def test_an_impossible_session_id(repository: ResultsRepository, make_result: Ma
         repository.save_session(make_result(session_id="../../x"))
 
 
-def test_baseline(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
-    """A finished session becomes the baseline of each of its plans, also of one that has no case left."""
-    result = make_result("refunds/a@s", "hours/b@s", "refunds/c@s", plans=["hours", "refunds", "empty"])
-    repository.promote(result, "")
-    assert list(repository.baseline("", ["refunds"])) == ["refunds/a@s", "refunds/c@s"]
-    assert repository.baseline("", ["hours", "refunds", "empty", "other"]) == {
-        case_id: next(case for case in result.cases if case.case_id == case_id)
-        for case_id in ("hours/b@s", "refunds/a@s", "refunds/c@s")
-    }
-    assert sorted(path.relative_to(folder).as_posix() for path in (folder / "latest").rglob("*.json")) == [
-        "latest/_/empty.json",
-        "latest/_/hours.json",
-        "latest/_/refunds.json",
-    ]
-    repository.promote(make_result(plans=["refunds"], ended_at=result.ended_at), "")
-    assert repository.baseline("", ["refunds"]) == {}
-
-
-def test_environments_do_not_mix(repository: ResultsRepository, make_result: MakeResult) -> None:
-    """Each environment has its own baseline, and no environment is one of its own."""
-    for environment in ("staging", "Staging", "_", ""):
-        repository.promote(make_result(f"refunds/{environment or 'none'}@s"), environment)
-    found = {name: list(repository.baseline(name, ["refunds"])) for name in ("staging", "Staging", "_", "", "other")}
-    assert found == {
-        "staging": ["refunds/staging@s"],
-        "Staging": ["refunds/Staging@s"],
-        "_": ["refunds/_@s"],
-        "": ["refunds/none@s"],
-        "other": [],
-    }
-
-
-@pytest.mark.parametrize(("field", "value", "word"), [("finished", False, "unfinished"), ("partial", True, "partial")])
-def test_unfinished_and_partial_sessions_never_become_a_baseline(
-    repository: ResultsRepository, make_result: MakeResult, field: str, value: bool, word: str
-) -> None:
-    """Unfinished and partial sessions are refused, and the baseline stays."""
-    with pytest.raises(ValueError, match=f"session 20261124T120000Z-1 is {word}"):
-        repository.promote(make_result("refunds/a@s", **{field: value}), "")
-    assert repository.baseline("", ["refunds"]) == {}
-
-
-def test_cases_of_plans_not_loaded(repository: ResultsRepository, make_result: MakeResult) -> None:
-    """A result with a case of a plan that it did not load would lose that case: it is refused."""
-    with pytest.raises(ValueError, match="has cases of plans it did not load: hours"):
-        repository.promote(make_result("refunds/a@s", "hours/b@s", plans=["refunds"]), "")
-
-
-def test_an_older_session_does_not_replace_a_newer(repository: ResultsRepository, make_result: MakeResult) -> None:
-    """Of two jobs the one that ended later is the baseline, in any order of storing."""
-    ended = datetime(2026, 11, 24, 13, tzinfo=UTC)
-    repository.promote(make_result("refunds/newer@s", ended_at=ended), "")
-    repository.promote(make_result("refunds/older@s", ended_at=ended - timedelta(seconds=1)), "")
-    assert list(repository.baseline("", ["refunds"])) == ["refunds/newer@s"]
-    repository.promote(make_result("refunds/newest@s", ended_at=ended + timedelta(seconds=1)), "")
-    assert list(repository.baseline("", ["refunds"])) == ["refunds/newest@s"]
-
-
 def _rewrite(path: Path, **fields: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_bytes()), **fields}))
+
+
+SESSION = "runs/20261124T120000Z-1.json"
 
 
 @pytest.mark.parametrize("tool", ["2.1.0", ""])
 def test_a_newer_planners_documents(
     repository: ResultsRepository, make_result: MakeResult, folder: Path, tool: str
 ) -> None:
-    """What a newer major version wrote is refused with the version that reads it, for reading and for replacing."""
-    result = make_result("refunds/a@s")
-    repository.save_session(result)
-    repository.promote(result, "")
-    for place in ("runs/20261124T120000Z-1.json", "latest/_/refunds.json"):
-        _rewrite(folder / place, schema_version="3.0", tool_version=tool, cases="something else")
+    """What a newer major version wrote is refused with the version that reads it."""
+    repository.save_session(make_result("refunds/a@s"))
+    _rewrite(folder / SESSION, schema_version="3.0", tool_version=tool, cases="something else")
     by = f"planner {tool}" if tool else "a newer planner"
-    for place, attempt in {
-        "runs/20261124T120000Z-1.json": lambda: list(repository.sessions()),
-        "latest/_/refunds.json": lambda: repository.baseline("", ["refunds"]),
-    }.items():
-        with pytest.raises(UsageError) as caught:
-            attempt()
-        assert str(caught.value) == f"{folder}/{place} was written by {by}: schema 3.0, but this version reads 2.x"
-        assert caught.value.hint == "Upgrade planner to at least that version, or choose another place with --store"
-        assert caught.value.exit_code == 2
-    with pytest.raises(UsageError, match="was written by"):
-        repository.promote(result, "")
+    with pytest.raises(UsageError) as caught:
+        list(repository.sessions())
+    assert str(caught.value) == f"{folder}/{SESSION} was written by {by}: schema 3.0, but this version reads 2.x"
+    assert caught.value.hint == "Upgrade planner to at least that version, or choose another place with --store"
+    assert caught.value.exit_code == 2
 
 
 def test_an_older_document_is_refused(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
     """Its fields may have other names: without `cause`, a failed run would count as passed."""
-    repository.promote(make_result("refunds/a@s"), "")
-    _rewrite(folder / "latest/_/refunds.json", schema_version="1.0", tool_version="")
+    repository.save_session(make_result("refunds/a@s"))
+    _rewrite(folder / SESSION, schema_version="1.0", tool_version="")
     with pytest.raises(UsageError) as caught:
-        repository.baseline("", ["refunds"])
+        list(repository.sessions())
     assert "was written by an older planner: schema 1.0, but this version reads 2.x" in str(caught.value)
     assert caught.value.hint == "Use that version, or choose another place with --store"
 
@@ -187,15 +120,16 @@ def test_an_older_document_is_refused(repository: ResultsRepository, make_result
 def test_minor_versions_are_read(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
     """A document with fields that this version does not know is read."""
     result = make_result("refunds/a@s")
-    repository.promote(result, "")
-    _rewrite(folder / "latest/_/refunds.json", schema_version="2.7", a_field_of_later={"x": 1})
-    assert list(repository.baseline("", ["refunds"]).values()) == result.cases
+    repository.save_session(result)
+    _rewrite(folder / SESSION, schema_version="2.7", a_field_of_later={"x": 1})
+    assert [found.cases for found in repository.sessions()] == [result.cases]
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
         (b"", "not JSON (EOF while parsing a value at line 1 column 0)"),
+        (b"{", "not JSON (EOF while parsing an object at line 1 column 1)"),
         (b"[]", "schema_version is missing"),
         (b"{}", "schema_version is missing"),
         (b'{"schema_version": "2.0"}', "tool_version: Field required"),
@@ -204,90 +138,45 @@ def test_minor_versions_are_read(repository: ResultsRepository, make_result: Mak
 def test_damaged_documents(
     repository: ResultsRepository, store: DirectoryStore, folder: Path, content: bytes, why: str
 ) -> None:
-    """A damaged baseline is an error that names it and what deleting it would cost, never taken for no baseline."""
-    put(store, "latest/_/refunds.json", content, expected=None)
+    """A damaged session is an error that names it and what deleting it would cost."""
+    put(store, "runs/i1.json", content, expected=None)
     with pytest.raises(StoreError) as caught:
-        repository.baseline("", ["refunds"])
+        list(repository.sessions())
     assert (str(caught.value), caught.value.hint) == (
-        f"the stored result latest/_/refunds.json cannot be read: {why}",
-        f"Restore {folder}/latest/_/refunds.json from a backup, or delete it: all its cases are then new and will be called",
+        f"the stored result runs/i1.json cannot be read: {why}",
+        f"Restore {folder}/runs/i1.json from a backup, or delete it: only the history loses an entry",
     )
 
 
 def test_damage_deep_inside(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
     """The first field that cannot be right is named by its path."""
-    repository.promote(make_result("refunds/a@s"), "")
-    path = folder / "latest/_/refunds.json"
-    document = json.loads(path.read_bytes())
+    repository.save_session(make_result("refunds/a@s"))
+    document = json.loads((folder / SESSION).read_bytes())
     document["cases"][0]["runs"][0]["outcome"] = "great"
-    path.write_text(json.dumps(document))
+    (folder / SESSION).write_text(json.dumps(document))
     with pytest.raises(StoreError) as caught:
-        repository.baseline("", ["refunds"])
-    assert str(caught.value) == snapshot(
-        "the stored result latest/_/refunds.json cannot be read: cases.0.runs.0.outcome: Input should be 'passed', 'failed' or 'undecided'"
-    )
-
-
-def test_a_damaged_session(repository: ResultsRepository, store: DirectoryStore, folder: Path) -> None:
-    """A damaged session costs an entry of the history, and the hint says so."""
-    put(store, "runs/i1.json", b"{", expected=None)
-    with pytest.raises(StoreError, match=r"the stored result runs/i1\.json cannot be read: not JSON") as caught:
         list(repository.sessions())
-    assert caught.value.hint == (
-        f"Restore {folder}/runs/i1.json from a backup, or delete it: only the history loses an entry"
+    assert str(caught.value) == (
+        f"the stored result {SESSION} cannot be read: "
+        "cases.0.runs.0.outcome: Input should be 'passed', 'failed' or 'undecided'"
     )
 
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+def test_files_are_created_once(repository: ResultsRepository) -> None:
+    """A second file of the same name changes nothing. What this machine wrote is trusted."""
+    repository.save_files({"calls/f/s-1.jsonl": b"first\n", "sessions/s.json": b"{}"})
+    repository.save_files({"calls/f/s-1.jsonl": b"second\n"})
+    assert [(file.key, file.data) for file in repository.files("calls/")] == [("calls/f/s-1.jsonl", b"first\n")]
+    assert list(repository.file_keys("sessions/")) == ["sessions/s.json"]
+    assert repository.file("calls/f/s-2.jsonl") is None
 
 
-def at(minutes: float) -> datetime:
-    return NOON + timedelta(minutes=minutes)
-
-
-def baseline(make: MakeResult, name: str, start: float, end: float, **cases: tuple[str, float]) -> BaselineDocument:
-    """`case=(action, minute of its newest call)`."""
-    result = make(*(f"p/{case}@t" for case in cases), session_id=name, started_at=at(start), ended_at=at(end))
-    altered = [
-        changed(case, action=action, detail=name, runs=[changed(case.runs[0], completed_at=at(minute))])
-        for case, (action, minute) in zip(result.cases, cases.values(), strict=True)
-    ]
-    return baselines_of(changed(result, plans=["p"], cases=altered), "eu")[0]
-
-
-def whose(document: BaselineDocument) -> dict[str, str]:
-    return {case.case_id.removeprefix("p/").removesuffix("@t"): case.detail for case in document.cases}
-
-
-def test_one_after_the_other(make_result: MakeResult) -> None:
-    """The later one wins as a whole, whichever is stored first."""
-    before = baseline(make_result, "before", 0, 5, a=("call", 4), b=("call", 4), dropped=("call", 4))
-    after = baseline(make_result, "after", 5, 9, a=("reuse", 4), b=("call", 8))
-    assert joined(None, before) == before
-    assert joined(before, after) == after
-    assert joined(after, before) == after
-
-
-def test_two_at_the_same_time(make_result: MakeResult) -> None:
-    """Each case keeps its latest calls, in either order of storing; cases that only one session called are kept."""
-    calls: dict[str, Any] = {
-        "a": ("call", 3),
-        "b": ("reuse", -9),
-        "both": ("call", 3),
-        "new": ("call", 4),
-        "old": ("reuse", -9),
-    }
-    one = baseline(make_result, "one", 0, 5, **calls)
-    other = baseline(
-        make_result, "other", 2, 9, a=("reuse", -9), b=("call", 8), both=("call", 8), rechecked=("recheck", -9)
-    )
-    expected = {"a": "one", "b": "other", "both": "other", "rechecked": "other", "new": "one"}
-    assert whose(joined(one, other)) == whose(joined(other, one)) == expected
-    assert joined(one, other).session_id == "other"
-
-
-def test_documents_of_older_versions(make_result: MakeResult) -> None:
-    """A baseline without a start time counts as made alone."""
-    one = baseline(make_result, "one", 0, 5, a=("call", 4))
-    other = changed(baseline(make_result, "other", 2, 9, b=("call", 8)), started_at=None)
-    assert joined(one, other) == other
+def test_what_this_machine_did_not_write_is_not_trusted(store: DirectoryStore, tmp_path: Path) -> None:
+    """By its bytes: another name changes nothing, and another content is another file."""
+    repository = ResultsRepository(store, Access(verified=VerifiedDocuments(tmp_path / "verified")))
+    repository.save_files({"calls/f/s-1.jsonl": b"mine\n"})
+    put(store, "calls/f/s-2.jsonl", b"theirs\n", expected=None)
+    put(store, "calls/f/s-3.jsonl", b"mine\n", expected=None)
+    assert [file.is_trusted for file in repository.files("calls/")] == [True, False, True]
+    again = ResultsRepository(store, Access(verified=VerifiedDocuments(tmp_path / "verified")))
+    assert [file.is_trusted for file in again.files("calls/")] == [True, False, True]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import segment_for, segments
 from tests.support.samples import changed
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MakeResult = Callable[..., RunResult]
 
 
@@ -88,32 +86,19 @@ def test_evidence_is_whole_here_and_redacted_there(
     assert not any("secret" in key or key.startswith(("originals/", "unshared/")) for key in there.keys(""))
 
 
-def test_baselines_go_from_machine_to_machine(machine: Machine, make_result: MakeResult) -> None:
-    """What one machine stores, another compares with; the later session's counts, and the machine that made it has a whole copy."""
+def test_files_go_from_machine_to_machine(machine: Machine, there: DirectoryStore) -> None:
+    """Once, and as they are: what is put into them is redacted before. The first file of a name wins."""
     here, elsewhere = machine("here"), machine("elsewhere")
-    first = make_result("p/a@t", session_id="i1", environment="secret")
-    case = first.cases[0]
-    prompted = changed(case, inputs=changed(case.inputs, prompt="my secret"))
-    here.save_session(first := changed(first, cases=[prompted]))
-    here.promote(first, "secret")
-    assert elsewhere.baseline("secret", ["p"]) == {}
+    here.save_files({"calls/f/i1-1.jsonl": b"mine\n", "sessions/i1.json": b"{}"})
+    assert list(elsewhere.file_keys("")) == []
     here.publish()
-    assert elsewhere.baseline("secret", ["p"])["p/a@t"].inputs.prompt == "my •••"
-    assert [case.inputs.prompt for case in here.own_cases("secret", ["p"])] == ["my secret"]
-    assert elsewhere.baseline("other", ["p"]) == {}
-    later = make_result(
-        "p/a@t", "p/b@t", session_id="i2", started_at=NOON + timedelta(hours=1), ended_at=NOON + timedelta(hours=2)
-    )
-    elsewhere.save_session(later)
-    elsewhere.promote(later, "secret")
+    assert [(file.key, file.data) for file in elsewhere.files("calls/")] == [("calls/f/i1-1.jsonl", b"mine\n")]
+    there.update(lambda _: {"sessions/i1.json": None})
+    here.publish()
+    assert list(there.keys("sessions/")) == [], "it was shared before"
+    elsewhere.save_files({"calls/f/i1-1.jsonl": b"theirs\n", "calls/f/i2-1.jsonl": b"theirs\n"})
     elsewhere.publish()
-    assert list(here.baseline("secret", ["p"])) == ["p/a@t", "p/b@t"]
-    assert [result.session_id for result in here.sessions()] == ["i2", "i1"]
-    assert [outline.session_id for outline in elsewhere.sessions()] == ["i2", "i1"]
-    here.save_session(first)
-    here.promote(first, "secret")
-    here.publish()
-    assert list(elsewhere.baseline("secret", ["p"])) == ["p/a@t", "p/b@t"]
+    assert [file.data for file in here.files("calls/")] == [b"mine\n", b"theirs\n"]
 
 
 def test_unshared_results_are_shared_by_the_next_session(
@@ -123,7 +108,7 @@ def test_unshared_results_are_shared_by_the_next_session(
     here, elsewhere = machine("here"), machine("elsewhere")
     result = make_result("p/a@t", session_id="i1")
     here.save_session(result)
-    here.promote(result, "eu")
+    here.save_files({"calls/f/i1-1.jsonl": b"mine\n"})
 
     def broken(_: Any) -> None:
         raise StoreError("no network", "Look at it.")
@@ -140,7 +125,7 @@ def test_unshared_results_are_shared_by_the_next_session(
     again = machine("here")
     again.publish()
     assert elsewhere.load_session("i1") == result
-    assert list(elsewhere.baseline("eu", ["p"])) == ["p/a@t"]
+    assert [file.data for file in elsewhere.files("calls/")] == [b"mine\n"]
     before = {key: there.get(key) for key in there.keys("")}
     again.publish()
     assert {key: there.get(key) for key in there.keys("")} == before
@@ -150,11 +135,10 @@ QUESTION = "0" * 64
 VOTE = {"key": QUESTION, "number": 1, "verdict": "holds", "quote": "a secret", "reason": "It is a secret."}
 
 
-def test_votes_are_shared_until_finished_results_have_their_verdict(
+def test_votes_are_shared(
     machine: Callable[..., SharedRepository], there: DirectoryStore, make_result: MakeResult
 ) -> None:
-    """Redacted. An unfinished session had paid for them; the machine that finishes the session removes them, and a damaged
-    vote is not shared."""
+    """Redacted, so that no machine pays for them again; a damaged vote is not shared."""
     first, second = machine("first"), machine("second")
     first.save_vote(QUESTION, 1, to_json(VOTE))
     first.save_vote(QUESTION, 2, b"{")
@@ -165,15 +149,10 @@ def test_votes_are_shared_until_finished_results_have_their_verdict(
     shared = second.load_vote(QUESTION, 1)
     assert shared is not None
     assert from_json(shared) == VOTE | {"quote": "a •••", "reason": "It is a •••."}
-    finished = make_result()
-    second.save_session(finished)
-    second.promote(finished, "default")
-    second.publish()
-    assert list(there.keys("votes/")) == []
 
 
 def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResult) -> None:
-    """Beyond a fifth more than are kept, the oldest sessions go, and evidence that no result, baseline or launch names."""
+    """Beyond a fifth more than are kept, the oldest sessions go, and evidence that no result, call or launch names."""
     here = machine("here", keep=5)
     digests: list[str] = []
     for number in range(7):
@@ -181,15 +160,15 @@ def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResul
         result = with_evidence(make_result("p/a@t", session_id=f"i{number}"), digests[-1])
         here.save_session(result)
         if number == 0:
-            here.promote(result, "eu")
+            here.save_files({"calls/f/i0-1.jsonl": f'{{"evidence":"{digests[0]}"}}'.encode()})
         here.publish()
         if number == 5:
             assert len(list(there.keys("runs/"))) == 6
             put(there, "intents/x.json", f'{{"evidence":"{digests[1]}"}}'.encode(), expected=None)
     assert list(there.keys("runs/")) == [f"runs/i{number}.json" for number in range(2, 7)]
     kept = {key.removeprefix("evidence/").removesuffix(".json") for key in there.keys("evidence/")}
-    assert kept == set(digests)  # the baseline names the first, the launch the second
-    there.update(lambda _: {"intents/x.json": None, "latest/eu/p.json": None})
+    assert kept == set(digests)  # a call names the first, the launch the second
+    there.update(lambda _: {"intents/x.json": None, "calls/f/i0-1.jsonl": None})
     for number in range(7, 9):
         here.save_session(with_evidence(make_result("p/a@t", session_id=f"i{number}"), digests[-1]))
         here.publish()
@@ -198,7 +177,7 @@ def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResul
 
 
 @pytest.mark.parametrize(
-    "key", ["runs/a.json", "latest/_/refunds.json", "intents/20261124T120000Z-1", "a", "a/b/c/%2Ed+=@_"]
+    "key", ["runs/a.json", "sessions/i1.json", "intents/20261124T120000Z-1", "a", "a/b/c/%2Ed+=@_"]
 )
 def test_keys(key: str) -> None:
     """Plain names with slashes between them are keys."""
@@ -256,4 +235,4 @@ def test_names_as_segments(name: str, segment: str) -> None:
 def test_different_names_never_share_a_segment(one: str, other: str) -> None:
     """Two environments never mix, also where a file system ignores case; and every name makes a possible key."""
     assert (segment_for(one).casefold() == segment_for(other).casefold()) == (one == other)
-    assert segments(f"latest/{segment_for(one)}/x")[1] == segment_for(one)
+    assert segments(f"versions/{segment_for(one)}/x")[1] == segment_for(one)

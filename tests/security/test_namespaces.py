@@ -6,6 +6,8 @@ The store is a git ref of a repository on this machine; each "job" is a fresh cl
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import BranchStore
 from planner.session.ci import namespace_of, target_namespace
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+from tests.support.stored_files import Document, edit_facts
 
 PLAN = """\
 version: 1
@@ -65,26 +68,38 @@ def run(project: Project) -> int:
     return project.results()["stats"]["launches"]
 
 
-def rewrite(jobs: Jobs, name: str, document: object) -> None:
-    """Rewrite a stored document, as anyone can who may push the ref."""
+def rewrite(jobs: Jobs, folder: str, fact: Callable[[Document], None]) -> None:
+    """Rewrite stored facts, as anyone can who may push the ref."""
     work = jobs.folder / "attack"
     git(jobs.folder, "clone", "-q", f"file://{jobs.remote}", str(work))
     git(work, "fetch", "-q", "origin", f"{REF}:{REF}", "--force")
     git(work, "checkout", "-q", "--detach", REF)
-    (work / name).write_text(json.dumps(document))
+    edit_facts(work / folder, fact)
     commit(work)
     git(work, "push", "-q", "--force", "origin", f"HEAD:{REF}")
+
+
+def facts(jobs: Jobs, folder: str, kind: str) -> list[Any]:
+    """The stored facts of a kind."""
+    names = jobs.stored(f"{folder}calls/")
+    lines = [line for name in names for line in git(jobs.remote, "cat-file", "blob", f"{REF}:{name}").splitlines()]
+    return [fact for fact in map(json.loads, lines) if fact["kind"] == kind]
+
+
+def passing(fact: Document) -> None:
+    if fact["kind"] == "verdict":
+        fact["verdict"] = {"outcome": "passed", "findings": []}
+        fact["outcome"] = "passed"
 
 
 def test_a_pull_request_writes_its_own_namespace_only(jobs: Jobs) -> None:
     """A job of a pull request runs a case that is new to the store.
 
-    Before: its results became `latest/`, and every branch was compared with them. Now: its jobs write only to `branches/7/`, and the
-    default branch still has no stored results.
+    Its jobs write only to `branches/7/`, and the default branch still has no stored calls.
     """
     assert run(pull_request(jobs)) == 1
     assert [name for name in jobs.stored() if not name.startswith("branches/7/")] == []
-    assert jobs.stored("branches/7/latest/") == ["branches/7/latest/default/hours.json"]
+    assert len(jobs.stored("branches/7/calls/")) == 1
     assert jobs.start().actions("--sandbox") == {CASE: ("call", "new", 1)}
     assert pull_request(jobs, 8).actions("--sandbox") == {CASE: ("call", "new", 1)}
     assert pull_request(jobs).actions("--sandbox") == {CASE: ("reuse", "passed", 0)}
@@ -95,8 +110,7 @@ def test_the_default_branch_goes_first(jobs: Jobs) -> None:
     assert run(jobs.start()) == 1
     assert pull_request(jobs).actions("--sandbox") == {CASE: ("reuse", "passed", 0)}
     assert run(pull_request(jobs)) == 0
-    assert jobs.stored("latest/") == ["latest/default/hours.json"]
-    assert jobs.read("latest/default/hours.json")["cases"][0]["action"] == "call"
+    assert len(jobs.stored("calls/")) == 1
 
 
 def test_forged_results_in_the_own_namespace(jobs: Jobs) -> None:
@@ -107,14 +121,9 @@ def test_forged_results_in_the_own_namespace(jobs: Jobs) -> None:
     project = pull_request(jobs)
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     assert run(project) == 1
-    name = "branches/7/latest/default/hours.json"
-    document = jobs.read(name)
-    case = document["cases"][0]
-    assert case["outcome"] == "failed"
-    case |= {"outcome": "passed", "runs_passed": 1, "pass_rate": 1.0}
-    for one in case["runs"]:
-        one |= {"outcome": "passed", "cause": None, "findings": []}
-    rewrite(jobs, name, document)
+    (verdict,) = facts(jobs, "branches/7/", "verdict")
+    assert verdict["verdict"]["outcome"] == "failed"
+    rewrite(jobs, "branches/7", passing)
     project = pull_request(jobs)
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     assert project.actions("--sandbox")[CASE][:2] != ("recheck", "called_before")
@@ -129,7 +138,7 @@ def test_evidence_that_the_store_redacts(jobs: Jobs) -> None:
         plans__hours=PLAN.replace("{check: call, status: completed}", SAYS),
     )
     assert run(pull_request(jobs)) == 1
-    assert jobs.read("branches/7/latest/default/hours.json")["cases"][0]["outcome"] == "passed"
+    assert [fact["verdict"]["outcome"] for fact in facts(jobs, "branches/7/", "verdict")] == ["passed"]
     project = pull_request(jobs)
     assert project.actions("--sandbox") == {CASE: ("recheck", "inconclusive", 0)}
     assert project.planner("run", "--offline", "--sandbox").code == 4
@@ -153,38 +162,26 @@ def test_a_regression_stays_one_on_the_second_run(jobs: Jobs) -> None:
         assert (case["outcome"], case["compared"]) == ("failed", "regressed")
 
 
-def test_a_local_copy_that_claims_to_be_newer(jobs: Jobs) -> None:
-    """A restored cache contains an edited copy of the baseline with a later date than the shared one.
-
-    Before: planner used the later copy, and the next session overwrote the shared baseline with it. Now: the shared baseline is used.
-    """
+def test_a_local_copy_with_another_verdict(jobs: Jobs) -> None:
+    """A restored cache contains an edited copy of the shared facts: the shared ones count, and nothing of it is shared."""
     project = jobs.start()
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     assert run(project) == 1
-    stored_action = project.actions("--sandbox")
-    shared, first = jobs.read("latest/default/hours.json"), project.root
+    stored_action, first = project.actions("--sandbox"), project.root
     attacked = jobs.start()
     attacked.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     git(attacked.root, "config", "core.excludesFile", "/dev/null")
-    forged = json.loads(json.dumps(shared))
-    forged["ended_at"] = forged["ended_at"].replace("Z", "")[:-3] + "999Z"
-    forged["session_id"] += "x"
-    forged["cases"][0] |= {"outcome": "passed", "runs_passed": 1}
-    forged["cases"][0]["runs"] = []
     folder = next((first / ".planner/shared").glob("*"))
     copy = attacked.root / ".planner/shared" / folder.name / "sandbox"
-    (copy / "latest/default").mkdir(parents=True)
-    (copy / "latest/default/hours.json").write_text(json.dumps(forged))
-    (copy / "unshared").mkdir()
-    (copy / "unshared" / forged["session_id"]).write_text('{"environment": "default"}')
-    (copy / "runs").mkdir()
-    (copy / "runs" / f"{forged['session_id']}.json").write_text(
-        json.dumps(jobs.read(jobs.stored("runs/")[0]) | {"cases": forged["cases"], "session_id": forged["session_id"]})
-    )
+    for name in ("calls", "sessions"):
+        shutil.copytree(folder / "sandbox" / name, copy / name)
+    edit_facts(copy, passing)
+    for path in [path.relative_to(copy) for path in copy.rglob("*.json*")]:
+        (copy / "unshared-files" / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / "unshared-files" / path).touch()
     assert attacked.actions("--sandbox") == stored_action
     assert attacked.planner("run", "--sandbox", "--consent-to-charge").code == 1
-    assert jobs.read("latest/default/hours.json")["cases"][0]["outcome"] == "failed"
-    assert all("x.json" not in name for name in jobs.stored("runs/"))
+    assert {fact["verdict"]["outcome"] for fact in facts(jobs, "", "verdict")} == {"failed"}
 
 
 class Masking:
@@ -198,6 +195,9 @@ class Masking:
 
     def name(self, name: str) -> str:
         return name
+
+    def text(self, text: str) -> str:
+        return text
 
 
 def test_an_original_that_is_another_call(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_pull_request_without_a_number(ref: str) -> None:
 
 
 def test_the_store_of_a_branch(tmp_path: Path) -> None:
-    """Reads its own documents and those of the default branch except baselines. Writes only its own."""
+    """Reads its own documents and those of the default branch. Writes only its own."""
     folder = DirectoryStore(tmp_path)
     for key in ("runs/1.json", "latest/e/p.json", "branches/8/runs/3.json", "evidence/a.json"):
         put(folder, key, b"base", expected=None)
@@ -280,7 +280,7 @@ def test_the_store_of_a_branch(tmp_path: Path) -> None:
     assert put(branch, "runs/2.json", b"own", expected=None)
     assert not put(branch, "runs/2.json", b"own", expected=None)
     branch.update(
-        lambda now: {"latest/e/p.json": b"own" if now.get("latest/e/p.json") is None else b"", "runs/1.json": None}
+        lambda now: {"latest/e/p.json": b"own" if now.get("latest/e/p.json") == b"base" else b"", "runs/1.json": None}
     )
     assert list(branch.keys("")) == ["evidence/a.json", "latest/e/p.json", "runs/1.json", "runs/2.json"]
     read = branch.get("latest/e/p.json"), branch.get("evidence/a.json"), branch.has("runs/3.json")

@@ -39,9 +39,7 @@ def assert_refused(project: Project, what: str, *arguments: str) -> None:
         assert what in ran.err
 
 
-@pytest.mark.parametrize(
-    "names", [["latest/default/hours.json"], ["journal.sqlite"], [".gitignore"], ["sandbox/service.jsonl"]]
-)
+@pytest.mark.parametrize("names", [["runs/one.json"], ["journal.sqlite"], [".gitignore"], ["sandbox/service.jsonl"]])
 def test_committed_store(repository: Project, names: list[str]) -> None:
     """The pull request commits `.planner/` with results that passed, or with a journal that shows nothing spent.
 
@@ -61,7 +59,7 @@ def test_staged_store(repository: Project) -> None:
     Before: its results counted.
     Now: refused.
     """
-    repository.write(".planner/latest/default/hours.json", "{}")
+    repository.write(".planner/runs/one.json", "{}")
     git(repository.root, "add", "-f", ".planner")
     assert_refused(repository, "git tracks .planner/")
 
@@ -84,7 +82,7 @@ def test_store_that_is_a_committed_link(repository: Project) -> None:
     Before: planner followed the link, and those results counted.
     Now: refused.
     """
-    repository.write("docs/results/latest/default/hours.json", "{}")
+    repository.write("docs/results/runs/one.json", "{}")
     (repository.root / ".planner").symlink_to("docs/results")
     git(repository.root, "add", "-A", "-f")
     git(repository.root, "commit", "-q", "-m", "link")
@@ -97,7 +95,7 @@ def test_store_that_links_to_committed_results(repository: Project) -> None:
     Before: planner read them.
     Now: refused.
     """
-    repository.write("docs/results/latest/default/hours.json", "{}")
+    repository.write("docs/results/runs/one.json", "{}")
     git(repository.root, "add", "-A")
     git(repository.root, "commit", "-q", "-m", "results")
     (repository.root / ".planner").symlink_to("docs/results")
@@ -114,7 +112,7 @@ def test_store_link_out_of_the_repository(repository: Project, outside: Path) ->
     assert_refused(repository, "outside the repository")
 
 
-@pytest.mark.parametrize("name", ["journal.sqlite", "latest", "sandbox/service.jsonl", "evidence"])
+@pytest.mark.parametrize("name", ["journal.sqlite", "calls", "sessions", "sandbox/service.jsonl", "evidence"])
 def test_link_inside_the_store(repository: Project, outside: Path, name: str) -> None:
     """A restored cache contains a link inside `.planner/`.
 
@@ -168,23 +166,23 @@ def test_committed_store_folder(repository: Project) -> None:
     Before: planner read it.
     Now: refused.
     """
-    repository.write("results/latest/default/hours.json", "{}")
+    repository.write("results/runs/one.json", "{}")
     git(repository.root, "add", "-A")
     git(repository.root, "commit", "-q", "-m", "results")
-    assert_refused(repository, "git tracks results/latest", "--store", "results")
+    assert_refused(repository, "git tracks results/runs", "--store", "results")
 
 
 def test_repository_as_the_store(repository: Project) -> None:
-    """The workflow passes `--store .`, and the pull request commits `latest/`.
+    """The workflow passes `--store .`, and the pull request commits `runs/`.
 
     Before: planner read it.
     Now: refused. Other tracked files of the repository are allowed.
     """
     assert repository.planner("plan", "--store", ".").code == 0
-    repository.write("latest/default/hours.json", "{}")
-    git(repository.root, "add", "latest")
+    repository.write("runs/one.json", "{}")
+    git(repository.root, "add", "runs")
     git(repository.root, "commit", "-q", "-m", "results")
-    assert_refused(repository, "git tracks latest/default/hours.json", "--store", ".")
+    assert_refused(repository, "git tracks runs/one.json", "--store", ".")
 
 
 def test_allowed_folders(repository: Project, outside: Path) -> None:

@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from planner.results.documents import BaselineDocument
+from planner.records.facts import SessionHead
+from planner.results.model import RunResult
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+from tests.support.stored_files import edit_facts, edit_parts
 
 PLAN = """\
 version: 1
@@ -36,7 +38,7 @@ scenarios:
     prompt: You are Bob, calm. Ask when the clinic is open on Saturday.
     expect: [{check: duration, max_seconds: 1}]
 """
-LATEST = ".planner/sandbox/latest/default/hours.json"
+STORE = ".planner/sandbox"
 GOOD, BAD = "hours/good@clinic", "hours/bad@clinic"
 
 
@@ -59,20 +61,32 @@ def stored(project: Project, session: Path, monkeypatch: pytest.MonkeyPatch, out
     return project
 
 
-def edit(project: Project, change: Callable[[dict[str, Any], dict[str, Any]], object], pattern: str = LATEST) -> None:
-    """Call `change` with the stored cases `good` and `bad`, then write the document back."""
-    (path,) = project.root.glob(pattern)
-    document = json.loads(path.read_text(encoding="utf-8"))
-    cases = {case["case_id"]: case for case in document["cases"]}
-    change(cases[GOOD], cases[BAD])
-    path.write_text(json.dumps(document), encoding="utf-8")
+Facts = dict[str, list[dict[str, Any]]]
+"""The facts of a case, by their kind."""
 
 
-def as_if_passed(case: dict[str, Any]) -> None:
-    case |= {"outcome": "passed", "runs_passed": len(case["runs"]), "pass_rate": 1.0, "outcome_reason": ""}
-    for run in case["runs"]:
-        run |= {"outcome": "passed", "cause": None, "reason": "", "cause_quote": None}
-        for finding in run["findings"]:
+def edit(project: Project, change: Callable[[Facts, Facts], object]) -> None:
+    """Call `change` with the facts of the cases `good` and `bad`, then write the files back; the heads of the sessions
+    have their digests, as those of somebody who forges with care."""
+    found: dict[str, Facts] = {}
+
+    def read(facts: list[dict[str, Any]]) -> None:
+        by_kind = {kind: [fact for fact in facts if fact["kind"] == kind] for kind in ("call", "verdict")}
+        found[by_kind["call"][0]["case_id"]] = by_kind
+
+    def write(facts: list[dict[str, Any]]) -> None:
+        facts[:] = [fact for each in found[facts[0]["case_id"]].values() for fact in each]
+
+    store = project.root / STORE
+    edit_parts(store, read)
+    change(found[GOOD], found[BAD])
+    edit_parts(store, write)
+
+
+def as_if_passed(case: Facts) -> None:
+    for fact in case["verdict"]:
+        fact |= {"outcome": "passed", "verdict": {"outcome": "passed", "findings": fact["verdict"]["findings"]}}
+        for finding in fact["verdict"]["findings"]:
             finding["outcome"] = "passed"
 
 
@@ -80,23 +94,46 @@ def actions(project: Project) -> dict[str, tuple[str, str, int]]:
     return project.actions("--sandbox")
 
 
-def test_unedited_documents_stay(stored: Project, outside: Path) -> None:
-    """Results of another machine are evaluated again from their evidence once, then trusted. Results of this machine are always trusted."""
+def test_unedited_facts_stay(stored: Project) -> None:
+    """Calls that another machine made are judged again from their evidence, and none is made again."""
     assert actions(stored) == {GOOD: ("reuse", "passed", 0), BAD: ("reuse", "out_of_reach", 0)}
-    assert len((outside / "cache/planner/verified").read_text().split()) == 1
-    for evidence in (stored.root / ".planner/sandbox/evidence").iterdir():
+
+
+def test_what_this_machine_wrote_is_trusted(project: Project) -> None:
+    """Its verdicts count without reading the evidence again."""
+    project.write("plans/hours.yaml", PLAN)
+    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 1
+    for evidence in (project.root / STORE / "evidence").iterdir():
         evidence.unlink()
-    assert actions(stored)[GOOD][0] == "reuse"  # its evidence was not read
+    assert actions(project)[GOOD] == ("reuse", "passed", 0)
 
 
 def test_an_outcome(stored: Project) -> None:
     """The attacker changes every failure of a case to a pass.
 
-    Before: the case was reused as passed, and the job succeeded. Now: the case is evaluated again from its evidence, and fails.
+    Before: the case was reused as passed, and the job succeeded. Now: the case is judged again from its evidence, and fails.
     """
     edit(stored, lambda _, bad: as_if_passed(bad))
     assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)
     assert stored.planner("run", "--sandbox", "--consent-to-charge").code == 1
+
+
+@pytest.mark.parametrize("field", ["check_fingerprint", "evidence", "judged_by"])
+def test_an_outcome_by_others(stored: Project, field: str) -> None:
+    """The forged verdicts are by other expectations, on other evidence or by another judge, so that nothing contradicts
+    them.
+
+    Before: the case was shown as those found it. Now: it is judged by its evidence.
+    """
+
+    def change(_: Facts, bad: Facts) -> None:
+        as_if_passed(bad)
+        for fact in bad["verdict"]:
+            fact[field] = "0" * 64
+
+    edit(stored, change)
+    assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)
+    assert stored.planner("run", "--sandbox", "--consent-to-charge", "--rerun", "failed").code == 1
 
 
 def test_an_outcome_without_evidence(stored: Project) -> None:
@@ -105,10 +142,12 @@ def test_an_outcome_without_evidence(stored: Project) -> None:
     Before: the case was reused as passed. Now: it is undecided. The next run fetches the call from the service again, free of charge.
     """
 
-    def change(_: dict[str, Any], bad: dict[str, Any]) -> None:
+    def change(_: Facts, bad: Facts) -> None:
         as_if_passed(bad)
-        for run in bad["runs"]:
-            run["evidence"] = None
+        for fact in bad["call"]:
+            fact["data"]["evidence"] = None
+        for fact in bad["verdict"]:
+            fact["evidence"] = None
 
     edit(stored, change)
     assert actions(stored)[BAD] == ("recheck", "inconclusive", 0)
@@ -121,20 +160,15 @@ def test_the_evidence_of_another_call(stored: Project) -> None:
     Before: the failed runs passed. Now: planner uses evidence only for the run that it names.
     """
 
-    def change(good: dict[str, Any], bad: dict[str, Any]) -> None:
+    def change(good: Facts, bad: Facts) -> None:
         as_if_passed(bad)
-        for run, other in zip(bad["runs"], good["runs"], strict=True):
-            run["evidence"] = other["evidence"]
+        for kind in ("call", "verdict"):
+            for fact, other in zip(bad[kind], good[kind], strict=True):
+                evidence = (other.get("data") or other)["evidence"]
+                (fact.get("data") or fact)["evidence"] = evidence
 
     edit(stored, change)
-    assert actions(stored)[BAD][0] != "reuse"
-    # The same in an earlier session: planner reuses its calls if there is no baseline.
-    edit(stored, change, ".planner/sandbox/runs/*.json")
-    (stored.root / LATEST).unlink()
-    assert {case: found[:2] for case, found in actions(stored).items()} == {
-        GOOD: ("recheck", "called_before"),
-        BAD: ("call", "new"),
-    }
+    assert actions(stored) == {GOOD: ("reuse", "passed", 0), BAD: ("recheck", "inconclusive", 0)}
 
 
 def test_evidence_that_was_edited(stored: Project) -> None:
@@ -153,100 +187,139 @@ def test_runs_that_are_left_out(stored: Project) -> None:
 
     Before: the case was reused as passed. Now: planner makes the missing call.
     """
-    edit(stored, lambda good, _: good["runs"].pop())
-    assert actions(stored)[GOOD] == ("call", "runs_raised", 1)
 
-
-def test_runs_that_were_not_needed(stored: Project) -> None:
-    """As above, and the stored case says that the removed run was not needed.
-
-    Before: the case was reused as passed. Now: planner makes the call, unless early stopping would skip it today.
-    """
-
-    def change(good: dict[str, Any], _: dict[str, Any]) -> None:
-        good["runs"].pop()
-        good["runs_not_needed"] = 1
+    def change(good: Facts, _: Facts) -> None:
+        for facts in good.values():
+            facts.pop()
 
     edit(stored, change)
-    action, _, calls = actions(stored)[GOOD]
-    assert (action, calls) == ("call", 1)
+    assert actions(stored)[GOOD] == ("call", "settings_changed", 1)
+
+
+def test_a_file_that_is_shortened(stored: Project) -> None:
+    """As above, but the head of the session still says what the file was.
+
+    Before: the case was judged by what was left. Now: the files are named, their cases are unknown, and nothing is called.
+    """
+    for path in (stored.root / STORE / "calls").rglob("*.jsonl"):
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    assert_unreadable(stored, GOOD, BAD)
+
+
+def assert_unreadable(stored: Project, *cases: str) -> None:
+    """These cases are unknown and not called, though their calls may not be what the files say."""
+    ran = stored.planner("plan", "--sandbox")
+    assert (ran.code, ran.err.count(".jsonl cannot be read: ")) == (0, len(cases)), ran.err
+    found = actions(stored)
+    assert {case: found[case] for case in cases} == dict.fromkeys(cases, ("reuse", "unreadable", 0))
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("runs", 0, "cost_cents"), -100_000),
-        (("runs", 0, "duration_seconds"), -5),
-        (("runs", 0, "duration_seconds"), float("inf")),
-        (("runs", 0, "grade_score"), 7),
-        (("runs", 0, "completed_at"), "0001-01-01T00:00:00Z"),
-        (("runs", 0, "completed_at"), "0001-01-01T00:00:00+14:00"),
-        (("runs", 0, "completed_at"), "9999-12-31T23:59:59-14:00"),
-        (("runs_passed",), -1),
-        (("runs_required",), -1),
-        (("runs_not_needed",), -5),
-        (("pass_rate",), 2.0),
-        (("interval",), [0.0, float("nan")]),
-        (("baseline",), {"outcome": "passed", "runs_passed": 9, "runs_countable": 2}),
-        (("expectations",), [{"expectation": "call", "check": "call", "met": 9, "decided": 2}]),
-        (("inputs", "target_id"), 2**80),
+        (("data", "cost_cents"), -100_000),
+        (("data", "duration_seconds"), -5),
+        (("data", "duration_seconds"), float("inf")),
+        (("data", "latency_ms"), float("nan")),
+        (("data", "grade_score"), 7),
+        (("data", "completed_at"), "0001-01-01T00:00:00Z"),
+        (("data", "completed_at"), "0001-01-01T00:00:00+14:00"),
+        (("data", "completed_at"), "9999-12-31T23:59:59-14:00"),
+        (("run_id",), 2**80),
+        (("target_id",), 2**80),
     ],
 )
-def test_impossible_numbers(stored: Project, path: tuple[str | int, ...], value: object) -> None:
-    """The attacker writes impossible numbers, such as negative bills, which lower prices and reservations, or more passes than runs.
+def test_impossible_numbers(stored: Project, path: tuple[str, ...], value: object) -> None:
+    """The attacker writes impossible numbers, such as negative bills, which lower prices and reservations.
 
-    Before: planner used them, or ended in a traceback. Now: exit code 4, and the error names the document and the value.
+    Before: planner used them, or ended in a traceback. Now: the file is named, and its case is unknown.
     """
 
-    def change(good: dict[str, Any], _: dict[str, Any]) -> None:
-        place: Any = good
+    def change(good: Facts, _: Facts) -> None:
+        place: Any = good["call"][0]
         for step in path[:-1]:
             place = place[step]
         place[path[-1]] = value
 
     edit(stored, change)
-    commands = (("plan",), ("run", "--consent-to-charge")) if path[-1] == "cost_cents" else (("plan",),)
-    for command in commands:
-        ran = stored.planner(*command, "--sandbox")
-        assert ran.code == 4, (ran.out, ran.err)
-        assert "latest/default/hours.json" in ran.err
+    assert_unreadable(stored, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(("runs",), -1), (("inputs", "target_id"), 2**80), (("inputs", "prompt"), None)],
+)
+def test_impossible_plans(stored: Project, path: tuple[str, ...], value: object) -> None:
+    """The attacker writes impossible numbers into the head of a session.
+
+    Before: planner used them. Now: it is named and ignored. The calls of its session count all the same.
+    """
+
+    def change(case: dict[str, Any]) -> None:
+        place: Any = case
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+
+    edit_facts(stored.root / STORE, case=change)
+    ran = stored.planner("plan", "--sandbox")
+    assert ran.code == 0, (ran.out, ran.err)
+    assert ran.err.count(".json cannot be read and is ignored") == 1
+    assert {case: calls for case, (_, _, calls) in actions(stored).items()} == {GOOD: 0, BAD: 0}
 
 
 def test_a_run_that_is_listed_twice(stored: Project) -> None:
     """The attacker replaces the failed run with a second copy of the one that passed.
 
-    Before: both copies counted as passed. Now: exit code 4.
+    Before: both copies counted as passed. Now: it is one call, and the other is called.
     """
-    edit(stored, lambda good, _: good.update(runs=[good["runs"][0]] * 2))
-    assert stored.planner("plan", "--sandbox").code == 4
+
+    def change(good: Facts, _: Facts) -> None:
+        for facts in good.values():
+            facts[:] = [facts[0]] * 2
+
+    edit(stored, change)
+    assert actions(stored)[GOOD] == ("call", "settings_changed", 1)
 
 
-@pytest.mark.parametrize(("field", "days"), [("started_at", 2), ("ended_at", 2), ("completed_at", 400)])
-def test_a_session_in_the_future(stored: Project, field: str, days: int) -> None:
-    """The attacker dates the results of one plan to the future, so that no later session replaces them.
+def test_a_call_in_the_future(stored: Project) -> None:
+    """The attacker dates the calls of one case to the future, so that no later call is newer.
 
-    Before: planner discarded all later results, and later versions stopped with exit code 4 for every plan. Now: the document is named and
-    ignored. Only its own cases are called again, and their new results replace it.
+    Before: planner discarded all later results, and later versions stopped with exit code 4 for every plan. Now: the file is named and
+    its calls are ignored. Only its own case is called again, and its new calls count.
     """
-    stored.write("plans/others.yaml", PLAN.replace("plan: hours", "plan: others"))
-    assert stored.planner("run", "--sandbox", "--consent-to-charge").code == 1
-    before = actions(stored)
-    for path in (stored.root / LATEST, *(stored.root / ".planner/sandbox/runs").iterdir()):
-        document = json.loads(path.read_text())
-        if "others" not in document.get("plans", ()):
-            moment = (datetime.now(UTC) + timedelta(days=days)).isoformat()
-            (document if field in document else document["cases"][0]["runs"][0])[field] = moment
-            path.write_text(json.dumps(document))
+    later = (datetime.now(UTC) + timedelta(days=400)).isoformat()
+
+    def change(good: Facts, _: Facts) -> None:
+        for fact in good["call"]:
+            fact["data"]["completed_at"] = later
+
+    edit(stored, change)
     ran = stored.planner("plan", "--sandbox", "--format", "json")
     assert ran.code == 0
-    assert ran.err.count("latest/default/hours.json is ignored") == 1
-    now = actions(stored)
-    assert {case: found for case, found in now.items() if case.startswith("others/")} == {
-        case: found for case, found in before.items() if case.startswith("others/")
-    }
+    assert ran.err.count("is ignored: its time is in the future") == 2
+    assert {case: found[0] for case, found in actions(stored).items()} == {GOOD: "call", BAD: "reuse"}
     assert stored.planner("run", "--sandbox", "--consent-to-charge").code == 1
-    assert "latest/default/hours.json is ignored" not in stored.planner("plan", "--sandbox").err
     assert actions(stored)[GOOD] == ("reuse", "passed", 0)
+
+
+@pytest.mark.parametrize("field", ["started_at", "ended_at"])
+def test_a_session_in_the_future(stored: Project, field: str) -> None:
+    """The attacker dates a session to the future, so that no later session is newer.
+
+    Before: its results hid all later ones. Now: it is named and ignored, and its calls count all the same.
+    """
+    before = actions(stored)
+    for path in [*(stored.root / STORE / "sessions").iterdir(), *(stored.root / STORE / "runs").iterdir()]:
+        path.write_text(
+            json.dumps(json.loads(path.read_text()) | {field: (datetime.now(UTC) + timedelta(days=2)).isoformat()})
+        )
+    ran = stored.planner("plan", "--sandbox", "--format", "json")
+    assert ran.code == 0
+    assert "which is in the future" in ran.err
+    assert {case: found[0::2] for case, found in actions(stored).items()} == {
+        case: found[0::2] for case, found in before.items()
+    }
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -294,39 +367,45 @@ def test_times_at_the_edge_of_the_calendar(stored: Project, moment: str) -> None
 
     Before: `planner plan` ended in a traceback. Now: exit code 4, and the error names the document.
     """
-    edit(stored, lambda good, _: good["runs"][0].update(completed_at=moment), ".planner/sandbox/runs/*.json")
+    (path,) = (stored.root / STORE / "runs").iterdir()
+    document = json.loads(path.read_text())
+    document["cases"][0]["runs"][0]["completed_at"] = moment
+    path.write_text(json.dumps(document))
     ran = stored.planner("plan", "--sandbox")
     assert ran.code == 4, (ran.out, ran.err)
     assert "runs/" in ran.err
 
 
 def test_many_invalid_elements(stored: Project) -> None:
-    """The attacker appends a second key `cases` with 400,000 empty objects to the baseline.
+    """The attacker appends a second key `cases` with 400,000 empty objects to a session's results.
 
     Before: pydantic stored 14 KB per element, over 5 GB. Now: planner stops at the first invalid element.
     """
-    path = stored.root / LATEST
+    (path,) = (stored.root / STORE / "runs").iterdir()
     document = path.read_text(encoding="utf-8").rstrip().removesuffix("}")
     path.write_text(document + ',"cases":[' + ",".join(["{}"] * 1_000) + "]}", encoding="utf-8")
     ran = stored.planner("plan", "--sandbox")
     assert ran.code == 4, (ran.out, ran.err)
-    with pytest.raises(ValidationError) as caught:
-        BaselineDocument.model_validate_json(path.read_bytes())
-    assert caught.value.error_count() < 20
+    for kind in (RunResult, SessionHead):
+        with pytest.raises(ValidationError) as caught:
+            kind.model_validate_json(path.read_bytes())
+        assert caught.value.error_count() < 40
 
 
-@pytest.mark.parametrize("field", ["plan", "environment"])
-def test_the_results_of_another_plan(stored: Project, field: str) -> None:
-    """The attacker overwrites the baseline with that of another plan or environment.
+@pytest.mark.parametrize(("field", "value", "calls"), [("case_id", BAD, 0), ("environment", "another", 2)])
+def test_calls_under_another_name(stored: Project, field: str, value: str, calls: int) -> None:
+    """The attacker gives the calls that passed the name of the failed case, or of another environment.
 
-    Before: planner used it. Now: exit code 4, and the error names the other plan or environment.
+    Before: planner used them. Now: they count only for the same call, whatever its case is called, and in their environment.
     """
-    path = stored.root / LATEST
-    document = json.loads(path.read_text()) | {field: "another"}
-    path.write_text(json.dumps(document))
-    ran = stored.planner("plan", "--sandbox")
-    assert ran.code == 4
-    assert "another" in ran.err
+
+    def change(good: Facts, _: Facts) -> None:
+        for fact in good["call"]:
+            fact[field] = value
+
+    edit(stored, change)
+    assert actions(stored)[GOOD][2] == calls
+    assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)
 
 
 def test_a_document_of_any_size(stored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,11 +432,12 @@ def test_prices_of_forged_history(stored: Project) -> None:
 
 
 def test_a_cache_inside_the_repository(stored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`XDG_CACHE_HOME` is inside the repository. A file there lists the edited results as written by this machine.
+    """`XDG_CACHE_HOME` is inside the repository. A file there lists the edited facts as written by this machine.
 
     Before: planner trusted them. Now: a cache folder inside the repository is not used.
     """
     edit(stored, lambda _, bad: as_if_passed(bad))
-    stored.write(".cache/planner/verified", sha256((stored.root / LATEST).read_bytes()).hexdigest() + "\n")
+    digests = (sha256(path.read_bytes()).hexdigest() for path in (stored.root / STORE / "calls").rglob("*.jsonl"))
+    stored.write(".cache/planner/verified", "".join(f"{digest}\n" for digest in digests))
     monkeypatch.setenv("XDG_CACHE_HOME", str(stored.root / ".cache"))
     assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)

@@ -33,6 +33,7 @@ from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState
 from planner.execution.sharing import IntentSharing
 from planner.execution.spending import spending_of
+from planner.records.log import summary_of
 from planner.results.directory import DirectoryStore
 from planner.session.executing import ledger_of
 from planner.session.preparing import prepare
@@ -124,7 +125,8 @@ class Fuzzed:
         self.documents = {
             path: path.read_bytes()
             for path in (
-                *self.store.glob("latest/*/*.json"),
+                *self.store.glob("calls/*/*.jsonl"),
+                *self.store.glob("sessions/*.json"),
                 *self.store.glob("runs/*.json"),
                 *self.store.glob("evidence/*"),
             )
@@ -224,19 +226,37 @@ class Fuzzed:
 
     def _document(self, random: Random) -> str:
         path = random.choice([*self.documents])
-        # Most edits are of the baseline: that is where outcomes are.
+        # Most edits are of facts: that is where outcomes are.
         if random.random() < 0.6:
-            path = next(each for each in self.documents if "latest" in each.parts)
+            path = random.choice([each for each in self.documents if each.suffix == ".jsonl"])
         data = self.documents[path]
-        edited = as_if_passed(random, data) if "latest" in path.parts and random.random() < 0.5 else data
+        edited = data
+        if path.suffix == ".jsonl" and random.random() < 0.5:
+            edited = as_if_passed(random, data, next(each for each in self._facts() if each is not data))
         if edited is data or random.random() < 0.5:
-            edited = damaged(random, edited, [json.loads(other) for other in self.documents.values()])
-        path.write_bytes(edited)
+            others = [json.loads(line) for other in self.documents.values() for line in other.splitlines()]
+            edited = damaged(random, edited, others)
+        writes = {path: edited}
+        if path.suffix == ".jsonl" and random.random() < 0.7:
+            writes |= self._head_with(path, edited)
         try:
+            for each, content in writes.items():
+                each.write_bytes(content)
             self.prepared()
         finally:
-            path.write_bytes(data)
+            for each in writes:
+                each.write_bytes(self.documents[each])
         return "accepted"
+
+    def _facts(self) -> list[bytes]:
+        return [data for path, data in self.documents.items() if path.suffix == ".jsonl"]
+
+    def _head_with(self, path: Path, data: bytes) -> dict[Path, bytes]:
+        """The head of the session, with the digest of the changed facts."""
+        head = next(each for each in self.documents if each.parent.name == "sessions")
+        document = json.loads(self.documents[head])
+        document["parts"][path.relative_to(self.store).as_posix()] = summary_of(data).model_dump()
+        return {head: json.dumps(document).encode()}
 
     def prepared(self, journal: Journal | None = None) -> tuple[OpenedStore, str]:
         """A session up to its ceilings and to what it would report without a call, and its digest.
@@ -333,43 +353,57 @@ class Fuzzed:
         return "accepted"
 
 
-def as_if_passed(random: Random, data: bytes) -> bytes:
-    """A baseline in which somebody made the broken case pass, more or less thoroughly."""
-    document = json.loads(data)
-    cases = {case["case_id"]: case for case in document["cases"]}
-    bad = cases[BAD]
-    good = next(case for case in cases.values() if case is not bad)
-    bad |= {"outcome": "passed", "runs_passed": len(bad["runs"]), "pass_rate": 1.0, "outcome_reason": ""}
-    for run_document, other in zip(bad["runs"], good["runs"], strict=True):
-        run_document |= {"outcome": "passed", "cause": None, "reason": "", "cause_quote": None}
-        for finding in run_document["findings"]:
+def as_if_passed(random: Random, data: bytes, others: bytes) -> bytes:
+    """Facts in which somebody made the calls pass, more or less thoroughly; `others` are facts of calls that did."""
+    facts, passed = ([json.loads(line) for line in each.splitlines()] for each in (data, others))
+    way = random.randrange(6)
+    for fact, other in zip(facts, passed, strict=True):
+        evidence = (None, (other.get("data") or other)["evidence"], "0" * 64)
+        if fact["kind"] == "call":
+            fact["data"].update({"evidence": evidence[way]} if way < 3 else {})
+            continue
+        changed: dict[str, Any] = {"evidence": evidence[way]} if way < 3 else {}
+        changed |= {"check_fingerprint": "sha256:" + "0" * 64} if way == 3 else {}
+        changed |= {"evidence": "0" * 64} if way == 4 else {}
+        fact.update(changed, outcome="passed")
+        fact["verdict"] |= {"outcome": "passed", "cause": None, "reason": "", "cause_quote": None}
+        for finding in fact["verdict"]["findings"]:
             finding["outcome"] = "passed"
-        way = random.randrange(5)
-        if way < 3:
-            run_document["evidence"] = (None, other["evidence"], "0" * 64)[way]
-    match random.randrange(5):
+    match random.randrange(6):
         case 0:
-            bad["runs"].pop()
-            bad["runs_not_needed"] = random.randrange(4)
+            facts.pop(random.randrange(len(facts)))
         case 1:
-            bad["runs"] = json.loads(json.dumps(good["runs"]))
+            facts = passed
         case 2:
-            bad["runs"] = []
+            facts = [*facts, *passed]
         case 3:
-            bad["runs_required"] = random.randrange(4)
+            facts[0]["excluded"] = "agent_edited"
+        case 4:
+            correction = {"kind": "correction", "at": "2026-01-01T00:00:00Z"}
+            names = ("run_id", "session_id", "data")
+            facts += [
+                correction | {name: own[name] for name in names} | {"data": theirs["data"]}
+                for own, theirs in zip(facts, passed, strict=True)
+                if own["kind"] == "call"
+            ]
         case _:
             pass
-    return json.dumps(document).encode()
+    return _lines(facts)
 
 
 def damaged(random: Random, data: bytes, others: list[Any]) -> bytes:
-    """The document with random damage: of its bytes, or of one to three of its values."""
+    """The file with random damage: of its bytes, or of one to three values of one line."""
     if random.random() < 0.15:
         return _damaged_bytes(random, data)
-    document = json.loads(data)
-    for _ in range(random.randint(1, 3)):
-        document = _damage_value(random, document, random.choice(others))
-    text = json.dumps(document)
+    documents = [json.loads(line) for line in data.splitlines()]
+    index = random.randrange(len(documents)) if documents else 0
+    for _ in range(random.randint(1, 3) if documents else 0):
+        documents[index] = _damage_value(random, documents[index], random.choice(others))
+    return _lines(documents) if data.endswith(b"\n") else _lines(documents)[:-1]
+
+
+def _lines(documents: list[Any]) -> bytes:
+    text = "".join(json.dumps(document) + "\n" for document in documents)
     return text.replace('"inf"', "1e400").encode("utf-8", "surrogatepass")
 
 

@@ -11,6 +11,7 @@ from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.estimate import build_change_set
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import Change, ChangeSet
+from planner.changes.request import Earlier
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.call import NUMBER_NOT_NAMED
 from planner.checks.judgement import FindingOutcome, Judgement, passed
@@ -139,8 +140,10 @@ def session_result(session_id: str, *cases: CaseResult, at: datetime = NOW, **ch
 def changes_of(cases: Sequence[Case], stored: Sequence[CaseResult] = (), **known: Any) -> tuple[Change, ...]:
     """`diff` with the fields of `StoredResults` and `Request` as keywords."""
     results = {each.name: known.pop(each.name) for each in fields(StoredResults) if each.name in known}
-    baseline = {prior.case_id: prior for prior in stored}
-    return diff(cases, StoredResults(baseline, **results), Request(known.pop("now", NOW), **known))
+    earlier = {prior.case_id: Earlier(prior) for prior in stored}
+    present = {case.case_id for case in cases}
+    results.setdefault("gone", [prior for prior in stored if prior.case_id not in present])
+    return diff(cases, StoredResults(earlier, **results), Request(known.pop("now", NOW), **known))
 
 
 def build(cases: Sequence[Case], stored: Sequence[CaseResult] = (), **known: Any) -> ChangeSet:

@@ -153,7 +153,7 @@ def test_calls_for_the_default_branch(repository: Repository) -> None:
         repository.runner.log
     )
     assert [each["state"] for each in repository.fake.issues] == ["closed"]
-    assert repository.stored("latest/") == ["latest/default/hours.json"]
+    assert len(repository.stored("calls/")) == 1
 
 
 def test_the_base_branch_is_read_when_the_calls_are_made(repository: Repository) -> None:

@@ -22,7 +22,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 
-import re2
+import re2  # pyright: ignore[reportMissingTypeStubs]
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 Route = tuple[str | int, ...]

@@ -101,8 +101,8 @@ def test_a_newer_push_supersedes(tmp_path: Path, project: Project, monkeypatch: 
     job = jobs.start(7, branch="topic", event="workflow_dispatch")
     ran = agreed(job, new, "--sandbox", "--base", "origin/main")
     assert ran.code == 0, ran.err
-    assert jobs.stored("latest/") == []
-    assert jobs.stored("branches/7/latest/") == ["branches/7/latest/default/hours.json"]
+    assert jobs.stored("calls/") == []
+    assert jobs.stored("branches/7/sessions/")
 
 
 def test_a_dispatch_for_a_pull_request_must_name_the_policy(

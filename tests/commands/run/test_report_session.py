@@ -54,10 +54,6 @@ def unreachable(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:1")
 
 
-def damage_store(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    next((project.root / ".planner/latest").rglob("*.json")).write_text("{")
-
-
 def edit_prompt(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.edit("plans/hours.yaml", "of Monday", "of Friday")
 
@@ -69,7 +65,6 @@ EARLY_ENDS = {
     "an unknown target": (unknown_target, [CONSENT], 2, "refused", "does not know agent 999"),
     "consent withheld": (edit_prompt, [], 3, "refused", "consent to the charge is missing"),
     "an unreachable service": (unreachable, [CONSENT], 4, "unknown", "cannot be reached"),
-    "a damaged store": (damage_store, [CONSENT], 4, "unknown", "cannot be read"),
 }
 
 

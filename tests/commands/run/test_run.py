@@ -136,13 +136,13 @@ def test_a_digest_that_does_not_match_makes_no_call(project: Project, service: S
 
 
 def test_selecting_cases(project: Project, service: Served) -> None:
-    """A partial session is no baseline, and what passed in it is not paid for again."""
+    """The calls of the selected cases count, and are not paid for again."""
     ran = project.planner("run", CONSENT, "--select", "hours/saturday[[]*")
     assert ran.code == 2  # brackets stand for themselves
     assert project.planner("run", CONSENT, "--select", "hours/saturday[name=Ana]@*").code == 0
     assert len(service.own_runs()) == 2
     assert project.results()["partial"] is True
-    assert project.actions()["hours/saturday[name=Ana]@clinic"] == ("call", "new", 2)
+    assert project.actions()["hours/saturday[name=Ana]@clinic"] == ("reuse", "passed", 0)
     assert project.planner("run", CONSENT).code == 0
     assert Counter(run["prompt"] for run in service.own_runs()).most_common()[0][1] == 2
     assert len(service.own_runs()) == 5

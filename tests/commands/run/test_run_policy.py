@@ -94,7 +94,9 @@ def test_a_result_older_than_max_age_is_called_again(project: Project, service: 
     project.edit("plans/hours.yaml", "    runs: 2\n", "    runs: 2\n    max_age: 1h\n")
     assert project.planner("run", CONSENT).code == 0
     assert {action for action, _, _ in project.actions().values()} == {"reuse"}
-    for path in (project.root / ".planner").rglob("*.json"):
+    for head in (project.root / ".planner/sessions").iterdir():
+        head.unlink()  # it has the digests of what its session wrote
+    for path in (project.root / ".planner/calls").rglob("*.jsonl"):
         text = path.read_text()
         path.write_text(text.replace('"completed_at":"20', '"completed_at":"19'))
     reasons = {case_id: reason for case_id, (_, reason, _) in project.actions().items()}
@@ -166,7 +168,7 @@ def test_a_copy_of_a_plan_is_not_a_rename(project: Any, service: Any) -> None:
     (project.root / "plans/hours.yaml").unlink()
     assert {reason for _, reason, _ in project.actions().values()} == {"renamed"}
     assert {reason for _, reason, _ in project.actions("--environment", "staging").values()} == {"new"}
-    assert {reason for _, reason, _ in project.actions("--select", "*Ana*").values()} == {"new"}
+    assert {reason for _, reason, _ in project.actions("--select", "*Ana*").values()} == {"renamed"}
     assert len(service.own_runs()) == 5
 
 

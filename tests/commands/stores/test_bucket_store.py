@@ -51,13 +51,14 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     assert len(service.own_runs()) == 5
     kinds = [path.split("/")[3] for path in bucket.writes]
     assert kinds[:2] == ["intents", "consents"]
-    assert kinds.index("evidence") < kinds.index("runs") < kinds.index("latest")
+    assert kinds.index("evidence") < kinds.index("calls") < kinds.index("sessions") < kinds.index("runs")
     assert {path.split("/")[3] for path in bucket.objects} == {
         "configurations",
         "consents",
         "evidence",
         "runs",
-        "latest",
+        "calls",
+        "sessions",
     }
     assert {action for action, _, _ in fresh("two").actions().values()} == {"reuse"}
     text = b"".join(bucket.objects.values())
@@ -70,7 +71,8 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
         "consents",
         "evidence",
         "runs",
-        "latest",
+        "calls",
+        "sessions",
         "sandbox",
     }
 

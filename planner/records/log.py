@@ -1,0 +1,268 @@
+"""The files that hold facts, and reading them.
+
+`calls/<call fingerprint>/<session>-<n>.jsonl` has one fact a line; `sessions/<session>.json` is written last and says
+how many lines each part has. Files are created once and never change, so that nobody's facts are overwritten. Names of
+files prove nothing: calls are identified by their run ids, and ordered by the service's times.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+from pydantic import ValidationError
+
+from planner.bounds import SERVER_CLOCK_SKEW, is_possible
+from planner.clock import aware
+from planner.errors import UsageError
+from planner.records.facts import (
+    FACT,
+    SCHEMA_VERSION,
+    CallFact,
+    CallId,
+    Correction,
+    Fact,
+    PartSummary,
+    SessionHead,
+    StoredCall,
+    Trust,
+    VerdictFact,
+    id_of,
+)
+from planner.results.documents import UnreadableError, parsed
+from planner.results.repository import StoredFile
+
+CALLS: Final = "calls/"
+SESSIONS: Final = "sessions/"
+
+
+class Files(Protocol):
+    """What is read of a store. Methods raise `StoreError`."""
+
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        """The files whose keys begin with the prefix, sorted by key."""
+        ...
+
+    def file_keys(self, prefix: str) -> Iterator[str]: ...
+
+    def file(self, key: str) -> StoredFile | None: ...
+
+
+_Later: TypeAlias = tuple[Correction | VerdictFact, Trust]
+
+
+class Scope(NamedTuple):
+    """Which facts count.
+
+    Args:
+        environments: how the environment's name may be written; None: all count.
+        project: sessions of other projects of the repository do not count, but their calls do.
+        trusted_ref: the ref of the default branch: sessions of its workflows judged calls by its code; "": none did.
+        now: later times are ignored, and `warn` is called; None: every time is plausible.
+    """
+
+    environments: Sequence[str] | None
+    project: str = ""
+    trusted_ref: str = ""
+    now: datetime | None = None
+    warn: Callable[[str], None] = lambda _: None
+
+
+def part_key(call_fingerprint: str, session_id: str, number: int) -> str:
+    return f"{CALLS}{_folder(call_fingerprint)}/{session_id}-{number}.jsonl"
+
+
+def head_key(session_id: str) -> str:
+    return f"{SESSIONS}{session_id}.json"
+
+
+def part_bytes(facts: Iterable[Fact]) -> bytes:
+    return b"".join(FACT.dump_json(fact) + b"\n" for fact in facts)
+
+
+def summary_of(data: bytes) -> PartSummary:
+    return PartSummary(lines=data.count(b"\n"), digest=sha256(data).hexdigest())
+
+
+class Records:
+    """The facts of one environment, as a job sees them.
+
+    Args:
+        own: everything that counts for the job.
+        base: in a job of a pull request, what the branch stored that it targets, then what the default branch stored;
+            else empty.
+    """
+
+    def __init__(self, own: Files, base: Sequence[Files], scope: Scope) -> None:
+        self._own = own
+        self._base = base
+        self._scope = scope
+        self._calls: dict[str, list[StoredCall]] = {}
+        self._problems: dict[str, str] = {}
+        self._head_of: dict[str, SessionHead | None] = {}
+
+    def calls(self, call_fingerprint: str) -> list[StoredCall]:
+        """The calls with this fingerprint, oldest first; none if one of their files cannot be read (`problem`)."""
+        if call_fingerprint not in self._calls:
+            try:
+                found = self._read_calls(call_fingerprint)
+            except UnreadableError as error:
+                found = []
+                self._problems[call_fingerprint] = str(error)
+                self._scope.warn(str(error))
+            self._calls[call_fingerprint] = found
+        return self._calls[call_fingerprint]
+
+    def problem(self, call_fingerprint: str) -> str | None:
+        """Why its calls are not known: a file is damaged, is missing lines, or is of a newer planner. They may have
+        been paid for, so they are not made again."""
+        self.calls(call_fingerprint)
+        return self._problems.get(call_fingerprint)
+
+    def heads(self) -> Iterator[SessionHead]:
+        """The sessions of the branch that the pull request targets, then those of the default branch, newest first;
+        outside of a pull request, all."""
+        yield from self.target_heads()
+        yield from self._read_heads(self._base[-1] if self._base else self._own, ())
+
+    def target_heads(self) -> Iterator[SessionHead]:
+        """The sessions of the branch that the pull request targets, if that is another than the default branch."""
+        if len(self._base) > 1:
+            yield from self._read_heads(self._base[0], set(self._base[-1].file_keys(SESSIONS)))
+
+    def _read_heads(self, files: Files, without: Container[str]) -> Iterator[SessionHead]:
+        for key in sorted(files.file_keys(SESSIONS), reverse=True):
+            head = None if key in without else self._head(key.removeprefix(SESSIONS).removesuffix(".json"), files)
+            if head is not None and self._counts(head):
+                yield head
+
+    def _counts(self, head: SessionHead) -> bool:
+        return self._is_here(head.environment) and head.project == self._scope.project
+
+    def _is_here(self, environment: str) -> bool:
+        return self._scope.environments is None or environment in self._scope.environments
+
+    def part_number(self, call_fingerprint: str, session_id: str) -> int:
+        """The number of the session's next part."""
+        prefix = f"{CALLS}{_folder(call_fingerprint)}/{session_id}-"
+        return 1 + sum(1 for _ in self._own.file_keys(prefix))
+
+    def _read_calls(self, call_fingerprint: str) -> list[StoredCall]:
+        prefix = f"{CALLS}{_folder(call_fingerprint)}/"
+        base_keys = {key for files in self._base for key in files.file_keys(prefix)}
+        default_keys = set(self._base[-1].file_keys(prefix)) if self._base else base_keys
+        found: dict[CallId, StoredCall] = {}
+        later: dict[CallId, list[_Later]] = defaultdict(list)
+        for file in self._files(prefix):
+            is_of_base = not self._base or file.key in base_keys
+            is_trusted = file.is_trusted and (not self._base or file.key in default_keys)
+            trust = Trust.ALL if is_trusted else Trust.MASKED if self._is_by_default_branch(file.key) else Trust.NOTHING
+            for fact in self._facts(file):
+                if not isinstance(fact, CallFact):
+                    later[id_of(fact)].append((fact, trust))
+                elif self._is_here(fact.environment):
+                    call = StoredCall(fact, call_fingerprint, fact.data, (), trust, is_of_base)
+                    found[call.id] = _preferred(found.get(call.id), call)
+        return sorted(
+            (_completed(call, later.get(call.id, ())) for call in found.values()), key=lambda call: call.order
+        )
+
+    def _is_by_default_branch(self, key: str) -> bool:
+        head = self._any_head(_session_of(key))
+        ref = self._scope.trusted_ref
+        return bool(ref) and head is not None and head.workflow.endswith(f"@{ref}")
+
+    def _any_head(self, session_id: str) -> SessionHead | None:
+        return next(filter(None, (self._head(session_id, files) for files in (self._own, *self._base))), None)
+
+    def _files(self, prefix: str) -> Iterator[StoredFile]:
+        seen: set[str] = set()
+        for files in (*self._base, self._own):
+            for file in files.files(prefix):
+                if file.key not in seen:
+                    seen.add(file.key)
+                    yield file
+
+    def _facts(self, file: StoredFile) -> Iterator[Fact]:
+        self._check_complete(file)
+        for number, line in enumerate(file.data.splitlines(), 1):
+            try:
+                fact = FACT.validate_json(line)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                raise _unreadable(file.key, f"line {number}: {first['msg']}") from error
+            moment = fact.at if isinstance(fact, Correction) else None
+            ended = fact.data.completed_at if isinstance(fact, CallFact | Correction) else None
+            late = (moment and not is_possible(moment, self._scope.now)) or (
+                ended and not is_possible(ended, self._scope.now, SERVER_CLOCK_SKEW)
+            )
+            if late:
+                self._scope.warn(f"{file.key}, line {number}, is ignored: its time is in the future")
+            else:
+                yield fact
+
+    def _check_complete(self, file: StoredFile) -> None:
+        head = self._any_head(_session_of(file.key))
+        expected = head.parts.get(file.key) if head is not None else None
+        if expected is not None and summary_of(file.data) != expected:
+            raise _unreadable(file.key, "it is not what its session wrote")
+
+    def _head(self, session_id: str, files: Files | None = None) -> SessionHead | None:
+        if session_id not in self._head_of:
+            file = (files or self._own).file(head_key(session_id))
+            if file is None:
+                return None
+            self._head_of[session_id] = self._read_head(file)
+        return self._head_of[session_id]
+
+    def _read_head(self, file: StoredFile) -> SessionHead | None:
+        try:
+            head = parsed(SessionHead, file.data, SCHEMA_VERSION, file.key)
+        except (UnreadableError, UsageError) as error:  # its facts count all the same
+            self._scope.warn(f"{file.key} cannot be read and is ignored: {error}")
+            return None
+        if is_possible(head.ended_at, self._scope.now):
+            return head
+        self._scope.warn(f"{file.key} is ignored: it is of {aware(head.ended_at).isoformat()}, which is in the future")
+        return None
+
+
+def _unreadable(key: str, why: str) -> UnreadableError:
+    return UnreadableError(
+        f"{key} cannot be read: {why}. Restore it from a backup, or delete it: its calls are then made again (charged)"
+    )
+
+
+def _session_of(part: str) -> str:
+    return part.rpartition("/")[2].rpartition("-")[0]
+
+
+def _folder(call_fingerprint: str) -> str:
+    return call_fingerprint.removeprefix("sha256:")
+
+
+def _preferred(one: StoredCall | None, other: StoredCall) -> StoredCall:
+    """The copy of a call that counts: one that is trusted, or of the default branch."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda call: (call.trust.value, call.is_of_base))
+
+
+def _completed(call: StoredCall, later: Iterable[_Later]) -> StoredCall:
+    """The call with what was learned of it later. Facts that are trusted less than the call do not count."""
+    own = [fact for fact, trust in later if trust.value >= call.trust.value]
+    corrections = [fact for fact in own if isinstance(fact, Correction)]
+    newest = max(corrections, key=lambda fact: (-len(fact.data.missing), aware(fact.at)), default=None)
+    verdicts = tuple(fact for fact in own if isinstance(fact, VerdictFact))
+    return replace(call, data=call.data if newest is None else newest.data, verdicts=verdicts)
+
+
+def files_of(head: SessionHead, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a session: its parts, then its head."""
+    summaries = {**head.parts, **{key: summary_of(data) for key, data in parts.items()}}
+    whole = head.model_copy(update={"parts": summaries})
+    return {**parts, head_key(head.session_id): whole.model_dump_json().encode()}

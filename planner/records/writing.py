@@ -1,0 +1,125 @@
+"""The facts of a session: what its results know that no file says yet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from datetime import datetime
+from typing import Literal
+
+from planner.records.facts import (
+    CallFact,
+    CallId,
+    Correction,
+    Fact,
+    PlannedCase,
+    StoredCall,
+    VerdictFact,
+    data_of,
+    id_of,
+    is_decided,
+)
+from planner.results.model import CaseResult, JudgedRun, RunVerdict, StartOverDocument
+from planner.values import frozen
+
+
+@frozen
+class CallOrigin:
+    """Why the calls of a case were made."""
+
+    reason: Literal["first", "missing", "retry", "again", "start_over"]
+    start_over: StartOverDocument | None = None
+
+
+@frozen
+class Writing:
+    """Finds what is new.
+
+    Args:
+        known: the stored calls of a fingerprint.
+        origins: of the called cases, by case id.
+        consents: by run id.
+        show: redacts a case for a shared store.
+        is_finished: calls that are not stored yet are; otherwise a later session still collects them.
+    """
+
+    environment: str
+    now: datetime
+    known: Callable[[str], Mapping[CallId, StoredCall]]
+    origins: Mapping[str, CallOrigin] = field(default_factory=dict[str, CallOrigin])
+    consents: Mapping[int, str] = field(default_factory=dict[int, str])
+    show: Callable[[CaseResult], CaseResult] = lambda case: case
+    is_finished: bool = True
+
+    def facts(self, cases: Sequence[CaseResult]) -> dict[str, list[Fact]]:
+        """New facts by call fingerprint: calls, corrections, and verdicts that are not stored."""
+        found: dict[str, list[Fact]] = defaultdict(list)
+        for case in cases:
+            origin, known = self.origins.get(case.case_id), self.known(case.call_fingerprint)
+            shown = self.show(case)
+            for run in shown.runs if self.is_finished else [run for run in shown.runs if id_of(run) in known]:
+                found[case.call_fingerprint] += self._of_run(shown, run, known.get(id_of(run)), origin)
+        return {fingerprint: facts for fingerprint, facts in found.items() if facts}
+
+    def _of_run(
+        self, case: CaseResult, run: JudgedRun, stored: StoredCall | None, origin: CallOrigin | None
+    ) -> list[Fact]:
+        facts: list[Fact] = []
+        data = data_of(run)
+        if stored is None:
+            facts.append(self._call(case, run, origin))
+        elif stored.data != data:
+            facts.append(Correction(run_id=run.run_id, session_id=run.session_id, at=self.now, data=data))
+        is_known = stored is not None and stored.verdict(case.check_fingerprint, case.judged_by) is not None
+        if is_decided(run) and not (is_known and stored is not None and stored.data.evidence == run.evidence):
+            verdict = RunVerdict.model_construct(**{name: getattr(run, name) for name in RunVerdict.model_fields})
+            facts.append(
+                VerdictFact(
+                    run_id=run.run_id,
+                    session_id=run.session_id,
+                    check_fingerprint=case.check_fingerprint,
+                    judged_by=case.judged_by,
+                    judge_model=run.judge_model,
+                    evidence=run.evidence,
+                    expected=case.expected,
+                    outcome=case.outcome,
+                    verdict=verdict,
+                )
+            )
+        return facts
+
+    def _call(self, case: CaseResult, run: JudgedRun, origin: CallOrigin | None) -> CallFact:
+        return CallFact(
+            run_id=run.run_id,
+            session_id=run.session_id,
+            consent_id=self.consents.get(run.run_id, ""),
+            case_id=case.case_id,
+            plan=case.plan,
+            file=case.file,
+            environment=self.environment,
+            target_id=case.inputs.target_id,
+            agent_revision=case.inputs.agent_revision,
+            configuration=case.inputs.configuration,
+            has_agent_file=case.inputs.has_agent_file,
+            reason=origin.reason if origin else "first",
+            start_over=origin.start_over if origin else None,
+            adopted=run.adopted,
+            excluded=run.excluded,
+            data=data_of(run),
+        )
+
+
+def planned(case: CaseResult) -> PlannedCase:
+    return PlannedCase(
+        case_id=case.case_id,
+        plan=case.plan,
+        scenario=case.scenario,
+        target=case.target,
+        file=case.file,
+        runs=case.runs_required,
+        inputs=case.inputs,
+        call_fingerprint=case.call_fingerprint,
+        check_fingerprint=case.check_fingerprint,
+        judged_by=case.judged_by,
+    )

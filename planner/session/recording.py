@@ -1,0 +1,79 @@
+"""Stores the facts of a session: the calls it made, what it learned of earlier ones, and its verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from planner.changes.model import Change
+from planner.records.facts import CallId, Correction, Fact, SessionHead, StoredCall
+from planner.records.log import Records, files_of, part_bytes, part_key
+from planner.records.writing import CallOrigin, Writing, planned
+from planner.results.model import CaseResult, RunResult
+from planner.results.outcomes import Action
+from planner.session.consents import call_reason
+from planner.session.earlier_results import project_folder
+
+if TYPE_CHECKING:
+    from planner.session.preparing import Preparation
+    from planner.session.run_session import RunSession
+
+
+def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *, is_finished: bool) -> None:
+    """Store what this session found out. Without `is_finished`, only of calls that earlier sessions made."""
+    place, records = session.place, prepared.records
+    redaction = place.shared.redaction if place.shared is not None else None
+    show = redaction.name if redaction is not None else str
+    called = {change.case_id: _origin(change) for change in prepared.change_set.with_action(Action.CALL)}
+    writing = Writing(
+        show(result.environment),
+        session.shell.clock.now(),
+        lambda fingerprint: _by_run(records, fingerprint),
+        called,
+        _consents(session, result.cases),
+        redaction.case if redaction is not None else lambda case: case,
+        is_finished,
+    )
+    stored = [case for case in result.cases if case.runs]
+    kept = [case for case in stored if is_finished or case.case_id not in called]
+    head = SessionHead(
+        tool_version=result.tool_version,
+        session_id=result.session_id,
+        environment=show(result.environment),
+        project=project_folder(session.workspace),
+        started_at=result.started_at,
+        ended_at=result.ended_at,
+        workflow=result.workflow,
+        plans=[show(plan) for plan in result.plans] if is_finished and not result.partial else [],
+        cases=[planned(writing.show(case)) for case in kept],
+    )
+    parts = _parts(records, result.session_id, writing.facts(stored))
+    place.repository.save_files(files_of(head, parts))
+
+
+def store_corrections(session: RunSession, records: Records, corrections: Mapping[str, Sequence[Correction]]) -> None:
+    """Store what was learned of calls before this session has results."""
+    session.place.repository.save_files(_parts(records, session.reports.session_id, corrections))
+
+
+def _parts(records: Records | None, session_id: str, facts: Mapping[str, Sequence[Fact]]) -> dict[str, bytes]:
+    numbers = {each: records.part_number(each, session_id) if records is not None else 1 for each in facts}
+    return {part_key(each, session_id, numbers[each]): part_bytes(own) for each, own in facts.items()}
+
+
+def _by_run(records: Records | None, fingerprint: str) -> dict[CallId, StoredCall]:
+    return {call.id: call for call in records.calls(fingerprint)} if records is not None else {}
+
+
+def _origin(change: Change) -> CallOrigin:
+    return CallOrigin(call_reason(change).value, change.start_over)
+
+
+def _consents(session: RunSession, cases: Sequence[CaseResult]) -> dict[int, str]:
+    journal, found = session.journal, dict[int, str]()
+    for run in (run for case in cases for run in case.runs):
+        slot = journal.slot_of_run(run.run_id)
+        launch = journal.launch(slot.launch_id) if slot is not None else None
+        if launch is not None:
+            found[run.run_id] = launch.consent_id
+    return found

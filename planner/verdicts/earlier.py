@@ -1,0 +1,301 @@
+"""What earlier calls say about today's cases: the view that decides what to call and what to compare with.
+
+A pure function of today's cases and the stored facts. Nothing stores its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import Final
+
+from planner.changes.configuration import Agents
+from planner.changes.detail import revision_digest
+from planner.changes.fingerprint import call_fingerprint, check_fingerprint
+from planner.changes.model import Reason
+from planner.changes.request import Earlier
+from planner.planfile.model import Case
+from planner.records.facts import CallFact, PlannedCase, StoredCall
+from planner.records.log import Records
+from planner.results.model import CaseInputs, CaseResult, JudgedRun
+from planner.results.outcomes import CaseOutcome
+from planner.values import frozen
+from planner.verdicts.cases import sample_of
+from planner.verdicts.comparison import Pair, case_p_value, compare_pairs, measurement_change
+from planner.verdicts.pools import (
+    CallJudge,
+    Pool,
+    inputs_of,
+    other_case,
+    pools_of,
+    same_agent,
+    stored_case,
+    unreadable_case,
+)
+
+_SESSIONS_READ: Final = 200
+"""Number of newest sessions among which to look for the newest call of a case."""
+
+
+@frozen
+class Today:
+    """Today's cases, and what is known of their agents.
+
+    Args:
+        is_gone: whether no plan has the case of a stored call any more.
+        is_branch: a job of a pull request or branch.
+        show: how a shared store writes a name.
+        text: how a shared store writes a text.
+    """
+
+    cases: Sequence[Case]
+    agents: Agents
+    judge: CallJudge
+    now: datetime
+    is_gone: Callable[[CallFact], bool]
+    is_branch: bool = False
+    show: Callable[[str], str] = str
+    text: Callable[[str], str] = str
+
+
+@frozen
+class EarlierCases:
+    """`base` are the cases as the default branch has them, in a job of a pull request; else empty. `gone` are stored
+    cases that no plan has any more."""
+
+    cases: Mapping[str, Earlier]
+    base: Mapping[str, CaseResult]
+    gone: Sequence[CaseResult]
+
+
+@frozen
+class _Found:
+    earlier: Earlier
+    base: CaseResult | None = None
+    """As the default branch has it; without branches, as the newest session had it."""
+    previous: CaseResult | None = None
+    """What `earlier.prior` was compared with when its calls were made."""
+
+
+def earlier_cases(today: Today, records: Records, plans: Sequence[str]) -> EarlierCases:
+    """What earlier calls show of each case.
+
+    Args:
+        plans: those that were read whole: their stored cases that they do not have any more are gone.
+    """
+    view = _View(today, records)
+    found = _with_comparisons({case.case_id: view.found(case) for case in today.cases})
+    base = {case_id: each.base for case_id, each in found.items() if each.base is not None}
+    renamed = {
+        each.earlier.prior.case_id
+        for each in found.values()
+        if each.earlier.reuse is Reason.RENAMED and each.earlier.prior is not None
+    }
+    gone = [other_case(case, None, (), str) for case in view.gone(plans) if case.case_id not in renamed]
+    return EarlierCases(
+        {case_id: each.earlier for case_id, each in found.items()}, base if today.is_branch else {}, gone
+    )
+
+
+class _View:
+    """Reads each fingerprint once."""
+
+    def __init__(self, today: Today, records: Records) -> None:
+        self._today = today
+        self._records = records
+        self._shown = {today.show(case.case_id) for case in today.cases}
+        self._planned = _PlannedCases(records)
+        self._taken: dict[tuple[str, str], str] = {}
+        """Which case has the calls of a case that is gone, by fingerprint and its id."""
+
+    def found(self, case: Case) -> _Found:
+        today = self._today
+        if problem := self._records.problem(call_fingerprint(today.agents.inputs(case))):
+            return _Found(Earlier(unreadable_case(case, today.agents.inputs(case), problem), problem=problem))
+        last = self._planned.find(today.show(case.case_id))
+        mine = self._calls_of_today(case, last)
+        judge = self._judge(case)
+        pools = pools_of(case, mine, judge, today.now)
+        of_base: Sequence[Pool] = []
+        if last is not None and self._is_today(last, case, pools):
+            base_calls = [call for call in mine if call.is_of_base]
+            of_base = pools if len(base_calls) == len(mine) else pools_of(case, base_calls, judge, today.now)
+        is_settled = last is not None and bool(of_base)
+        own = None if not pools else self._stored(case, pools[-1], last if is_settled else None)
+        is_own_of_base = bool(pools) and all(call.is_of_base for call in pools[-1].calls)
+        if last is None:
+            base = None
+        elif of_base:
+            base = own if is_own_of_base else self._stored(case, of_base[-1], last)
+        else:
+            base = self._other(case, last)
+        if own is None:
+            return _Found(Earlier(base), base)
+        previous = self._previous(case, pools)
+        if not is_own_of_base and base is not None:
+            return _Found(Earlier(own, base, Reason.CALLED_BEFORE), base, previous)
+        if last is None and own.case_id != today.show(case.case_id):
+            return _Found(Earlier(own, None, Reason.RENAMED))
+        if base is None or base is own:
+            named = own if own.case_id == case.case_id else own.model_copy(update={"case_id": case.case_id})
+            return _Found(Earlier(named), named if is_own_of_base else None, previous)
+        return _Found(Earlier(own, base, Reason.CALLED_BEFORE), base, previous)
+
+    def gone(self, plans: Sequence[str]) -> Iterator[PlannedCase]:
+        """Cases of these plans in their newest sessions that today's plans do not have."""
+        wanted = {self._today.show(plan) for plan in plans}
+        for head in islice(self._records.heads(), _SESSIONS_READ):
+            for case in head.cases if wanted else ():
+                if case.plan in wanted & set(head.plans) and case.case_id not in self._shown:
+                    yield case
+            wanted -= set(head.plans)
+            if not wanted:
+                return
+
+    def _judge(self, case: Case) -> Callable[[StoredCall], JudgedRun]:
+        return partial(self._today.judge.judged, case, check_fingerprint(case))
+
+    def _stored(self, case: Case, pool: Pool, last: PlannedCase | None = None) -> CaseResult:
+        judge = self._today.judge.judged_by if any(each.asks_model for each in case.expectations) else None
+        return stored_case(case, pool, self._today.agents, judge, last)
+
+    def _calls_of_today(self, case: Case, last: PlannedCase | None) -> list[StoredCall]:
+        """The stored calls that equal today's, whatever the case was called then."""
+        inputs = self._today.agents.inputs(case)
+        calls = self._calls(case, call_fingerprint(inputs))
+        mine = same_agent(calls, case, self._today.agents, last)
+        if mine or last is None or not self._is_moved(case, inputs, last):
+            return mine
+        return [
+            call
+            for call in self._calls(case, last.call_fingerprint)
+            if call.call.configuration == last.inputs.configuration
+        ]
+
+    def _calls(self, case: Case, fingerprint: str) -> list[StoredCall]:
+        """The calls of this case, and those of one case that no plan has any more."""
+        own = self._today.show(case.case_id)
+        return [
+            call
+            for call in self._records.calls(fingerprint)
+            if call.call.case_id == own
+            or (self._today.is_gone(call.call) and self._taken.setdefault((fingerprint, call.call.case_id), own) == own)
+        ]
+
+    def _is_moved(self, case: Case, inputs: CaseInputs, last: PlannedCase) -> bool:
+        """Whether only the agent's id differs, and both agents have the same configuration."""
+        if not last.inputs.target_kind == inputs.target_kind == "agent":
+            return False
+        there = call_fingerprint(inputs.model_copy(update={"target_id": last.inputs.target_id}))
+        is_same = self._today.agents.has_same_configuration(last.inputs, case.target)
+        return there == last.call_fingerprint and is_same is True
+
+    def _is_today(self, last: PlannedCase, case: Case, pools: Sequence[Pool]) -> bool:
+        """Whether the newest session of the case made, or kept, today's calls."""
+        if not pools or last.call_fingerprint != pools[-1].calls[-1].call_fingerprint:
+            return False
+        return self._today.agents.edit(last.inputs, case) is None
+
+    def _other(self, case: Case, last: PlannedCase) -> CaseResult | None:
+        """What the newest session of the case saw, if it made other calls than today's."""
+        today, own = self._today, self._today.show(case.case_id)
+        of_base = [call for call in self._records.calls(last.call_fingerprint) if call.is_of_base]
+        mine = [call for call in of_base if call.call.case_id == own] or of_base
+        then = _agent_of(last)
+        if mine and all(_agent_of(call.call) != then for call in mine):  # it was not known when they were made
+            then = _agent_of(mine[-1].call)
+        calls = [call for call in mine if _agent_of(call.call) == then]
+        is_same_call = last.call_fingerprint == call_fingerprint(today.agents.inputs(case))
+        judge = self._judge(case) if is_same_call else today.judge.as_stored
+        pools = pools_of(case, calls, judge, today.now)
+        if not pools:
+            return None
+        if is_same_call:
+            inputs = inputs_of(pools[-1].calls[-1].call, case, today.agents)
+            return self._stored(case, pools[-1]).model_copy(update={"inputs": inputs})
+        lines = {today.text(line): line for line in case.prompt.split("\n")}
+        return other_case(
+            last.model_copy(update={"case_id": case.case_id}),
+            case,
+            pools[-1].runs,
+            lambda text: "\n".join(lines.get(line, line) for line in text.split("\n")),
+        )
+
+    def _previous(self, case: Case, pools: Sequence[Pool]) -> CaseResult | None:
+        """The pool before the last one, of any agent, as the default branch has it."""
+        pool = pools[-1]
+        fingerprint = pool.calls[-1].call_fingerprint
+        counted = {call.id for call in pool.calls}
+        older = [
+            call
+            for call in self._calls(case, fingerprint)
+            if call.is_of_base and call.id not in counted and call.order < pool.began_at
+        ]
+        if not older:
+            return None
+        if len(pools) > 1 and older[-1].id == max(pools[-2].calls, key=lambda call: call.order).id:
+            return self._stored(case, pools[-2])
+        last = _agent_of(older[-1].call)
+        alike = [call for call in older if _agent_of(call.call) == last]
+        before = pools_of(case, alike, self._judge(case), self._today.now)
+        return self._stored(case, before[-1])
+
+
+class _PlannedCases:
+    """The newest planned case of each name, found in as few sessions as needed."""
+
+    def __init__(self, records: Records) -> None:
+        self._heads = islice(records.heads(), _SESSIONS_READ)
+        self._found: dict[str, PlannedCase] = {}
+        self._is_whole = False
+
+    def find(self, case_id: str) -> PlannedCase | None:
+        while case_id not in self._found and not self._is_whole:
+            head = next(self._heads, None)
+            if head is None:
+                self._is_whole = True
+                break
+            for case in head.cases:
+                self._found.setdefault(case.case_id, case)
+        return self._found.get(case_id)
+
+
+def _agent_of(seen: PlannedCase | CallFact) -> tuple[str | None, str]:
+    inputs = seen.inputs if isinstance(seen, PlannedCase) else seen
+    return inputs.configuration, revision_digest(inputs.agent_revision or "")
+
+
+def _with_comparisons(found: Mapping[str, _Found]) -> dict[str, _Found]:
+    """The cases that are kept, with what they were compared with: a regression stays one until the case is called
+    again."""
+    pairs: dict[str, list[Pair]] = {}
+    for case_id, each in found.items():
+        prior, previous = each.earlier.prior, each.previous
+        if prior is None or previous is None:
+            continue
+        if measurement_change(previous.runs, prior.runs, is_graded=prior.is_graded) is None:
+            pairs[case_id] = [(sample_of(previous), sample_of(prior))]
+    words = compare_pairs(pairs, ())
+    return {case_id: _with_comparison(each, pairs.get(case_id), words.get(case_id)) for case_id, each in found.items()}
+
+
+def _with_comparison(found: _Found, pairs: Sequence[Pair] | None, word: str | None) -> _Found:
+    prior = found.earlier.prior
+    if not pairs or prior is None:
+        return found
+    ((before, latest),) = pairs
+    is_regressed = word == "regressed"
+    compared = prior.model_copy(
+        update={
+            "compared": "regressed" if is_regressed else "same",
+            "baseline": before,
+            "latest": latest,
+            "p_value": case_p_value(before, latest) if is_regressed else None,
+            "open_against": before if prior.outcome is CaseOutcome.UNKNOWN else None,
+        }
+    )
+    base = compared if found.base is prior else found.base
+    return replace(found, earlier=replace(found.earlier, prior=compared), base=base)

@@ -1,0 +1,383 @@
+"""Which stored calls count for a case today, and what they show.
+
+The pool of a case is all calls of today's call and agent that count together. A new pool begins when the agent changes,
+when calls are made again after the pool passed, with `--start-over`, and when newer calls differ from it beyond chance:
+then something changed that nobody can see. Calls older than `max_age` leave a pool that has not passed; one that passed
+expires as a whole. Nothing of this is stored: it is computed from all calls whenever it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, Final
+
+from planner.changes.configuration import Agents
+from planner.changes.detail import expected_lines, revision_digest
+from planner.changes.fingerprint import call_fingerprint, check_fingerprint
+from planner.checks.opinions import Ask
+from planner.clock import aware
+from planner.evidence import Part
+from planner.planfile.model import Case
+from planner.records.facts import CallFact, PlannedCase, StoredCall, Trust, VerdictFact
+from planner.results.model import CaseInputs, CaseResult, JudgedRun, RunVerdict, Sample, StartOverDocument
+from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
+from planner.values import frozen
+from planner.verdicts.cases import (
+    CaseVerdict,
+    case_fields,
+    count_runs,
+    extreme_runs,
+    judge_case,
+    sample_of_runs,
+    settled,
+)
+from planner.verdicts.comparison import differ_too_much
+from planner.verdicts.early_stopping import is_open
+from planner.verdicts.runs import LoadEvidence, judge_stored, rests_on_grade, undecided_run
+
+_TO_READ_AGAIN: Final[list[Part]] = ["call", "transcript", "history"]
+_NO_EVIDENCE: Final = "its evidence is not stored, so its outcome cannot be checked"
+_PASSED: Final = (CaseOutcome.PASSED, CaseOutcome.FLAKY)
+
+
+@frozen
+class CallJudge:
+    """Judges stored calls: by a stored verdict on the same evidence and expectations if that can be trusted, else by
+    the evidence. `judged_by` is today's language model."""
+
+    load_evidence: LoadEvidence
+    ask: Ask
+    judged_by: str | None = None
+
+    def judged(self, case: Case, check: str, call: StoredCall) -> JudgedRun:
+        """The run of a call, by today's expectations."""
+        if call.call.excluded is not None:
+            return call.run(_excluded(call))
+        judge = self.judged_by if any(each.asks_model for each in case.expectations) else None
+        stored = call.verdict(check, judge)
+        if stored is not None and call.trust is Trust.ALL:
+            return call.run(stored.verdict, stored.judge_model)
+        digest = call.data.evidence
+        evidence = self.load_evidence(digest) if digest is not None else None
+        if evidence is None or evidence.run_id != call.call.run_id:
+            return self._without_evidence(call)
+        run = judge_stored(case, call.run(_UNJUDGED), self.load_evidence, self.ask)
+        if evidence.redacted and run.cause is Cause.JUDGE and not run.votes_missing:
+            if stored is not None and call.trust is Trust.MASKED:
+                return call.run(stored.verdict, stored.judge_model)
+            # The original can be read from the service again, free.
+            return run.model_copy(update={"missing": _TO_READ_AGAIN})
+        return run
+
+    def as_stored(self, call: StoredCall) -> JudgedRun:
+        """The run of a call of another kind, by its newest verdict; only for display."""
+        newest = call.verdicts[-1] if call.verdicts else None
+        return call.run(_UNJUDGED if newest is None else newest.verdict, newest.judge_model if newest else None)
+
+    def _without_evidence(self, call: StoredCall) -> JudgedRun:
+        newest = call.verdicts[-1].verdict if call.verdicts else _UNJUDGED
+        if not newest.countable:
+            return call.run(newest)
+        run = call.run(undecided_run(Cause.JUDGE, _NO_EVIDENCE))
+        return run.model_copy(update={"evidence": None, "missing": _TO_READ_AGAIN})
+
+
+_UNJUDGED: Final = RunVerdict(outcome=RunOutcome.UNDECIDED, cause=Cause.JUDGE, reason="it was not judged")
+
+
+def _excluded(call: StoredCall) -> RunVerdict:
+    newest = call.verdicts[-1].verdict if call.verdicts else _UNJUDGED
+    return newest.model_copy(update={"excluded": call.call.excluded})
+
+
+@frozen
+class Pool:
+    """Calls that count together, with their verdicts."""
+
+    calls: tuple[StoredCall, ...]
+    runs: tuple[JudgedRun, ...]
+    verdict: CaseVerdict
+    set_aside: Sample | None = None
+    """The older calls, if this pool began because its calls differ from them beyond chance."""
+    start_over: StartOverDocument | None = None
+    replaced: tuple[StoredCall, ...] = ()
+    """Calls that do not count, for which later ones were made."""
+
+    @property
+    def ended_at(self) -> tuple[datetime, int]:
+        return max(call.order for call in self.calls)
+
+    @property
+    def began_at(self) -> tuple[datetime, int]:
+        return min(call.order for call in self.calls)
+
+    @property
+    def has_passed(self) -> bool:
+        return self.verdict.outcome in _PASSED
+
+
+def same_agent(
+    calls: Sequence[StoredCall], case: Case, agents: Agents, last: PlannedCase | None = None
+) -> list[StoredCall]:
+    """The calls that reached the agent as it is called today. Where that is not known of the newest call, those that
+    reached the same agent as that one count, unless the newest session of the case (`last`) made another call of an
+    agent that may be another. In a pull request, its own calls are newer than `last`."""
+    known: dict[tuple[object, ...], bool | None] = {}
+
+    def is_same(call: CallFact) -> bool | None:
+        key = (call.target_id, call.configuration, call.agent_revision, call.has_agent_file)
+        if key not in known:
+            known[key] = agents.is_same(inputs_of(call, case, agents), case)
+        return known[key]
+
+    if not calls or is_same(calls[-1].call) is not None:
+        return [call for call in calls if is_same(call.call)]
+    then = _agent(calls[-1].call)
+    if last is not None and calls[-1].is_of_base and last.call_fingerprint != calls[-1].call_fingerprint:
+        seen = last.inputs.agent_revision
+        if seen is None or then[1] != revision_digest(seen):
+            return []
+    return [call for call in calls if _agent(call.call) == then]
+
+
+def _agent(call: CallFact) -> tuple[str | None, str]:
+    return call.configuration, revision_digest(call.agent_revision or "")
+
+
+def inputs_of(call: CallFact, case: Case, agents: Agents) -> CaseInputs:
+    """Today's inputs, with the agent that the call reached."""
+    return agents.inputs(case).model_copy(
+        update={
+            "target_id": call.target_id,
+            "agent_revision": call.agent_revision,
+            "configuration": call.configuration,
+            "has_agent_file": call.has_agent_file,
+        }
+    )
+
+
+def pools_of(
+    case: Case, calls: Sequence[StoredCall], judge: Callable[[StoredCall], JudgedRun], now: datetime
+) -> list[Pool]:
+    """The pools of calls that reached one agent, oldest first."""
+    pools: list[Pool] = []
+    for made in _rounds(calls):
+        new = _pool(case, made, tuple(map(judge, made)))
+        begins_by = made[0].call.start_over if made[0].call.reason == "start_over" else None
+        if not pools or begins_by is not None or made[0].call.reason == "start_over":
+            pools.append(_with(new, start_over=begins_by))
+            continue
+        last = pools[-1]
+        if made[0].call.reason == "again" and last.has_passed:
+            pools.append(new)
+        elif (older := _differs(case, last, new)) is not None:
+            pools.append(_with(new, set_aside=older))
+        else:
+            pools[-1] = _joined(case, last, new)
+    return [*pools[:-1], _young(case, pools[-1], now)] if pools else []
+
+
+def _joined(case: Case, last: Pool, new: Pool) -> Pool:
+    """The pool with the calls of another round. They replace those that do not count."""
+    kept = [both for both in zip(last.calls, last.runs, strict=True) if _is_proper(case, both[1])]
+    calls, runs = tuple(call for call, _ in kept), tuple(run for _, run in kept)
+    replaced = tuple(call for call in last.calls if call not in calls)
+    both = _with(_pool(case, (*calls, *new.calls), (*runs, *new.runs)), last.start_over, last.set_aside)
+    return replace(both, replaced=(*last.replaced, *replaced))
+
+
+def _is_proper(case: Case, run: JudgedRun) -> bool:
+    """Whether it need not be replaced: it counts, or only waits for its evidence or a judge."""
+    return run.excluded is None and (run.had_call or count_runs(case, [run])[0] > 0)
+
+
+def _rounds(calls: Sequence[StoredCall]) -> list[tuple[StoredCall, ...]]:
+    """The calls of each consent in the order of their launches; the consent whose first call ended first comes
+    first."""
+    rounds: dict[str, list[StoredCall]] = {}
+    for call in sorted(calls, key=lambda call: call.order):
+        rounds.setdefault(call.round, []).append(call)
+    return [tuple(sorted(made, key=lambda call: call.call.run_id)) for made in rounds.values()]
+
+
+def _pool(case: Case, calls: tuple[StoredCall, ...], runs: tuple[JudgedRun, ...]) -> Pool:
+    return Pool(calls, runs, judge_case(case, runs, cents_per_run=_cents_per_run(runs)))
+
+
+def _with(pool: Pool, start_over: StartOverDocument | None = None, set_aside: Sample | None = None) -> Pool:
+    return Pool(pool.calls, pool.runs, pool.verdict, set_aside, start_over)
+
+
+def _differs(case: Case, last: Pool, new: Pool) -> Sample | None:
+    """The older calls, if they did not pass and the newer ones differ from them beyond chance."""
+    if last.has_passed:
+        return None
+    older = sample_of_runs(case, last.runs, last.verdict.outcome)
+    newer = sample_of_runs(case, new.runs, new.verdict.outcome)
+    return older if differ_too_much(older, newer) else None
+
+
+def _young(case: Case, pool: Pool, now: datetime) -> Pool:
+    """Without the calls that are too old, unless it passed, or all are."""
+    if case.max_age is None or pool.has_passed:
+        return pool
+    young = [
+        (call, run)
+        for call, run in zip(pool.calls, pool.runs, strict=True)
+        if call.data.completed_at is not None and now - aware(call.data.completed_at) <= case.max_age
+    ]
+    if not young or len(young) == len(pool.calls):
+        return pool
+    calls, runs = zip(*young, strict=True)
+    younger = _with(_pool(case, calls, runs), pool.start_over, pool.set_aside)
+    return replace(younger, replaced=pool.replaced)
+
+
+def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
+    bills = [run.cost_cents for run in runs if run.cost_cents is not None]
+    return sum(bills) / len(bills) if bills else None
+
+
+def stored_case(
+    case: Case, pool: Pool, agents: Agents, judged_by: str | None, last: PlannedCase | None = None
+) -> CaseResult:
+    """What a pool of today's calls shows, as a case of a results document. If its newest verdicts are by other
+    expectations, it is shown as those found it. `last` is the case in the newest session that made or kept them."""
+    newest = max(pool.calls, key=lambda call: call.order)
+    check, last_judge = check_fingerprint(case), judged_by
+    others = [call.verdicts[-1] for call in pool.calls if _is_by_others(call, check, judged_by)]
+    expected = expected_lines(case)
+    skipped = _not_needed(case, pool)
+    if others:
+        check, last_judge, expected = others[-1].check_fingerprint, others[-1].judged_by, others[-1].expected
+        pool = _as_found(case, pool, others[-1])
+    fields: dict[str, Any] = {
+        **_PLAIN,
+        **case_fields(case, pool.verdict, pool.runs),
+        "case_id": newest.call.case_id,
+        "plan": case.plan,
+        "scenario": case.scenario,
+        "target": case.target.alias,
+        "tags": sorted(case.tags),
+        "file": case.span.file,
+        "line": case.span.line,
+        "carried_from": max(call.call.session_id for call in pool.calls),
+        "runs_required": min(case.runs, len(pool.runs) + skipped) if last is None else last.runs,
+        "runs_not_needed": skipped,
+        "inconclusive_sessions": _inconclusive_sessions(case, pool),
+        "min_pass_rate": case.min_pass_rate,
+        "inputs": agents.completed(inputs_of(newest.call, case, agents), case),
+        "call_fingerprint": newest.call_fingerprint,
+        "check_fingerprint": check,
+        "judged_by": last_judge,
+        "is_graded": rests_on_grade(case),
+        "expected": expected,
+        "set_aside": pool.set_aside,
+        "start_over": pool.start_over,
+    }
+    return CaseResult.model_construct(**fields)
+
+
+def _is_by_others(call: StoredCall, check: str, judged_by: str | None) -> bool:
+    """Whether only other expectations judged the call. A verdict that cannot be trusted at all says nothing."""
+    if call.trust is Trust.NOTHING or not call.verdicts:
+        return False
+    return not any(fact.is_by(check, judged_by) for fact in call.verdicts)
+
+
+def _as_found(case: Case, pool: Pool, newest: VerdictFact) -> Pool:
+    """The pool as other expectations found it."""
+    facts = [_by(call, newest.check_fingerprint) for call in pool.calls]
+    runs = tuple(
+        run if fact is None else call.run(fact.verdict, fact.judge_model)
+        for call, run, fact in zip(pool.calls, pool.runs, facts, strict=True)
+    )
+    found = _with(_pool(case, pool.calls, runs), pool.start_over, pool.set_aside)
+    return replace(found, verdict=found.verdict._replace(outcome=newest.outcome))
+
+
+def _by(call: StoredCall, check: str) -> VerdictFact | None:
+    return None if call.trust is Trust.NOTHING else call.verdict(check, None)
+
+
+_PLAIN: Final = {
+    name: field.get_default(call_default_factory=True)
+    for name, field in CaseResult.model_fields.items()
+    if not field.is_required()
+} | {"action": Action.REUSE, "reason": "passed", "compared": "same"}
+
+
+def _not_needed(case: Case, pool: Pool) -> int:
+    """The calls that the outcome does not need (`when_settled: stop`)."""
+    left = case.runs - len(pool.runs)
+    if left <= 0 or case.when_settled != "stop":
+        return 0
+    decided = [run for run in pool.runs if not is_open(run)]
+    return left if settled(case, decided, case.runs - len(decided)) is not None else 0
+
+
+def _inconclusive_sessions(case: Case, pool: Pool) -> int:
+    """How many sessions in a row, up to now, made no call that counts."""
+    proper = {call.call.session_id for call, run in zip(pool.calls, pool.runs, strict=True) if _is_proper(case, run)}
+    calls = sorted((*pool.calls, *pool.replaced), key=lambda call: call.order, reverse=True)
+    sessions = dict.fromkeys(call.call.session_id for call in calls)
+    return sum(1 for _ in takewhile(lambda session: session not in proper, sessions))
+
+
+def other_case(
+    planned: PlannedCase, case: Case | None, runs: Sequence[JudgedRun], prompt: Callable[[str], str]
+) -> CaseResult:
+    """What the calls of another prompt, or other settings, showed, as a case of a results document. `case` is None if
+    no plan has it any more."""
+    if case is None:
+        verdict = CaseVerdict(CaseOutcome.UNKNOWN, 0, 0, None, None)
+        fields: dict[str, Any] = {**verdict._asdict(), "runs": list(runs), "runs_total": len(runs)}
+    else:
+        fields = case_fields(case, judge_case(case, runs), runs)
+    inputs = planned.inputs.model_copy(update={"prompt": prompt(planned.inputs.prompt)})
+    shown: dict[str, Any] = {
+        **_PLAIN,
+        **fields,
+        "case_id": planned.case_id,
+        "plan": planned.plan,
+        "scenario": planned.scenario,
+        "target": planned.target,
+        "file": planned.file,
+        "runs_required": len(runs),
+        "inputs": inputs,
+        "call_fingerprint": planned.call_fingerprint,
+        "check_fingerprint": planned.check_fingerprint,
+        "judged_by": planned.judged_by,
+        "is_graded": case is not None and rests_on_grade(case),
+    }
+    return CaseResult.model_construct(**shown)
+
+
+def unreadable_case(case: Case, inputs: CaseInputs, why: str) -> CaseResult:
+    """A case whose earlier calls cannot be read: unknown."""
+    shown: dict[str, Any] = {
+        **_PLAIN,
+        **case_fields(case, CaseVerdict(CaseOutcome.UNKNOWN, 0, 0, None, None, why), ()),
+        "case_id": case.case_id,
+        "plan": case.plan,
+        "scenario": case.scenario,
+        "target": case.target.alias,
+        "runs_required": case.runs,
+        "inputs": inputs,
+        "call_fingerprint": call_fingerprint(inputs),
+        "check_fingerprint": check_fingerprint(case),
+    }
+    return CaseResult.model_construct(**shown)
+
+
+def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[JudgedRun], int], bool]:
+    """Implements `planner.changes.diff.CouldPass`."""
+
+    def could_case_pass(case: Case, pool: Sequence[JudgedRun], passing: int) -> bool:
+        verdicts = [judge_stored(case, run, load_evidence, ask) for run in pool]
+        return judge_case(case, [*verdicts, *[extreme_runs(case)[0]] * passing]).outcome is not CaseOutcome.FAILED
+
+    return could_case_pass

@@ -1,0 +1,136 @@
+"""What new calls are compared with, over several sessions; quarantined cases are compared apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from planner.checks.opinions import no_judge
+from planner.planfile.model import Case, Quarantine
+from planner.results.model import CaseResult, JudgedRun
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.comparison import suite_of
+from planner.verdicts.early_stopping import EarlyStopping
+from tests.support.heard_calls import EMPTY
+from tests.support.stored_calls import Session, Store, mix, play, runs_after
+from tests.support.stored_cases import Says, make_case, make_runs
+
+CASE = make_case()
+PASSED = mix(3, 0)
+
+
+def played(case: Case, store: Store, made: list[str | None], **known: Any) -> CaseResult:
+    return play(case, store, made, **known).case
+
+
+EIGHT = make_case(runs=8, min_runs=4, min_pass_rate=0.8)
+
+
+def test_new_calls_are_compared_with_the_stored_ones() -> None:
+    """8 of 8 before and 3 of 8 now: regressed, and the suite counts each call once."""
+    more = replace(EIGHT, runs=16, min_runs=8)
+    found = play(more, play(EIGHT, EMPTY, mix(8, 0)).store, mix(3, 5))
+    assert (found.pool, found.sides, found.case.compared) == (("failed", 11, 16), ((8, 8), (3, 8)), "regressed")
+    assert found.case.p_value == pytest.approx(0.012820512820)
+    assert sum(run.pooled for run in found.case.runs) == 8
+    suite = suite_of([found.case])
+    assert suite is not None
+    assert (suite.passed_before, suite.runs_before, suite.passed_now, suite.runs_now) == (8, 8, 3, 8)
+
+
+def test_stored_calls_alone_are_nothing_new() -> None:
+    """If none of the additional calls could be made, they may still change the outcome, but nothing got worse."""
+    four = make_case(runs=4, min_runs=2)
+    found = play(replace(four, runs=8, min_runs=5), play(four, EMPTY, mix(4, 0)).store)
+    assert (found.pool, found.case.compared, found.case.baseline) == (("unknown", 4, 4), "not_enough_evidence", None)
+    assert suite_of([found.case]) is None
+
+
+def test_a_regression_stays_one_until_the_case_is_called_again() -> None:
+    """The kept case is compared as when its calls were made; the new calls are compared with those."""
+    worse = play(CASE, play(CASE, EMPTY, PASSED).store, mix(0, 3), rerun="all")
+    kept = play(CASE, worse.store)
+    for found in (worse, kept):
+        assert (found.pool, found.sides, found.case.compared) == (("failed", 0, 3), ((3, 3), (0, 3)), "regressed")
+    assert kept.case.p_value == worse.case.p_value
+    again = play(CASE, kept.store, PASSED, rerun="failed")
+    assert (again.pool, again.sides) == (("failed", 3, 6), ((0, 3), (3, 3)))
+
+
+def test_calls_are_not_stopped_because_of_earlier_results() -> None:
+    """8 of 8 before, and the first three new calls fail: the case has failed regardless of the other two, but may
+    have regressed. 8 of 8 against 0 of 5 would show that; against 8 of 13 it would not."""
+    case = replace(EIGHT, runs=13, min_runs=7, when_settled="stop")
+    changes = Session([case]).changes(play(EIGHT, EMPTY, mix(8, 0)).store)
+    settling = EarlyStopping(changes, lambda _: None, no_judge)
+    for run in make_runs("agent", "agent", "agent", first=901, session_id="new"):
+        settling.note(case.case_id, run)
+    assert settling.pace(case.case_id, 2, 0) == 2
+
+
+def test_a_case_left_open_is_compared_as_one_sample() -> None:
+    """19 of 20, then 14 of 19 and open; with the others it fails. Neither step alone is significant, both together are.
+    The comparison survives sessions without calls, but not other expectations."""
+    case = make_case(runs=80, min_runs=10, min_pass_rate=0.8, confidence=0.9)
+    left_open = play(case, play(case, EMPTY, mix(19, 1)).store, mix(14, 5), rerun="all")
+    assert (left_open.pool, left_open.case.compared) == (("unknown", 14, 19), "not_enough_evidence")
+    assert left_open.case.open_against == left_open.case.baseline
+    still_open = play(case, left_open.store)
+    assert (still_open.pool, still_open.sides[0]) == (("unknown", 14, 19), (19, 20))
+    assert still_open.case.open_against == left_open.case.baseline
+    found = play(case, still_open.store, mix(37, 24))
+    assert (found.pool, found.sides) == (("failed", 51, 80), ((19, 20), (51, 80)))
+    assert (found.case.compared, found.case.open_against) == ("regressed", None)
+    other = replace(case, expectations=(Says(id="says", any_of=("60 days",)),))
+    assert played(other, left_open.store, []).open_against is None
+
+
+def test_raised_runs_join_pools_that_no_longer_pass() -> None:
+    """Whether a pool passed is decided by today's number: with 3 needed of 5, 2 of 2 passes no more, so that the calls
+    after it count with it. With the old number, they are apart again."""
+    two, five = make_case(runs=2, min_runs=1), make_case(runs=5, min_runs=3)
+    store = play(two, play(two, EMPTY, mix(2, 0)).store, mix(1, 1), rerun="all").store
+    assert play(two, store).pool == ("failed", 1, 2)
+    assert Session([five]).prior(store).runs_total == 4
+
+
+def test_an_unknown_case_is_compared_with_the_last_known_result() -> None:
+    """After a night of platform failures, the baseline is unchanged."""
+    store = play(CASE, play(CASE, EMPTY, PASSED).store, ["platform"] * 3, rerun="all").store
+    found = play(CASE, store, mix(0, 3))
+    assert (found.case.compared, found.sides[0]) == ("regressed", (3, 3))
+
+
+def test_known_calls_that_are_made_again_are_the_baseline() -> None:
+    """The runs of an open case are the baseline once all of its calls are made again."""
+    three = replace(CASE, min_runs=3)
+    store = play(three, play(three, EMPTY, PASSED).store, [None, "agent", "caller"], rerun="all").store
+    found = play(three, store, mix(0, 3), rerun="all")
+    assert found.sides[0] == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("today", "found"),
+    [(date(2026, 11, 30), ["regressed", "improved"]), (date(2026, 12, 1), ["not_enough_evidence", "same"])],
+)
+def test_a_quarantine_is_valid_until_its_last_day(today: date, found: list[str]) -> None:
+    """One case falls from 3 of 3 to 0 of 3, which is significant for one alone, and a quarantined one rises. After its
+    last day, the quarantined case counts again."""
+    cases = [make_case("one"), make_case("apart", quarantine=Quarantine(date(2026, 11, 30), "ticket VOX-41"))]
+    ways = [mix(3, 0), mix(0, 3)]
+
+    def made(store: Store, first: int, ways: list[list[str | None]]) -> dict[str, list[JudgedRun]]:
+        return {
+            case.case_id: runs_after(store, *way, first=first + 100 * number)
+            for number, (case, way) in enumerate(zip(cases, ways, strict=True))
+        }
+
+    _, store = Session(cases).finish(EMPTY, made(EMPTY, 101, ways))
+    changes = Session(cases, asked={"rerun": "all"}).changes(store)
+    assert [change.reason.value for change in changes] == ["rerun", "failed"]
+    new = made(store, 301, ways[::-1])
+    assembled = assemble_cases(changes, new, lambda _: None, MissingRuns(), today=today)
+    assert [case.compared for case in assembled] == found

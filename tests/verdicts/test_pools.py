@@ -1,0 +1,357 @@
+"""Which stored calls count together, and what the next session does about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from planner.changes.configuration import Agents, Configurations
+from planner.checks.opinions import no_judge
+from planner.planfile.model import Case
+from planner.records.facts import CallData, CallFact, StoredCall
+from planner.reports import case_phrasing
+from planner.results.model import JudgedRun, StartOverDocument
+from planner.results.outcomes import Action, CaseOutcome
+from planner.verdicts.cases import total
+from planner.verdicts.comparison import differ_too_much
+from planner.verdicts.early_stopping import EarlyStopping
+from planner.verdicts.pools import Pool, pools_of, stored_case
+from tests.support.samples import changed, one_side, own_rate
+from tests.support.stored_calls import Session, Store, mix, play, runs_after
+from tests.support.stored_cases import NOW, make_case, make_runs
+
+FRESH = StartOverDocument(reason="the lookup tool was fixed", by="ana", at=datetime(2026, 11, 25, tzinfo=UTC))
+TEN = make_case(runs=10, min_runs=5, min_pass_rate=0.8)
+FOUR = make_case(runs=4, min_runs=4)
+EMPTY = Store()
+BEFORE, AFTER = ({("agent", 12): revision} for revision in ("2026-11-01 a", "2026-11-24 b"))
+
+
+def asked(case: Case, store: Store, **known: Any) -> tuple[str, str, int, int]:
+    (found,) = Session([case], asked=known).changes(store)
+    return found.action.value, found.reason.value, found.runs, len(found.kept_run_ids)
+
+
+def test_a_failed_case_is_judged_by_all_of_its_runs() -> None:
+    """6 of 10, then 9 of 10, is 15 of 20: not enough for 80 %. 10 more may be enough, and then the case is kept."""
+    first = play(TEN, EMPTY, mix(6, 4))
+    second = play(TEN, first.store, mix(9, 1))
+    assert [first.pool, second.pool, second.sides] == [("failed", 6, 10), ("failed", 15, 20), ((6, 10), (9, 10))]
+    assert second.case.pass_rate == 0.75
+    assert second.case.interval is not None
+    assert [run.pooled for run in second.case.runs] == [True] * 10 + [False] * 10
+    assert [run.run_id for run in second.case.carried_runs] == [run.run_id for run in first.case.runs]
+    assert case_phrasing.pool(second.case) == "10 of its 20 calls are from earlier sessions"
+    third = play(TEN, second.store, mix(10, 0))
+    assert (third.pool, third.sides) == (("flaky", 25, 30), ((15, 20), (10, 10)))
+    kept = play(TEN, third.store)
+    assert (kept.case.action, kept.pool) == ("reuse", ("flaky", 25, 30))
+
+
+def test_a_case_whose_rate_is_out_of_reach_is_not_called() -> None:
+    """5 of 10 and 10 more that pass are 15 of 20: kept as failed, unless `runs` is raised or `--rerun failed` is
+    given."""
+    failed = play(TEN, EMPTY, mix(5, 5)).store
+    assert asked(TEN, failed) == ("reuse", "out_of_reach", 0, 0)
+    assert asked(TEN, failed, rerun="failed") == asked(TEN, failed, rerun="all") == ("call", "failed", 10, 10)
+    assert asked(replace(TEN, runs=40), failed) == ("call", "runs_raised", 30, 10)
+    assert asked(TEN, failed, start_over=FRESH) == ("call", "start_over", 10, 0)
+    (start_over,) = Session([TEN], asked={"start_over": FRESH}).changes(failed)
+    assert start_over.detail == "", "earlier runs do not count"
+    kept = play(TEN, failed)
+    assert (kept.pool, kept.case.compared) == (("failed", 5, 10), "same")
+    always = make_case()
+    assert asked(always, play(always, EMPTY, mix(2, 1)).store) == ("reuse", "out_of_reach", 0, 0)
+
+
+def test_starting_over_is_recorded() -> None:
+    """The new runs decide alone and are compared with the earlier ones, and the result says why, who and when. A passed
+    case is not called because of it."""
+    failed = play(TEN, EMPTY, mix(6, 4)).store
+    anew = play(TEN, failed, mix(9, 1), start_over=FRESH)
+    assert (anew.pool, anew.sides, anew.case.start_over) == (("flaky", 9, 10), ((6, 10), (9, 10)), FRESH)
+    assert case_phrasing.pool(anew.case) == "earlier calls are not counted: the lookup tool was fixed"
+    kept = play(TEN, anew.store, start_over=FRESH)
+    assert (kept.case.action, kept.pool, kept.case.start_over) == ("reuse", ("flaky", 9, 10), FRESH)
+    again = play(TEN, play(TEN, failed, mix(7, 3), start_over=FRESH).store, mix(9, 1))
+    assert (again.pool, again.case.start_over) == (("flaky", 16, 20), FRESH)
+    assert play(TEN, EMPTY, mix(9, 1), start_over=FRESH).case.start_over is None
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "rerun", "expected"),
+    [
+        (10, 0, "needed", ("reuse", "passed", 0, 0)),
+        (10, 0, "all", ("call", "start_over", 10, 0)),
+        (10, 0, "failed", ("reuse", "passed", 0, 0)),
+        (6, 4, "needed", ("call", "start_over", 10, 0)),
+        (6, 4, "failed", ("call", "start_over", 10, 0)),
+        (6, 4, "all", ("call", "start_over", 10, 0)),
+        (0, 0, "needed", ("call", "new", 10, 0)),
+    ],
+)
+def test_starting_over_concerns_what_did_not_pass(passed: int, failed: int, rerun: str, expected: Any) -> None:
+    """With `--rerun all`, every selected case."""
+    store = play(TEN, EMPTY, mix(passed, failed)).store if passed + failed else EMPTY
+    assert asked(TEN, store, rerun=rerun, start_over=FRESH) == expected
+
+
+def test_starting_over_calls_what_could_not_be_read() -> None:
+    """Instead of reading it once more."""
+    unread = play(FOUR, EMPTY, [None, None, None, "judge"])
+    assert unread.pool == ("unknown", 3, 4)
+    assert asked(FOUR, unread.store) == ("recheck", "inconclusive", 0, 0)
+    assert asked(FOUR, unread.store, start_over=FRESH) == ("call", "start_over", 4, 0)
+
+
+def test_new_runs_that_differ_beyond_chance_begin_a_pool() -> None:
+    """At 1 %, in either direction: something changed unseen, and the result says so, also after the session."""
+    fixed = play(TEN, play(TEN, EMPTY, mix(1, 9)).store, mix(10, 0), rerun="failed")
+    assert (fixed.pool, fixed.sides, fixed.case.compared) == (("passed", 10, 10), ((1, 10), (10, 10)), "improved")
+    assert "(1/10) are not counted" in case_phrasing.pool(fixed.case)
+    kept = play(TEN, fixed.store)
+    assert (kept.pool, kept.case.set_aside) == (("passed", 10, 10), fixed.case.set_aside)
+    assert kept.case.set_aside is not None
+    worse = play(TEN, play(TEN, EMPTY, mix(7, 3)).store, mix(0, 10))
+    assert (worse.pool, worse.case.compared) == (("failed", 0, 10), "regressed")
+    again = case_phrasing.pool(play(TEN, worse.store, mix(1, 9), rerun="failed").case)
+    assert "10 of its 20 calls are from earlier sessions" in again
+    assert "(7/10) are not counted" in again
+
+
+def test_what_differs_beyond_chance() -> None:
+    """3 of 3 after 0 of 3 may be luck; after 0 of 6 it is not."""
+    lucky, three = (one_side(CaseOutcome.PASSED, 3, 3), one_side(CaseOutcome.FAILED, 0, 3))
+    assert not differ_too_much(three, lucky)
+    assert (six := total([three, three])) is not None
+    assert differ_too_much(six, lucky)
+    assert not differ_too_much(one_side(CaseOutcome.UNKNOWN, 0, 0), lucky)
+
+
+def test_a_changed_call_or_a_pass_begins_a_pool() -> None:
+    """Another prompt or an edited agent. A passed case that is called again is compared with its earlier runs, not
+    pooled."""
+    failed = play(TEN, EMPTY, mix(7, 3), revisions=BEFORE).store
+    assert play(replace(TEN, prompt="Hello."), failed, mix(9, 1), revisions=BEFORE).pool == ("flaky", 9, 10)
+    edited = play(TEN, failed, mix(9, 1), revisions=AFTER)
+    assert (edited.case.reason, edited.pool) == ("agent_edited", ("flaky", 9, 10))
+    good = play(TEN, failed, mix(9, 1), revisions=BEFORE)
+    assert good.pool == ("flaky", 16, 20)
+    again = play(TEN, good.store, mix(9, 1), rerun="all", revisions=BEFORE)
+    assert (again.pool, again.sides) == (("flaky", 9, 10), ((16, 20), (9, 10)))
+    assert play(TEN, again.store, revisions=BEFORE).pool == ("flaky", 9, 10)
+
+
+def test_old_runs_leave_a_pool_that_has_not_passed() -> None:
+    """By `max_age`; a run of unknown age does not count either. A pool that passed expires as a whole."""
+    week = replace(TEN, max_age=timedelta(days=7))
+    old, young = NOW - timedelta(days=8), NOW - timedelta(days=6)
+
+    def aged(*causes: str | None) -> Store:
+        ages = [old, None, young, *[NOW - timedelta(hours=1)] * 7]
+        runs = [changed(run, completed_at=at) for run, at in zip(runs_after(EMPTY, *causes), ages, strict=True)]
+        return play(week, EMPTY, runs).store
+
+    later = [changed(run, completed_at=NOW) for run in make_runs(*mix(9, 1), first=500, session_id="session-002")]
+    found = play(week, aged(*mix(7, 3)), later)
+    assert (found.pool, [run.pooled for run in found.case.runs].count(True)) == (("failed", 14, 18), 8)
+    assert asked(week, aged(*mix(10, 0)))[:2] == ("call", "expired")
+
+
+@pytest.mark.parametrize(
+    ("case", "causes", "known", "expected"),
+    [
+        (FOUR, ("caller", "platform"), {}, 2),
+        (FOUR, ("caller", None), {}, 0),
+        (FOUR, ("caller", "judge"), {}, 0),
+        (FOUR, ("caller", "agent"), {}, 0),
+        (FOUR, (), {}, 1),
+        (replace(FOUR, platform_failures="fail"), ("caller", "platform"), {}, 0),
+        (replace(FOUR, prompt="Hello."), ("caller",), {}, 1),
+        (FOUR, ("caller",), {"revisions": {("agent", 12): "2026-11-25 c"}}, 1),
+        (FOUR, ("caller",), {"start_over": FRESH}, 1),
+    ],
+)
+def test_sessions_without_a_call_that_counts(
+    case: Case, causes: tuple[str | None, ...], known: dict[str, Any], expected: int
+) -> None:
+    """They are counted in a row, from a call that counts, waits for its evidence, or differs. The next session finds
+    the same number in the facts."""
+    first = play(FOUR, EMPTY, [None, "caller", "caller", "platform"], revisions=AFTER)
+    second = play(FOUR, first.store, ["caller"], revisions=AFTER)
+    assert (first.case.inconclusive_sessions, second.case.inconclusive_sessions) == (0, 1)
+    now: dict[str, Any] = {"revisions": AFTER, **known}
+    third = play(case, second.store, causes, **now)
+    (stored,) = Session([case], known.get("revisions", AFTER)).earlier(third.store).cases.values()
+    assert stored.prior is not None
+    assert (third.case.inconclusive_sessions, stored.prior.inconclusive_sessions) == (expected, expected)
+
+
+def test_inconclusive_runs_leave_the_pool() -> None:
+    """Platform failures only if the plan counts them; calls of an edited agent never count."""
+
+    def retried(case: Case, *spoilt: str, excluded: str | None = None) -> tuple[str, int, int]:
+        runs = [*runs_after(EMPTY, *mix(6, 3)), *runs_after(EMPTY, *spoilt, first=990, excluded=excluded)]
+        store = play(case, EMPTY, runs).store
+        return play(case, store, mix(9, 1), rerun="failed").pool
+
+    assert retried(TEN, "platform", "caller") == ("failed", 15, 19)
+    counting = replace(TEN, platform_failures="fail")
+    assert retried(counting, "platform") == ("failed", 15, 20)
+    assert retried(counting, "platform", excluded="agent_edited") == ("failed", 15, 19)
+
+
+def test_an_undecided_case_is_pooled_too() -> None:
+    """`--rerun failed` of a case that is still open: 16 of 20, then 20 of 20."""
+    sure = replace(TEN, runs=20, min_runs=10, confidence=0.9)
+    left_open = play(sure, EMPTY, mix(16, 4))
+    assert left_open.pool == ("unknown", 16, 20)
+    good = play(sure, left_open.store, mix(20, 0), rerun="failed")
+    assert (good.pool, good.sides) == (("flaky", 36, 40), ((16, 20), (20, 20)))
+    assert play(sure, left_open.store, mix(20, 0), rerun="all").pool == ("flaky", 36, 40)
+
+
+def test_three_five_three_runs_make_two_calls() -> None:
+    """Raised `runs` call what is missing; with the old number nothing is called, and nothing is forgotten."""
+    case, more = make_case(), make_case(runs=5, min_runs=3)
+    first = play(case, EMPTY, mix(3, 0)).store
+    assert asked(more, first) == ("call", "runs_raised", 2, 3)
+    second = play(more, first, mix(2, 0))
+    assert second.pool == ("passed", 5, 5)
+    assert asked(case, second.store) == asked(more, second.store) == ("reuse", "passed", 0, 0)
+    assert play(case, second.store).pool == ("passed", 5, 5)
+    failing = play(more, first, mix(1, 1))
+    assert (failing.pool, play(case, failing.store).pool) == (("failed", 4, 5), ("failed", 4, 5))
+
+
+def test_a_retry_stops_early_only_if_pool_and_new_runs_agree() -> None:
+    """Passing runs may not save the pool, but the new runs alone may turn out to be of another agent."""
+    stopping = replace(TEN, when_settled="stop")
+    changes = Session([stopping], asked={"rerun": "failed"}).changes(play(stopping, EMPTY, mix(3, 7)).store)
+    settling = EarlyStopping(changes, lambda _: None, no_judge)
+    assert settling.pace(stopping.case_id, 10, 0) > 0
+    for run in make_runs(*["agent"] * 5, first=501, session_id="new"):
+        settling.note(stopping.case_id, run)
+    assert settling.pace(stopping.case_id, 5, 0) == 0
+
+
+def test_calls_that_the_outcome_does_not_need() -> None:
+    """`when_settled: stop`: after 3 of 4, a fifth call changes nothing. What is not needed is found anew each time."""
+    case = make_case(runs=5, min_runs=3, min_pass_rate=0.6, when_settled="stop")
+    store = play(case, EMPTY, mix(3, 1)).store
+    assert asked(case, store) == ("reuse", "passed", 0, 0)
+    assert asked(replace(case, when_settled="continue"), store) == ("call", "settings_changed", 1, 4)
+
+
+def test_the_counts_of_a_pool_are_summed() -> None:
+    """Also the rates of expectations, the calls not needed, and the calls in which every expectation was met."""
+    earlier = one_side(CaseOutcome.FAILED, 6, 10, 2, [own_rate("polite", 3, 9), own_rate("gone", 1, 1)])
+    last = one_side(CaseOutcome.FLAKY, 9, 10, 0, [own_rate("polite", 8, 10), own_rate("new", 5, 5)], 7)
+    assert total([last, earlier]) == one_side(
+        CaseOutcome.FLAKY, 15, 20, 0, [own_rate("polite", 11, 19), own_rate("new", 5, 5)], 13
+    )
+    assert (twice := total([earlier, earlier])) is not None
+    assert twice.runs_clean is None
+
+
+# Pools of calls, without a session: `cause minute consent reason` of each.
+
+Made = tuple[str | None, int | None, str, str]
+
+
+def pools(case: Case, *made: Made, now: datetime = NOW) -> list[Pool]:
+    runs: dict[int, JudgedRun] = {}
+    calls: list[StoredCall] = []
+    for number, (cause, minute, consent, reason) in enumerate(made, 1):
+        ended = None if minute is None else NOW + timedelta(minutes=minute)
+        fact = CallFact(
+            run_id=number,
+            session_id=f"{consent}-session",
+            consent_id=consent,
+            case_id=case.case_id,
+            plan=case.plan,
+            environment="",
+            target_id=12,
+            reason=reason,  # pyright: ignore[reportArgumentType]
+            start_over=FRESH if reason == "start_over" else None,
+            data=CallData(completed_at=ended),
+        )
+        calls.append(StoredCall(fact, "sha256:f", fact.data))
+        (runs[number],) = make_runs(cause, first=number, session_id=fact.session_id, completed_at=ended)
+    return pools_of(case, calls, lambda call: runs[call.call.run_id], now)
+
+
+def counts(found: list[Pool]) -> list[tuple[int, int]]:
+    return [(pool.verdict.runs_passed, len(pool.calls)) for pool in found]
+
+
+def again(consent: str, reason: str, *ended: tuple[str | None, int]) -> list[Made]:
+    return [(cause, minute, consent, reason) for cause, minute in ended]
+
+
+FIRST = again("a", "first", (None, 1), ("agent", 2))
+GOOD = again("a", "first", (None, 1), (None, 2))
+TWO = make_case(runs=2, min_runs=2)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ([], []),
+        (FIRST, [(1, 2)]),
+        ([*FIRST, *again("b", "retry", (None, 11), (None, 12))], [(3, 4)]),
+        ([*FIRST, *again("b", "missing", (None, 11))], [(2, 3)]),
+        ([*FIRST, *again("b", "again", (None, 11), (None, 12))], [(3, 4)]),
+        ([*FIRST, *again("b", "start_over", (None, 11), (None, 12))], [(1, 2), (2, 2)]),
+        ([*GOOD, *again("b", "again", (None, 11), ("agent", 12))], [(2, 2), (1, 2)]),
+        ([*GOOD, *again("b", "missing", ("agent", 11))], [(2, 3)]),
+        ([*GOOD, *again("b", "first", ("agent", 11))], [(2, 3)]),
+        ([*GOOD, *again("b", "start_over", ("agent", 11))], [(2, 2), (0, 1)]),
+        ([*again("a", "first", *[(None, 1)] * 6), *again("b", "missing", *[("agent", 11)] * 6)], [(6, 12)]),
+        ([*again("a", "first", *[("agent", 1)] * 6), *again("b", "missing", *[(None, 11)] * 6)], [(0, 6), (6, 6)]),
+        ([*again("b", "retry", (None, 11)), *FIRST], [(2, 3)]),
+    ],
+)
+def test_where_a_pool_begins(made: list[Made], expected: list[tuple[int, int]]) -> None:
+    """By what was agreed to, and what had passed; by the order of the ends, not of the files. What is called again
+    without a pass before counts with it."""
+    assert counts(pools(TWO, *made)) == expected
+
+
+def test_two_machines_at_the_same_time() -> None:
+    """The calls of each consent count together, however their ends are interleaved. Two first consents are one pool: a
+    failure of one is not forgotten."""
+    mixed = [(None, 1, "a", "first"), (None, 2, "b", "first"), ("agent", 3, "a", "first"), (None, 4, "b", "first")]
+    assert counts(pools(TWO, *mixed)) == [(3, 4)]
+    passed = [("agent", 1, "b", "again"), *GOOD, (None, 9, "b", "again")]
+    assert counts(pools(TWO, *passed)) == [(3, 4)]
+    earlier = [*GOOD, ("agent", 5, "b", "again"), (None, 6, "c", "again"), (None, 8, "b", "again")]
+    assert counts(pools(TWO, *earlier)) == [(2, 2), (2, 3)]
+
+
+def test_calls_without_an_end_are_oldest() -> None:
+    """They begin no pool of their own, and the clock of a machine changes no order."""
+    found = pools(TWO, *GOOD, ("platform", None, "b", "again"))
+    assert [[call.call.run_id for call in pool.calls] for pool in found] == [[1, 2]]
+    (pool,) = pools(replace(TWO, max_age=timedelta(minutes=30)), *FIRST, ("agent", None, "b", "retry"))
+    assert counts([pool]) == [(1, 2)]
+
+
+def test_a_pool_that_is_all_too_old_is_shown() -> None:
+    """Nothing younger says more; `diff` then says that it expired."""
+    case = replace(TWO, max_age=timedelta(minutes=30))
+    later = NOW + timedelta(days=1)
+    assert counts(pools(case, *FIRST, now=later)) == [(1, 2)]
+    assert counts(pools(case, *FIRST, *again("b", "retry", ("agent", 24 * 60 - 1)), now=later)) == [(0, 1)]
+    assert counts(pools(case, *GOOD, *again("b", "missing", (None, 24 * 60 - 1)), now=later)) == [(3, 3)]
+
+
+def test_a_pool_as_a_stored_case() -> None:
+    agents = Agents({}, Configurations())
+    (pool,) = pools(TWO, *FIRST, *again("b", "retry", (None, 11)))
+    case = stored_case(TWO, pool, agents, None)
+    assert (case.outcome, case.runs_passed, case.runs_total, case.runs_required) == (CaseOutcome.FAILED, 2, 3, 2)
+    assert (case.action, case.carried_from, case.start_over) == (Action.REUSE, "b-session", None)
