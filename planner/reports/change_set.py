@@ -62,10 +62,8 @@ class PlanView:
     """Sentences about open launches that no case of the change set needs."""
     agents: Sequence[EffectiveTarget] = ()
     """The agents that a file describes."""
-    spent_cents: int = 0
-    """What earlier sessions spent on this change set."""
     reserved_cents: int = 0
-    """The part of it that is not billed yet."""
+    """What earlier calls of this change set that are not billed yet may cost."""
     shows_all: bool = False
     """Every reused case has a line of its own."""
 

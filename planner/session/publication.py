@@ -103,7 +103,6 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         (str(refusal), refusal.hint) if refusal else None,
         [*filter(None, [loaded.limits_note]), *prepared.warnings],
         agents=prepared.agents,
-        spent_cents=prepared.progress.all_spent_cents,
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
