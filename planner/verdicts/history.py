@@ -44,7 +44,7 @@ def compare_with_history(
         cases: compared with their baselines.
         stored: sessions of the base branch, newest first.
     """
-    known = [case.model_copy(update={"change_probability": None}) for case in cases]
+    known = [case if _keeps_word(case) else case.model_copy(update={"change_probability": None}) for case in cases]
     now = {case.case_id: case for case in known if _is_comparable(case)}
     sessions = _sessions(_calls_by_session(now, stored)) if now else []
     if len(sessions) < MIN_SESSIONS:
@@ -68,6 +68,11 @@ def compare_with_history(
         compared=_suite_word(worse, better),
     )
     return compared, suite
+
+
+def _keeps_word(case: CaseResult) -> bool:
+    """A regression remains until the case is called again."""
+    return case.action is not Action.CALL and case.compared == "regressed"
 
 
 def _is_comparable(case: CaseResult) -> bool:

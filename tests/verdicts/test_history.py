@@ -192,6 +192,13 @@ def test_cases_that_cannot_be_compared_keep_their_word() -> None:
     assert suite.cases == 9
 
 
+def test_a_kept_regression_stays_as_likely_as_it_was() -> None:
+    """Until the case is called again. Of a case that is the same now, nothing remains."""
+    kept = today(FALLEN, action="reuse", compared="regressed", change_probability=0.97)
+    cases, _ = compare_with_history([*kept[:1], *today(FALLEN, action="reuse", change_probability=0.6)[1:]], HISTORY)
+    assert [case.change_probability for case in cases] == [0.97, *[None] * 11]
+
+
 def test_a_likely_regression_is_suspected() -> None:
     """Named as such, and not counted as one."""
     history = [session(day, {**USUAL, "case-02": (1, 3)}) for day in (8, 7, 6)]
