@@ -111,7 +111,16 @@ def _found(work: Workspace, branch: ResultsRepository) -> _Promotion:
                 foreign += 1
             else:
                 calls.setdefault(fingerprint, []).append(call)
+        if fingerprint in calls:
+            calls[fingerprint] = _with_all_they_count_with(calls[fingerprint], records.calls(fingerprint))
     return _Promotion(calls, [head for head in own_heads if head.session_id in here], foreign)
+
+
+def _with_all_they_count_with(chosen: Sequence[StoredCall], every: Sequence[StoredCall]) -> list[StoredCall]:
+    """Those whose earlier calls are promoted, too, or are known: a retry never counts without what failed before."""
+    known = {call.id for call in chosen} | {call.id for call in every if call.is_of_base}
+    left = [call for call in chosen if all(tuple(earlier) in known for earlier in call.call.counted_with)]
+    return list(chosen) if len(left) == len(chosen) else _with_all_they_count_with(left, every)
 
 
 def _is_made_here(shell: Shell, head: SessionHead) -> bool:
@@ -147,7 +156,7 @@ def _writes(now: Reader, number: int, found: _Promotion, project: str) -> dict[s
             of_session[key] = of_session.get(key, b"") + part_bytes(facts)
     promoted = set(found.calls)
     for head in found.heads:
-        cases = [case for case in head.cases if case.call_fingerprint in promoted]
+        cases = [case.model_copy(update={"calls": []}) for case in head.cases if case.call_fingerprint in promoted]
         own = head.model_copy(update={"cases": cases, "plans": [], "parts": {}})
         writes |= files_of(own, parts.pop(head.session_id, {}))
     for left in parts.values():  # of sessions that were lost

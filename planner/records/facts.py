@@ -62,6 +62,8 @@ class CallFact(Document):
     has_agent_file: bool = False
     reason: Literal["first", "missing", "retry", "again", "start_over"] = "first"
     start_over: StartOverDocument | None = None
+    counted_with: ListOf[tuple[str, ServiceId]] = Field(default=[])
+    """The earlier calls that it was to be counted with, by session and run id: if one is missing, a file is gone."""
     adopted: bool = False
     excluded: Literal["agent_edited"] | None = None
     data: CallData
@@ -120,6 +122,8 @@ class PlannedCase(Document):
     call_fingerprint: str
     check_fingerprint: str
     judged_by: str | None = None
+    calls: ListOf[tuple[str, ServiceId]] = Field(default=[])
+    """Those that counted, by session and run id: if one is missing, a file is gone."""
 
 
 class PartSummary(Document):

@@ -73,7 +73,7 @@ class Scope(NamedTuple):
 
 
 def part_key(call_fingerprint: str, session_id: str, number: int) -> str:
-    return f"{CALLS}{_folder(call_fingerprint)}/{session_id}-{number}.jsonl"
+    return f"{folder_of(call_fingerprint)}{session_id}-{number}.jsonl"
 
 
 def head_key(session_id: str) -> str:
@@ -103,6 +103,8 @@ class Records:
         self._scope = scope
         self._calls: dict[str, list[StoredCall]] = {}
         self._problems: dict[str, str] = {}
+        self.ignored: set[CallId] = set()
+        """Calls of the future."""
         self._head_of: dict[str, SessionHead | None] = {}
 
     def calls(self, call_fingerprint: str) -> list[StoredCall]:
@@ -148,11 +150,11 @@ class Records:
 
     def part_number(self, call_fingerprint: str, session_id: str) -> int:
         """The number of the session's next part."""
-        prefix = f"{CALLS}{_folder(call_fingerprint)}/{session_id}-"
+        prefix = f"{folder_of(call_fingerprint)}{session_id}-"
         return 1 + sum(1 for _ in self._own.file_keys(prefix))
 
     def _read_calls(self, call_fingerprint: str) -> list[StoredCall]:
-        prefix = f"{CALLS}{_folder(call_fingerprint)}/"
+        prefix = folder_of(call_fingerprint)
         base_keys = {key for files in self._base for key in files.file_keys(prefix)}
         default_keys = set(self._base[-1].file_keys(prefix)) if self._base else base_keys
         found: dict[CallId, StoredCall] = {}
@@ -201,6 +203,7 @@ class Records:
                 ended and not is_possible(ended, self._scope.now, SERVER_CLOCK_SKEW)
             )
             if late:
+                self.ignored.add(id_of(fact))
                 self._scope.warn(f"{file.key}, line {number}, is ignored: its time is in the future")
             else:
                 yield fact
@@ -241,8 +244,9 @@ def _session_of(part: str) -> str:
     return part.rpartition("/")[2].rpartition("-")[0]
 
 
-def _folder(call_fingerprint: str) -> str:
-    return call_fingerprint.removeprefix("sha256:")
+def folder_of(call_fingerprint: str) -> str:
+    """The folder of its calls, with a slash at the end."""
+    return f"{CALLS}{call_fingerprint.removeprefix('sha256:')}/"
 
 
 def _preferred(one: StoredCall | None, other: StoredCall) -> StoredCall:

@@ -30,6 +30,7 @@ class CallOrigin:
 
     reason: Literal["first", "missing", "retry", "again", "start_over"]
     start_over: StartOverDocument | None = None
+    counted_with: Sequence[CallId] = ()
 
 
 @frozen
@@ -104,6 +105,7 @@ class Writing:
             has_agent_file=case.inputs.has_agent_file,
             reason=origin.reason if origin else "first",
             start_over=origin.start_over if origin else None,
+            counted_with=list(origin.counted_with) if origin else [],
             adopted=run.adopted,
             excluded=run.excluded,
             data=data_of(run),
@@ -122,4 +124,5 @@ def planned(case: CaseResult) -> PlannedCase:
         call_fingerprint=case.call_fingerprint,
         check_fingerprint=case.check_fingerprint,
         judged_by=case.judged_by,
+        calls=[id_of(run) for run in case.runs],
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from planner.changes.model import Change
-from planner.records.facts import CallId, Correction, Fact, SessionHead, StoredCall
+from planner.records.facts import CallId, Correction, Fact, SessionHead, StoredCall, id_of
 from planner.records.log import Records, files_of, part_bytes, part_key
 from planner.records.writing import CallOrigin, Writing, planned
 from planner.results.model import CaseResult, RunResult
@@ -24,7 +24,7 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
     place, records = session.place, prepared.records
     redaction = place.shared.redaction if place.shared is not None else None
     show = redaction.name if redaction is not None else str
-    called = {change.case_id: _origin(change) for change in prepared.change_set.with_action(Action.CALL)}
+    called = {change.case_id: origin_of(change) for change in prepared.change_set.with_action(Action.CALL)}
     writing = Writing(
         show(result.environment),
         session.shell.clock.now(),
@@ -65,8 +65,14 @@ def _by_run(records: Records | None, fingerprint: str) -> dict[CallId, StoredCal
     return {call.id: call for call in records.calls(fingerprint)} if records is not None else {}
 
 
-def _origin(change: Change) -> CallOrigin:
-    return CallOrigin(call_reason(change).value, change.start_over)
+def origin_of(change: Change) -> CallOrigin:
+    prior = change.prior
+    # Calls of the same agent under another id are in another folder.
+    is_same_call = prior is not None and prior.call_fingerprint == change.call_fingerprint
+    kept = (
+        [run for run in prior.runs if run.run_id in change.kept_run_ids] if prior is not None and is_same_call else []
+    )
+    return CallOrigin(call_reason(change).value, change.start_over, tuple(map(id_of, kept)))
 
 
 def _consents(session: RunSession, cases: Sequence[CaseResult]) -> dict[int, str]:

@@ -19,7 +19,7 @@ from planner.changes.model import Reason
 from planner.changes.request import Earlier
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, PlannedCase, StoredCall
-from planner.records.log import Records
+from planner.records.log import Records, folder_of
 from planner.results.model import CaseInputs, CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome
 from planner.values import frozen
@@ -113,9 +113,10 @@ class _View:
 
     def found(self, case: Case) -> _Found:
         today = self._today
-        if problem := self._records.problem(call_fingerprint(today.agents.inputs(case))):
-            return _Found(Earlier(unreadable_case(case, today.agents.inputs(case), problem), problem=problem))
+        inputs = today.agents.inputs(case)
         last = self._planned.find(today.show(case.case_id))
+        if problem := self._problem(call_fingerprint(inputs), last):
+            return _Found(Earlier(unreadable_case(case, inputs, problem), problem=problem))
         mine = self._calls_of_today(case, last)
         judge = self._judge(case)
         pools = pools_of(case, mine, judge, today.now)
@@ -143,6 +144,17 @@ class _View:
             named = own if own.case_id == case.case_id else own.model_copy(update={"case_id": case.case_id})
             return _Found(Earlier(named), named if is_own_of_base else None, previous)
         return _Found(Earlier(own, base, Reason.CALLED_BEFORE), base, previous)
+
+    def _problem(self, fingerprint: str, last: PlannedCase | None) -> str:
+        """Why the calls of a fingerprint are not known: they may have been paid for, or have failed."""
+        if problem := self._records.problem(fingerprint):
+            return problem
+        if last is None or last.call_fingerprint != fingerprint:
+            return ""
+        known = {call.id for call in self._records.calls(fingerprint)} | self._records.ignored
+        if known.issuperset(map(tuple, last.calls)):
+            return ""
+        return f"{folder_of(fingerprint)} lacks calls that the newest session of this case had. Restore its files"
 
     def gone(self, plans: Sequence[str]) -> Iterator[PlannedCase]:
         """Cases of these plans in their newest sessions that today's plans do not have."""

@@ -15,11 +15,11 @@ from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, SessionHead
 from planner.records.log import Records, Scope, files_of, part_bytes, part_key, summary_of
-from planner.records.writing import CallOrigin, Writing, planned
+from planner.records.writing import Writing, planned
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action
 from planner.results.repository import StoredFile
-from planner.session.consents import call_reason
+from planner.session.recording import origin_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.earlier import EarlierCases, Today, earlier_cases
 from planner.verdicts.pools import CallJudge, could_pass
@@ -182,11 +182,7 @@ class Session:
             "",
             self.now,
             lambda fingerprint: {call.id: call for call in records.calls(fingerprint)},
-            {
-                change.case_id: CallOrigin(call_reason(change).value, change.start_over)
-                for change in changes
-                if change.action is Action.CALL
-            },
+            {change.case_id: origin_of(change) for change in changes if change.action is Action.CALL},
             {run.run_id: session_id for runs in made.values() for run in runs},
         )
         facts = writing.facts([case for case in cases if case.runs])

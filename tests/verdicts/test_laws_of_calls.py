@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, NamedTuple, cast
 
@@ -16,8 +17,8 @@ from planner.records.log import files_of, part_bytes, part_key
 from planner.results.model import RunVerdict
 from planner.verdicts.runs import judge_run
 from tests.support.heard_calls import BAD, GOOD, HEARD, JUDGE, load
-from tests.support.stored_calls import MemoryFiles, Session, Store
-from tests.support.stored_cases import NOW
+from tests.support.stored_calls import MemoryFiles, Session, Store, runs_after
+from tests.support.stored_cases import NOW, make_case
 
 
 class History(NamedTuple):
@@ -80,12 +81,15 @@ def in_files(facts: Sequence[Fact], places: Sequence[int], *, trusted: bool = Tr
     return Store(MemoryFiles(files, is_trusted=trusted))
 
 
+HEARD_SESSION: Final = Session([HEARD], judge=JUDGE)
+
+
 def view(store: Store) -> Any:
-    return Session([HEARD], judge=JUDGE).earlier(store)
+    return HEARD_SESSION.earlier(store)
 
 
-def outcome(store: Store) -> str:
-    (found,) = view(store).cases.values()
+def outcome(store: Store, session: Session = HEARD_SESSION) -> str:
+    (found,) = session.earlier(store).cases.values()
     return "new" if found.prior is None else found.prior.outcome.value
 
 
@@ -129,3 +133,21 @@ def test_a_shortened_file_never_makes_a_case_pass(history: History, data: st.Dat
     lines = files[key].splitlines(keepends=True)
     cut = data.draw(st.integers(0, len(lines) - 1))
     assert outcome(whole.with_files({key: b"".join(lines[:cut])})) == "unknown"
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    rounds=st.lists(st.lists(st.sampled_from([None, "agent"]), min_size=1, max_size=3), min_size=1, max_size=4),
+    data=st.data(),
+)
+def test_a_file_that_is_gone_never_makes_a_case_pass(rounds: list[list[str | None]], data: st.DataObject) -> None:
+    """Each session calls again what the one before left, or everything."""
+    case, store = make_case(runs=3, min_runs=1, min_pass_rate=0.8), Store()
+    for causes in rounds:
+        session = Session([case], asked={"rerun": data.draw(st.sampled_from(["needed", "failed", "all"]))})
+        _, store = session.finish(store, {case.case_id: runs_after(store, *causes)})
+    before = outcome(store, Session([case]))
+    key = data.draw(st.sampled_from([key for key in store.base.content if key.startswith("calls/")]))
+    left = {name: content for name, content in store.base.content.items() if name != key}
+    after = outcome(replace(store, base=MemoryFiles(left)), Session([case]))
+    assert after not in ("passed", "flaky") or before in ("passed", "flaky")
