@@ -6,19 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from planner.errors import PlannerError
-from planner.reports.neutral import for_json_text
+from planner.errors import CredentialError, IncompleteError, PlannerError
+from planner.reports.neutral import for_json_text, one_line
 from planner.reports.required_check import render_json, render_text
-from planner.results.outcomes import FailOn
+from planner.results.outcomes import CheckState, FailOn
 from planner.session.bug_report import logs_checks
 from planner.session.ci import NO_BASE
 from planner.session.history import with_history
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.session.publication import Decision, problem_publication, publication_of, read_ended
 from planner.session.selection import Selection
-from planner.session.service import known_service
+from planner.session.service import Known, known_service
 from planner.session.shell import Shell, publisher_of, redactor_of, write_output
-from planner.session.stores import open_workspace
+from planner.session.stores import Workspace, open_workspace
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
 
@@ -43,16 +43,20 @@ class GateOptions:
 def gate(shell: Shell, options: GateOptions) -> int:
     """Print the answer; return its exit code. If there is none, the file for comment and status says why."""
     try:
-        return _decide(shell, options)
+        code, trouble = _decide(shell, options)
     except PlannerError as error:
         if options.publication is not None:
             _write(shell, options.publication, problem_publication(shell, error, options.selection))
         raise
+    if trouble is not None:
+        raise trouble
+    return code
 
 
-def _decide(shell: Shell, options: GateOptions) -> int:
+def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | None]:
+    """The exit code, and why the service could not be read."""
     work = open_workspace(shell, options.selection)
-    known = known_service(work)
+    known, trouble = _known(work, options)
     if known.note:
         shell.log(known.note)
     with stored_journal(work) as journal:
@@ -70,10 +74,27 @@ def _decide(shell: Shell, options: GateOptions) -> int:
             judged = [case.judged for case in cases if case.judged is not None]
             ended = read_ended(shell.cwd / options.results) if options.results is not None else None
             decision = Decision(work, prepared, check, judged, own, ended)
-            _write(shell, options.publication, publication_of(decision, journal, options.name))
-    if to_github := publisher_of(shell):
+            publication = publication_of(decision, journal, options.name)
+            if trouble is not None and check.state is CheckState.SUCCESS:
+                publication = publication.model_copy(
+                    update={"state": CheckState.PENDING.value, "description": one_line(str(trouble))}
+                )
+            _write(shell, options.publication, publication)
+    if trouble is None and (to_github := publisher_of(shell)):
         to_github.required_check(check)
-    return check.exit_code
+    return check.exit_code, trouble
+
+
+def _known(work: Workspace, options: GateOptions) -> tuple[Known, PlannerError | None]:
+    """What is known of agents and prices. If the service cannot be read, what was recorded, and the error: the comment
+    must still offer the calls, but the check is not green."""
+    try:
+        return known_service(work), None
+    except (IncompleteError, CredentialError) as error:
+        if options.publication is None:
+            raise
+        offline = replace(work, selection=replace(work.selection, offline=True, sandbox=False))
+        return known_service(offline), error
 
 
 def _write(shell: Shell, file: Path, publication: Publication) -> None:

@@ -23,6 +23,31 @@ from tests.commands.test_gate import (  # pyright: ignore[reportMissingImports]
     run,
 )
 
+
+def test_the_service_is_down_after_the_calls(
+    project: Project, service: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job that called has the key, but the service answers nothing any more. The comment keeps its command, and the check is not
+    green."""
+    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
+    monkeypatch.setenv("GITHUB_ACTOR", "maria")
+    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.branch("topic")
+    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    words = ("ci", "gate", "--base", "origin/main", "--publication", str(file))
+    found: list[tuple[str, bool]] = []
+    for call in (False, True):
+        job = jobs.start(7, branch="topic", event="workflow_dispatch")
+        if call:
+            assert job.planner("ci", "run", "--base", "origin/main", "--consent-to-charge").code == 0
+        with monkeypatch.context() as down:
+            down.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
+            assert job.planner(*words).code == 4
+        published = json.loads(file.read_text())
+        found.append((published["state"], f"/planner run {published['digest'] or 'none'}" in published["comment"]))
+    assert found == [("pending", True), ("pending", False)]
+
+
 OTHER = PLAN.replace("plan: hours", "plan: other")
 
 
