@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import Launch, LaunchProblem, LaunchState
@@ -26,6 +27,7 @@ from planner.execution.reconciling import (
     is_in_time,
     prompt_key,
     search_launches,
+    unconfirmed_launches,
 )
 from planner.providers.base import Batch, Run
 
@@ -66,6 +68,13 @@ def possibly_sent(
             if match.candidates or agree[match.unconfirmed.launch.launch_id] is False
         }
     )
+
+
+def adopted_since(journal: JournalState, moment: datetime) -> set[tuple[object, ...]]:
+    """What adopted launches since then asked for. Their own runs may not be listed yet: each may have the run of an
+    equal launch, which is not absent then."""
+    adopted = [launch for launch in journal.launches([LaunchState.ADOPTED]) if launch.sent_at > moment]
+    return {item.request for item in unconfirmed_launches(adopted, journal)}
 
 
 def _unreadable(

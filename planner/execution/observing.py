@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from planner.evidence import Evidence, missing_parts
-from planner.execution.absent_launches import possibly_sent
+from planner.execution.absent_launches import adopted_since, possibly_sent
 from planner.execution.core import SendLaunch
 from planner.execution.engine import Now
 from planner.execution.events import (
@@ -49,6 +49,7 @@ from planner.execution.reconciling import (
     run_fits,
     search_launches,
     unconfirmed_launches,
+    with_times_of_equals,
 )
 from planner.execution.state import EndedRun, Search, State, Unbound
 from planner.providers.base import Batch, BatchId, Launched, Run, RunId
@@ -288,36 +289,19 @@ def settled(state: State, lists: Lists, now: Now) -> Iterator[Event]:
                 state.log(f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose")
         elif lists.runs.whole and lists.began - search.since >= state.settings.settle_seconds:
             missing[match.unconfirmed] = known
-    recent = _recently_adopted(state, lists, now) if missing else set[tuple[object, ...]]()
-    missing = {item: known for item, known in missing.items() if item.request not in recent}
+    if missing:
+        settled_seconds = now.seconds - lists.began + state.settings.settle_seconds
+        recent = adopted_since(state.journal, now.server - timedelta(seconds=settled_seconds))
+        missing = {item: known for item, known in missing.items() if item.request not in recent}
     yield from _absent(state, missing, lists)
 
 
 def _to_match(state: State, search: Search) -> Unconfirmed:
-    """A launch of another session may have made a run that belongs to an equal one that was found: that has its run
-    then. So it also matches what was made at the time of these."""
-    item = search.unconfirmed
-    item = replace(item, requesters=state.journal.requesters_of(item.launch.launch_id))
+    item, journal = search.unconfirmed, state.journal
+    item = replace(item, requesters=journal.requesters_of(item.launch.launch_id))
     if item.launch.session_id == state.consented.session_id:
         return item
-    found = unconfirmed_launches(state.journal.launches([LaunchState.ADOPTED]), state.journal)
-    slack_seconds = [
-        abs((other.launch.sent_at - item.launch.sent_at).total_seconds()) + other.launch.slack_seconds
-        for other in found
-        if other.request == item.request
-    ]
-    widest = max([item.launch.slack_seconds, *slack_seconds])
-    return replace(item, launch=replace(item.launch, slack_seconds=widest))
-
-
-def _recently_adopted(state: State, lists: Lists, now: Now) -> set[tuple[object, ...]]:
-    """What adopted launches asked for whose own runs may not be listed yet: each may have the run of an equal launch,
-    which is not absent then."""
-    listed_until = now.server - timedelta(seconds=now.seconds - lists.began)
-    settled_before = listed_until - timedelta(seconds=state.settings.settle_seconds)
-    adopted = state.journal.launches([LaunchState.ADOPTED])
-    recent = [launch for launch in adopted if launch.sent_at > settled_before]
-    return {item.request for item in unconfirmed_launches(recent, state.journal)}
+    return with_times_of_equals(item, unconfirmed_launches(journal.launches([LaunchState.ADOPTED]), journal))
 
 
 def _may_be_confused(state: State, search: Search, since: Sequence[Search]) -> bool:

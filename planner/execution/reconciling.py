@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -97,6 +97,18 @@ def unconfirmed_launches(launches: Iterable[Launch], journal: JournalState) -> l
         Unconfirmed(launch, journal.slots_of(launch.launch_id), journal.requesters_of(launch.launch_id))
         for launch in launches
     ]
+
+
+def with_times_of_equals(item: Unconfirmed, found: Iterable[Unconfirmed]) -> Unconfirmed:
+    """The launch, which also matches what was made at the time of equal launches that were `found`: if another machine
+    gave its run to one of them, it has the run of that one."""
+    slack_seconds = [
+        abs((other.launch.sent_at - item.launch.sent_at).total_seconds()) + other.launch.slack_seconds
+        for other in found
+        if other.request == item.request
+    ]
+    widest = max([item.launch.slack_seconds, *slack_seconds])
+    return replace(item, launch=replace(item.launch, slack_seconds=widest))
 
 
 def search_launches(
