@@ -125,6 +125,17 @@ class Records:
         self.calls(call_fingerprint)
         return self._problems.get(call_fingerprint)
 
+    def lacks(self, call_fingerprint: str, wanted: Iterable[CallId]) -> str | None:
+        """Why not all of these calls are known: a file is gone."""
+        missing = sorted(set(wanted) - {call.id for call in self.calls(call_fingerprint)} - self.ignored)
+        if not missing or call_fingerprint in self._problems:
+            return self._problems.get(call_fingerprint)
+        (session_id, run_id), folder = missing[0], folder_of(call_fingerprint)
+        problem = f"run {run_id} is missing: restore {folder}{session_id}-1.jsonl, or another file of that session"
+        self._problems[call_fingerprint] = problem
+        self._scope.warn(problem)
+        return problem
+
     def heads(self) -> Iterator[SessionHead]:
         """The sessions of the branch that the pull request targets, then those of the default branch, newest first;
         outside of a pull request, all."""

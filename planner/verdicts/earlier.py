@@ -19,7 +19,7 @@ from planner.changes.model import Reason
 from planner.changes.request import Earlier
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, PlannedCase, StoredCall
-from planner.records.log import Records, folder_of
+from planner.records.log import Records
 from planner.results.model import CaseInputs, CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome
 from planner.values import frozen
@@ -147,14 +147,9 @@ class _View:
 
     def _problem(self, fingerprint: str, last: PlannedCase | None) -> str:
         """Why the calls of a fingerprint are not known: they may have been paid for, or have failed."""
-        if problem := self._records.problem(fingerprint):
-            return problem
-        if last is None or last.call_fingerprint != fingerprint:
-            return ""
-        known = {call.id for call in self._records.calls(fingerprint)} | self._records.ignored
-        if known.issuperset(map(tuple, last.calls)):
-            return ""
-        return f"{folder_of(fingerprint)} lacks calls that the newest session of this case had. Restore its files"
+        is_same_call = last is not None and last.call_fingerprint == fingerprint
+        wanted = last.calls if last is not None and is_same_call else ()
+        return self._records.problem(fingerprint) or self._records.lacks(fingerprint, wanted) or ""
 
     def gone(self, plans: Sequence[str]) -> Iterator[PlannedCase]:
         """Cases of these plans in their newest sessions that today's plans do not have."""

@@ -185,7 +185,7 @@ def test_evidence_that_was_edited(stored: Project) -> None:
 def test_runs_that_are_left_out(stored: Project) -> None:
     """The plan asks for two runs of a case. The attacker removes one and leaves the one that passed.
 
-    Before: the case was reused as passed. Now: planner makes the missing call.
+    Before: the case was reused as passed. Now: the case is unknown, as the newest session had that run.
     """
 
     def change(good: Facts, _: Facts) -> None:
@@ -193,7 +193,7 @@ def test_runs_that_are_left_out(stored: Project) -> None:
             facts.pop()
 
     edit(stored, change)
-    assert actions(stored)[GOOD] == ("call", "settings_changed", 1)
+    assert actions(stored)[GOOD] == ("reuse", "unreadable", 0)
 
 
 def test_a_file_that_is_shortened(stored: Project) -> None:
@@ -271,7 +271,7 @@ def test_impossible_plans(stored: Project, path: tuple[str, ...], value: object)
 def test_a_run_that_is_listed_twice(stored: Project) -> None:
     """The attacker replaces the failed run with a second copy of the one that passed.
 
-    Before: both copies counted as passed. Now: it is one call, and the other is called.
+    Before: both copies counted as passed. Now: the case is unknown, as the newest session had the other run.
     """
 
     def change(good: Facts, _: Facts) -> None:
@@ -279,7 +279,7 @@ def test_a_run_that_is_listed_twice(stored: Project) -> None:
             facts[:] = [facts[0]] * 2
 
     edit(stored, change)
-    assert actions(stored)[GOOD] == ("call", "settings_changed", 1)
+    assert actions(stored)[GOOD] == ("reuse", "unreadable", 0)
 
 
 def test_a_call_in_the_future(stored: Project) -> None:
@@ -392,8 +392,10 @@ def test_many_invalid_elements(stored: Project) -> None:
         assert caught.value.error_count() < 40
 
 
-@pytest.mark.parametrize(("field", "value", "calls"), [("case_id", BAD, 0), ("environment", "another", 2)])
-def test_calls_under_another_name(stored: Project, field: str, value: str, calls: int) -> None:
+@pytest.mark.parametrize(
+    ("field", "value", "reason"), [("case_id", BAD, "passed"), ("environment", "another", "unreadable")]
+)
+def test_calls_under_another_name(stored: Project, field: str, value: str, reason: str) -> None:
     """The attacker gives the calls that passed the name of the failed case, or of another environment.
 
     Before: planner used them. Now: they count only for the same call, whatever its case is called, and in their environment.
@@ -404,7 +406,7 @@ def test_calls_under_another_name(stored: Project, field: str, value: str, calls
             fact[field] = value
 
     edit(stored, change)
-    assert actions(stored)[GOOD][2] == calls
+    assert actions(stored)[GOOD] == ("reuse", reason, 0)
     assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)
 
 
