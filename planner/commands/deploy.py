@@ -20,7 +20,6 @@ from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.results.store import segment_for
 from planner.session.bug_report import logs_checks
-from planner.session.history import with_history
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.session.recorded_agents import record_agents, record_deployment, world_store
@@ -180,7 +179,7 @@ def _checked(work: Workspace, prepared: Preparation, journal: Journal | None, ta
     checked = checked_cases(work, prepared, journal)
     cases = [case for case in checked if case.change.case_id in called]
     judged = [case.judged for case in cases if case.judged is not None]
-    _, suite = with_history(work.shell, work.place, work.selection, judged)
+    _, suite = prepared.with_history(judged)
     return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite, "strict"), work.shell.clock.now())
 
 

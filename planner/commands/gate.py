@@ -12,7 +12,6 @@ from planner.reports.required_check import render_json, render_text
 from planner.results.outcomes import CheckState, FailOn
 from planner.session.bug_report import logs_checks
 from planner.session.ci import NO_BASE
-from planner.session.history import with_history
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.session.publication import Decision, problem_publication, publication_of, read_ended
 from planner.session.selection import Selection
@@ -63,7 +62,7 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
         prepared = prepare(work, known.targets, journal)
         cases = checked_cases(work, prepared, journal, excuse_known=options.selection.base != NO_BASE)
         own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
-        _, suite = with_history(shell, work.place, options.selection, own)
+        _, suite = prepared.with_history(own)
         again = replace(options.selection, rerun="failed").command("run")
         digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite, work.loaded.project.policy.gate)
         check = decide_check(cases, digest, judged_by, shell.clock.now(), again)

@@ -16,7 +16,6 @@ from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import charged_slots, ended_calls, judge_spending
 from planner.session.executing import SessionEnd, await_calls
-from planner.session.history import with_history
 from planner.session.judging import judge_cost
 from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation
@@ -121,7 +120,7 @@ def _cases(
         today=session.reports.started_at.date(),
         ask=prepared.judging.cache,
     )
-    return with_history(session.shell, session.place, session.options.selection, cases)
+    return prepared.with_history(cases)
 
 
 def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[CaseResult]) -> set[str]:

@@ -12,7 +12,6 @@ from planner.execution.engine import Outcome
 from planner.quantities import count
 from planner.results.model import RunResult
 from planner.results.outcomes import Action, FailOn
-from planner.session.history import with_history
 from planner.session.preparing import prepare, stored_journal
 from planner.session.report_session import NO_COST, ReportSession, report_session
 from planner.session.selection import Selection
@@ -75,7 +74,7 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
         ask=prepared.judging.cache,
     )
     command = work.selection.command("run")
-    cases, suite = with_history(work.shell, work.place, work.selection, cases)
+    cases, suite = prepared.with_history(cases)
     gate = Gate(fail_on, suite)
     commands = NextCommands(command, command, command, command, command, work.selection.transcript_command())
     ending = ending_of(cases, Outcome(), frozenset(), commands, gate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
@@ -24,7 +24,7 @@ from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, some
 from planner.records.log import Records
-from planner.results.model import CaseResult, StartOverDocument
+from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products, previews_refusal
@@ -56,6 +56,7 @@ from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
+from planner.verdicts.history import compare_with_history
 
 _LEFT_OUT_NAMED = 5
 
@@ -107,6 +108,10 @@ class Preparation:
     """What was spent under the consent."""
     records: Records | None = None
     """The stored calls; None in tests of values."""
+
+    def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
+        """The cases and the suite as a whole, compared with earlier sessions."""
+        return compare_with_history(cases, self.records.calls if self.records else lambda _: ())
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from planner.changes.detail import revision_digest
-from planner.results.model import CaseResult, Compared, JudgedRun, RunResult, Sample, SuiteDocument
+from planner.records.facts import CallFact, StoredCall, Trust, id_of
+from planner.results.model import CaseResult, Compared, JudgedRun, Sample, SuiteDocument
 from planner.results.outcomes import Action
 from planner.statistics import Counts
 from planner.values import frozen
-from planner.verdicts.cases import RunKey, run_key, sample_of
+from planner.verdicts.cases import sample_of
 from planner.verdicts.comparison import clean_counts, measurement_change, suite_of, variants_of
 
 if TYPE_CHECKING:  # imports numpy: only where there is a history to compare with
@@ -19,8 +19,7 @@ if TYPE_CHECKING:  # imports numpy: only where there is a history to compare wit
 
 MIN_SESSIONS: Final = 2
 """With fewer earlier sessions, nothing is known about how much they differ, and the exact tests decide."""
-_READ_SESSIONS: Final = 60
-"""The newest stored sessions that are searched. Many make no call."""
+CallsOf: TypeAlias = Callable[[str], Sequence[StoredCall]]
 
 
 @frozen
@@ -32,9 +31,7 @@ class _Calls:
     counts: Counts
 
 
-def compare_with_history(
-    cases: Sequence[CaseResult], stored: Iterable[RunResult]
-) -> tuple[list[CaseResult], SuiteDocument | None]:
+def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[list[CaseResult], SuiteDocument | None]:
     """Compare the newest calls of the cases with those of earlier sessions; return the cases, and the suite as a whole.
 
     Cases that cannot be compared, are quarantined or were called on several variants of an agent keep the result of the
@@ -42,7 +39,7 @@ def compare_with_history(
 
     Args:
         cases: compared with their baselines.
-        stored: sessions of the base branch, newest first.
+        stored: the stored calls with a call fingerprint.
     """
     known = [case if _keeps_word(case) else case.model_copy(update={"change_probability": None}) for case in cases]
     now = {case.case_id: case for case in known if _is_comparable(case)}
@@ -86,41 +83,29 @@ def _latest_runs(case: CaseResult) -> list[JudgedRun]:
     return [run for run in case.runs if not run.pooled]
 
 
-def _calls_by_session(now: Mapping[str, CaseResult], stored: Iterable[RunResult]) -> dict[str, dict[str, _Calls]]:
-    """The earlier calls of each case that are measured like today's, by the session that made them. Each call counts
-    once, with its newest verdict."""
-    seen: set[RunKey] = {run_key(run) for case in now.values() for run in _latest_runs(case)}
+def _calls_by_session(now: Mapping[str, CaseResult], stored: CallsOf) -> dict[str, dict[str, _Calls]]:
+    """The base branch's earlier calls of each case that are judged and measured like today's, by the session that made
+    them."""
+    latest = {id_of(run) for case in now.values() for run in _latest_runs(case)}
     found: dict[str, dict[str, _Calls]] = {}
-    for result in islice(stored, _READ_SESSIONS):
-        for earlier in result.cases:
-            case = now.get(earlier.case_id)
-            if case is None or not _is_same_call(earlier, case):
-                continue
-            by_session: dict[str, list[JudgedRun]] = {}
-            for run in earlier.runs:
-                if run_key(run) not in seen:
-                    by_session.setdefault(run.session_id, []).append(run)
-            seen.update(map(run_key, earlier.runs))
-            for session_id, runs in by_session.items():
-                if measurement_change(runs, _latest_runs(case), is_graded=case.is_graded) is None:
-                    calls = found.setdefault(session_id, {})
-                    calls.setdefault(case.case_id, _calls(earlier, runs))
+    for case in now.values():
+        by_session: dict[str, list[StoredCall]] = {}
+        for call in stored(case.call_fingerprint):
+            is_trusted = call.is_of_base and call.trust is not Trust.NOTHING
+            if is_trusted and call.call.excluded is None and call.id not in latest:
+                by_session.setdefault(call.call.session_id, []).append(call)
+        for session_id, calls in by_session.items():
+            verdicts = [(call, call.verdict(case.check_fingerprint, case.judged_by)) for call in calls]
+            runs = [call.run(verdict.verdict, verdict.judge_model) for call, verdict in verdicts if verdict is not None]
+            if runs and measurement_change(runs, _latest_runs(case), is_graded=case.is_graded) is None:
+                found.setdefault(session_id, {})[case.case_id] = _calls(case, calls[-1].call, runs)
     return found
 
 
-def _is_same_call(earlier: CaseResult, case: CaseResult) -> bool:
-    """Whether prompt, settings, expectations and judge are the same."""
-    return (
-        earlier.call_fingerprint == case.call_fingerprint
-        and earlier.check_fingerprint == case.check_fingerprint
-        and earlier.judged_by == case.judged_by
-    )
-
-
-def _calls(case: CaseResult, runs: Sequence[JudgedRun]) -> _Calls:
-    inputs = case.inputs
-    agent = inputs.configuration or revision_digest(inputs.agent_revision or "")
-    return _Calls((inputs.target_kind, inputs.target_id), agent, clean_counts(sample_of(case, runs)))
+def _calls(case: CaseResult, newest: CallFact, runs: Sequence[JudgedRun]) -> _Calls:
+    agent = newest.configuration or revision_digest(newest.agent_revision or "")
+    target = case.inputs.target_kind, newest.target_id
+    return _Calls(target, agent, clean_counts(sample_of(case, runs)))
 
 
 def _sessions(calls: Mapping[str, Mapping[str, _Calls]]) -> list[Session]:

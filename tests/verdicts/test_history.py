@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
-from types import SimpleNamespace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pytest
 
-from planner.errors import StoreError
 from planner.planfile.model import Quarantine
-from planner.results.model import CaseResult, RunResult
-from planner.results.outcomes import CaseOutcome
-from planner.session.history import with_history
-from planner.session.selection import Selection
+from planner.records.facts import CallFact, StoredCall, Trust, VerdictFact, data_of
+from planner.results.model import CaseResult, RunVerdict, SuiteDocument
+from planner.results.outcomes import CaseOutcome, RunOutcome
 from planner.statistics import Counts
 from planner.verdicts.cases import sample_of
 from planner.verdicts.history import compare_with_history
-from tests.support.stored_cases import NOW, make_case, make_runs, session_result, store_case
+from tests.support.stored_cases import NOW, make_case, make_runs, store_case
 
 NAMES = [f"case-{number:02}" for number in range(12)]
 USUAL = dict.fromkeys(NAMES, (3, 3))
+PASSED = RunVerdict(outcome=RunOutcome.PASSED)
 
 
 def called(day: int, name: str, counts: Counts, **fields: Any) -> CaseResult:
@@ -30,12 +30,47 @@ def called(day: int, name: str, counts: Counts, **fields: Any) -> CaseResult:
     passed, total = counts
     causes = [None] * passed + ["agent"] * (total - passed)
     runs = make_runs(*causes, first=1000 * day + 10 * NAMES.index(name), session_id=f"day{day:02}")
-    return store_case(make_case(name), runs=runs, **fields)
+    return store_case(make_case(name, prompt=f"Ask about {name}."), runs=runs, **fields)
 
 
-def session(day: int, counts: Mapping[str, Counts] = USUAL, **fields: Any) -> RunResult:
-    cases = (called(day, name, own, **fields) for name, own in counts.items())
-    return session_result(f"day{day:02}", *cases, at=NOW)
+def session(day: int, counts: Mapping[str, Counts] = USUAL, **fields: Any) -> list[StoredCall]:
+    """The stored calls of one session. Fields are those of a stored case, of its runs, or of a stored call."""
+    calls: list[StoredCall] = []
+    of_call = {name: fields.pop(name) for name in ("is_of_base", "trust") if name in fields}
+    of_runs = {name: fields.pop(name) for name in ("judge_model",) if name in fields}
+    for name, own in counts.items():
+        case = called(day, name, own, **fields)
+        for run in case.runs:
+            judged = run.model_copy(update=of_runs)
+            common: dict[str, Any] = {"run_id": judged.run_id, "session_id": judged.session_id}
+            verdict = VerdictFact(
+                **common,
+                check_fingerprint=case.check_fingerprint,
+                judged_by=case.judged_by,
+                judge_model=judged.judge_model,
+                evidence=judged.evidence,
+                verdict=RunVerdict(outcome=judged.outcome, cause=judged.cause),
+            )
+            fact = CallFact(
+                **common,
+                case_id=case.case_id,
+                plan=case.plan,
+                environment="",
+                target_id=case.inputs.target_id,
+                agent_revision=case.inputs.agent_revision,
+                data=data_of(judged),
+            )
+            calls.append(StoredCall(fact, case.call_fingerprint, fact.data, (verdict,), **of_call))
+    return calls
+
+
+def compared(
+    cases: Sequence[CaseResult], *stored: Sequence[StoredCall]
+) -> tuple[list[CaseResult], SuiteDocument | None]:
+    by_fingerprint: dict[str, list[StoredCall]] = {}
+    for call in chain.from_iterable(reversed(stored)):
+        by_fingerprint.setdefault(call.call_fingerprint, []).append(call)
+    return compare_with_history(cases, lambda fingerprint: by_fingerprint.get(fingerprint, []))
 
 
 def today(counts: Mapping[str, Counts], day: int = 9, **fields: Any) -> list[CaseResult]:
@@ -58,7 +93,7 @@ FALLEN = {**USUAL, "case-00": (0, 3), "case-01": (0, 3)}
 
 
 def test_cases_that_fell_regressed() -> None:
-    cases, suite = compare_with_history(today(FALLEN), HISTORY)
+    cases, suite = compared(today(FALLEN), *HISTORY)
     assert words(cases) == {"case-00": "regressed", "case-01": "regressed"}
     assert all(case.change_probability for case in cases if case.compared == "regressed")
     assert suite is not None
@@ -69,7 +104,7 @@ def test_cases_that_fell_regressed() -> None:
 
 def test_cases_that_rose_improved() -> None:
     failing = {**USUAL, "case-00": (0, 3), "case-01": (0, 3)}
-    cases, suite = compare_with_history(today(USUAL), [session(day, failing) for day in (8, 7, 6)])
+    cases, suite = compared(today(USUAL), *(session(day, failing) for day in (8, 7, 6)))
     assert words(cases) == {"case-00": "improved", "case-01": "improved"}
     assert suite is not None
     assert suite.compared == "better"
@@ -77,7 +112,7 @@ def test_cases_that_rose_improved() -> None:
 
 def test_without_a_change_only_the_outcome_may_differ() -> None:
     """One failed run of thirty-six. A word of the exact tests does not remain."""
-    cases, suite = compare_with_history(today({**USUAL, "case-00": (2, 3)}, compared="regressed"), HISTORY)
+    cases, suite = compared(today({**USUAL, "case-00": (2, 3)}, compared="regressed"), *HISTORY)
     assert words(cases) == {"case-00": "not_enough_evidence"}
     assert suite is not None
     assert suite.compared == "not_enough_evidence"
@@ -91,13 +126,15 @@ def test_without_a_change_only_the_outcome_may_differ() -> None:
         [session(9, FALLEN)],  # its own calls
         [session(day, call_fingerprint="another prompt") for day in (8, 7, 6)],
         [session(day, check_fingerprint="other expectations") for day in (8, 7, 6)],
-        [session(day, judged_by="another judge") for day in (8, 7, 6)],
+        [session(day, is_of_base=False) for day in (8, 7, 6)],
+        [session(day, trust=Trust.NOTHING) for day in (8, 7, 6)],
         [session(day, dict.fromkeys(NAMES, (0, 0))) for day in (8, 7, 6)],
     ],
 )  # fmt: skip
-def test_without_two_sessions_of_the_same_call_the_exact_tests_decide(stored: list[RunResult]) -> None:
-    """Among them sessions before a changed plan, and the session itself: no call is compared with itself."""
-    cases, suite = compare_with_history(today(FALLEN, change_probability=0.9), stored)
+def test_without_two_sessions_of_the_same_call_the_exact_tests_decide(stored: list[list[StoredCall]]) -> None:
+    """Among them sessions before a changed plan, and the session itself: no call is compared with itself. Calls of pull
+    requests do not count, and none that others could have judged."""
+    cases, suite = compared(today(FALLEN, change_probability=0.9), *stored)
     assert {case.compared for case in cases} == {"not_enough_evidence"}
     assert {case.change_probability for case in cases} == {None}
     assert suite is not None
@@ -106,19 +143,22 @@ def test_without_two_sessions_of_the_same_call_the_exact_tests_decide(stored: li
 
 def test_a_plan_that_was_changed_in_between_leaves_the_sessions_around() -> None:
     other = session(7, call_fingerprint="another prompt")
-    _, suite = compare_with_history(today(FALLEN), [HISTORY[0], other, HISTORY[2]])
+    _, suite = compared(today(FALLEN), HISTORY[0], other, HISTORY[2])
     assert suite is not None
     assert (suite.sessions, suite.runs_before) == (2, 72)
 
 
-def test_a_call_counts_once_by_its_newest_verdict() -> None:
-    """Day 8 kept the runs of day 7 for one case, and judged them as passed."""
-    kept = called(7, "case-00", (3, 3))
-    day8 = HISTORY[0].model_copy(update={"cases": [kept, *HISTORY[0].cases[1:]]})
-    failed = session(7, {**USUAL, "case-00": (0, 3)})
-    _, suite = compare_with_history(today(FALLEN), [day8, failed, HISTORY[2]])
-    assert suite is not None
-    assert (suite.sessions, suite.passed_before, suite.runs_before) == (3, 105, 105)
+def test_only_the_newest_verdict_on_the_newest_evidence_counts() -> None:
+    """Day 7 failed by evidence that was read again since, or was judged again as passed."""
+    failed = session(7, {"case-00": (0, 3), **dict.fromkeys(NAMES[1:], (3, 3))})
+    again = [
+        replace(call, verdicts=(*call.verdicts, call.verdicts[0].model_copy(update={"verdict": PASSED})))
+        for call in failed
+    ]
+    unread = [replace(call, data=call.data.model_copy(update={"evidence": "newer"})) for call in failed]
+    suites = [compared(today(FALLEN), HISTORY[0], day7, HISTORY[2])[1] for day7 in (failed, again, unread)]
+    found = [suite and (suite.sessions, suite.passed_before, suite.runs_before) for suite in suites]
+    assert found == [(3, 105, 108), (3, 108, 108), (2, 72, 72)]
 
 
 def test_calls_measured_otherwise_do_not_count() -> None:
@@ -128,32 +168,20 @@ def test_calls_measured_otherwise_do_not_count() -> None:
         case.model_copy(update={"runs": [run.model_copy(update={"judge_model": "new"}) for run in case.runs]})
         for case in cases
     ]
-    old = [
-        stored.model_copy(
-            update={
-                "cases": [
-                    case.model_copy(
-                        update={"runs": [run.model_copy(update={"judge_model": "old"}) for run in case.runs]}
-                    )
-                    for case in stored.cases
-                ]
-            }
-        )
-        for stored in HISTORY
-    ]
-    suites = [compare_with_history(side, stored)[1] for side, stored in ((named, HISTORY), (named, old), (cases, old))]
+    old = [session(day, judge_model="old") for day in (8, 7, 6)]
+    suites = [compared(side, *stored)[1] for side, stored in ((named, HISTORY), (named, old), (cases, old))]
     assert [suite and suite.sessions for suite in suites] == [3, 0, 3]
 
 
 def test_no_call_is_compared_with_itself() -> None:
     """Its own session is stored already, as for the gate."""
-    found = compare_with_history(today(FALLEN), HISTORY)
-    assert compare_with_history(today(FALLEN), [session(9, FALLEN), *HISTORY]) == found
+    found = compared(today(FALLEN), *HISTORY)
+    assert compared(today(FALLEN), session(9, FALLEN), *HISTORY) == found
 
 
 def test_sessions_with_gaps_count_for_the_cases_they_called() -> None:
     parts = [session(8, {"case-00": (3, 3)}), session(7, {"case-01": (3, 3)}), session(6)]
-    cases, suite = compare_with_history(today({"case-00": (3, 3), "case-01": (0, 3)}), parts)
+    cases, suite = compared(today({"case-00": (3, 3), "case-01": (0, 3)}), *parts)
     assert suite is not None
     assert (suite.sessions, suite.runs_before) == (3, 12)
     assert len(cases) == 2
@@ -162,7 +190,7 @@ def test_sessions_with_gaps_count_for_the_cases_they_called() -> None:
 def test_an_edited_agent_teaches_no_rates() -> None:
     """The base was edited after day 6: what failed then is no excuse now."""
     bad = session(6, dict.fromkeys(NAMES, (0, 3)), revision="2026-11-01 old")
-    cases, suite = compare_with_history(today(FALLEN), [HISTORY[0], HISTORY[1], bad])
+    cases, suite = compared(today(FALLEN), HISTORY[0], HISTORY[1], bad)
     assert words(cases) == {"case-00": "regressed", "case-01": "regressed"}
     assert suite is not None
     assert (suite.sessions, suite.passed_before, suite.runs_before) == (3, 72, 72)
@@ -186,7 +214,7 @@ def test_cases_that_cannot_be_compared_keep_their_word() -> None:
         )
         for case, changed in zip(usual, fields, strict=False)
     ]
-    cases, suite = compare_with_history([*left_out, *usual[4:]], HISTORY)
+    cases, suite = compared([*left_out, *usual[4:]], *HISTORY)
     assert words(cases) == {case.scenario: "regressed" for case in left_out}
     assert suite is not None
     assert suite.cases == 9
@@ -195,37 +223,20 @@ def test_cases_that_cannot_be_compared_keep_their_word() -> None:
 def test_a_kept_regression_stays_as_likely_as_it_was() -> None:
     """Until the case is called again. Of a case that is the same now, nothing remains."""
     kept = today(FALLEN, action="reuse", compared="regressed", change_probability=0.97)
-    cases, _ = compare_with_history([*kept[:1], *today(FALLEN, action="reuse", change_probability=0.6)[1:]], HISTORY)
+    cases, _ = compared([*kept[:1], *today(FALLEN, action="reuse", change_probability=0.6)[1:]], *HISTORY)
     assert [case.change_probability for case in cases] == [0.97, *[None] * 11]
 
 
 def test_a_likely_regression_is_suspected() -> None:
     """Named as such, and not counted as one."""
     history = [session(day, {**USUAL, "case-02": (1, 3)}) for day in (8, 7, 6)]
-    found, _ = compare_with_history(today({**FALLEN, "case-02": (0, 3), "case-03": (2, 3)}), history)
+    found, _ = compared(today({**FALLEN, "case-02": (0, 3), "case-03": (2, 3)}), *history)
     by_name = {case.scenario: (case.compared, case.change_probability) for case in found}
     word, probability = by_name["case-03"]
     assert word == "not_enough_evidence"
     assert probability is not None
     assert 0.5 <= probability < 0.8
     assert by_name["case-04"] == ("same", None)
-
-
-class Unreadable:
-    """A store whose sessions cannot be read."""
-
-    def sessions_of(self, environment: str, *, sandbox: bool) -> list[RunResult]:
-        raise StoreError(f"runs/{environment}.json cannot be read ({sandbox})")
-
-
-def test_sessions_that_cannot_be_read_stop_no_report() -> None:
-    """The calls are paid by then."""
-    shown: list[str] = []
-    place: Any = SimpleNamespace(target=None, base=None, repository=Unreadable())
-    shell: Any = SimpleNamespace(log=shown.append)
-    cases, suite = with_history(shell, place, Selection(environment="staging"), today(FALLEN))
-    assert (len(cases), suite is not None, len(shown)) == (12, True, 1)
-    assert "runs/staging.json cannot be read (False)" in shown[0]
 
 
 def test_numpy_is_loaded_only_where_there_is_a_history() -> None:
