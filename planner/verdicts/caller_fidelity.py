@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
+from planner.checks.edits import fewest_edits
 from planner.checks.judgement import Quote, shown
 from planner.checks.phrases import padded_words
 from planner.checks.spoken.agent_words import digit_rows, squeezed
-from planner.checks.spoken.caller_words import fewest_edits
 from planner.checks.spoken.numbers import names
 from planner.evidence import Evidence, Role, Turn
 from planner.values import frozen

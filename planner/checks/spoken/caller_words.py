@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final
 
+from planner.checks.edits import fewest_edits
 from planner.checks.phrases import padded_words, words_in
 from planner.checks.spoken.agent_words import dates_in, digit_rows, squeezed
 from planner.checks.spoken.personal_data import PersonalDatum, Piece
@@ -77,16 +77,3 @@ def _last_words(turns: Sequence[Turn]) -> dict[int, str]:
             found[turn.number] = " ".join(words)
             words = []
     return found
-
-
-def fewest_edits(value: str, text: str) -> int:
-    """Between a value and any part of a string (Sellers' algorithm)."""
-    edits = list(range(len(value) + 1))
-    fewest = len(value)
-    for character in text:
-        column = [0]
-        for place, (diagonal, above) in enumerate(pairwise(edits)):
-            column.append(min(diagonal + (value[place] != character), above + 1, column[-1] + 1))
-        edits = column
-        fewest = min(fewest, edits[-1])
-    return fewest
