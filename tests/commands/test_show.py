@@ -215,6 +215,7 @@ Good morning. Speak English.
                         "target_number": None,
                         "agent_revision": None,
                         "configuration": None,
+                        "has_agent_file": False,
                     },
                     "stored": None,
                 },
