@@ -16,7 +16,16 @@ from planner.checks.call import end_reason_of
 from planner.checks.judgement import Quote, shown
 from planner.checks.phrases import searchable
 from planner.evidence import Evidence, Role, Turn
-from planner.verdicts.caller_fidelity import CallerCause
+from planner.values import frozen
+
+
+@frozen
+class CallerCause:
+    """What the test bot did wrong, as one clause, and the turn."""
+
+    reason: str
+    quote: Quote | None
+
 
 HANGUP_SECONDS = 10
 """A caller that ends the call earlier than this, before any answer, hung up at once."""

@@ -17,16 +17,7 @@ from planner.checks.phrases import padded_words
 from planner.checks.spoken.agent_words import digit_rows, squeezed
 from planner.checks.spoken.numbers import names
 from planner.evidence import Evidence, Role, Turn
-from planner.values import frozen
-
-
-@frozen
-class CallerCause:
-    """What the test bot did wrong, as one clause, and the turn."""
-
-    reason: str
-    quote: Quote | None
-
+from planner.verdicts.attribution import CallerCause
 
 _LEAST_SILENT_MS: Final = 10_000
 """A caller that never spoke had time to speak in a call of this length, if the agent spoke at least twice."""

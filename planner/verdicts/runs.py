@@ -20,8 +20,7 @@ from planner.execution.launches import EndedRun
 from planner.planfile.model import Case
 from planner.results.model import Finding, JudgedRun, RunVerdict
 from planner.results.outcomes import Cause, RunOutcome
-from planner.verdicts.attribution import caller_cause, unscripted_call
-from planner.verdicts.caller_fidelity import CallerCause, broken_caller
+from planner.verdicts.attribution import CallerCause, caller_cause, unscripted_call
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # a session writes it to a file; without one, nothing is printed
@@ -46,7 +45,7 @@ def judge_run(
     ignores_callers = caller_faults == "ignore"
     findings = [_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations]
     both = list(zip(expectations, findings, strict=True))
-    if ignores_callers and (broken := broken_caller(evidence, prompt)) is not None:
+    if ignores_callers and (broken := _broken_caller(evidence, prompt)) is not None:
         failing = [each for each, finding in both if finding.outcome is FindingOutcome.FAILED and _decides_runs(each)]
         if not any(_is_the_agents_own(each, evidence, ask) for each in failing):
             findings = [_not_counted(each, finding, evidence, ask, broken) for each, finding in both]
@@ -117,6 +116,14 @@ def _unless_by_caller(expectation: Expectation, finding: Finding, evidence: Evid
         return finding
     cause = caller_cause(evidence, (expectation,), prompt)
     return finding if cause is None else _not_counted(expectation, finding, evidence, ask, cause)
+
+
+def _broken_caller(evidence: Evidence, prompt: str) -> CallerCause | None:
+    from planner.verdicts.caller_fidelity import (
+        broken_caller,  # late: spoken text takes longer than the start of `plan`
+    )
+
+    return broken_caller(evidence, prompt)
 
 
 def _not_counted(

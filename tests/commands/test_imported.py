@@ -39,7 +39,7 @@ IN_PROCESS = NO_CALLS - {"planner.sandbox"} | {"starlette", "numpy"}
         ("validate small.yaml", VALIDATING),
         ("explain unknown-key", VALIDATING),
         ("plan --sandbox small.yaml", IN_PROCESS),
-        ("run --sandbox --consent-to-charge small.yaml", IN_PROCESS),
+        ("run --sandbox --consent-to-charge small.yaml", {"httpx", "uvicorn", "planner.network.http", "starlette"}),
         ("history --sandbox", NO_CALLS),
     ],
 )
