@@ -15,8 +15,6 @@ from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, JudgeSpendi
 from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
 from planner.execution.launches import Slot
-from planner.judge.endpoint import Endpoint
-from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import INSTRUCTION_BYTES, JudgeBudget, Pricing
 from planner.judge.prompt import PROMPT_VERSION
 from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, RecordedAnswers, VoteCache, WantedVotes
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 
     from planner.execution.engine import Outcome
     from planner.execution.ledger import Ledger
+    from planner.judge.endpoint import Endpoint
     from planner.judge.judge_call_records import JudgeCallRecords
     from planner.verdicts.runs import LoadEvidence
 
@@ -240,6 +239,8 @@ class JudgeCalls:
         wanted = self.judging.wanted(self.change_set.changes, digests)
         if (first := next(wanted, None)) is None:
             return JudgeCallsResult()
+        from planner.judge.judge_calls import JudgeCaller  # late, as `_endpoint`
+
         async with self._endpoint(settings) as endpoint:
             caller = JudgeCaller(
                 endpoint,
@@ -262,7 +263,9 @@ class JudgeCalls:
     async def _endpoint(self, settings: JudgeSettings) -> AsyncGenerator[Endpoint]:
         """The configured endpoint, in the sandbox too. The key is sent only to that host; redirects are not followed.
         Raises `CredentialError` if the environment's key is malformed."""
-        from planner.network.http import HttpxTransport  # late: httpx takes a tenth of the start of `plan`
+        # Late: httpx and what asks a model take a tenth of the start of `plan`.
+        from planner.judge.endpoint import Endpoint
+        from planner.network.http import HttpxTransport
 
         key = self.shell.environ.get(KEY_VARIABLE, "").strip()
         check_key_characters(KEY_VARIABLE, key)
