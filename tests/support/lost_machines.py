@@ -12,7 +12,7 @@ import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,8 @@ import planner.session.report_files
 import planner.session.run_session
 import planner.session.stores
 from planner.network.transport import InProcessTransport
+from planner.providers.base import Launched, LaunchRequest
+from planner.providers.thunderphone.client import ApiClient
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
 from planner.session.selection import Selection
@@ -42,7 +44,6 @@ CENTS_PER_VOTE = 3
 MOST_FINAL_SESSIONS = 20
 ALLOWED_CODES = (0, 1, 4)
 AGENTS = [12, 14, 17]
-LAUNCH = "POST /v1/test-call"
 
 AGENT_FILE = "prompt: You are Iris of Larkfield Clinic. Be brief.\ntimezone: Europe/Berlin\n"
 JUDGED = "{check: judge, id: polite, rubric: The agent stays polite.}"
@@ -57,14 +58,35 @@ class Fate(Life):
     def __init__(self, dies_at: int | None = None, meanwhile: Mapping[int, Callable[[], None]] | None = None) -> None:
         super().__init__(dies_at)
         self.meanwhile = dict(meanwhile or {})
-        self._launching = 0
+        self.launching = 0
+        """Requests between the last look at the clock and their answer."""
 
     def boundary(self, name: str) -> None:
-        self._launching += name.startswith(f"before {LAUNCH}") - name.startswith(f"after {LAUNCH}")
         super().boundary(name)
         due = [number for number in self.meanwhile if number <= len(self.crossed)]
-        if due and not self._launching:
+        if due and not self.launching:
             self.meanwhile.pop(due[0])()
+
+
+def _counted(life: Fate) -> Callable[..., Awaitable[Launched]]:
+    """`ApiClient.launch`, which says when its requests are under way."""
+    launch = ApiClient.launch
+
+    async def counted(client: ApiClient, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
+        checked = 0
+
+        def last_check() -> None:
+            nonlocal checked
+            on_sending()
+            life.launching += 1
+            checked += 1
+
+        try:
+            return await launch(client, request, on_sending=last_check)
+        finally:
+            life.launching -= checked
+
+    return counted
 
 
 class SharedStore(DirectoryStore):
@@ -164,6 +186,8 @@ class Fleet(Organisation):
             patch.setattr(planner.network.http, "HttpxTransport", self._judge)
             patch.setattr(planner.session.run_session, "interruptible", _never_interrupted)  # or SIGTERM ends one story
             patch.setattr(anyio.to_thread, "run_sync", _in_this_thread)
+            if isinstance(life, Fate):
+                patch.setattr(ApiClient, "launch", _counted(life))
             patch.delitem(planner.session.report_files.REPORT_FILES, "report.html", raising=False)  # nobody reads it
             yield
 
