@@ -100,11 +100,11 @@ class _Today:
     def demands_calls(self) -> bool:
         return self.request.rerun != "needed" or self.request.start_over is not None
 
-    def could_pass(self, pool: Sequence[JudgedRun], calls: int) -> bool:
+    def could_pass(self, pool: Sequence[JudgedRun], calls: int, *, is_judged: bool) -> bool:
         """Whether `calls` passing runs could bring the case to its rate. Not asked if the user demands calls."""
         if self.stored.could_pass is None or self.demands_calls:
             return True
-        return self.stored.could_pass(self.case, pool, calls)
+        return self.stored.could_pass(self.case, pool, calls, is_judged)
 
     def can_recheck(self, run: JudgedRun) -> bool:
         has_evidence = self.stored.has_evidence
@@ -266,7 +266,7 @@ def _retry(today: _Today, prior: CaseResult, reason: Reason) -> Change:
     calls = case.runs
     if case.runs > prior.runs_required:
         calls = case.runs - len(pool) if len(pool) < case.runs else case.runs
-    if reason is Reason.FAILED and not today.could_pass(pool, calls):
+    if reason is Reason.FAILED and not today.could_pass(pool, calls, is_judged=not rejudged):
         detail = f"even {count(calls, 'more passing run')} would not reach the rate"
         return today.keep(prior, Reason.OUT_OF_REACH, detail)
     detail = f"counted with {stored_runs(len(pool))}"

@@ -185,6 +185,13 @@ class Change:
             return True
         return self.reason is Reason.INCONCLUSIVE and self.runs >= self.case.runs
 
+    @property
+    def is_judged_alike(self) -> bool:
+        """Whether today's expectations, and today's judge, gave the verdicts of `prior`."""
+        if self.prior is None or self.prior.check_fingerprint != self.check_fingerprint:
+            return False
+        return self.judge is None or self.prior.judged_by in (None, self.judge)
+
 
 class Source(Enum):
     """Source of a price, best first."""

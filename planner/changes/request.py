@@ -14,8 +14,9 @@ from planner.results.model import CaseResult, JudgedRun, StartOverDocument
 from planner.values import frozen
 
 Rerun = Literal["needed", "failed", "all"]
-CouldPass: TypeAlias = Callable[[Case, Sequence[JudgedRun], int], bool]
-"""(case, stored runs, number of passing runs to add) → whether the case would not fail with all of them."""
+CouldPass: TypeAlias = Callable[[Case, Sequence[JudgedRun], int, bool], bool]
+"""(case, stored runs, number of passing runs to add, whether today's expectations judged the stored runs) → whether the
+case would not fail with all of them."""
 
 
 @frozen

@@ -46,7 +46,7 @@ from planner.verdicts.comparison import (
     measurement_change,
 )
 from planner.verdicts.ending import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
-from planner.verdicts.runs import LoadEvidence, expectation_name, judge_stored, rests_on_grade
+from planner.verdicts.runs import LoadEvidence, expectation_name, judge_again, judge_stored, rests_on_grade
 
 _OTHER_AGENT: Final = (Reason.AGENT_EDITED, Reason.AGENT_FILE_CHANGED)
 
@@ -144,7 +144,8 @@ def _judge(
         new_runs = [judge_stored(case, run, load_evidence, ask) for run in new_runs]
     # In the order of launches, so that the quotes in a report do not depend on timing.
     new_runs.sort(key=lambda run: run.run_id)
-    earlier = [judge_stored(case, run, load_evidence, ask) for run in stored_runs_to_judge(change)]
+    judge = judge_again if change.is_judged_alike else judge_stored
+    earlier = [judge(case, run, load_evidence, ask) for run in stored_runs_to_judge(change)]
     set_aside = _not_poolable(case, earlier, new_runs) if change.is_retry else None
     runs = new_runs if set_aside else [*earlier, *new_runs]
     open_runs = missing.open_runs.get(change.case_id, NO_OPEN_RUNS)

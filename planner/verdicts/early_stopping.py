@@ -18,7 +18,7 @@ from planner.results.outcomes import Action, RunOutcome
 from planner.verdicts.baseline import Baseline, baseline_of
 from planner.verdicts.cases import extreme_runs, run_key, sample_of_runs, settled
 from planner.verdicts.comparison import could_show_change
-from planner.verdicts.runs import LoadEvidence, judge_stored
+from planner.verdicts.runs import LoadEvidence, judge_again, judge_stored
 
 WORTH_WAITING = 2
 """To save fewer calls than this, it is not worth waiting for a verdict."""
@@ -91,8 +91,9 @@ class EarlyStopping:
             kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
             baseline = baseline_of(change, load_evidence, ask)
             progress = _CaseProgress(case, baseline, min_runs_to_settle(case, (), case.runs), change.is_retry)
+            judge = judge_again if change.is_judged_alike else judge_stored
             for run in kept:
-                progress.note(judge_stored(case, run, load_evidence, ask), is_kept=True)
+                progress.note(judge(case, run, load_evidence, ask), is_kept=True)
             self._progress[case.case_id] = progress
 
     def note(self, case_id: str, run: JudgedRun) -> None:

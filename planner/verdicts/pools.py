@@ -36,7 +36,7 @@ from planner.verdicts.cases import (
 )
 from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.early_stopping import is_open
-from planner.verdicts.runs import LoadEvidence, judge_stored, rests_on_grade, undecided_run
+from planner.verdicts.runs import LoadEvidence, judge_again, judge_stored, rests_on_grade, undecided_run
 
 _TO_READ_AGAIN: Final[list[Part]] = ["call", "transcript", "history"]
 _NO_EVIDENCE: Final = "its evidence is not stored, so its outcome cannot be checked"
@@ -376,8 +376,9 @@ def unreadable_case(case: Case, inputs: CaseInputs, why: str) -> CaseResult:
 def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[JudgedRun], int], bool]:
     """Implements `planner.changes.diff.CouldPass`."""
 
-    def could_case_pass(case: Case, pool: Sequence[JudgedRun], passing: int) -> bool:
-        verdicts = [judge_stored(case, run, load_evidence, ask) for run in pool]
+    def could_case_pass(case: Case, pool: Sequence[JudgedRun], passing: int, is_judged: bool = True) -> bool:
+        judge = judge_again if is_judged else judge_stored
+        verdicts = [judge(case, run, load_evidence, ask) for run in pool]
         return judge_case(case, [*verdicts, *[extreme_runs(case)[0]] * passing]).outcome is not CaseOutcome.FAILED
 
     return could_case_pass

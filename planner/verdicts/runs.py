@@ -223,6 +223,16 @@ def judge_stored(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: A
     return run if evidence is None else run.model_copy(update=_judged(case, evidence, ask))
 
 
+def judge_again(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: Ask = no_judge) -> JudgedRun:
+    """Judge a stored run that today's expectations have judged before: where a mask hides what they need, that verdict
+    remains, or a failed call would no longer count on a machine without the original."""
+    found = judge_stored(case, run, load_evidence, ask)
+    if not run.countable or found.cause is not Cause.JUDGE or found.votes_missing or run.evidence is None:
+        return found
+    evidence = load_evidence(run.evidence)
+    return run if evidence is not None and evidence.redacted else found
+
+
 def _judged(case: Case, evidence: Evidence, ask: Ask) -> dict[str, Any]:
     """The fields of a `JudgedRun` that depend on its evidence and on today's expectations: the verdict, what is
     missing, the measured values, and the grader, judge and agent variant they depend on."""

@@ -117,6 +117,25 @@ def test_masked_words_keep_the_verdict_on_the_original() -> None:
     assert change.action.value == "recheck"
 
 
+def test_a_masked_failure_is_not_forgotten() -> None:
+    """On a machine without the original, such a case is neither called again nor passed by new calls alone."""
+
+    def first_failed(fact: dict[str, Any]) -> None:
+        if fact["kind"] == "verdict" and fact["run_id"] == 101:
+            fact |= {"outcome": "failed", "verdict": {"outcome": "failed", "cause": "agent"}}
+
+    store = heard_in(EMPTY, "ccc").edited(first_failed)
+    (change,) = Session([HEARD], judge=JUDGE).changes(store)
+    assert (change.action.value, change.reason.value) == ("reuse", "out_of_reach")
+    again = Session([HEARD], judge=JUDGE, asked={"rerun": "failed"})
+    (retried,) = again.results(store, {HEARD.case_id: calls(store, "aaa")})
+    assert (retried.outcome.value, retried.runs_passed, retried.runs_total) == ("failed", 5, 6)
+    renamed = Session([replace(HEARD, case_id="p/renamed@t")], judge=JUDGE)
+    passed = heard_in(EMPTY, "ccc")
+    assert [change.action.value for change in renamed.changes(passed)][:1] == ["recheck"]
+    assert renamed.results(passed, {})[0].outcome.value == "passed"
+
+
 # What is learned later, and what cannot be read
 
 
