@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import datetime
 from itertools import takewhile
 from typing import Literal
 
@@ -13,10 +13,9 @@ from planner.reports.history import HistoryPage, render_json, render_text
 from planner.reports.spending import render_json as spending_json
 from planner.reports.spending import render_text as spending_text
 from planner.reports.spending import spending_of
-from planner.results.model import RunResult
 from planner.session.selection import Selection, chosen_ids
 from planner.session.shell import Shell, redactor_of
-from planner.session.stores import DEFAULT_STORE, OpenedStore, case_of_run, open_results
+from planner.session.stores import DEFAULT_STORE, case_of_run, open_results
 from planner.values import frozen
 
 
@@ -36,12 +35,13 @@ def history(shell: Shell, options: HistoryOptions) -> int:
     """Print the history of the stored sessions; return 0."""
     selection, is_json = options.selection, options.output_format == "json"
     project, place = open_results(shell, selection)
-    sessions = _sessions(shell, place, options)
+    oldest = _oldest(shell, options)
+    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
     if options.spend:
-        entries = spending_of(sessions)
+        entries = [each for each in spending_of(sessions) if oldest is None or each.at >= oldest]
         shell.print(spending_json(entries) if is_json else spending_text(entries))
         return 0
-    found = timeline(sessions)
+    found = timeline(takewhile(lambda each: oldest is None or aware(each.started_at) >= oldest, sessions))
     wanted = None
     if options.case is not None:
         case = case_of_run(shell, selection, options.case) or options.case
@@ -59,14 +59,11 @@ def history(shell: Shell, options: HistoryOptions) -> int:
     return 0
 
 
-def _sessions(shell: Shell, place: OpenedStore, options: HistoryOptions) -> Iterator[RunResult]:
-    """Newest first, as far back as asked for."""
-    selection = options.selection
-    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
+def _oldest(shell: Shell, options: HistoryOptions) -> datetime | None:
+    """When the oldest session may have started; None if any is asked for."""
     if options.since is None:
-        return iter(sessions)
+        return None
     age = age_of(options.since)
     if age is None:
         raise UsageError(f"--since {options.since}: this is no age", "Write it as 30d, 12h or 2w.")
-    oldest = shell.clock.now() - age
-    return takewhile(lambda session: aware(session.started_at) >= oldest, sessions)
+    return shell.clock.now() - age

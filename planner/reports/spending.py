@@ -15,7 +15,7 @@ from planner.values import frozen
 
 @frozen
 class Spent:
-    """What one session spent under a consent."""
+    """What was spent under a consent, as one session was the first to report."""
 
     session_id: str
     at: datetime
@@ -28,21 +28,31 @@ class Spent:
 
 
 def spending_of(sessions: Iterable[RunResult]) -> list[Spent]:
-    """One entry for each session that somebody agreed to, newest first."""
-    return [
-        Spent(
-            session.session_id,
-            aware(session.started_at).astimezone(UTC),
-            session.consent.by,
-            session.consent.max_cost_cents,
-            session.change_set_digest,
-            session.stats.launches,
-            session.cost.this_session_cents
-            + (session.cost.judge.this_session_cents if session.cost.judge is not None else 0),
+    """One entry for each session that somebody agreed to, newest first. `sessions` are all that are stored: what a
+    session launched that was killed is an expense of the one that first saw its bills."""
+    entries: list[Spent] = []
+    seen: dict[str, int] = defaultdict(int)
+    for session in sorted(sessions, key=lambda each: aware(each.started_at)):
+        consent, cost = session.consent, session.cost
+        if not consent.given:
+            continue
+        cents = cost.this_session_cents + (0 if cost.judge is None else cost.judge.this_session_cents)
+        if consent.id:
+            known = cost.actual_cents + (0 if cost.judge is None else cost.judge.actual_cents)
+            cents = max(cents, known - seen[consent.id])
+            seen[consent.id] += cents
+        entries.append(
+            Spent(
+                session.session_id,
+                aware(session.started_at).astimezone(UTC),
+                consent.by,
+                consent.max_cost_cents,
+                session.change_set_digest,
+                session.stats.launches,
+                cents,
+            )
         )
-        for session in sessions
-        if session.consent.given
-    ]
+    return entries[::-1]
 
 
 def _months(entries: Sequence[Spent]) -> dict[str, int]:

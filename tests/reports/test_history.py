@@ -102,6 +102,27 @@ def test_spending_is_summed_by_month() -> None:
     assert text.endswith("2026-11               $2.02")
 
 
+def test_calls_of_a_killed_session_are_spending_of_the_one_that_resumed_them() -> None:
+    """Each bill counts once, also if sessions under one consent do not know of each other's."""
+
+    def spent(*sessions: tuple[str, int, int]) -> list[int]:
+        """Per session, oldest first. Each: (consent, billed in this session, billed under the consent so far)."""
+        results = [
+            session_result(f"s{index}", at=START + timedelta(hours=index)).model_copy(
+                update={
+                    "consent": ConsentDocument(given=True, id=consent, by="maria"),
+                    "cost": NO_COST.model_copy(update={"this_session_cents": own, "actual_cents": whole}),
+                }
+            )
+            for index, (consent, own, whole) in enumerate(sessions)
+        ]
+        return [entry.cents for entry in reversed(spending_of(reversed(results)))]
+
+    assert spent(("a", 0, 96), ("b", 32, 32)) == [96, 32]
+    assert spent(("a", 64, 64), ("a", 0, 96), ("a", 0, 96)) == [64, 32, 0]
+    assert spent(("a", 64, 64), ("a", 64, 64), ("a", 0, 128)) == [64, 64, 0]
+
+
 def test_json_names_its_schema_and_is_complete() -> None:
     """Points are oldest first, sessions newest first."""
     found = _sessions()
