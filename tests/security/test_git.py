@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from repositories import commit, git, program, pull_request
+from repositories import commit, git, program, pull_request, touch_plans
 
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 from tests.security.conftest import Spy  # pyright: ignore[reportMissingImports]
@@ -204,6 +204,7 @@ def test_replaced_base_commit(project: Project, outside: Path, monkeypatch: pyte
     project.write("planner.yaml", "policy: {max_calls: 400}\n")
     head = commit(project.root)
     git(project.root, "replace", base, head)
+    touch_plans(project.root)
     pull_request(monkeypatch, outside, base)
     ran = project.planner("ci", "plan", "--base", base)
     assert (ran.code, "policy.max_calls allows 4" in " ".join(ran.out.split())) == (3, True)

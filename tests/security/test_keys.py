@@ -199,7 +199,7 @@ def test_server_that_echoes_the_key(
         "    prompt: Ask when the clinic is open on Saturday.\n    expect: [{check: never_says, any_of: [sk_live, redacted]}]\n",
     )
     ran = project.planner("run", CONSENT, "--trace", "out/trace.jsonl", "-vv")
-    assert ran.code in (0, 1), ran.err
+    assert ran.code in (0, 1, 4), ran.err
     for text in (
         ran.out,
         ran.err,

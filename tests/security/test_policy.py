@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from repositories import commit, git, github_event, pull_request
+from repositories import commit, git, github_event, pull_request, touch_plans
 
 from planner.session.ci import named_by_github, namespace_of
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
@@ -22,7 +22,8 @@ RAISED = "policy: {max_calls: 400}\n"
 
 
 def base_limit_applies(project: Project, *arguments: str) -> bool:
-    """True if the base commit's limit applies."""
+    """True if the base commit's limit applies to calls that the pull request causes."""
+    touch_plans(project.root)
     ran = project.planner(*(arguments or ("plan",)))
     return ran.code == 3 and "policy.max_calls allows 4" in " ".join((ran.out + ran.err).split())
 
@@ -157,7 +158,7 @@ def test_no_policy_in_the_base_commit(repository: Project, outside: Path, monkey
     move(repository, "planner.yaml", None)
     base = commit(repository.root)
     repository.write("planner.yaml", "policy: {max_calls: 100000}\n")
-    repository.edit("plans/hours.yaml", "runs: 2", "runs: 50")
+    repository.edit("plans/hours.yaml", "runs: 2", "runs: 51")
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
     ran = repository.planner("plan")
@@ -311,6 +312,7 @@ def test_store_of_a_pull_request(
     git(repository.root, "stash", "-q")
     repository.write("planner.yaml", "")
     base = commit(repository.root)
+    touch_plans(repository.root)
     repository.write("planner.yaml", "store: results\n")
     pull_request(monkeypatch, outside, base)
     assert {action for action, _, _ in repository.actions().values()} == {"call"}
@@ -354,6 +356,7 @@ def test_environment_of_a_pull_request(
     repository.write("planner.yaml", "environments: {live: {clinic: {agent: 12}}}\n")
     base = commit(repository.root)
     repository.write("planner.yaml", "environments: {live: {clinic: {agent: 14}}}\n")
+    touch_plans(repository.root)
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
     assert repository.planner("run", CONSENT, "--environment", "live").code == 3, "a push is no consent"
@@ -396,6 +399,12 @@ def test_sandbox_results_as_a_baseline(
     """
     repository.write("planner.yaml", "")
     base = commit(repository.root)
+    repository.edit("plans/hours.yaml", "runs: 2", "runs: 3")
+    repository.edit(
+        "plans/hours.yaml",
+        "    expect:\n      - {check: duration",
+        "    runs: 2\n    expect:\n      - {check: duration",
+    )
     repository.write("world.yaml", "extends: demo\nversion: 1\nworld: mine\n")
     pull_request(monkeypatch, outside, base)
     assert repository.planner("run", "--sandbox", "--world", "world.yaml", CONSENT).code == 0

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from repositories import commit, git, pull_request
+from repositories import commit, git, pull_request, touch_plans
 
 from tests.commands.conftest import HOURS, Project  # pyright: ignore[reportMissingImports]
 
@@ -158,6 +158,7 @@ def test_policy_and_store(
     assert ran.code == 0, ran.err
     assert git(upstream.bare, "for-each-ref", "--format=%(refname)", "refs/planner") == "refs/planner/results-sandbox"
     assert {action for action, _, _ in project.actions("--sandbox").values()} == {"reuse"}
+    touch_plans(folder)
     pull_request(monkeypatch, outside, upstream.base)
     ran = project.planner("plan")
     assert (ran.code, "policy.max_calls allows 4" in " ".join(ran.out.split())) == (3, True), ran.err

@@ -42,6 +42,14 @@ def pull_request(monkeypatch: pytest.MonkeyPatch, folder: Path, base: str, event
     github_event(monkeypatch, folder, {"pull_request": {"number": 42, "base": {"sha": base, "ref": "main"}}}, event)
 
 
+def touch_plans(folder: Path) -> None:
+    """Change the prompts of every plan in a folder: a pull request is only asked for calls that it causes."""
+    for path in folder.rglob("*.yaml"):
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if "\nplan: " in text and "really" not in text:
+            path.write_text(text.replace("You are ", "You are really "), encoding="utf-8")
+
+
 def program(path: Path, lines: str) -> Path:
     """A shell script that can be run."""
     path.parent.mkdir(parents=True, exist_ok=True)
