@@ -264,21 +264,21 @@ def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
 
 @contextmanager
 def stored_journal(work: Workspace) -> Generator[Journal | None]:
-    """The journal if it exists, read-only if necessary, without changing anything. On a new machine, the launches of
-    the shared store instead."""
-    path = work.place.journal_path
+    """The journal if it exists, read-only if necessary, without changing anything. With a shared store, a copy with the
+    launches of other machines."""
+    path, shared = work.place.journal_path, work.place.shared
     if path.exists():
-        # With a shared store, what other machines spent is added to a copy.
         is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-        read_only = work.place.shared is not None or not is_writable
+        read_only = shared is not None or not is_writable
         journal = Journal(path, read_only=read_only, now=work.shell.clock.now())
-    elif work.place.shared is not None:
+    elif shared is not None:
         journal = Journal(IN_MEMORY)
-        import_launches(work.shell, work.place.shared, journal, work.loaded.cases)
     else:
         yield None
         return
     with closing(journal):
+        if shared is not None:
+            import_launches(work.shell, shared, journal, work.loaded.cases)
         yield journal
 
 

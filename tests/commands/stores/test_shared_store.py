@@ -93,6 +93,24 @@ def test_a_killed_job_is_resumed_elsewhere(fresh_clone: Callable[[str], Any], re
     assert adopted.count(True) == made
 
 
+def test_a_plan_knows_launches_of_other_machines(
+    fresh_clone: Callable[[str], Any], service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on a machine that has a journal of its own: what is under way is not priced again."""
+    one = fresh_clone("here")
+    assert one.planner("run").code == 3
+    here = one.root
+    assert list((here / ".planner").rglob("journal.sqlite"))
+    service.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
+    fresh_clone("there").killed("run", "--consent-to-charge", when=service.own_runs)
+    service.release()
+    one.root = here
+    monkeypatch.chdir(here)
+    planned = one.planner("plan").out
+    assert "unconfirmed calls, looked up at the service before anything is sent again" in planned
+    assert "expected" not in planned
+
+
 def test_a_ref_that_is_protected(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
     """Where the store takes nothing, nobody is called: what to allow is said, nothing is charged."""
     hook = remote / "hooks/pre-receive"
