@@ -24,6 +24,7 @@ from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.gate import DEFAULT_GATE, Gate
 from planner.verdicts.next_steps import (
     NextCommands,
+    rerun_of,
     step_after_ceiling,
     steps_of,
     steps_to_confirm,
@@ -174,12 +175,12 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
     if lacking := {part for run in undecided for part in run.missing}:
         yield (
             f"the evidence of some calls is incomplete ({', '.join(sorted(lacking))}): the next session reads it "
-            "again, free; --rerun failed makes new calls (charged)"
+            f"again, free; {rerun_of(unknown)} makes new calls (charged)"
         )
     elif any(not (run.votes_missing or run.has_bug or hides_number(run)) for run in undecided):
         yield (
             "some calls could not be judged although their evidence is complete: change the expectations or the "
-            "judge, or call again (--rerun failed, charged)"
+            f"judge, or call again ({rerun_of(unknown)}, charged)"
         )
     if votes := sum(run.votes_missing for run in undecided):
         reasons = list(dict.fromkeys(run.reason for run in undecided if run.votes_missing and run.reason))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 from planner.changes.detail import hides_number
+from planner.changes.model import Reason
 from planner.errors import PlannerError
 from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.quantities import count, moment, money
 from planner.results.model import FRUITLESS_SESSIONS, CaseResult
 from planner.results.next_steps import NextStep, NextStepCode
-from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
+from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.values import frozen
 
 _NAMED: Final = 3
+_JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED.value, Reason.JUDGE_CHANGED.value)
 
 
 @frozen
@@ -121,8 +123,8 @@ def steps_to_decide(
         yield NextStep(code=NextStepCode.RAISE_RUNS, text=text)
     if complete := sum(_is_complete(case) and not any(map(hides_number, case.runs)) for case in unknown):
         text = (
-            f"{count(complete, 'unknown case')} can be decided only by new calls (--rerun failed, charged) or other "
-            "expectations."
+            f"{count(complete, 'unknown case')} can be decided only by new calls ({rerun_of(unknown)}, charged) or "
+            "other expectations."
         )
         yield NextStep(code=NextStepCode.CHANGE_EXPECTATIONS, text=text)
     if out_of_reach:
@@ -140,6 +142,13 @@ def steps_to_decide(
 
 def _lacks_calls(case: CaseResult) -> bool:
     return any(not run.had_call for run in case.runs)
+
+
+def rerun_of(unknown: Iterable[CaseResult]) -> str:
+    """The options that call undecided cases again. After a change of expectations that the stored calls do not decide,
+    the next session still knows the verdict by the older ones: the case does not count as failed."""
+    is_rechecked = any(case.reason in _JUDGED_OTHERWISE for case in unknown if case.action is Action.RECHECK)
+    return "--rerun all, with --select" if is_rechecked else "--rerun failed"
 
 
 def _is_complete(case: CaseResult) -> bool:

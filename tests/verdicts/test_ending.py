@@ -11,7 +11,7 @@ from planner.errors import StoreError
 from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
 from planner.results.next_steps import NextStepCode
-from planner.results.outcomes import Cause
+from planner.results.outcomes import Action, Cause
 from planner.verdicts.ending import ending_of, first_of, why_not_called
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import NextCommands
@@ -32,6 +32,10 @@ def unknown(name: str = "open", cause: str = "judge", **fields: Any) -> CaseResu
     found = case(name, "unknown", 0, platform=1)
     run = found.runs[0].model_copy(update={"cause": Cause(cause), **fields})
     return found.model_copy(update={"runs": [run]})
+
+
+RECHECKED = unknown().model_copy(update={"action": Action.RECHECK, "reason": "expectations_changed"})
+"""To `--rerun failed` it is still what the older expectations found."""
 
 
 def unsettled(cents: int = 32, *, needs_person: bool = False, again_at: datetime | None = None) -> UnsettledLaunch:
@@ -213,6 +217,8 @@ def test_a_case_out_of_reach_is_not_called_again(rate: float, more_runs_help: bo
     ("cases", "parts"),
     [
         ([unknown()], ["could not be judged although their evidence is complete"]),
+        ([unknown()], ["or call again (--rerun failed, charged)"]),
+        ([RECHECKED], ["or call again (--rerun all, with --select, charged)"]),
         ([unknown(cause="platform")], []),
         ([unknown(missing=["transcript", "call"])], ["(call, transcript)"]),
         ([unknown(missing=["call"], votes_missing=2)], ["(call)", "2 judge calls without an answer: the next `planner run` makes them"]),
