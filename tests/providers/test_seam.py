@@ -9,7 +9,7 @@ PLANNER = Path(__file__).parents[2] / "planner"
 FIELDS = re.compile(
     r"\b(scenario_prompts?|run_count|total_runs|billing_total_cents|billed_at|estimated_cost_cents|balance_cents|amount_cents"
     r"|spending_limit_reached|test_call_budget\w*|grade_status|call_outcome|goal_achievement|detected_issues|issue_count"
-    r"|transfer_destination|(in|out)bound_agent_id|has_draft|updated_at|draft_\w+_at)\b"
+    r"|transfer_destination|(in|out)bound_agent_id|has_draft|draft_\w+_at)\b"
 )
 
 
