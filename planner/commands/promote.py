@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from planner.changes.configuration import Configurations, has_fields
@@ -12,7 +13,7 @@ from planner.github.client import github_of
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.records.facts import SessionHead, StoredCall
-from planner.records.log import CALLS, SESSIONS, Records, files_of, part_bytes, part_key
+from planner.records.log import CALLS, SESSIONS, Records, files_of, head_key, part_bytes, part_key
 from planner.results.directory import DirectoryStore
 from planner.results.documents import has_open_launches, remove_branch, stored_branches
 from planner.results.repository import ResultsRepository, evidence_key
@@ -84,8 +85,9 @@ class _Promotion:
 
 
 def _promote(work: Workspace, store: Store, number: int) -> str:
-    branch = ResultsRepository(BranchStore(store, f"{BRANCHES}{number}/"))
-    found = _found(work, branch)
+    prefix = f"{BRANCHES}{number}/"
+    branch = ResultsRepository(BranchStore(store, prefix))
+    found = _found(work, branch, {key.removeprefix(prefix) for key in store.keys(prefix + SESSIONS)})
     project = project_folder(work)
     store.update(lambda now: _writes(now, number, found, project))
     cases = len({call.call.case_id for calls in found.calls.values() for call in calls})
@@ -95,10 +97,11 @@ def _promote(work: Workspace, store: Store, number: int) -> str:
     return f"#{number}: {count(cases, 'case')} promoted{left}"
 
 
-def _found(work: Workspace, branch: ResultsRepository) -> _Promotion:
-    """The branch's calls that today's cases would make, of agents as their files say today."""
+def _found(work: Workspace, branch: ResultsRepository, own_keys: AbstractSet[str]) -> _Promotion:
+    """The branch's calls that today's cases would make, of agents as their files say today. `own_keys` are of its
+    heads: `branch` also shows those of the default branch, which stay as they are."""
     records = Records(branch, [work.place.repository], scope_of(work))
-    own_heads = list(Records(branch, (), scope_of(work)).heads())
+    own_heads = [head for head in Records(branch, (), scope_of(work)).heads() if head_key(head.session_id) in own_keys]
     here = {head.session_id for head in own_heads if _is_made_here(work.shell, head)}
     known = {head.session_id for head in own_heads}
     calls: dict[str, list[StoredCall]] = {}

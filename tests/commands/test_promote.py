@@ -59,6 +59,17 @@ def test_merged_and_the_next_pull_request_is_free(jobs: Jobs) -> None:
     assert gate(jobs.start(8, branch="topic8"), 0)["green"] == [CASE]
 
 
+def test_sessions_of_the_default_branch_stay_as_they_are(jobs: Jobs) -> None:
+    """They say what the default branch saw, and how long its files are."""
+    before = {key: jobs.read(key) for key in jobs.stored("sessions/")}
+    assert [bool(head["cases"] and head["plans"] and head["parts"]) for head in before.values()] == [True]
+    jobs.edit(plans__hours=ANGRY)
+    promote(jobs.start(), 7)
+    after = {key: jobs.read(key) for key in jobs.stored("sessions/")}
+    assert {key: after[key] for key in before} == before
+    assert len(after) == 2
+
+
 def test_two_pull_requests_of_one_case(jobs: Jobs) -> None:
     """The last merge decides; nothing is called twice."""
     for number, plan in ((8, SAD), (7, ANGRY)):
