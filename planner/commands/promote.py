@@ -159,6 +159,8 @@ def _writes(now: Reader, number: int, found: _Promotion, project: str) -> dict[s
             of_session[key] = of_session.get(key, b"") + part_bytes(facts)
     promoted = set(found.calls)
     for head in found.heads:
+        if _is_of_base(now, head):
+            continue
         cases = [case.model_copy(update={"calls": []}) for case in head.cases if case.call_fingerprint in promoted]
         own = head.model_copy(update={"cases": cases, "plans": [], "parts": {}})
         writes |= files_of(own, parts.pop(head.session_id, {}))
@@ -169,6 +171,15 @@ def _writes(now: Reader, number: int, found: _Promotion, project: str) -> dict[s
             if not now.has(key.removeprefix(prefix)):
                 writes[key.removeprefix(prefix)] = now.get(key)
     return writes | dict.fromkeys(_removed(now, number, project))
+
+
+def _is_of_base(now: Reader, head: SessionHead) -> bool:
+    """Whether the default branch has a session of this name that was not promoted: a forged name may not replace it."""
+    data = now.get(head_key(head.session_id))
+    if data is None:
+        return False
+    known = SessionHead.model_validate_json(data)
+    return bool(known.plans) or not all(key.endswith(f"-{_PROMOTED}.jsonl") for key in known.parts)
 
 
 _PROMOTED: Final = 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ci_jobs import Jobs
+from ci_jobs import REF, Jobs
 from fake_github import fake_github
-from repositories import git
+from repositories import commit, git
 
 from planner.results.directory import DirectoryStore
 from planner.results.documents import remove_branch
@@ -59,11 +61,26 @@ def test_merged_and_the_next_pull_request_is_free(jobs: Jobs) -> None:
     assert gate(jobs.start(8, branch="topic8"), 0)["green"] == [CASE]
 
 
-def test_sessions_of_the_default_branch_stay_as_they_are(jobs: Jobs) -> None:
+def forge(jobs: Jobs, files: dict[str, Any]) -> None:
+    """Commit these files to the shared ref."""
+    work = jobs.folder / "forger"
+    git(jobs.folder, "init", "-q", str(work))
+    git(work, "fetch", "-q", f"file://{jobs.remote}", REF)
+    git(work, "checkout", "-q", "FETCH_HEAD")
+    for key, value in files.items():
+        (work / key).write_text(json.dumps(value))
+    commit(work)
+    git(work, "push", "-q", f"file://{jobs.remote}", f"HEAD:{REF}")
+
+
+@pytest.mark.parametrize("is_forged", [False, True])
+def test_sessions_of_the_default_branch_stay_as_they_are(jobs: Jobs, is_forged: bool) -> None:
     """They say what the default branch saw, and how long its files are."""
     before = {key: jobs.read(key) for key in jobs.stored("sessions/")}
     assert [bool(head["cases"] and head["plans"] and head["parts"]) for head in before.values()] == [True]
     jobs.edit(plans__hours=ANGRY)
+    if is_forged:  # with their names, in a namespace that anybody may write
+        forge(jobs, {f"branches/7/{key}": head | {"plans": []} for key, head in before.items()})
     promote(jobs.start(), 7)
     after = {key: jobs.read(key) for key in jobs.stored("sessions/")}
     assert {key: after[key] for key in before} == before
