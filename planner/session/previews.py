@@ -228,8 +228,12 @@ class Previews:
         return self._current(preview)
 
     def _note_sending(self, preview: Preview) -> None:
+        """Raises `UnreachableError` if the process stood still for so long that another machine may take the copy for
+        one that was never made."""
         if self._current(preview).state is PreviewState.INTENDED:
             self._move(preview, PreviewState.DUPLICATING)
+        if (self._now() - preview.intended_at).total_seconds() >= self.settle_seconds:
+            raise UnreachableError("the copy waited too long before it was made")
 
     async def _found(self, preview: Preview, error: PlannerError) -> Preview:
         """The copy whose answer was lost. Raises the error if the service does not list it."""
