@@ -10,7 +10,8 @@ from lost_machines import AGENT_FILE, JUDGE, JUDGED, Fleet, Story
 from mortality import Life, effects
 
 FOUND = (19, 23, 45, 7700302)
-"""Two sessions side by side made the same calls: one looked too early, or while the other had already finished."""
+"""Two sessions side by side made the same calls: one looked too early, or while the other had already finished. In the last
+one, a process that stood still made a copy of an agent which the other took for one never made."""
 SAMPLE = tuple(range(1, 11))
 
 
