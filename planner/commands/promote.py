@@ -19,7 +19,7 @@ from planner.results.documents import has_open_launches, remove_branch, stored_b
 from planner.results.repository import ResultsRepository, evidence_key
 from planner.results.store import BRANCHES, BranchStore, Reader, Store
 from planner.session.bug_report import logs_checks
-from planner.session.earlier_results import project_folder, scope_of
+from planner.session.earlier_results import project_name, scope_of
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
 from planner.session.selection import Selection, require_default_branch
 from planner.session.shell import Shell
@@ -88,7 +88,7 @@ def _promote(work: Workspace, store: Store, number: int) -> str:
     prefix = f"{BRANCHES}{number}/"
     branch = ResultsRepository(BranchStore(store, prefix))
     found = _found(work, branch, {key.removeprefix(prefix) for key in store.keys(prefix + SESSIONS)})
-    project = project_folder(work)
+    project = project_name(work)
     store.update(lambda now: _writes(now, number, found, project))
     cases = len({call.call.case_id for calls in found.calls.values() for call in calls})
     left = " · launches are not settled, so its results stay until they are" if has_open_launches(store, number) else ""

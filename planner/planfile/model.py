@@ -207,6 +207,8 @@ class Project:
     """The store of results, as written."""
     store_public: bool = False
     """Whether a git ref of a public repository may hold them."""
+    name: str | None = None
+    """In a store that several projects of a repository share; None: the path of its folder."""
     agent_files: Mapping[tuple[str, str], ConfigReference] = field(
         default_factory=dict[tuple[str, str], ConfigReference], compare=False
     )

@@ -162,6 +162,13 @@ class ProjectFields(Authored):
     version: int | None = Field(
         default=None, description="Version of the format; may be left out.", examples=[FORMAT_VERSION]
     )
+    name: Slug | None = Field(
+        default=None,
+        description=(
+            "Which project of a repository it is, in a store that several share; otherwise the path of its folder."
+        ),
+        examples=["bookings"],
+    )
     environments: SkipValidation[dict[str, dict[str, TargetFields]]] = Field(
         default_factory=dict,
         description="Each environment, its aliases and what they call; chosen with --environment.",
@@ -284,6 +291,7 @@ def _project(root: YamlMapping, reporter: Reporter) -> Project:
             reporter.warning("bad-value", detail, root["rates"].span(product))
     environments, agent_files = _environments(root, reporter)
     project = Project(
+        name=fields.name,
         environments=environments,
         execution=fields.execution or ExecutionFields(),
         policy=_policy(root, fields.policy, reporter),

@@ -141,7 +141,7 @@ class SessionHead(Document):
     session_id: str
     environment: str
     project: str = ""
-    """The folder of planner.yaml in its repository; "" for the top."""
+    """`name` of planner.yaml, or its folder in the repository; "" for the top."""
     started_at: StoredTime
     ended_at: StoredTime
     workflow: str = ""

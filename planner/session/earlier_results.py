@@ -48,11 +48,13 @@ def scope_of(work: Workspace) -> Scope:
 
     default = default_branch(shell.environ)
     ref = f"refs/heads/{default}" if default else ""
-    return Scope(_environments(work), project_folder(work), ref, shell.clock.now(), warn)
+    return Scope(_environments(work), project_name(work), ref, shell.clock.now(), warn)
 
 
-def project_folder(work: Workspace) -> str:
-    """The folder of planner.yaml in its repository; "" for the top, and outside of a repository."""
+def project_name(work: Workspace) -> str:
+    """`name` of planner.yaml, or its folder in the repository; "" for the top, and outside of a repository."""
+    if work.loaded.project.name is not None:
+        return work.loaded.project.name
     root = work.loaded.root.resolve()
     repository = repository_of(root / "planner.yaml")
     return "" if repository is None or root == repository else root.relative_to(repository).as_posix()

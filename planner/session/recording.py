@@ -12,7 +12,7 @@ from planner.records.writing import CallOrigin, Writing, planned
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action
 from planner.session.consents import call_reason
-from planner.session.earlier_results import project_folder
+from planner.session.earlier_results import project_name
 
 if TYPE_CHECKING:
     from planner.session.preparing import Preparation
@@ -40,7 +40,7 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
         tool_version=result.tool_version,
         session_id=result.session_id,
         environment=show(result.environment),
-        project=project_folder(session.workspace),
+        project=project_name(session.workspace),
         started_at=result.started_at,
         ended_at=result.ended_at,
         workflow=result.workflow,
