@@ -195,8 +195,8 @@ class ResultsRepository:
     def save_files(self, files: Mapping[str, bytes]) -> None:
         """Store files that are created once, in their order. They are then trusted on this machine."""
         written = {key: self._access.redact(data) for key, data in files.items()}
+        self._note_verified(written.values())  # first: after a kill, they would be taken for somebody else's
         self._store.update(lambda now: {key: data for key, data in written.items() if not now.has(key)})
-        self._note_verified(written.values())
 
     def file_keys(self, prefix: str) -> Iterator[str]:
         return self._store.keys(prefix)

@@ -151,9 +151,10 @@ class SharedRepository(ResultsRepository):
         self._tiers.update(lambda _: {key: b""})
 
     def save_files(self, files: Mapping[str, bytes]) -> None:
-        super().save_files(files)
+        """Also note that they are still to be shared; before they are there, in case the process is killed."""
         marks = {_UNSHARED_FILES + key: b"" for key in files}
         self._tiers.local.update(lambda _: marks)
+        super().save_files(files)
 
     def file(self, key: str) -> StoredFile | None:
         """This machine's file if it wrote it, else the shared one."""
