@@ -154,7 +154,7 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
         today = _Today(case, inputs, call_fingerprint(inputs), check, stored, request, agents)
         earlier = stored.cases.get(case.case_id, Earlier())
         if earlier.problem:
-            changes.append(today.keep(earlier.prior, Reason.UNREADABLE, earlier.problem))
+            changes.append(_unreadable(today, earlier))
             continue
         change = _change(today, earlier.prior)
         if request.start_over is not None:
@@ -163,6 +163,13 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
             change = _reused(today, change, earlier.reuse)
         changes.append(change if earlier.reuse is None else replace(change, compared_with=earlier.compared_with))
     return (*changes, *map(_dropped, stored.gone))
+
+
+def _unreadable(today: _Today, earlier: Earlier) -> Change:
+    """Calls that cannot be read may have been paid for, so they are made again only with `--start-over`."""
+    if today.request.start_over is None:
+        return today.keep(earlier.prior, Reason.UNREADABLE, earlier.problem)
+    return replace(today.call(None, Reason.START_OVER), start_over=today.request.start_over)
 
 
 def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Change:
@@ -281,7 +288,7 @@ def _only_failed(today: _Today, step: Change) -> Change:
         if len(decided) < today.case.runs:
             return today.call(prior, step.reason, kept=decided)
         return _retry(today, prior, step.reason)
-    if step.action is Action.REUSE or not passed_or_new:
+    if step.action is not Action.CALL or not passed_or_new:
         return step
     return today.keep(prior, Reason.NOT_SELECTED, f"not called: {step.reason.label}")
 

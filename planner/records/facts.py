@@ -64,6 +64,8 @@ class CallFact(Document):
     start_over: StartOverDocument | None = None
     counted_with: ListOf[tuple[str, ServiceId]] = Field(default=[])
     """The earlier calls that it was to be counted with, by session and run id: if one is missing, a file is gone."""
+    discards: ListOf[str] = Field(default=[])
+    """With `--start-over`: the files of earlier calls that cannot be read."""
     adopted: bool = False
     excluded: Literal["agent_edited"] | None = None
     data: CallData
@@ -191,6 +193,12 @@ class StoredCall:
     def round(self) -> str:
         """The calls of one consent are made and counted together."""
         return self.call.consent_id or self.call.session_id
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """Whether it is only in a file that this machine is not known to have written: a restored cache, or what a
+        killed session left."""
+        return self.trust is Trust.NOTHING and self.is_of_base
 
     def verdict(self, check_fingerprint: str, judged_by: str | None) -> VerdictFact | None:
         """The verdict on today's evidence by these expectations, else None."""

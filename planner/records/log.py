@@ -103,6 +103,7 @@ class Records:
         self._scope = scope
         self._calls: dict[str, list[StoredCall]] = {}
         self._problems: dict[str, str] = {}
+        self._damaged: dict[str, tuple[str, ...]] = {}
         self.ignored: set[CallId] = set()
         """Calls of the future."""
         self._head_of: dict[str, SessionHead | None] = {}
@@ -125,13 +126,21 @@ class Records:
         self.calls(call_fingerprint)
         return self._problems.get(call_fingerprint)
 
+    def damaged(self, call_fingerprint: str) -> tuple[str, ...]:
+        """Its files that cannot be read."""
+        self.calls(call_fingerprint)
+        return self._damaged.get(call_fingerprint, ())
+
     def lacks(self, call_fingerprint: str, wanted: Iterable[CallId]) -> str | None:
         """Why not all of these calls are known: a file is gone."""
         missing = sorted(set(wanted) - {call.id for call in self.calls(call_fingerprint)} - self.ignored)
         if not missing or call_fingerprint in self._problems:
             return self._problems.get(call_fingerprint)
         (session_id, run_id), folder = missing[0], folder_of(call_fingerprint)
-        problem = f"run {run_id} is missing: restore {folder}{session_id}-1.jsonl, or another file of that session"
+        problem = (
+            f"run {run_id} is missing: restore {folder}{session_id}-1.jsonl, or another file of that "
+            "session, or discard the earlier calls (charged): --start-over"
+        )
         self._problems[call_fingerprint] = problem
         self._scope.warn(problem)
         return problem
@@ -170,16 +179,32 @@ class Records:
         default_keys = set(self._base[-1].file_keys(prefix)) if self._base else base_keys
         found: dict[CallId, StoredCall] = {}
         later: dict[CallId, list[_Later]] = defaultdict(list)
+        damaged: dict[str, UnreadableError] = {}
         for file in self._files(prefix):
             is_of_base = not self._base or file.key in base_keys
             is_trusted = file.is_trusted and (not self._base or file.key in default_keys)
             trust = Trust.ALL if is_trusted else Trust.MASKED if self._is_by_default_branch(file.key) else Trust.NOTHING
-            for fact in self._facts(file):
+            try:
+                facts = list(self._facts(file))
+            except UnreadableError as error:
+                damaged[file.key] = error
+                continue
+            for fact in facts:
                 if not isinstance(fact, CallFact):
                     later[id_of(fact)].append((fact, trust))
                 elif self._is_here(fact.environment):
                     call = StoredCall(fact, call_fingerprint, fact.data, (), trust, is_of_base)
                     found[call.id] = _preferred(found.get(call.id), call)
+        self._damaged[call_fingerprint] = tuple(damaged)
+        over = max((call for call in found.values() if call.call.reason == "start_over"), key=_order, default=None)
+        discarded = {key for call in found.values() for key in call.call.discards}
+        for key, error in damaged.items():
+            if key not in discarded:
+                raise error
+        for call in found.values():
+            is_over = over is not None and call.order < over.order
+            if not is_over and not (found.keys() | self.ignored).issuperset(map(tuple, call.call.counted_with)):
+                raise _unreadable(prefix, f"run {call.call.run_id} was counted with earlier calls whose file is gone")
         return sorted(
             (_completed(call, later.get(call.id, ())) for call in found.values()), key=lambda call: call.order
         )
@@ -247,7 +272,7 @@ class Records:
 
 def _unreadable(key: str, why: str) -> UnreadableError:
     return UnreadableError(
-        f"{key} cannot be read: {why}. Restore it from a backup, or delete it: its calls are then made again (charged)"
+        f"{key} cannot be read: {why}. Restore it from a backup, or discard the earlier calls (charged): --start-over"
     )
 
 
@@ -258,6 +283,10 @@ def _session_of(part: str) -> str:
 def folder_of(call_fingerprint: str) -> str:
     """The folder of its calls, with a slash at the end."""
     return f"{CALLS}{call_fingerprint.removeprefix('sha256:')}/"
+
+
+def _order(call: StoredCall) -> tuple[datetime, int]:
+    return call.order
 
 
 def _preferred(one: StoredCall | None, other: StoredCall) -> StoredCall:

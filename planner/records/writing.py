@@ -31,6 +31,7 @@ class CallOrigin:
     reason: Literal["first", "missing", "retry", "again", "start_over"]
     start_over: StartOverDocument | None = None
     counted_with: Sequence[CallId] = ()
+    discards: Sequence[str] = ()
 
 
 @frozen
@@ -70,9 +71,15 @@ class Writing:
         data = data_of(run)
         if stored is None:
             facts.append(self._call(case, run, origin))
+        elif stored.is_unclaimed:  # judged by its evidence, it is this machine's from now on, and is shared
+            facts.append(stored.call.model_copy(update={"data": data}))
         elif stored.data != data:
             facts.append(Correction(run_id=run.run_id, session_id=run.session_id, at=self.now, data=data))
-        is_known = stored is not None and stored.verdict(case.check_fingerprint, case.judged_by) is not None
+        is_known = (
+            stored is not None
+            and not stored.is_unclaimed
+            and stored.verdict(case.check_fingerprint, case.judged_by) is not None
+        )
         if is_decided(run) and not (is_known and stored is not None and stored.data.evidence == run.evidence):
             verdict = RunVerdict.model_construct(**{name: getattr(run, name) for name in RunVerdict.model_fields})
             facts.append(
@@ -106,6 +113,7 @@ class Writing:
             reason=origin.reason if origin else "first",
             start_over=origin.start_over if origin else None,
             counted_with=list(origin.counted_with) if origin else [],
+            discards=list(origin.discards) if origin else [],
             adopted=run.adopted,
             excluded=run.excluded,
             data=data_of(run),

@@ -24,7 +24,7 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
     place, records = session.place, prepared.records
     redaction = place.shared.redaction if place.shared is not None else None
     show = redaction.name if redaction is not None else str
-    called = {change.case_id: origin_of(change) for change in prepared.change_set.with_action(Action.CALL)}
+    called = {change.case_id: origin_of(change, records) for change in prepared.change_set.with_action(Action.CALL)}
     writing = Writing(
         show(result.environment),
         session.shell.clock.now(),
@@ -65,14 +65,16 @@ def _by_run(records: Records | None, fingerprint: str) -> dict[CallId, StoredCal
     return {call.id: call for call in records.calls(fingerprint)} if records is not None else {}
 
 
-def origin_of(change: Change) -> CallOrigin:
+def origin_of(change: Change, records: Records | None = None) -> CallOrigin:
     prior = change.prior
     # Calls of the same agent under another id are in another folder.
     is_same_call = prior is not None and prior.call_fingerprint == change.call_fingerprint
     kept = (
         [run for run in prior.runs if run.run_id in change.kept_run_ids] if prior is not None and is_same_call else []
     )
-    return CallOrigin(call_reason(change).value, change.start_over, tuple(map(id_of, kept)))
+    is_anew = change.start_over is not None and records is not None
+    discards = records.damaged(change.call_fingerprint) if records is not None and is_anew else ()
+    return CallOrigin(call_reason(change).value, change.start_over, tuple(map(id_of, kept)), discards)
 
 
 def _consents(session: RunSession, cases: Sequence[CaseResult]) -> dict[int, str]:

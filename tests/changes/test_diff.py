@@ -278,6 +278,7 @@ def test_missing_evidence() -> None:
         (make_case(prompt="Ask."), failed("agent", None, None), "failed", ("call", "caller_prompt_changed", 3, ())),
         (CASE, unknown("platform", "platform", None), "failed", ("call", "inconclusive", 2, (103,))),
         (CASE, FRUITLESS, "failed", ("call", "inconclusive", 2, (103,))),
+        (EASIER, STORED, "failed", ("recheck", "expectations_changed", 0, ())),
     ],
 )
 def test_rerun(case: Case, prior: CaseResult | None, rerun: str, expected: tuple[Any, ...]) -> None:

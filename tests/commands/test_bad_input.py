@@ -169,6 +169,11 @@ def test_a_store_that_cannot_be_read(project: Project) -> None:
     ran = project.planner("run", "--sandbox", CONSENT)
     assert ran.code == 4
     assert part.name in ran.err
+    assert "--start-over" in ran.err
+    actions = sorted(action for action, _, _ in project.actions("--sandbox").values())
+    assert actions == ["reuse", "reuse", "reuse"]
+    assert project.planner("run", "--sandbox", CONSENT, "--start-over", "a file was lost").code == 0
+    assert {found[:2] for found in project.actions("--sandbox").values()} == {("reuse", "passed")}
 
 
 def test_damaged_evidence_is_found_before_anybody_is_called(project: Project) -> None:

@@ -151,3 +151,13 @@ def test_a_file_that_is_gone_never_makes_a_case_pass(rounds: list[list[str | Non
     left = {name: content for name, content in store.base.content.items() if name != key}
     after = outcome(replace(store, base=MemoryFiles(left)), Session([case]))
     assert after not in ("passed", "flaky") or before in ("passed", "flaky")
+
+
+def test_a_retry_names_what_it_counts_with() -> None:
+    """Even without heads, the failures before it are missed."""
+    case, store = make_case(runs=1, min_runs=1, min_pass_rate=0.5), Store()
+    for cause in ("agent", None):
+        _, store = Session([case]).finish(store, {case.case_id: runs_after(store, cause)})
+    parts = sorted(name for name in store.base.content if name.startswith("calls/"))
+    left = replace(store, base=MemoryFiles({parts[1]: store.base.content[parts[1]]}))
+    assert (outcome(store, Session([case])), outcome(left, Session([case]))) == ("flaky", "unknown")
