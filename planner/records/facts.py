@@ -1,8 +1,8 @@
-"""Facts about calls, which never change once they are written: calls, what was learned about them later, verdicts.
+"""Facts about calls: the calls, later corrections, and verdicts on them. Facts never change once they are written.
 
-A call is identified by the session that launched it and the run id that the service gave it: two sandboxes use the same
-run ids. However many sessions report it, it is one call. Everything else (outcomes, comparisons, what to call next) is
-computed from facts and stored nowhere.
+The session that launched a call and its run id at the service identify it. The run id alone does not: two sandboxes use
+the same ones. A call that several sessions report is one call. Outcomes of cases, comparisons and what to call next are
+not stored: they are computed from facts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCHEMA_VERSION: Final = "1.0"
 
 
 class CallData(Document):
-    """What the service shows of a call. Times are the service's."""
+    """What the service says about a call. Times are those of the service."""
 
     batch_id: ServiceId | None = None
     call_id: ServiceId | None = None
@@ -63,7 +63,7 @@ class CallFact(Document):
     reason: Literal["first", "missing", "retry", "again", "start_over"] = "first"
     start_over: StartOverDocument | None = None
     counted_with: ListOf[tuple[str, ServiceId]] = Field(default=[])
-    """The earlier calls that it was to be counted with, by session and run id: if one is missing, a file is gone."""
+    """The earlier calls of its pool when it was launched, by session and run id. If one is missing, a file was lost."""
     discards: ListOf[str] = Field(default=[])
     """With `--start-over`: the files of earlier calls that cannot be read."""
     adopted: bool = False
@@ -72,7 +72,7 @@ class CallFact(Document):
 
 
 class Correction(Document):
-    """A bill, grade or transcript that came after the call was stored: all of its data as it is now."""
+    """All data of a call after its bill, grade or transcript arrived or changed, once the call was already stored."""
 
     kind: Literal["correction"] = "correction"
     run_id: ServiceId
@@ -82,7 +82,7 @@ class Correction(Document):
 
 
 class VerdictFact(Document):
-    """How a call was judged by one set of expectations. Undecided calls are judged again instead of stored."""
+    """The verdict on a call by one set of expectations. Undecided calls have none, and are judged again each time."""
 
     kind: Literal["verdict"] = "verdict"
     run_id: ServiceId
@@ -93,13 +93,13 @@ class VerdictFact(Document):
     evidence: str | None = None
     """The evidence that was judged. With other evidence, the verdict does not count."""
     expected: ListOf[str] = Field(default=[])
-    """What it was judged by, one line each."""
+    """The expectations, one line each."""
     outcome: CaseOutcome = CaseOutcome.UNKNOWN
-    """Of its case then; only reports show it."""
+    """The outcome of its case at that time; only reports show it."""
     verdict: RunVerdict
 
     def is_by(self, check_fingerprint: str, judged_by: str | None) -> bool:
-        """Whether these expectations judged it; a model that is not known counts as this one."""
+        """True if these expectations and this judge model gave the verdict. An unknown model counts as the same."""
         is_judge = judged_by is None or self.judged_by is None or self.judged_by == judged_by
         return is_judge and self.check_fingerprint == check_fingerprint
 
@@ -111,7 +111,7 @@ FACT: Final[TypeAdapter[Fact]] = TypeAdapter(Fact)
 
 
 class PlannedCase(Document):
-    """A case as a session saw it. Names and texts are redacted in a shared store."""
+    """A case in the plans that a session read. Names and texts are redacted in a shared store."""
 
     case_id: str
     plan: str
@@ -119,57 +119,57 @@ class PlannedCase(Document):
     target: str
     file: str = ""
     runs: Count
-    """How many calls the plan wanted."""
+    """The number of calls that the plan asked for."""
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str
     judged_by: str | None = None
     calls: ListOf[tuple[str, ServiceId]] = Field(default=[])
-    """Those that counted, by session and run id: if one is missing, a file is gone."""
+    """The calls that counted, by session and run id. If one is missing, a file was lost."""
 
 
 class PartSummary(Document):
-    """A part of a call file: a file that is missing lines is not read as if it were complete."""
+    """The length and digest of a file of calls, so that a shortened or edited file is detected."""
 
     lines: Count
     digest: str
 
 
 class SessionHead(Document):
-    """Written after all other facts of a session. Without it, the session was lost; its facts count all the same."""
+    """What a session saw, written after its facts. If it is missing, the session was lost; its facts still count."""
 
     schema_version: str = SCHEMA_VERSION
     tool_version: str
     session_id: str
     environment: str
     project: str = ""
-    """`name` of planner.yaml, or its folder in the repository; "" for the top."""
+    """`name` of planner.yaml, or its folder in the repository; "" for the root."""
     started_at: StoredTime
     ended_at: StoredTime
     workflow: str = ""
-    """In GitHub Actions: the workflow, and the ref that its file is from."""
+    """In GitHub Actions: the workflow file and its ref."""
     plans: ListOf[str] = Field(default=[])
-    """The plans that were read whole: a case that is not among `cases` is no longer in them."""
+    """The plans that were read completely. Their cases that are not among `cases` were deleted."""
     cases: ListOf[PlannedCase] = Field(default=[])
     parts: dict[str, PartSummary] = Field(default={})
-    """By key."""
+    """Its files of calls, by key."""
 
 
 class Trust(Enum):
-    """How far the verdicts in a file count."""
+    """Which verdicts of a file count."""
 
     NOTHING = 0
-    """A job of a pull request wrote it, with its own code: calls are judged by their evidence."""
+    """None: a job of a pull request may have written the file with its own code. The evidence is judged again."""
     MASKED = 1
-    """As it says, code of the default branch wrote it for a pull request: its verdicts count where a redacted text
-    cannot be judged."""
+    """Those that redacted evidence cannot decide. The file says that code of the default branch wrote it for a pull
+    request."""
     ALL = 2
-    """This machine wrote it, or only code of the default branch can write there."""
+    """All: this machine wrote the file, or only code of the default branch can write there."""
 
 
 @frozen
 class StoredCall:
-    """A call with what was learned later, and its verdicts."""
+    """A call with its newest data and its verdicts."""
 
     call: CallFact
     call_fingerprint: str
@@ -177,7 +177,7 @@ class StoredCall:
     verdicts: tuple[VerdictFact, ...] = ()
     trust: Trust = Trust.ALL
     is_of_base: bool = True
-    """Stored for the default branch, not only for a pull request."""
+    """True if it is stored for the default branch, not only for a pull request."""
 
     @property
     def id(self) -> CallId:
@@ -185,23 +185,23 @@ class StoredCall:
 
     @property
     def order(self) -> tuple[datetime, int]:
-        """Calls are in the order of their ends at the service; those without a known end are oldest."""
+        """Sorts calls by when they ended at the service; those without a known end come first."""
         ended = self.data.completed_at
         return (datetime.min.replace(tzinfo=UTC) if ended is None else aware(ended), self.call.run_id)
 
     @property
     def round(self) -> str:
-        """The calls of one consent are made and counted together."""
+        """The consent of the call, else its session. The calls of one round are made and counted together."""
         return self.call.consent_id or self.call.session_id
 
     @property
     def is_unclaimed(self) -> bool:
-        """Whether it is only in a file that this machine is not known to have written: a restored cache, or what a
-        killed session left."""
+        """True if this machine may not have written its file: it is from a restored cache, or left by a killed
+        session."""
         return self.trust is Trust.NOTHING and self.is_of_base
 
     def verdict(self, check_fingerprint: str, judged_by: str | None) -> VerdictFact | None:
-        """The verdict on today's evidence by these expectations, else None."""
+        """The newest verdict by these expectations on the call's current evidence; None if there is none."""
         return next(
             (
                 each

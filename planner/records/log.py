@@ -1,8 +1,8 @@
-"""The files that hold facts, and reading them.
+"""Read the files that hold facts.
 
-`calls/<call fingerprint>/<session>-<n>.jsonl` has one fact a line; `sessions/<session>.json` is written last and says
-how many lines each part has. Files are created once and never change, so that nobody's facts are overwritten. Names of
-files prove nothing: calls are identified by their run ids, and ordered by the service's times.
+`calls/<call fingerprint>/<session>-<n>.jsonl` (a *part*) has one fact per line. `sessions/<session>.json` (the *head*)
+is written last and has the number of lines and the digest of each part. Files never change once they are created, so no
+facts are overwritten. Names of files prove nothing: facts identify their calls, and the service's times order them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SESSIONS: Final = "sessions/"
 
 
 class Files(Protocol):
-    """What is read of a store. Methods raise `StoreError`."""
+    """The part of a store that is read here. Methods raise `StoreError`."""
 
     def files(self, prefix: str) -> Iterator[StoredFile]:
         """The files whose keys begin with the prefix, sorted by key."""
@@ -59,10 +59,10 @@ class Scope(NamedTuple):
     """Which facts count.
 
     Args:
-        environments: how the environment's name may be written; None: all count.
+        environments: the spellings of the environment's name (a shared store may redact it); None: all count.
         project: sessions of other projects of the repository do not count, but their calls do.
-        trusted_ref: the ref of the default branch: sessions of its workflows judged calls by its code; "": none did.
-        now: later times are ignored, and `warn` is called; None: every time is plausible.
+        trusted_ref: the ref of the default branch, whose workflows judge with its own code; "" if there is none.
+        now: facts with a later time are ignored, with a warning (`warn`); None: no time is too late.
     """
 
     environments: Sequence[str] | None
@@ -93,8 +93,8 @@ class Records:
 
     Args:
         own: everything that counts for the job.
-        base: in a job of a pull request, what the branch stored that it targets, then what the default branch stored;
-            else empty.
+        base: in a job of a pull request, what its target branch stored, then what the default branch stored; else
+            empty.
     """
 
     def __init__(self, own: Files, base: Sequence[Files], scope: Scope) -> None:
@@ -105,7 +105,7 @@ class Records:
         self._problems: dict[str, str] = {}
         self._damaged: dict[str, tuple[str, ...]] = {}
         self.ignored: set[CallId] = set()
-        """Calls of the future."""
+        """Calls whose times are in the future."""
         self._head_of: dict[str, SessionHead | None] = {}
 
     def calls(self, call_fingerprint: str) -> list[StoredCall]:
@@ -121,18 +121,18 @@ class Records:
         return self._calls[call_fingerprint]
 
     def problem(self, call_fingerprint: str) -> str | None:
-        """Why its calls are not known: a file is damaged, is missing lines, or is of a newer planner. They may have
-        been paid for, so they are not made again."""
+        """Why the calls with this fingerprint are unknown: a file is damaged, shortened, or written by a newer planner.
+        They may have been paid for, so they are not made again."""
         self.calls(call_fingerprint)
         return self._problems.get(call_fingerprint)
 
     def damaged(self, call_fingerprint: str) -> tuple[str, ...]:
-        """Its files that cannot be read."""
+        """The files with this fingerprint that cannot be read."""
         self.calls(call_fingerprint)
         return self._damaged.get(call_fingerprint, ())
 
     def lacks(self, call_fingerprint: str, wanted: Iterable[CallId]) -> str | None:
-        """Why not all of these calls are known: a file is gone."""
+        """Why some of the wanted calls are unknown: a file was lost. None if all are known."""
         missing = sorted(set(wanted) - {call.id for call in self.calls(call_fingerprint)} - self.ignored)
         if not missing or call_fingerprint in self._problems:
             return self._problems.get(call_fingerprint)
@@ -146,13 +146,13 @@ class Records:
         return problem
 
     def heads(self) -> Iterator[SessionHead]:
-        """The sessions of the branch that the pull request targets, then those of the default branch, newest first;
-        outside of a pull request, all."""
+        """Sessions, newest first. In a job of a pull request: those of its target branch, then those of the default
+        branch."""
         yield from self.target_heads()
         yield from self._read_heads(self._base[-1] if self._base else self._own, ())
 
     def target_heads(self) -> Iterator[SessionHead]:
-        """The sessions of the branch that the pull request targets, if that is another than the default branch."""
+        """The sessions of the pull request's target branch, if that is not the default branch."""
         if len(self._base) > 1:
             yield from self._read_heads(self._base[0], set(self._base[-1].file_keys(SESSIONS)))
 
@@ -281,7 +281,7 @@ def _session_of(part: str) -> str:
 
 
 def folder_of(call_fingerprint: str) -> str:
-    """The folder of its calls, with a slash at the end."""
+    """The folder of the calls with this fingerprint, with a slash at the end."""
     return f"{CALLS}{call_fingerprint.removeprefix('sha256:')}/"
 
 
@@ -290,14 +290,14 @@ def _order(call: StoredCall) -> tuple[datetime, int]:
 
 
 def _preferred(one: StoredCall | None, other: StoredCall) -> StoredCall:
-    """The copy of a call that counts: one that is trusted, or of the default branch."""
+    """The copy of a call that counts: the more trusted one; of two equally trusted, that of the default branch."""
     if one is None:
         return other
     return max(one, other, key=lambda call: (call.trust.value, call.is_of_base))
 
 
 def _completed(call: StoredCall, later: Iterable[_Later]) -> StoredCall:
-    """The call with what was learned of it later. Facts that are trusted less than the call do not count."""
+    """The call with its corrections and verdicts. Those that are trusted less than the call do not count."""
     own = [fact for fact, trust in later if trust.value >= call.trust.value]
     corrections = [fact for fact in own if isinstance(fact, Correction)]
     newest = max(corrections, key=lambda fact: (-len(fact.data.missing), aware(fact.at)), default=None)

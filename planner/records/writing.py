@@ -1,4 +1,4 @@
-"""The facts of a session: what its results know that no file says yet."""
+"""Find the new facts in the results of a session: those that are not stored yet."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class CallOrigin:
 
 @frozen
 class Writing:
-    """Finds what is new.
+    """Finds new facts.
 
     Args:
-        known: the stored calls of a fingerprint.
-        origins: of the called cases, by case id.
-        consents: by run id.
+        known: returns the stored calls with a fingerprint.
+        origins: why cases were called, by case id.
+        consents: consent ids, by run id.
         show: redacts a case for a shared store.
-        is_finished: calls that are not stored yet are; otherwise a later session still collects them.
+        is_finished: True stores new calls, too; False leaves them to a later session, which still collects them.
     """
 
     environment: str
@@ -55,7 +55,7 @@ class Writing:
     is_finished: bool = True
 
     def facts(self, cases: Sequence[CaseResult]) -> dict[str, list[Fact]]:
-        """New facts by call fingerprint: calls, corrections, and verdicts that are not stored."""
+        """New calls, corrections and verdicts, by call fingerprint."""
         found: dict[str, list[Fact]] = defaultdict(list)
         for case in cases:
             origin, known = self.origins.get(case.case_id), self.known(case.call_fingerprint)

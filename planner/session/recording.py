@@ -1,4 +1,4 @@
-"""Stores the facts of a session: the calls it made, what it learned of earlier ones, and its verdicts."""
+"""Store the facts of a session: its calls, corrections of earlier calls, and verdicts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *, is_finished: bool) -> None:
-    """Store what this session found out. Without `is_finished`, only of calls that earlier sessions made."""
+    """Store the facts of this session. Unless `is_finished`, only those about calls that are already stored."""
     place, records = session.place, prepared.records
     redaction = place.shared.redaction if place.shared is not None else None
     show = redaction.name if redaction is not None else str
@@ -52,7 +52,7 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
 
 
 def store_corrections(session: RunSession, records: Records, corrections: Mapping[str, Sequence[Correction]]) -> None:
-    """Store what was learned of calls before this session has results."""
+    """Store corrections before this session has results."""
     session.place.repository.save_files(_parts(records, session.reports.session_id, corrections))
 
 

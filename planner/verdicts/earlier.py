@@ -1,6 +1,6 @@
-"""What earlier calls say about today's cases: the view that decides what to call and what to compare with.
+"""Find the earlier calls that count for each of today's cases, and what to compare them with.
 
-A pure function of today's cases and the stored facts. Nothing stores its answer.
+A pure function of today's cases and the stored facts; its result is not stored.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from planner.verdicts.pools import (
 )
 
 _SESSIONS_READ: Final = 200
-"""Number of newest sessions among which to look for the newest call of a case."""
+"""The number of newest sessions that are searched for a case."""
 
 
 @frozen
 class Today:
-    """Today's cases, and what is known of their agents.
+    """Today's cases and agents.
 
     Args:
-        is_gone: whether no plan has the case of a stored call any more.
-        is_branch: a job of a pull request or branch.
-        show: how a shared store writes a name.
-        text: how a shared store writes a text.
+        is_gone: True if the case of a stored call was deleted from all plans.
+        is_branch: True in a job of a pull request or branch.
+        show: redacts a name as a shared store does.
+        text: redacts a text as a shared store does.
     """
 
     cases: Sequence[Case]
@@ -63,8 +63,8 @@ class Today:
 
 @frozen
 class EarlierCases:
-    """`base` are the cases as the default branch has them, in a job of a pull request; else empty. `gone` are stored
-    cases that no plan has any more."""
+    """The earlier results of each case. `base` has those of the default branch in a job of a pull request or branch;
+    else it is empty. `gone` are stored cases that were deleted from the plans."""
 
     cases: Mapping[str, Earlier]
     base: Mapping[str, CaseResult]
@@ -75,16 +75,16 @@ class EarlierCases:
 class _Found:
     earlier: Earlier
     base: CaseResult | None = None
-    """As the default branch has it; without branches, as the newest session had it."""
+    """The default branch's result; outside of a branch's job, that of the newest session."""
     previous: CaseResult | None = None
-    """What `earlier.prior` was compared with when its calls were made."""
+    """The baseline of `earlier.prior` when its calls were made."""
 
 
 def earlier_cases(today: Today, records: Records, plans: Sequence[str]) -> EarlierCases:
-    """What earlier calls show of each case.
+    """Find the earlier results of each case.
 
     Args:
-        plans: those that were read whole: their stored cases that they do not have any more are gone.
+        plans: the plans that were read completely: stored cases of theirs that are not in them were deleted.
     """
     view = _View(today, records)
     found = _with_comparisons({case.case_id: view.found(case) for case in today.cases})
@@ -101,7 +101,7 @@ def earlier_cases(today: Today, records: Records, plans: Sequence[str]) -> Earli
 
 
 class _View:
-    """Reads each fingerprint once."""
+    """The lookup behind `earlier_cases`, which reads each fingerprint once."""
 
     def __init__(self, today: Today, records: Records) -> None:
         self._today = today
@@ -109,7 +109,7 @@ class _View:
         self._shown = {today.show(case.case_id) for case in today.cases}
         self._planned = _PlannedCases(records)
         self._taken: dict[tuple[str, str], str] = {}
-        """Which case has the calls of a case that is gone, by fingerprint and its id."""
+        """The case that adopted the calls of a deleted case, by their fingerprint and the id of the deleted case."""
 
     def found(self, case: Case) -> _Found:
         today = self._today
@@ -146,13 +146,13 @@ class _View:
         return _Found(Earlier(own, base, Reason.CALLED_BEFORE), base, previous)
 
     def _problem(self, fingerprint: str, last: PlannedCase | None) -> str:
-        """Why the calls of a fingerprint are not known: they may have been paid for, or have failed."""
+        """Why the calls with this fingerprint are unknown, or "". They may have been paid for, or have failed."""
         is_same_call = last is not None and last.call_fingerprint == fingerprint
         wanted = last.calls if last is not None and is_same_call else ()
         return self._records.problem(fingerprint) or self._records.lacks(fingerprint, wanted) or ""
 
     def gone(self, plans: Sequence[str]) -> Iterator[PlannedCase]:
-        """Cases of these plans in their newest sessions that today's plans do not have."""
+        """Cases that the newest sessions of these plans saw, and that today's plans no longer have."""
         wanted = {self._today.show(plan) for plan in plans}
         for head in islice(self._records.heads(), _SESSIONS_READ):
             for case in head.cases if wanted else ():
@@ -170,7 +170,7 @@ class _View:
         return stored_case(case, pool, self._today.agents, judge, last)
 
     def _calls_of_today(self, case: Case, last: PlannedCase | None) -> list[StoredCall]:
-        """The stored calls that equal today's, whatever the case was called then."""
+        """The stored calls equal to today's, even if the case had another name."""
         inputs = self._today.agents.inputs(case)
         calls = self._calls(case, call_fingerprint(inputs))
         mine = same_agent(calls, case, self._today.agents, last)
@@ -183,7 +183,7 @@ class _View:
         ]
 
     def _calls(self, case: Case, fingerprint: str) -> list[StoredCall]:
-        """The calls of this case, and those of one case that no plan has any more."""
+        """The calls of this case, and those of deleted cases that no other case adopted."""
         own = self._today.show(case.case_id)
         return [
             call
@@ -193,7 +193,7 @@ class _View:
         ]
 
     def _is_moved(self, case: Case, inputs: CaseInputs, last: PlannedCase) -> bool:
-        """Whether only the agent's id differs, and both agents have the same configuration."""
+        """True if only the agent's id differs, and both agents have the same configuration."""
         if not last.inputs.target_kind == inputs.target_kind == "agent":
             return False
         there = call_fingerprint(inputs.model_copy(update={"target_id": last.inputs.target_id}))
@@ -201,13 +201,13 @@ class _View:
         return there == last.call_fingerprint and is_same is True
 
     def _is_today(self, last: PlannedCase, case: Case, pools: Sequence[Pool]) -> bool:
-        """Whether the newest session of the case made, or kept, today's calls."""
+        """True if the newest session of the case made or reused today's calls."""
         if not pools or last.call_fingerprint != pools[-1].calls[-1].call_fingerprint:
             return False
         return self._today.agents.edit(last.inputs, case) is None
 
     def _other(self, case: Case, last: PlannedCase) -> CaseResult | None:
-        """What the newest session of the case saw, if it made other calls than today's."""
+        """The result of the newest session of the case, if its calls differ from today's."""
         today, own = self._today, self._today.show(case.case_id)
         of_base = [call for call in self._records.calls(last.call_fingerprint) if call.is_of_base]
         mine = [call for call in of_base if call.call.case_id == own] or of_base
@@ -232,7 +232,7 @@ class _View:
         )
 
     def _previous(self, case: Case, pools: Sequence[Pool]) -> CaseResult | None:
-        """The pool before the last one, of any agent, as the default branch has it."""
+        """The default branch's pool before the last one, of any agent."""
         pool = pools[-1]
         fingerprint = pool.calls[-1].call_fingerprint
         counted = {call.id for call in pool.calls}
@@ -252,7 +252,7 @@ class _View:
 
 
 class _PlannedCases:
-    """The newest planned case of each name, found in as few sessions as needed."""
+    """The newest planned case with each id. Reads only as many sessions as needed."""
 
     def __init__(self, records: Records) -> None:
         self._heads = islice(records.heads(), _SESSIONS_READ)
@@ -276,8 +276,7 @@ def _agent_of(seen: PlannedCase | CallFact) -> tuple[str | None, str]:
 
 
 def _with_comparisons(found: Mapping[str, _Found]) -> dict[str, _Found]:
-    """The cases that are kept, with what they were compared with: a regression stays one until the case is called
-    again."""
+    """Add their comparisons to reused cases, because a regression remains one until the case is called again."""
     pairs: dict[str, list[Pair]] = {}
     for case_id, each in found.items():
         prior, previous = each.earlier.prior, each.previous

@@ -1,9 +1,9 @@
-"""Which stored calls count for a case today, and what they show.
+"""Decide which stored calls count for a case today, and its outcome by them.
 
-The pool of a case is all calls of today's call and agent that count together. A new pool begins when the agent changes,
-when calls are made again after the pool passed, with `--start-over`, and when newer calls differ from it beyond chance:
-then something changed that nobody can see. Calls older than `max_age` leave a pool that has not passed; one that passed
-expires as a whole. Nothing of this is stored: it is computed from all calls whenever it is needed.
+A pool is the calls of a case that count together: same prompt, settings and agent. A new pool begins when the agent
+changes, when calls are made after the pool passed, with `--start-over`, and when newer calls differ from it
+significantly, because then something changed that planner cannot see. Calls older than `max_age` leave a pool that has
+not passed; one that passed expires as a whole. Pools are not stored: they are computed from all calls when needed.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ _PASSED: Final = (CaseOutcome.PASSED, CaseOutcome.FLAKY)
 
 @frozen
 class CallJudge:
-    """Judges stored calls: by a stored verdict on the same evidence and expectations if that can be trusted, else by
-    the evidence. `judged_by` is today's language model."""
+    """Judges stored calls. A trusted verdict on the same evidence by the same expectations counts; otherwise the
+    evidence is judged again. `judged_by` is today's language model."""
 
     load_evidence: LoadEvidence
     ask: Ask
     judged_by: str | None = None
 
     def judged(self, case: Case, check: str, call: StoredCall) -> JudgedRun:
-        """The run of a call, by today's expectations."""
+        """The call as a run, judged by today's expectations."""
         if call.call.excluded is not None:
             return call.run(_excluded(call))
         judge = self.judged_by if any(each.asks_model for each in case.expectations) else None
@@ -73,7 +73,7 @@ class CallJudge:
         return run
 
     def as_stored(self, call: StoredCall) -> JudgedRun:
-        """The run of a call of another kind, by its newest verdict; only for display."""
+        """The call as a run with its newest verdict, whatever expectations gave it; only for display."""
         newest = call.verdicts[-1] if call.verdicts else None
         return call.run(_UNJUDGED if newest is None else newest.verdict, newest.judge_model if newest else None)
 
@@ -101,10 +101,10 @@ class Pool:
     runs: tuple[JudgedRun, ...]
     verdict: CaseVerdict
     set_aside: Sample | None = None
-    """The older calls, if this pool began because its calls differ from them beyond chance."""
+    """The counts of the previous pool, if this one began because its calls differ from them significantly."""
     start_over: StartOverDocument | None = None
     replaced: tuple[StoredCall, ...] = ()
-    """Calls that do not count, for which later ones were made."""
+    """Calls that do not count and that later calls replaced."""
 
     @property
     def ended_at(self) -> tuple[datetime, int]:
@@ -122,9 +122,12 @@ class Pool:
 def same_agent(
     calls: Sequence[StoredCall], case: Case, agents: Agents, last: PlannedCase | None = None
 ) -> list[StoredCall]:
-    """The calls that reached the agent as it is called today. Where that is not known of the newest call, those that
-    reached the same agent as that one count, unless the newest session of the case (`last`) made another call of an
-    agent that may be another. In a pull request, its own calls are newer than `last`."""
+    """The calls that reached today's agent.
+
+    If that is unknown of the newest call, the calls that reached the same agent as the newest one. None of them count
+    if the newest session of the case (`last`) had another call fingerprint and perhaps another agent; a pull request's
+    own calls are newer than `last`, and always count.
+    """
     known: dict[tuple[object, ...], bool | None] = {}
 
     def is_same(call: CallFact) -> bool | None:
@@ -181,7 +184,7 @@ def pools_of(
 
 
 def _joined(case: Case, last: Pool, new: Pool) -> Pool:
-    """The pool with the calls of another round. They replace those that do not count."""
+    """The pool with the calls of another round, which replace those of its calls that do not count."""
     kept = [both for both in zip(last.calls, last.runs, strict=True) if _is_proper(case, both[1])]
     calls, runs = tuple(call for call, _ in kept), tuple(run for _, run in kept)
     replaced = tuple(call for call in last.calls if call not in calls)
@@ -190,13 +193,13 @@ def _joined(case: Case, last: Pool, new: Pool) -> Pool:
 
 
 def _is_proper(case: Case, run: JudgedRun) -> bool:
-    """Whether it need not be replaced: it counts, or only waits for its evidence or a judge."""
+    """True if the run needs no replacement: it counts, or lacks only evidence or a judge's answer."""
     return run.excluded is None and (run.had_call or count_runs(case, [run])[0] > 0)
 
 
 def _rounds(calls: Sequence[StoredCall]) -> list[tuple[StoredCall, ...]]:
-    """The calls of each consent in the order of their launches; the consent whose first call ended first comes
-    first."""
+    """The calls of each consent, in the order of their run ids. Consents are in the order in which their first calls
+    ended."""
     rounds: dict[str, list[StoredCall]] = {}
     for call in sorted(calls, key=lambda call: call.order):
         rounds.setdefault(call.round, []).append(call)
@@ -212,7 +215,7 @@ def _with(pool: Pool, start_over: StartOverDocument | None = None, set_aside: Sa
 
 
 def _differs(case: Case, last: Pool, new: Pool) -> Sample | None:
-    """The older calls, if they did not pass and the newer ones differ from them beyond chance."""
+    """The counts of the last pool, if it did not pass and the new calls differ significantly; else None."""
     if last.has_passed:
         return None
     older = sample_of_runs(case, last.runs, last.verdict.outcome)
@@ -221,7 +224,7 @@ def _differs(case: Case, last: Pool, new: Pool) -> Sample | None:
 
 
 def _young(case: Case, pool: Pool, now: datetime) -> Pool:
-    """Without the calls that are too old, unless it passed, or all are."""
+    """The pool without calls older than `max_age`. Unchanged if it passed, or if all of its calls are older."""
     if case.max_age is None or pool.has_passed:
         return pool
     young = [
@@ -244,8 +247,8 @@ def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
 def stored_case(
     case: Case, pool: Pool, agents: Agents, judged_by: str | None, last: PlannedCase | None = None
 ) -> CaseResult:
-    """What a pool of today's calls shows, as a case of a results document. If its newest verdicts are by other
-    expectations, it is shown as those found it. `last` is the case in the newest session that made or kept them."""
+    """A pool of today's calls, as a case of a results document. If its newest verdicts are by other expectations, it
+    has their outcome. `last` is the case in the newest session that made or reused the calls."""
     newest = max(pool.calls, key=lambda call: call.order)
     check, last_judge = check_fingerprint(case), judged_by
     others = [call.verdicts[-1] for call in pool.calls if _is_by_others(call, check, judged_by)]
@@ -282,14 +285,14 @@ def stored_case(
 
 
 def _is_by_others(call: StoredCall, check: str, judged_by: str | None) -> bool:
-    """Whether only other expectations judged the call. A verdict that cannot be trusted at all says nothing."""
+    """True if only other expectations judged the call. Verdicts without any trust are ignored."""
     if call.trust is Trust.NOTHING or not call.verdicts:
         return False
     return not any(fact.is_by(check, judged_by) for fact in call.verdicts)
 
 
 def _as_found(case: Case, pool: Pool, newest: VerdictFact) -> Pool:
-    """The pool as other expectations found it."""
+    """The pool with the verdicts of the expectations that gave `newest`."""
     facts = [_by(call, newest.check_fingerprint) for call in pool.calls]
     runs = tuple(
         run if fact is None else call.run(fact.verdict, fact.judge_model)
@@ -311,7 +314,7 @@ _PLAIN: Final = {
 
 
 def _not_needed(case: Case, pool: Pool) -> int:
-    """The calls that the outcome does not need (`when_settled: stop`)."""
+    """The number of calls that cannot change the outcome (`when_settled: stop`)."""
     left = case.runs - len(pool.runs)
     if left <= 0 or case.when_settled != "stop":
         return 0
@@ -320,7 +323,7 @@ def _not_needed(case: Case, pool: Pool) -> int:
 
 
 def _inconclusive_sessions(case: Case, pool: Pool) -> int:
-    """How many sessions in a row, up to now, made no call that counts."""
+    """The number of newest sessions in a row whose calls do not count."""
     proper = {call.call.session_id for call, run in zip(pool.calls, pool.runs, strict=True) if _is_proper(case, run)}
     calls = sorted((*pool.calls, *pool.replaced), key=lambda call: call.order, reverse=True)
     sessions = dict.fromkeys(call.call.session_id for call in calls)
@@ -330,8 +333,8 @@ def _inconclusive_sessions(case: Case, pool: Pool) -> int:
 def other_case(
     planned: PlannedCase, case: Case | None, runs: Sequence[JudgedRun], prompt: Callable[[str], str]
 ) -> CaseResult:
-    """What the calls of another prompt, or other settings, showed, as a case of a results document. `case` is None if
-    no plan has it any more."""
+    """Calls with another prompt or other settings, as a case of a results document. `case` is None if it was deleted
+    from the plans."""
     if case is None:
         verdict = CaseVerdict(CaseOutcome.UNKNOWN, 0, 0, None, None)
         fields: dict[str, Any] = {**verdict._asdict(), "runs": list(runs), "runs_total": len(runs)}
