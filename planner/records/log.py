@@ -104,6 +104,7 @@ class Records:
         self._calls: dict[str, list[StoredCall]] = {}
         self._problems: dict[str, str] = {}
         self._damaged: dict[str, tuple[str, ...]] = {}
+        self._ids: dict[str, frozenset[CallId]] = {}
         self.ignored: set[CallId] = set()
         """Calls whose times are in the future."""
         self._head_of: dict[str, SessionHead | None] = {}
@@ -126,6 +127,11 @@ class Records:
         self.calls(call_fingerprint)
         return self._problems.get(call_fingerprint)
 
+    def ids(self, call_fingerprint: str) -> frozenset[CallId]:
+        """The names of its calls: one that two machines found has two."""
+        self.calls(call_fingerprint)
+        return self._ids.get(call_fingerprint, frozenset())
+
     def damaged(self, call_fingerprint: str) -> tuple[str, ...]:
         """The files with this fingerprint that cannot be read."""
         self.calls(call_fingerprint)
@@ -133,7 +139,7 @@ class Records:
 
     def lacks(self, call_fingerprint: str, wanted: Iterable[CallId]) -> str | None:
         """Why some of the wanted calls are unknown: a file was lost. None if all are known."""
-        missing = sorted(set(wanted) - {call.id for call in self.calls(call_fingerprint)} - self.ignored)
+        missing = sorted(set(map(_named, wanted)) - self.ids(call_fingerprint) - self.ignored)
         if not missing or call_fingerprint in self._problems:
             return self._problems.get(call_fingerprint)
         (session_id, run_id), folder = missing[0], folder_of(call_fingerprint)
@@ -205,9 +211,9 @@ class Records:
             is_over = over is not None and call.order < over.order
             if not is_over and not (found.keys() | self.ignored).issuperset(map(tuple, call.call.counted_with)):
                 raise _unreadable(prefix, f"run {call.call.run_id} was counted with earlier calls whose file is gone")
-        return sorted(
-            (_completed(call, later.get(call.id, ())) for call in found.values()), key=lambda call: call.order
-        )
+        self._ids[call_fingerprint] = frozenset(found)
+        whole = [_completed(call, later.get(call.id, ())) for call in found.values()]
+        return sorted(_once(whole), key=_order)
 
     def _is_by_default_branch(self, key: str) -> bool:
         head = self._any_head(_session_of(key))
@@ -285,15 +291,31 @@ def folder_of(call_fingerprint: str) -> str:
     return f"{CALLS}{call_fingerprint.removeprefix('sha256:')}/"
 
 
+def _named(call_id: CallId) -> CallId:
+    return call_id[0], call_id[1]
+
+
+def _once(calls: Iterable[StoredCall]) -> list[StoredCall]:
+    """Each call once, although two machines may have matched it to launches of two sessions. The same run id with
+    another end is a call of another sandbox."""
+    found: dict[tuple[object, ...], StoredCall] = {}
+    for call in calls:
+        ended = call.data.completed_at
+        key = call.id if ended is None else (call.call.run_id, ended)
+        found[key] = _preferred(found.get(key), call)
+    return list(found.values())
+
+
 def _order(call: StoredCall) -> tuple[datetime, int]:
     return call.order
 
 
 def _preferred(one: StoredCall | None, other: StoredCall) -> StoredCall:
-    """The copy of a call that counts: the more trusted one; of two equally trusted, that of the default branch."""
+    """The copy of a call that counts: one that is trusted, of a session that saw no edit of the agent (another may have
+    come after its copy was deleted), or of the default branch."""
     if one is None:
         return other
-    return max(one, other, key=lambda call: (call.trust.value, call.is_of_base))
+    return max(one, other, key=lambda call: (call.trust.value, call.call.excluded is None, call.is_of_base))
 
 
 def _completed(call: StoredCall, later: Iterable[_Later]) -> StoredCall:

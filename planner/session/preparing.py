@@ -299,7 +299,7 @@ def _resumable(
     not know that they are stored.
     """
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
-    finished = {call.id for change in wanted.values() for call in stored.records.calls(change.call_fingerprint)}
+    finished = {each for change in wanted.values() for each in stored.records.ids(change.call_fingerprint)}
     edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
     unsent = unsent_launches(journal)
     same_consent_only = selection.rerun != "needed" or selection.start_over is not None

@@ -155,9 +155,7 @@ def _consume_stored(journal: Journal, records: Records) -> None:
     for launch in journal.launches((*KNOWN, LaunchState.UNCONFIRMED)):
         slots = journal.slots_of(launch.launch_id)
         stored = {
-            fingerprint: {
-                call.call.run_id for call in records.calls(fingerprint) if call.call.session_id == launch.session_id
-            }
+            fingerprint: {run_id for session_id, run_id in records.ids(fingerprint) if session_id == launch.session_id}
             for fingerprint in {slot.call_fingerprint for slot in slots}
         }
         is_known = launch.state in KNOWN
