@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Final
 
 from planner.changes.configuration import Configurations, has_fields
-from planner.changes.fingerprint import call_fingerprint, case_inputs
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.errors import NotFoundError
 from planner.github.client import github_of
 from planner.planfile.model import Case
 from planner.quantities import count
-from planner.records.facts import SessionHead, StoredCall
+from planner.records.facts import SessionHead, StoredCall, Trust
 from planner.records.log import CALLS, SESSIONS, Records, files_of, head_key, part_bytes, part_key
 from planner.results.directory import DirectoryStore
 from planner.results.documents import has_open_launches, remove_branch, stored_branches
+from planner.results.outcomes import Cause
 from planner.results.repository import ResultsRepository, evidence_key
 from planner.results.store import BRANCHES, BranchStore, Reader, Store
 from planner.session.bug_report import logs_checks
 from planner.session.earlier_results import project_name, scope_of
+from planner.session.judging import judging_of
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
 from planner.session.selection import Selection, require_default_branch
 from planner.session.shell import Shell
 from planner.session.stores import Workspace, open_workspace
 from planner.values import frozen
+from planner.verdicts.pools import CallJudge
 
 _PERMISSION: Final = "pull-requests: read"
 _SAME_EVERYWHERE: Final = ("configurations/", "runs/", "votes/")
@@ -105,6 +109,8 @@ def _found(work: Workspace, branch: ResultsRepository, own_keys: AbstractSet[str
     here = {head.session_id for head in own_heads if _is_made_here(work.shell, head)}
     known = {head.session_id for head in own_heads}
     calls: dict[str, list[StoredCall]] = {}
+    judging = judging_of(work)
+    judge = CallJudge(branch.load_evidence, judging.cache, judging.name)
     foreign = 0
     for fingerprint, case in {call_fingerprint(case_inputs(case, None)): case for case in work.loaded.cases}.items():
         for call in records.calls(fingerprint):
@@ -113,7 +119,7 @@ def _found(work: Workspace, branch: ResultsRepository, own_keys: AbstractSet[str
             if call.call.session_id in known - here:
                 foreign += 1
             else:
-                calls.setdefault(fingerprint, []).append(call)
+                calls.setdefault(fingerprint, []).append(_without_claims(call, case, judge))
         if fingerprint in calls:
             calls[fingerprint] = _with_all_they_count_with(calls[fingerprint], records.calls(fingerprint))
     return _Promotion(calls, [head for head in own_heads if head.session_id in here], foreign)
@@ -124,6 +130,13 @@ def _with_all_they_count_with(chosen: Sequence[StoredCall], every: Sequence[Stor
     known = {call.id for call in chosen} | {call.id for call in every if call.is_of_base}
     left = [call for call in chosen if all(tuple(earlier) in known for earlier in call.call.counted_with)]
     return list(chosen) if len(left) == len(chosen) else _with_all_they_count_with(left, every)
+
+
+def _without_claims(call: StoredCall, case: Case, judge: CallJudge) -> StoredCall:
+    """The call without verdicts where its evidence decides: whoever can write for a pull request may have written
+    them."""
+    run = judge.judged(case, check_fingerprint(case), replace(call, trust=Trust.NOTHING))
+    return call if run.cause is Cause.JUDGE else replace(call, verdicts=())
 
 
 def _is_made_here(shell: Shell, head: SessionHead) -> bool:

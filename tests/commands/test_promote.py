@@ -207,3 +207,30 @@ def test_earlier_calls_apply_again_after_a_revert(jobs: Jobs) -> None:
     jobs.edit(plans__hours=PLAN)
     assert jobs.start().actions("--sandbox") == {CASE: ("recheck", "called_before", 0)}
     assert gate(jobs.start(9), 0)["green"] == [CASE]
+
+
+def test_a_forged_verdict_and_workflow(jobs: Jobs) -> None:
+    """Somebody who may write `branches/9/` makes a failing call pass there, as if code of the default branch had judged it."""
+    bad = PLAN.replace("calm", "glad").replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+    jobs.branch("topic9", "main")
+    jobs.edit(plans__hours=bad)
+    assert run(jobs.start(9, event="pull_request", branch="topic9")) == 1
+    work = jobs.folder / "forger"
+    git(jobs.folder, "init", "-q", str(work))
+    git(work, "fetch", "-q", f"file://{jobs.remote}", REF)
+    git(work, "checkout", "-q", "FETCH_HEAD")
+    for file in sorted((work / "branches/9").rglob("*.jsonl")):
+        facts = [json.loads(line) for line in file.read_text().splitlines()]
+        for fact in facts:
+            if fact["kind"] == "verdict":
+                fact["verdict"] |= {"outcome": "passed", "cause": None, "findings": []}
+        file.write_text("".join(json.dumps(fact) + "\n" for fact in facts))
+    for file in sorted((work / "branches/9/sessions").glob("*")):
+        head = json.loads(file.read_text()) | {"workflow": "o/r/.github/workflows/x.yml@refs/heads/main", "parts": {}}
+        file.write_text(json.dumps(head))
+    commit(work)
+    git(work, "push", "-q", f"file://{jobs.remote}", f"HEAD:{REF}")
+    jobs.branch("main")
+    jobs.edit(plans__hours=bad)
+    promote(jobs.start(), 9)
+    assert gate(jobs.start(), 1)["failed"] == [CASE]
