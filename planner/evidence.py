@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import Enum, StrEnum
 from hashlib import sha256
 from typing import Any, Final, Literal, cast
 
@@ -14,8 +14,26 @@ from planner.bounds import Cents
 
 SCHEMA_VERSION = "2.0"
 
-ENDED: Final = ("completed", "failed")
-"""Statuses with which a run of the service ends. The platform is the cause of all but `completed`."""
+
+class RunStatus(StrEnum):
+    """The status of a run, the only place that knows them all. A status that is not listed counts as `UNDER_WAY`."""
+
+    UNDER_WAY = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def has_ended(self) -> bool:
+        return self is not RunStatus.UNDER_WAY
+
+    @property
+    def has_failed(self) -> bool:
+        """It ended otherwise than as it should. The platform is the cause."""
+        return self.has_ended and self is not RunStatus.COMPLETED
+
+    @classmethod
+    def _missing_(cls, value: object) -> "RunStatus | None":
+        return cls.UNDER_WAY if isinstance(value, str) else None
 
 
 class Role(Enum):
@@ -106,8 +124,8 @@ class Evidence(_Frozen):
 
     schema_version: str = SCHEMA_VERSION
     run_id: int
-    run_status: str
-    """The run's status, `completed` or `failed`, not the call's."""
+    run_status: RunStatus
+    """Not the call's."""
     error_message: str = ""
     call: Call | None = None
     turns: tuple[Turn, ...] | None = None
@@ -147,7 +165,7 @@ def missing_parts(evidence: Evidence, *, grade_wanted: bool) -> tuple[Part, ...]
 
     Failed runs and failed calls are final; a service without bills has none to wait for.
     """
-    if evidence.run_status != "completed":
+    if evidence.run_status is not RunStatus.COMPLETED:
         return ()
     call = evidence.call
     if call is None or call.status == "in_progress":

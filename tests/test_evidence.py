@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
-from pydantic import TypeAdapter
 
 from planner.evidence import Evidence, Role, evidence_digest, merged, missing_parts, too_large
 from planner.providers.thunderphone.evidence import evidence_from_wire
@@ -28,7 +27,7 @@ def evidence(
     grade: dict[str, Any] | None = None,
 ) -> Evidence:
     return evidence_from_wire(
-        TypeAdapter(WireRun).validate_python({**RUN, **(run or {})}),
+        WireRun.model_validate({**RUN, **(run or {})}).plain(),
         None if call is None else (WireCall.model_validate(call), call),
         None if transcript is None else [WireTurn.model_validate(turn) for turn in transcript],
         history,
@@ -466,9 +465,7 @@ def test_transactions_are_the_bill_or_else_the_call(
     """Without a multiplier."""
     document = None if call is None else {**{key: CALL[key] for key in CALL if key != "billing_total_cents"}, **call}
     wire = None if document is None else (WireCall.model_validate(document), document)
-    parsed = evidence_from_wire(
-        TypeAdapter(WireRun).validate_python({**RUN, **run}), wire, None, None, None, charged_cents
-    )
+    parsed = evidence_from_wire(WireRun.model_validate({**RUN, **run}).plain(), wire, None, None, None, charged_cents)
     assert (parsed.cost_cents, parsed.cost_basis) == bill
 
 
@@ -478,7 +475,7 @@ def test_a_bill_from_transactions_is_kept() -> None:
     def billed(charged_cents: int | None, call_cents: int | None) -> Evidence:
         document = {**CALL, "billing_total_cents": call_cents}
         wire = WireCall.model_validate(document), document
-        return evidence_from_wire(TypeAdapter(WireRun).validate_python(RUN), wire, None, None, None, charged_cents)
+        return evidence_from_wire(WireRun.model_validate(RUN).plain(), wire, None, None, None, charged_cents)
 
     pairs = [
         (billed(16, 8), billed(None, 8)),

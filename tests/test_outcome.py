@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judge import Judge
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, failed, passed, undecided
-from planner.evidence import ENDED, Call, Evidence, Role, Turn
+from planner.evidence import Call, Evidence, Role, RunStatus, Turn
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.document import Source, YamlPlace
 from planner.results.model import Finding, RunVerdict, Sample
@@ -157,14 +157,14 @@ def test_a_model_is_asked_only_of_a_run_that_its_answer_decides() -> None:
     """Neither of a run that the platform failed, nor where a shared store left out what was said."""
     evidence = Evidence(
         run_id=1,
-        run_status="completed",
+        run_status=RunStatus.COMPLETED,
         call=Call(call_id=2, status="completed"),
         turns=(Turn(number=1, role=Role.AGENT, text="Hello."),),
     )
     polite, kind = (Judge(check="judge", rubric=rubric) for rubric in ("It is polite.", "It is kind."))
     asked = questions_of_run([polite, expect("passed"), kind], evidence)
     assert [question.rubric for question in asked] == ["It is polite.", "It is kind."]
-    for unread in ({"run_status": "failed"}, {"call": None}, {"redacted": ("turns",)}, {"unread": ("turns",)}):
+    for unread in ({"run_status": RunStatus.FAILED}, {"call": None}, {"redacted": ("turns",)}, {"unread": ("turns",)}):
         assert questions_of_run([polite, kind], evidence.model_copy(update=unread)) == []
 
 
@@ -900,8 +900,8 @@ def test_a_suite_that_could_not_differ_is_not_better() -> None:
     assert (same.compared, same.p_value) == ("not_enough_evidence", 1.0)
 
 
-@pytest.mark.parametrize("status", sorted(set(ENDED) - {"completed"}))
-def test_a_run_that_ended_otherwise_is_caused_by_the_platform(status: str) -> None:
+@pytest.mark.parametrize("status", [each for each in RunStatus if each.has_failed])
+def test_a_run_that_ended_otherwise_is_caused_by_the_platform(status: RunStatus) -> None:
     """Never by the agent."""
     ended = evidence().model_copy(update={"run_status": status})
     assert outcome(judge_run([expect("failed")], ended))[:2] == ("undecided", "platform")

@@ -12,7 +12,7 @@ import pytest
 from planner.checks import CHECKS
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
-from planner.evidence import Call, Evidence, Role, Turn
+from planner.evidence import Call, Evidence, Role, RunStatus, Turn
 from planner.results.model import Finding, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
 from planner.verdicts.attribution import caller_cause
@@ -34,7 +34,7 @@ def evidence(*lines: tuple[str, str, int | None], seconds: float = 60, reason: s
         Turn(number=number, role=Role(role), text=text, end_ms=end) for number, (role, text, end) in enumerate(lines, 1)
     )
     call = Call(call_id=2, status="completed", end_reason=reason, duration_seconds=seconds)
-    return Evidence(run_id=1, run_status="completed", call=call, turns=turns)
+    return Evidence(run_id=1, run_status=RunStatus.COMPLETED, call=call, turns=turns)
 
 
 def finding(check: str) -> Finding:

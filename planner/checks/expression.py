@@ -201,7 +201,7 @@ class Expression(Expectation, frozen=True):
 
     def _values(self, evidence: Evidence) -> str:
         """The values of run, call and grade that it reads."""
-        run = {"run_id": evidence.run_id, "status": evidence.run_status, "cost_cents": evidence.cost_cents}
+        run = {"run_id": evidence.run_id, "status": evidence.run_status.value, "cost_cents": evidence.cost_cents}
         objects = {
             "run": run,
             "call": evidence.call.model_dump() if evidence.call else {},
@@ -234,7 +234,7 @@ def _values(evidence: Evidence) -> dict[str, Any]:
     call, grade = evidence.call, evidence.grade
     run = {
         "run_id": evidence.run_id,
-        "status": evidence.run_status,
+        "status": evidence.run_status.value,
         "error_message": evidence.error_message,
         "cost_cents": evidence.cost_cents,
         "cost_basis": evidence.cost_basis,

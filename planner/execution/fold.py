@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from planner.evidence import RunStatus
 from planner.execution.consents import (
     ConsentAdded,
     ConsentEnded,
@@ -238,10 +239,10 @@ def _run_ended(state: State, run: Run, now: Now) -> None:
         state.unbilled[watched.launch.line.target] += 1
         if run.call_id is not None:
             state.charges.expect(run.call_id, run.completed_at or watched.launch.earliest)
-        if not watched.resumed and run.status == "completed":  # a failed run says nothing about durations
+        if not watched.resumed and run.status is RunStatus.COMPLETED:  # a failed run says nothing about durations
             state.seconds_seen = [*state.seconds_seen[-99:], _length_seconds(run, watched, now)]
     is_fresh = now.seconds - watched.ended_at < state.settings.evidence_wait_seconds
-    if run.call_id is None and run.status == "completed" and is_fresh and not watched.slot.evidence:
+    if run.call_id is None and run.status is RunStatus.COMPLETED and is_fresh and not watched.slot.evidence:
         return  # its call id has not arrived yet
     del state.watched[run.id]
     state.reading[run.id] = (run, watched)

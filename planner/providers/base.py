@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Generic, NewType, Protocol, TypeAlias,
 from pydantic import Field
 
 from planner.errors import NotFoundError
-from planner.evidence import ENDED, Evidence
+from planner.evidence import Evidence, RunStatus
 from planner.providers.requests import RequestStats
 from planner.values import frozen
 
@@ -128,8 +128,7 @@ class Run:
     """A test call. None where the service does not say."""
 
     id: RunId
-    status: str
-    """`completed` or `failed` once it has ended."""
+    status: RunStatus
     target_type: str | None = None
     target_id: int | None = None
     direction: str | None = None
@@ -152,7 +151,7 @@ class Run:
     @property
     def ended(self) -> bool:
         """An unreadable row never says so: a field that is None may be the one that matters."""
-        return self.status in ENDED and not self.problem
+        return self.status.has_ended and not self.problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from planner.checks.latency import percentile
 from planner.checks.opinions import Ask, Question, no_judge
 from planner.checks.redacted import judge_redacted, left_out
 from planner.checks.response_times import response_times
-from planner.evidence import ENDED, Evidence, missing_parts, too_large
+from planner.evidence import Evidence, missing_parts, too_large
 from planner.execution.launches import EndedRun
 from planner.planfile.model import Case
 from planner.results.model import Finding, JudgedRun, RunVerdict
@@ -173,7 +173,7 @@ def _reason(findings: Sequence[Finding]) -> str:
 
 
 def _platform_failure(evidence: Evidence) -> str | None:
-    if evidence.run_status in ENDED and evidence.run_status != "completed":
+    if evidence.run_status.has_failed:
         message = " ".join(evidence.error_message.split())
         what = f"the run {evidence.run_status}"
         return f"{what}: {message}" if message else what

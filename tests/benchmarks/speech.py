@@ -40,7 +40,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from planner.checks import CHECKS
-from planner.evidence import Call, Evidence, Role, Turn
+from planner.evidence import Call, Evidence, Role, RunStatus, Turn
 
 NEIGHBOURS = 3
 KINDS = "cardinal ordinal decimal fraction range date time money measure telephone serial electronic address".split()  # noqa: SIM905
@@ -247,7 +247,7 @@ def in_half(text: str, half: str) -> bool:
 def call(lines: list[tuple[str, str]]) -> Evidence:
     turns = tuple(Turn(number=place, role=Role(role), text=text) for place, (role, text) in enumerate(lines, start=1))
     made = Call(call_id=1, status="completed", end_reason="agent_end", duration_seconds=60)
-    return Evidence(run_id=1, run_status="completed", call=made, turns=turns, tools=())
+    return Evidence(run_id=1, run_status=RunStatus.COMPLETED, call=made, turns=turns, tools=())
 
 
 def fails(lines: list[tuple[str, str]], **fields: Any) -> bool:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.evidence import Call, Evidence, Role, ToolCall, Turn
+from planner.evidence import Call, Evidence, Role, RunStatus, ToolCall, Turn
 
 Talk = Callable[..., Evidence]
 Judge = Callable[..., tuple[str, str, int | None]]
@@ -24,7 +24,7 @@ def _talk(*lines: str, tools: tuple[ToolCall, ...] | None = (), **fields: Any) -
     )
     call = Call(call_id=9, status="completed", end_reason="agent_end", duration_seconds=54)
     parts: dict[str, Any] = {"call": call, "turns": turns, "tools": tools, **fields}
-    return Evidence(run_id=1, run_status="completed", **parts)
+    return Evidence(run_id=1, run_status=RunStatus.COMPLETED, **parts)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from planner.checks import CHECKS
 from planner.checks.opinions import no_judge
 from planner.checks.redacted import judge_redacted
-from planner.evidence import Evidence
+from planner.evidence import Evidence, RunStatus
 from planner.providers.base import CallId, Run, RunId
 from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
@@ -25,7 +25,7 @@ def from_turns(
     history: list[dict[str, Any]] | None = None,
     **call: Any,
 ) -> Evidence:
-    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
+    run = Run(id=RunId(1), status=RunStatus.COMPLETED, call_id=CallId(9))
     document = {"call_id": 9, "status": "completed", "grade_status": "completed", **call}
     wire = (WireCall.model_validate(document), document)
     spoken = [WireTurn.model_validate(each) for each in turns]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.checks.says import NeverSays, Says
-from planner.evidence import Evidence, Role, Turn
+from planner.evidence import Evidence, Role, RunStatus, Turn
 
 PROMISES = ("agent: I guarantee it.", "caller: You promise?", "agent: No promises.")
 
@@ -60,7 +60,7 @@ QUESTIONS = st.fixed_dictionaries(
 
 @given(turns=TURNS, question=QUESTIONS)
 def test_never_says_is_the_negation_of_says(turns: tuple[Turn, ...], question: dict[str, Any]) -> None:
-    evidence = Evidence(run_id=1, run_status="completed", turns=turns)
+    evidence = Evidence(run_id=1, run_status=RunStatus.COMPLETED, turns=turns)
     says = Says.model_validate({"check": "says", **question}).judge(evidence).outcome.value
     never = NeverSays.model_validate({"check": "never_says", **question}).judge(evidence).outcome.value
     assert (says, never) in {
@@ -79,6 +79,6 @@ def test_the_order_of_phrases_does_not_matter(
         key: data.draw(st.permutations(value)) if key in ("any_of", "all_of") else value
         for key, value in question.items()
     }
-    evidence = Evidence(run_id=1, run_status="completed", turns=turns)
+    evidence = Evidence(run_id=1, run_status=RunStatus.COMPLETED, turns=turns)
     one, other = (Says.model_validate({"check": "says", **fields}).judge(evidence) for fields in (question, shuffled))
     assert one.outcome is other.outcome

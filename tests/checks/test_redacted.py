@@ -11,14 +11,14 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.checks.opinions import no_judge
 from planner.checks.redacted import judge_redacted, left_out
-from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
+from planner.evidence import Call, Evidence, RedactedPart, Role, RunStatus, ToolCall, Turn
 from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.runs import judge_run
 
 SAID = "cannot be decided: in {} the shared store left out phone numbers, or what `redact` lists; judge it where the call was made, or call again"
 EVIDENCE = Evidence(
     run_id=1,
-    run_status="completed",
+    run_status=RunStatus.COMPLETED,
     call=Call(call_id=2, status="completed", duration_seconds=30.0, document={"from": "•••99", "locale": "en"}),
     turns=(
         Turn(number=1, role=Role.AGENT, text="Good morning. Our number is ••• ••• ••99."),

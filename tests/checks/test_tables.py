@@ -13,7 +13,7 @@ from planner.checks import CHECKS
 from planner.checks.judgement import FindingOutcome
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.checks.redacted import judge_redacted, left_out
-from planner.evidence import Evidence, RedactedPart
+from planner.evidence import Evidence, RedactedPart, RunStatus
 from planner.providers.base import CallId, Run, RunId
 from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
@@ -90,7 +90,7 @@ def client_missing() -> Evidence:
 
 
 def _missing(call: dict[str, Any]) -> Evidence:
-    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
+    run = Run(id=RunId(1), status=RunStatus.COMPLETED, call_id=CallId(9))
     return evidence_from_wire(run, (WireCall.model_validate(call), call), None, None, None)
 
 
@@ -99,7 +99,7 @@ def _evidence(document: dict[str, Any], words: list[Any], grade: WireGrade | Non
         WireTurn(role=role, content=content, start_ms=start, end_ms=end, ttfa_ms=first)
         for role, content, start, end, first in words
     ]
-    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
+    run = Run(id=RunId(1), status=RunStatus.COMPLETED, call_id=CallId(9))
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, None, grade)
 
 
@@ -242,7 +242,7 @@ def recorded(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = No
         for role, content, start, end, first in words
     ]
     grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[])
-    run = Run(id=RunId(1), status="completed", call_id=CallId(9))
+    run = Run(id=RunId(1), status=RunStatus.COMPLETED, call_id=CallId(9))
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, history, grade)
 
 

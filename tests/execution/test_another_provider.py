@@ -15,7 +15,7 @@ from virtual_time import VirtualLoop
 
 from planner.clock import Clock
 from planner.errors import LostAnswerError
-from planner.evidence import Call, Evidence, Role, Turn
+from planner.evidence import Call, Evidence, Role, RunStatus, Turn
 from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Observer, RunResponse
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import EndedRun
@@ -100,7 +100,13 @@ class Carrier:
         }
         batch_id = BatchId(len(self.made_batches) + 1) if len(request.prompts) > 1 else None
         runs = [
-            Run(id=RunId(len(self.made) + number), status="queued", prompt=prompt, batch_id=batch_id, **shared)
+            Run(
+                id=RunId(len(self.made) + number),
+                status=RunStatus.UNDER_WAY,
+                prompt=prompt,
+                batch_id=batch_id,
+                **shared,
+            )
             for number, prompt in enumerate(request.prompts, start=1)
         ]
         is_first = not self.made
@@ -121,7 +127,7 @@ class Carrier:
         end = run.created_at + timedelta(seconds=CALL_SECONDS)
         if self.now() < end:
             return run
-        return replace(run, status="completed", completed_at=end, call_id=CallId(run.id))
+        return replace(run, status=RunStatus.COMPLETED, completed_at=end, call_id=CallId(run.id))
 
     async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Batch]:
         return Page(self.made_batches[::-1][offset : offset + limit])

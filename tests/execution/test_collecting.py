@@ -9,7 +9,6 @@ from typing import Any
 import anyio
 import pydantic_core
 import pytest
-from pydantic import TypeAdapter
 
 from planner.clock import Clock
 from planner.errors import ServiceError
@@ -71,10 +70,10 @@ def fetch() -> Callable[..., Any]:
         now = datetime(2026, 11, 24, tzinfo=UTC)
         clock = Clock(lambda: now, anyio.current_time, anyio.sleep)
         client = ApiClient(service, clock=clock)
-        wire = TypeAdapter(WireRun).validate_python({"id": 7110, "status": "completed", "call_id": 987, **(run or {})})
+        ended = WireRun.model_validate({"id": 7110, "status": "completed", "call_id": 987, **(run or {})}).plain()
         wait = WaitPolicy(wait_seconds, await_grade, ended_seconds_ago, on_late)
         transactions = Transactions(client, lambda _: None)
-        evidence = await collect(client, wire, wait, clock=clock, transactions=transactions)
+        evidence = await collect(client, ended, wait, clock=clock, transactions=transactions)
         return evidence, service, anyio.current_time() - service.started
 
     return run

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from planner.evidence import RunStatus
 from planner.execution.engine import EngineSettings
 from planner.execution.launches import EndedRun
 
@@ -15,7 +16,7 @@ FAILS = {"kind": "fail_run", "count": 1, "times": 1}
 
 
 def platform_failed(record: EndedRun) -> bool:
-    return record.evidence is not None and record.evidence.run_status == "failed"
+    return record.evidence is not None and record.evidence.run_status is RunStatus.FAILED
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from core_state import AGENT, EPOCH, accept, at, ended, happen, intent_of, lose, send, state_of
 
-from planner.evidence import Evidence
+from planner.evidence import Evidence, RunStatus
 from planner.execution.core import outcome_of
 from planner.execution.events import (
     BillLate,
@@ -261,7 +261,7 @@ def test_a_resumed_run_has_the_rest_of_its_time(state: State, ana: Any, sent_ago
         ({"created_at": EPOCH, "completed_at": EPOCH}, False, None, 40, [40], True),
         ({"completed_at": EPOCH + timedelta(seconds=26)}, False, None, 40, [40], True),
         ({}, True, None, 40, [], True),
-        ({"status": "failed", "call_id": None}, False, None, 40, [], True),
+        ({"status": RunStatus.FAILED, "call_id": None}, False, None, 40, [], True),
         ({"call_id": None}, False, None, 40, [40], False),
         ({"call_id": None}, False, "0" * 64, 40, [40], True),
     ],
@@ -342,7 +342,7 @@ def test_a_bill_settles_its_reservation(
     watched.slot = replace(watched.slot, cost_cents=known)
     run = ended(7, estimated_cents=20)
     happen(state, RunEnded(run))
-    evidence = Evidence(run_id=7, run_status="completed", cost_cents=billed)
+    evidence = Evidence(run_id=7, run_status=RunStatus.COMPLETED, cost_cents=billed)
     happen(state, EvidenceComplete(run, watched.slot, evidence, is_final))
     assert (state.ledger.spent_cents, state.ledger.reserved_cents) == sums
     assert (state.ledger.highest_bills, state.unbilled[AGENT], state.reading) == (highest, 0, {})
@@ -361,7 +361,7 @@ def test_a_late_bill_is_estimated_once(
     happen(state, RunEnded(run), BillLate(RunId(7)), BillLate(RunId(7)))
     assert state.ledger.reserved_cents == reserved
     slot = state.reading[RunId(7)][1].slot
-    evidence = Evidence(run_id=7, run_status="completed", cost_cents=16)
+    evidence = Evidence(run_id=7, run_status=RunStatus.COMPLETED, cost_cents=16)
     happen(state, EvidenceComplete(run, slot, evidence, is_final=True))
     assert (state.ledger.spent_cents, state.ledger.reserved_cents) == (16, 0)
 
@@ -416,7 +416,7 @@ def test_what_happens_is_logged(state: State, ana: Any) -> None:
     run = ended(7)
     slots = state.journal.slots_of("l1")
     happen(state, RunEnded(run), EvidenceFailed(RunId(7), "500"), RunEnded(run))
-    evidence = Evidence(run_id=7, run_status="completed", cost_cents=16)
+    evidence = Evidence(run_id=7, run_status=RunStatus.COMPLETED, cost_cents=16)
     happen(state, EvidenceComplete(run, slots[0], evidence, is_final=True))
     happen(state, RunGone(RunId(8), "gone"), RunJudged(slots[0], True), RunJudged(slots[1], False))
     happen(state, Stopped(usage="401"), Stopped(ceiling="all", ceiling_detail="detail"))

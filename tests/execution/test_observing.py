@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from core_state import EPOCH, accept, at, ended, happen, intent_of, lose, send, state_of
 
-from planner.evidence import Evidence
+from planner.evidence import Evidence, RunStatus
 from planner.execution.core import SendLaunch
 from planner.execution.events import (
     DuplicateAnswer,
@@ -63,7 +63,7 @@ def shown(run_id: int, job: Any, **fields: Any) -> Run:
     line = job.line
     made: dict[str, Any] = {
         "id": run_id,
-        "status": "in_progress",
+        "status": RunStatus.UNDER_WAY,
         "target_type": line.target_type,
         "target_id": line.target_id,
         "prompt": job.prompt,
@@ -242,7 +242,7 @@ def test_the_end_of_a_run_is_seen(state: State, ana: Any) -> None:
     """Unless its data could not be read a moment ago; and it shows our id."""
     accept(state, ana, 7)
     run = ended(7, requester_id=41)
-    assert events(state, ended(7, status="in_progress"), ended(9)) == []
+    assert events(state, ended(7, status=RunStatus.UNDER_WAY), ended(9)) == []
     state.watched[RunId(7)].retry_at = 5.0
     assert events(state, run, seconds=4.9) == [RequesterLearned("key", 41)]
     assert events(state, run, seconds=5) == [RunEnded(run)]
@@ -253,7 +253,7 @@ def test_a_run_of_a_shared_answer_is_verified(state: State, ana: Any, prompt: st
     accept(state, ana, 7)
     watched = state.watched[RunId(7)]
     watched.launch = replace(watched.launch, problem=LaunchProblem.DUPLICATE_ANSWER)
-    (found,) = events(state, shown(7, ana, status="completed", prompt=prompt or ana.prompt))
+    (found,) = events(state, shown(7, ana, status=RunStatus.COMPLETED, prompt=prompt or ana.prompt))
     assert isinstance(found, RunEnded if is_ours else RunGone)
     assert ("run 7" in state.outcome.anomalies) is not is_ours
 
@@ -262,7 +262,7 @@ def test_an_adopted_run_does_not_show_our_id(state: State, ana: Any) -> None:
     """It may be another's."""
     lose(state, ana)
     happen(state, Moved("l1", LaunchState.ADOPTED, run_ids=(7,), bindings={0: 7}))
-    assert events(state, ended(7, status="in_progress", requester_id=41)) == []
+    assert events(state, ended(7, status=RunStatus.UNDER_WAY, requester_id=41)) == []
 
 
 # Unconfirmed launches
@@ -382,7 +382,7 @@ def test_a_shared_answer_is_never_proven_absent(state: State, ana: Any) -> None:
 def test_unconfirmed_and_unfinished_runs_are_resumed(state: State, ana: Any) -> None:
     """Launches that are unconfirmed are searched for, runs under way watched, stored evidence judged. What another key
     launched is not waited for."""
-    whole = Evidence(run_id=7, run_status="failed", cost_cents=16)
+    whole = Evidence(run_id=7, run_status=RunStatus.FAILED, cost_cents=16)
     journal = state.journal
     for launch_id, run_ids in (("l1", ()), ("l2", (7,)), ("l3", (8,)), ("l4", (9,)), ("l5", ())):
         journal.record(Intended(intent_of(ana, launch_id, session_id="i0")))

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.evidence import RunStatus
 from planner.execution.launches import Launch, LaunchState, Slot
 from planner.execution.reading import Listed
 from planner.execution.reconciling import (
@@ -56,7 +57,7 @@ def unconfirmed(launch_id: str, *prompts: str, after: float = 0.0, slack: float 
 def run(run_id: int, says: str, *, after: float | None = 1.0, **fields: Any) -> Run:
     made: dict[str, Any] = {
         "id": run_id,
-        "status": "in_progress",
+        "status": RunStatus.UNDER_WAY,
         "target_type": "agent",
         "target_id": 12,
         "direction": "outbound",

@@ -19,7 +19,7 @@ from planner.changes.model import NOTHING_JUDGED
 from planner.checks.judge import Judge
 from planner.clock import Clock
 from planner.errors import StoreError
-from planner.evidence import Call, Evidence, Role, Turn
+from planner.evidence import Call, Evidence, Role, RunStatus, Turn
 from planner.execution.consents import Consent, ConsentAdded, ConsentedCall, ConsentWay
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.ledger import Ceiling
@@ -51,7 +51,9 @@ HASTE = 200
 
 def talk(*lines: tuple[str, str], run_id: int = 1) -> Evidence:
     turns = tuple(Turn(number=number, role=Role(role), text=text) for number, (role, text) in enumerate(lines, start=1))
-    return Evidence(run_id=run_id, run_status="completed", call=Call(call_id=1, status="completed"), turns=turns)
+    return Evidence(
+        run_id=run_id, run_status=RunStatus.COMPLETED, call=Call(call_id=1, status="completed"), turns=turns
+    )
 
 
 CONSENT = Consent(

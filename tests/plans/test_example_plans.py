@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from pydantic import TypeAdapter
 
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Judgement
@@ -110,7 +109,7 @@ async def _collect(http: httpx.AsyncClient, run: dict[str, Any]) -> Evidence:
     history = (await http.get(f"{path}/history")).json()
     grade = WireGrade.model_validate((await http.get(f"{path}/grade")).json())
     return evidence_from_wire(
-        TypeAdapter(WireRun).validate_python(run),
+        WireRun.model_validate(run).plain(),
         (WireCall.model_validate(call), call),
         transcript.transcripts,
         history,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -15,11 +16,13 @@ from patience import PATIENCE_SECONDS
 
 from planner.clock import Clock
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError
+from planner.evidence import RunStatus
 from planner.network.transport import Answer, InProcessTransport
-from planner.providers.base import Balance, BatchId, LaunchRequest, Line, Page
+from planner.providers.base import Balance, Batch, BatchId, LaunchRequest, Line, ListedAgent, Page, Run
 from planner.providers.thunderphone.answers import GARBAGE_HINT
 from planner.providers.thunderphone.client import ApiClient
 from planner.providers.thunderphone.connection import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE
+from planner.providers.thunderphone.wire import WireBatch, WireRun
 from planner.sandbox import Sandbox, load_world
 
 BILLING = (200, {"balance_cents": 500})
@@ -411,3 +414,36 @@ async def test_a_test_call_budget_of_zero_or_null_is_none(
 async def test_a_balance_that_may_not_be_seen_is_unknown(talk: Callable[..., Any], status: int) -> None:
     asked = await talk((status, {"detail": "No."}))
     assert await asked.client.balance() is None
+
+
+async def test_no_wire_model_leaves_the_client(talk: Callable[..., Any]) -> None:
+    """A value that keeps the service's field names loses what it renames when it is copied, the prompt among them."""
+    run = {"id": 1, "status": "queued", "scenario_prompt": "Hi.", "estimated_cost_cents": 8, "requested_by_id": 41}
+    batch = {"id": 5, "scenario_prompts": ["Hi.", "Ho."], "run_count": 2, "run_ids": [1, 2]}
+    line = Line("agent", 12, "outbound", "bot", None, 0)
+
+    async def ask(answer: Any, what: Callable[[ApiClient], Any]) -> Any:
+        asked = await talk((200, answer))
+        return await what(asked.client)
+
+    def send(*prompts: str) -> Callable[[ApiClient], Any]:
+        return lambda client: client.launch(LaunchRequest(line, prompts, "n"), on_sending=lambda: None)
+
+    damaged = {**run, "id": 2, "created_at": "yesterday"}
+    runs = await ask([run, damaged], lambda client: client.runs())
+    launched = await ask(run, send("Hi."))
+    batches = await ask([batch], lambda client: client.batches())
+    agents = await ask([{"id": 12, "name": "Clinic"}], lambda client: client.agents())
+    found = [
+        *runs.rows,
+        launched.run,
+        *batches.rows,
+        await ask(batch, lambda client: client.batch(BatchId(5))),
+        *agents,
+    ]
+    assert [type(each) for each in found] == [Run, Run, Run, Batch, Batch, ListedAgent]
+    assert [replace(each, status=RunStatus.COMPLETED).prompt for each in (*runs.rows, launched.run)] == ["Hi."] * 3
+    assert [bool(each.problem) for each in runs.rows] == [False, True]
+    assert replace(batches.rows[0], name="n").prompts == ("Hi.", "Ho.")
+    assert {field.name for field in fields(Run)} - {"problem"} == WireRun.model_fields.keys()
+    assert {field.name for field in fields(Batch)} == WireBatch.model_fields.keys()

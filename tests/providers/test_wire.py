@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from planner.providers.base import Run
 from planner.providers.thunderphone.wire import WireRun
 
-_RUN = TypeAdapter(WireRun)
+
+def _run(**fields: Any) -> Run:
+    return WireRun.model_validate({"id": 1, "status": "queued", **fields}).plain()
 
 
 @pytest.mark.parametrize(
@@ -26,13 +29,13 @@ _RUN = TypeAdapter(WireRun)
 )
 def test_only_known_ends_are_ends(status: str, ended: bool) -> None:
     """A status that nobody has heard of is waited for."""
-    assert _RUN.validate_python({"id": 1, "status": status}).ended is ended
+    assert _run(status=status).ended is ended
 
 
 @pytest.mark.parametrize("text", ["2026-04-20T18:24:09Z", "2026-04-20T18:24:09", "2026-04-20T20:24:09+02:00"])
 def test_times_are_aware(text: str) -> None:
     """Without a zone they are UTC; a comparison with a naive time would be a bug of ours."""
-    run = _RUN.validate_python({"id": 1, "status": "queued", "created_at": text})
+    run = _run(created_at=text)
     assert run.created_at == datetime(2026, 4, 20, 18, 24, 9, tzinfo=UTC)
 
 
@@ -54,4 +57,4 @@ def test_times_are_aware(text: str) -> None:
 def test_impossible_numbers_are_refused(document: dict[str, Any]) -> None:
     """Ids over 64 bits, numbers that are none: no journal could hold them, no sum be made of them."""
     with pytest.raises(ValidationError):
-        _RUN.validate_python({"id": 1, "status": "queued", **document})
+        _run(**document)

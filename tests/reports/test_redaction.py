@@ -14,7 +14,7 @@ from linear_time import takes_linear_time
 from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel
 
-from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn, merged
+from planner.evidence import Call, Evidence, Grade, Role, RunStatus, ToolCall, Turn, merged
 from planner.reports import redaction
 from planner.reports.redaction import Redactor, mask_digits, redact, redact_evidence
 from planner.results.model import DroppedCase, RunResult
@@ -291,7 +291,7 @@ def test_what_is_listed_exists() -> None:
 
 
 def evidence(**fields: Any) -> Evidence:
-    return Evidence(run_id=1_234_567_890, run_status="completed", **fields)
+    return Evidence(run_id=1_234_567_890, run_status=RunStatus.COMPLETED, **fields)
 
 
 PLAIN = evidence(

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
-from planner.evidence import Evidence, Role, Turn
+from planner.evidence import Evidence, Role, RunStatus, Turn
 from planner.reports.html import grids, pieces, render, script_json
 from planner.reports.neutral import without_controls
 from planner.reports.redaction import redact, redact_evidence
@@ -41,7 +41,7 @@ in_browser = pytest.mark.skipif(
 HOSTILE = '</script><img src=x onerror="document.title=1"><!-- \x1b[31m\u202e & {{ 7 * 7 }} call (415) 555-0199'
 TALK = Evidence(
     run_id=802,
-    run_status="completed",
+    run_status=RunStatus.COMPLETED,
     turns=(
         Turn(number=1, role=Role.AGENT, text="Thanks for calling.", start_ms=500, end_ms=2_500),
         Turn(number=2, role=Role.CALLER, text="How long do I have?", start_ms=4_000, end_ms=9_000),

@@ -11,7 +11,7 @@ import pytest
 from store_writes import put
 
 from planner.errors import StoreError, UsageError
-from planner.evidence import Call, Evidence, Role, Turn
+from planner.evidence import Call, Evidence, Role, RunStatus, Turn
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
@@ -21,7 +21,7 @@ MakeResult = Callable[..., RunResult]
 
 _EVIDENCE = Evidence(
     run_id=2**63 - 1,
-    run_status="completed",
+    run_status=RunStatus.COMPLETED,
     call=Call(
         call_id=7, status="completed", duration_seconds=54.5, document={"nested": {"list": [1, None, "é\u2028"]}}
     ),

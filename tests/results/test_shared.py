@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from store_writes import put
 
 from planner.errors import StoreError
-from planner.evidence import Evidence, Role, Turn
+from planner.evidence import Evidence, Role, RunStatus, Turn
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.shared_store import SharedRepository, Tiers
@@ -54,7 +54,7 @@ def machine(tmp_path: Path, there: DirectoryStore) -> Callable[..., SharedReposi
 
 
 def evidence(text: str, run_id: int = 1) -> Evidence:
-    return Evidence(run_id=run_id, run_status="completed", turns=(Turn(number=1, role=Role.AGENT, text=text),))
+    return Evidence(run_id=run_id, run_status=RunStatus.COMPLETED, turns=(Turn(number=1, role=Role.AGENT, text=text),))
 
 
 def with_evidence(result: RunResult, digest: str) -> RunResult:

@@ -16,7 +16,7 @@ from ci_jobs import REF, Jobs
 from repositories import commit, git
 from store_writes import UNCONDITIONAL, put
 
-from planner.evidence import Evidence, Role, Turn
+from planner.evidence import Evidence, Role, RunStatus, Turn
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.shared_store import SharedRepository, Tiers
@@ -208,7 +208,7 @@ def test_an_original_that_is_another_call(tmp_path: Path) -> None:
     """
 
     def said(text: str) -> Evidence:
-        return Evidence(run_id=1, run_status="completed", turns=(Turn(number=1, role=Role.AGENT, text=text),))
+        return Evidence(run_id=1, run_status=RunStatus.COMPLETED, turns=(Turn(number=1, role=Role.AGENT, text=text),))
 
     local = DirectoryStore(tmp_path / "local")
     repository = SharedRepository(Tiers(local, DirectoryStore(tmp_path / "shared")), Masking())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from planner.evidence import RunStatus
 from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now
 from planner.execution.events import NAMES, Intended, Moved
 from planner.execution.fold import apply
@@ -96,5 +97,5 @@ def lose(state: State, job: Job, launch_id: str = "l1", runs: int = 1, **changes
 
 
 def ended(run_id: int, **fields: Any) -> Run:
-    made: dict[str, Any] = {"id": RunId(run_id), "status": "completed", "call_id": 1000 + run_id}
+    made: dict[str, Any] = {"id": RunId(run_id), "status": RunStatus.COMPLETED, "call_id": 1000 + run_id}
     return Run(**{**made, **fields})

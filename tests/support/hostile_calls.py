@@ -26,6 +26,7 @@ from planner.evidence import (
     Evidence,
     Grade,
     Role,
+    RunStatus,
     ToolCall,
     Turn,
 )
@@ -133,7 +134,7 @@ def call(text: str, size: int, document: dict[str, Any] | None = None, number: A
     whole = as_number if isinstance(as_number, int) else 1
     return Evidence(
         run_id=1,
-        run_status="completed",
+        run_status=RunStatus.COMPLETED,
         call=Call(
             call_id=9, status="completed", end_reason="agent_end", duration_seconds=seconds, document=document or {}
         ),

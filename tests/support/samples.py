@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.evidence import Call, Evidence, Role, Turn
+from planner.evidence import Call, Evidence, Role, RunStatus, Turn
 from planner.planfile.model import Case, Target
 from planner.planfile.yaml.document import Source, YamlPlace
 from planner.results.model import ExpectationRate, Sample
@@ -86,4 +86,4 @@ def heard(run_id: int, *lines: str, **fields: Any) -> Evidence:
     )
     call = Call(call_id=run_id, status="completed", end_reason="agent_end", duration_seconds=54)
     parts: dict[str, Any] = {"call": call, "turns": turns, "tools": (), "cost_cents": 16, **fields}
-    return Evidence(run_id=run_id, run_status="completed", **parts)
+    return Evidence(run_id=run_id, run_status=RunStatus.COMPLETED, **parts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from planner.evidence import RunStatus
 from planner.execution.launches import LaunchIntent
 from planner.execution.reading import Listed
 from planner.providers.base import Batch, BatchId, CallId, Launched, Line, Run, RunId
@@ -75,7 +76,7 @@ class Model:
     def _make(self, prompt: str, line: Line, batch_id: BatchId | None, launch_id: str, now: float) -> Run:
         run = Run(
             id=RunId(7000 + len(self.made)),
-            status="in_progress",
+            status=RunStatus.UNDER_WAY,
             target_type=line.target_type,
             target_id=line.target_id,
             direction=line.direction,
@@ -133,4 +134,4 @@ class Model:
 
 
 def _ended(run: Run) -> Run:
-    return replace(run, status="completed", call_id=CallId(run.id + 100_000))
+    return replace(run, status=RunStatus.COMPLETED, call_id=CallId(run.id + 100_000))

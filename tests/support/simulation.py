@@ -21,7 +21,7 @@ from typing import Any, cast
 from simulated_service import EPOCH, RESERVE_CENTS, Model, Violation
 
 from planner.errors import StoreError
-from planner.evidence import Evidence
+from planner.evidence import Evidence, RunStatus
 from planner.execution.core import (
     Apply,
     Finish,
@@ -603,7 +603,7 @@ class Session:
                 raise Violation(f"run {run.id} counts for {watched.slot.case_id}, whose prompt it does not have")
             cents = made.cents
             digest = f"{run.id:064x}"
-            evidence = Evidence.model_construct(run_id=run.id, run_status="failed", cost_cents=cents)
+            evidence = Evidence.model_construct(run_id=run.id, run_status=RunStatus.FAILED, cost_cents=cents)
             self.machine.evidence[digest] = evidence
             slot = replace(watched.slot, evidence=digest, cost_cents=cents, completed_at=EPOCH)
             self.happen(evidence_stored([slot]))

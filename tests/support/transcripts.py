@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, cast
 
-from planner.evidence import Evidence
+from planner.evidence import Evidence, RunStatus
 from planner.providers.base import CallId, Run, RunId
 from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
@@ -61,7 +61,7 @@ def evidence_of(conversation: Conversation, dialect: Dialect, *, run_id: int = 1
         for turn in conversation.turns
     ]
     grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[]) if page else None
-    run = Run(id=RunId(run_id), status="completed", call_id=CallId(run_id))
+    run = Run(id=RunId(run_id), status=RunStatus.COMPLETED, call_id=CallId(run_id))
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, None, grade)
 
 

@@ -161,7 +161,8 @@ class AgentClient(Connection):
         for _ in range(MAX_PAGES):
             query = {"offset": len(found)} if found else {}
             page = await self._read(_AGENTS, _ANYTHING, UNLIMITED, **query)
-            agents = rows_of(_ROW, page.get("results") if isinstance(page, dict) else page, f"GET {_AGENTS}").rows
+            document = page.get("results") if isinstance(page, dict) else page
+            agents = rows_of(_ROW, document, f"GET {_AGENTS}", _listed_agent).rows
             new = {agent.id: agent for agent in agents if agent.id not in found}
             found |= new
             if isinstance(page, list) or not new or not _has_more(page, len(found)):
@@ -216,6 +217,10 @@ def _conflicts() -> Generator[None]:
 def _has_more(page: Mapping[str, Any], seen: int) -> bool:
     total = page.get("total", page.get("count"))
     return bool(page.get("next")) or (isinstance(total, int) and total > seen)
+
+
+def _listed_agent(agent: WireListedAgent, problem: str) -> ListedAgent | None:
+    return None if problem else agent.plain()
 
 
 _ANYTHING: Decoder[dict[str, Any] | list[Any]] = decoder(TypeAdapter(dict[str, Any] | list[Any], config=DEFERRED))

@@ -133,6 +133,8 @@ def one_line(text: str) -> str:
 
 
 T = TypeVar("T")
+W = TypeVar("W")
+"""The wire model of a row, of which `T` is made."""
 
 _NOT_JSON: Final = (b"NaN", b"Infinity")
 """Invalid JSON that many parsers accept."""
@@ -148,30 +150,30 @@ def decoder(adapter: TypeAdapter[T]) -> Decoder[T]:
 
 
 def page_decoder(
-    page: TypeAdapter[list[T]], row: TypeAdapter[T], damaged: Callable[[T, str], T | None], **defaults: object
+    page: TypeAdapter[list[W]], row: TypeAdapter[W], plain: Callable[[W, str], T | None], **defaults: object
 ) -> Decoder[Page[T]]:
     """Reads a list, row by row if it is invalid: see `rows_of`."""
 
     def decode(answer: Answer, request: str) -> Page[T]:
         document = _document(answer, request, page)
-        if not isinstance(document, _Unread):
-            return Page(document)
-        return rows_of(row, document.document, request, damaged, **defaults)
+        if isinstance(document, _Unread):
+            return rows_of(row, document.document, request, plain, **defaults)
+        return Page([made for each in document if (made := plain(each, "")) is not None])
 
     return decode
 
 
 def rows_of(
-    row: TypeAdapter[T],
+    row: TypeAdapter[W],
     document: object,
     request: str,
-    damaged: Callable[[T, str], T | None] = lambda _, __: None,
+    plain: Callable[[W, str], T | None],
     **defaults: object,
 ) -> Page[T]:
     """The rows of a list, each read on its own.
 
-    An invalid row is read without its invalid fields, as `damaged` returns it (None: the row is dropped). Missing
-    fields that are required have `defaults`.
+    `plain` makes a value of each row. An invalid row is read without its invalid fields, and `plain` gets the problem
+    with it (None: the row is dropped). Missing fields that are required have `defaults`.
 
     Raises:
         ServiceError: it is no list, or nothing can be made of any row.
@@ -181,13 +183,13 @@ def rows_of(
     if listed and all(found is None for found, _ in read):
         problem = read[0][1]
         raise ServiceError(f"{request}: the service's answer is invalid: {problem}", GARBAGE_HINT)
-    kept = [damaged(found, problem) if problem else found for found, problem in read if found is not None]
-    rows = [each for each in kept if each is not None]
+    made = (plain(found, problem) for found, problem in read if found is not None)
+    rows = [each for each in made if each is not None]
     whole = sum(found is not None and not problem for found, problem in read)
     return Page(rows, len(listed) - len(rows), len(rows) - whole)
 
 
-def _read_row(adapter: TypeAdapter[T], row: object, defaults: Mapping[str, object]) -> tuple[T | None, str]:
+def _read_row(adapter: TypeAdapter[W], row: object, defaults: Mapping[str, object]) -> tuple[W | None, str]:
     """The row without its invalid fields, and what is wrong with it. None if nothing can be made of it."""
     fields: object = row
     problem = ""

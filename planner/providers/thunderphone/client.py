@@ -6,7 +6,6 @@ Reads are retried a few times. A write is sent exactly once; the caller decides 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -17,6 +16,7 @@ from pydantic import TypeAdapter
 from planner import __version__
 from planner.clock import Clock
 from planner.errors import CredentialError, NotFoundError
+from planner.evidence import RunStatus
 from planner.key_redaction import KeyRedactor
 from planner.network.transport import InProcessTransport, Transport
 from planner.providers.base import (
@@ -119,7 +119,7 @@ class ApiClient(AgentClient):
         path = self._runs_path if is_single else self._batches_path
         post = ApiRequest("POST", path, body=pydantic_core.to_json(request_body(request)), on_sending=on_sending)
         if is_single:
-            run = await self._exchange(post, _RUN)
+            run = (await self._exchange(post, _RUN)).plain()
             return Launched(run.batch_id, (run.id,), run, run.requester_id)
         batch = await self._exchange(post, _BATCH)
         return Launched(batch.id, tuple(dict.fromkeys(batch.run_ids)), None, batch.requester_id)
@@ -133,7 +133,7 @@ class ApiClient(AgentClient):
         return await self._list(self._batches_path, _BATCHES, limit=limit, offset=offset)
 
     async def batch(self, batch_id: BatchId) -> Batch:
-        return await self._read(f"{self._batches_path}/{batch_id}", _BATCH)
+        return (await self._read(f"{self._batches_path}/{batch_id}", _BATCH)).plain()
 
     def reading(self, run: Run, charges: Charges, *, await_grade: bool, is_fresh: bool) -> CallReading:
         return CallReading(self, run, charges, await_grade, is_fresh)
@@ -213,21 +213,17 @@ def connect(
     return ApiClient(transport, clock=clock, hooks=hooks, credential=account.credential, runs_path=account.runs_path)
 
 
-def _damaged_run(run: WireRun, problem: str) -> WireRun:
-    return replace(run, problem=problem)
-
-
-def _damaged_batch(batch: WireBatch, problem: str) -> None:
-    """A batch is known by its runs, too, which name it."""
-    del batch, problem
+def _plain_batch(batch: WireBatch, problem: str) -> Batch | None:
+    """A batch that cannot be read is dropped: its runs name it, too."""
+    return None if problem else batch.plain()
 
 
 _RUN_ROW = TypeAdapter(WireRun)
 _BATCH_ROW = TypeAdapter(WireBatch)
 _RUN = decoder(_RUN_ROW)
-_RUNS = page_decoder(TypeAdapter(list[WireRun], config=DEFERRED), _RUN_ROW, _damaged_run, status="")
+_RUNS = page_decoder(TypeAdapter(list[WireRun], config=DEFERRED), _RUN_ROW, WireRun.plain, status=RunStatus.UNDER_WAY)
 _BATCH = decoder(_BATCH_ROW)
-_BATCHES = page_decoder(TypeAdapter(list[WireBatch], config=DEFERRED), _BATCH_ROW, _damaged_batch)
+_BATCHES = page_decoder(TypeAdapter(list[WireBatch], config=DEFERRED), _BATCH_ROW, _plain_batch)
 _CALL = TypeAdapter(WireCall)
 _TRANSCRIPT: Decoder[WireTranscript | list[WireTurn]] = decoder(
     TypeAdapter(WireTranscript | list[WireTurn], config=DEFERRED)

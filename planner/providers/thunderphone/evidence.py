@@ -102,7 +102,7 @@ def bill_of(run: Run, call: WireCall | None, charged_cents: int | None) -> dict[
     if charged_cents is not None:
         return {"cost_cents": charged_cents, "cost_basis": "transaction"}
     if run.call_id is None:
-        return {"cost_cents": 0} if run.status == "failed" else {}  # no call, no bill
+        return {"cost_cents": 0} if run.status.has_failed else {}  # no call, no bill
     cents = None if call is None else call.billing_total_cents
     if cents is None or not 0 <= cents <= HIGHEST_CENTS:
         return {"bill_pending": call is not None and "billing_total_cents" in call.model_fields_set}

@@ -18,9 +18,9 @@ from pydantic import (
     StrictFloat,
     StrictInt,
 )
-from pydantic.dataclasses import dataclass
 
 from planner.clock import aware
+from planner.evidence import RunStatus
 from planner.providers.base import Batch, BatchId, CallId, ListedAgent, Run, RunId
 
 
@@ -95,35 +95,43 @@ Whole = (
 """Booleans and numbers over 64 bits count as missing."""
 
 
-_CONFIG: Final = ConfigDict(extra="ignore", allow_inf_nan=False, defer_build=True)
-
-
 class Wire(BaseModel):
-    model_config = _CONFIG | ConfigDict(frozen=True)
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, defer_build=True, frozen=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
-class WireRun(Run):
-    """A test-call run. `status`: queued, in_progress, completed or failed; others count as not ended."""
+class WireRun(Wire):
+    """A test-call run. Its fields are those of `Run`."""
 
     id: Annotated[RunId, _NO_FLAG, _FITTING]
+    status: RunStatus
+    target_type: str | None = None
     target_id: Int64 | None = None
+    direction: str | None = None
+    mode: str | None = None
+    target_number: str | None = None
     prompt: str | None = Field(default=None, validation_alias="scenario_prompt")
     estimated_cents: Cents | None = Field(default=None, validation_alias="estimated_cost_cents")
     call_id: Annotated[CallId, _NO_FLAG, _FITTING] | None = None
+    error_message: str | None = None
     started_at: Moment | None = None
     completed_at: Moment | None = None
     created_at: Moment | None = None
     batch_id: Annotated[BatchId, _NO_FLAG, _FITTING] | None = None
     requester_id: Int64 | None = Field(default=None, validation_alias="requested_by_id")
 
+    def plain(self, problem: str = "") -> Run:
+        return Run(**vars(self), problem=problem)
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
-class WireBatch(Batch):
-    """In one dialect `run_ids` may be anything or missing."""
+
+class WireBatch(Wire):
+    """Its fields are those of `Batch`. In one dialect `run_ids` may be anything or missing."""
 
     id: Annotated[BatchId, _NO_FLAG, _FITTING]
+    name: str | None = None
+    target_type: str | None = None
     target_id: Int64 | None = None
+    direction: str | None = None
+    target_number: str | None = None
     prompts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         default=(), validation_alias="scenario_prompts"
     )
@@ -132,11 +140,17 @@ class WireBatch(Batch):
     created_at: Moment | None = None
     run_ids: Annotated[tuple[Annotated[RunId, _NO_FLAG, _FITTING], ...], BeforeValidator(_listed)] = ()
 
+    def plain(self) -> Batch:
+        return Batch(**vars(self))
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_CONFIG)
-class WireListedAgent(ListedAgent):
+
+class WireListedAgent(Wire):
     id: Int64
+    name: str = ""
     created_at: Moment | None = None
+
+    def plain(self) -> ListedAgent:
+        return ListedAgent(**vars(self))
 
 
 class WireCall(Wire):
