@@ -17,7 +17,7 @@ from repositories import program
 from ruamel.yaml import YAML
 
 from planner.changes.model import ChangeSet, Estimate
-from planner.github.publish import change_set_outputs, required_check_outputs
+from planner.ci.publish import change_set_outputs, required_check_outputs
 from planner.results.outcomes import CheckState, RequiredCheck
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -181,7 +181,7 @@ def _ended_by(error: BaseException) -> int:
 def _publish_exit_code(code: int) -> None:
     """Write the exit code to the workflow's outputs. Without a workflow, nothing is imported."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        from planner.session.shell import publisher_of
+        from planner.ci.step import publisher_of
 
         if to_github := publisher_of(shell(GlobalOptions())):
             to_github.exit_code(code)
@@ -189,9 +189,10 @@ def _publish_exit_code(code: int) -> None:
 
 def _report(error: PlannerError) -> None:
     """Print the error and its hint; on GitHub, annotate it too."""
+    from planner.ci.step import publisher_of
     from planner.reports.neutral import for_terminal
     from planner.reports.redaction import Redactor
-    from planner.session.shell import print_diagnostics, publisher_of
+    from planner.shell import print_diagnostics
 
     outside = shell(GlobalOptions())
     if isinstance(error, PlanInvalidError):

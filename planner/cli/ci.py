@@ -92,8 +92,8 @@ def run(global_options: GlobalOptions, **values: Any) -> int:
 
     PATH… are plan files or folders (default: plans/).
     """
+    from planner.ci.comment import CommentPlace
     from planner.commands import run as module
-    from planner.github.comment import CommentPlace
     from planner.session.comment_command import with_command
     from planner.session.run_session import RunOptions
 

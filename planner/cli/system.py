@@ -15,7 +15,7 @@ from planner.key_redaction import KeyRedactor, keys_of
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.session.shell import Shell
+    from planner.shell import Shell
 
 
 class _SafeStream:
@@ -104,7 +104,7 @@ def shell(global_options: GlobalOptions, verbosity: int = 0) -> Shell:
     import click
 
     from planner.clock import Clock
-    from planner.session.shell import Shell
+    from planner.shell import Shell
 
     if not gc.isenabled():
         # Disabled since the start (`__main__`). Imported objects live to the end, so exclude them from collection.

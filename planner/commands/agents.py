@@ -14,6 +14,8 @@ import anyio
 from ruamel.yaml.error import YAMLError
 
 from planner.changes.configuration import Configurations, agree, configuration_digest, differences, effective_target
+from planner.ci.git import Git
+from planner.ci.policy import policy_source
 from planner.clock import age_of, aware
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import NotFoundError, PlanInvalidError, PlannerError, UsageError
@@ -27,15 +29,13 @@ from planner.providers.base import VARIANTS, AgentProvider, AgentState, ListedAg
 from planner.quantities import count, duration
 from planner.reports.neutral import for_terminal, json_document
 from planner.secret_values import find_secrets
-from planner.session.ci import policy_source
-from planner.session.git import Git
 from planner.session.interruption import interruptible
 from planner.session.previews import Previews
 from planner.session.recorded_agents import record_agents, stored_versions
 from planner.session.selection import Selection, did_you_mean, read_files
 from planner.session.service import open_client, unknown_target
-from planner.session.shell import Shell
 from planner.session.stores import OpenedStore, locked, open_results, place_of, shared_session
+from planner.shell import Shell
 from planner.values import frozen
 
 FOLDER: Final = "agents"

@@ -25,8 +25,8 @@ from planner.session.preparing import Preparation, checked_cases, prepare, store
 from planner.session.recorded_agents import record_agents, record_deployment, world_store
 from planner.session.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.session.service import open_client, read_targets
-from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import OpenedStore, Workspace, locked, open_workspace
+from planner.shell import Shell, actor_of, redactor_of
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
 

@@ -16,7 +16,7 @@ from planner.planfile.text import nearest, unknown
 from planner.reports import pages
 from planner.reports.neutral import json_document
 from planner.reports.pages import RulePage, check_page
-from planner.session.shell import Shell
+from planner.shell import Shell
 
 _CHECK = "check:"
 _CHECKS = "checks"

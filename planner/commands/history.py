@@ -14,8 +14,8 @@ from planner.reports.spending import render_json as spending_json
 from planner.reports.spending import render_text as spending_text
 from planner.reports.spending import spending_of
 from planner.session.selection import Selection, chosen_ids
-from planner.session.shell import Shell, redactor_of
 from planner.session.stores import DEFAULT_STORE, case_of_run, open_results
+from planner.shell import Shell, redactor_of
 from planner.values import frozen
 
 

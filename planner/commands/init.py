@@ -22,7 +22,7 @@ from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, display_name, plan_files
 from planner.reports.neutral import for_terminal
 from planner.session.selection import DEFAULT_PATH
-from planner.session.shell import Shell
+from planner.shell import Shell
 from planner.values import frozen
 
 STARTER = Path(__file__).with_name("starter")

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from planner import __version__
+from planner.ci.git import Git, Layout
 from planner.errors import UsageError
 from planner.planfile.files import display_name
 from planner.reports.neutral import for_terminal
-from planner.session.git import Git, Layout
-from planner.session.shell import Shell
+from planner.shell import Shell
 from planner.values import frozen
 
 WORKFLOWS: Final = Path(".github/workflows")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from planner.changes.consent import consent_command
+from planner.ci.step import publisher_of
 from planner.errors import RefusedError
 from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
 from planner.session.balance import short_of
@@ -14,8 +15,8 @@ from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
 from planner.session.selection import Selection
 from planner.session.service import known_service
-from planner.session.shell import Shell, publisher_of, redactor_of
 from planner.session.stores import Workspace, open_workspace
+from planner.shell import Shell, redactor_of
 from planner.values import frozen
 
 CALLS_WOULD_BE_MADE = 10

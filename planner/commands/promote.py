@@ -9,8 +9,8 @@ from typing import Final
 
 from planner.changes.configuration import Configurations, has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.ci.client import github_of
 from planner.errors import NotFoundError
-from planner.github.client import github_of
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.records.facts import SessionHead, StoredCall, Trust
@@ -25,8 +25,8 @@ from planner.session.earlier_results import project_name, scope_of
 from planner.session.judging import judging_of
 from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
 from planner.session.selection import Selection, require_default_branch
-from planner.session.shell import Shell
 from planner.session.stores import Workspace, open_workspace
+from planner.shell import Shell
 from planner.values import frozen
 from planner.verdicts.pools import CallJudge
 

@@ -11,9 +11,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from planner.changes.consented_calls import parse_consented
-from planner.errors import IncompleteError, PlannerError, UsageError
-from planner.github.client import GitHub, github_of
-from planner.github.comment import (
+from planner.ci.client import GitHub, github_of
+from planner.ci.comment import (
     BOT,
     DEFAULT_NAME,
     CommentPlace,
@@ -25,6 +24,7 @@ from planner.github.comment import (
     set_status,
     upsert_comment,
 )
+from planner.errors import IncompleteError, PlannerError, UsageError
 from planner.planfile.addresses import Folder, parse_store
 from planner.reports.problems import render_problem
 from planner.results.repository import change_set_key
@@ -32,7 +32,7 @@ from planner.results.store import BRANCHES, BranchStore
 from planner.session.publication import Publication
 from planner.session.pull_request import run_url_of
 from planner.session.sharing import remote_store
-from planner.session.shell import Shell
+from planner.shell import Shell
 from planner.values import frozen
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from planner.changes.consent import ceiling_of
-from planner.github.client import github_of
-from planner.github.comment import upsert_issue
+from planner.ci.client import github_of
+from planner.ci.comment import upsert_issue
 from planner.planfile.model import Project
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
@@ -28,8 +28,8 @@ from planner.session.recorded_agents import (
 )
 from planner.session.selection import Selection, require_default_branch
 from planner.session.service import Known, ask_service, service_of
-from planner.session.shell import Shell, redactor_of
 from planner.session.stores import Workspace, open_workspace
+from planner.shell import Shell, redactor_of
 from planner.verdicts.gate import must_call
 
 

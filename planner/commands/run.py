@@ -11,7 +11,7 @@ from planner.session.finishing import finish, refuse
 from planner.session.late_data import refresh
 from planner.session.offline import judge_offline
 from planner.session.run_session import RunOptions, RunSession, connected, consent_to, open_session, prepare_calls
-from planner.session.shell import Shell
+from planner.shell import Shell
 
 
 def run(shell: Shell, options: RunOptions) -> int:

@@ -14,7 +14,7 @@ from planner.errors import UsageError
 from planner.planfile.addresses import is_this_machine
 from planner.planfile.fields import explain
 from planner.session.service import ADDRESS, IN_CLEAR, open_world
-from planner.session.shell import Shell
+from planner.shell import Shell
 from planner.values import frozen
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from planner.errors import UsageError
 from planner.planfile.schema import DIALECT, library_schema, plan_schema, project_schema
 from planner.results.model import RunResult
 from planner.sandbox.worlds.files import world_schema
-from planner.session.shell import Shell
+from planner.shell import Shell
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from planner.changes.configuration import EffectiveTarget
 from planner.changes.model import ChangeSet
+from planner.ci.policy import policy_source
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.model import Case
 from planner.quantities import count
@@ -17,12 +18,11 @@ from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import FIELDS, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, painter
 from planner.session.bug_report import logs_checks
-from planner.session.ci import policy_source
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.session.selection import Files, Selection, chosen_ids, read_files
 from planner.session.service import known_service
-from planner.session.shell import Shell, print_diagnostics, redactor_of
 from planner.session.stores import Workspace, case_of_run, open_workspace
+from planner.shell import Shell, print_diagnostics, redactor_of
 from planner.values import frozen
 
 

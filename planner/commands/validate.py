@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from planner import __version__
+from planner.ci.step import publisher_of
 from planner.diagnostics import Diagnostic, Diagnostics, Span
 from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count
 from planner.reports.diagnostics import render_github, render_json
 from planner.reports.sarif import render_diagnostics
 from planner.session.selection import Files, read_files
-from planner.session.shell import Shell, print_diagnostics, publisher_of
+from planner.shell import Shell, print_diagnostics
 
 
 def validate(

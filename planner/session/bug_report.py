@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Concatenate, Final, ParamSpec
 
 from planner import __version__
+from planner.ci.step import publisher_of
 from planner.errors import FULL_DISK, BugError, PlannerError
 from planner.reports.neutral import printable
 from planner.reports.redaction import Redactor
-from planner.session.shell import Shell, publisher_of
+from planner.shell import Shell
 from planner.values import frozen
 
 BUG_LOG: Final = "planner-bug.log"

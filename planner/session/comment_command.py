@@ -10,12 +10,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from planner.ci.event import COMMAND, event_value, is_command, pull_request_number
 from planner.errors import PlannerError, RefusedError, UsageError
 from planner.reports.neutral import one_line
-from planner.session.ci import COMMAND, event_value, is_command, pull_request_number
 from planner.session.report_session import report_session
 from planner.session.run_session import RunOptions
-from planner.session.shell import Shell
+from planner.shell import Shell
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:
 def _check(shell: Shell, command: CommentCommand, name: str) -> None:
     """Raises `RefusedError` if somebody edited the comment, or a newer set of calls is offered; `UsageError` if it is
     for another use."""
-    from planner.github.client import github_of  # imported late: it loads the HTTP client
-    from planner.github.comment import CommentPlace, newest_digest
+    from planner.ci.client import github_of  # imported late: it loads the HTTP client
+    from planner.ci.comment import CommentPlace, newest_digest
 
     environ = shell.environ
     if command.name not in ("", name):

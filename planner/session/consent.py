@@ -17,20 +17,20 @@ from planner.changes.consented_calls import (
     parse_consented,
 )
 from planner.changes.model import ChangeSet
+from planner.ci.event import asked_by, head_commit, is_command, namespace_of
+from planner.ci.git import Git
 from planner.errors import PlannerError, UsageError
 from planner.execution.consents import ConsentWay
 from planner.planfile.model import Project
 from planner.reports.reply import LOGIN
 from planner.results.repository import change_set_key
-from planner.session.ci import asked_by, head_commit, is_command, namespace_of
-from planner.session.git import Git
 from planner.session.selection import Loaded
-from planner.session.shell import Shell, actor_of, redactor_of
 from planner.session.stores import OpenedStore, Workspace
+from planner.shell import Shell, actor_of, redactor_of
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.github.client import GitHub
+    from planner.ci.client import GitHub
 
 APPROVED: Final = "phone-calls"
 """The environment whose approval is consent, unless PLANNER_APPROVAL_ENVIRONMENT names another one."""
@@ -89,7 +89,7 @@ def _approvers(shell: Shell) -> str:
 
 
 def _github(shell: Shell) -> GitHub:
-    from planner.github.client import github_of  # late: the HTTP client takes a tenth of the start of `plan`
+    from planner.ci.client import github_of  # late: the HTTP client takes a tenth of the start of `plan`
 
     return github_of(shell.environ, shell.pause)
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from planner.session.preparing import Preparation
     from planner.session.run_session import RunSession
     from planner.session.sharing import Shared
-    from planner.session.shell import Shell
+    from planner.shell import Shell
 
 _REASONS: Final = {
     Reason.RUNS_RAISED: CallReason.MISSING,

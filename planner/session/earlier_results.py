@@ -9,12 +9,12 @@ from planner.changes.configuration import Agents
 from planner.changes.diff import StoredResults
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
+from planner.ci.event import default_branch
 from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact
 from planner.records.log import Records, Scope
 from planner.results.model import CaseResult
-from planner.session.ci import default_branch
 from planner.session.merge_base import cases_at_merge_base
 from planner.session.recorded_agents import Seen
 from planner.session.selection import Loaded

@@ -21,7 +21,7 @@ from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation
 from planner.session.recording import store_facts
 from planner.session.run_session import RunSession, next_commands
-from planner.session.shell import actor_of
+from planner.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate
@@ -130,7 +130,9 @@ def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[Ca
     return {
         case.case_id
         for case in cases
-        if case.outcome == "failed" and case.runs and not may_pass(plans[case.case_id], case.runs, case.runs_required)
+        if case.outcome == "failed"
+        and case.runs
+        and not may_pass(plans[case.case_id], case.runs, case.runs_required, True)
     }
 
 

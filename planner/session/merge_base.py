@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from planner.ci.git import Git, Layout
+from planner.ci.policy import PolicySource
 from planner.errors import UsageError
 from planner.planfile.model import Case
-from planner.session.ci import PolicySource
-from planner.session.git import Git, Layout
 from planner.session.selection import read_files
 from planner.session.stores import Workspace
 

@@ -49,9 +49,9 @@ from planner.session.recorded_agents import (
 from planner.session.selection import Selection
 from planner.session.service import draft_warnings, unscripted_warnings
 from planner.session.sharing import import_launches
-from planner.session.shell import actor_of
 from planner.session.stores import Workspace
 from planner.session.untouched import leave_to_base
+from planner.shell import actor_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored

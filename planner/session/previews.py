@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from planner.execution.sharing import IntentSharing
     from planner.providers.base import AgentProvider, Target
     from planner.session.recorded_agents import EffectiveTarget
-    from planner.session.shell import Shell
+    from planner.shell import Shell
 
 
 class UnlikeError(IncompleteError):

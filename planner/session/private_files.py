@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from planner.ci.event import namespace_of
+from planner.ci.git import Git, Layout
+from planner.ci.policy import PolicySource
 from planner.errors import UsageError
 from planner.planfile.files import display_name
-from planner.session.ci import PolicySource, namespace_of
-from planner.session.git import Git, Layout
-from planner.session.shell import Shell
+from planner.shell import Shell
 
 _AT_ONCE: Final = 200
 

@@ -22,7 +22,7 @@ from planner.errors import PlannerError, UsageError
 from planner.providers.requests import Exchange
 from planner.quantities import duration, money
 from planner.reports.neutral import for_json_text, for_terminal
-from planner.session.shell import Shell
+from planner.shell import Shell
 from planner.values import frozen
 
 PLAIN_INTERVAL_SECONDS: Final = 5.0

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from planner.changes.consent import EarlierSpending, ceiling_of
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.model import ChangeSet
+from planner.ci.event import asked_by, head_commit
+from planner.ci.policy import policy_source
 from planner.errors import IncompleteError, PlanInvalidError, PlannerError
 from planner.execution.journal import Journal
 from planner.planfile.files import PROJECT_FILE
@@ -23,14 +25,13 @@ from planner.reports.pull_request import CommentFacts, EndedSession, LastCalls, 
 from planner.reports.reply import mention, render_reply
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
-from planner.session.ci import asked_by, head_commit, policy_source
 from planner.session.consent import head_of, shareable
 from planner.session.merge_base import MERGE_BASE
 from planner.session.preparing import Preparation, prepare, refusal_of
 from planner.session.pull_request import files_url, pull_request_of, run_url_of
 from planner.session.selection import Selection
-from planner.session.shell import Shell, redactor_of
 from planner.session.stores import OpenedStore, Workspace
+from planner.shell import Shell, redactor_of
 from planner.values import frozen
 
 _SESSIONS: Final = 20

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
+from planner.ci.client import github_of
+from planner.ci.comment import DEFAULT_NAME, CommentPlace, is_superseded, upsert_comment
+from planner.ci.event import event_value, pull_request_number, target_branch
+from planner.ci.publish import prefix_in_repository
 from planner.errors import PlannerError, leading_error
-from planner.github.client import github_of
-from planner.github.comment import DEFAULT_NAME, CommentPlace, is_superseded, upsert_comment
-from planner.github.publish import prefix_in_repository
 from planner.reports.pull_request import CALL_WORKFLOW, RECORD_WORKFLOW, PullRequest
 from planner.reports.pull_request_progress import CallsUnderWay, render_progress
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
-from planner.session.ci import event_value, pull_request_number, target_branch
 from planner.session.consent import head_of
-from planner.session.shell import Shell, redactor_of
+from planner.shell import Shell, redactor_of
 
 if TYPE_CHECKING:
     from planner.session.preparing import Preparation

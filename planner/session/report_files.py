@@ -16,7 +16,7 @@ from planner.reports.neutral import printable
 from planner.reports.redaction import Pattern, redact, redact_evidence
 from planner.results.model import RunResult
 from planner.results.repository import ResultsRepository
-from planner.session.shell import Shell, redactor_patterns
+from planner.shell import Shell, redactor_patterns
 from planner.values import frozen
 
 REPORT_FILES: Final = {

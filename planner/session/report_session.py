@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from planner import __version__
+from planner.ci.step import publisher_of
 from planner.diagnostics import Severity
 from planner.errors import FULL_DISK, PlanInvalidError, PlannerError, StoreError, UsageError, leading_error
 from planner.planfile.model import Project
@@ -29,8 +30,8 @@ from planner.results.repository import ResultsRepository
 from planner.session.bug_report import BUG_LOG, BugLog, is_bug
 from planner.session.report_files import REPORT_FILES, replace_reports
 from planner.session.selection import Selection
-from planner.session.shell import Shell, print_diagnostics, publisher_of, redactor_of, redactor_patterns
 from planner.session.stores import Workspace, check_folder, load_selected, place_of
+from planner.shell import Shell, print_diagnostics, redactor_of, redactor_patterns
 from planner.verdicts.ending import WORDS, Ending, first_of
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of

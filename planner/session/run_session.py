@@ -37,15 +37,15 @@ from planner.session.recorded_agents import record_agents
 from planner.session.report_session import ReportSession, report_session
 from planner.session.selection import Loaded, Selection
 from planner.session.service import open_client, read_targets
-from planner.session.shell import Shell
 from planner.session.stores import OpenedStore, Workspace, locked, shared_session
 from planner.session.unfinished import known_facts
+from planner.shell import Shell
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, fail_on_words
 from planner.verdicts.next_steps import NextCommands
 
 if TYPE_CHECKING:
-    from planner.github.comment import CommentPlace
+    from planner.ci.comment import CommentPlace
     from planner.session.pull_request import ProgressComment
 
 

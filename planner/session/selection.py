@@ -12,14 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from planner.ci.event import namespace_of
+from planner.ci.policy import BaseCommit, PolicySource, policy_source, work_tree_source
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
-from planner.session.ci import BaseCommit, PolicySource, namespace_of, policy_source, work_tree_source
 from planner.session.private_files import refuse_private
-from planner.session.shell import Shell
+from planner.shell import Shell
 from planner.values import frozen
 
 if TYPE_CHECKING:

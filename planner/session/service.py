@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from planner.changes.detail import age
+from planner.ci.event import named_by_github
+from planner.ci.policy import NO_BASE
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import CredentialError, NotFoundError, PlanInvalidError, StoreError, UsageError
 from planner.planfile.addresses import is_this_machine
@@ -31,11 +33,10 @@ from planner.providers.base import (
 from planner.providers.requests import NO_HOOKS, RequestHooks
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import count, money
-from planner.session.ci import NO_BASE, named_by_github
 from planner.session.recorded_agents import load_world
 from planner.session.selection import Selection
-from planner.session.shell import Shell
 from planner.session.stores import OpenedStore, Workspace
+from planner.shell import Shell
 from planner.values import frozen
 
 if TYPE_CHECKING:

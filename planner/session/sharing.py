@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs
+from planner.ci.git import Git, shared_remote
 from planner.errors import UsageError
 from planner.evidence import Evidence
 from planner.execution.events import Consumed, Moved, RunsBound, RunsKnown
@@ -26,8 +27,7 @@ from planner.results.model import CaseResult, RunResult
 from planner.results.repository import Access, ResultsRepository
 from planner.results.shared_store import SharedRepository, Tiers
 from planner.results.store import Backoff, Store, of_branches
-from planner.session.git import Git, shared_remote
-from planner.session.shell import Shell, redactor_patterns
+from planner.shell import Shell, redactor_patterns
 from planner.values import frozen
 
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")

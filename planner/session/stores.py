@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from planner.ci.event import QUEUE_DEPTH, group_namespaces, is_public, target_namespace
+from planner.ci.git import Git
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.planfile.addresses import Bucket, Folder, GitRef, parse_store
 from planner.planfile.model import Case, Project
@@ -18,11 +20,9 @@ from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.results.store import of_branches, segment_for
-from planner.session.ci import QUEUE_DEPTH, group_namespaces, is_public, target_namespace
-from planner.session.git import Git
 from planner.session.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
 from planner.session.sharing import import_launches, open_shared, remote_store
-from planner.session.shell import Shell, print_diagnostics
+from planner.shell import Shell, print_diagnostics
 from planner.values import frozen
 
 if TYPE_CHECKING:

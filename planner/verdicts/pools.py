@@ -17,6 +17,7 @@ from typing import Any, Final
 from planner.changes.configuration import Agents
 from planner.changes.detail import expected_lines, revision_digest
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
+from planner.changes.request import CouldPass
 from planner.checks.opinions import Ask
 from planner.clock import aware
 from planner.evidence import Part
@@ -376,10 +377,10 @@ def unreadable_case(case: Case, inputs: CaseInputs, why: str) -> CaseResult:
     return CaseResult.model_construct(**shown)
 
 
-def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[JudgedRun], int], bool]:
-    """Implements `planner.changes.diff.CouldPass`."""
+def could_pass(load_evidence: LoadEvidence, ask: Ask) -> CouldPass:
+    """Implements `planner.changes.request.CouldPass`."""
 
-    def could_case_pass(case: Case, pool: Sequence[JudgedRun], passing: int, is_judged: bool = True) -> bool:
+    def could_case_pass(case: Case, pool: Sequence[JudgedRun], passing: int, is_judged: bool) -> bool:
         judge = judge_again if is_judged else judge_stored
         verdicts = [judge(case, run, load_evidence, ask) for run in pool]
         return judge_case(case, [*verdicts, *[extreme_runs(case)[0]] * passing]).outcome is not CaseOutcome.FAILED

@@ -27,7 +27,7 @@ from planner.execution.launches import Launch, LaunchState
 from planner.sandbox import World
 from planner.session.selection import Selection
 from planner.session.service import world_of
-from planner.session.shell import Shell
+from planner.shell import Shell
 
 HOURS = """\
 version: 1

@@ -9,7 +9,7 @@ import pytest
 from ci_jobs import Jobs
 from repositories import git
 
-from planner.session.ci import group_namespaces
+from planner.ci.event import group_namespaces
 from tests.commands.conftest import (
     Project,  # pyright: ignore[reportMissingImports]
     Served,  # pyright: ignore[reportMissingImports]

@@ -11,8 +11,8 @@ import pytest
 from fake_github import fake_github
 
 import planner.sandbox.worlds
-from planner.github.client import GitHub
-from planner.github.comment import upsert_issue
+from planner.ci.client import GitHub
+from planner.ci.comment import upsert_issue
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

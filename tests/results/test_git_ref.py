@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_writes import UNCONDITIONAL, put
 
+from planner.ci.git import Git
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.results import git_ref
 from planner.results.git_ref import GitAnswer, GitRunner, GitStore
 from planner.results.store import Backoff, Reader
-from planner.session.git import Git
 
 REF = "refs/planner/results"
 BARE_ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
@@ -232,7 +232,7 @@ def test_history_starts_again(clone: Clones, shared: Path, monkeypatch: pytest.M
 _COUNT = """
 import os, random, sys, time
 from pathlib import Path
-from planner.session.git import Git
+from planner.ci.git import Git
 from planner.results import git_ref
 from planner.results.git_ref import GitStore
 from planner.results.store import Backoff

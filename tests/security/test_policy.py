@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from repositories import commit, git, github_event, pull_request, touch_plans
 
-from planner.session.ci import named_by_github, namespace_of
+from planner.ci.event import named_by_github, namespace_of
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
 

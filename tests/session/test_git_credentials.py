@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from repositories import git
 
-from planner.session.git import Git
+from planner.ci.git import Git
 
 Served = tuple[str, list[str]]
 

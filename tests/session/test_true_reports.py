@@ -14,7 +14,7 @@ import pytest
 from whole_runs import Organisation
 
 import planner.session.report_session
-from planner.github.publish import Publisher
+from planner.ci.publish import Publisher
 from planner.session.bug_report import BUG_LOG
 from planner.session.report_files import REPORT_FILES
 
@@ -207,7 +207,7 @@ def test_a_bug_in_the_summary_of_a_step_is_named(
     outputs, said = tmp_path / "outputs", list[str]()
     publisher = Publisher(tmp_path / "summary", outputs, "", said.append, lambda: "end")
     monkeypatch.setattr(planner.session.report_session, "publisher_of", lambda _: publisher)
-    with broken("planner.github.publish.append_summary"):
+    with broken("planner.ci.publish.append_summary"):
         ran = organisation.run()
     assert ran.code == 5
     check_true(organisation, organisation.results())

@@ -40,8 +40,8 @@ from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.session.selection import Loaded, Selection, load
 from planner.session.service import TargetState
-from planner.session.shell import Shell
 from planner.session.stores import OpenedStore, Workspace, place_of
+from planner.shell import Shell
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 
 PLAN = """\

@@ -40,7 +40,7 @@ from planner.results.store import Change, Reader
 from planner.sandbox import Dialect, FaultSpec, Sandbox, World
 from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
-from planner.session.shell import Shell
+from planner.shell import Shell
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from planner.results.model import CaseResult
 from planner.results.next_steps import NextStepCode
 from planner.session.run_session import RunOptions, next_commands
 from planner.session.selection import Selection
-from planner.session.shell import Shell, actor_of
+from planner.shell import Shell, actor_of
 from planner.verdicts.ending import ending_of
 from planner.verdicts.next_steps import NextCommands
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from planner.ci.annotations import Annotation, commands, of_diagnostics, of_result
 from planner.diagnostics import Diagnostics, Span
-from planner.github.annotations import Annotation, commands, of_diagnostics, of_result
 from planner.results.model import CaseResult, JudgedRun, RunResult
 
 FAILED, PASSED = ("failed", "error"), ("passed", "error")

@@ -21,7 +21,7 @@ from planner.session.comment_command import CommentCommand, parse_command, with_
 from planner.session.consent import who_agrees
 from planner.session.run_session import RunOptions
 from planner.session.selection import Selection
-from planner.session.shell import Shell
+from planner.shell import Shell
 
 DIGEST, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 RUN = f"/planner run {DIGEST} up to 1.23"

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.changes.model import MICROCENTS, ChangeSet, PlanVotes, VoteEstimate
-from planner.diagnostics import Diagnostics, Span
-from planner.errors import RefusedError
-from planner.github.publish import (
+from planner.ci.publish import (
     SUMMARY_LIMIT_BYTES,
     Publisher,
     append_outputs,
@@ -24,6 +22,8 @@ from planner.github.publish import (
     publisher,
     run_outputs,
 )
+from planner.diagnostics import Diagnostics, Span
+from planner.errors import RefusedError
 from planner.reports.neutral import printable
 from planner.results.model import CaseResult, CostDocument, JudgeCost, JudgedRun, RunResult
 

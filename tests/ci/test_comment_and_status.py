@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
+from planner.ci.client import GitHub, NotPermittedError
+from planner.ci.comment import MAX_CHARACTERS, CommentPlace, Status, marker, set_status, upsert_comment
 from planner.cli import main
 from planner.errors import CredentialError, IncompleteError, PlannerError
-from planner.github.client import GitHub, NotPermittedError
-from planner.github.comment import MAX_CHARACTERS, CommentPlace, Status, marker, set_status, upsert_comment
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 COMMIT = "c" * 40

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from planner.changes.model import ChangeSet
+from planner.ci.comment import MAX_CHARACTERS
 from planner.errors import IncompleteError, UsageError
-from planner.github.comment import MAX_CHARACTERS
 from planner.reports.change_set import PlanView
 from planner.reports.problems import render_problem
 from planner.reports.pull_request import CommentFacts, Offer, PullRequest, render_comment

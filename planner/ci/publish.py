@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from planner.ci import annotations
+from planner.ci.annotations import Annotation
 from planner.diagnostics import Diagnostics
 from planner.errors import PlannerError
-from planner.github import annotations
-from planner.github.annotations import Annotation
 from planner.reports.neutral import printable
 from planner.reports.problems import render_invalid
 from planner.results.outcomes import Action

@@ -14,11 +14,11 @@ import anyio.lowlevel
 import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
+from planner.ci.event import namespace_of
 from planner.clock import Clock
 from planner.errors import UsageError
-from planner.session.ci import namespace_of
 from planner.session.consent import who_agrees
-from planner.session.shell import Shell
+from planner.shell import Shell
 
 
 @pytest.fixture

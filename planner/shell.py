@@ -18,7 +18,6 @@ from planner.values import frozen
 
 if TYPE_CHECKING:
     from planner.diagnostics import Diagnostics
-    from planner.github.publish import Publisher
     from planner.planfile.model import Project
     from planner.reports.redaction import Pattern
 
@@ -107,21 +106,6 @@ def write_output(shell: Shell, path: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file after --out.") from error
-
-
-def publisher_of(shell: Shell) -> Publisher | None:
-    """The publisher of this step; None outside of GitHub Actions."""
-    if shell.environ.get("GITHUB_ACTIONS") != "true":
-        return None
-    from planner.github.publish import publisher  # late: it and what it reports are a tenth of the start of `validate`
-
-    return publisher(
-        shell.environ,
-        working_directory=shell.cwd,
-        write_line=shell.log,
-        new_delimiter=lambda: f"end-{shell.new_id()}",
-        redact=shell.keys.text,
-    )
 
 
 def redactor_of(project: Project) -> Redactor:

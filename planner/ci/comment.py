@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, cast
 
+from planner.ci.client import GitHub
+from planner.ci.publish import cut_to_characters
 from planner.errors import IncompleteError, NotFoundError
-from planner.github.client import GitHub
-from planner.github.publish import cut_to_characters
 from planner.values import frozen
 
 BOT: Final = "github-actions[bot]"
