@@ -42,10 +42,19 @@ class Unconfirmed:
         return tuple(sorted(prompt_key(slot.prompt) for slot in self.slots))
 
     @property
+    def where(self) -> tuple[object, ...]:
+        """Who is called, and how."""
+        line = self.launch.line
+        return line.target_type, line.target_id, line.direction, line.mode, line.target_number
+
+    @property
     def request(self) -> tuple[object, ...]:
         """Launches with the same request ask for the same runs."""
-        line = self.launch.line
-        return line.target_type, line.target_id, line.direction, line.mode, line.target_number, self.prompts
+        return *self.where, self.prompts
+
+    def has_run_like(self, other: Unconfirmed) -> bool:
+        """Whether a run of one may have been matched to the other."""
+        return self.where == other.where and not set(self.prompts).isdisjoint(other.prompts)
 
     @property
     def identity(self) -> tuple[object, ...]:

@@ -316,7 +316,7 @@ class IntentSharing:
         return [
             other.launch
             for other in others
-            if other.request == wanted.request and any(slot.consumed_by is None for slot in other.slots)
+            if other.has_run_like(wanted) and any(slot.consumed_by is None for slot in other.slots)
         ]
 
     def _writes(

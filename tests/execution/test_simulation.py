@@ -43,7 +43,7 @@ def test_a_run_that_is_listed_late() -> None:
     Schedule(2_023_866).run()
 
 
-@pytest.mark.parametrize("seed", [3673, 9163, 26_167, 400_640, 506_019, 4_000_609, 8_027_811])
+@pytest.mark.parametrize("seed", [3673, 9163, 26_167, 400_640, 506_019, 4_000_609, 8_027_811, 12_194_708])
 def test_two_machines_that_match_one_run_to_different_launches(seed: int) -> None:
     """Each called the other's launch absent once, or replaced in the store what the other had matched: a run was in none
     of the launches then, and its call was made again."""
