@@ -16,9 +16,8 @@ from planner.values import frozen
 
 @frozen
 class PlanVotes:
-    """Judge calls of one plan. Costs are in millionths of a cent."""
+    """Costs of one plan's judge calls, in millionths of a cent."""
 
-    votes: int = 0
     expected: int = 0
     high: int = 0
 
@@ -29,10 +28,12 @@ MICROCENTS = 1_000_000
 
 @frozen
 class VoteEstimate:
-    """`votes` judge calls are needed; `stored` earlier answers are reused. A self-hosted model may be free."""
+    """`votes` are requested in `calls` judge calls; `stored` earlier votes are reused. A self-hosted model may be
+    free."""
 
     model: str
     votes: int
+    calls: int
     stored: int
     free: bool
     by_plan: Mapping[str, PlanVotes] = field(default_factory=dict[str, PlanVotes])

@@ -166,16 +166,15 @@ class ConsentImported(NamedTuple):
 
 
 class JudgeCallReserved(NamedTuple):
-    """A judge call is about to be made, for vote `number` on the question `key`; at most this much is charged for
-    it."""
+    """A judge call is about to be made, for one vote on each of the questions `keys`; at most this much is charged for
+    all of them."""
 
     call_id: str
     consent_id: str
     session_id: str
     plan: str
     microcents: Microcents
-    key: Digest
-    number: Count
+    keys: tuple[Digest, ...]
 
 
 class JudgeCallSettled(NamedTuple):
@@ -235,7 +234,7 @@ class ConsentRecords:
                 self._consents[consent.consent_id] = consent if known is None else _renewed(consent, known)
                 self._ended.setdefault(consent.consent_id, set()).update(ended)
                 self._elsewhere[consent.consent_id] = spending
-            case JudgeCallReserved(call_id, consent_id, session_id, plan, microcents, _, _):
+            case JudgeCallReserved(call_id, consent_id, session_id, plan, microcents, _):
                 self._open_judge_calls[call_id] = event
                 self._add(consent_id, session_id, plan, Amount(0, microcents))
             case JudgeCallSettled(call_id, microcents):

@@ -6,8 +6,7 @@ simpler form is tried, and kept once accepted. A rejected request is not charged
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -44,17 +43,19 @@ class DeclinedError(PlannerError):
 
 
 class OtherModelError(PlannerError):
-    """A charged answer came from another model than expected, so it is not a vote."""
+    """A charged answer came from another model than expected, so it is not a vote. `is_new`: from another one than the
+    answers before it."""
 
     exit_code = 2
 
-    def __init__(self, answered: str, expected: str) -> None:
+    def __init__(self, answered: str, expected: str, *, is_new: bool) -> None:
         name = shown(answered)
+        otherwise = "name one exact model in judge.model" if is_new else "correct judge.model"
+        hint = f"If both are the same model, write answers_as: [{name}] under `judge` in planner.yaml; otherwise "
         super().__init__(
             f"the judge's endpoint answered as {name} instead of {shown(expected)}: the answer does not count, and "
             "judge calls stopped",
-            f"If both are the same model, write answers_as: [{name}] under `judge` in planner.yaml; otherwise correct "
-            "judge.model.",
+            f"{hint}{otherwise}.",
         )
 
 
@@ -129,13 +130,12 @@ class Endpoint:
 
     transport: Transport
     model: str
-    max_output_tokens: int
     key: str
     log: Callable[[str], None]
     _form: _Form = field(default_factory=_Form)
     """The form that the endpoint accepted last."""
 
-    async def complete(self, prompt: Prompt) -> Completion:
+    async def complete(self, prompt: Prompt, max_output_tokens: int) -> Completion:
         """The answer to one prompt.
 
         Raises:
@@ -144,7 +144,7 @@ class Endpoint:
         """
         form, rejected = self._form, ""
         while True:
-            answer = await self._post(prompt, form)
+            answer = await self._post(prompt, form, max_output_tokens)
             other = form.simpler(_text(answer).lower()) if answer.status in (400, 415, 422) else None
             if other is None:
                 break
@@ -170,11 +170,11 @@ class Endpoint:
         if answer.status in (401, 403):
             self._check(answer)
 
-    async def _post(self, prompt: Prompt, form: _Form) -> Answer:
+    async def _post(self, prompt: Prompt, form: _Form, max_output_tokens: int) -> Answer:
         request: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
-            form.limit: self.max_output_tokens,
+            form.limit: max_output_tokens,
         }
         if form.temperature:
             request["temperature"] = 0
@@ -292,27 +292,3 @@ def reworded(error: Exception) -> Exception:
     if isinstance(error, LostAnswerError):
         return LostAnswerError(f"the judge's endpoint gave no answer: {reason}")
     return error
-
-
-def is_asked_model(answered: str, asked: str, also: Iterable[str] = ()) -> bool:
-    """Whether `answered` names the model requested as `asked` or as one of `also`.
-
-    The answer may add an edition (`gpt-4o-2024-08-06` for `gpt-4o`), and the provider may be missing on either side
-    (`openai/gpt-4o`). A missing name is accepted.
-    """
-    return not answered.strip() or any(_is_same(_parts(answered), _parts(name)) for name in (asked, *also))
-
-
-def _is_same(answered: tuple[str, str], asked: tuple[str, str]) -> bool:
-    if answered[0] and asked[0] and answered[0] != asked[0]:
-        return False
-    stem = re.sub(r"[-:]latest$", "", asked[1])
-    # Endpoints add `-2024-08-06`, `-0613`, `@20240229`, `-002` or `:latest`.
-    edition = r"[-@:](?:latest|[0-9]{3,8}|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{2}-[0-9]{2})"
-    return answered[1] == asked[1] or re.fullmatch(f"{re.escape(stem)}(?:{edition})?", answered[1]) is not None
-
-
-def _parts(name: str) -> tuple[str, str]:
-    """(provider, name); Google's names start with `models/`."""
-    provider, _, own = name.strip().lower().removeprefix("models/").rpartition("/")
-    return provider, own

@@ -5,7 +5,7 @@ The highest price of a call is durable before it is made, its real price right a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from planner.errors import StoreError, UsageError
 from planner.execution.consent_sharing import OverCeilingError
 from planner.execution.consents import JudgeCallReserved, JudgeCallSettled
 from planner.judge.pricing import CeilingReachedError
-from planner.judge.votes import WantedVotes, read_record
+from planner.judge.votes import VoteRecord, VoteRequest, read_record
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -24,11 +24,10 @@ LoadVote = Callable[[str, int], "bytes | None"]
 
 @frozen
 class JudgeCall:
-    """One request for vote `number`. `reserved` is its highest price, in millionths of a cent."""
+    """One request. `reserved` is its highest price, in millionths of a cent."""
 
     call_id: str
-    want: WantedVotes
-    number: int
+    request: VoteRequest
     reserved: int
 
 
@@ -51,11 +50,10 @@ class JudgeCallRecords:
         """
         if not call.reserved:
             return
-        want = call.want
+        request = call.request
+        keys = tuple(want.key for want in request.wanted)
         self.journal.record(
-            JudgeCallReserved(
-                call.call_id, self.consent_id, self.session_id, want.plan, call.reserved, want.key, call.number
-            )
+            JudgeCallReserved(call.call_id, self.consent_id, self.session_id, request.plan, call.reserved, keys)
         )
         if self.share is None:
             return
@@ -77,8 +75,18 @@ def settle_answered(journal: Journal, load_vote: LoadVote) -> None:
     """Settle the judge calls of killed sessions whose answers are stored. The others may have been charged: they stay
     reserved."""
     for call in journal.consents.open_judge_calls():
-        data = load_vote(call.key, call.number)
-        record = None if data is None else read_record(data, call.key, call.number)
-        if record is not None and record.call_id == call.call_id:
-            cost = record.cost_microcents
+        record = next(_votes_of(call, load_vote), None)
+        if record is not None:
+            cost = record.call_microcents
             journal.record(JudgeCallSettled(call.call_id, call.microcents if cost is None else cost))
+
+
+def _votes_of(call: JudgeCallReserved, load_vote: LoadVote) -> Iterator[VoteRecord]:
+    """The stored votes that a judge call returned: some of them, if the process was killed while it stored them."""
+    for key in call.keys:
+        number = 1
+        while (data := load_vote(key, number)) is not None:
+            record = read_record(data, key, number)
+            if record is not None and record.call_id == call.call_id:
+                yield record
+            number += 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
@@ -28,16 +29,24 @@ from planner.judge.endpoint import (
     DeclinedError,
     Endpoint,
     OtherModelError,
-    is_asked_model,
     reworded,
 )
 from planner.judge.judge_call_records import JudgeCall, JudgeCallRecords
-from planner.judge.pricing import CeilingReachedError, JudgeBudget, Pricing, is_plausible
-from planner.judge.prompt import compose, read_vote, void
-from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, VoteCache, VoteRecord, WantedVotes
+from planner.judge.model_names import is_asked_model
+from planner.judge.pricing import CeilingReachedError, JudgeBudget, Pricing, is_plausible, shares
+from planner.judge.prompt import compose, read_votes, void_votes
+from planner.judge.votes import (
+    VOID_RETRIES,
+    JudgeCallsResult,
+    VoteCache,
+    VoteRecord,
+    VoteRequest,
+    WantedVotes,
+    requests_of,
+)
 
 ATTEMPTS: Final = 3
-"""Attempts per vote without a usable answer."""
+"""Attempts per request without a usable answer."""
 GIVE_UP_SECONDS: Final = 300.0
 """Give up after only 429 answers for this long."""
 ANSWER_GRACE_SECONDS: Final = 3.0
@@ -61,26 +70,23 @@ class JudgeCaller:
     log: Callable[[str], None]
     """Logs decisions, for `-v`."""
     records: JudgeCallRecords
-    answers_as: tuple[str, ...] = ()
-    """Other names that the model may answer with."""
-    _answers_as: str = ""
-    """The name it answers with, if that is none of these."""
-    _is_named: bool = False
-    """Whether any answer named its model."""
+    _edition: str = ""
+    """The model that answers in this session; "" until an answer names one."""
     result: JudgeCallsResult = field(default_factory=JudgeCallsResult)
     _not_before: float = 0.0
     _throttled_since: float | None = None
     _throttles: int = 0
     _failures: int = 0
 
-    async def ask(self, wanted: Iterable[WantedVotes], *, interrupted: anyio.Event) -> JudgeCallsResult:
-        """Request each of the votes once. If the store fails, it stops, and the result says so."""
-        votes = _each_once(wanted)
+    async def ask(self, wanted: Iterable[Sequence[WantedVotes]], *, interrupted: anyio.Event) -> JudgeCallsResult:
+        """Request each of the votes once; each item has those about one call. If the store fails, it stops, and the
+        result says so."""
+        requests = _each_once(wanted)
 
         async def work() -> None:
             try:
-                for want, number in votes:  # all workers take from the same ones
-                    await self._vote(want, number)
+                for request in requests:  # all workers take from the same ones
+                    await self._request(request)
                     if self._stopped:
                         return
             except IncompleteError as error:  # the store failed: an answer that cannot be stored would be charged again
@@ -112,30 +118,35 @@ class JudgeCaller:
         result = self.result
         return bool(result.refusal or result.usage or result.trouble or result.bug or result.interrupted)
 
-    async def _vote(self, want: WantedVotes, number: int) -> None:
-        """Request one vote until it is answered or cannot be."""
+    async def _request(self, request: VoteRequest) -> None:
+        """Request votes until they are answered or cannot be."""
         failed = voids = 0
         while not self._stopped:
             await self._wait_for_turn()
             if self._stopped:
                 return
             try:
-                vote, record = await self._ask_once(want, number, again_if_void=voids < VOID_RETRIES)
+                again = await self._ask_once(request, again_if_void=voids < VOID_RETRIES)
             except ThrottledError as error:
                 self._throttle(error)
             except (UnreachableError, LostAnswerError, ServiceError) as error:
                 failed += 1
                 self._fail(error)
-                self.cache.problems[want.key] = str(error)
+                self._note_problem(request, str(error))
                 if failed == ATTEMPTS:
                     return
                 await self.clock.sleep(min(_LONGEST_WAIT_SECONDS, 2.0 ** (failed - 1)))
             except DeclinedError as error:
-                self.cache.problems[want.key] = str(error)
+                if len(request.wanted) == 1:
+                    self._note_problem(request, str(error))
+                    return
+                self.log(f"{error}: each rubric is asked alone")
+                for want in request.wanted:
+                    await self._request(VoteRequest((want,)))
                 return
             except CeilingReachedError as error:
                 self.result.ceiling = self.result.ceiling or str(error)
-                self.cache.problems[want.key] = f"the ceiling was reached ({error})"
+                self._note_problem(request, f"the ceiling was reached ({error})")
                 return
             except RefusedError as error:
                 self.result.refusal = error.with_hint
@@ -144,87 +155,132 @@ class JudgeCaller:
             else:
                 self._failures = self._throttles = 0
                 self._throttled_since = None
-                if record is None:
-                    voids += 1
-                    self.log(f"a vote is void ({vote.void}): requested once more")
-                    continue
-                self.result.given += 1
-                return
+                if not again:
+                    return
+                voids += 1
+                request = VoteRequest(again)
 
-    async def _ask_once(self, want: WantedVotes, number: int, *, again_if_void: bool) -> tuple[Vote, VoteRecord | None]:
-        """Make one judge call. Returns the vote and its stored record; None for a void vote that will be requested
+    def _note_problem(self, request: VoteRequest, problem: str) -> None:
+        for want in request.wanted:
+            self.cache.problems[want.key] = problem
+
+    async def _ask_once(self, request: VoteRequest, *, again_if_void: bool) -> tuple[WantedVotes, ...]:
+        """Make one judge call, and store its votes. Returns the questions with a void vote that will be requested
         again."""
-        prompt = compose(want.question, self.new_token)
-        reserved = self.pricing.reserve(prompt.size_bytes)
-        call = JudgeCall(self.new_token(), want, number, reserved)
-        self.budget.reserve(want.plan, reserved)
+        rubrics = len(request.wanted)
+        prompt = compose(request.questions, self.new_token)
+        reserved = self.pricing.reserve(prompt.size_bytes, rubrics)
+        call = JudgeCall(self.new_token(), request, reserved)
+        self.budget.reserve(request.plan, reserved)
         try:
             await self.records.reserve(call)
         except (CeilingReachedError, StoreError, UsageError):
-            self.budget.release(want.plan, reserved)
+            self.budget.release(request.plan, reserved)
             raise
         try:
-            completion = await self.endpoint.complete(prompt)
+            completion = await self.endpoint.complete(prompt, self.pricing.output_limit(rubrics))
         except (UnreachableError, ThrottledError, DeclinedError, CredentialError, NotFoundError, RefusedError) as error:
-            self.budget.release(want.plan, reserved)
+            self.budget.release(request.plan, reserved)
             self.records.settle(call, 0)
             raise reworded(error) from error
         except LostAnswerError as error:
             raise reworded(error) from error
-        cost = self.pricing.billed(completion.read_tokens, completion.written_tokens)
-        if cost is not None and not is_plausible(cost, reserved):
-            self.log(
-                f"the endpoint reports {completion.read_tokens:,} and {completion.written_tokens:,} tokens for one "
-                "vote, which is implausible: its reservation counts instead"
-            )
-            cost = None
-        if not self._is_one_model(completion.model):
+        self.result.calls += 1
+        cost = self._cost(call, completion)
+        try:
+            self._check_model(completion.model)
+        except OtherModelError:
             self._settle(call, cost)
-            raise OtherModelError(completion.model, self._answers_as or self.endpoint.model)
+            raise
         if completion.content is None:
-            vote = void(completion.problem)
+            votes = void_votes(completion.problem, prompt)
         else:
-            vote = checked(read_vote(completion.content, prompt), want.question.turns)
-        record = None
-        if not (vote.void and again_if_void):
-            record = self._record(call, vote, completion, cost)
-            self.cache.add(record)
+            turns = request.questions[0].turns
+            votes = [checked(vote, turns) for vote in read_votes(completion.content, prompt)]
+        paid = [None] * rubrics if cost is None else shares(cost, rubrics)
+        again: list[WantedVotes] = []
+        for want, vote, share in zip(request.wanted, votes, paid, strict=True):
+            if vote.void and again_if_void:
+                self.log(f"a vote is void ({vote.void}): requested once more")
+                again.append(want)
+                continue
+            self.cache.add(self._record(call, want, vote, completion, (share, cost)))
+            self.result.given += 1
         self._settle(call, cost)
-        return vote, record
+        return tuple(again)
+
+    def _cost(self, call: JudgeCall, completion: Completion) -> int | None:
+        """The cost of an answer; None if it is not reported, or implausible."""
+        read, written = completion.read_tokens, completion.written_tokens
+        cost = self.pricing.billed(len(call.request.wanted), read, written)
+        if cost is None or is_plausible(cost, call.reserved):
+            return cost
+        self.log(
+            f"the endpoint reports {read:,} and {written:,} tokens for one answer, which is implausible: its "
+            "reservation counts instead"
+        )
+        return None
 
     def _settle(self, call: JudgeCall, cost: int | None) -> None:
-        self.budget.settle(call.want.plan, call.reserved, cost)
+        self.budget.settle(call.request.plan, call.reserved, cost)
         self.records.settle(call, call.reserved if cost is None else cost)
 
-    def _is_one_model(self, name: str) -> bool:
-        """Whether the answering model is the requested one. If no other names are configured, a different name in the
-        first answer is accepted as an alias, with a message, as long as it does not change."""
-        if is_asked_model(name, self._answers_as or self.endpoint.model, () if self._answers_as else self.answers_as):
-            self._is_named = self._is_named or bool(name.strip())
-            return True
-        if self._is_named or self.answers_as:
-            return False
-        self._is_named, self._answers_as = True, name
-        self.endpoint.log(
-            f"the judge's endpoint answers as {shown(name)} instead of {shown(self.endpoint.model)}. This is accepted "
-            f"as the same model unless the name changes. To confirm, write answers_as: [{shown(name)}] under `judge` "
-            "in planner.yaml"
-        )
-        return True
+    def _check_model(self, name: str) -> None:
+        """Note the model that answers. The first answer of a session may come from another one than before: then the
+        votes of the earlier model no longer count.
 
-    def _record(self, call: JudgeCall, vote: Vote, completion: Completion, cost: int | None) -> VoteRecord:
+        Raises:
+            OtherModelError: none of the configured names fits, or the model changed within the session.
+        """
+        if not name.strip():
+            return
+        model = self.endpoint.model
+        edition = self.cache.edition_of(name)
+        if self._edition:
+            if edition != self._edition:
+                raise OtherModelError(name, self._edition, is_new=True)
+            return
+        also = self.cache.answers_as
+        is_asked = is_asked_model(name, model, also)
+        if not is_asked and also:
+            raise OtherModelError(name, model, is_new=False)
+        before = self.cache.edition
+        self._edition = edition
+        self.cache.set_edition(edition)
+        if before and before != edition:
+            self.endpoint.log(
+                f"the judge's endpoint answers as {shown(edition)} now, and answered as {shown(before)} before: "
+                "earlier votes no longer count"
+            )
+        elif not is_asked and not before:
+            self.endpoint.log(
+                f"the judge's endpoint answers as {shown(name)} instead of {shown(model)}. This is accepted as the "
+                f"same model unless the name changes. To confirm, write answers_as: [{shown(name)}] under `judge` in "
+                "planner.yaml"
+            )
+
+    def _record(
+        self,
+        call: JudgeCall,
+        want: WantedVotes,
+        vote: Vote,
+        completion: Completion,
+        cost: tuple[int | None, int | None],
+    ) -> VoteRecord:
+        """`cost` is that of the vote and that of the whole call."""
         return VoteRecord(
-            key=call.want.key,
-            number=call.number,
+            key=want.key,
+            number=1,
             call_id=call.call_id,
             model=self.cache.model,
-            edition=completion.model,
+            edition=self._edition or self.cache.edition,
             verdict=vote.verdict,
             turn=vote.turn,
             quote=vote.quote,
             reason=vote.reason,
             void=vote.void,
-            cost_microcents=cost,
+            cost_microcents=cost[0],
+            call_microcents=cost[1],
             read_tokens=completion.read_tokens,
             written_tokens=completion.written_tokens,
         )
@@ -253,10 +309,12 @@ class JudgeCaller:
             self.result.trouble = f"{error}, {self._failures} times in a row"
 
 
-def _each_once(wanted: Iterable[WantedVotes]) -> Iterator[tuple[WantedVotes, int]]:
-    seen: set[tuple[str, int]] = set()
-    for want in wanted:
-        for number in want.numbers:
-            if (want.key, number) not in seen:
-                seen.add((want.key, number))
-                yield want, number
+def _each_once(wanted: Iterable[Sequence[WantedVotes]]) -> Iterator[VoteRequest]:
+    """The requests. Calls with equal transcripts want the same votes, which are requested once."""
+    requested = Counter[str]()
+    for of_call in wanted:
+        lacking = [replace(want, votes=want.votes - requested[want.key]) for want in of_call]
+        some = [want for want in lacking if want.votes > 0]
+        for want in some:
+            requested[want.key] += want.votes
+        yield from requests_of(some)

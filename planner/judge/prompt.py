@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from itertools import permutations
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -30,7 +29,7 @@ from planner.checks.opinions import Question, Verdict, Vote
 from planner.evidence import Role, Turn
 from planner.values import frozen
 
-PROMPT_VERSION: Final = 1
+PROMPT_VERSION: Final = 2
 """Increased when the wording of prompts changes: stored answers to the old wording no longer count."""
 
 _HIDDEN: Final = dict.fromkeys(
@@ -68,6 +67,7 @@ expected.
 quote: words of that turn, copied exactly, at least three of them if it has so many.
 reason: one short sentence."""
 
+_NOT_EACH_ONCE: Final = "it did not answer each statement exactly once"
 _AFTER: Final = (
     "The transcript has ended. Decide the statements of the first message by it, and answer with the JSON object alone."
 )
@@ -75,12 +75,13 @@ _AFTER: Final = (
 
 @frozen
 class Prompt:
-    """The text of one request, and what identifies its answer: the seal, and the names of the three statements."""
+    """The text of one request, and what identifies its answer: the seal, and the names of its statements."""
 
     system: str
     user: str
     seal: str
-    rubric: str
+    rubrics: tuple[str, ...]
+    """The name of each question's statement, in the order of the questions."""
     true_control: str
     false_control: str
 
@@ -89,43 +90,58 @@ class Prompt:
         return len(self.system.encode()) + len(self.user.encode())
 
     @property
-    def names(self) -> tuple[str, str, str]:
-        return (self.rubric, self.true_control, self.false_control)
+    def names(self) -> tuple[str, ...]:
+        return (*self.rubrics, self.true_control, self.false_control)
 
 
-def question_key(question: Question, model: str) -> str:
-    """The key of stored answers: 64 hex digits over the question and the model. The number of votes is not included, so
-    stored votes stay valid when it grows."""
+def question_key(question: Question, endpoint: str, model: str) -> str:
+    """The key of stored answers: 64 hex digits over the question, the endpoint and the model. The number of votes is
+    not included, so stored votes stay valid when it grows."""
     turns = [[turn.number, turn.role.value, encodable(turn.text)] for turn in question.turns]
-    return sha256(to_json([PROMPT_VERSION, model, encodable(question.rubric), turns])).hexdigest()
+    document = [PROMPT_VERSION, endpoint, model, encodable(question.rubric), turns]
+    return sha256(to_json(document)).hexdigest()
 
 
-def compose(question: Question, new_token: Callable[[], str]) -> Prompt:
-    """Compose a prompt. `new_token` returns 16 unguessable, unique hex digits."""
-    transcript = "\n".join(_line(turn) for turn in question.turns)
+def compose(questions: Sequence[Question], new_token: Callable[[], str]) -> Prompt:
+    """Compose a prompt with questions about one call. `new_token` returns 16 unguessable, unique hex digits."""
+    turns = questions[0].turns
+    transcript = "\n".join(map(_line, turns))
     mark = f"<<<{new_token()}{new_token()}>>>"
     seal = new_token()
     # Names are numbered by place, so they do not reveal which statement is which.
-    names = [f"s-{new_token()[:6]}-{number}" for number in (1, 2, 3)]
+    names = [f"s-{new_token()[:6]}-{number}" for number in range(1, len(questions) + 3)]
     draw = int(new_token(), 16)
-    spoken = [turn for turn in question.turns if turn.role is not Role.TOOL]
+    spoken = [turn for turn in turns if turn.role is not Role.TOOL]
     one, other = spoken[draw % len(spoken)], spoken[(draw >> 16) % len(spoken)]
     opposite = Role.CALLER if other.role is Role.AGENT else Role.AGENT
     statements = [
-        encodable(question.rubric),
+        *(encodable(question.rubric) for question in questions),
         f"Turn {one.number} was spoken by the {one.role.value}.",
         f"Turn {other.number} was spoken by the {opposite.value}.",
     ]
-    order = list(permutations(range(3)))[(draw >> 32) % 6]
+    order = _shuffled(len(statements), draw >> 32)
     listed = "\n".join(
         f"{name}: {' '.join(statements[index].split())}" for name, index in zip(names, order, strict=True)
     )
+    *rubrics, true_control, false_control = (names[order.index(index)] for index in range(len(statements)))
     return Prompt(
         _INSTRUCTIONS.format(count=len(statements), mark=mark, seal=seal, statements=listed),
         f"{mark}\n{transcript}\n{mark}\n{_AFTER}",
         seal,
-        *(names[order.index(index)] for index in range(3)),
+        tuple(rubrics),
+        true_control,
+        false_control,
     )
+
+
+def _shuffled(count: int, draw: int) -> list[int]:
+    """The numbers below `count`, in one of all their orders."""
+    left = list(range(count))
+    order: list[int] = []
+    while left:
+        draw, place = divmod(draw, len(left))
+        order.append(left.pop(place))
+    return order
 
 
 def answer_schema(prompt: Prompt) -> dict[str, Any]:
@@ -181,22 +197,32 @@ def void(why: str) -> Vote:
     return Vote(Verdict.CANNOT_TELL, void=why)
 
 
-def read_vote(content: str, prompt: Prompt) -> Vote:
-    """The vote on the prompt's rubric; void if the answer does not belong to exactly this prompt."""
+def read_votes(content: str, prompt: Prompt) -> list[Vote]:
+    """The vote on each of the prompt's questions. All are void if the answer does not belong to exactly this prompt.
+    One is void if its statement was not answered exactly once."""
     try:
         reply = _Reply.model_validate(json.loads(_json_of(content), object_pairs_hook=_once_each))
     except (ValidationError, ValueError, RecursionError):
-        return void("its answer is not the requested JSON")
+        return void_votes("its answer is not the requested JSON", prompt)
     if reply.seal.strip() != prompt.seal:
-        return void("its answer lacks the request's seal")
+        return void_votes("its answer lacks the request's seal", prompt)
     given = {answer.statement: answer for answer in reply.answers}
-    if Counter(answer.statement for answer in reply.answers) != Counter(prompt.names):
-        return void("it did not answer each statement exactly once")
+    times = Counter(answer.statement for answer in reply.answers)
+    controls = (prompt.true_control, prompt.false_control)
+    if not times.keys() <= set(prompt.names) or any(times[name] != 1 for name in controls):
+        return void_votes(_NOT_EACH_ONCE, prompt)
     if given[prompt.true_control].verdict is not Verdict.HOLDS:
-        return void("it denies a control statement that is plainly true")
+        return void_votes("it denies a control statement that is plainly true", prompt)
     if given[prompt.false_control].verdict is not Verdict.DOES_NOT_HOLD:
-        return void("it affirms a control statement that is plainly false")
-    answer = given[prompt.rubric]
+        return void_votes("it affirms a control statement that is plainly false", prompt)
+    return [_vote(given[name]) if times[name] == 1 else void(_NOT_EACH_ONCE) for name in prompt.rubrics]
+
+
+def void_votes(why: str, prompt: Prompt) -> list[Vote]:
+    return [void(why)] * len(prompt.rubrics)
+
+
+def _vote(answer: _Answer) -> Vote:
     return Vote(answer.verdict, answer.turn, _kept(answer.quote), _kept(answer.reason))
 
 

@@ -5,16 +5,17 @@ Votes are cached by content: the same question to the same model is charged once
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Turn
+from planner.judge.model_names import is_exactly
 from planner.judge.prompt import encodable, question_key
 from planner.values import frozen
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = "1.0"
 VOID_RETRIES: Final = 1
 """Additional attempts after a void answer: models sometimes misquote."""
+MAX_RUBRICS: Final = 8
+"""Rubrics in one judge call: a longer list makes answers worse, and more is lost with a bad one."""
+_Item = TypeVar("_Item")
 
 
 class VoteRecord(BaseModel):
@@ -42,13 +46,27 @@ class VoteRecord(BaseModel):
     reason: str = ""
     void: str = ""
     call_id: str = Field(default="", description="The judge call that returned it.")
-    cost_microcents: int | None = Field(default=None, description="Millionths of a cent; null if unknown.")
-    read_tokens: int | None = None
-    written_tokens: int | None = None
+    cost_microcents: int | None = Field(
+        default=None, description="Its share of the judge call's cost, in millionths of a cent; null if unknown."
+    )
+    call_microcents: int | None = Field(default=None, description="What the whole judge call cost; null if unknown.")
+    read_tokens: int | None = Field(default=None, description="Of the whole judge call.")
+    written_tokens: int | None = Field(default=None, description="Of the whole judge call.")
 
     @property
     def vote(self) -> Vote:
         return Vote(self.verdict, self.turn, self.quote, self.reason, self.void, self.edition or self.model)
+
+
+class EditionRecord(BaseModel):
+    """The endpoint began to answer as this model. Stored like a vote; `number` counts the changes from 1."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^[0-9]{1,6}(\.[0-9]+)*$")
+    key: str = Field(pattern="^[0-9a-f]{64}$")
+    number: int = Field(ge=1)
+    edition: str
 
 
 @frozen
@@ -77,20 +95,27 @@ def transcript_digest(turns: Sequence[Turn]) -> str:
 class VoteCache:
     """Answers questions (`planner.checks.opinions.Ask`) from stored votes, without judge calls.
 
-    In the sandbox without a judge, only the answers of `world` count. `missing` says why other votes were not
-    requested; `problems`, by question, why a request failed.
+    A vote counts only if the model that gave it is the one that answers now: the newest that the endpoint named. In the
+    sandbox without a judge, only the answers of `world` count. `missing` says why other votes were not requested;
+    `problems`, by question, why a request failed.
     """
 
     model: str
     store: ResultsRepository | None
     world: RecordedAnswers | None = None
+    endpoint: str = ""
+    """The endpoint's address."""
+    answers_as: tuple[str, ...] = ()
+    """Other names of the model."""
     missing: str = "no judge call was made"
     problems: dict[str, str] = field(default_factory=dict[str, str])
-    _known: dict[tuple[str, int], Vote | None] = field(default_factory=dict[tuple[str, int], Vote | None])
+    _records: dict[str, list[VoteRecord | None]] = field(default_factory=dict[str, list[VoteRecord | None]])
+    """By question, those read so far; None for what cannot be read."""
+    _editions: list[str] | None = None
+    """Names under which the endpoint has answered, in the order of the changes."""
 
     def __call__(self, question: Question) -> Votes:
-        found = (self._find(question, number) for number in range(1, question.votes + 1))
-        votes = tuple(vote for vote in found if vote is not None)
+        votes = tuple(self._find(question))
         if len(votes) == question.votes:
             return Votes(votes)
         if self.world is not None:
@@ -98,28 +123,104 @@ class VoteCache:
         return Votes(votes, self.problems.get(self.key_of(question), self.missing))
 
     def key_of(self, question: Question) -> str:
-        return question_key(question, self.model)
+        return question_key(question, self.endpoint, self.model)
 
-    def unanswered(self, question: Question) -> list[int]:
-        """Numbers of the votes to request."""
-        return [number for number in range(1, question.votes + 1) if self._find(question, number) is None]
+    def unanswered(self, question: Question) -> int:
+        """How many votes to request."""
+        return question.votes - len(self._find(question))
 
-    def add(self, record: VoteRecord) -> None:
-        if self.store is not None:
-            data = self.store.save_vote(record.key, record.number, record.model_dump_json().encode())
-            record = read_record(data, record.key, record.number) or record
-        self._known[record.key, record.number] = record.vote
+    def add(self, record: VoteRecord) -> VoteRecord:
+        """Store a vote durably, under the next free number of its question."""
+        records = self._records.setdefault(record.key, [])
+        while True:
+            if self._read_next(record.key, records):
+                continue
+            record = record.model_copy(update={"number": len(records) + 1})
+            data = record.model_dump_json().encode()
+            stored = data if self.store is None else self.store.save_vote(record.key, record.number, data)
+            if stored == data or self.store is None:
+                break
+        records.append(record)
         self.problems.pop(record.key, None)
+        return record
 
-    def _find(self, question: Question, number: int) -> Vote | None:
+    # The model that answers
+
+    @property
+    def edition(self) -> str:
+        """The model that answers now, as its endpoint names it; "" if it was never named."""
+        return self.edition_of(next(reversed(self._read_editions()), ""))
+
+    def edition_of(self, name: str) -> str:
+        """The author says that the names of the configured model are one model."""
+        return self.model if name and is_exactly(name, (self.model, *self.answers_as)) else name
+
+    def set_edition(self, edition: str) -> None:
+        """From now on, only votes of this model count."""
+        editions = self._read_editions()
+        if edition == self.edition:
+            return
+        key = self._editions_key
+        while self.store is not None:
+            record = EditionRecord(key=key, number=len(editions) + 1, edition=edition)
+            data = record.model_dump_json().encode()
+            stored = self.store.save_vote(key, record.number, data)
+            if stored == data:
+                break
+            other = _read_edition(stored)  # another session found a change at the same time
+            editions.append(other)
+            if other == edition:
+                return
+        editions.append(edition)
+
+    @property
+    def _editions_key(self) -> str:
+        return sha256(to_json(["editions", self.endpoint, self.model])).hexdigest()
+
+    def _read_editions(self) -> list[str]:
+        if self._editions is None:
+            self._editions = []
+            while self.store is not None and self.world is None:
+                data = self.store.load_vote(self._editions_key, len(self._editions) + 1)
+                if data is None:
+                    break
+                self._editions.append(_read_edition(data))
+        return self._editions
+
+    # Stored votes
+
+    def _find(self, question: Question) -> list[Vote]:
+        """The votes that count, at most as many as the question wants."""
         if self.world is not None:
-            return self.world.find(question, number)
-        place = (self.key_of(question), number)
-        if place not in self._known:
-            data = None if self.store is None else self.store.load_vote(*place)
-            record = None if data is None else read_record(data, *place)
-            self._known[place] = None if record is None else record.vote
-        return self._known[place]
+            found = (self.world.find(question, number) for number in range(1, question.votes + 1))
+            return [vote for vote in found if vote is not None]
+        key, edition = self.key_of(question), self.edition
+        records = self._records.setdefault(key, [])
+        while len(counting := self._of_edition(records, edition)) < question.votes:
+            if not self._read_next(key, records):
+                break
+        return [record.vote for record in counting[: question.votes]]
+
+    def _of_edition(self, records: Sequence[VoteRecord | None], edition: str) -> list[VoteRecord]:
+        found = filter(None, records)
+        return [record for record in found if self.edition_of(record.edition) == edition]
+
+    def _read_next(self, key: str, records: list[VoteRecord | None]) -> bool:
+        """Read one more vote on a question; False if there is none."""
+        number = len(records) + 1
+        data = None if self.store is None else self.store.load_vote(key, number)
+        if data is None:
+            return False
+        records.append(read_record(data, key, number))
+        return True
+
+
+def _read_edition(data: bytes) -> str:
+    """A name that no model has if the record cannot be read, so that no vote counts without new judge calls."""
+    try:
+        return EditionRecord.model_validate_json(data).edition
+    except ValidationError:
+        return "\0unreadable"
 
 
 def read_record(data: bytes, key: str, number: int) -> VoteRecord | None:
@@ -134,12 +235,42 @@ def read_record(data: bytes, key: str, number: int) -> VoteRecord | None:
 
 @frozen
 class WantedVotes:
-    """Votes to request on one question, by number; `plan` is whose budget pays."""
+    """Votes to request on one question; `plan` is whose budget pays."""
 
     plan: str
     question: Question
     key: str
-    numbers: tuple[int, ...]
+    votes: int
+
+
+@frozen
+class VoteRequest:
+    """One vote on each of these questions about one call, to be asked in one judge call."""
+
+    wanted: tuple[WantedVotes, ...]
+
+    @property
+    def plan(self) -> str:
+        return self.wanted[0].plan
+
+    @property
+    def questions(self) -> list[Question]:
+        return [want.question for want in self.wanted]
+
+
+def requests_of(wanted: Sequence[WantedVotes]) -> Iterator[VoteRequest]:
+    """The judge calls for missing votes about one call."""
+    for some in rounds([(want, want.votes) for want in wanted]):
+        yield VoteRequest(some)
+
+
+def rounds(wanted: Sequence[tuple[_Item, int]]) -> Iterator[tuple[_Item, ...]]:
+    """What each judge call asks: all rubrics that lack a vote, up to a limit. `wanted` has each with its votes."""
+    most = max((votes for _, votes in wanted), default=0)
+    for asked in range(most):
+        lacking = [item for item, votes in wanted if votes > asked]
+        for start in range(0, len(lacking), MAX_RUBRICS):
+            yield tuple(lacking[start : start + MAX_RUBRICS])
 
 
 @dataclass(slots=True)
@@ -150,6 +281,9 @@ class JudgeCallsResult:
     """
 
     given: int = 0
+    """Votes that were stored."""
+    calls: int = 0
+    """Judge calls with an answer."""
     spent: int = 0
     uncertain: int = 0
     by_plan: Mapping[str, int] = field(default_factory=dict[str, int])

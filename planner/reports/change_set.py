@@ -165,7 +165,7 @@ def cost_lines(preview: PlanView) -> list[str]:
     if votes is not None and votes.votes:
         cost = f"expected {money(votes.expected_cents)} (at most {money(votes.high_cents)}) in addition"
         reused = f" · {votes.stored:,} more reused" if votes.stored else ""
-        lines.append(f"Judge: {count(votes.votes, 'call')} to {votes.model}, {'free' if votes.free else cost}{reused}")
+        lines.append(f"Judge: {count(votes.calls, 'call')} to {votes.model}, {'free' if votes.free else cost}{reused}")
     return lines
 
 
@@ -241,7 +241,9 @@ def render_json(preview: PlanView, *, open_launches: Sequence[OpenLaunch] = (), 
     coverage = {source.value: number for source, number in change_set.coverage.items()}
     names = redactor.names([*case_ids, *(case_id for launch in open_launches for case_id in launch.cases)])
     votes = change_set.votes
-    judge = {} if votes is None else {"judge": picked(votes, "model", "votes") | {"stored_votes": votes.stored}}
+    judge = (
+        {} if votes is None else {"judge": picked(votes, "model", "votes", "calls") | {"stored_votes": votes.stored}}
+    )
     if votes is not None:
         judge["judge"] |= picked(votes, "expected_cents", "high_cents")
     error = None if preview.refused is None else error_document("refused", *map(redactor.name, preview.refused))

@@ -320,14 +320,14 @@ def _judge_calls(judge: JudgeCost) -> str:
     spent = judge.this_session_cents
     expected = "" if judge.estimated_cents is None else f" ({_estimate(spent, judge.estimated_cents)})"
     is_free = not judge.estimated_cents and not judge.actual_cents
-    calls = f"{count(judge.votes, 'judge call')} ({judge.model})"
+    calls = f"{count(judge.calls, 'judge call')} ({judge.model})"
     parts = [
         f"{calls}, free" if is_free else f"plus {money(spent)}{expected} for {calls}",
         f"{money(judge.actual_cents)} with earlier sessions of this change set" if judge.actual_cents != spent else "",
         f"up to {money(judge.unconfirmed_cents)} more for requests without an answer"
         if judge.unconfirmed_cents
         else "",
-        f"{judge.stored_votes:,} more reused, not charged again" if judge.stored_votes else "",
+        f"{judge.stored_votes:,} stored votes reused, not charged again" if judge.stored_votes else "",
     ]
     return "; ".join(filter(None, parts))
 

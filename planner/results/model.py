@@ -28,7 +28,8 @@ class JudgeCost(Document):
     """Cost of judge calls (check: judge), rounded up to whole cents. Not part of the other amounts."""
 
     model: str
-    votes: Count = Field(description="Requested in this session.")
+    votes: Count = Field(description="Given in this session.")
+    calls: Count = Field(default=0, description="Answered in this session; a judge call asks several rubrics at once.")
     stored_votes: Count = Field(default=0, description="Reused from earlier sessions, free.")
     estimated_cents: Total | None = Field(default=None, description="Expected before the first request.")
     actual_cents: Total = Field(description="Of all sessions of this consent.")
@@ -138,7 +139,7 @@ class JudgedRun(RunVerdict):
     evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
     completed_at: StoredTime | None = None
     missing: ListOf[Part] = Field(default=[], description="Parts not provided yet; the next run reads them, free.")
-    votes_missing: Count = Field(default=0, description="Judge calls that the next run makes.")
+    votes_missing: Count = Field(default=0, description="Votes that the next run requests.")
 
 
 class ExpectationRate(Document):

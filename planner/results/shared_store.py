@@ -108,8 +108,9 @@ class SharedRepository(ResultsRepository):
         """None if it cannot be read; then it is requested again."""
         try:
             vote = from_json(data)
-            return to_json(vote | {name: self._redaction.text(vote[name]) for name in ("quote", "reason")})
-        except (ValueError, TypeError, KeyError):
+            words = vote.keys() & {"quote", "reason"}
+            return to_json(vote | {name: self._redaction.text(vote[name]) for name in words})
+        except (ValueError, TypeError, AttributeError):
             return None
 
     # Evidence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from planner.changes.model import Reason
 from planner.errors import RefusedError, StoreError
@@ -56,6 +56,7 @@ async def refuse(session: RunSession, prepared: Preparation, error: RefusedError
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
     options, outcome = session.options, end.outcome
+    prepared = replace(prepared, change_set=prepared.judging.with_name(prepared.change_set))
     cases, suite = _cases(session, prepared, end, why_not_called(outcome))
     open_overdue = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
     consenting = end.consent.given or bool(outcome.left)

@@ -17,7 +17,16 @@ from planner.errors import UsageError
 from planner.execution.launches import Slot
 from planner.judge.pricing import INSTRUCTION_BYTES, JudgeBudget, Pricing
 from planner.judge.prompt import PROMPT_VERSION
-from planner.judge.votes import VOID_RETRIES, JudgeCallsResult, RecordedAnswers, VoteCache, WantedVotes
+from planner.judge.votes import (
+    VOID_RETRIES,
+    JudgeCallsResult,
+    RecordedAnswers,
+    VoteCache,
+    VoteRequest,
+    WantedVotes,
+    requests_of,
+    rounds,
+)
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
 from planner.results.model import JudgeCost, JudgedRun
@@ -32,6 +41,7 @@ from planner.verdicts.runs import questions
 if TYPE_CHECKING:
     import anyio
 
+    from planner.evidence import Evidence
     from planner.execution.engine import Outcome
     from planner.execution.ledger import Ledger
     from planner.judge.endpoint import Endpoint
@@ -63,12 +73,23 @@ class Judging:
         """The judge that verdicts depend on; changing the model or the prompt version requires new judge calls."""
         if self.settings is None:
             return None if self.cache.world is None else self.cache.model
-        return f"{self.settings.model} (prompt {PROMPT_VERSION})"
+        edition = self.cache.edition
+        model = self.settings.model
+        shown_model = model if edition in ("", model) else f"{model} answering as {edition}"
+        return f"{shown_model} (prompt {PROMPT_VERSION})"
 
     @property
     def pricing(self) -> Pricing:
         settings = self.settings
         return Pricing(settings.price, settings.max_output_tokens) if settings else Pricing(JudgePrice(), 0)
+
+    def with_name(self, change_set: ChangeSet) -> ChangeSet:
+        """The change set after judge calls, which may have shown that another model answers now."""
+        judged = {change.case_id for change in _asking(change_set.changes)}
+        changes = tuple(
+            replace(change, judge=self.name) if change.case_id in judged else change for change in change_set.changes
+        )
+        return replace(change_set, changes=changes)
 
     def require_model(self, change_set: ChangeSet) -> None:
         """Raises `UsageError` if calls would be made that nothing could judge."""
@@ -80,8 +101,8 @@ class Judging:
                 "--sandbox.",
             )
 
-    def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[WantedVotes]:
-        """The judge calls to make, one run at a time. `made` are digests of evidence of new runs, by case id."""
+    def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[list[WantedVotes]]:
+        """The votes to request, one run at a time. `made` are digests of evidence of new runs, by case id."""
         for change in _asking(changes):
             case = change.case
             if case is None:
@@ -89,38 +110,47 @@ class Judging:
             stored = [run.evidence for run in stored_runs_to_judge(change) if run.evidence is not None]
             for digest in [*stored, *made.get(change.case_id, ())]:
                 evidence = self.load_evidence(digest)
-                for question in questions(case, evidence) if evidence is not None else ():
-                    if numbers := self.cache.unanswered(question):
-                        yield WantedVotes(case.plan, question, self.cache.key_of(question), tuple(numbers))
+                if evidence is not None and (wanted := self._wanted(case, evidence)):
+                    yield wanted
+
+    def _wanted(self, case: Case, evidence: Evidence) -> list[WantedVotes]:
+        """The votes that are missing on one call."""
+        missing = [(question, self.cache.unanswered(question)) for question in questions(case, evidence)]
+        return [
+            WantedVotes(case.plan, question, self.cache.key_of(question), votes) for question, votes in missing if votes
+        ]
 
     def with_votes(self, change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]]) -> ChangeSet:
         """The change set with an estimate of its judge calls; rechecks that need them are no longer marked as free."""
         if self.settings is None or not any(True for _ in _asking(change_set.changes)):
             return change_set
         requests: list[_Requests] = []
-        votes_of: Counter[str] = Counter()
+        votes, calls = Counter[str](), Counter[str]()
         stored = 0
         for change in _asking(change_set.changes):
             case, slots = change.case, resumable.get(change.case_id, ())
             assert case is not None
             digests = [run.evidence for run in stored_runs_to_judge(change)] + [slot.evidence for slot in slots]
-            evidences = [self.load_evidence(digest) for digest in digests if digest is not None]
-            for question in (each for evidence in evidences if evidence for each in questions(case, evidence)):
-                votes = len(self.cache.unanswered(question))
-                stored += question.votes - votes
-                votes_of[change.case_id] += votes
-                size = sum(_size(turn.text) + _TURN_BYTES for turn in question.turns)
-                requests.append(_Requests(case.plan, votes, _size(question.rubric), size))
+            for evidence in filter(None, (self.load_evidence(digest) for digest in digests if digest is not None)):
+                wanted = self._wanted(case, evidence)
+                lacking = sum(want.votes for want in wanted)
+                stored += sum(question.votes for question in questions(case, evidence)) - lacking
+                votes[change.case_id] += lacking
+                requests += [_Requests.of(request) for request in requests_of(wanted)]
+                calls[change.case_id] += sum(1 for _ in requests_of(wanted))
             collected = sum(slot.evidence is not None for slot in slots)
-            calls = max(0, change.runs - collected) if change.action is Action.CALL else 0
+            runs = max(0, change.runs - collected) if change.action is Action.CALL else 0
             # Every vote of every rubric counts, even if other parts of an expectation may decide alone.
-            for rubric, votes in (pair for expectation in case.expectations for pair in expectation.rubrics()):
-                votes_of[change.case_id] += calls * votes
-                requests.append(_Requests(case.plan, calls * votes, _size(rubric), None))
+            rubrics = [pair for expectation in case.expectations for pair in expectation.rubrics()]
+            for some in rounds(rubrics) if runs else ():
+                votes[change.case_id] += runs * len(some)
+                calls[change.case_id] += runs
+                requests.append(_Requests(case.plan, runs, len(some), sum(map(_size, some)), None))
+        settings = self.settings
         estimate = VoteEstimate(
-            self.settings.model, votes_of.total(), stored, self.settings.price.is_free, self._by_plan(requests)
+            settings.model, votes.total(), calls.total(), stored, settings.price.is_free, self._by_plan(requests)
         )
-        changes = tuple(_with_hint(change, votes_of[change.case_id]) for change in change_set.changes)
+        changes = tuple(_with_hint(change, calls[change.case_id]) for change in change_set.changes)
         return replace(change_set, changes=changes, votes=estimate)
 
     def _by_plan(self, requests: Sequence[_Requests]) -> dict[str, PlanVotes]:
@@ -133,21 +163,28 @@ class Judging:
             high_size += _ROOM_FOR_LONGER * typical if each.transcript_bytes is None else each.transcript_bytes
             before = found.get(each.plan, PlanVotes())
             found[each.plan] = PlanVotes(
-                before.votes + each.votes,
-                before.expected + each.votes * self.pricing.expected(size),
-                before.high + each.votes * self.pricing.reserve(high_size) * (1 + VOID_RETRIES),
+                before.expected + each.calls * self.pricing.expected(size, each.rubrics),
+                before.high + each.calls * self.pricing.reserve(high_size, each.rubrics) * (1 + VOID_RETRIES),
             )
         return found
 
 
 @frozen
 class _Requests:
-    """Judge calls about one rubric. `transcript_bytes` is None for calls that are not made yet."""
+    """Judge calls that ask the same rubrics. `transcript_bytes` is None for phone calls that are not made yet."""
 
     plan: str
-    votes: int
+    calls: int
+    rubrics: int
     rubric_bytes: int
     transcript_bytes: int | None
+
+    @classmethod
+    def of(cls, request: VoteRequest) -> _Requests:
+        questions = request.questions
+        rubric_bytes = sum(_size(question.rubric) for question in questions)
+        size = sum(_size(turn.text) + _TURN_BYTES for turn in questions[0].turns)
+        return cls(request.plan, 1, len(questions), rubric_bytes, size)
 
 
 def _size(text: str) -> int:
@@ -162,7 +199,9 @@ def judging_of(work: Workspace) -> Judging:
         recorded = _recorded_answers(work)
         cache = VoteCache(f"recorded answers of the world {recorded.world}", None, recorded)
     else:
-        cache = VoteCache(settings.model if settings else "", repository)
+        cache = VoteCache("", repository)
+        if settings is not None:
+            cache = VoteCache(settings.model, repository, endpoint=settings.base_url, answers_as=settings.answers_as)
         if settings is None:
             cache.missing = "planner.yaml names no language model under `judge`"
     return Judging(settings, cache, repository.load_evidence)
@@ -189,14 +228,14 @@ def _asks_model(case: Case) -> bool:
     return any(expectation.asks_model for expectation in case.expectations)
 
 
-def _with_hint(change: Change, votes: int) -> Change:
+def _with_hint(change: Change, calls: int) -> Change:
     """A recheck that needs judge calls says so in its detail."""
-    if change.action is not Action.RECHECK or not votes:
+    if change.action is not Action.RECHECK or not calls:
         return change
     stored = change.detail.removesuffix(" · free")
     if stored == change.detail:
         stored = count(len(stored_runs_to_judge(change)), "stored run")
-    return replace(change, detail=f"{stored} · {count(votes, 'judge call')} needed")
+    return replace(change, detail=f"{stored} · {count(calls, 'judge call')} needed")
 
 
 # Judge calls
@@ -218,7 +257,7 @@ class JudgeCalls:
         """Check, before calls are made, that the endpoint is reachable and accepts the key. Raises `CredentialError` if
         the endpoint rejects the key; `IncompleteError` if the endpoint is unreachable."""
         settings, votes = self.judging.settings, self.change_set.votes
-        if settings is not None and votes is not None and votes.votes:
+        if settings is not None and votes is not None and votes.calls:
             async with self._endpoint(settings) as endpoint:
                 await endpoint.check()
 
@@ -252,7 +291,6 @@ class JudgeCalls:
                 settings.max_concurrent,
                 self.log if self.shell.verbosity else lambda _: None,
                 self.records,
-                settings.answers_as,
             )
             result = await caller.ask(chain([first], wanted), interrupted=interrupted)
         if result.why_stopped:
@@ -280,7 +318,7 @@ class JudgeCalls:
             keys=self.shell.keys,
         )
         try:
-            yield Endpoint(transport, settings.model, settings.max_output_tokens, key, self.log)
+            yield Endpoint(transport, settings.model, key, self.log)
         finally:
             await transport.close()
 
@@ -305,6 +343,7 @@ def judge_cost(
     return JudgeCost(
         model=votes.model,
         votes=asking.given,
+        calls=asking.calls,
         stored_votes=votes.stored,
         estimated_cents=votes.expected_cents,
         actual_cents=spending.spent_cents,

@@ -186,8 +186,9 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
         reasons = list(dict.fromkeys(run.reason for run in undecided if run.votes_missing and run.reason))
         others = f"; and for {count(len(reasons) - 1, 'other reason')}" if len(reasons) > 1 else ""
         why = f" ({reasons[0]}{others})" if reasons else ""
+        lacking = "vote of the judge is" if votes == 1 else "votes of the judge are"
         them = "it" if votes == 1 else "them"
-        yield f"{count(votes, 'judge call')} without an answer{why}: the next `planner run` makes {them}"
+        yield f"{votes:,} {lacking} missing{why}: the next `planner run` requests {them}"
 
 
 def why_not_called(outcome: Outcome) -> str:

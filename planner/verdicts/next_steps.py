@@ -93,7 +93,7 @@ def steps_to_decide(
     called = " and ".join(count(number, name) for number, name in numbers if number)
     done = [
         "reads the missing evidence, free" if incomplete else "",
-        f"makes {count(votes, 'judge call')} at the judge's price" if votes else "",
+        f"requests {count(votes, 'vote')} of the judge at its price" if votes else "",
         f"calls {called} again (charged)" if called else "",
     ]
     if incomplete or votes or inconclusive:

@@ -246,9 +246,9 @@ def test_an_unknown_price_is_empty_not_zero(change_set: ChangeSet, make_result: 
 
 def test_outputs_include_judge_calls(change_set: ChangeSet, make_result: Callable[..., RunResult]) -> None:
     """`high-cents` is a value for `max-cost`, which covers them too."""
-    by_plan = {"hours": PlanVotes(6, 20 * MICROCENTS, 50 * MICROCENTS)}
+    by_plan = {"hours": PlanVotes(20 * MICROCENTS, 50 * MICROCENTS)}
     plain = change_set_outputs(change_set)
-    asking = change_set_outputs(replace(change_set, votes=VoteEstimate("m", 6, 0, free=False, by_plan=by_plan)))
+    asking = change_set_outputs(replace(change_set, votes=VoteEstimate("m", 6, 6, 0, free=False, by_plan=by_plan)))
     assert [int(asking[name]) - int(plain[name]) for name in ("expected-cents", "high-cents")] == [20, 50]
     result = make_result()
     judge = JudgeCost(

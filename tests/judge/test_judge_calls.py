@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,15 +86,24 @@ class Bench:
 
     def judge(self, *evidences: Evidence, **fields: Any) -> tuple[list[tuple[str, str]], JudgeCallsResult]:
         """(outcome, message) of each call, and how the asking went."""
-        expectation = Judge(check="judge", rubric="The agent stays polite.", **fields)
-        votes = VoteCache("scripted-1", self.repository)
-        asking = anyio.run(self._ask, expectation, evidences, votes, backend_options={"loop_factory": self._new_loop})
+        found, asking = self.judge_by(["The agent stays polite."], *evidences, **fields)
+        return [one for (one,) in found], asking
+
+    def judge_by(
+        self, rubrics: Sequence[str], *evidences: Evidence, **fields: Any
+    ) -> tuple[list[list[tuple[str, str]]], JudgeCallsResult]:
+        """(outcome, message) of each call by each rubric, and how the asking went."""
+        expectations = [Judge(check="judge", rubric=rubric, **fields) for rubric in rubrics]
+        votes = VoteCache("scripted-1", self.repository, answers_as=self.answers_as)
+        asking = anyio.run(self._ask, expectations, evidences, votes, backend_options={"loop_factory": self._new_loop})
         if asking.why_stopped:
             votes.missing = asking.why_stopped
-        found = [expectation.judge_with(evidence, votes) for evidence in evidences]
-        return [(one.outcome.value, one.message) for one in found], asking
+        found = [[each.judge_with(evidence, votes) for each in expectations] for evidence in evidences]
+        return [[(one.outcome.value, one.message) for one in of_call] for of_call in found], asking
 
-    async def _ask(self, expectation: Judge, evidences: tuple[Evidence, ...], votes: VoteCache) -> JudgeCallsResult:
+    async def _ask(
+        self, expectations: Sequence[Judge], evidences: tuple[Evidence, ...], votes: VoteCache
+    ) -> JudgeCallsResult:
         now = lambda: datetime.now(UTC)  # noqa: E731
         time = SleptTime(HASTE)
         clock = Clock(now, time.monotonic, time.sleep)
@@ -103,7 +112,7 @@ class Bench:
         interrupted = anyio.Event()
         asking = JudgeCallsResult()
         async with HttpxTransport(self.model.url, headers, timeout_seconds=PATIENCE_SECONDS) as transport:
-            endpoint = Endpoint(transport, "scripted-1", 1_000, "sk_secret", self.noted.append)
+            endpoint = Endpoint(transport, "scripted-1", "sk_secret", self.noted.append)
             budget = JudgeBudget(self.ceilings, self.before)
             self.budgets.append(budget)
             pricing = Pricing(self.price, 1_000)
@@ -117,12 +126,14 @@ class Bench:
                 self.max_concurrent,
                 self.name.append,
                 JudgeCallRecords(self.journal, CONSENT.consent_id, "session"),
-                self.answers_as,
             )
             wanted = [
-                WantedVotes(plan, question, votes.key_of(question), tuple(votes.unanswered(question)))
+                [
+                    WantedVotes(plan, question, votes.key_of(question), votes.unanswered(question))
+                    for expectation in expectations
+                    for question in expectation.questions(evidence)
+                ]
                 for plan, evidence in zip(self.plans or ["p"] * len(evidences), evidences, strict=True)
-                for question in expectation.questions(evidence)
             ]
             async with anyio.create_task_group() as tasks:
                 if self.interrupt_when is not None:
@@ -367,6 +378,122 @@ def test_more_votes_reuse_stored_ones(bench: Bench, model: Model) -> None:
     assert len(model.asked) == 4
 
 
+RUBRICS = [f"The agent does the right thing, number {number}." for number in range(5)]
+
+
+def test_one_judge_call_asks_all_rubrics(bench: Bench, model: Model) -> None:
+    """Five rubrics with three votes each are three requests; the price of each is split equally."""
+    bench.price = JudgePrice(per_million_read=15, per_million_written=60)
+    false = RUBRICS[3]
+
+    def script(asked: Asked) -> str:
+        document = json.loads(honest(asked))
+        for answer in document["answers"]:
+            if asked.statements[answer["statement"]] == false:
+                answer["verdict"] = "does_not_hold"
+        return json.dumps(document)
+
+    model.script = script
+    (found,), asking = bench.judge_by(RUBRICS, talk(*TALK), votes=3)
+    assert [outcome for outcome, _ in found] == ["passed", "passed", "passed", "failed", "passed"]
+    assert (len(model.asked), asking.calls, asking.given) == (3, 3, 15)
+    records = [json.loads(file.read_text()) for file in (bench.folder / "store" / "votes").glob("*/*.json")]
+    cost = 1000 * 15 + 100 * 60
+    assert sorted(record["cost_microcents"] for record in records) == [cost // 5] * 15
+    assert {record["call_microcents"] for record in records} == {cost}
+    assert bench.spent_cents() == 3 * cost / MICROCENTS
+    limits = {asked.body["max_tokens"] for asked in model.asked}
+    assert limits == {1_000 + 4 * 200}
+
+
+def test_a_long_list_of_rubrics_is_split(bench: Bench, model: Model) -> None:
+    """Into requests that a model can answer."""
+    rubrics = [f"Rubric {number} holds." for number in range(19)]
+    bench.max_concurrent = 1
+    (found,), _ = bench.judge_by(rubrics, talk(*TALK))
+    assert {outcome for outcome, _ in found} == {"passed"}
+    assert [len(asked.rubrics) for asked in model.asked] == [8, 8, 3]
+
+
+def test_only_void_votes_are_requested_again(bench: Bench, model: Model) -> None:
+    """The model misquotes for one of five rubrics, and leaves another out."""
+    bench.max_concurrent = 1
+
+    def script(asked: Asked) -> str:
+        document = json.loads(honest(asked))
+        if len(model.asked) == 1:
+            names = {text: name for name, text in asked.statements.items()}
+            answers = {answer["statement"]: answer for answer in document["answers"]}
+            answers[names[RUBRICS[1]]]["quote"] = "words that nobody said"
+            del answers[names[RUBRICS[4]]]
+            document["answers"] = [*answers.values()]
+        return json.dumps(document)
+
+    model.script = script
+    (found,), asking = bench.judge_by(RUBRICS, talk(*TALK))
+    assert {outcome for outcome, _ in found} == {"passed"}
+    assert [sorted(asked.rubrics.values()) for asked in model.asked] == [sorted(RUBRICS), [RUBRICS[1], RUBRICS[4]]]
+    assert (asking.given, bench.spent_cents()) == (5, 7)
+
+
+def test_a_rejected_list_is_asked_one_by_one(bench: Bench, model: Model) -> None:
+    """The endpoint rejects one rubric because of its content; a rejected request is not charged."""
+
+    def script(asked: Asked) -> Reply | str:
+        is_bad = RUBRICS[2] in asked.rubrics.values()
+        return Reply({"error": {"message": "content policy"}}, 400) if is_bad else honest(asked)
+
+    model.script = script
+    (found,), _ = bench.judge_by(RUBRICS, talk(*TALK))
+    assert [outcome for outcome, _ in found] == ["passed", "passed", "undecided", "passed", "passed"]
+    assert bench.spent_cents() == 4
+
+
+def answering_as(name: str) -> Callable[[Asked], Reply]:
+    return lambda asked: Reply(completion(honest(asked), model=name))
+
+
+@pytest.mark.parametrize("later", ["scripted-1-2026-11-01", "another"])
+def test_a_changed_model_is_noticed_in_one_session(bench: Bench, model: Model, later: str) -> None:
+    """Behind the same name, one model answers today and another tomorrow.
+
+    Before: votes of both counted together, and no case showed it.
+    Now: votes of the earlier model count again only if it answers again.
+    """
+    model.script = answering_as("scripted-1-2026-08-01")
+    bench.judge(talk(*TALK), votes=2)
+    asked = len(model.asked)
+    assert bench.judge(talk(*TALK), votes=2)[0][0][0] == "passed"
+    assert len(model.asked) == asked, "its votes count while it answers"
+    model.script = answering_as(later)
+    bench.judge(talk(*TALK[:2]))
+    assert f'answers as "{later}" now' in bench.noted[-1]
+    asked = len(model.asked)
+    bench.judge(talk(*TALK), votes=2)
+    assert len(model.asked) == asked + 2
+    model.script = answering_as("scripted-1-2026-08-01")
+    bench.judge(talk(*TALK[:3]))
+    asked = len(model.asked)
+    bench.judge(talk(*TALK), votes=2)
+    assert len(model.asked) == asked, "the first model answers again"
+
+
+def test_an_endpoint_that_alternates_stops(bench: Bench, model: Model) -> None:
+    """Of two answers in one session, at most one can be of the model that answers now."""
+    bench.max_concurrent = 1
+    names = itertools.cycle(["scripted-1-001", "scripted-1-002"])
+    model.script = lambda asked: Reply(completion(honest(asked), model=next(names)))
+    outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(4)])
+    assert [outcome for outcome, _ in outcomes] == ["passed", *["undecided"] * 3]
+    assert 'answered as "scripted-1-002" instead of "scripted-1-001"' in asking.usage
+    assert "name one exact model in judge.model" in asking.usage
+    assert len(model.asked) == 2
+    bench.answers_as = ("scripted-1-001", "scripted-1-002")
+    outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(4)])
+    assert [outcome for outcome, _ in outcomes] == ["passed"] * 4
+    assert len(model.asked) == 5, "these names are one model now"
+
+
 FAILURES: dict[str, tuple[Reply, str, int, float]] = {
     "fails": (Reply({"error": {"message": "overloaded"}}, 500), "the judge's endpoint failed (500: overloaded)", 3, 3),
     "is gone": (Reply("", 503), "the judge's endpoint failed (503)", 3, 3),
@@ -496,7 +623,7 @@ def test_an_alias_in_the_first_answer_is_accepted(bench: Bench, model: Model) ->
     outcomes, asking = bench.judge(*talks[4:])
     assert [outcome for outcome, _ in outcomes] == ["passed", "undecided"]
     assert 'answered as "deployed" instead of "scripted-1"' in asking.usage
-    assert len(bench.noted) == 1
+    assert 'answers as "scripted-1" now, and answered as "deployed" before' in bench.noted[1]
 
 
 def test_reported_tokens_are_the_cost(bench: Bench, model: Model) -> None:
@@ -627,7 +754,8 @@ def test_a_damaged_vote_is_requested_again(bench: Bench, model: Model) -> None:
         json.dumps({**document, "key": "0" * 64}),
         json.dumps({**document, "schema_version": "2.0"}),
     ):
-        file.write_text(damage)
+        for other in file.parent.glob("*.json"):  # the answer to what was asked again has another number
+            other.write_text(damage)
         asked = len(model.asked)
         bench.judge(talk(*TALK))
         assert len(model.asked) == asked + 1, damage

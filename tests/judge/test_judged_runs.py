@@ -80,7 +80,7 @@ def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) 
     """Priced, with consent; reused by a second run and a recheck."""
     planned = manners.planner("plan", "--format", "json")
     assert planned.json["estimate"]["judge"] == {
-        "model": "scripted-1", "votes": 2, "stored_votes": 0, "expected_cents": 4, "high_cents": 8,
+        "model": "scripted-1", "votes": 2, "calls": 2, "stored_votes": 0, "expected_cents": 4, "high_cents": 8,
     }  # fmt: skip
     refused = manners.planner("run")
     assert refused.code == 3
@@ -93,7 +93,7 @@ def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) 
     assert "plus $0.04 (as estimated) for 2 judge calls (scripted-1)" in " ".join(ran.out.split())
     result = manners.results()
     assert result["cost"]["judge"] == {
-        "model": "scripted-1", "votes": 2, "stored_votes": 0, "estimated_cents": 4, "actual_cents": 4,
+        "model": "scripted-1", "votes": 2, "calls": 2, "stored_votes": 0, "estimated_cents": 4, "actual_cents": 4,
         "this_session_cents": 4, "unconfirmed_cents": 0,
     }  # fmt: skip
     finding = result["cases"][0]["runs"][0]["findings"][1]
@@ -122,6 +122,32 @@ def test_an_answer_of_an_unlisted_model_is_reported(manners: Project, service: S
     assert (len(model.asked), len(service.own_runs())) == (3, 2)
 
 
+def test_a_changed_model_is_noticed_in_one_session(manners: Project, service: Served, model: Model) -> None:
+    """The endpoint answers as another model under the same name, while another case is judged. The next session judges
+    the stored calls again, with consent and without phone calls."""
+    both = PLAN + PLAN.partition("scenarios:\n")[2].replace("hours:", "sunday:").replace("Saturday", "Sunday")
+    model.script = lambda asked: Reply(completion(honest(asked), model="scripted-1-001"))
+    assert manners.planner("run", "--consent-to-charge").code == 0
+    assert manners.planner("plan").out.count("recheck") == 0
+    manners.write("plans/manners.yaml", both)
+    model.script = lambda asked: Reply(completion(honest(asked), model="scripted-1-002"))
+    ran = manners.planner("run", "--consent-to-charge")
+    assert ran.code == 0
+    assert 'answers as "scripted-1-002" now, and answered as "scripted-1-001" before' in ran.err
+    calls, asked = len(service.own_runs()), len(model.asked)
+    (change,) = [
+        each
+        for each in manners.planner("plan", "--format", "json").json["changes"]
+        if each["case_id"] == "manners/hours@clinic"
+    ]
+    assert (change["action"], change["reason"]) == ("recheck", "judge_changed")
+    assert "2 judge calls needed" in change["detail"]
+    assert manners.planner("run").code == 3, "it needs consent"
+    assert manners.planner("run", "--consent-to-charge").code == 0
+    assert (len(service.own_runs()), len(model.asked)) == (calls, asked + 2)
+    assert manners.planner("run").code == 0
+
+
 def test_another_model_requires_new_judge_calls(manners: Project, service: Served, model: Model) -> None:
     """Priced and consented; no phone call."""
     assert manners.planner("run", "--consent-to-charge").code == 0
@@ -132,7 +158,7 @@ def test_another_model_requires_new_judge_calls(manners: Project, service: Serve
     assert (change["action"], change["reason"], change["detail"]) == (
         "recheck",
         "judge_changed",
-        "2 stored runs · judged by scripted-1 (prompt 1), now scripted-2 (prompt 1) · 2 judge calls needed",
+        "2 stored runs · judged by scripted-1 (prompt 2), now scripted-2 (prompt 2) · 2 judge calls needed",
     )
     assert (planned["estimate"]["judge"]["votes"], planned["estimate"]["judge"]["expected_cents"]) == (2, 4)
     assert manners.planner("run").code == 3
@@ -141,7 +167,7 @@ def test_another_model_requires_new_judge_calls(manners: Project, service: Serve
     assert manners.planner("run", "--consent-to-charge").code == 1
     assert [asked.body["model"] for asked in model.asked] == ["scripted-1"] * 2 + ["scripted-2"] * 2
     assert len(service.own_runs()) == 2
-    assert manners.results()["cases"][0]["judged_by"] == "scripted-2 (prompt 1)"
+    assert manners.results()["cases"][0]["judged_by"] == "scripted-2 (prompt 2)"
 
     manners.write("planner.yaml", "")
     assert manners.planner("plan", "--format", "json").json["changes"][0]["reason"] != "judge_changed"

@@ -72,7 +72,7 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
 
 def test_the_title_has_the_price_of_judge_calls(canonical: RunResult) -> None:
     """In the sandbox only the calls are simulated: the judge is real."""
-    judge = JudgeCost(model="m", votes=3, actual_cents=100, this_session_cents=100, estimated_cents=160)
+    judge = JudgeCost(model="m", votes=3, calls=3, actual_cents=100, this_session_cents=100, estimated_cents=160)
     free = dict.fromkeys(("actual_cents", "this_session_cents", "unconfirmed_cents", "estimated_cents"), 0)
     costs = changed(canonical.cost, **free, judge=judge)
     result = changed(

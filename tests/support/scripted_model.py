@@ -32,15 +32,20 @@ class Asked:
 
     @property
     def statements(self) -> dict[str, str]:
-        return dict(re.findall(r"^(s-[0-9a-f]+-\d): (.*)$", self.system, re.MULTILINE))
+        return dict(re.findall(r"^(s-[0-9a-f]+-\d+): (.*)$", self.system, re.MULTILINE))
 
     @property
     def turns(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.user.splitlines() if line.startswith('{"turn"')]
 
     @property
+    def rubrics(self) -> dict[str, str]:
+        """By name, those that are no control statements."""
+        return {name: text for name, text in self.statements.items() if not _CONTROL.fullmatch(text)}
+
+    @property
     def rubric_name(self) -> str:
-        (name,) = [name for name, text in self.statements.items() if not _CONTROL.fullmatch(text)]
+        (name,) = self.rubrics
         return name
 
     def control(self, text: str) -> str:
@@ -76,7 +81,7 @@ def honest(asked: Asked, verdict: str = "holds", turn: int = 1, quote: str | Non
             "quote": quote or said[turn],
             "reason": "So it is.",
         }
-        if name != asked.rubric_name:
+        if name not in asked.rubrics:
             answer["verdict"] = asked.control(text)
         answers.append(answer)
     return json.dumps({"seal": asked.seal, "answers": answers, **changes})
