@@ -13,10 +13,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from planner.errors import StoreError, UsageError
-from planner.results.git_ref import GitAnswer
+from planner.results.git_objects import GitAnswer
 from planner.values import frozen
 
 TIMEOUT_SECONDS = 120.0
@@ -72,16 +73,37 @@ class Git:
     environ: Mapping[str, str]
     _layout: Layout | GitAnswer | None = field(default=None, init=False)
 
-    def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer:
-        """Run a command; without a repository, return git's error.
+    def __call__(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        extra: Mapping[str, str] | None = None,
+        config: Mapping[str, str] = MappingProxyType({}),
+    ) -> GitAnswer:
+        """Run a command; without a repository, return git's error. `config` are settings of this command only.
 
         Raises `UsageError` if git is not installed, `StoreError` if it does not answer.
         """
         found = self.layout()
         if isinstance(found, GitAnswer):
             return found
-        where = (f"--git-dir={found.git_dir}", f"--work-tree={found.work_tree}")
-        return self._run([*where, *arguments], arguments[0], stdin, extra)
+        settings = (word for name, value in config.items() for word in ("-c", f"{name}={value}"))
+        return self._run([*settings, *_at(found), *arguments], arguments[0], stdin, extra)
+
+    def open(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command that answers on its standard output what is asked on its standard input. Raises like a
+        command, and `UsageError` without a repository."""
+        found = self.layout()
+        if isinstance(found, GitAnswer):
+            raise without_repository(self, found, "Run the command inside a repository, or choose another --store.")
+        return subprocess.Popen(  # noqa: S603 - the arguments are ours
+            [_program(self.environ), *_SAFE, *_at(found), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            env=_environment(self.environ, self.folder, online=False),
+        )
 
     def layout(self) -> Layout | GitAnswer:
         """The repository, or git's error if there is no usable one. Raises like a command."""
@@ -118,6 +140,10 @@ class Git:
                 "Check the repository and its remote, then run the same command again.",
             ) from error
         return GitAnswer(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace").strip())
+
+
+def _at(layout: Layout) -> tuple[str, str]:
+    return f"--git-dir={layout.git_dir}", f"--work-tree={layout.work_tree}"
 
 
 def _credentials(environ: Mapping[str, str], command: str) -> tuple[str, ...]:

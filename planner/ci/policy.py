@@ -17,7 +17,7 @@ from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, root_of
 from planner.planfile.model import Policy, Project
 from planner.planfile.project import load_project, read_project
-from planner.results.git_ref import GitAnswer
+from planner.results.git_objects import GitAnswer
 from planner.shell import Shell
 from planner.values import frozen
 

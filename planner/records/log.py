@@ -49,6 +49,10 @@ class Files(Protocol):
 
     def file_keys(self, prefix: str) -> Iterator[str]: ...
 
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        """These folders will be read: fetch them in one request, where that is possible."""
+        ...
+
     def file(self, key: str) -> StoredFile | None: ...
 
 
@@ -108,6 +112,13 @@ class Records:
         self.ignored: set[CallId] = set()
         """Calls whose times are in the future."""
         self._head_of: dict[str, SessionHead | None] = {}
+
+    def prepare(self, call_fingerprints: Iterable[str]) -> None:
+        """The calls with these fingerprints will be read, and the heads."""
+        wanted = [folder_of(each) for each in call_fingerprints if each not in self._calls]
+        if wanted:
+            for files in (*self._base, self._own):
+                files.prepare([SESSIONS, *wanted])
 
     def calls(self, call_fingerprint: str) -> list[StoredCall]:
         """The calls with this fingerprint, oldest first; none if one of their files cannot be read (`problem`)."""

@@ -9,7 +9,7 @@ import errno
 import os
 import sqlite3
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from stat import S_ISREG
@@ -93,6 +93,12 @@ class DirectoryStore:
         with self._mapped("listed", start):
             found = sorted(self._walk(start, f"{folder}/" if folder else ""))
         return (key for key in found if key.startswith(prefix))
+
+    def erase(self, change: Change) -> None:
+        self.update(change)
+
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        """Does nothing: files need no preparation."""
 
     def locate(self, key: str) -> str:
         return str(self._path(key))

@@ -5,22 +5,21 @@ A key is a path in the commit's tree. A write adds a commit by compare-and-swap:
 --force-with-lease`, without one by `update-ref` with the old value. A losing writer reads again, recomputes, and
 retries after a random pause.
 
-The remote is read once, then only after losing. A shallow clone fetches one commit; a full clone fetches all, since a
-depth would make it shallow. After `COMMITS_A_HISTORY` commits, a new history starts with the current tree.
+The remote is read once, then only after losing. A shallow clone (a CI job) fetches one commit without blobs, then the
+blobs that it reads. A full clone fetches all: a depth would make it shallow, and missing blobs would stop its `git gc`.
+After `COMMITS_A_HISTORY` commits, and when something is erased, a new history starts with the current tree.
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import field
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from threading import RLock
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 from planner.errors import PlannerError, StoreError, UsageError
+from planner.results.git_objects import Entry, GitObjects, GitRunner
 from planner.results.store import Backoff, Change, segments
 from planner.values import frozen
 
@@ -48,33 +47,22 @@ _RIGHTS_HINT: Final = (
     "The job needs permission to read and push {ref}: in GitHub Actions, `permissions: contents: write` and a "
     "checkout that keeps its credentials. Or choose another --store."
 )
+_FETCHING: Final = (
+    *("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance"),
+)
+_WITHOUT_BLOBS: Final = ("--filter=blob:none",)
 _READS: Final = 3
 _REFUSALS_WITHOUT_A_WRITE: Final = 9
 """Give up on the remote after this many consecutive refusals without a competing write."""
 
 
 @frozen
-class GitAnswer:
-    """Exit code, standard output and standard error of a command."""
-
-    code: int
-    out: bytes
-    said: str
-
-
-class GitRunner(Protocol):
-    """Runs git in the repository. Raises `UsageError` if git is missing, `StoreError` if it does not answer."""
-
-    def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer: ...
-
-
-@frozen
 class _Snapshot:
-    """The store at one commit: object ids by key. `tip` is empty if there is none."""
+    """The store at one commit. `tip` and `tree` are empty if there is none."""
 
     tip: str = ""
     commits_before: int = 0
-    blobs: Mapping[str, str] = field(default_factory=dict[str, str])
+    tree: str = ""
 
 
 class GitStore:
@@ -92,6 +80,7 @@ class GitStore:
         self._fetches = remote is not None and not offline
         self._tracked = ref if remote is None else f"refs/planner-tracking/{remote}/{ref.removeprefix('refs/')}"
         self._backoff = backoff
+        self._objects = GitObjects(git)
         self._lock = RLock()
         self._shallow: bool | None = None
         self._known: _Snapshot | None = None
@@ -101,21 +90,62 @@ class GitStore:
     # Reading
 
     def get(self, key: str) -> bytes | None:
-        segments(key)
         with self._lock:
-            oid = self._snapshot().blobs.get(key)
-            return None if oid is None else self._run("read", "cat-file", "blob", oid)
+            oid = self._blob_id(self._snapshot().tree, segments(key))
+            return None if oid is None else self._blob(oid)
 
     def has(self, key: str) -> bool:
-        segments(key)
         with self._lock:
-            return key in self._snapshot().blobs
+            return self._blob_id(self._snapshot().tree, segments(key)) is not None
 
     def keys(self, prefix: str) -> Iterator[str]:
-        if folder := prefix.rpartition("/")[0]:
-            segments(folder)
+        folder = prefix.rpartition("/")[0]
+        names = segments(folder) if folder else ()
         with self._lock:
-            return iter(sorted(key for key in self._snapshot().blobs if key.startswith(prefix)))
+            found = [key for key, _ in self._below(names) if key.startswith(prefix)]
+        return iter(sorted(found))
+
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        with self._lock:
+            if self._fetches and self._is_shallow():
+                oids = {oid for prefix in prefixes for _, oid in self._below(segments(prefix.strip("/")))}
+                self._fetch_blobs(self._objects.missing(oids))
+
+    def _below(self, folder: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Key and id of each blob in a folder."""
+        tree = self._snapshot().tree
+        for name in folder:
+            entry = self._objects.tree(tree).get(name)
+            if entry is None or not entry.is_tree:
+                return
+            tree = entry.oid
+        yield from self._walk(tree, "".join(f"{name}/" for name in folder))
+
+    def _walk(self, tree: str, prefix: str) -> Iterator[tuple[str, str]]:
+        for name, entry in self._objects.tree(tree).items():
+            if entry.is_tree:
+                yield from self._walk(entry.oid, f"{prefix}{name}/")
+            else:
+                yield prefix + name, entry.oid
+
+    def _blob_id(self, tree: str, names: Sequence[str]) -> str | None:
+        *folders, last = names
+        for name in folders:
+            entry = self._objects.tree(tree).get(name)
+            if entry is None or not entry.is_tree:
+                return None
+            tree = entry.oid
+        entry = self._objects.tree(tree).get(last)
+        return None if entry is None or entry.is_tree else entry.oid
+
+    def _blob(self, oid: str) -> bytes:
+        data = self._objects.blob(oid)
+        if data is None and self._fetches:
+            self._fetch_blobs([oid])
+            data = self._objects.blob(oid)
+        if data is None:
+            raise self._failed("read", f"fatal: missing blob {oid}")
+        return data
 
     def locate(self, key: str) -> str:
         where = f"{self._ref} of {self._remote}" if self._remote else self._ref
@@ -129,6 +159,12 @@ class GitStore:
     # Writing
 
     def update(self, change: Change) -> None:
+        self._update(change, is_erasure=False)
+
+    def erase(self, change: Change) -> None:
+        self._update(change, is_erasure=True)
+
+    def _update(self, change: Change, *, is_erasure: bool) -> None:
         with self._lock:
             tip, refusals = self._snapshot().tip, 0
 
@@ -141,7 +177,7 @@ class GitStore:
                     if refusals >= _REFUSALS_WITHOUT_A_WRITE:
                         raise self._failed("written", self._refused)
                 snapshot = self._snapshot()
-                commit = self._commit(snapshot, change(self))
+                commit = self._commit(snapshot, change(self), is_erasure=is_erasure)
                 if commit is None:
                     return True
                 if not self._swap(snapshot, commit):
@@ -151,48 +187,50 @@ class GitStore:
 
             self._backoff.until_written(write, self._ref)
 
-    def _commit(self, snapshot: _Snapshot, writes: Mapping[str, bytes | None]) -> str | None:
+    def _commit(self, snapshot: _Snapshot, writes: Mapping[str, bytes | None], *, is_erasure: bool) -> str | None:
         """A commit with these writes; None if nothing changes."""
-        for key in writes:
-            segments(key)
-        with tempfile.TemporaryDirectory(prefix="planner-") as folder:
-            oids = self._blobs(Path(folder), {key: data for key, data in writes.items() if data is not None})
-            changed = {key: oid for key in writes if (oid := oids.get(key)) != snapshot.blobs.get(key)}
-            if not changed:
-                return None
-            tree = self._tree(Path(folder), snapshot, changed)
-        parents = ("-p", snapshot.tip) if snapshot.tip and not self._starts_new_history(snapshot) else ()
+        like = snapshot.tip or self._format()
+        paths = {key: segments(key) for key in writes}
+        oids = {key: None if data is None else self._objects.add_blob(data, like) for key, data in writes.items()}
+        changed = {key: oid for key, oid in oids.items() if oid != self._blob_id(snapshot.tree, paths[key])}
+        if not changed:
+            self._objects.discard()
+            return None
+        tree = self._changed(snapshot.tree, {paths[key]: oid for key, oid in changed.items()}, like)
+        tree = tree or self._objects.add_tree({}, like)
+        self._objects.write()
+        is_new = is_erasure or self._starts_new_history(snapshot)
+        parents = ("-p", snapshot.tip) if snapshot.tip and not is_new else ()
         before = snapshot.commits_before + 1 if parents else 0
         message = f"{_summary(changed)}\n\nCommits-before: {before}\n"
         made = self._run("written", "commit-tree", tree, *parents, stdin=message.encode())
         return made.decode().strip()
 
+    def _changed(self, tree: str, changes: Mapping[tuple[str, ...], str | None], like: str) -> str:
+        """The tree with these blobs, by path (None: deleted); "" if nothing is left."""
+        entries = dict(self._objects.tree(tree))
+        below: dict[str, dict[tuple[str, ...], str | None]] = {}
+        for (name, *rest), oid in changes.items():
+            if rest:
+                below.setdefault(name, {})[tuple(rest)] = oid
+            elif oid is None:
+                entries.pop(name, None)
+            else:
+                entries[name] = Entry(oid, is_tree=False)
+        for name, inside in below.items():
+            entry = entries.pop(name, None)
+            oid = self._changed(entry.oid if entry is not None and entry.is_tree else "", inside, like)
+            if oid:
+                entries[name] = Entry(oid, is_tree=True)
+        return self._objects.add_tree(entries, like) if entries else ""
+
+    def _format(self) -> str:
+        """An id in the format of this repository."""
+        made = self._run("written", "hash-object", "--stdin")
+        return made.decode().strip()
+
     def _starts_new_history(self, snapshot: _Snapshot) -> bool:
         return self._may_start_new_history and snapshot.commits_before + 1 >= COMMITS_A_HISTORY
-
-    def _blobs(self, folder: Path, contents: Mapping[str, bytes]) -> dict[str, str]:
-        """Object ids of the contents, created together."""
-        if not contents:
-            return {}
-        paths = [folder / str(number) for number in range(len(contents))]
-        for path, data in zip(paths, contents.values(), strict=True):
-            path.write_bytes(data)
-        listed = "".join(f"{path}\n" for path in paths).encode()
-        made = self._run("written", "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listed)
-        return dict(zip(contents, made.decode().split(), strict=True))
-
-    def _tree(self, folder: Path, snapshot: _Snapshot, changed: Mapping[str, str | None]) -> str:
-        """A tree made in an index of its own."""
-        index = {"GIT_INDEX_FILE": str(folder / "index")}
-        if snapshot.tip:
-            self._run("written", "read-tree", snapshot.tip, extra=index)
-        absent = "0" * len(snapshot.tip)
-        lines = "".join(
-            f"{'0' if oid is None else '100644'} {absent if oid is None else oid}\t{key}\0"
-            for key, oid in changed.items()
-        )
-        self._run("written", "update-index", "-z", "--index-info", stdin=lines.encode(), extra=index)
-        return self._run("written", "write-tree", "--missing-ok", extra=index).decode().strip()
 
     def _swap(self, snapshot: _Snapshot, commit: str) -> bool:
         if self._remote is None:
@@ -249,13 +287,13 @@ class GitStore:
 
     def _fetch(self, remote: str) -> bool:
         """Fetch from the remote; False if it has nothing."""
-        depth = ("--depth=1",) if self._is_shallow() else ()
-        quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+        depth = ("--depth=1", *_WITHOUT_BLOBS) if self._is_shallow() else ()
+        config = self._partial(remote) if self._is_shallow() else {}
         said = ""
         for attempt in range(max(_READS, self._backoff.attempts // 4)):
             if attempt:
                 self._backoff.wait(attempt)
-            fetched = self._git("fetch", *quiet, *depth, remote, f"+{self._ref}:{self._tracked}")
+            fetched = self._git("fetch", *_FETCHING, *depth, remote, f"+{self._ref}:{self._tracked}", config=config)
             if fetched.code == 0:
                 return True
             if _NO_SUCH_REF in fetched.said:
@@ -267,11 +305,24 @@ class GitStore:
         raise self._failed("read", said)
 
     def _snapshot_of(self, commit: str) -> _Snapshot:
-        listed = self._run("read", "ls-tree", "-r", "-z", "--full-tree", commit)
-        entries = (line.partition("\t") for line in listed.decode().split("\0") if line)
-        blobs = {key: about.rpartition(" ")[2] for about, _, key in entries}
-        match = _GENERATION.search(self._run("read", "cat-file", "commit", commit).decode(errors="replace"))
-        return _Snapshot(commit, int(match[1]) if match else 0, blobs)
+        text = self._objects.commit(commit)
+        match = _GENERATION.search(text)
+        tree = text.partition("\n")[0].removeprefix("tree ")
+        return _Snapshot(commit, int(match[1]) if match else 0, tree)
+
+    def _fetch_blobs(self, oids: Sequence[str]) -> None:
+        """Fetch blobs that a shallow clone left out."""
+        if not oids or self._remote is None:
+            return
+        wanted = "".join(f"{oid}\n" for oid in oids).encode()
+        config = {**self._partial(self._remote), "fetch.negotiationAlgorithm": "noop"}
+        fetched = self._git("fetch", *_FETCHING, *_WITHOUT_BLOBS, "--stdin", self._remote, stdin=wanted, config=config)
+        if fetched.code != 0:
+            raise self._failed("read", fetched.said)
+
+    def _partial(self, remote: str) -> dict[str, str]:
+        """Settings for one command, so that it does not write them to the configuration of the repository."""
+        return {f"remote.{remote}.promisor": "true", f"remote.{remote}.partialCloneFilter": "blob:none"}
 
     def _is_shallow(self) -> bool:
         if self._shallow is None:

@@ -10,7 +10,7 @@ Imported only if such a store is chosen, since `obstore` is optional.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
@@ -109,6 +109,13 @@ class ObjectStore:
 
         self._backoff.until_written(write, self._address)
 
+    def erase(self, change: Change) -> None:
+        """Versions that the bucket keeps remain."""
+        self.update(change)
+
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        """Does nothing: objects are read one by one."""
+
     def locate(self, key: str) -> str:
         return f"{self._address}/{self._folder}{key}"
 
@@ -170,6 +177,9 @@ class _Seen:
 
     def keys(self, prefix: str) -> Iterator[str]:
         return self._store.keys(prefix)
+
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        self._store.prepare(prefixes)
 
 
 def _first_line(error: BaseException) -> str:

@@ -201,6 +201,9 @@ class ResultsRepository:
     def file_keys(self, prefix: str) -> Iterator[str]:
         return self._store.keys(prefix)
 
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        self._store.prepare(prefixes)
+
     def files(self, prefix: str) -> Iterator[StoredFile]:
         """The files whose keys begin with the prefix, sorted by key."""
         found = (self.file(key) for key in self._store.keys(prefix))
@@ -258,7 +261,7 @@ class ResultsRepository:
 
 
 def evidence_key(digest: str) -> str:
-    return f"evidence/{digest}.json"
+    return f"evidence/{digest[:2]}/{digest}.json"
 
 
 def session_key(session_id: str) -> str:
@@ -266,7 +269,7 @@ def session_key(session_id: str) -> str:
 
 
 def vote_key(key: str, number: int) -> str:
-    return f"votes/{key}/{number}.json"
+    return f"votes/{key[:2]}/{key}/{number}.json"
 
 
 def configuration_key(digest: str) -> str:

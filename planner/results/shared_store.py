@@ -49,6 +49,7 @@ class Tiers:
         self.local = local
         self.shared = shared
         self.update = local.update
+        self.erase = local.erase
 
     def get(self, key: str) -> bytes | None:
         found = self.local.get(key)
@@ -59,6 +60,9 @@ class Tiers:
 
     def keys(self, prefix: str) -> Iterator[str]:
         return iter(sorted({*self.local.keys(prefix), *self.shared.keys(prefix)}))
+
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        self.shared.prepare(prefixes)
 
     def locate(self, key: str) -> str:
         return (self.local if self.local.has(key) else self.shared).locate(key)

@@ -1,7 +1,7 @@
 """The interface of all stores: keys and bytes, with compare-and-swap.
 
-Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<digest>.json`,
-`calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<question>/<number>.json`,
+Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<2 digits>/<digest>.json`,
+`calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<2 digits>/<question>/<number>.json`,
 `change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
 `previews/…`, `consents/<id>.json`. `planner.results.repository` interprets the bytes.
@@ -43,6 +43,10 @@ class Reader(Protocol):
         """All keys with the prefix, sorted."""
         ...
 
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        """These folders (with a slash at the end) will be read: fetch them in one request, where that is possible."""
+        ...
+
 
 Change: TypeAlias = Callable[[Reader], Mapping[str, bytes | None]]
 """Computes new contents from the current store; None deletes a key."""
@@ -57,6 +61,10 @@ class Store(Reader, Protocol):
         Readers, and crashes, see the old or the new bytes of a key. A git ref is updated at once, other stores key by
         key.
         """
+        ...
+
+    def erase(self, change: Change) -> None:
+        """Apply a change like `update`, and keep none of the old contents: a git ref starts a new history."""
         ...
 
     def locate(self, key: str) -> str:
@@ -121,6 +129,9 @@ class _BranchReader:
         found.update(key for key in self._inner.keys(prefix) if not key.startswith(BRANCHES))
         return iter(sorted(found))
 
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        self._inner.prepare([branch + prefix for branch in ("", self._prefix, *self._also) for prefix in prefixes])
+
 
 class BranchStore(_BranchReader):
     """The part of a store that a pull request or branch uses: it writes only under `prefix` (`branches/<number>/`).
@@ -133,11 +144,17 @@ class BranchStore(_BranchReader):
         self._store = inner
 
     def update(self, change: Change) -> None:
+        self._store.update(self._prefixed(change))
+
+    def erase(self, change: Change) -> None:
+        self._store.erase(self._prefixed(change))
+
+    def _prefixed(self, change: Change) -> Change:
         def prefixed(now: Reader) -> Mapping[str, bytes | None]:
             changed = change(_BranchReader(now, self._prefix, self._also))
             return {self._prefix + key: data for key, data in changed.items()}
 
-        self._store.update(prefixed)
+        return prefixed
 
     def locate(self, key: str) -> str:
         found = (name for name in self._keys_of(key) if self._store.has(name))

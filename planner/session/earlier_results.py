@@ -69,6 +69,7 @@ def _environments(work: Workspace) -> tuple[str, str]:
 def agents_seen(records: Records, loaded: Loaded) -> Iterator[Seen]:
     """The agents and numbers as stored calls of today's cases reached them."""
     targets = {call_fingerprint(case_inputs(case, None)): case.target for case in loaded.cases}
+    records.prepare(targets)
     for fingerprint, target in targets.items():
         for call in records.calls(fingerprint):
             yield (target.kind, target.id), call.call.agent_revision, call.data.completed_at

@@ -108,6 +108,8 @@ class _View:
         self._records = records
         self._shown = {today.show(case.case_id) for case in today.cases}
         self._planned = _PlannedCases(records)
+        last = [self._planned.find(today.show(case.case_id)) for case in today.cases]
+        records.prepare(each.call_fingerprint for each in last if each is not None)
         self._taken: dict[tuple[str, str], str] = {}
         """The case that adopted the calls of a deleted case, by their fingerprint and the id of the deleted case."""
 

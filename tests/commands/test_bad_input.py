@@ -179,14 +179,14 @@ def test_a_store_that_cannot_be_read(project: Project) -> None:
 def test_damaged_evidence_is_found_before_anybody_is_called(project: Project) -> None:
     """`plan` and `run` report the same, and the suggested fix works."""
     project.planner("run", "--sandbox", CONSENT)
-    stored = list((project.root / ".planner/sandbox/evidence").iterdir())
+    stored = list((project.root / ".planner/sandbox/evidence").rglob("*.json"))
     for evidence in stored:
         evidence.write_bytes(evidence.read_bytes() + b" ")
     for old, new in (("max_seconds: 600", "max_seconds: 601"), ("runs: 2", "runs: 3")):
         project.edit("plans/hours.yaml", old, new)
         for ran in (project.planner("plan", "--sandbox"), project.planner("run", "--sandbox", CONSENT)):
             assert (ran.code, ran.out) == (4, "")
-            assert re.search(r"evidence/\w+.json cannot be read: its content does not match its digest", ran.err)
+            assert re.search(r"evidence/\w+/\w+.json cannot be read: its content does not match its digest", ran.err)
             assert "or delete it: its case can then be called again" in ran.err
         project.edit("plans/hours.yaml", new, old)
     project.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 601")

@@ -699,7 +699,7 @@ def test_the_key_is_removed_from_answers(bench: Bench, model: Model) -> None:
     """It is neither stored nor shown."""
     model.script = lambda asked: honest(asked).replace("So it is.", "Asked with Bearer sk_secret.")
     assert bench.judge(talk(*TALK))[0] == [("passed", "the rubric holds: Asked with Bearer ….")]
-    (file,) = (bench.folder / "store" / "votes").glob("*/*.json")
+    (file,) = (bench.folder / "store" / "votes").glob("*/*/*.json")
     assert "sk_secret" not in file.read_text(encoding="utf-8")
 
 
@@ -746,7 +746,7 @@ def failing(store: DirectoryStore, error: Exception) -> Any:
 def test_a_damaged_vote_is_requested_again(bench: Bench, model: Model) -> None:
     """It counts for nothing."""
     bench.judge(talk(*TALK))
-    (file,) = (bench.folder / "store" / "votes").glob("*/*.json")
+    (file,) = (bench.folder / "store" / "votes").glob("*/*/*.json")
     document = json.loads(file.read_text())
     for damage in (
         "",

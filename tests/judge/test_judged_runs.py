@@ -292,7 +292,7 @@ def test_a_kill_repeats_only_the_request_in_flight(manners: Project, service: Se
     process.kill()
     process.wait()
     calls = len(service.own_runs())
-    assert (calls, len(list(manners.root.glob(".planner/votes/*/*.json")))) == (2, 1)
+    assert (calls, len(list(manners.root.glob(".planner/votes/*/*/*.json")))) == (2, 1)
 
     model.script = honest
     planned = manners.planner("plan", "--format", "json").json["estimate"]["judge"]
@@ -326,7 +326,7 @@ def test_an_interruption_waits_for_answers_in_flight(manners: Project, service: 
     patient = replace(shell, clock=replace(shell.clock, sleep=long_sleep))
     assert run(patient, RunOptions(Selection(), consent_to_charge=True, max_concurrent=1)) == 130
     asked = len(model.asked)
-    assert len(list(manners.root.glob(".planner/votes/*/*.json"))) == asked
+    assert len(list(manners.root.glob(".planner/votes/*/*/*.json"))) == asked
     model.script = honest
     assert manners.planner("run", "--consent-to-charge").code == 0
     assert (len(service.own_runs()), len(model.asked)) == (4, 4)

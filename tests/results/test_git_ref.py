@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +18,8 @@ from store_writes import UNCONDITIONAL, put
 from planner.ci.git import Git
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.results import git_ref
-from planner.results.git_ref import GitAnswer, GitRunner, GitStore
+from planner.results.git_objects import GitAnswer, GitRunner
+from planner.results.git_ref import GitStore
 from planner.results.store import Backoff, Reader
 
 REF = "refs/planner/results"
@@ -25,6 +28,22 @@ BARE_ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_
 AT_ONCE = Backoff(chance=lambda: 0.0, pause=lambda _: None)
 
 Clones = Callable[..., Path]
+
+
+class Intercepted(Git):
+    """Git whose commands are answered by `answer`, unless it returns None."""
+
+    answer: Callable[[str, Callable[[], GitAnswer]], GitAnswer | None]
+
+    def __call__(self, *arguments: str, **options: Any) -> GitAnswer:
+        run = partial(super().__call__, *arguments, **options)
+        return self.answer(arguments[0], run) or run()
+
+
+def intercepted(folder: Path, answer: Callable[[str, Callable[[], GitAnswer]], GitAnswer | None]) -> Git:
+    runner = Intercepted(folder, BARE_ENVIRON)
+    runner.answer = answer
+    return runner
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -180,12 +199,12 @@ def test_a_read_only_remote(clone: Clones, out: str, said: str, message: str) ->
     """Where writes fail though nobody else writes, it ends after some seconds, with what the remote says."""
     folder, pauses = clone("ci"), list[float]()
 
-    def refusing(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer:
-        if "push" in arguments:
-            return GitAnswer(1, out.encode(), said)
-        return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
+    def refusing(command: str, _: Callable[[], GitAnswer]) -> GitAnswer | None:
+        return GitAnswer(1, out.encode(), said) if command == "push" else None
 
-    store = GitStore(refusing, REF, remote="origin", backoff=Backoff(chance=lambda: 0.5, pause=pauses.append))
+    store = GitStore(
+        intercepted(folder, refusing), REF, remote="origin", backoff=Backoff(chance=lambda: 0.5, pause=pauses.append)
+    )
     with pytest.raises(StoreError) as caught:
         put(store, "a", b"1", expected=None)
     assert str(caught.value) == f"results cannot be written at {REF} of the remote origin: {message}"
@@ -196,15 +215,14 @@ def test_a_push_whose_answer_is_lost(clone: Clones, shared: Path) -> None:
     """Where the connection breaks after the remote has taken a write, it is not written twice; before, it is tried again."""
     folder, breaks = clone("ci"), ["after", "before"]
 
-    def breaking(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer:
-        where = breaks.pop(0) if "push" in arguments and breaks else ""
-        if where != "before":
-            answer = Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
-            if not where:
-                return answer
+    def breaking(command: str, run: Callable[[], GitAnswer]) -> GitAnswer | None:
+        if command != "push" or not breaks:
+            return None
+        if breaks.pop(0) == "after":
+            run()
         return GitAnswer(128, b"", "fatal: the remote end hung up unexpectedly")
 
-    store = store_in(folder, runner=breaking)
+    store = store_in(folder, runner=intercepted(folder, breaking))
     assert put(store, "a", b"1", expected=None)
     assert put(store, "b", b"2", expected=None)
     assert git(shared, "rev-list", "--count", REF) == "2"
@@ -227,6 +245,91 @@ def test_history_starts_again(clone: Clones, shared: Path, monkeypatch: pytest.M
     other.refresh()
     assert list(other.keys("")) == [f"a{number}" for number in range(5)]
     assert put(other, "b", b"6", expected=None)
+
+
+def objects_of(repository: Path, *revisions: str) -> list[str]:
+    return git(repository, "rev-list", "--objects", "--no-object-names", *revisions).split()
+
+
+@pytest.mark.parametrize("stored", [1, 200])
+def test_a_write_adds_only_the_folders_that_it_touches(clone: Clones, shared: Path, stored: int) -> None:
+    """However much is stored, one new file adds itself, its folders and a commit."""
+    store = store_in(clone("ci"))
+    store.update(lambda _: {f"calls/{number}/a": b"%d" % number for number in range(stored)})
+    before = git(shared, "rev-parse", REF)
+    put(store, "calls/0/b", b"new", expected=None)
+    assert len(objects_of(shared, REF, f"^{before}")) == len(["blob", "calls/0", "calls", "top", "commit"])
+    assert git(shared, "fsck", "--strict", "--no-dangling") == ""
+
+
+def test_folders_without_files_disappear(clone: Clones, shared: Path) -> None:
+    """As git writes trees: sorted as if folders had a slash after their name, and none is empty."""
+    store = store_in(clone("ci"))
+    store.update(lambda _: {"a/b/c": b"1", "a.b": b"2", "a-b/d": b"3"})
+    assert list(store_in(clone("other")).keys("")) == ["a-b/d", "a.b", "a/b/c"]
+    store.update(lambda _: {"a/b/c": None, "a.b": None})
+    assert git(shared, "ls-tree", "-r", "-t", "--name-only", REF).split() == ["a-b", "a-b/d"]
+    store.update(lambda _: {"a-b/d": None})
+    assert git(shared, "ls-tree", REF) == ""
+    assert git(shared, "fsck", "--strict", "--no-dangling") == ""
+
+
+def test_a_shallow_clone_fetches_only_what_it_reads(clone: Clones, shared: Path) -> None:
+    """CI's clone gets the folders, then the files of a folder at once, or one that is read alone."""
+    git(shared, "config", "uploadpack.allowFilter", "true")
+    put(store_in(clone("laptop")), "runs/a", b"1", expected=None)
+    store_in(clone("other")).update(
+        lambda _: {f"calls/{name}/{n}": f"{name}{n}".encode() for name in "ab" for n in "12"}
+    )
+    folder, fetches = clone("ci", "--depth=1"), list[str]()
+
+    def counting(command: str, _: Callable[[], GitAnswer]) -> None:
+        fetches.extend([command] if command == "fetch" else [])
+
+    store = store_in(folder, runner=intercepted(folder, counting))
+    assert len(list(store.keys("calls/"))) == 4
+    assert missing(folder) == 5
+    store.prepare(["calls/a/", "sessions/"])
+    assert (missing(folder), len(fetches)) == (3, 2)
+    assert (store.get("calls/a/1"), store.get("calls/a/2"), len(fetches)) == (b"a1", b"a2", 2)
+    assert (store.get("runs/a"), missing(folder)) == (b"1", 2)
+    put(store, "calls/b/3", b"b3", expected=None)
+    assert store_in(clone("later")).get("calls/b/1") == b"b1"
+
+
+def missing(folder: Path) -> int:
+    listed = git(folder, "ls-tree", "-r", "--format=%(objectname)", "refs/planner-tracking/origin/planner/results")
+    environ = {**os.environ, "GIT_NO_LAZY_FETCH": "1"}
+    asked = ["git", "-C", str(folder), "cat-file", "--batch-check"]
+    ran = subprocess.run(asked, input=listed, check=True, capture_output=True, text=True, env=environ)
+    return ran.stdout.count(" missing")
+
+
+@pytest.mark.parametrize("depth", [(), ("--depth=1",)])
+def test_what_is_erased_is_in_no_history(clone: Clones, shared: Path, depth: tuple[str, ...]) -> None:
+    """Other files stay, and every clone follows."""
+    store, other = store_in(clone("ci", *depth)), store_in(clone("other"))
+    store.update(lambda _: {"calls/a": b"secret", "calls/b": b"2"})
+    other.refresh()
+    secret = git(shared, "rev-parse", f"{REF}:calls/a")
+    store.erase(lambda now: {"calls/a": None} if now.has("calls/a") else {})
+    assert git(shared, "rev-list", "--count", REF) == "1"
+    assert secret not in objects_of(shared, "--all")
+    other.refresh()
+    assert (other.get("calls/a"), other.get("calls/b")) == (None, b"2")
+    assert put(other, "calls/c", b"3", expected=None)
+
+
+def test_a_ref_that_somebody_else_started_anew(clone: Clones, shared: Path) -> None:
+    """A writer whose history is gone writes on top of the new one, and loses nothing of it."""
+    store, other = store_in(clone("ci")), store_in(clone("other"))
+    put(store, "calls/a", b"1", expected=None)
+    put(other, "calls/b", b"2", expected=None)
+    tree = git(shared, "rev-parse", f"{REF}^{{tree}}")
+    git(shared, "update-ref", REF, git(shared, "commit-tree", "-m", "anew", tree))
+    put(store, "calls/c", b"3", expected=None)
+    assert list(store_in(clone("later")).keys("")) == ["calls/a", "calls/b", "calls/c"]
+    assert git(shared, "rev-list", "--count", REF) == "2"
 
 
 _COUNT = """
@@ -296,14 +399,14 @@ def test_a_remote_that_cannot_be_reached(clone: Clones, said: str, kind: type[Pl
     """No rights are exit 2, no network is exit 4 after three tries; what git says is shown without credentials."""
     folder, fetches = clone("ci"), list[str]()
 
-    def refusing(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer:
-        if "fetch" in arguments:
-            fetches.append("")
-            return GitAnswer(128, b"", said)
-        return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
+    def refusing(command: str, _: Callable[[], GitAnswer]) -> GitAnswer | None:
+        if command != "fetch":
+            return None
+        fetches.append("")
+        return GitAnswer(128, b"", said)
 
     with pytest.raises(kind) as caught:
-        store_in(folder, runner=refusing).get("a")
+        store_in(folder, runner=intercepted(folder, refusing)).get("a")
     assert str(caught.value) == f"results cannot be read at {REF} of the remote origin: {shown}"
     assert caught.value.hint
     assert len(fetches) == (3 if kind is StoreError else 1)

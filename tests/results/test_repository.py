@@ -43,12 +43,12 @@ def test_evidence_that_is_not_there(repository: ResultsRepository) -> None:
 def test_damaged_evidence(repository: ResultsRepository, folder: Path) -> None:
     """Evidence that is not what its name says is an error that names it; saving it again fixes it."""
     digest = repository.save_evidence(_EVIDENCE)
-    path = folder / "evidence" / f"{digest}.json"
+    path = folder / "evidence" / digest[:2] / f"{digest}.json"
     path.write_bytes(path.read_bytes().replace(b"Hello", b"Howdy"))
     with pytest.raises(StoreError) as caught:
         repository.load_evidence(digest)
     assert (str(caught.value), caught.value.hint) == (
-        f"the stored result evidence/{digest}.json cannot be read: its content does not match its digest",
+        f"the stored result evidence/{digest[:2]}/{digest}.json cannot be read: its content does not match its digest",
         f"Restore {path} from a backup, or delete it: its case can then be called again",
     )
     assert repository.save_evidence(_EVIDENCE) == digest

@@ -103,7 +103,7 @@ def test_what_this_machine_wrote_is_trusted(project: Project) -> None:
     """Its verdicts count without reading the evidence again."""
     project.write("plans/hours.yaml", PLAN)
     assert project.planner("run", "--sandbox", "--consent-to-charge").code == 1
-    for evidence in (project.root / STORE / "evidence").iterdir():
+    for evidence in (project.root / STORE / "evidence").rglob("*.json"):
         evidence.unlink()
     assert actions(project)[GOOD] == ("reuse", "passed", 0)
 
@@ -173,7 +173,7 @@ def test_the_evidence_of_another_call(stored: Project) -> None:
 
 def test_evidence_that_was_edited(stored: Project) -> None:
     """The attacker edits the duration in stored evidence. This was always an error, because the name of evidence is its digest."""
-    for path in (stored.root / ".planner/sandbox/evidence").iterdir():
+    for path in (stored.root / ".planner/sandbox/evidence").rglob("*.json"):
         document = json.loads(path.read_text())
         document["call"]["duration_seconds"] = 0.5
         path.write_text(json.dumps(document))

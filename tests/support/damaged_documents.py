@@ -128,7 +128,7 @@ class Fuzzed:
                 *self.store.glob("calls/*/*.jsonl"),
                 *self.store.glob("sessions/*.json"),
                 *self.store.glob("runs/*.json"),
-                *self.store.glob("evidence/*"),
+                *self.store.glob("evidence/*/*"),
             )
         }
         with closing(sqlite3.connect(self.store / "journal.sqlite", isolation_level=None)) as db:

@@ -35,6 +35,7 @@ from planner.network.transport import InProcessTransport
 from planner.providers.base import Launched, LaunchRequest
 from planner.providers.thunderphone.client import ApiClient
 from planner.results.directory import DirectoryStore
+from planner.results.repository import evidence_key
 from planner.results.store import Change, Reader
 from planner.session.selection import Selection
 
@@ -231,7 +232,7 @@ class Fleet(Organisation):
             for run in case["runs"]
             if any(found["check"] == "judge" and found["outcome"] != "undecided" for found in run["findings"])
         }
-        evidences = [json.loads(self.store.get(f"evidence/{digest}.json") or b"{}") for digest in digests]
+        evidences = [json.loads(self.store.get(evidence_key(digest)) or b"{}") for digest in digests]
         return frozenset(transcript_of(turn["text"] for turn in each["turns"]) for each in evidences if each)
 
     def judge_cents(self) -> tuple[float, float]:

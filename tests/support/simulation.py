@@ -99,8 +99,14 @@ class MemoryStore:
     def keys(self, prefix: str) -> Iterator[str]:
         return iter(sorted(key for key in self._contents if key.startswith(prefix)))
 
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        pass
+
     def locate(self, key: str) -> str:
         return key
+
+    def erase(self, change: Change) -> None:
+        self.update(change)
 
     def update(self, change: Change) -> None:
         for key, data in change(self).items():

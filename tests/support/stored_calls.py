@@ -52,6 +52,9 @@ class MemoryFiles:
         is_trusted = self.is_trusted and key not in self.foreign
         return StoredFile(key, self.content[key], is_trusted) if key in self.content else None
 
+    def prepare(self, prefixes: Sequence[str]) -> None:
+        pass
+
     def with_files(self, files: Mapping[str, bytes]) -> MemoryFiles:
         return replace(self, content={**self.content, **files})
 
