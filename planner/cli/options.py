@@ -14,7 +14,7 @@ from planner.cli.layout import option
 
 if TYPE_CHECKING:
     from planner.results.outcomes import FailOn
-    from planner.session.selection import Selection
+    from planner.workspace.selection import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -214,7 +214,7 @@ STORED = together(ENVIRONMENT, SANDBOX, STORE, offline())
 
 def selection(values: dict[str, Any]) -> Selection:
     """The selection of the typed `values`, which are removed from them."""
-    from planner.session.selection import Selection
+    from planner.workspace.selection import Selection
 
     if values.get("world") is not None and not values["sandbox"]:
         raise click.UsageError("--world needs --sandbox")

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 import anyio
 from ruamel.yaml.error import YAMLError
 
+from planner.agents.previews import Previews
+from planner.agents.recorded import record_agents, stored_versions
 from planner.changes.configuration import Configurations, agree, configuration_digest, differences, effective_target
 from planner.ci.git import Git
 from planner.ci.policy import policy_source
@@ -30,13 +32,11 @@ from planner.quantities import count, duration
 from planner.reports.neutral import for_terminal, json_document
 from planner.secret_values import find_secrets
 from planner.session.interruption import interruptible
-from planner.session.previews import Previews
-from planner.session.recorded_agents import record_agents, stored_versions
-from planner.session.selection import Selection, did_you_mean, read_files
 from planner.session.service import open_client, unknown_target
-from planner.session.stores import OpenedStore, locked, open_results, place_of, shared_session
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.selection import Selection, did_you_mean, read_files
+from planner.workspace.stores import OpenedStore, locked, open_results, place_of, shared_session
 
 FOLDER: Final = "agents"
 _COMPUTED: Final = ("_digest", "_warnings", "_reason")

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import anyio
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from planner.agents.recorded import record_agents, record_deployment, world_store
 from planner.changes.configuration import EffectiveTarget, FieldChange, agree, differences
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
 from planner.execution.journal import Journal
@@ -22,13 +23,12 @@ from planner.results.store import segment_for
 from planner.session.bug_report import logs_checks
 from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
-from planner.session.recorded_agents import record_agents, record_deployment, world_store
-from planner.session.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.session.service import open_client, read_targets
-from planner.session.stores import OpenedStore, Workspace, locked, open_workspace
 from planner.shell import Shell, actor_of, redactor_of
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
+from planner.workspace.selection import Loaded, Selection, require_default_branch, with_default_path
+from planner.workspace.stores import OpenedStore, Workspace, locked, open_workspace
 
 
 @frozen

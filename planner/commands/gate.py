@@ -15,12 +15,12 @@ from planner.results.outcomes import CheckState, FailOn
 from planner.session.bug_report import logs_checks
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.session.publication import Decision, problem_publication, publication_of, read_ended
-from planner.session.selection import Selection
 from planner.session.service import Known, known_service
-from planner.session.stores import Workspace, open_workspace
 from planner.shell import Shell, redactor_of, write_output
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
+from planner.workspace.selection import Selection
+from planner.workspace.stores import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from planner.session.publication import Publication

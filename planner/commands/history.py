@@ -13,10 +13,10 @@ from planner.reports.history import HistoryPage, render_json, render_text
 from planner.reports.spending import render_json as spending_json
 from planner.reports.spending import render_text as spending_text
 from planner.reports.spending import spending_of
-from planner.session.selection import Selection, chosen_ids
-from planner.session.stores import DEFAULT_STORE, case_of_run, open_results
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
+from planner.workspace.selection import Selection, chosen_ids
+from planner.workspace.stores import DEFAULT_STORE, case_of_run, open_results
 
 
 @frozen

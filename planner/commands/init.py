@@ -21,9 +21,9 @@ from planner.commands.schema import SCHEMAS, write_schemas
 from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, display_name, plan_files
 from planner.reports.neutral import for_terminal
-from planner.session.selection import DEFAULT_PATH
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.selection import DEFAULT_PATH
 
 STARTER = Path(__file__).with_name("starter")
 """Templates of the files. The workflows are also in the documentation."""

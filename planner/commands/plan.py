@@ -13,11 +13,11 @@ from planner.session.bug_report import logs_checks
 from planner.session.consent import store_consented
 from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
-from planner.session.selection import Selection
 from planner.session.service import known_service
-from planner.session.stores import Workspace, open_workspace
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
+from planner.workspace.selection import Selection
+from planner.workspace.stores import Workspace, open_workspace
 
 CALLS_WOULD_BE_MADE = 10
 

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
+from planner.agents.recorded import effective_targets, record_agents, stored_configuration
 from planner.changes.configuration import Configurations, has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.ci.client import github_of
@@ -23,12 +24,11 @@ from planner.results.store import BRANCHES, BranchStore, Reader, Store
 from planner.session.bug_report import logs_checks
 from planner.session.earlier_results import project_name, scope_of
 from planner.session.judging import judging_of
-from planner.session.recorded_agents import effective_targets, record_agents, stored_configuration
-from planner.session.selection import Selection, require_default_branch
-from planner.session.stores import Workspace, open_workspace
 from planner.shell import Shell
 from planner.values import frozen
 from planner.verdicts.pools import CallJudge
+from planner.workspace.selection import Selection, require_default_branch
+from planner.workspace.stores import Workspace, open_workspace
 
 _PERMISSION: Final = "pull-requests: read"
 _SAME_EVERYWHERE: Final = ("configurations/", "runs/", "votes/")

@@ -31,9 +31,9 @@ from planner.results.repository import change_set_key
 from planner.results.store import BRANCHES, BranchStore
 from planner.session.publication import Publication
 from planner.session.pull_request import run_url_of
-from planner.session.sharing import remote_store
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.sharing import remote_store
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MAX_BYTES: Final = 1_000_000

@@ -28,11 +28,11 @@ from planner.execution.reconciling import (
 )
 from planner.quantities import count, money
 from planner.session.interruption import interruptible
-from planner.session.selection import Selection
 from planner.session.service import open_client
-from planner.session.stores import OpenedStore, locked, open_results, shared_session
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.selection import Selection
+from planner.workspace.stores import OpenedStore, locked, open_results, shared_session
 
 
 @frozen

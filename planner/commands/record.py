@@ -6,6 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from planner.agents.recorded import (
+    RecordedTarget,
+    RecordedWorld,
+    record_agents,
+    shown_agent,
+    world_key,
+    world_store,
+)
 from planner.changes.consent import ceiling_of
 from planner.ci.client import github_of
 from planner.ci.comment import upsert_issue
@@ -18,19 +26,11 @@ from planner.results.documents import document_bytes
 from planner.session.bug_report import logs_checks
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.session.pull_request import pull_request_of
-from planner.session.recorded_agents import (
-    RecordedTarget,
-    RecordedWorld,
-    record_agents,
-    shown_agent,
-    world_key,
-    world_store,
-)
-from planner.session.selection import Selection, require_default_branch
 from planner.session.service import Known, ask_service, service_of
-from planner.session.stores import Workspace, open_workspace
 from planner.shell import Shell, redactor_of
 from planner.verdicts.gate import must_call
+from planner.workspace.selection import Selection, require_default_branch
+from planner.workspace.stores import Workspace, open_workspace
 
 
 @logs_checks

@@ -12,11 +12,11 @@ from planner.reports.redaction import redact
 from planner.results.documents import read_result
 from planner.results.model import RunResult
 from planner.session.report_files import rendered
-from planner.session.selection import Selection
-from planner.session.stores import OpenedStore, open_results
 from planner.shell import Shell, redactor_patterns, write_output
 from planner.values import frozen
 from planner.verdicts.baseline import compare_results
+from planner.workspace.selection import Selection
+from planner.workspace.stores import OpenedStore, open_results
 
 
 @frozen

@@ -10,9 +10,9 @@ from planner.errors import UsageError
 from planner.reports.redaction import redact, redact_evidence
 from planner.reports.transcript import Conversation, render_json, render_text
 from planner.results.model import RunResult
-from planner.session.selection import Selection, did_you_mean, is_run, matches
-from planner.session.stores import open_results
 from planner.shell import Shell, redactor_patterns
+from planner.workspace.selection import Selection, did_you_mean, is_run, matches
+from planner.workspace.stores import open_results
 
 
 def transcript(

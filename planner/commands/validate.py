@@ -14,8 +14,8 @@ from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count
 from planner.reports.diagnostics import render_github, render_json
 from planner.reports.sarif import render_diagnostics
-from planner.session.selection import Files, read_files
 from planner.shell import Shell, print_diagnostics
+from planner.workspace.selection import Files, read_files
 
 
 def validate(

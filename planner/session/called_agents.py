@@ -8,8 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from planner.changes.configuration import configuration_digest, differences
-from planner.changes.detail import revision_digest
+from planner.agents.edits import is_edited, is_other_revision
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.execution.previews import GONE
 from planner.planfile.model import AgentFile, Case, Policy
@@ -18,12 +17,12 @@ from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.interruption import until_interrupted
 
 if TYPE_CHECKING:
+    from planner.agents.recorded import EffectiveTarget
     from planner.execution.launches import Slot
     from planner.execution.previews import Preview
-    from planner.providers.base import AgentState, Target
+    from planner.providers.base import Target
     from planner.session.executing import EndedRuns
     from planner.session.preparing import Preparation
-    from planner.session.recorded_agents import EffectiveTarget
     from planner.session.run_session import RunSession
 
 Copies = Mapping[tuple[int, AgentFile], int]
@@ -217,28 +216,6 @@ def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set
         for run in case.runs
         if run.excluded is None
     }
-
-
-def revision_of(agent: AgentState) -> str:
-    """As in `TargetState`."""
-    return f"{agent.edited_at or 'unknown'} {configuration_digest(agent.configuration)}"
-
-
-def is_other_revision(before: str | None, now: str | None, *, is_drafted: bool) -> bool:
-    """Whether an agent was edited between two sessions, even if the edit was reverted. Saving a draft changes the time
-    of the last edit, but no call."""
-    if before is None or now is None or before == now:
-        return False
-    return not is_drafted or revision_digest(before) != revision_digest(now)
-
-
-def is_edited(before: AgentState, now: AgentState) -> bool:
-    """Detects reverted edits too, by the time of the last edit. Saving a draft or renaming the agent changes that time,
-    but no call."""
-    if differences(before.configuration, now.configuration):
-        return True
-    is_harmless = before.name != now.name or before.draft != now.draft
-    return before.edited_at != now.edited_at and not is_harmless
 
 
 def exclude(session: RunSession, runs: EndedRuns, edited: Container[str]) -> None:

@@ -24,10 +24,10 @@ from planner.execution.consents import ConsentWay
 from planner.planfile.model import Project
 from planner.reports.reply import LOGIN
 from planner.results.repository import change_set_key
-from planner.session.selection import Loaded
-from planner.session.stores import OpenedStore, Workspace
 from planner.shell import Shell, actor_of, redactor_of
 from planner.values import frozen
+from planner.workspace.selection import Loaded
+from planner.workspace.stores import OpenedStore, Workspace
 
 if TYPE_CHECKING:
     from planner.ci.client import GitHub

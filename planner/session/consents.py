@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from planner.execution.journal import Journal
     from planner.session.preparing import Preparation
     from planner.session.run_session import RunSession
-    from planner.session.sharing import Shared
     from planner.shell import Shell
+    from planner.workspace.sharing import Shared
 
 _REASONS: Final = {
     Reason.RUNS_RAISED: CallReason.MISSING,

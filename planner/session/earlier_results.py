@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
+from planner.agents.recorded import Seen
 from planner.changes.configuration import Agents
 from planner.changes.diff import StoredResults
 from planner.changes.fingerprint import call_fingerprint, case_inputs
@@ -15,13 +16,12 @@ from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact
 from planner.records.log import Records, Scope
 from planner.results.model import CaseResult
-from planner.session.merge_base import cases_at_merge_base
-from planner.session.recorded_agents import Seen
-from planner.session.selection import Loaded
-from planner.session.stores import Workspace, repository_of
 from planner.values import frozen
 from planner.verdicts.earlier import Today, earlier_cases
 from planner.verdicts.pools import CallJudge, could_pass
+from planner.workspace.merge_base import cases_at_merge_base
+from planner.workspace.selection import Loaded
+from planner.workspace.stores import Workspace, repository_of
 
 
 @frozen

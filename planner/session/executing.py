@@ -43,10 +43,10 @@ from planner.session.judging import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation
 from planner.session.progress import ProgressDisplay, ProgressState
 from planner.session.run_session import RunSession
-from planner.session.selection import Loaded
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.runs import judge_record
+from planner.workspace.selection import Loaded
 
 
 @dataclass(slots=True)

@@ -32,11 +32,11 @@ from planner.quantities import count
 from planner.results.model import JudgeCost, JudgedRun
 from planner.results.outcomes import Action
 from planner.session.service import check_key_characters, world_name, world_of
-from planner.session.stores import Workspace
 from planner.shell import Shell
 from planner.values import frozen
 from planner.verdicts.case_documents import stored_runs_to_judge
 from planner.verdicts.runs import questions
+from planner.workspace.stores import Workspace
 
 if TYPE_CHECKING:
     import anyio

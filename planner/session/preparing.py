@@ -8,6 +8,12 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
+from planner.agents.recorded import (
+    EffectiveTarget,
+    agent_warnings,
+    agents_of,
+    without_outdated,
+)
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import EarlierSpending, Limits, ceiling_cents, policy_refusal
 from planner.changes.consented_calls import ConsentedCalls
@@ -40,16 +46,7 @@ from planner.session.consents import (
 from planner.session.earlier_results import agents_seen, earlier_results, records_of
 from planner.session.judging import Judging, judging_of
 from planner.session.open_launches import OpenLaunches, open_launches_of
-from planner.session.recorded_agents import (
-    EffectiveTarget,
-    agent_warnings,
-    agents_of,
-    without_outdated,
-)
-from planner.session.selection import Selection
 from planner.session.service import draft_warnings, unscripted_warnings
-from planner.session.sharing import import_launches
-from planner.session.stores import Workspace
 from planner.session.untouched import leave_to_base
 from planner.shell import actor_of
 from planner.values import frozen
@@ -57,6 +54,9 @@ from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
+from planner.workspace.selection import Selection
+from planner.workspace.sharing import import_launches
+from planner.workspace.stores import Workspace
 
 _LEFT_OUT_NAMED = 5
 

@@ -26,13 +26,13 @@ from planner.reports.reply import mention, render_reply
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
 from planner.session.consent import head_of, shareable
-from planner.session.merge_base import MERGE_BASE
 from planner.session.preparing import Preparation, prepare, refusal_of
 from planner.session.pull_request import files_url, pull_request_of, run_url_of
-from planner.session.selection import Selection
-from planner.session.stores import OpenedStore, Workspace
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
+from planner.workspace.merge_base import MERGE_BASE
+from planner.workspace.selection import Selection
+from planner.workspace.stores import OpenedStore, Workspace
 
 _SESSIONS: Final = 20
 """Number of newest sessions among which to look for the last calls."""

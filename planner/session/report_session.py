@@ -29,12 +29,12 @@ from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.repository import ResultsRepository
 from planner.session.bug_report import BUG_LOG, BugLog, is_bug
 from planner.session.report_files import REPORT_FILES, replace_reports
-from planner.session.selection import Selection
-from planner.session.stores import Workspace, check_folder, load_selected, place_of
 from planner.shell import Shell, print_diagnostics, redactor_of, redactor_patterns
 from planner.verdicts.ending import WORDS, Ending, first_of
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
+from planner.workspace.selection import Selection
+from planner.workspace.stores import Workspace, check_folder, load_selected, place_of
 
 NO_COST: Final = CostDocument(estimated_cents=None, actual_cents=0, this_session_cents=0, unconfirmed_cents=0)
 _SHOWN_DIAGNOSTICS = 20

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
+from planner.agents.previews import Previews
+from planner.agents.recorded import record_agents
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.consents import consent_id_of
@@ -31,18 +33,16 @@ from planner.session.consents import agree
 from planner.session.interruption import interruptible
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, prepare
-from planner.session.previews import Previews
 from planner.session.progress import RequestLog, open_request_log
-from planner.session.recorded_agents import record_agents
 from planner.session.report_session import ReportSession, report_session
-from planner.session.selection import Loaded, Selection
 from planner.session.service import open_client, read_targets
-from planner.session.stores import OpenedStore, Workspace, locked, shared_session
 from planner.session.unfinished import known_facts
 from planner.shell import Shell
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, fail_on_words
 from planner.verdicts.next_steps import NextCommands
+from planner.workspace.selection import Loaded, Selection
+from planner.workspace.stores import OpenedStore, Workspace, locked, shared_session
 
 if TYPE_CHECKING:
     from planner.ci.comment import CommentPlace

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from planner.agents.recorded import load_world
 from planner.changes.detail import age
 from planner.ci.event import named_by_github
 from planner.ci.policy import NO_BASE
@@ -33,11 +34,10 @@ from planner.providers.base import (
 from planner.providers.requests import NO_HOOKS, RequestHooks
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
 from planner.quantities import count, money
-from planner.session.recorded_agents import load_world
-from planner.session.selection import Selection
-from planner.session.stores import OpenedStore, Workspace
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.selection import Selection
+from planner.workspace.stores import OpenedStore, Workspace
 
 if TYPE_CHECKING:
     from planner.sandbox import World

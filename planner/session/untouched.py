@@ -15,8 +15,8 @@ from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fin
 from planner.changes.model import Change, Reason
 from planner.planfile.model import Case
 from planner.results.outcomes import Action
-from planner.session.merge_base import cases_at_merge_base
-from planner.session.stores import Workspace
+from planner.workspace.merge_base import cases_at_merge_base
+from planner.workspace.stores import Workspace
 
 _ASKED_FOR: Final = (Reason.RERUN, Reason.START_OVER)
 """Somebody wants these calls, whatever has changed."""

@@ -122,7 +122,7 @@ def virtual(runs: int, limit: int, *, even: bool) -> None:
     from whole_runs import Organisation
 
     from planner.sandbox import load_world
-    from planner.session.selection import Selection
+    from planner.workspace.selection import Selection
 
     with tempfile.TemporaryDirectory() as folder:
         world: dict[str, Any] = {"concurrency_limit": limit, "balance_cents": 10**8}

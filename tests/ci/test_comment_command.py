@@ -20,8 +20,8 @@ from planner.errors import PlannerError, RefusedError, UsageError
 from planner.session.comment_command import CommentCommand, parse_command, with_command
 from planner.session.consent import who_agrees
 from planner.session.run_session import RunOptions
-from planner.session.selection import Selection
 from planner.shell import Shell
+from planner.workspace.selection import Selection
 
 DIGEST, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 RUN = f"/planner run {DIGEST} up to 1.23"

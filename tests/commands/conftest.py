@@ -25,9 +25,9 @@ from planner.errors import StoreError
 from planner.execution.journal import Journal
 from planner.execution.launches import Launch, LaunchState
 from planner.sandbox import World
-from planner.session.selection import Selection
 from planner.session.service import world_of
 from planner.shell import Shell
+from planner.workspace.selection import Selection
 
 HOURS = """\
 version: 1

@@ -12,7 +12,7 @@ from mortality import Life
 from whole_runs import Organisation
 
 import planner.session.offline
-from planner.session.selection import Selection
+from planner.workspace.selection import Selection
 
 PLAN = """\
 version: 1

@@ -27,8 +27,8 @@ from planner.judge.votes import JudgeCallsResult
 from planner.session.judging import JudgeCalls
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
-from planner.session.selection import Selection, load
-from planner.session.stores import Workspace, place_of
+from planner.workspace.selection import Selection, load
+from planner.workspace.stores import Workspace, place_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judge.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 

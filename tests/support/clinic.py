@@ -16,7 +16,7 @@ from whole_runs import Organisation
 
 from planner.commands.agents import previews
 from planner.session.offline import judge_offline
-from planner.session.selection import Selection
+from planner.workspace.selection import Selection
 
 PLAN = """\
 version: 1

@@ -38,11 +38,11 @@ from planner.results.directory import DirectoryStore
 from planner.session.executing import ledger_of
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
-from planner.session.selection import Loaded, Selection, load
 from planner.session.service import TargetState
-from planner.session.stores import OpenedStore, Workspace, place_of
 from planner.shell import Shell
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.workspace.selection import Loaded, Selection, load
+from planner.workspace.stores import OpenedStore, Workspace, place_of
 
 PLAN = """\
 version: 1

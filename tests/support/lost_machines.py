@@ -30,14 +30,14 @@ from whole_runs import MortalStore, Organisation, Ran
 import planner.network.http
 import planner.session.report_files
 import planner.session.run_session
-import planner.session.stores
+import planner.workspace.stores
 from planner.network.transport import InProcessTransport
 from planner.providers.base import Launched, LaunchRequest
 from planner.providers.thunderphone.client import ApiClient
 from planner.results.directory import DirectoryStore
 from planner.results.repository import evidence_key
 from planner.results.store import Change, Reader
-from planner.session.selection import Selection
+from planner.workspace.selection import Selection
 
 SHARED = "git:refs/planner/results"
 """How the shared store is named; a folder stands for it."""
@@ -183,7 +183,7 @@ class Fleet(Organisation):
     def _outside(self, life: Life) -> Generator[None]:
         SharedStore.life = life
         with pytest.MonkeyPatch.context() as patch, super()._outside(life):
-            patch.setattr(planner.session.stores, "remote_store", lambda *_, **__: self.store)
+            patch.setattr(planner.workspace.stores, "remote_store", lambda *_, **__: self.store)
             patch.setattr(planner.network.http, "HttpxTransport", self._judge)
             patch.setattr(planner.session.run_session, "interruptible", _never_interrupted)  # or SIGTERM ends one story
             patch.setattr(anyio.to_thread, "run_sync", _in_this_thread)

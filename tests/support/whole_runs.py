@@ -29,7 +29,7 @@ import planner.commands.run
 import planner.session.report_files
 import planner.session.run_session
 import planner.session.service
-import planner.session.stores
+import planner.workspace.stores
 from planner.clock import Clock
 from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
@@ -39,8 +39,8 @@ from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Reader
 from planner.sandbox import Dialect, FaultSpec, Sandbox, World
 from planner.session.run_session import RunOptions
-from planner.session.selection import Selection
 from planner.shell import Shell
+from planner.workspace.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Organisation:
             patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
             patch.setattr(planner.session.service, "embedded_app", lambda *_: self._app(life))
             patch.setattr(planner.session.run_session, "Journal", MortalJournal)
-            patch.setattr(planner.session.stores, "DirectoryStore", MortalStore)
+            patch.setattr(planner.workspace.stores, "DirectoryStore", MortalStore)
             patch.setattr(planner.session.report_files, "_replace", write)
             try:
                 yield

@@ -19,7 +19,7 @@ from planner.planfile.model import Project as ProjectFile
 from planner.providers.base import Balance, Line
 from planner.session.executing import ledger_of
 from planner.session.open_launches import open_launches_of
-from planner.session.selection import Loaded
+from planner.workspace.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 

@@ -14,7 +14,7 @@ from planner.planfile.model import Project as ProjectFile
 from planner.providers.base import Balance
 from planner.session.balance import check_balance, short_of
 from planner.session.executing import ledger_of
-from planner.session.selection import Loaded
+from planner.workspace.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

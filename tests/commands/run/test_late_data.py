@@ -19,7 +19,7 @@ from planner.clock import Clock
 from planner.commands.run import run
 from planner.results.model import RunResult
 from planner.session.run_session import RunOptions
-from planner.session.selection import Selection
+from planner.workspace.selection import Selection
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.reconcile.test_open_launches import answered, flat  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]

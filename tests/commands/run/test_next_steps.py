@@ -17,10 +17,10 @@ from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
 from planner.results.next_steps import NextStepCode
 from planner.session.run_session import RunOptions, next_commands
-from planner.session.selection import Selection
 from planner.shell import Shell, actor_of
 from planner.verdicts.ending import ending_of
 from planner.verdicts.next_steps import NextCommands
+from planner.workspace.selection import Selection
 
 UNCONFIRMED = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
 DEFAULTS = next_commands(RunOptions(Selection()), consenting=True)

@@ -15,7 +15,7 @@ from patience import wait_for
 from planner.cli import system
 from planner.commands.run import run
 from planner.session.run_session import RunOptions
-from planner.session.selection import Selection
+from planner.workspace.selection import Selection
 from tests.commands.conftest import Project, Ran, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

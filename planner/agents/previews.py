@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from planner.agents.edits import is_edited, is_other_revision, revision_of
+from planner.agents.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
 from planner.changes.configuration import differences, is_same
 from planner.errors import (
     ConflictError,
@@ -23,14 +25,12 @@ from planner.execution.launches import LONGEST_RUN
 from planner.execution.previews import Preview, PreviewState, PreviewStep, next_step
 from planner.providers.base import AgentState
 from planner.quantities import some
-from planner.session.called_agents import is_edited, is_other_revision, revision_of
-from planner.session.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
 
 if TYPE_CHECKING:
+    from planner.agents.recorded import EffectiveTarget
     from planner.execution.journal import Journal
     from planner.execution.sharing import IntentSharing
     from planner.providers.base import AgentProvider, Target
-    from planner.session.recorded_agents import EffectiveTarget
     from planner.shell import Shell
 
 

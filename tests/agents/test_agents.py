@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from planner.agents.edits import is_edited
+from planner.agents.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
+from planner.agents.recorded import shown_configuration, stored_configuration
 from planner.changes.configuration import Version, agree, configuration_digest, effective_target, overlay, with_versions
 from planner.errors import UsageError
 from planner.planfile.model import AgentFile, Project
 from planner.providers.base import AgentState
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from planner.session.called_agents import is_edited
-from planner.session.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
-from planner.session.recorded_agents import shown_configuration, stored_configuration
 
 DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": [{"phone": "+14155550134"}], "speed": 1}
 

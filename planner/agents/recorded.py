@@ -30,8 +30,8 @@ from planner.reports.redaction import redact_value
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
 from planner.results.store import Change, Reader, Store, segment_for
-from planner.session.stores import OpenedStore
 from planner.shell import Shell, redactor_of
+from planner.workspace.stores import OpenedStore
 
 _KEPT_VERSIONS: Final = 50
 Versions = Mapping[int, Sequence[Version]]

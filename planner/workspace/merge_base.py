@@ -14,8 +14,8 @@ from planner.ci.git import Git, Layout
 from planner.ci.policy import PolicySource
 from planner.errors import UsageError
 from planner.planfile.model import Case
-from planner.session.selection import read_files
-from planner.session.stores import Workspace
+from planner.workspace.selection import read_files
+from planner.workspace.stores import Workspace
 
 MERGE_BASE: Final = "refs/planner/merge-base"
 """Where a job with a shallow clone puts the commit."""

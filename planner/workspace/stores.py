@@ -20,15 +20,15 @@ from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.results.store import of_branches, segment_for
-from planner.session.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
-from planner.session.sharing import import_launches, open_shared, remote_store
 from planner.shell import Shell, print_diagnostics
 from planner.values import frozen
+from planner.workspace.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
+from planner.workspace.sharing import import_launches, open_shared, remote_store
 
 if TYPE_CHECKING:
     from planner.execution.journal import Journal
     from planner.execution.sharing import IntentSharing
-    from planner.session.sharing import Shared
+    from planner.workspace.sharing import Shared
 
 STORE_NAMES: Final = (
     *("branches", "calls", "change-sets", "evidence", "intents", "originals", "runs", "sandbox", "sessions", "shared"),

@@ -12,7 +12,7 @@ from clinic import FILE, PLAN, PROJECT, Clinic, make_clinic, refuse
 from mortality import Life
 
 from planner.errors import UsageError
-from planner.session.selection import Selection
+from planner.workspace.selection import Selection
 
 
 def test_calls_reach_a_preview_of_the_file(tmp_path: Path) -> None:

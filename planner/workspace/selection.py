@@ -19,9 +19,9 @@ from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
-from planner.session.private_files import refuse_private
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.private_files import refuse_private
 
 if TYPE_CHECKING:
     from planner.changes.request import Rerun

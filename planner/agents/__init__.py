@@ -1,0 +1,1 @@
+"""Agents of the service: their files, what was recorded of them, and the previews that calls reach."""
