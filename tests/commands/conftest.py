@@ -8,7 +8,8 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -191,16 +192,16 @@ class Served:
         return [run for run in self.ledger()["runs"] if not run.get("foreign")]
 
 
-@pytest.fixture
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
-    """Start a served sandbox with these options of `planner sandbox`."""
+@contextmanager
+def server(folders: pytest.TempPathFactory) -> Generator[Callable[..., Served]]:
+    """Start served sandboxes with these options of `planner sandbox`."""
     started: list[Forked] = []
-    world = tmp_path_factory.mktemp("worlds") / "fast.yaml"
+    world = folders.mktemp("worlds") / "fast.yaml"
     world.write_text(f"extends: {ANY_PROMPT}\nversion: 1\nworld: fast\ntime_scale: 600\n")
 
     def start(*options: str) -> Served:
         options = ("--port", "0", "--world", str(world), *options)
-        program = forked.planner("sandbox", *options, cwd=tmp_path_factory.mktemp("service"))
+        program = forked.planner("sandbox", *options, cwd=folders.mktemp("service"))
         started.append(program)
         first = program.output.readline()
         url = next(word for word in first.split() if word.startswith("http://"))
@@ -209,6 +210,12 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     yield start
     for program in started:
         program.kill()
+
+
+@pytest.fixture
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    with server(tmp_path_factory) as start:
+        yield start
 
 
 @pytest.fixture

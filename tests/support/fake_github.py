@@ -22,13 +22,15 @@ TOKENS = {"writer": {"read", "write"}, "reader": {"read"}, "nothing": set[str]()
 
 @dataclass
 class Fault:
-    """Answer the next `times` requests of `method` with `status`, `after_work` or instead of it."""
+    """Answer the next `times` requests of `method` with `status`, `after_work` or instead of it. `path` is a pattern of
+    paths in the repository; "" for any."""
 
     method: str
     status: int
     times: int = 1
     after_work: bool = False
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    path: str = ""
 
 
 @dataclass
@@ -61,9 +63,10 @@ class FakeGitHub:
         self.comments.setdefault(number, []).append(made)
         return made
 
-    def fault(self, method: str) -> Fault | None:
+    def fault(self, method: str, path: str) -> Fault | None:
+        local = path.removeprefix("/repos/acme/plans/")
         for fault in self.faults:
-            if fault.method == method and fault.times:
+            if fault.method == method and fault.times and (not fault.path or re.fullmatch(fault.path, local)):
                 fault.times -= 1
                 return fault
         return None
@@ -128,7 +131,7 @@ def fake_github() -> Generator[FakeGitHub]:
             body = json.loads(self.rfile.read(length)) if length else None
             state.requests.append((self.command, parts.path))
             may = TOKENS.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
-            fault, headers = state.fault(self.command), dict[str, str]()
+            fault, headers = state.fault(self.command, parts.path), dict[str, str]()
             if may is None:
                 status, answer = 401, {"message": "Bad credentials"}
             elif ("read" if self.command == "GET" else "write") not in may:
