@@ -82,6 +82,7 @@ class Hosted:
 
     def begin(self, files: Mapping[str, str], projects: tuple[Project, ...] = (Project(),)) -> None:
         """Adopt planner on `main`: the merge starts the first job, which records prices."""
+        self._before = self.calls()
         git(self.folder, "init", "-q", "-b", "main", str(self.work))
         git(self.work, "commit", "-q", "--allow-empty", "-m", "begin")
         git(self.folder, "clone", "-q", "--bare", str(self.work), str(self.remote))
