@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
     from planner.execution.journal import Journal
     from planner.execution.sharing import IntentSharing
-    from planner.providers.base import AgentProvider, Target
+    from planner.providers.base import AgentProvider
     from planner.shell import Shell
 
 
@@ -99,12 +99,12 @@ class Previews:
                 self._move(preview, PreviewState.ABSENT, detail="not listed by the service after the settling time")
 
     def is_in_use(self, preview: Preview) -> bool:
-        """Whether a call on it may be under way."""
+        """Whether a call on it may be under way, or is not in shared results yet: then another machine still compares
+        the copy with what it verified."""
         if preview.copy_id is None:
             return False
-        target: Target = ("agent", preview.copy_id)
-        called = self.journal.is_called(target, since=self._now() - LONGEST_RUN)
-        return called or (self.intents is not None and self.intents.is_called_elsewhere(target))
+        launches = self.journal if self.intents is None else self.intents
+        return launches.is_called(("agent", preview.copy_id), since=self._now() - LONGEST_RUN)
 
     async def try_delete(self, preview: Preview) -> bool:
         """Try to delete the copy; return whether it is gone. Logs why not."""
@@ -145,6 +145,7 @@ class Previews:
         try:
             agent = await self.client.agent(preview.copy_id)
         except NotFoundError:
+            by_others &= self.intents is None or self.intents.previews.has(preview)  # whoever deletes it says so there
             self._move(preview, PreviewState.DELETED, detail="it does not exist any more", was_changed=by_others)
             return None
         if agent.name.strip() != preview.name or preview.copy_id == preview.agent_id:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from planner.errors import RefusedError, UsageError
-from planner.session.called_agents import clean_up_previews
+from planner.session.called_agents import clean_up_previews, delete_previews
 from planner.session.executing import execute
 from planner.session.finishing import finish, refuse
 from planner.session.late_data import refresh
@@ -43,4 +43,6 @@ async def _run(session: RunSession) -> int:
             raise
         prepared = await refresh(session, prepared)
         end = await execute(session, prepared, consent)
-        return finish(session, prepared, end)
+        code = finish(session, prepared, end)
+        await delete_previews(session)
+        return code

@@ -55,12 +55,16 @@ class PreviewSharing:
 
     async def share(self, preview: Preview) -> None:
         """Return when the intent is durable. Raises `StoreError`, `UsageError`: nothing may be sent."""
-        written: dict[str, bytes | None] = {f"{PREFIX}{preview.preview_id}.json": _document(preview)}
+        written: dict[str, bytes | None] = {_key(preview.preview_id): _document(preview)}
 
         def write() -> None:
             self._store.update(lambda _: written)
 
         await anyio.to_thread.run_sync(write, abandon_on_cancel=True)
+
+    def has(self, preview: Preview) -> bool:
+        """Whether no machine has said that it is gone."""
+        return self._store.has(_key(preview.preview_id))
 
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
         """What is to be written to the store: the documents of previews that are gone are deleted."""
@@ -90,6 +94,10 @@ def _document(preview: Preview) -> bytes:
         name: getattr(preview, name) for name in PreviewDocument.model_fields if hasattr(preview, name)
     }
     return PreviewDocument.model_validate(known).model_dump_json().encode()
+
+
+def _key(preview_id: str) -> str:
+    return f"{PREFIX}{preview_id}.json"
 
 
 def _preview_id(key: str) -> str:

@@ -281,14 +281,18 @@ class IntentSharing:
                     "Nothing is called twice. When it has ended, run the same command for the rest.",
                 )
 
-    def is_called_elsewhere(self, target: Target) -> bool:
-        """Whether another session may be making calls to this target."""
-        for key in self._store.keys(PREFIX):
-            if self._journal.launch(launch_id_of(key)) is None and (data := self._store.get(key)) is not None:
-                other = self._reading.launch(key, data)
-                if (other.target_type, other.target_id) == target:
-                    return True
-        return False
+    def is_called(self, target: Target, since: datetime) -> bool:
+        """Whether the store has an open launch to this target that was sent after `since`: until its runs are in
+        finished results there, some machine may still need the target."""
+        return any(self._calls(key, target, since) for key in self._store.keys(PREFIX))
+
+    def _calls(self, key: str, target: Target, since: datetime) -> bool:
+        if (known := self._journal.launch(launch_id_of(key))) is not None:
+            return known.line.target == target and known.sent_at > since
+        if (data := self._store.get(key)) is None:
+            return False
+        other = self._reading.launch(key, data)
+        return (other.target_type, other.target_id) == target and other.sent_at > since
 
     # Results of launches
 

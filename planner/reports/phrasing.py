@@ -187,7 +187,7 @@ def previews(result: RunResult) -> str:
     """`` `support`: prompt, voice changed, called on a preview ``."""
     return "; ".join(
         f"`{made.target}`: {', '.join(made.changes)} changed, called on a preview"
-        + ("" if made.deleted else f" (agent {made.preview_agent_id}, which the next run deletes)")
+        + ("" if result.finished else f" (agent {made.preview_agent_id}, which the next run deletes)")
         for made in result.previews
     )
 

@@ -356,7 +356,6 @@ class PreviewDocument(Document):
     preview_agent_id: ServiceId
     configuration: str = Field(description="Digest of the configuration that was called.")
     changes: ListOf[str] = Field(default=[], description="The fields that differ from the deployed agent.")
-    deleted: bool = Field(description="Whether it was deleted; otherwise the next session deletes it.")
 
 
 class RunResult(Document):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from planner.agents.edits import is_edited, is_other_revision
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
-from planner.execution.previews import GONE
 from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
@@ -101,9 +100,14 @@ async def make_previews(session: RunSession, prepared: Preparation) -> Preparati
 
 
 async def delete_previews(session: RunSession) -> None:
-    """Delete the previews that no call needs any more. An interrupted session leaves them to the next one."""
-    if not session.interrupted.is_set():
+    """Delete the previews that no call needs any more, once results are shared. The next session does what this one
+    cannot, or what is left when it is interrupted."""
+    if session.interrupted.is_set():
+        return
+    try:
         await until_interrupted(session.previews.clean_up, session.interrupted)
+    except StoreError as error:
+        session.shell.log(f"warning: previews are left to the next run: {error}")
 
 
 def bills_for_copies(
@@ -140,7 +144,6 @@ def preview_documents(session: RunSession, prepared: Preparation) -> list[Previe
                 preview_agent_id=preview.copy_id,
                 configuration=preview.configuration,
                 changes=[change.name for change in effective.changes],
-                deleted=preview.state in GONE,
             )
         )
     return documents

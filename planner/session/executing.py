@@ -31,7 +31,6 @@ from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
     Copies,
     bills_for_copies,
-    delete_previews,
     edited_before,
     edited_launches,
     exclude,
@@ -124,7 +123,6 @@ async def _execute(session: RunSession, prepared: Preparation, consent: ConsentD
         slots = [record.slot for record in runs.records]
         edited |= await edited_launches(session, prepared, slots, after_calls=True)
     exclude(session, runs, edited)
-    await delete_previews(session)
     outcome.broken = ledger.broken()
     if outcome.left and not consent.given:
         outcome.refusal = (

@@ -6,13 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lost_machines import AGENT_FILE, JUDGE, JUDGED, Fleet, Story
+from lost_machines import AGENT_FILE, AGENTS, JUDGE, JUDGED, Fate, Fleet, SharedStore, Story
 from mortality import Life, effects
 
-FOUND = (19, 23, 45, 7700302, 8800489)
+FOUND = (19, 23, 45, 7700302, 8800489, 8801684)
 """Two sessions side by side made the same calls: one looked too early, or while the other had already finished. Then: a
-process that stood still made a copy of an agent which the other took for one never made; and one that was killed after it had stored
-its calls never shared them."""
+process that stood still made a copy of an agent which the other took for one never made; one that was killed after it had stored
+its calls never shared them; and one deleted a copy with calls of the other that were in no results yet."""
 SAMPLE = tuple(range(1, 11))
 
 
@@ -77,3 +77,70 @@ def test_a_machine_that_is_lost_between_refusals_costs_no_second_call(
         assert codes[-1] == 0, alive.crossed[number - 1]
         assert fleet.made() == WANTED, alive.crossed[number - 1]
         assert fleet.left_over() == []
+
+
+class Watched(Fate):
+    """Sees the launches in a shared store whenever a copy of an agent is about to be deleted."""
+
+    def __init__(self, store: SharedStore) -> None:
+        super().__init__()
+        self.store = store
+        self.open_launches: list[list[str]] = []
+
+    def boundary(self, name: str) -> None:
+        if name.startswith("before DELETE"):
+            self.open_launches.append([*self.store.keys("intents/")])
+        super().boundary(name)
+
+
+def test_a_copy_is_deleted_after_its_calls_are_shared(tmp_path: Path) -> None:
+    """Before, another machine may take them for calls of an agent that somebody edited."""
+    fleet = fleet_of(tmp_path, rich=True)
+    life = Watched(fleet.store)
+    assert fleet.session(fleet.new_machine(), life).code == 0
+    assert (life.open_launches, fleet.left_over()) == ([[]], [])
+
+
+def test_a_copy_stays_while_a_call_on_it_is_in_no_results(tmp_path: Path) -> None:
+    """One machine was killed between two launches. Another one reads the call of the first, on the copy, but cannot finish, since
+    the second may have been made. It may not delete the copy from under the first machine."""
+    fleet, life = _fleet_with_two_agents(tmp_path / "alive"), Life()
+    assert fleet.session(fleet.new_machine(), life).code == 0
+    second = [number for number, name in enumerate(life.crossed, 1) if name.startswith("before POST /v1/test-call")][1]
+    fleet = _fleet_with_two_agents(tmp_path / "killed")
+    machine = fleet.new_machine()
+    assert fleet.session(machine, Life(second)).code is None
+    assert [run.target_id for run in fleet.sandbox.state.runs] == [18, 18, 18]
+    assert fleet.session(fleet.new_machine(), Life()).code == 4
+    assert fleet.sandbox.agents.ids == [*AGENTS, 18]
+    fleet.seconds += 700
+    assert fleet.session(machine, Life()).code == 0
+    assert (fleet.made(), fleet.left_over()) == (WANTED, [])
+
+
+def _fleet_with_two_agents(folder: Path) -> Fleet:
+    """Ana is called on a copy, Bob is not; a launch is unconfirmed for longer than a session waits."""
+    plan = PLAN.replace("CONFIG}", ", config: ../agents/clinic.yaml}, orders: {agent: 14}").replace("JUDGED", "")
+    ana = plan.replace("[Ana, Bob]", "[Ana]")
+    _, _, scenario = plan.partition("scenarios:\n")
+    bob = scenario.replace("hours:", "status:").replace("[Ana, Bob]", "[Bob]").replace("[clinic]", "[orders]")
+    files = {
+        "plans/lost.yaml": ana + bob,
+        "planner.yaml": PROJECT.replace("settle_seconds: 60", "settle_seconds: 600"),
+        "agents/clinic.yaml": AGENT_FILE,
+    }
+    return Fleet(folder, world={"concurrency_limit": 20}, files=files)
+
+
+def test_a_copy_that_another_machine_deleted_was_not_edited(tmp_path: Path) -> None:
+    """A machine was killed before it stored its calls. When it comes back after days, another one has deleted the copy."""
+    fleet = fleet_of(tmp_path, rich=True)
+    machine = fleet.new_machine()
+    assert fleet.session(machine, Life("before putting runs")).code is None
+    fleet.seconds += 2 * 86_400
+    fleet.files["plans/lost.yaml"] = fleet.files["plans/lost.yaml"].replace("[Ana, Bob]", "[Cleo]")
+    assert fleet.session(fleet.new_machine(), Life()).code == 0
+    assert fleet.sandbox.agents.ids == AGENTS
+    assert fleet.session(machine, Life()).code == 0
+    assert fleet.made() == WANTED | {"You are Cleo. Ask for Saturday.": 3}
+    assert fleet.left_over() == []

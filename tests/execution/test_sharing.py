@@ -28,10 +28,12 @@ from planner.execution.ledger import Ceiling
 from planner.execution.local import LocalEngine
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.execution.spending import spending_of
+from planner.providers.base import Target
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.results.store import Change, Reader, of_branches
 
+BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
 
 
@@ -547,14 +549,16 @@ def test_a_shared_launch_is_imported(
     """As unconfirmed, unless its answer is known; with the names of today's calls, and their number if they share one."""
     sharing, journal = elsewhere(state=state, slots=[SLOT, *(SLOT | other for other in others)])
     calls = {("c", "f"): KnownCall("case", "plan", "+1")}
-    assert [sharing.is_called_elsewhere(("agent", target_id)) for target_id in (12, 13)] == [True, False]
+    targets: list[Target] = [("agent", 12), ("agent", 13)]
+    assert [sharing.is_called(target, BEFORE) for target in targets] == [True, False]
     assert (sharing.import_launches(calls), sharing.import_launches(calls)) == (1, 0)
     launch = journal.launch("a")
     assert launch is not None
     assert (launch.state.value, launch.line.target_number, bool(launch.detail)) == (imported, number, state == "sent")
     first = journal.slots_of("a")[0]
     assert (first.case_id, first.plan, first.key, journal.requesters("key")) == ("case", "plan", ("a", 0), {41})
-    assert sharing.is_called_elsewhere(("agent", 12)) is False
+    assert [sharing.is_called(target, BEFORE) for target in targets] == [True, False]
+    assert sharing.is_called(("agent", 12), launch.sent_at) is False
 
 
 def test_the_store_learns_what_became_of_a_launch(

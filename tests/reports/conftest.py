@@ -336,7 +336,6 @@ def canonical() -> RunResult:
                 preview_agent_id=31,
                 configuration=f"sha256:{'7' * 64}",
                 changes=["prompt", "voice"],
-                deleted=False,
             )
         ],
         agents=[

@@ -112,7 +112,7 @@ ENGINE: dict[str, tuple[str, int, int]] = {
     "in the progress display": ("planner.execution.local.snapshot", 9, ALL),
 }
 LATER: dict[str, tuple[str, int, int]] = {
-    "after the calls": ("planner.session.executing.delete_previews", 0, ALL),
+    "after the calls": ("planner.session.executing.preview_documents", 0, ALL),
     "when results are made": ("planner.session.finishing.assemble_cases", 0, ALL),
     "when results are stored": ("planner.session.finishing.Consumed", 0, ALL),
     "when reports are redacted": ("planner.session.report_files.redact", 1, 2),
