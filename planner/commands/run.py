@@ -31,13 +31,12 @@ def run(shell: Shell, options: RunOptions) -> int:
         return anyio.run(_run, session)
 
 
-async def _run(session: RunSession) -> int:
-    async with connected(session):
+async def _run(opened: RunSession) -> int:
+    async with connected(opened) as session:
         prepared = await prepare_calls(session)
-        session.expected_cents = prepared.whole_estimate.expected_cents
         await clean_up_previews(session, prepared)
         try:
-            consent = session.consent = consent_to(session, prepared)
+            consent = consent_to(session, prepared)
         except RefusedError as error:
             await refuse(session, await refresh(session, prepared), error)
             raise

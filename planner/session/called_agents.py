@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from planner.providers.base import Target
     from planner.session.executing import EndedRuns
     from planner.session.preparing import Preparation
-    from planner.session.run_session import RunSession
+    from planner.session.run_session import ConnectedSession, RunSession
 
 Copies = Mapping[tuple[int, AgentFile], int]
 """The previews that are called, by source agent and file."""
@@ -76,13 +76,13 @@ def previews_refusal(policy: Policy, prepared: Preparation) -> RefusedError | No
     )
 
 
-async def clean_up_previews(session: RunSession, prepared: Preparation) -> None:
+async def clean_up_previews(session: ConnectedSession, prepared: Preparation) -> None:
     """Delete previews of earlier sessions that no call needs any more. It is free and needs no consent."""
     wanted = {(each.agent_id, each.digest or "") for each in previews_needed(prepared)}
     await until_interrupted(lambda: session.previews.clean_up(wanted), session.interrupted)
 
 
-async def make_previews(session: RunSession, prepared: Preparation) -> Preparation:
+async def make_previews(session: ConnectedSession, prepared: Preparation) -> Preparation:
     """The preparation with the previews that its calls reach. Raises `PlannerError` if one cannot be made or verified:
     then nothing is called."""
 
@@ -99,7 +99,7 @@ async def make_previews(session: RunSession, prepared: Preparation) -> Preparati
     return replace(prepared, copies=copies, warnings=(*prepared.warnings, *session.previews.warnings))
 
 
-async def delete_previews(session: RunSession) -> None:
+async def delete_previews(session: ConnectedSession) -> None:
     """Delete the previews that no call needs any more, once results are shared. The next session does what this one
     cannot, or what is left when it is interrupted."""
     if session.interrupted.is_set():
@@ -150,7 +150,7 @@ def preview_documents(session: RunSession, prepared: Preparation) -> list[Previe
 
 
 async def edited_launches(
-    session: RunSession, prepared: Preparation, slots: Iterable[Slot], *, after_calls: bool
+    session: ConnectedSession, prepared: Preparation, slots: Iterable[Slot], *, after_calls: bool
 ) -> frozenset[str]:
     """The launches of these slots whose agent was edited since it was verified. Agents that cannot be read are only
     named. Runs in finished results do not count: their agent was compared then."""
@@ -173,7 +173,7 @@ async def edited_launches(
     return frozenset(slot.launch_id for slot in edited)
 
 
-async def edited_before(session: RunSession, prepared: Preparation) -> frozenset[str]:
+async def edited_before(session: ConnectedSession, prepared: Preparation) -> frozenset[str]:
     """The launches of earlier sessions whose agent was edited since."""
     slots = [slot for mine in prepared.resumable.values() for slot in mine]
     compared = await until_interrupted(
@@ -183,7 +183,7 @@ async def edited_before(session: RunSession, prepared: Preparation) -> frozenset
 
 
 async def _edited_slots(
-    session: RunSession, prepared: Preparation, target: Target, slots: list[Slot], *, after_calls: bool
+    session: ConnectedSession, prepared: Preparation, target: Target, slots: list[Slot], *, after_calls: bool
 ) -> list[Slot]:
     """The slots whose calls may have reached an edited agent. Without `after_calls`, an agent that is no preview is not
     read again."""

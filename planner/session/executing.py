@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from planner.changes.consent import MAX_COST
 from planner.changes.model import ChangeSet, whole_cents
@@ -41,11 +42,14 @@ from planner.session.consents import judge_spending
 from planner.session.judging import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation
 from planner.session.progress import ProgressDisplay, ProgressState
-from planner.session.run_session import RunSession
+from planner.session.run_session import ConnectedSession, RunSession
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.runs import judge_record
 from planner.workspace.selection import Loaded
+
+if TYPE_CHECKING:
+    from planner.session.pull_request import ProgressComment
 
 
 @dataclass(slots=True)
@@ -81,17 +85,20 @@ class SessionEnd:
     """Launches whose agent was edited while it was called."""
 
 
-async def execute(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
+async def execute(session: ConnectedSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
     """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
+    comment: ProgressComment | None = None
     if session.options.comment is not None:
         from planner.session.pull_request import progress_comment  # late: httpx, which the sandbox does not need
 
-        session.comment = progress_comment(session, prepared, consent)
-    async with session.comment.keeping_current() if session.comment is not None else nullcontext():
-        return await _execute(session, prepared, consent)
+        comment = progress_comment(session, prepared, consent)
+    async with comment.keeping_current() if comment is not None else nullcontext():
+        return await _execute(session, prepared, consent, comment)
 
 
-async def _execute(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
+async def _execute(
+    session: ConnectedSession, prepared: Preparation, consent: ConsentDocument, comment: ProgressComment | None
+) -> SessionEnd:
     change_set = prepared.change_set
     judge = JudgeCalls(
         session.shell,
@@ -113,7 +120,7 @@ async def _execute(session: RunSession, prepared: Preparation, consent: ConsentD
     ledger = _ledger(session, prepared)
     if session.intents is not None:
         session.intents.consents.begin(prepared.consent_id, ledger.ceilings)
-    outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given)
+    outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given, comment=comment)
     judge_calls = JudgeCallsResult()
     if not (outcome.interrupted or outcome.bug):
         judge_calls = await judge.make(runs.judged, ledger, prepared.progress.judge, session.interrupted)
@@ -134,7 +141,7 @@ async def _execute(session: RunSession, prepared: Preparation, consent: ConsentD
     return SessionEnd(consent, outcome, runs, judge_calls, previews, prepared.warnings, edited)
 
 
-async def await_calls(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
+async def await_calls(session: ConnectedSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
     """Wait for the calls of earlier sessions, which is free, although this session is refused."""
     if not prepared.resumable:
         return SessionEnd(consent)
@@ -169,7 +176,12 @@ def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, ju
 
 
 async def _make_calls(
-    session: RunSession, prepared: Preparation, ledger: Ledger, *, may_call: bool
+    session: ConnectedSession,
+    prepared: Preparation,
+    ledger: Ledger,
+    *,
+    may_call: bool,
+    comment: ProgressComment | None = None,
 ) -> tuple[Outcome, EndedRuns]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
@@ -210,8 +222,8 @@ async def _make_calls(
             snapshot.waiting,
         )
         progress.update(state)
-        if session.comment is not None:
-            session.comment.update(state)
+        if comment is not None:
+            comment.update(state)
 
     engine = LocalEngine(
         provider=session.transactions.client,

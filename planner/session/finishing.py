@@ -20,7 +20,7 @@ from planner.session.judging import judge_cost
 from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation
 from planner.session.recording import store_facts
-from planner.session.run_session import RunSession, next_commands
+from planner.session.run_session import ConnectedSession, RunSession, next_commands
 from planner.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
@@ -29,7 +29,7 @@ from planner.verdicts.next_steps import steps_of
 from planner.verdicts.pools import could_pass
 
 
-async def refuse(session: RunSession, prepared: Preparation, error: RefusedError) -> None:
+async def refuse(session: ConnectedSession, prepared: Preparation, error: RefusedError) -> None:
     """Report that the session was refused before any call. What is free is done: calls under way are awaited, and
     rechecks are stored."""
     consent = ConsentDocument(

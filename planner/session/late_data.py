@@ -37,7 +37,7 @@ from planner.session.recording import store_corrections
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.session.run_session import RunSession
+    from planner.session.run_session import ConnectedSession, RunSession
 
 LATEST_CHARGE: Final = LONGEST_RUN
 """A run's transaction is searched for this long after its end."""
@@ -80,7 +80,7 @@ class _Unconfirmed:
     evidence: str
 
 
-async def correct_bills(session: RunSession) -> None:
+async def correct_bills(session: ConnectedSession) -> None:
     """Search again for transactions of recent runs billed by their call, and correct everything stored about them."""
     transactions, journal, now = session.transactions, session.journal, session.shell.clock.now()
     repository = session.place.repository
@@ -230,14 +230,14 @@ class _Stale:
     grade_wanted: bool
 
 
-async def refresh(session: RunSession, prepared: Preparation) -> Preparation:
+async def refresh(session: ConnectedSession, prepared: Preparation) -> Preparation:
     """The preparation with the late data of earlier calls: refreshed runs, and open launches that were found."""
     changes = await _refreshed_changes(session, prepared.change_set.changes)
     found = await search_open_launches(session, prepared.open_launches)
     return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), open_launches=found)
 
 
-async def _refreshed_changes(session: RunSession, changes: Sequence[Change]) -> list[Change]:
+async def _refreshed_changes(session: ConnectedSession, changes: Sequence[Change]) -> list[Change]:
     stale = {item.run.run_id: item for change in changes for item in _stale(change)}
     if not stale:
         return list(changes)
@@ -268,7 +268,7 @@ def _stale(change: Change) -> Iterator[_Stale]:
             yield _Stale(run, change.case.wants_grade)
 
 
-async def _reread(session: RunSession, stale: Mapping[int, _Stale]) -> tuple[dict[int, Evidence], str]:
+async def _reread(session: ConnectedSession, stale: Mapping[int, _Stale]) -> tuple[dict[int, Evidence], str]:
     """Evidence by run id, and why some runs could not be read ("" if all listed ones were). Each run is read once,
     without waiting. Runs that are no longer listed are skipped."""
     transactions, clock = session.transactions, session.shell.clock

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # `planner plan` does not search
     from planner.execution.journal import Journal
     from planner.execution.reading import Transactions
     from planner.providers.base import Run
-    from planner.session.run_session import RunSession
+    from planner.session.run_session import ConnectedSession
 
 _WHOSE = "cases that are kept, edited, removed or not selected"
 
@@ -130,7 +130,7 @@ def unsettled_launch(journal: Journal, launch: Launch, *, needs_person: bool = F
     )
 
 
-async def search_open_launches(session: RunSession, earlier: OpenLaunches) -> OpenLaunches:
+async def search_open_launches(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunches:
     """Search the service's lists once (free), by the rules of launches that are resumed, and return what is still open
     and what was found. Errors of the service do not stop the session."""
     if not (earlier.unsettled or earlier.unbilled):
@@ -148,7 +148,7 @@ async def search_open_launches(session: RunSession, earlier: OpenLaunches) -> Op
     return await until_interrupted(search, session.interrupted) or earlier
 
 
-async def _search(session: RunSession, earlier: OpenLaunches) -> OpenLaunches:
+async def _search(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunches:
     journal, client, clock = session.journal, session.transactions.client, session.shell.clock
     # Taken before reading: the lists are as of now.
     now = Now(clock.monotonic(), clock.now() + timedelta(seconds=client.clock_offset_seconds), 0.0)
@@ -182,7 +182,7 @@ async def _search(session: RunSession, earlier: OpenLaunches) -> OpenLaunches:
     return OpenLaunches(tuple(unsettled), (*unread, *left), tuple(billed))
 
 
-def _state_of(session: RunSession) -> State:
+def _state_of(session: ConnectedSession) -> State:
     """The state of a session that makes no calls."""
     consented = ConsentedJobs(
         jobs={},

@@ -63,6 +63,10 @@ class ReportSession:
     """Standard output is the results as JSON."""
     last: RunResult | None = None
     """The newest result that ends the session."""
+    expected_cents: int | None = None
+    """The expected cost, once it is known."""
+    consent: ConsentDocument = field(default_factory=lambda: ConsentDocument(given=False))
+    """What was agreed to so far."""
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of results that the journal shows of a session without results: what was agreed to, made and paid."""
 

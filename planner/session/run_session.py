@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -46,7 +46,6 @@ from planner.workspace.stores import OpenedStore, Workspace, locked, shared_sess
 
 if TYPE_CHECKING:
     from planner.ci.comment import CommentPlace
-    from planner.session.pull_request import ProgressComment
 
 
 @frozen
@@ -93,10 +92,9 @@ def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:
     )
 
 
-@dataclass(slots=True)
+@frozen
 class RunSession:
-    """One session of `planner run`. `intents` are launches in the shared store, if there is one. `interrupted`,
-    `transactions` and `previews` are set once it is connected to the service."""
+    """One session of `planner run`. `intents` are launches in the shared store, if there is one."""
 
     shell: Shell
     options: RunOptions
@@ -106,15 +104,6 @@ class RunSession:
     reports: ReportSession
     intents: IntentSharing | None
     request_log: RequestLog
-    interrupted: anyio.Event = field(init=False)
-    transactions: Transactions = field(init=False)
-    comment: ProgressComment | None = field(default=None, init=False)
-    """Set while calls are made for a pull request."""
-    previews: Previews = field(init=False)
-    consent: ConsentDocument = field(default=ConsentDocument(given=False), init=False)
-    """What was agreed to so far."""
-    expected_cents: int | None = field(default=None, init=False)
-    """The expected cost, once it is known."""
 
     @property
     def workspace(self) -> Workspace:
@@ -126,6 +115,15 @@ class RunSession:
         asked_cents = asked_cents if prepared is None else prepared.max_cost_cents(asked_cents)
         limits = [asked_cents, self.loaded.project.policy.max_cost_cents]
         return min((cents for cents in limits if cents is not None), default=None)
+
+
+@frozen
+class ConnectedSession(RunSession):
+    """A session that is connected to the service."""
+
+    interrupted: anyio.Event
+    transactions: Transactions
+    previews: Previews
 
 
 @contextmanager
@@ -162,30 +160,39 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
 
 
 @asynccontextmanager
-async def connected(session: RunSession) -> AsyncGenerator[None]:
-    """Connect a session to the service, and let signals interrupt it. Launches of killed sessions become
+async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
+    """The session, connected to the service and interrupted by signals. Launches of killed sessions become
     unconfirmed."""
     shell, log = session.shell, session.request_log
     hooks = RequestHooks(log.exchange, log.wait)
     async with (
-        interruptible() as session.interrupted,
+        interruptible() as interrupted,
         open_client(shell, session.place, session.options.selection, hooks) as client,
     ):
         session.reports.requests = client.stats
-        session.transactions = Transactions(client, log.log)
         settle_seconds = session.loaded.project.execution.settle_seconds
-        session.previews = Previews(
-            shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds
-        )
+        previews = Previews(shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds)
         if suspects := session.journal.mark_interrupted():
             shell.log(
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
                 " searching for them before anything is sent again"
             )
-        yield
+        yield ConnectedSession(
+            shell=shell,
+            options=session.options,
+            loaded=session.loaded,
+            place=session.place,
+            journal=session.journal,
+            reports=session.reports,
+            intents=session.intents,
+            request_log=log,
+            interrupted=interrupted,
+            transactions=Transactions(client, log.log),
+            previews=previews,
+        )
 
 
-async def prepare_calls(session: RunSession) -> Preparation:
+async def prepare_calls(session: ConnectedSession) -> Preparation:
     """The change set as the service is now. Raises `InterruptedRunError`, `UsageError` if the judge has no model, and
     the errors of requests."""
     shell, loaded, place, client = session.shell, session.loaded, session.place, session.transactions.client
@@ -200,6 +207,7 @@ async def prepare_calls(session: RunSession) -> Preparation:
     for warning in prepared.warnings:
         shell.log(f"warning: {warning}")
     consent_id = prepared.consent_id or consent_id_of(prepared.change_set.digest, session.reports.session_id)
+    session.reports.expected_cents = prepared.whole_estimate.expected_cents
     return replace(prepared, balance=balance, consent_id=consent_id)
 
 
@@ -246,4 +254,5 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     record_agents(session.place, project, prepared.agents, configurations, at_once=False)
     if consent.given and options.selection.digest is not None:
         share_agreed(session.workspace, options.selection.digest)
-    return agree(session, prepared, consent)
+    agreed = session.reports.consent = agree(session, prepared, consent)
+    return agreed

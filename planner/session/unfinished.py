@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 def known_facts(session: RunSession) -> dict[str, Any]:
     """Fields of the results. Costs are of every run of the consent, as in results of a session that ended well."""
-    journal = session.journal
+    journal, agreed = session.journal, session.reports.consent
     mine = journal.launches_of(session.reports.session_id)
-    consent_id = session.consent.id or next((launch.consent_id for launch in mine), "")
+    consent_id = agreed.id or next((launch.consent_id for launch in mine), "")
     consent = journal.consents.get(consent_id)
     unsettled = [launch for launch in journal.launches(UNSETTLED) if _may_have_been_sent(launch)]
     ours = {launch.launch_id for launch in unsettled if launch.consent_id == consent_id}
     return {
-        "change_set_digest": session.consent.digest or ("" if consent is None else consent.digest),
-        "consent": session.consent,
+        "change_set_digest": agreed.digest or ("" if consent is None else consent.digest),
+        "consent": agreed,
         "open_launches": launch_documents([unsettled_launch(journal, launch) for launch in unsettled]),
         "cost": _cost(session, consent_id, mine, ours),
         "stats": session.reports.stats(launches=sum(launch.state in KNOWN for launch in mine)),
@@ -46,7 +46,7 @@ def _cost(session: RunSession, consent_id: str, mine: list[Launch], unsettled: s
     calls, launched_now = spending.of_calls(), {launch.launch_id for launch in mine}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
     return CostDocument(
-        estimated_cents=session.expected_cents,
+        estimated_cents=session.reports.expected_cents,
         actual_cents=calls.spent,
         this_session_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in launched_now),
         unconfirmed_cents=calls.reserved,
