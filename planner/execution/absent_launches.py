@@ -18,7 +18,7 @@ from datetime import datetime
 
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import Launch, LaunchProblem, LaunchState
-from planner.execution.reading import Listed
+from planner.execution.reads import Listed
 from planner.execution.reconciling import (
     ANY_TIME_SECONDS,
     Candidate,

@@ -21,25 +21,12 @@ from planner.changes.model import whole_cents
 from planner.errors import StoreError
 from planner.execution.consents import Amount, Consent, ConsentImported, Spending, id_prefix
 from planner.execution.journal import Journal
-from planner.execution.ledger import Ceiling
+from planner.execution.ledger import Ceiling, OverCeilingError
 from planner.execution.spending import spending_of
-from planner.quantities import money
 from planner.results.store import Reader, Store
 from planner.values import frozen
 
 PREFIX: Final = "consents/"
-
-
-class OverCeilingError(StoreError):
-    """What all machines reserved would be above a ceiling, so nothing may be sent."""
-
-    def __init__(self, label: str, limit_cents: int, committed_cents: int) -> None:
-        super().__init__(
-            f"{label} allows {money(limit_cents)}: with the calls of other sessions, {money(committed_cents)} would be "
-            "spent or reserved",
-            "Run the same command again when they have ended.",
-        )
-        self.label = label
 
 
 class SharedConsent(BaseModel):

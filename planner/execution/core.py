@@ -16,8 +16,8 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
-from planner.execution.engine import Job, Now, Outcome, Snapshot, UnsettledLaunch
-from planner.execution.events import DeferredReleased, IdleChanged, Stopped
+from planner.execution.engine import Job, Now, Outcome, PaceQuestion, Snapshot, UnsettledLaunch
+from planner.execution.events import DeferredReleased, IdleChanged, RunJudged, Stopped
 from planner.execution.launches import Launch, LaunchProblem, LaunchState
 from planner.execution.ledger import Ledger
 from planner.execution.reconciling import Unconfirmed
@@ -239,6 +239,12 @@ def _at_ceiling(state: State) -> Apply | WaitUntil:
             ceiling_by_service=bool(reached) and all(ceiling.by_service for ceiling in reached),
         )
     )
+
+
+def pace_question(state: State, verdict: RunJudged) -> PaceQuestion | None:
+    """What to ask the session before a verdict is applied; None if the case cannot stop early."""
+    may_retry = verdict.platform_failed and not state.stopped
+    return state.wanted.question_after(verdict.slot.case_id, platform_failed=may_retry)
 
 
 def schedule_poll(state: State, began: float, now: Now) -> None:

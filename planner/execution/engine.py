@@ -1,19 +1,13 @@
-"""Input and output of the engine: consented jobs, settings, progress and outcome, and the protocol of the driver."""
+"""Input and output of the engine, as data: consented jobs, settings, progress and outcome."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from planner.execution.ledger import Ledger
 from planner.providers.base import Line
 from planner.values import frozen
-
-if TYPE_CHECKING:
-    import anyio
-
-    from planner.execution.launches import EndedRun, Slot
-
 
 BALANCE: Final = "the organisation's balance"
 """Label of its ceiling."""
@@ -38,8 +32,8 @@ class Job:
     retries: int = 0
     """Retries per run after a platform failure, if the budget allows."""
     may_stop_early: bool = False
-    """Whether early stopping applies: `ConsentedJobs.pace` says how many calls may run, and when no more are
-    needed."""
+    """Whether early stopping applies: after each verdict, the session says how many calls may run, and when no more are
+    needed (`PaceQuestion`)."""
     configuration: str | None = None
     """Digest of the agent's configuration that is called; None if unknown."""
 
@@ -148,35 +142,13 @@ class Outcome:
         )
 
 
-Pace = Callable[[str, int, int], int]
-"""(case id, calls without a verdict, retries left) → how many of the calls may be under way now. 0: none is needed any
-more."""
+class PaceQuestion(NamedTuple):
+    """How many of the calls of a case may be under way now? 0: none is needed any more."""
 
-
-def all_at_once(case_id: str, to_come: int, retries: int) -> int:
-    del case_id, retries
-    return to_come
-
-
-@frozen
-class RunResponse:
-    """What a session says of a run that ended."""
-
-    platform_failed: bool = False
-    """It may be retried."""
-    stop: bool = False
-    """Launch nothing more (`--fail-fast`)."""
-
-
-@frozen
-class Observer:
-    """Callbacks of the engine."""
-
-    on_run: "Callable[[EndedRun], RunResponse]"
-    """Called once per run that counts for a case."""
-    on_snapshot: Callable[[Snapshot], None]
-    log: Callable[[str], None]
-    warn: Callable[[str], None] = lambda _: None
+    case_id: str
+    to_come: int
+    """Calls without a verdict."""
+    retries_left: int
 
 
 class Now(NamedTuple):
@@ -205,19 +177,5 @@ class ConsentedJobs:
     credential: str
     """A digest of the API key."""
     ledger: Ledger
-    pace: Pace = all_at_once
     may_launch: bool = True
     """Resuming calls needs no consent; launching does, even for launches that turned out never to have arrived."""
-
-
-class Engine(Protocol):
-    """Makes the calls of a consent."""
-
-    async def execute(
-        self, consented: ConsentedJobs, resumed: "Sequence[Slot]", *, observer: Observer, interrupted: "anyio.Event"
-    ) -> Outcome:
-        """Make the consented calls, less the `resumed` slots of earlier sessions.
-
-        Returns when everything is done or nothing more can be done. Errors, also unexpected ones, are in the outcome.
-        """
-        ...

@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from pydantic import AwareDatetime
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
-from planner.evidence import Evidence
 from planner.execution.consents import (
     ConsentAdded,
     ConsentEnded,
@@ -18,7 +17,7 @@ from planner.execution.consents import (
     JudgeCallReserved,
     JudgeCallSettled,
 )
-from planner.execution.launches import Digest, EndedRun, Launch, LaunchIntent, LaunchState, Slot
+from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.previews import PreviewIntended, PreviewMoved
 from planner.providers.base import Run, RunId
 from planner.values import frozen
@@ -151,7 +150,7 @@ NAMES: Final = {kind: name for name, kind in KINDS.items()}
 class RunResumed(NamedTuple):
     """A run of an earlier session needs nothing but a verdict."""
 
-    ended: EndedRun
+    slot: Slot
 
 
 class Throttled(NamedTuple):
@@ -209,7 +208,7 @@ class EvidenceComplete(NamedTuple):
 
     run: Run
     slot: Slot
-    evidence: Evidence
+    """With the digest and the bill."""
     is_final: bool
 
 
@@ -231,6 +230,15 @@ class RunJudged(NamedTuple):
     """There is no evidence."""
     unread: str = ""
     """Why the evidence of an ended run could not be read."""
+    at_once: int | None = None
+    """The answer to the `PaceQuestion` that this verdict raises; None if it raises none."""
+
+
+class Paced(NamedTuple):
+    """The answer to a `PaceQuestion` at the start of a session."""
+
+    case_id: str
+    at_once: int
 
 
 class BillLate(NamedTuple):
@@ -280,6 +288,7 @@ SessionEvent: TypeAlias = (
     | EvidenceComplete
     | RunGone
     | RunJudged
+    | Paced
     | BillLate
     | IdleChanged
     | DeferredReleased

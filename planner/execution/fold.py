@@ -31,6 +31,7 @@ from planner.execution.events import (
     Interrupted,
     Moved,
     NotSent,
+    Paced,
     Polled,
     PreviewIntended,
     PreviewMoved,
@@ -49,8 +50,8 @@ from planner.execution.events import (
     Throttled,
     Unreachable,
 )
-from planner.execution.launches import LaunchState
-from planner.execution.state import EndedRun, Outage, State, Watched
+from planner.execution.launches import LaunchState, ReportedRun
+from planner.execution.state import Outage, State, Watched
 from planner.providers.base import Run
 from planner.quantities import count, money, rounded_duration
 
@@ -58,7 +59,7 @@ UNREACHABLE_PAUSE_SECONDS: Final = 1.0
 
 
 def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
-    """Take note of an event."""
+    """Apply an event to the state."""
     match event:
         case Intended(intent):
             state.posting[intent.launch_id] = intent
@@ -123,12 +124,14 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
             _evidence_complete(state, event)
         case EvidenceFailed():
             _evidence_failed(state, event, now)
-        case RunResumed(ended):
-            state.reported.append(ended)
+        case RunResumed(slot):
+            state.reported.append(ReportedRun(slot, state.launch(slot.launch_id), resumed=True))
         case RunGone(run_id, reason, unread):
             _stop_waiting(state, state.watched.pop(run_id), reason, unread=unread)
         case RunJudged():
             _judged(state, event)
+        case Paced(case_id, at_once):
+            state.wanted.set_pace(case_id, at_once)
         case DeferredReleased():
             state.wanted.release_all()
         case IdleChanged(is_idle):
@@ -259,7 +262,7 @@ def _length_seconds(run: Run, watched: Watched, now: Now) -> float:
 
 def _evidence_complete(state: State, event: EvidenceComplete) -> None:
     run, watched = state.reading.pop(event.run.id)
-    cents = event.evidence.cost_cents
+    cents = event.slot.cost_cents
     if watched.slot.cost_cents is None:  # otherwise it was billed before and only its evidence was missing
         if cents is None:
             expect_estimate(state.consented, run, watched)
@@ -268,7 +271,7 @@ def _evidence_complete(state: State, event: EvidenceComplete) -> None:
     billed = "its bill is late" if cents is None else f"billed {money(cents)}"
     state.log(f"run {run.id} of {event.slot.case_id} ended, {billed}")
     state.unbilled[watched.launch.line.target] -= 1
-    state.reported.append(EndedRun(event.slot, watched.launch, watched.resumed, event.evidence))
+    state.reported.append(ReportedRun(event.slot, watched.launch, watched.resumed))
 
 
 def _evidence_failed(state: State, event: EvidenceFailed, now: Now) -> None:
@@ -305,7 +308,7 @@ def _stop_waiting(state: State, watched: Watched, reason: str, *, unread: str = 
     """Stop waiting for a run; the next session resumes it. Stored evidence stays."""
     state.unbilled[watched.launch.line.target] -= watched.ended_at is not None
     state.log(f"{reason}; not waiting any longer")
-    state.reported.append(EndedRun(watched.slot, watched.launch, watched.resumed, unread=unread))
+    state.reported.append(ReportedRun(watched.slot, watched.launch, watched.resumed, unread))
 
 
 def _judged(state: State, event: RunJudged) -> None:
@@ -316,7 +319,8 @@ def _judged(state: State, event: RunJudged) -> None:
             state.outcome.unread.append(event.unread)
             state.outcome.unread_slots.add(event.slot.key)
     case_id = event.slot.case_id
-    judged = state.wanted.judged(case_id, platform_failed=event.platform_failed and not state.stopped)
+    may_retry = event.platform_failed and not state.stopped
+    judged = state.wanted.judged(case_id, platform_failed=may_retry, at_once=event.at_once)
     if judged.unneeded:
         state.log(f"{case_id} is decided: {count(judged.unneeded, 'call')} not needed")
     if judged.is_retried:

@@ -37,7 +37,6 @@ from typing import Annotated, TypeAlias
 from pydantic import AwareDatetime, Field
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
-from planner.evidence import Evidence
 from planner.providers.base import Line
 from planner.values import frozen
 
@@ -195,23 +194,12 @@ class Slot:
 
 
 @frozen
-class EndedRun:
+class ReportedRun:
     """A run that ended, or that nobody waits for any longer. Its slot is bound."""
 
     slot: Slot
     launch: Launch
     resumed: bool
     """An earlier session launched it."""
-    evidence: Evidence | None = None
-    """None if it is missing, or only its digest is known yet."""
     unread: str = ""
     """Why an ended run has no evidence: its data could not be read."""
-
-    @property
-    def run_id(self) -> int:
-        assert self.slot.run_id is not None
-        return self.slot.run_id
-
-    @property
-    def adopted(self) -> bool:
-        return self.launch.state is LaunchState.ADOPTED

@@ -11,8 +11,21 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from planner.errors import StoreError
 from planner.providers.base import Target
 from planner.quantities import money
+
+
+class OverCeilingError(StoreError):
+    """What all machines reserved would be above a ceiling, so nothing may be sent."""
+
+    def __init__(self, label: str, limit_cents: int, committed_cents: int) -> None:
+        super().__init__(
+            f"{label} allows {money(limit_cents)}: with the calls of other sessions, {money(committed_cents)} would be "
+            "spent or reserved",
+            "Run the same command again when they have ended.",
+        )
+        self.label = label
 
 
 @dataclass(slots=True)

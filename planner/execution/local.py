@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, cast
 
@@ -22,7 +22,7 @@ from planner.errors import (
     UsageError,
     leading_error,
 )
-from planner.evidence import Evidence, merged
+from planner.evidence import Evidence, merged, missing_parts
 from planner.execution.core import (
     Apply,
     Finish,
@@ -33,33 +33,33 @@ from planner.execution.core import (
     WaitUntil,
     decide,
     outcome_of,
+    pace_question,
     schedule_poll,
     snapshot,
     wait_text,
 )
-from planner.execution.engine import ConsentedJobs, Now, Observer, Outcome
+from planner.execution.engine import ConsentedJobs, Now, Outcome
 from planner.execution.events import (
     NAMES,
     BillLate,
     Event,
-    EvidenceComplete,
     EvidenceFailed,
     Interrupted,
-    Polled,
+    Paced,
     RunJudged,
-    ServiceAnswered,
-    ServiceFailed,
     SessionEvent,
     Stopped,
 )
 from planner.execution.fold import apply
 from planner.execution.journal import Journal
-from planner.execution.journal_state import evidence_stored
-from planner.execution.launches import EndedRun, LaunchIntent, Slot
-from planner.execution.observing import Lists, listed, resume, searchable, wanted_batches
-from planner.execution.reading import Listed, Transactions, WaitPolicy, collect, read_list
+from planner.execution.launches import LaunchIntent, ReportedRun, Slot
+from planner.execution.observer import EndedRun, Observer
+from planner.execution.observing import evidence_result, evidence_wait, poll_request, poll_result
+from planner.execution.reading import Transactions, collect, read_list
+from planner.execution.reads import Listed, Lists, PollRequest, StoredEvidence
+from planner.execution.resuming import resume, resume_slot
 from planner.execution.sending import Sender
-from planner.execution.state import State, Watched
+from planner.execution.state import State
 from planner.providers.base import Batch, BatchId, CallId, Provider, Run, RunId
 
 ShareIntent = Callable[[LaunchIntent], Awaitable[None]]
@@ -67,8 +67,6 @@ ShareIntent = Callable[[LaunchIntent], Awaitable[None]]
 
 LONGEST_WAIT_SECONDS: Final = 1.0
 """The progress display shows the time."""
-ROW_MARGIN: Final = 1.2
-"""Rows to request, as a multiple of those needed last time plus new launches, since other clients launch too."""
 CLOCK_SLACK_SECONDS: Final = 5.0
 """`Date` headers have whole seconds and arrive late."""
 UNKNOWN_CLOCK_SLACK_SECONDS: Final = 3600.0
@@ -77,10 +75,10 @@ UNKNOWN_CLOCK_SLACK_SECONDS: Final = 3600.0
 
 @dataclass(slots=True)
 class LocalEngine:
-    """An `Engine`. `share_intent` makes an intent durable in the shared store before it is sent; None without one."""
+    """`share_intent` makes an intent durable in the shared store before it is sent; None without one."""
 
     provider: Provider
-    charges: Transactions
+    transactions: Transactions
     journal: Journal
     save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
     load_evidence: Callable[[str], Evidence | None]
@@ -91,8 +89,12 @@ class LocalEngine:
     async def execute(
         self, consented: ConsentedJobs, resumed: Sequence[Slot], *, observer: Observer, interrupted: anyio.Event
     ) -> Outcome:
-        """See `Engine.execute`."""
-        state = State(consented, self.journal, self.charges, observer.log, observer.warn)
+        """Make the consented calls, less the `resumed` slots of earlier sessions.
+
+        Returns when everything is done or nothing more can be done. Errors, also unexpected ones, are in the outcome.
+        """
+        is_shared = self.share_intent is not None
+        state = State(consented, self.journal, self.transactions.charges, is_shared)
         session = Session(self, state, observer)
         try:
             await session.run(resumed, interrupted)
@@ -118,9 +120,11 @@ class Session:
     _changed: anyio.Event = field(default_factory=anyio.Event)
     _is_polling: bool = False
     _collecting: set[RunId] = field(default_factory=set[RunId])
-    _read: list[tuple[Run, Watched, Evidence, bool]] = field(default_factory=list[tuple[Run, Watched, Evidence, bool]])
+    _read: list[tuple[Run, Evidence, bool]] = field(default_factory=list[tuple[Run, Evidence, bool]])
     """Read and not stored yet; the last value says whether the bill is final."""
     _is_storing: bool = False
+    _unjudged: dict[str, Evidence] = field(default_factory=dict[str, Evidence])
+    """Evidence that was just read or stored, by digest, so that it is not loaded again to be judged."""
     _waiting: WaitReason | None = None
     """Why the last decision sent no launch."""
 
@@ -130,11 +134,26 @@ class Session:
     async def run(self, resumed: Sequence[Slot], interrupted: anyio.Event) -> None:
         if interrupted.is_set():
             self.happen(Interrupted())
-        self.happen_all(resume(self.state, resumed, self.engine.load_evidence, self.engine.now()))
+        self._resume(resumed)
         async with anyio.create_task_group() as self._tasks:
             self._tasks.start_soon(self._watch_interruption, interrupted)
             await self._carry_out()
             self._tasks.cancel_scope.cancel()
+
+    def _resume(self, slots: Sequence[Slot]) -> None:
+        state = self.state
+        resume(state, slots, self.engine.now())
+        for question in state.wanted.first_questions():
+            self.happen(Paced(question.case_id, self.observer.pace(*question)))
+        for slot in slots:
+            evidence = None if slot.evidence is None else self.engine.load_evidence(slot.evidence)
+            missing = None
+            if slot.evidence is not None and evidence is not None:
+                self._unjudged = {slot.evidence: evidence}
+                grade_wanted = state.consented.jobs[slot.case_id].await_grade
+                missing = missing_parts(evidence, grade_wanted=grade_wanted)
+            self.happen_all(resume_slot(state, slot, missing, self.engine.now()))
+        self._unjudged.clear()
 
     async def _carry_out(self) -> None:
         while True:
@@ -164,23 +183,39 @@ class Session:
         """Make a durable event durable, then apply it. Raises `StoreError`."""
         if type(event) in NAMES:
             self.engine.journal.record(cast("Event", event))
-        apply(self.state, event, self.engine.now())
+        self._apply(event)
         while self.state.reported:
             for verdict in self._judged(self.state.reported.pop(0)):
-                apply(self.state, verdict, self.engine.now())
+                self._apply(verdict)
         self._changed.set()
 
     def happen_all(self, events: Iterable[Event | SessionEvent]) -> None:
         for event in events:
             self.happen(event)
+        self._show_notes()
 
-    def _judged(self, ended: EndedRun) -> Iterator[SessionEvent]:
-        digest = ended.slot.evidence
-        if ended.evidence is None and digest is not None:
-            ended = replace(ended, evidence=self.engine.load_evidence(digest))
-        judged = self.observer.on_run(ended)
-        yield RunJudged(ended.slot, judged.platform_failed, is_missing=ended.evidence is None, unread=ended.unread)
-        if judged.stop:
+    def _apply(self, event: Event | SessionEvent) -> None:
+        apply(self.state, event, self.engine.now())
+        self._show_notes()
+
+    def _show_notes(self) -> None:
+        if not self.state.notes:
+            return
+        notes, self.state.notes = self.state.notes, []
+        for note in notes:
+            (self.observer.warn if note.is_warning else self.observer.log)(note.text)
+
+    def _judged(self, reported: ReportedRun) -> Iterator[SessionEvent]:
+        slot, digest = reported.slot, reported.slot.evidence
+        evidence = None
+        if digest is not None:
+            evidence = self._unjudged.pop(digest, None) or self.engine.load_evidence(digest)
+        ended = EndedRun(slot, reported.launch, reported.resumed, evidence, reported.unread)
+        response = self.observer.on_run(ended)
+        verdict = RunJudged(slot, response.platform_failed, is_missing=evidence is None, unread=reported.unread)
+        question = pace_question(self.state, verdict)
+        yield verdict if question is None else verdict._replace(at_once=self.observer.pace(*question))
+        if response.stop:
             yield Stopped(fail_fast=True)
 
     async def _wait(self, seconds: float) -> None:
@@ -210,74 +245,54 @@ class Session:
             self._tasks.start_soon(self._poll)
 
     async def _poll(self) -> None:
-        """Read the lists once. If the service cannot be read, the next poll tries again."""
-        state, clock = self.state, self.engine.clock
+        """Read the lists once, if anything waits for them, and the bills that are due."""
+        state, clock, transactions = self.state, self.engine.clock, self.engine.transactions
         began = clock.monotonic()
-        try:
-            if state.is_asking():
-                lists, rows = await self._read_lists(began)
-                self.happen(ServiceAnswered())
-                self.happen_all(listed(state, lists, self.engine.now()))
-                self.happen(Polled(rows))
-        except StoreError:
-            raise
-        except IncompleteError as error:
-            self.happen(ServiceFailed(str(error)))
-        except PlannerError as error:  # refused during the session, for example because the key was revoked
-            self.happen(Stopped(usage=error.with_hint, trouble=error.with_hint))
+        request = poll_request(state)
+        if request is not None:
+            result = await self._read_lists(request, began)
+            self.happen_all(poll_result(state, request, result, self.engine.now()))
         schedule_poll(state, began, self.engine.now())
         self._is_polling = False
-        if self.engine.charges.is_due(clock.monotonic()):
-            self._tasks.start_soon(self.engine.charges.read, clock.monotonic())
+        if transactions.is_due(clock.monotonic()):
+            self._tasks.start_soon(transactions.read, clock.monotonic())
 
-    async def _read_lists(self, began: float) -> tuple[Lists, int | None]:
-        state, provider = self.state, self.engine.provider
-        searched = searchable(state)
-        asked = [search.unconfirmed.launch for search in state.unconfirmed.values()]
-        asked += [unbound.launch for unbound in state.unbound.values()]
-        oldest = min(
-            (launch.earliest for launch in asked + [watched.launch for watched in state.watched.values()]),
-            default=None,
-        )
-        rows: int | None = None
-        if asked:
-            runs = await read_list(provider.runs, oldest=oldest)
-        else:
-            wanted = state.watched.keys()
-            launched_since = sum(watched.since >= state.polled_at for watched in state.watched.values())
-            expected = int((state.list_rows + launched_since) * ROW_MARGIN)
-            runs = await read_list(provider.runs, oldest=oldest, wanted=wanted, first_page=expected)
-            rows = _last_row(runs, wanted)
-        batches = Listed[Batch]()
-        if searched:
-            since = min(state.unconfirmed[each].unconfirmed.launch.earliest for each in searched)
-            batches = await read_list(provider.batches, oldest=since)
+    async def _read_lists(self, request: PollRequest, began: float) -> Lists | PlannerError:
+        provider, batches = self.engine.provider, Listed[Batch]()
         members: dict[BatchId, Sequence[RunId]] = {}
-        for batch_id in wanted_batches(state):
-            try:
-                members[batch_id] = (await provider.batch(batch_id)).run_ids
-            except (NotFoundError, IncompleteError) as error:  # not visible yet, as if it had just been created
-                state.log(f"batch {batch_id} cannot be read yet: {error}")
-        return Lists(began, runs, batches, members, searched), rows
+        try:
+            runs = await read_list(
+                provider.runs, oldest=request.oldest, wanted=request.wanted, first_page=request.first_page
+            )
+            if request.batches_since is not None:
+                batches = await read_list(provider.batches, oldest=request.batches_since)
+            for batch_id in request.members:
+                try:
+                    members[batch_id] = (await provider.batch(batch_id)).run_ids
+                except (NotFoundError, IncompleteError) as error:  # not visible yet, as if it had just been created
+                    self.observer.log(f"batch {batch_id} cannot be read yet: {error}")
+        except PlannerError as error:
+            return error
+        return Lists(began, runs, batches, members, request.searched)
 
     # Evidence
 
     def _start_collecting(self, run: Run) -> None:
         if run.id not in self._collecting:
             self._collecting.add(run.id)
-            self._tasks.start_soon(self._collect, run, self.state.reading[run.id][1])
+            self._tasks.start_soon(self._collect, run)
 
-    async def _collect(self, run: Run, watched: Watched) -> None:
-        engine, stored = self.engine, watched.slot.evidence
+    async def _collect(self, run: Run) -> None:
+        engine, stored = self.engine, self.state.reading[run.id][1].slot.evidence
         try:
-            wait = WaitPolicy(
-                # After the first reading, one more is enough.
-                0.0 if stored is not None else self.state.settings.evidence_wait_seconds,
-                watched.job.await_grade,
-                engine.now().seconds_since(run.completed_at) if watched.resumed and run.completed_at else 0.0,
-                lambda: self.happen(BillLate(run.id)),
+            read = await collect(
+                engine.provider,
+                run,
+                evidence_wait(self.state, run, engine.now()),
+                clock=engine.clock,
+                transactions=engine.transactions,
+                on_late=lambda: self.happen(BillLate(run.id)),
             )
-            read = await collect(engine.provider, run, wait, clock=engine.clock, transactions=engine.charges)
             evidence = merged(engine.load_evidence(stored) if stored is not None else None, read)
         except StoreError:
             raise
@@ -286,37 +301,29 @@ class Session:
             self.happen(EvidenceFailed(run.id, str(error)))
             return
         call_id = None if evidence.call_id is None else CallId(evidence.call_id)
-        is_final = engine.charges.settle(call_id, evidence.cost_cents)
-        self._read.append((run, watched, evidence, is_final))
+        is_final = self.state.charges.settle(call_id, evidence.cost_cents)
+        self._read.append((run, evidence, is_final))
         if not self._is_storing:
             self._is_storing = True
             self._tasks.start_soon(self._store)
 
     async def _store(self) -> None:
-        """Store everything that was read, in batches: writing many files together takes as long as one. Only durable
-        evidence is billed and reported."""
+        """Store everything that was read, in batches: writing many files together takes as long as one."""
         while self._read:
             ended, self._read = self._read, []
-            evidences = [evidence for _, _, evidence, _ in ended]
-            digests = await anyio.to_thread.run_sync(self.engine.save_evidences, evidences)
-            slots = [
-                replace(watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at)
-                for (run, watched, evidence, _), digest in zip(ended, digests, strict=True)
-            ]
-            self.happen(evidence_stored(slots))
-            for (run, _, evidence, is_final), slot in zip(ended, slots, strict=True):
-                self._collecting.discard(run.id)
-                self.happen(EvidenceComplete(run, slot, evidence, is_final))
+            digests = await anyio.to_thread.run_sync(self.engine.save_evidences, [evidence for _, evidence, _ in ended])
+            self._unjudged = {digest: evidence for (_, evidence, _), digest in zip(ended, digests, strict=True)}
+            self._collecting.difference_update(run.id for run, _, _ in ended)
+            self.happen_all(
+                evidence_result(
+                    self.state,
+                    [
+                        StoredEvidence(run, digest, evidence.cost_cents, is_final)
+                        for (run, evidence, is_final), digest in zip(ended, digests, strict=True)
+                    ],
+                )
+            )
         self._is_storing = False
-
-
-def _last_row(runs: Listed[Run], wanted: Iterable[RunId]) -> int:
-    """The row of the oldest wanted run under way."""
-    ours = set(wanted)
-    return max(
-        (row for row, (run_id, run) in enumerate(runs.found.items(), start=1) if run_id in ours and not run.ended),
-        default=0,
-    )
 
 
 def _end_with(outcome: Outcome, error: BaseException) -> None:

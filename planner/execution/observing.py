@@ -5,152 +5,97 @@ Each function yields one event at a time; the caller records and applies it befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from planner.evidence import Evidence, missing_parts
+from planner.errors import IncompleteError, PlannerError
 from planner.execution.absent_launches import adopted_since, possibly_sent
-from planner.execution.core import SendLaunch
 from planner.execution.engine import Now
 from planner.execution.events import (
-    DuplicateAnswer,
     Event,
+    EvidenceComplete,
     Moved,
+    Polled,
     RunEnded,
     RunGone,
-    RunResumed,
     RunsBound,
     RunsClaimed,
+    ServiceAnswered,
+    ServiceFailed,
+    SessionEvent,
     Stopped,
 )
-from planner.execution.journal_state import TakenError
-from planner.execution.launches import (
-    OTHER_KEY,
-    UNSETTLED,
-    Launch,
-    LaunchIntent,
-    LaunchProblem,
-    LaunchState,
-    Slot,
-    SlotIntent,
-)
-from planner.execution.reading import Listed
+from planner.execution.journal_state import evidence_stored
+from planner.execution.launches import Launch, LaunchProblem, LaunchState, Slot
+from planner.execution.reads import Listed, Lists, PollRequest, StoredEvidence, WaitPolicy
 from planner.execution.reconciling import (
-    NAME_PREFIX,
     Candidate,
     Match,
     Unconfirmed,
     asks_the_same,
     bind_slots,
-    marked,
     prompt_key,
     run_fits,
     search_launches,
     unconfirmed_launches,
     with_times_of_equals,
 )
-from planner.execution.state import EndedRun, Search, State, Unbound
-from planner.providers.base import Batch, BatchId, Launched, Run, RunId
+from planner.execution.state import Search, State, Unbound
+from planner.providers.base import PAGE_LIMIT, BatchId, Run, RunId
 
-LATEST_LEAVE_SECONDS: Final = 60.0
-"""A launch that has not left this long after its intent is replaced by a new one."""
-LONGEST_SENDING_SECONDS: Final = 120.0
-"""If a launch takes longer than this from intent to answer, assume that the machine slept."""
 NAMED_RUNS: Final = 5
+ROW_MARGIN: Final = 1.2
+"""Rows to request, as a multiple of those needed last time plus new launches, since other clients launch too."""
 
 
-@dataclass(slots=True)
-class Lists:
-    """What one poll read. `began` is in monotonic seconds; `searched` are the ids of unconfirmed launches that could be
-    searched for when it began; `members` are the runs of those batches that the service shows."""
-
-    began: float
-    runs: Listed[Run]
-    batches: Listed[Batch]
-    members: Mapping[BatchId, Sequence[RunId]]
-    searched: frozenset[str]
+# Polls
 
 
-def intent_of(state: State, action: SendLaunch, launch_id: str, now: Now) -> LaunchIntent:
-    """The launch that the action asks for."""
-    return LaunchIntent(
-        launch_id=launch_id,
-        session_id=state.consented.session_id,
-        consent_id=state.consented.consent_id,
-        line=action.runs[0][0].line,
-        name=f"{NAME_PREFIX}{launch_id}",
-        sent_at=now.server,
-        slack_seconds=now.slack_seconds,
-        slots=tuple(
-            SlotIntent(
-                job.case_id,
-                job.plan,
-                marked(job.prompt, launch_id, ordinal) if state.settings.mark_prompts else job.prompt,
-                job.call_fingerprint,
-                job.agent_revision,
-                cents,
-                job.configuration,
-            )
-            for ordinal, (job, cents) in enumerate(action.runs)
+def poll_request(state: State) -> PollRequest | None:
+    """What a poll must read now; None if nothing waits for the lists."""
+    if not state.is_asking():
+        return None
+    searched = searchable(state)
+    asked = [search.unconfirmed.launch for search in state.unconfirmed.values()]
+    asked += [unbound.launch for unbound in state.unbound.values()]
+    under_way = [watched.launch for watched in state.watched.values()]
+    launched_since = sum(watched.since >= state.polled_at for watched in state.watched.values())
+    return PollRequest(
+        oldest=min(launch.earliest for launch in asked + under_way),
+        wanted=None if asked else frozenset(state.watched),
+        first_page=PAGE_LIMIT if asked else int((state.list_rows + launched_since) * ROW_MARGIN),
+        batches_since=min(
+            (state.unconfirmed[launch_id].unconfirmed.launch.earliest for launch_id in searched), default=None
         ),
-        credential=state.consented.credential,
+        members=wanted_batches(state),
+        searched=searched,
     )
 
 
-def leave_within_seconds(state: State, *, is_shared: bool) -> float:
-    """How long after its intent a launch may leave. Other machines search for a shared one from its intent on, for
-    `settle_seconds`: they would miss one that leaves late, and make its calls again."""
-    return min(LATEST_LEAVE_SECONDS, state.settings.settle_seconds / 2) if is_shared else LATEST_LEAVE_SECONDS
+def poll_result(
+    state: State, request: PollRequest, result: Lists | PlannerError, now: Now
+) -> Iterator[Event | SessionEvent]:
+    """The lists were read, or could not be: then the next poll tries again, unless this session was refused."""
+    match result:
+        case Lists():
+            yield ServiceAnswered()
+            yield from listed(state, result, now)
+            yield Polled(None if request.wanted is None else _last_row(result.runs, request.wanted))
+        case IncompleteError():
+            yield ServiceFailed(str(result))
+        case PlannerError():  # refused during the session, for example because the key was revoked
+            yield Stopped(usage=result.with_hint, trouble=result.with_hint)
 
 
-def is_late(state: State, intent: LaunchIntent, now: Now, *, is_shared: bool) -> bool:
-    """Whether a launch must not leave any more. To be asked before it is recorded as sent, and again after, right
-    before its first byte: the process may have been stopped in between, or the record may have taken long."""
-    return now.seconds_since(intent.sent_at) > leave_within_seconds(state, is_shared=is_shared)
-
-
-# Answers to launches
-
-
-def answered(state: State, launch_id: str, launched: Launched) -> Iterator[Event | Stopped]:
-    """The service accepted a launch."""
-    runs: dict[int, Run] = {launched.run.id: launched.run} if launched.run else {}
-    slots = state.journal.slots_of(launch_id)
-    accepted = Moved(
-        launch_id,
-        LaunchState.ACKNOWLEDGED,
-        batch_id=launched.batch_id,
-        run_ids=tuple(launched.run_ids),
-        bindings=bind_slots(slots, runs, launched.run_ids),
+def _last_row(runs: Listed[Run], wanted: AbstractSet[RunId]) -> int:
+    """The row of the oldest wanted run under way."""
+    return max(
+        (row for row, (run_id, run) in enumerate(runs.found.items(), start=1) if run_id in wanted and not run.ended),
+        default=0,
     )
-    try:
-        state.journal.validate(accepted)
-    except TakenError as error:  # the service gave two launches the same answer
-        yield DuplicateAnswer(launch_id, error.holder, f"the service answered two launches with {error}")
-        blocked = (
-            f"the service answered launch {launch_id} with {error}: launching stopped, and neither launch is repeated."
-            " Settle it with `planner reconcile`: another --store would not know it, and its calls would be charged"
-            " again"
-        )
-        state.warn(blocked)
-        yield Stopped(blocked=blocked)
-        return
-    yield accepted
-    yield from state.requester_to_learn(launched.requester_id)
-
-
-def unconfirmed(state: State, launch_id: str, detail: str, now: Now) -> Moved:
-    """A launch was sent, and no answer was received."""
-    launch = state.launch(launch_id)
-    age_seconds = now.seconds_since(launch.sent_at)
-    # Otherwise the machine slept while sending, and it may have been sent only now.
-    slack_seconds = None if age_seconds <= LONGEST_SENDING_SECONDS else launch.slack_seconds + age_seconds
-    return Moved(launch_id, LaunchState.UNCONFIRMED, detail, slack_seconds=slack_seconds)
-
-
-# The lists
 
 
 def searchable(state: State) -> frozenset[str]:
@@ -354,41 +299,30 @@ def _absent(state: State, missing: Mapping[Unconfirmed, bool], lists: Lists) -> 
             )
 
 
-LoadEvidence = Callable[[str], Evidence | None]
+# Evidence
 
 
-def resume(state: State, slots: Sequence[Slot], load_evidence: LoadEvidence, now: Now) -> Iterator[Event | RunResumed]:
-    """Count paid runs as wanted ones, and search for every open launch that may have made the same calls, even if its
-    slots do not count."""
-    state.resumed_slots.update(slot.key for slot in slots)
-    state.wanted.resume(slots)
-    for slot in slots:
-        yield from _resume_slot(state, slot, load_evidence, now)
-    wanted = {job.call_fingerprint for job in state.consented.jobs.values()}
-    for launch in state.journal.launches(UNSETTLED):
-        asked = {slot.call_fingerprint for slot in state.journal.slots_of(launch.launch_id)}
-        if launch.launch_id not in state.unconfirmed and asked & wanted:
-            state.search(launch.launch_id, now)
-    if slots:
-        state.log(f"resuming {len(slots)} runs of earlier sessions")
+def evidence_wait(state: State, run: Run, now: Now) -> WaitPolicy:
+    """How long to wait for the parts of an ended run that are late. After the first reading, one more is enough."""
+    watched = state.reading[run.id][1]
+    return WaitPolicy(
+        0.0 if watched.slot.evidence is not None else state.settings.evidence_wait_seconds,
+        watched.job.await_grade,
+        now.seconds_since(run.completed_at) if watched.resumed and run.completed_at else 0.0,
+    )
 
 
-def _resume_slot(state: State, slot: Slot, load_evidence: LoadEvidence, now: Now) -> Iterator[Event | RunResumed]:
-    launch = state.launch(slot.launch_id)
-    evidence = load_evidence(slot.evidence) if slot.evidence is not None else None
-    await_grade = state.consented.jobs[slot.case_id].await_grade
-    if launch.state in UNSETTLED:
-        state.search(launch.launch_id, now)
-    elif evidence is not None and not missing_parts(evidence, grade_wanted=await_grade):
-        yield RunResumed(EndedRun(slot, launch, resumed=True, evidence=evidence))
-    elif slot.launch_id in state.launched_with_other:
-        message = f"not waiting for launch {slot.launch_id}: {OTHER_KEY}"
-        state.report_anomaly(f"{OTHER_KEY} {slot.launch_id}", message)
-    elif slot.run_id is not None:  # under way, or its evidence is missing from the store
-        state.watch(slot, launch, now)
-    else:
-        slots_of_launch = state.journal.slots_of(launch.launch_id)
-        if bindings := bind_slots(slots_of_launch, {}, launch.run_ids):
-            yield RunsBound(launch.launch_id, bindings)
-        else:
-            state.await_binding(launch, slots_of_launch, now)
+def evidence_result(state: State, stored: Sequence[StoredEvidence]) -> Iterator[Event | EvidenceComplete]:
+    """The evidence of these runs is stored. Only then does it count, and its bill with it."""
+    slots = [
+        replace(
+            state.reading[each.run.id][1].slot,
+            evidence=each.digest,
+            cost_cents=each.cost_cents,
+            completed_at=each.run.completed_at,
+        )
+        for each in stored
+    ]
+    yield evidence_stored(slots)
+    for each, slot in zip(stored, slots, strict=True):
+        yield EvidenceComplete(each.run, slot, each.is_final)

@@ -16,7 +16,7 @@ from hashlib import sha256
 
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import Launch, Slot
-from planner.execution.reading import Listed
+from planner.execution.reads import Listed
 from planner.providers.base import Batch, Run
 from planner.values import frozen
 

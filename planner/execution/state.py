@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
+from planner.execution.charges import AwaitedCharges
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, Outcome
 from planner.execution.events import RequesterLearned
 from planner.execution.journal_state import JournalState
-from planner.execution.launches import OTHER_KEY, EndedRun, Launch, LaunchIntent, Slot, SlotKey
+from planner.execution.launches import OTHER_KEY, Launch, LaunchIntent, ReportedRun, Slot, SlotKey
 from planner.execution.ledger import Ledger
-from planner.execution.reading import Transactions
 from planner.execution.reconciling import Unconfirmed
 from planner.execution.wanted import WantedRuns
 from planner.providers.base import Run, RunId, Target
@@ -118,19 +119,35 @@ class Search:
     """The launch used another API key, so the current key is not used to search for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LateShares:
+    """Consecutive launches that took too long to share."""
+
+    count: int = 0
+    since: datetime | None = None
+    """When the last of them was found late, by the server's clock."""
+
+
 LAST_LOOK_SECONDS: Final = 10.0
 """Time allowed for a resumed run that should have ended long ago."""
 
 
+class Note(NamedTuple):
+    """A line for people."""
+
+    text: str
+    is_warning: bool
+
+
 @dataclass(slots=True)
 class State:
-    """Everything that is known in a session. `log` and `warn` take lines for people."""
+    """Everything that is known in a session."""
 
     consented: ConsentedJobs
     journal: JournalState
-    charges: Transactions
-    log: Callable[[str], None]
-    warn: Callable[[str], None]
+    charges: AwaitedCharges
+    is_shared: bool = False
+    """Other machines search for a launch from its intent on."""
 
     ledger: Ledger = field(init=False)
     limit: ConcurrencyLimit = field(init=False)
@@ -146,8 +163,10 @@ class State:
     unconfirmed: dict[str, Search] = field(default_factory=dict[str, Search])
     unbilled: Counter[Target] = field(default_factory=Counter[Target])
     """Ended runs whose bill is not known yet."""
-    reported: list[EndedRun] = field(default_factory=list[EndedRun])
+    reported: list[ReportedRun] = field(default_factory=list[ReportedRun])
     """Ended runs to judge; the driver takes them."""
+    notes: list[Note] = field(default_factory=list[Note])
+    """To show; the driver takes them."""
     runs_done: int = 0
     stopped: bool = False
     interrupted_at: float | None = None
@@ -173,6 +192,7 @@ class State:
     """Since this poll, only unconfirmed launches are left."""
     list_rows: int = 200
     """The row of the oldest run under way in the last list."""
+    late_shares: LateShares = field(default_factory=LateShares)
     seconds_seen: list[float] = field(default_factory=list[float])
     """Seconds from start to end of the latest runs that ended while watched."""
 
@@ -181,7 +201,7 @@ class State:
         self.ledger = consented.ledger
         self.stopped = not consented.may_launch
         self.limit = ConcurrencyLimit(consented.settings.max_concurrent_runs)
-        self.wanted = WantedRuns(consented.jobs, consented.pace)
+        self.wanted = WantedRuns(consented.jobs)
         self.launched_with_other = self.journal.launched_with_other(consented.credential)
         self.requesters = self.journal.requesters(consented.credential)
 
@@ -291,6 +311,12 @@ class State:
             if is_ours:
                 self.ledger.release(slot.plan, slot.reserved_cents)
             self.wanted.not_launched(slot.case_id, slot.key)
+
+    def log(self, line: str) -> None:
+        self.notes.append(Note(line, is_warning=False))
+
+    def warn(self, line: str) -> None:
+        self.notes.append(Note(line, is_warning=True))
 
     def report_anomaly(self, what: str, message: str) -> None:
         """The service shows something unexpected: warn now, and report it in the results."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from planner.execution.engine import Job, Pace
+from planner.execution.engine import Job, PaceQuestion
 from planner.execution.launches import Slot, SlotKey
 from planner.execution.packing import Pending
 
@@ -66,6 +66,16 @@ class _Case:
         surplus = len(self.resumed) - self.job.runs
         return min(self._most_retries, max(surplus, self.platform_failures))
 
+    def question(self) -> PaceQuestion | None:
+        to_come = self.to_launch + len(self.live) - self.judged
+        if not self.job.may_stop_early or self.is_decided or not to_come:
+            return None
+        return PaceQuestion(self.job.case_id, to_come, self.retries_left)
+
+    def note_verdict(self, *, platform_failed: bool) -> None:
+        self.judged += 1
+        self.platform_failures += platform_failed and not self.is_decided
+
     def update(self, *, release_all: bool) -> None:
         self.to_launch = max(0, self.job.runs + self._retries - len(self.live))
         if self.is_decided:
@@ -89,9 +99,8 @@ class WantedRuns:
     """`pending` holds the runs that may be launched now; early stopping defers others, which it may make unnecessary.
     Nothing is stored: after a crash, the journal and the stored verdicts give the same numbers."""
 
-    def __init__(self, jobs: Mapping[str, Job], pace: Pace) -> None:
+    def __init__(self, jobs: Mapping[str, Job]) -> None:
         self.pending = Pending()
-        self._pace = pace
         self._cases = {case_id: _Case(job) for case_id, job in jobs.items()}
         self._released = False
         self.total = 0
@@ -104,11 +113,8 @@ class WantedRuns:
             case = self._cases[slot.case_id]
             case.live.add(slot.key)
             case.resumed.add(slot.key)
-        for case_id, case in self._cases.items():
+        for case_id in self._cases:
             self._refresh(case_id)
-            if case.job.may_stop_early:
-                self._ask_pace(case)
-                self._refresh(case_id)
 
     def launched(self, case_id: str, key: SlotKey) -> None:
         self._cases[case_id].live.add(key)
@@ -121,17 +127,39 @@ class WantedRuns:
             self._cases[case_id].resumed.discard(key)
             self._refresh(case_id)
 
-    def judged(self, case_id: str, *, platform_failed: bool) -> Judged:
-        """A run has its verdict, or will never have one. `platform_failed`: it may be retried."""
+    # Verdicts
+
+    def first_questions(self) -> list[PaceQuestion]:
+        """Those of the cases that may stop early, before any verdict of this session."""
+        return [question for case in self._cases.values() if (question := case.question()) is not None]
+
+    def question_after(self, case_id: str, *, platform_failed: bool) -> PaceQuestion | None:
+        """What to ask before `judged`; None if there is nothing to ask."""
+        if not self._cases[case_id].job.may_stop_early:
+            return None
+        case = replace(self._cases[case_id])
+        case.note_verdict(platform_failed=platform_failed)
+        case.update(release_all=self._released)
+        return case.question()
+
+    def judged(self, case_id: str, *, platform_failed: bool, at_once: int | None = None) -> Judged:
+        """A run has its verdict, or will never have one. `platform_failed`: it may be retried. `at_once` is the answer
+        to `question_after`."""
         case = self._cases[case_id]
-        case.judged += 1
         before = case.to_launch
-        case.platform_failures += platform_failed and not case.is_decided
+        case.note_verdict(platform_failed=platform_failed)
         self._refresh(case_id)
         is_retried = case.to_launch > before
-        unneeded = self._ask_pace(case) if case.job.may_stop_early else 0
-        self._refresh(case_id)
+        unneeded = 0 if at_once is None else self.set_pace(case_id, at_once)
         return Judged(is_retried and not case.is_decided, unneeded)
+
+    def set_pace(self, case_id: str, at_once: int) -> int:
+        """Apply the answer to a question. Returns how many runs became unnecessary."""
+        case = self._cases[case_id]
+        case.at_once, case.is_decided = at_once, at_once <= 0
+        unneeded = case.to_launch if case.is_decided else 0
+        self._refresh(case_id)
+        return unneeded
 
     def release_all(self) -> None:
         """No verdict is to come that could make a deferred run unnecessary."""
@@ -148,14 +176,6 @@ class WantedRuns:
     def not_needed(self) -> dict[str, int]:
         """Runs not launched because their case is decided, by case id."""
         return {case_id: case.to_launch for case_id, case in self._cases.items() if case.to_launch and case.is_decided}
-
-    def _ask_pace(self, case: _Case) -> int:
-        to_come = case.to_launch + len(case.live) - case.judged
-        if case.is_decided or not to_come:
-            return 0
-        case.at_once = self._pace(case.job.case_id, to_come, case.retries_left)
-        case.is_decided = case.at_once <= 0
-        return case.to_launch if case.is_decided else 0
 
     def _refresh(self, case_id: str) -> None:
         case = self._cases[case_id]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.errors import StoreError, UsageError
-from planner.execution.consent_sharing import OverCeilingError
 from planner.execution.consents import JudgeCallReserved, JudgeCallSettled
+from planner.execution.ledger import OverCeilingError
 from planner.judge.pricing import CeilingReachedError
 from planner.judge.votes import VoteRecord, VoteRequest, read_record
 from planner.values import frozen

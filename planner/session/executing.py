@@ -15,14 +15,12 @@ from planner.execution.engine import (
     ConsentedJobs,
     EngineSettings,
     Job,
-    Observer,
     Outcome,
-    RunResponse,
     Snapshot,
 )
-from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
+from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.spending import spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
@@ -227,7 +225,7 @@ async def _make_calls(
 
     engine = LocalEngine(
         provider=session.transactions.client,
-        charges=session.transactions,
+        transactions=session.transactions,
         journal=session.journal,
         save_evidences=repository.save_evidences,
         load_evidence=repository.load_evidence,
@@ -247,7 +245,6 @@ async def _make_calls(
         consent_id=prepared.consent_id,
         credential=engine.provider.credential,
         ledger=ledger,
-        pace=settling.pace,
         may_launch=may_call,
     )
     observer = Observer(
@@ -255,6 +252,7 @@ async def _make_calls(
         on_snapshot=on_snapshot,
         log=progress.note if shell.verbosity else lambda _: None,
         warn=progress.note,
+        pace=settling.pace,
     )
     for ceiling in ledger.ceilings:
         observer.log(ceiling.summary())

@@ -23,7 +23,8 @@ from planner.evidence import CostBasis, Evidence, merged, missing_parts
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
-from planner.execution.reading import WaitPolicy, collect, read_list
+from planner.execution.reading import collect, read_list
+from planner.execution.reads import WaitPolicy
 from planner.providers.base import CallId, Run
 from planner.records.facts import CallData, Correction, StoredCall
 from planner.results.model import CaseResult, JudgedRun, RunResult
@@ -88,12 +89,12 @@ async def correct_bills(session: ConnectedSession) -> None:
     if not unconfirmed:
         return
     for run in unconfirmed.values():
-        transactions.expect(run.call_id, run.ended_at)
+        transactions.charges.expect(run.call_id, run.ended_at)
     await transactions.read()
     bills: dict[int, LateBill] = {}
     for run in unconfirmed.values():
-        cents = transactions.charged_cents(run.call_id)
-        transactions.forget(run.call_id)
+        cents = transactions.charges.charged_cents(run.call_id)
+        transactions.charges.forget(run.call_id)
         evidence = repository.load_evidence(run.evidence) if cents is not None else None
         if cents is None or evidence is None:
             continue
@@ -293,13 +294,13 @@ async def _reread(session: ConnectedSession, stale: Mapping[int, _Stale]) -> tup
         return {}, str(error)
     ended = [run for run_id in stale if (run := listed.found.get(run_id)) is not None and run.ended]
     for run in ended:
-        transactions.expect_of(run)
+        transactions.charges.expect_of(run)
     await transactions.read()
     async with anyio.create_task_group() as tasks:
         for run in ended:
             tasks.start_soon(read, run)
     for run in ended:
-        transactions.forget(run.call_id)
+        transactions.charges.forget(run.call_id)
     return found, problems[0] if problems else ""
 
 

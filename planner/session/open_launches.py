@@ -19,8 +19,9 @@ from planner.execution.fold import apply
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.ledger import Ledger
-from planner.execution.observing import Lists, searchable, settled
+from planner.execution.observing import searchable, settled
 from planner.execution.reading import read_list
+from planner.execution.reads import Lists
 from planner.execution.reconciling import LATEST_CREATION_SECONDS, unconfirmed_launches
 from planner.execution.state import State
 from planner.quantities import count, money
@@ -193,7 +194,7 @@ def _state_of(session: ConnectedSession) -> State:
         ledger=Ledger(()),
         may_launch=False,
     )
-    return State(consented, session.journal, session.transactions, lambda _: None, lambda _: None)
+    return State(consented, session.journal, session.transactions.charges)
 
 
 def _searched(state: State) -> frozenset[str]:
@@ -209,12 +210,12 @@ async def _billed(transactions: Transactions, slots: Iterable[Slot], runs: Mappi
     """The slots whose bill is known now, with it."""
     ended = [(slot, run) for slot in slots if (run := runs.get(slot.run_id or -1)) is not None and run.ended]
     for _, run in ended:
-        transactions.expect_of(run)
+        transactions.charges.expect_of(run)
     await transactions.read()
     billed: list[Slot] = []
     for slot, run in ended:
-        charged_cents = None if run.call_id is None else transactions.charged_cents(run.call_id)
-        transactions.forget(run.call_id)
+        charged_cents = None if run.call_id is None else transactions.charges.charged_cents(run.call_id)
+        transactions.charges.forget(run.call_id)
         with suppress(PlannerError):  # the next session tries again
             cents = await transactions.client.bill_cents(run, charged_cents)
             if cents is not None:

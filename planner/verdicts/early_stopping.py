@@ -101,7 +101,7 @@ class EarlyStopping:
             progress.note(run)
 
     def pace(self, case_id: str, to_come: int, retries: int) -> int:
-        """Implements `planner.execution.engine.Pace`."""
+        """Implements `planner.execution.observer.Pace`."""
         progress = self._progress[case_id]
         case, verdicts = progress.case, progress.verdicts
         # A retry replaces a run that does not count, unless failures of the platform count.

@@ -13,7 +13,8 @@ from planner.changes.model import Change
 from planner.errors import PlannerError, StoreError
 from planner.execution.engine import Outcome
 from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, EndedRun, Launch, LaunchState, Slot
+from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
+from planner.execution.observer import EndedRun
 from planner.planfile.model import Case
 from planner.quantities import count, money
 from planner.results.model import CaseResult, JudgedRun, PlanOutcome

@@ -16,7 +16,7 @@ from planner.checks.opinions import Ask, Question, no_judge
 from planner.checks.redacted import judge_redacted, left_out
 from planner.checks.response_times import response_times
 from planner.evidence import Evidence, missing_parts, too_large
-from planner.execution.launches import EndedRun
+from planner.execution.observer import EndedRun
 from planner.planfile.model import Case
 from planner.results.model import Finding, JudgedRun, RunVerdict
 from planner.results.outcomes import Cause, RunOutcome

@@ -26,17 +26,14 @@ from planner.execution.engine import (
     ConsentedJobs,
     EngineSettings,
     Job,
-    Observer,
     Outcome,
-    Pace,
-    RunResponse,
     Snapshot,
-    all_at_once,
 )
 from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED, EndedRun, Slot
+from planner.execution.launches import UNSETTLED, Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
+from planner.execution.observer import EndedRun, Observer, Pace, RunResponse, all_at_once
 from planner.execution.reading import Transactions
 from planner.execution.wanted import resumable_slots
 from planner.network.transport import Answer, InProcessTransport
@@ -243,7 +240,7 @@ class Service:
             await client.billing()
             engine = LocalEngine(
                 provider=client,
-                charges=Transactions(client, narration.append),
+                transactions=Transactions(client, narration.append),
                 journal=journal,
                 save_evidences=save,
                 load_evidence=self.repository.load_evidence,
@@ -259,12 +256,11 @@ class Service:
                 consent_id=digest,
                 credential=client.credential,
                 ledger=ledger_of(journal, digest, ceilings),
-                pace=pace,
             )
             outcome = await engine.execute(
                 consented,
                 resumable(journal, wanted),
-                observer=Observer(note, snapshots.append, narration.append, warn or narration.append),
+                observer=Observer(note, snapshots.append, narration.append, warn or narration.append, pace),
                 interrupted=interrupted or anyio.Event(),
             )
         finally:

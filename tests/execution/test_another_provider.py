@@ -16,11 +16,11 @@ from virtual_time import VirtualLoop
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Call, Evidence, Role, RunStatus, Turn
-from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Observer, RunResponse
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job
 from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import EndedRun
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
+from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.reading import Transactions
 from planner.providers.base import (
     PAGE_LIMIT,
@@ -163,7 +163,7 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
     ledger = Ledger([Ceiling("ceiling", 1_000, None)])
     engine = LocalEngine(
         provider=as_provider,
-        charges=Transactions(as_provider, lambda _: None),
+        transactions=Transactions(as_provider, lambda _: None),
         journal=journal,
         save_evidences=service.repository.save_evidences,
         load_evidence=service.repository.load_evidence,

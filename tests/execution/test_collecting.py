@@ -13,7 +13,8 @@ import pytest
 from planner.clock import Clock
 from planner.errors import ServiceError
 from planner.evidence import Evidence, missing_parts
-from planner.execution.reading import Transactions, WaitPolicy, collect
+from planner.execution.reading import Transactions, collect
+from planner.execution.reads import WaitPolicy
 from planner.network.transport import Answer
 from planner.providers.thunderphone.client import ApiClient
 from planner.providers.thunderphone.wire import WireRun
@@ -71,9 +72,9 @@ def fetch() -> Callable[..., Any]:
         clock = Clock(lambda: now, anyio.current_time, anyio.sleep)
         client = ApiClient(service, clock=clock)
         ended = WireRun.model_validate({"id": 7110, "status": "completed", "call_id": 987, **(run or {})}).plain()
-        wait = WaitPolicy(wait_seconds, await_grade, ended_seconds_ago, on_late)
+        wait = WaitPolicy(wait_seconds, await_grade, ended_seconds_ago)
         transactions = Transactions(client, lambda _: None)
-        evidence = await collect(client, ended, wait, clock=clock, transactions=transactions)
+        evidence = await collect(client, ended, wait, clock=clock, transactions=transactions, on_late=on_late)
         return evidence, service, anyio.current_time() - service.started
 
     return run

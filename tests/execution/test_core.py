@@ -35,6 +35,7 @@ from planner.execution.events import (
     Intended,
     Interrupted,
     Moved,
+    Paced,
     RequesterLearned,
     RunEnded,
     RunGone,
@@ -42,7 +43,7 @@ from planner.execution.events import (
     Stopped,
 )
 from planner.execution.journal_state import JournalState, TakenError
-from planner.execution.launches import EndedRun, LaunchProblem, LaunchState
+from planner.execution.launches import LaunchProblem, LaunchState, ReportedRun
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
 from planner.execution.state import State
@@ -106,7 +107,7 @@ def test_a_run_that_nobody_waits_for_is_reported(
     happen(state, RunGone(RunId(7), "it is not ours", "unreadable"), seconds=9)
     assert state.watched == {}
     assert state.unbilled[AGENT] == unbilled
-    assert state.reported == [EndedRun(watched.slot, watched.launch, True, None, "unreadable")]
+    assert state.reported == [ReportedRun(watched.slot, watched.launch, True, "unreadable")]
 
 
 def test_a_requester_is_learned_once(job: Callable[..., Any]) -> None:
@@ -244,13 +245,14 @@ def test_a_consent_without_launches_is_stopped(job: Callable[..., Any]) -> None:
     state = state_of(job("ana"))
     assert launched(state) is not None
     state.consented = replace(state.consented, may_launch=False)
-    assert State(state.consented, state.journal, state.charges, state.log, state.warn).stopped
+    assert State(state.consented, state.journal, state.charges).stopped
 
 
 def test_deferred_runs_are_released_at_the_end(job: Callable[..., Any]) -> None:
     """When no verdict is to come that could make them unnecessary."""
     ana = job("ana", runs=3, may_stop_early=True)
-    state = state_of(ana, pace=lambda *_: 1)
+    state = state_of(ana)
+    happen(state, Paced(ana.case_id, 1))
     send(state, ana)
     assert (state.wanted.deferred, decide(state, at(0))) == (2, [WaitUntil(NEVER)])
     happen(state, Moved("l1", LaunchState.UNCONFIRMED))

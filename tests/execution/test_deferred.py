@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planner.execution.engine import EngineSettings
-from planner.execution.launches import EndedRun
+from planner.execution.observer import EndedRun
 
 
 @dataclass

@@ -13,12 +13,13 @@ import pytest
 from virtual_time import EPOCH
 
 from planner.clock import Clock
-from planner.execution.engine import ConsentedJobs, EngineSettings, Observer, RunResponse
+from planner.execution.engine import ConsentedJobs, EngineSettings
 from planner.execution.events import ServiceAnswered
 from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
+from planner.execution.launches import Launch, LaunchState, ReportedRun, Slot
 from planner.execution.ledger import Ledger
 from planner.execution.local import LocalEngine, Session
+from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.reading import Transactions
 from planner.execution.state import State
 
@@ -183,7 +184,7 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
     provider: Any = SimpleNamespace(clock_offset_seconds=0.0, clock_known=True, clock_uncertainty_seconds=0.0)
     engine = LocalEngine(
         provider=provider,
-        charges=Transactions(provider, lambda _: None),
+        transactions=Transactions(provider, lambda _: None),
         journal=journal,
         save_evidences=lambda _: [],
         load_evidence=lambda _: None,
@@ -198,10 +199,12 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
         credential="",
         ledger=Ledger(),
     )
-    state = State(consented, journal, engine.charges, lambda _: None, lambda _: None)
+    state = State(consented, journal, engine.transactions.charges)
     launch = Launch("l1", "i1", "sha256:1", LaunchState.ACKNOWLEDGED, ana.line, "", EPOCH, 5.0, None, (), "")
     slot = Slot("l1", 0, ana.case_id, "p", ana.prompt, "f", None, 24, 0, None, None, None, None)
-    state.reported += [EndedRun(replace(slot, ordinal=number, run_id=number), launch, False) for number in range(3000)]
+    state.reported += [
+        ReportedRun(replace(slot, ordinal=number, run_id=number), launch, False) for number in range(3000)
+    ]
     Session(engine, state, Observer(on_run, lambda _: None, lambda _: None)).happen(ServiceAnswered())
     assert judged == list(range(3000))
     journal.close()

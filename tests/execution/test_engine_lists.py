@@ -11,7 +11,7 @@ import pydantic_core
 import pytest
 
 from planner.execution.engine import EngineSettings
-from planner.execution.local import ROW_MARGIN
+from planner.execution.observing import ROW_MARGIN
 from planner.execution.reading import NEVER_CUT
 from planner.network.transport import Answer
 from planner.providers.thunderphone.client import PAGE_LIMIT, ApiClient

@@ -10,7 +10,7 @@ import pytest
 
 from planner.evidence import RunStatus
 from planner.execution.engine import EngineSettings
-from planner.execution.launches import EndedRun
+from planner.execution.observer import EndedRun
 
 FAILS = {"kind": "fail_run", "count": 1, "times": 1}
 

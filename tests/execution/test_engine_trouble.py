@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from planner.errors import StoreError, UnreachableError
-from planner.execution.engine import EngineSettings, RunResponse
+from planner.execution.engine import EngineSettings
 from planner.execution.launches import LaunchState
+from planner.execution.observer import RunResponse
 from planner.network.transport import Answer
 
 

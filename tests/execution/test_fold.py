@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from core_state import AGENT, EPOCH, accept, at, ended, happen, intent_of, lose, send, state_of
+from core_state import AGENT, EPOCH, accept, at, ended, happen, intent_of, lines, lose, send, state_of
 
-from planner.evidence import Evidence, RunStatus
+from planner.evidence import RunStatus
 from planner.execution.core import outcome_of
 from planner.execution.events import (
     BillLate,
@@ -23,6 +23,7 @@ from planner.execution.events import (
     Interrupted,
     Moved,
     NotSent,
+    Paced,
     Polled,
     RunEnded,
     RunGone,
@@ -35,7 +36,7 @@ from planner.execution.events import (
     Throttled,
     Unreachable,
 )
-from planner.execution.launches import EndedRun, LaunchState
+from planner.execution.launches import LaunchState, ReportedRun
 from planner.execution.ledger import Ceiling
 from planner.execution.state import LAST_LOOK_SECONDS, State
 from planner.providers.base import CallId, RunId
@@ -107,13 +108,11 @@ def test_a_later_look_does_not_extend_the_time_of_a_launch(state: State, ana: An
 
 
 def test_the_same_batch_of_two_launches_is_reported_once(state: State, ana: Any) -> None:
-    warned: list[str] = []
-    state.warn = warned.append
     for number, batch_id in enumerate((201, None, None, 201)):
         send(state, ana, f"l{number}")
         known = Moved(f"l{number}", LaunchState.ACKNOWLEDGED, batch_id=batch_id, run_ids=(number + 1,))
         happen(state, known)
-    assert ["l0" in text and "l3" in text for text in warned] == [True]
+    assert ["l0" in text and "l3" in text for text in lines(state, warnings=True)] == [True]
 
 
 def test_an_accepted_launch_raises_the_limit(state: State, ana: Any) -> None:
@@ -187,17 +186,15 @@ def test_the_first_refusal_without_own_runs_is_kept(state: State, ana: Any) -> N
 
 def test_an_outage_ends_the_session_when_it_persists(state: State) -> None:
     """While the process is suspended, it is not counted."""
-    logged: list[str] = []
-    state.log = logged.append
     happen(state, ServiceAnswered(), seconds=1)
     happen(state, Unreachable("no route"), seconds=10)
-    assert (state.is_unreachable, state.limit.pause_until, state.outage.since, len(logged)) == (True, 11, 10, 1)
+    assert (state.is_unreachable, state.limit.pause_until, state.outage.since, len(lines(state))) == (True, 11, 10, 1)
     happen(state, ServiceFailed("503"), seconds=9_000)
     assert (state.outage.message, state.outage.gone_seconds(9_010), state.outcome.trouble) == ("503", 9_000, "")
     happen(state, ServiceFailed("503"), seconds=9_049.9)
     assert (state.outcome.trouble, state.stopped) == ("", False)
     happen(state, ServiceAnswered(), seconds=9_049.9)
-    assert (state.outage.since, state.outage.gone_seconds(9_060), len(logged)) == (None, 0, 2)
+    assert (state.outage.since, state.outage.gone_seconds(9_060), len(lines(state))) == (None, 0, 2)
     for seconds in (0, 100, 200, 299.9):
         happen(state, ServiceFailed("503"), seconds=10_000 + seconds)
     assert state.outcome.trouble == ""
@@ -218,7 +215,9 @@ def test_reasons_to_stop_are_collected(state: State) -> None:
 
 
 def test_deferred_runs_are_released(job: Callable[..., Any]) -> None:
-    state = state_of(job("ana", runs=3, may_stop_early=True), pace=lambda *_: 1)
+    state = state_of(job("ana", runs=3, may_stop_early=True))
+    happen(state, Paced("p/ana@t", 1))
+    assert wanted(state) == (1, 0)
     happen(state, DeferredReleased())
     assert wanted(state) == (3, 0)
 
@@ -342,11 +341,11 @@ def test_a_bill_settles_its_reservation(
     watched.slot = replace(watched.slot, cost_cents=known)
     run = ended(7, estimated_cents=20)
     happen(state, RunEnded(run))
-    evidence = Evidence(run_id=7, run_status=RunStatus.COMPLETED, cost_cents=billed)
-    happen(state, EvidenceComplete(run, watched.slot, evidence, is_final))
+    slot = replace(watched.slot, evidence="0" * 64, cost_cents=billed)
+    happen(state, EvidenceComplete(run, slot, is_final))
     assert (state.ledger.spent_cents, state.ledger.reserved_cents) == sums
     assert (state.ledger.highest_bills, state.unbilled[AGENT], state.reading) == (highest, 0, {})
-    assert state.reported == [EndedRun(watched.slot, watched.launch, False, evidence)]
+    assert state.reported == [ReportedRun(slot, watched.launch, False)]
 
 
 @pytest.mark.parametrize(("reserve", "estimate", "reserved"), [(None, 20, 20), (None, None, 0), (24, 20, 24)])
@@ -361,8 +360,7 @@ def test_a_late_bill_is_estimated_once(
     happen(state, RunEnded(run), BillLate(RunId(7)), BillLate(RunId(7)))
     assert state.ledger.reserved_cents == reserved
     slot = state.reading[RunId(7)][1].slot
-    evidence = Evidence(run_id=7, run_status=RunStatus.COMPLETED, cost_cents=16)
-    happen(state, EvidenceComplete(run, slot, evidence, is_final=True))
+    happen(state, EvidenceComplete(run, replace(slot, cost_cents=16), is_final=True))
     assert (state.ledger.spent_cents, state.ledger.reserved_cents) == (16, 0)
 
 
@@ -401,31 +399,26 @@ def test_verdicts_are_counted(state: State, ana: Any) -> None:
 
 
 def test_an_anomaly_is_reported_once(state: State) -> None:
-    warned: list[str] = []
-    state.warn = warned.append
     for message in ("a", "a", "b"):
         state.report_anomaly("l1", message)
-    assert (warned, state.outcome.anomalies) == (["a", "b"], {"l1": "b"})
+    assert (lines(state, warnings=True), state.outcome.anomalies) == (["a", "b"], {"l1": "b"})
 
 
 def test_what_happens_is_logged(state: State, ana: Any) -> None:
     """One line for each end, failure, retry and stop."""
-    lines: list[str] = []
-    state.log = lines.append
     accept(state, ana, 7, 8)
     run = ended(7)
     slots = state.journal.slots_of("l1")
     happen(state, RunEnded(run), EvidenceFailed(RunId(7), "500"), RunEnded(run))
-    evidence = Evidence(run_id=7, run_status=RunStatus.COMPLETED, cost_cents=16)
-    happen(state, EvidenceComplete(run, slots[0], evidence, is_final=True))
+    happen(state, EvidenceComplete(run, replace(slots[0], cost_cents=16), is_final=True))
     happen(state, RunGone(RunId(8), "gone"), RunJudged(slots[0], True), RunJudged(slots[1], False))
     happen(state, Stopped(usage="401"), Stopped(ceiling="all", ceiling_detail="detail"))
     said = ["500", "$0.16", "gone", ana.case_id, "detail"]
-    assert [text in line for text, line in zip(said, lines, strict=True)] == [True] * 5
+    assert [text in line for text, line in zip(said, lines(state), strict=True)] == [True] * 5
 
 
 def test_a_resumed_run_is_judged(state: State, ana: Any) -> None:
     accept(state, ana, 7)
-    resumed = EndedRun(state.journal.slots_of("l1")[0], state.launch("l1"), resumed=True)
-    happen(state, RunResumed(resumed))
-    assert state.reported == [resumed]
+    (slot,) = state.journal.slots_of("l1")
+    happen(state, RunResumed(slot))
+    assert state.reported == [ReportedRun(slot, state.launch("l1"), resumed=True)]

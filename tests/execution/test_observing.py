@@ -1,4 +1,4 @@
-"""What answers and lists mean for launches, exactly: the durable events that follow from them."""
+"""What lists and evidence mean for launches, exactly: the events that follow from them."""
 
 from __future__ import annotations
 
@@ -7,40 +7,43 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_state import EPOCH, accept, at, ended, happen, intent_of, lose, send, state_of
+from core_state import EPOCH, accept, at, ended, happen, intent_of, lines, lose, send, state_of
 
-from planner.evidence import Evidence, RunStatus
-from planner.execution.core import SendLaunch
+from planner.errors import CredentialError, ServiceError
+from planner.evidence import RunStatus
 from planner.execution.events import (
     DuplicateAnswer,
+    EvidenceComplete,
     Imported,
     Intended,
     Moved,
+    Polled,
     RequesterLearned,
     RunEnded,
     RunGone,
     RunResumed,
     RunsBound,
     RunsClaimed,
+    ServiceAnswered,
+    ServiceFailed,
     Stopped,
 )
+from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LaunchProblem, LaunchState
 from planner.execution.observing import (
-    Lists,
-    answered,
+    evidence_result,
+    evidence_wait,
     listed,
-    resume,
+    poll_request,
+    poll_result,
     searchable,
-    unconfirmed,
     wanted_batches,
 )
-from planner.execution.observing import (
-    intent_of as intended_by,
-)
-from planner.execution.reading import Listed
+from planner.execution.reads import Listed, Lists, PollRequest, StoredEvidence, WaitPolicy
 from planner.execution.reconciling import Unconfirmed, unconfirmed_launches
+from planner.execution.resuming import resume, resume_slot
 from planner.execution.state import State
-from planner.providers.base import BatchId, Launched, Run, RunId
+from planner.providers.base import Run, RunId
 
 
 @pytest.fixture
@@ -87,56 +90,93 @@ def events(
     return happened
 
 
-# Answers
+# Polls
 
 
-def test_the_intent_of_a_launch(ana: Any) -> None:
-    """With `mark_prompts`, each prompt has its own reference."""
-    state = state_of(ana)
-    intent = intended_by(state, SendLaunch(((ana, 24), (ana, 30))), "l1", at(9))
-    wanted = intent_of(ana, runs=2, sent_at=at(9).server)
-    slots = tuple(
-        replace(slot, agent_revision="r1", reserved_cents=cents)
-        for slot, cents in zip(wanted.slots, (24, 30), strict=True)
-    )
-    assert intent == replace(wanted, slots=slots)
-    assert intended_by(state, SendLaunch(((ana, 24),)), "l1", at(9)).slots == slots[:1]
-    marked = intended_by(state_of(ana, mark_prompts=True), SendLaunch(((ana, 24), (ana, 30))), "l1", at(9))
-    prompts = [slot.prompt for slot in marked.slots]
-    assert all(prompt.startswith(f"{ana.prompt}\n\n(") for prompt in prompts)
-    assert len({*prompts}) == 2
+def test_a_poll_reads_what_is_waited_for(state: State, ana: Any) -> None:
+    """Only as far as to the runs under way, unless a launch is searched for or its runs are not known yet."""
+    assert poll_request(state) is None
+    accept(state, ana, 7, 8)
+    state.polled_at, state.list_rows = 1.0, 100
+    request = PollRequest(at(-5).server, frozenset({RunId(7), RunId(8)}), 120, None, [], frozenset())
+    assert poll_request(state) == request
+    state.polled_at = 0.0  # both were launched since
+    assert poll_request(state) == replace(request, first_page=122)
+    send(state, ana, "l2", sent_at=at(-90).server)
+    happen(state, Moved("l2", LaunchState.ACKNOWLEDGED, batch_id=201))
+    unbound = PollRequest(at(-95).server, None, 200, None, [BatchId(201)], frozenset())
+    assert poll_request(state) == unbound
+    lose(state, ana, "l3", sent_at=at(-40).server)
+    assert poll_request(state) == replace(unbound, batches_since=at(-45).server, searched=frozenset({"l3"}))
 
 
-def test_an_answer_binds_its_runs(state: State, ana: Any) -> None:
-    """And shows our id at the service, once."""
-    send(state, ana, "l1", 2)
-    found = list(answered(state, "l1", Launched(BatchId(201), (RunId(7), RunId(8)), None, 41)))
-    moved = Moved("l1", LaunchState.ACKNOWLEDGED, "", 201, (7, 8), {0: 7, 1: 8})
-    assert found == [moved, RequesterLearned("key", 41)]
-    happen(state, *found)
-    send(state, ana, "l2")
-    single = Launched(None, (RunId(9),), shown(9, ana), 41)
-    assert list(answered(state, "l2", single)) == [Moved("l2", LaunchState.ACKNOWLEDGED, "", None, (9,), {0: 9})]
+def test_the_rows_to_the_last_run_under_way_are_counted(state: State, ana: Any) -> None:
+    """For the size of the next page. They are not known after a search, which reads on."""
+    accept(state, ana, 7, 8, 9)
+    request = poll_request(state)
+    assert request is not None
+    runs: list[Run] = [shown(1, ana), shown(8, ana), shown(7, ana), ended(9), shown(2, ana)]
+    lists = Lists(0, Listed({run.id: run for run in runs}, True), Listed({}, True), {}, frozenset())
+    found = list(poll_result(state, request, lists, at(0)))
+    assert found == [ServiceAnswered(), RunEnded(ended(9)), Polled(3)]
+    assert list(poll_result(state, replace(request, wanted=None), lists, at(0)))[-1] == Polled(None)
 
 
-def test_an_answer_of_another_launch_stops_launching(state: State, ana: Any) -> None:
-    warned: list[str] = []
-    state.warn = warned.append
+@pytest.mark.parametrize(
+    ("error", "events"),
+    [
+        (ServiceError("503"), [ServiceFailed("503")]),
+        (CredentialError("401", "Check it."), [Stopped(usage="401. Check it.", trouble="401. Check it.")]),
+    ],
+)
+def test_lists_that_cannot_be_read(state: State, ana: Any, error: Any, events: Any) -> None:
     accept(state, ana, 7)
-    send(state, ana, "l2")
-    duplicate, stop = answered(state, "l2", Launched(None, (RunId(7),), None))
-    assert isinstance(duplicate, DuplicateAnswer)
-    assert (duplicate.launch_id, duplicate.holder) == ("l2", "l1")
-    assert isinstance(stop, Stopped)
-    assert warned == [stop.blocked]
+    request = poll_request(state)
+    assert request is not None
+    assert list(poll_result(state, request, error, at(0))) == events
 
 
-@pytest.mark.parametrize(("age", "slack"), [(120.0, None), (120.5, 125.5)])
-def test_a_machine_that_slept_widens_the_search(state: State, ana: Any, age: float, slack: float | None) -> None:
-    send(state, ana)
-    assert unconfirmed(state, "l1", "lost", at(age)) == Moved(
-        "l1", LaunchState.UNCONFIRMED, "lost", slack_seconds=slack
-    )
+# Evidence
+
+
+@pytest.mark.parametrize(
+    ("resumed", "stored", "wait"),
+    [
+        (False, None, WaitPolicy(60.0, True, 0.0)),
+        (True, None, WaitPolicy(60.0, True, 40.0)),
+        (True, "0" * 64, WaitPolicy(0.0, True, 40.0)),
+    ],
+)
+def test_late_parts_are_awaited_once(job: Callable[..., Any], resumed: bool, stored: str | None, wait: Any) -> None:
+    """How long ago a run ended matters only if nobody watched it."""
+    ana = job("ana", await_grade=True)
+    state = state_of(ana)
+    accept(state, ana, 7)
+    run = ended(7, completed_at=at(50).server)
+    watched = state.watched[RunId(7)]
+    watched.resumed, watched.slot = resumed, replace(watched.slot, evidence=stored)
+    happen(state, RunEnded(run), seconds=60)
+    assert evidence_wait(state, run, at(90)) == wait
+
+
+def test_evidence_counts_when_it_is_stored(state: State, ana: Any) -> None:
+    """That of several runs is one durable event, and only then is each complete."""
+    accept(state, ana, 7, 8)
+    runs = [ended(number, completed_at=at(50 + number).server) for number in (7, 8)]
+    happen(state, *map(RunEnded, runs))
+    read = [
+        StoredEvidence(run, digest * 64, cents, is_final)
+        for run, digest, cents, is_final in zip(runs, "ab", (16, None), (True, False), strict=True)
+    ]
+    slots = [
+        replace(slot, evidence=each.digest, cost_cents=each.cost_cents, completed_at=each.run.completed_at)
+        for slot, each in zip(state.journal.slots_of("l1"), read, strict=True)
+    ]
+    assert list(evidence_result(state, read)) == [
+        evidence_stored(slots),
+        EvidenceComplete(runs[0], slots[0], True),
+        EvidenceComplete(runs[1], slots[1], False),
+    ]
 
 
 # Lists
@@ -274,12 +314,10 @@ def test_a_launch_that_arrived_is_adopted(state: State, ana: Any) -> None:
 
 
 def test_several_candidates_need_a_person_once(state: State, ana: Any) -> None:
-    logged: list[str] = []
     lose(state, ana)
-    state.log = logged.append
     for _ in range(2):
         assert events(state, shown(7, ana), shown(8, ana)) == []
-        assert (state.unconfirmed["l1"].needs_person, len(logged)) == (True, 1)
+        assert (state.unconfirmed["l1"].needs_person, len(lines(state))) == (True, 1)
     assert events(state, shown(7, ana), shown(8, ana, prompt="q"))[0].run_ids == (7,)
 
 
@@ -379,10 +417,21 @@ def test_a_shared_answer_is_never_proven_absent(state: State, ana: Any) -> None:
 # Resuming
 
 
+def resumed(state: State, slots: Any, missing: Any, seconds: float) -> list[Any]:
+    """What happens when these slots are resumed, applied one by one. `missing` are the parts that are not stored."""
+    resume(state, slots, at(seconds))
+    found: list[Any] = []
+    for slot in slots:
+        stored = None if slot.evidence is None else missing
+        for event in resume_slot(state, slot, stored, at(seconds)):
+            happen(state, event, seconds=seconds)
+            found.append(event)
+    return found
+
+
 def test_unconfirmed_and_unfinished_runs_are_resumed(state: State, ana: Any) -> None:
     """Launches that are unconfirmed are searched for, runs under way watched, stored evidence judged. What another key
     launched is not waited for."""
-    whole = Evidence(run_id=7, run_status=RunStatus.FAILED, cost_cents=16)
     journal = state.journal
     for launch_id, run_ids in (("l1", ()), ("l2", (7,)), ("l3", (8,)), ("l4", (9,)), ("l5", ())):
         journal.record(Intended(intent_of(ana, launch_id, session_id="i0")))
@@ -392,20 +441,18 @@ def test_unconfirmed_and_unfinished_runs_are_resumed(state: State, ana: Any) -> 
         journal.record(Moved(launch_id, known, run_ids=run_ids, bindings=bindings))
     state.launched_with_other = frozenset({"l3"})
     slots = [replace(slot, evidence="0" * 64 if slot.run_id == 7 else None) for slot in journal.unconsumed_slots()]
-    found: list[Any] = []
-    for event in resume(state, slots, lambda _: whole, at(100)):
-        happen(state, event, seconds=100)
-        found.append(event)
-    assert [type(event) for event in found] == [RunResumed, RunsBound]
-    assert (found[0].ended.resumed, found[0].ended.evidence, found[1]) == (True, whole, RunsBound("l4", {0: 9}))
+    found = resumed(state, slots, (), 100)
+    assert found == [RunResumed(slots[1]), RunsBound("l4", {0: 9})]
     assert (state.unconfirmed["l1"].since, [*state.watched], [*state.unbound]) == (0, [9], ["l5"])
     assert (len(state.outcome.anomalies), len(state.wanted.pending)) == (1, 9 - 5 + 9)
 
 
-def test_missing_evidence_is_read_again(state: State, ana: Any) -> None:
+@pytest.mark.parametrize("missing", [None, ("bill",)])
+def test_missing_evidence_is_read_again(state: State, ana: Any, missing: Any) -> None:
+    """If it is not in the store, or incomplete."""
     accept(state, ana, 7, session_id="i0")
     slot = replace(state.journal.slots_of("l1")[0], evidence="0" * 64)
-    assert list(resume(state, [slot], lambda _: None, at(0))) == []
+    assert resumed(state, [slot], missing, 0) == []
     assert [*state.watched] == [7]
 
 

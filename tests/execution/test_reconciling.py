@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from planner.evidence import RunStatus
 from planner.execution.launches import Launch, LaunchState, Slot
-from planner.execution.reading import Listed
+from planner.execution.reads import Listed
 from planner.execution.reconciling import (
     LATEST_CREATION_SECONDS,
     Match,

@@ -18,13 +18,13 @@ from mortality import Life
 from virtual_time import VirtualLoop
 
 from planner.errors import StoreError, UsageError
-from planner.execution.consent_sharing import ConsentSharing, OverCeilingError
+from planner.execution.consent_sharing import ConsentSharing
 from planner.execution.consents import Amount, Consent, ConsentAdded, ConsentedCall, ConsentWay, JudgeCallReserved
 from planner.execution.engine import EngineSettings
 from planner.execution.events import Consumed, Moved, RequesterLearned, RunsKnown
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState
-from planner.execution.ledger import Ceiling
+from planner.execution.ledger import Ceiling, OverCeilingError
 from planner.execution.local import LocalEngine
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.execution.spending import spending_of

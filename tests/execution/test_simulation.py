@@ -12,7 +12,7 @@ import pytest
 import simulation
 from simulation import Schedule, Session, Violation
 
-from planner.execution import core, fold, journal_state, observing, reconciling, sharing, wanted
+from planner.execution import core, fold, journal_state, launching, observing, reconciling, resuming, sharing, wanted
 from planner.execution.engine import Now
 from planner.execution.events import Moved
 from planner.execution.journal_state import JournalState
@@ -53,11 +53,11 @@ def test_two_machines_that_match_one_run_to_different_launches(seed: int) -> Non
 def retry_after_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unanswered launch counts as never sent."""
 
-    def lost(state: State, launch_id: str, detail: str, now: Now) -> Moved:
+    def lost(state: State, intent: LaunchIntent, detail: str, now: Now) -> Moved:
         del state, now
-        return Moved(launch_id, LaunchState.REFUSED, detail)
+        return Moved(intent.launch_id, LaunchState.REFUSED, detail)
 
-    monkeypatch.setattr(simulation, "unconfirmed", lost)
+    monkeypatch.setattr(launching, "_unconfirmed", lost)
 
 
 def forget_sent_launches_in_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,8 @@ def bind_by_position(monkeypatch: pytest.MonkeyPatch) -> None:
         free = [slot.ordinal for slot in slots if slot.run_id is None]
         return dict(zip(free, [run_id for run_id in run_ids if run_id not in bound], strict=False))
 
-    monkeypatch.setattr(observing, "bind_slots", bind)
+    for module in (launching, observing, resuming):
+        monkeypatch.setattr(module, "bind_slots", bind)
 
 
 def forget_earlier_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,11 +157,11 @@ def launch_more_than_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
 def check_the_age_of_a_launch_only_before_it_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process may stand still before the first byte."""
 
-    def is_late(state: State, intent: LaunchIntent, now: Now, *, is_shared: bool) -> bool:
+    def is_late(state: State, intent: LaunchIntent, now: Now) -> bool:
         is_sent = state.launch(intent.launch_id).state is LaunchState.SENT
-        return not is_sent and real_is_late(state, intent, now, is_shared=is_shared)
+        return not is_sent and real_is_late(state, intent, now)
 
-    real_is_late = observing.is_late
+    real_is_late = launching.is_late
     monkeypatch.setattr(simulation, "is_late", is_late)
 
 

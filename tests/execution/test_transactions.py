@@ -56,7 +56,7 @@ async def read(page_of: Callable[[int], Any], *, times: int = 1) -> tuple[Transa
     account = Account(page_of)
     client = ApiClient(account, clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     transactions = Transactions(client, said.append)
-    transactions.expect(CALL, NOW)
+    transactions.charges.expect(CALL, NOW)
     for _ in range(times):
         await transactions.read()
     return transactions, account, said
@@ -90,8 +90,8 @@ def listing(*rows: Any) -> Callable[[int], Any]:
 async def test_the_bill_is_the_sum_of_the_calls_usage(rows: list[Any], cents: int) -> None:
     """Each transaction counts once, with either sign; transactions of other calls or of none do not count."""
     transactions, _, said = await read(listing(*rows))
-    assert (transactions.charged_cents(CALL), said) == (cents, [])
-    assert not transactions.is_awaited(CALL)
+    assert (transactions.charges.charged_cents(CALL), said) == (cents, [])
+    assert not transactions.charges.is_awaited(CALL)
 
 
 @pytest.mark.parametrize("amount", [None, "much", True, 10**14, -(10**14), 10**30, {}])
@@ -99,8 +99,8 @@ async def test_an_invalid_amount_leaves_the_bill_of_the_call(amount: Any) -> Non
     """Also if another transaction of the call is readable: the sum would be wrong. It is reported once and not
     awaited."""
     transactions, _, said = await read(listing(row(), row(2, amount)), times=2)
-    assert transactions.charged_cents(CALL) is None
-    assert not transactions.is_awaited(CALL)
+    assert transactions.charges.charged_cents(CALL) is None
+    assert not transactions.charges.is_awaited(CALL)
     assert len(said) == 1
     assert str(CALL) in said[0]
 
@@ -108,15 +108,15 @@ async def test_an_invalid_amount_leaves_the_bill_of_the_call(amount: Any) -> Non
 async def test_an_invalid_kind_leaves_the_bill_of_the_call() -> None:
     """It may be a charge or none."""
     transactions, _, said = await read(listing(row(), row(2, kind=["call_usage"])))
-    assert transactions.charged_cents(CALL) is None
+    assert transactions.charges.charged_cents(CALL) is None
     assert len(said) == 1
 
 
 async def test_a_bridge_charge_alone_is_not_the_whole_bill() -> None:
     """The charge for the call itself is still missing."""
     transactions, _, _ = await read(listing(row(kind="transfer_bridge")))
-    assert transactions.charged_cents(CALL) is None
-    assert transactions.is_awaited(CALL)
+    assert transactions.charges.charged_cents(CALL) is None
+    assert transactions.charges.is_awaited(CALL)
 
 
 async def test_pages_are_read_back_to_the_calls_end() -> None:
@@ -129,13 +129,13 @@ async def test_pages_are_read_back_to_the_calls_end() -> None:
         return [row(1_000), *[row(2_000 + number, call_id=1, created_at=old) for number in range(199)]]
 
     transactions, account, _ = await read(page_of)
-    assert (transactions.charged_cents(CALL), account.pages) == (16, 2)
+    assert (transactions.charges.charged_cents(CALL), account.pages) == (16, 2)
 
 
 async def test_a_repeated_first_page_ends_reading() -> None:
     """The list has no pages."""
     transactions, account, said = await read(lambda _: [row(), *[row(number + 9, call_id=1) for number in range(199)]])
-    assert (transactions.charged_cents(CALL), account.pages, said) == (16, 2, [])
+    assert (transactions.charges.charged_cents(CALL), account.pages, said) == (16, 2, [])
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ async def test_unreadable_transactions_are_reported_once(page_of: Callable[[int]
     """Nothing more is awaited or requested, for these or later calls."""
     transactions, account, said = await read(page_of, times=3)
     assert (account.pages, len(said)) == (pages, 1)
-    transactions.expect(CallId(5), NOW)
-    assert not transactions.is_awaited(CallId(5))
+    transactions.charges.expect(CallId(5), NOW)
+    assert not transactions.charges.is_awaited(CallId(5))
     assert not transactions.is_due(0.0)
 
 
@@ -162,15 +162,15 @@ async def test_one_missing_transaction_ends_waiting() -> None:
     """If no call had a transaction in time, later ones are not awaited, until one appears."""
     rows: list[Any] = []
     transactions, _, _ = await read(lambda _: rows)
-    assert transactions.is_awaited(CALL)
-    assert transactions.settle(CALL, 16) is False
-    transactions.expect(CallId(5), NOW)
-    assert not transactions.is_awaited(CallId(5))
+    assert transactions.charges.is_awaited(CALL)
+    assert transactions.charges.settle(CALL, 16) is False
+    transactions.charges.expect(CallId(5), NOW)
+    assert not transactions.charges.is_awaited(CallId(5))
     rows.append(row(call_id=5))
     await transactions.read()
-    assert transactions.charged_cents(CallId(5)) == 16
-    transactions.expect(CallId(6), NOW)
-    assert transactions.is_awaited(CallId(6))
+    assert transactions.charges.charged_cents(CallId(5)) == 16
+    transactions.charges.expect(CallId(6), NOW)
+    assert transactions.charges.is_awaited(CallId(6))
 
 
 async def test_transactions_are_read_at_growing_intervals() -> None:
@@ -186,10 +186,10 @@ async def test_transactions_are_read_at_growing_intervals() -> None:
     assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
     await transactions.read(now)
     assert not transactions.is_due(now)
-    transactions.expect(CallId(5), NOW)
+    transactions.charges.expect(CallId(5), NOW)
     assert transactions.is_due(now)
     for call_id in (CALL, CallId(5)):
-        transactions.forget(call_id)
+        transactions.charges.forget(call_id)
     pages = account.pages
     await transactions.read(now)
     assert (transactions.is_due(now), account.pages) == (False, pages)
@@ -203,9 +203,9 @@ def test_a_bill_of_the_call_is_not_final_while_its_transaction_is_awaited(
     unused: Any = None
     transactions = Transactions(unused, unused)
     if awaited:
-        transactions.expect(CALL, NOW)
-    transactions.expect(CallId(988), NOW)
-    assert transactions.settle(CALL, cents) is is_final
-    assert transactions.is_awaited(CALL) is False
-    assert transactions.is_awaited(CallId(988)) is is_final
-    assert transactions.settle(None, cents) is True
+        transactions.charges.expect(CALL, NOW)
+    transactions.charges.expect(CallId(988), NOW)
+    assert transactions.charges.settle(CALL, cents) is is_final
+    assert transactions.charges.is_awaited(CALL) is False
+    assert transactions.charges.is_awaited(CallId(988)) is is_final
+    assert transactions.charges.settle(None, cents) is True

@@ -16,10 +16,21 @@ def numbers(wanted: WantedRuns) -> tuple[int, int, int]:
     return len(wanted.pending), wanted.deferred, wanted.total
 
 
-def wanted_of(item: Any, pace: Callable[[str, int, int], int] = lambda *_: 0) -> WantedRuns:
-    wanted = WantedRuns({item.case_id: item}, pace)
-    wanted.resume([])
+def wanted_of(item: Any, pace: Callable[[str, int, int], int] = lambda *_: 0, resumed: Any = ()) -> WantedRuns:
+    wanted = WantedRuns({item.case_id: item})
+    wanted.resume(resumed)
+    for question in wanted.first_questions():
+        wanted.set_pace(question.case_id, pace(*question))
     return wanted
+
+
+def judged(
+    wanted: WantedRuns, case_id: str, pace: Callable[[str, int, int], int] = lambda *_: 0, *, failed: bool = False
+) -> Judged:
+    """A verdict, as a driver gives it."""
+    question = wanted.question_after(case_id, platform_failed=failed)
+    at_once = None if question is None else pace(*question)
+    return wanted.judged(case_id, platform_failed=failed, at_once=at_once)
 
 
 def test_a_platform_failure_is_retried_as_often_as_allowed(job: Callable[..., Any]) -> None:
@@ -56,11 +67,10 @@ def test_retries_of_earlier_sessions_count(job: Callable[..., Any], slot: Callab
         asked.append(question)
         return 1
 
-    wanted = WantedRuns({ana.case_id: ana}, pace)
-    wanted.resume([slot(ana.case_id, number) for number in range(3)])
+    wanted = wanted_of(ana, pace, [slot(ana.case_id, number) for number in range(3)])
     assert numbers(wanted) == (0, 0, 3)
     for failed in (True, True, False):
-        wanted.judged(ana.case_id, platform_failed=failed)
+        judged(wanted, ana.case_id, pace, failed=failed)
     assert asked == [(ana.case_id, 3, 1), (ana.case_id, 2, 1), (ana.case_id, 2, 0), (ana.case_id, 1, 0)]
     assert numbers(wanted) == (1, 0, 4)
     assert wanted.left() == {ana.case_id: 1}
@@ -89,7 +99,7 @@ def test_the_pace_defers_runs(
     assert numbers(wanted) == before
     for number in range(2):
         wanted.launched(ana.case_id, ("l", number))
-    assert wanted.judged(ana.case_id, platform_failed=False) == Judged(False, 0)
+    assert judged(wanted, ana.case_id, lambda *_: at_once) == Judged(False, 0)
     assert numbers(wanted) == after
     assert (wanted.left().get(ana.case_id), wanted.not_needed().get(ana.case_id)) == (left, not_needed)
 
@@ -108,9 +118,9 @@ def test_a_case_becomes_decided_by_a_verdict(job: Callable[..., Any]) -> None:
     wanted = wanted_of(ana, lambda *_: next(answers))
     for number in range(2):
         wanted.launched(ana.case_id, ("l", number))
-    assert wanted.judged(ana.case_id, platform_failed=False) == Judged(False, 1)
+    assert judged(wanted, ana.case_id, lambda *_: next(answers)) == Judged(False, 1)
     assert numbers(wanted) == (0, 0, 2)
-    assert wanted.judged(ana.case_id, platform_failed=True) == Judged(False, 0)
+    assert judged(wanted, ana.case_id, lambda *_: next(answers), failed=True) == Judged(False, 0)
     assert (numbers(wanted), wanted.not_needed()) == ((0, 0, 2), {ana.case_id: 1})
 
 
@@ -144,7 +154,7 @@ def test_open_launches_that_never_arrived_are_no_retries(job: Callable[..., Any]
     """Eight runs may have been launched for six, and four were: two are missing, whatever retries are allowed. A run that
     the platform failed is retried, even if an open launch could have been its retry."""
     ana = job("ana", runs=6, retries=1)
-    runs = WantedRuns({ana.case_id: ana}, lambda *_: 0)
+    runs = WantedRuns({ana.case_id: ana})
     runs.resume([slot(ana.case_id, number) for number in range(8)])
     assert numbers(runs) == (0, 0, 8)
     runs.judged(ana.case_id, platform_failed=True)

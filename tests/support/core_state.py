@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from planner.evidence import RunStatus
+from planner.execution.charges import AwaitedCharges
 from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now
 from planner.execution.events import NAMES, Intended, Moved
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.reading import Transactions
 from planner.execution.state import State
 from planner.providers.base import Run, RunId
 
@@ -39,7 +39,7 @@ def at(seconds: float) -> Now:
     return Now(seconds, now, 5.0)
 
 
-def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), pace: Any = None, **settings: Any) -> State:
+def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), **settings: Any) -> State:
     """The calls of these jobs are wanted."""
     consented = ConsentedJobs(
         jobs={job.case_id: job for job in jobs},
@@ -48,10 +48,8 @@ def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), pace: Any = None, *
         consent_id="sha256:1",
         credential="key",
         ledger=Ledger(ceilings),
-        **({"pace": pace} if pace else {}),
     )
-    charges = Transactions(cast(Any, None), lambda _: None)
-    state = State(consented, JournalState(), charges, lambda _: None, lambda _: None)
+    state = State(consented, JournalState(), AwaitedCharges())
     state.wanted.resume([])
     return state
 
@@ -77,6 +75,11 @@ def happen(state: State, *events: Any, seconds: float = 0.0) -> None:
         if type(event) in NAMES:
             state.journal.record(event)
         apply(state, event, at(seconds))
+
+
+def lines(state: State, *, warnings: bool = False) -> list[str]:
+    """What was logged, or with `warnings` what was warned of."""
+    return [note.text for note in state.notes if note.is_warning is warnings]
 
 
 def send(state: State, job: Job, launch_id: str = "l1", runs: int = 1, *, seconds: float = 0.0, **changes: Any) -> None:

@@ -9,7 +9,7 @@ from random import Random
 
 from planner.evidence import RunStatus
 from planner.execution.launches import LaunchIntent
-from planner.execution.reading import Listed
+from planner.execution.reads import Listed
 from planner.providers.base import Batch, BatchId, CallId, Launched, Line, Run, RunId
 
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -13,15 +13,16 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import Any, cast
 
 from simulated_service import EPOCH, RESERVE_CENTS, Model, Violation
 
-from planner.errors import StoreError
-from planner.evidence import Evidence, RunStatus
+from planner.errors import LostAnswerError, ServiceError, StoreError, ThrottledError, UnreachableError
+from planner.evidence import Evidence, RunStatus, missing_parts
+from planner.execution.charges import AwaitedCharges
 from planner.execution.core import (
     Apply,
     Finish,
@@ -37,42 +38,26 @@ from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now
 from planner.execution.events import (
     NAMES,
     Consumed,
-    EvidenceComplete,
     EvidenceFailed,
     Intended,
     Interrupted,
     Moved,
-    Polled,
     RequesterLearned,
     RunJudged,
-    ServiceAnswered,
-    ServiceFailed,
-    Stopped,
-    Throttled,
-    Unreachable,
 )
 from planner.execution.fold import apply
-from planner.execution.journal_state import JournalState, evidence_stored
+from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE, UNSETTLED, LaunchIntent, LaunchState
+from planner.execution.launching import Cancelled, LaunchResult, intent_of, is_late, launch_result, share_result
 from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.observing import (
-    Lists,
-    answered,
-    bind_slots,
-    intent_of,
-    is_late,
-    listed,
-    resume,
-    searchable,
-    unconfirmed,
-    wanted_batches,
-)
-from planner.execution.reading import Transactions
-from planner.execution.reconciling import prompt_key
+from planner.execution.observing import evidence_result, poll_request, poll_result
+from planner.execution.reads import Lists, StoredEvidence
+from planner.execution.reconciling import bind_slots, prompt_key
+from planner.execution.resuming import resume, resume_slot
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.execution.state import State
 from planner.execution.wanted import resumable_slots
-from planner.providers.base import Launched, Line, Run
+from planner.providers.base import Line, Run
 from planner.results.store import Change
 
 MOST_SESSIONS = 40
@@ -355,9 +340,8 @@ class Session:
                 ledger=self._ledger(schedule.model.ceiling_cents),
             ),
             self.journal,
-            Transactions(None, str),  # pyright: ignore[reportArgumentType] - nothing is read
-            lambda _: None,
-            lambda _: None,
+            AwaitedCharges(),
+            is_shared=self.sharing is not None,
         )
 
     def _ledger(self, ceiling: int | None) -> Ledger:
@@ -379,11 +363,10 @@ class Session:
             self.journal.record(event)
         apply(self.state, event, self.now)
         while self.state.reported:
-            ended = self.state.reported.pop(0)
-            digest = ended.slot.evidence
-            evidence = ended.evidence or (self.machine.evidence.get(digest) if digest else None)
-            self.judged += [ended.slot.case_id] if evidence else []
-            apply(self.state, RunJudged(ended.slot, platform_failed=False, is_missing=evidence is None), self.now)
+            slot = self.state.reported.pop(0).slot
+            is_missing = slot.evidence not in self.machine.evidence
+            self.judged += [] if is_missing else [slot.case_id]
+            apply(self.state, RunJudged(slot, platform_failed=False, is_missing=is_missing), self.now)
         self._perhaps_die()
 
     def _perhaps_die(self) -> None:
@@ -404,7 +387,11 @@ class Session:
         most_runs = {case_id: job.runs for case_id, job in schedule.jobs.items()}
         found = resumable_slots(slots, most_runs, open_launches).values()
         resumed = [slot for mine in found for slot in mine]
-        self.happen_all(resume(state, resumed, self.machine.evidence.get, self.now))
+        resume(state, resumed, self.now)
+        for slot in resumed:
+            evidence = self.machine.evidence.get(slot.evidence or "")
+            missing = None if evidence is None else missing_parts(evidence, grade_wanted=False)
+            self.happen_all(resume_slot(state, slot, missing, self.now))
 
     def go_on(self) -> None:
         """Decide until there is something to wait for, or nothing left to do."""
@@ -433,12 +420,9 @@ class Session:
             what()
 
     def _end(self) -> None:
-        for launch_id in list(self.state.posting):
-            launch = self.state.launch(launch_id)
-            if launch.state is LaunchState.SENT:
-                self.happen(unconfirmed(self.state, launch_id, "interrupted", self.now))
-            else:
-                self.happen(Moved(launch_id, LaunchState.UNSENT))
+        for intent in list(self.state.posting.values()):
+            is_sent = self.state.launch(intent.launch_id).state is LaunchState.SENT
+            self._end_launch(intent, Cancelled(is_sent))
         self.is_finished = outcome_of(self.state).finished
         slots = [slot for slot in self.journal.unconsumed_slots() if slot.run_id is not None]
         self.bills = {slot.run_id: slot.cost_cents for slot in slots}
@@ -499,25 +483,27 @@ class Session:
         """The write to the shared store arrives; its answer may come later."""
         if intent.launch_id not in self.state.posting:
             return
+        error: OvertakenError | None = None
         if self.sharing is not None:
             try:
                 self.sharing.put(self.sharing.prepare([intent]))
-            except OvertakenError as error:
-                self.happen(Moved(intent.launch_id, LaunchState.UNSENT))
-                self.happen(Stopped(blocked=str(error)))
-                return
-            self._check_marks()
-            self._perhaps_die()
+            except OvertakenError as overtaken:
+                error = overtaken
+            else:
+                self._check_marks()
+                self._perhaps_die()
         slowly = self.random.choice([10.0, 70.0]) if self.schedule.is_faulty(0.3) else self.random.uniform(0, 0.2)
-        self.schedule.at(slowly, self.number, lambda: self._send(intent))
+        self.schedule.at(slowly, self.number, lambda: self._send(intent, error))
 
-    def _send(self, intent: LaunchIntent) -> None:
+    def _send(self, intent: LaunchIntent, error: OvertakenError | None) -> None:
         schedule, launch_id = self.schedule, intent.launch_id
         if launch_id not in self.state.posting:
             return
-        is_shared = self.sharing is not None
-        if self.state.stopped or is_late(self.state, intent, self.now, is_shared=is_shared) or schedule.is_faulty():
-            self._unsent(launch_id)
+        self.happen_all(share_result(self.state, intent, error, self.now))
+        if launch_id not in self.state.posting:
+            return
+        if is_late(self.state, intent, self.now) or schedule.is_faulty():
+            self._end_launch(intent, UnreachableError("no network"))
             return
         self.happen(Moved(launch_id, LaunchState.SENT))
         if schedule.is_faulty(0.5):  # the process stands still before the first byte
@@ -526,29 +512,30 @@ class Session:
         else:
             self._leave(intent)
 
-    def _unsent(self, launch_id: str) -> None:
-        self.happen(Moved(launch_id, LaunchState.UNSENT))
-        self.happen(Unreachable("no network"))
+    def _end_launch(self, intent: LaunchIntent, result: LaunchResult) -> None:
+        if intent.launch_id in self.state.posting:
+            self.happen_all(launch_result(self.state, intent, result, self.now))
 
     def _leave(self, intent: LaunchIntent) -> None:
-        schedule, launch_id = self.schedule, intent.launch_id
-        if launch_id not in self.state.posting:
+        schedule = self.schedule
+        if intent.launch_id not in self.state.posting:
             return
-        if is_late(self.state, intent, self.now, is_shared=self.sharing is not None):
-            self._unsent(launch_id)
+        if is_late(self.state, intent, self.now):
+            self._end_launch(intent, UnreachableError("too late"))
             return
+        lost = LostAnswerError("no answer")
         if schedule.is_faulty():  # it never arrives, or the service fails before it does anything
-            schedule.at(self.random.choice([0.1, 30.0]), self.number, lambda: self._lost(launch_id))
+            schedule.at(self.random.choice([0.1, 30.0]), self.number, lambda: self._end_launch(intent, lost))
             return
         is_lost = schedule.is_faulty()
         arrives = self.random.choice([0.1, 0.1, 1.0, 25.0])
 
         def arrive() -> None:
-            launched = schedule.model.launch(intent, schedule.now)
+            result = schedule.model.launch(intent, schedule.now) or ThrottledError("429")
             if is_lost:
-                schedule.at(self.random.choice([0.1, 5.0]), self.number, lambda: self._lost(launch_id))
+                schedule.at(self.random.choice([0.1, 5.0]), self.number, lambda: self._end_launch(intent, lost))
             else:
-                schedule.at(self.random.uniform(0, 1), self.number, lambda: self._answer(launch_id, launched))
+                schedule.at(self.random.uniform(0, 1), self.number, lambda: self._end_launch(intent, result))
 
         schedule.at(arrives, 0, arrive)
         if self.random.random() < 0.05 and all(other.machine.knows_us() for other in schedule.alive.values()):
@@ -556,39 +543,22 @@ class Session:
             case = self.random.choice([*schedule.jobs.values()])
             schedule.at(0.0, 0, lambda: schedule.model.launch_of_somebody_else(case.prompt, case.line, schedule.now))
 
-    def _answer(self, launch_id: str, launched: Launched | None) -> None:
-        if launch_id not in self.state.posting:
-            return
-        if launched is None:
-            self.happen(Throttled(len(self.state.posting[launch_id].slots), None))
-            self.happen(Moved(launch_id, LaunchState.REFUSED))
-            return
-        self.happen_all(answered(self.state, launch_id, launched))
-        self.happen(ServiceAnswered())
-
-    def _lost(self, launch_id: str) -> None:
-        if launch_id in self.state.posting:
-            self.happen(unconfirmed(self.state, launch_id, "no answer", self.now))
-
     # Reading
 
     def _poll(self) -> None:
         schedule, state = self.schedule, self.state
         began = schedule.now
-        searched = searchable(state)
-        runs, batches = schedule.model.runs(began), schedule.model.batches(began)
-        shown = schedule.model.shown_batches(began)
-        members = {batch_id: shown[batch_id].run_ids for batch_id in wanted_batches(state) if batch_id in shown}
-        lists = Lists(began, runs, batches, members, searched)
-        fails = schedule.is_faulty()
+        request = poll_request(state)
+        result = ServiceError("the list cannot be read") if schedule.is_faulty() else None
+        if request is not None and result is None:
+            shown = schedule.model.shown_batches(began)
+            members = {batch_id: shown[batch_id].run_ids for batch_id in request.members if batch_id in shown}
+            runs, batches = schedule.model.runs(began), schedule.model.batches(began)
+            result = Lists(began, runs, batches, members, request.searched)
 
         def done() -> None:
-            if fails:
-                self.happen(ServiceFailed("the list cannot be read"))
-            elif state.is_asking():
-                self.happen(ServiceAnswered())
-                self.happen_all(listed(state, lists, self.now))
-                self.happen(Polled(None))
+            if request is not None and result is not None:
+                self.happen_all(poll_result(state, request, result, self.now))
             schedule_poll(state, began, self.now)
             self.started.discard("poll")
 
@@ -611,9 +581,7 @@ class Session:
             digest = f"{run.id:064x}"
             evidence = Evidence.model_construct(run_id=run.id, run_status=RunStatus.FAILED, cost_cents=cents)
             self.machine.evidence[digest] = evidence
-            slot = replace(watched.slot, evidence=digest, cost_cents=cents, completed_at=EPOCH)
-            self.happen(evidence_stored([slot]))
-            self.happen(EvidenceComplete(run, slot, evidence, is_final=True))
+            self.happen_all(evidence_result(self.state, [StoredEvidence(run, digest, cents, is_final=True)]))
 
         schedule.at(self.random.uniform(0, 2), self.number, done)
 

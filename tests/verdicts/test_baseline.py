@@ -13,7 +13,7 @@ from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fin
 from planner.changes.model import Change, Reason
 from planner.checks.opinions import no_judge
 from planner.evidence import Evidence
-from planner.execution.launches import EndedRun
+from planner.execution.observer import EndedRun
 from planner.planfile.model import Case, Quarantine
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome

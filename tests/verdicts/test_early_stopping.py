@@ -109,8 +109,10 @@ def made(case: Case, results: list[str], *, may_stop: bool) -> list[JudgedRun]:
     job = Job(
         case.case_id, "p", cast(Line, None), "", "", None, case.runs, 900, False, 16, None, case.retries, may_stop
     )  # fmt: skip
-    wanted = WantedRuns({case.case_id: job}, stopping.pace)
+    wanted = WantedRuns({case.case_id: job})
     wanted.resume([])
+    for question in wanted.first_questions():
+        wanted.set_pace(case.case_id, stopping.pace(*question))
     runs: list[JudgedRun] = []
     launched = 0
     while len(wanted.pending) or len(runs) < launched:
@@ -120,7 +122,9 @@ def made(case: Case, results: list[str], *, may_stop: bool) -> list[JudgedRun]:
         outcome, cause = RESULTS[results[len(runs)]]
         ended = JudgedRun(run_id=len(runs), outcome=outcome, cause=cause, evidence="d", session_id="new")
         stopping.note(case.case_id, ended)
-        wanted.judged(case.case_id, platform_failed=cause is Cause.PLATFORM)
+        question = wanted.question_after(case.case_id, platform_failed=cause is Cause.PLATFORM)
+        at_once = stopping.pace(*question) if question else None
+        wanted.judged(case.case_id, platform_failed=cause is Cause.PLATFORM, at_once=at_once)
         runs.append(ended)
     return runs
 

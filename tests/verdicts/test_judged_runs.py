@@ -9,7 +9,8 @@ import pytest
 
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Call, Grade
-from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
+from planner.execution.launches import Launch, LaunchState, Slot
+from planner.execution.observer import EndedRun
 from planner.providers.base import Line
 from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.runs import judge_record, judge_stored, questions

@@ -11,7 +11,8 @@ import pytest
 
 from planner.changes.model import Change, Reason
 from planner.execution.journal import Journal
-from planner.execution.launches import EndedRun, Launch, LaunchState, Slot
+from planner.execution.launches import Launch, LaunchState, Slot
+from planner.execution.observer import EndedRun
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.verdicts.ending import OpenRuns, judge_with_open_runs, may_still_end, open_runs_at_end, open_runs_of_stored
 from tests.support.samples import plan_case

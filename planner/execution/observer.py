@@ -1,0 +1,66 @@
+"""What a driver reports to a session, and what it asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from planner.evidence import Evidence
+from planner.execution.engine import Snapshot
+from planner.execution.launches import Launch, LaunchState, Slot
+from planner.values import frozen
+
+
+@frozen
+class EndedRun:
+    """A run that ended, or that nobody waits for any longer. Its slot is bound."""
+
+    slot: Slot
+    launch: Launch
+    resumed: bool
+    """An earlier session launched it."""
+    evidence: Evidence | None = None
+    """None if it is missing."""
+    unread: str = ""
+    """Why an ended run has no evidence: its data could not be read."""
+
+    @property
+    def run_id(self) -> int:
+        assert self.slot.run_id is not None
+        return self.slot.run_id
+
+    @property
+    def adopted(self) -> bool:
+        return self.launch.state is LaunchState.ADOPTED
+
+
+@frozen
+class RunResponse:
+    """What a session says of a run that ended."""
+
+    platform_failed: bool = False
+    """It may be retried."""
+    stop: bool = False
+    """Launch nothing more (`--fail-fast`)."""
+
+
+Pace: TypeAlias = Callable[[str, int, int], int]
+"""Answers a `PaceQuestion`."""
+
+
+def all_at_once(case_id: str, to_come: int, retries_left: int) -> int:
+    del case_id, retries_left
+    return to_come
+
+
+@frozen
+class Observer:
+    """Callbacks of a driver."""
+
+    on_run: Callable[[EndedRun], RunResponse]
+    """Called once per run that counts for a case."""
+    on_snapshot: Callable[[Snapshot], None]
+    log: Callable[[str], None]
+    warn: Callable[[str], None] = lambda _: None
+    pace: Pace = all_at_once
+    """Called for cases that may stop early."""

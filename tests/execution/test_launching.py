@@ -1,0 +1,232 @@
+"""What becomes of a launch, exactly: when it must not be sent, and what each result means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from core_state import accept, at, happen, intent_of, lines, send, state_of
+
+from planner.errors import (
+    CredentialError,
+    LostAnswerError,
+    NotFoundError,
+    PlannerError,
+    RefusedError,
+    ServiceError,
+    StoreError,
+    ThrottledError,
+    UnreachableError,
+    UsageError,
+)
+from planner.execution.core import SendLaunch
+from planner.execution.events import (
+    DuplicateAnswer,
+    Intended,
+    Moved,
+    NotSent,
+    PreviewIntended,
+    RequesterLearned,
+    ServiceAnswered,
+    Stopped,
+    Throttled,
+    Unreachable,
+)
+from planner.execution.launches import LaunchState
+from planner.execution.launching import Cancelled, is_late, launch_result, share_result
+from planner.execution.launching import intent_of as intended_by
+from planner.execution.ledger import OverCeilingError
+from planner.execution.previews import Preview, PreviewState
+from planner.execution.state import State
+from planner.providers.base import BatchId, Launched, Run, RunId
+
+HINT = "Do it."
+
+
+@pytest.fixture
+def ana(job: Callable[..., Any]) -> Any:
+    return job("ana", runs=9)
+
+
+@pytest.fixture
+def state(ana: Any) -> State:
+    return state_of(ana, settle_seconds=100)
+
+
+def results(state: State, ana: Any, result: Any, launch_id: str = "l1", seconds: float = 0.0) -> list[Any]:
+    """What happens when a launch that was sent at 0 s has this result, applied one by one."""
+    happened: list[Any] = []
+    for event in launch_result(state, intent_of(ana, launch_id), result, at(seconds)):
+        happen(state, event, seconds=seconds)
+        happened.append(event)
+    return happened
+
+
+# Before it is sent
+
+
+def test_the_intent_of_a_launch(ana: Any) -> None:
+    """With `mark_prompts`, each prompt has its own reference."""
+    state = state_of(ana)
+    intent = intended_by(state, SendLaunch(((ana, 24), (ana, 30))), "l1", at(9))
+    wanted = intent_of(ana, runs=2, sent_at=at(9).server)
+    slots = tuple(
+        replace(slot, agent_revision="r1", reserved_cents=cents)
+        for slot, cents in zip(wanted.slots, (24, 30), strict=True)
+    )
+    assert intent == replace(wanted, slots=slots)
+    assert intended_by(state, SendLaunch(((ana, 24),)), "l1", at(9)).slots == slots[:1]
+    marked = intended_by(state_of(ana, mark_prompts=True), SendLaunch(((ana, 24), (ana, 30))), "l1", at(9))
+    prompts = [slot.prompt for slot in marked.slots]
+    assert all(prompt.startswith(f"{ana.prompt}\n\n(") for prompt in prompts)
+    assert len({*prompts}) == 2
+
+
+@pytest.mark.parametrize(
+    ("is_shared", "seconds", "late"), [(False, 60, False), (False, 60.1, True), (True, 50, False), (True, 50.1, True)]
+)
+def test_a_launch_leaves_soon_or_not_at_all(
+    state: State, ana: Any, is_shared: bool, seconds: float, late: bool
+) -> None:
+    """Other machines search for a shared one for `settle_seconds`."""
+    state.is_shared = is_shared
+    assert is_late(state, intent_of(ana), at(seconds)) is late
+
+
+SHARED = [
+    (None, {}),
+    (StoreError("away", HINT), {"blocked": f"away. {HINT}"}),
+    (UsageError("no repository", HINT), {"usage": f"no repository. {HINT}"}),
+    (OverCeilingError("--max-cost", 10, 34), {"ceiling": "--max-cost", "ceiling_detail": "of other sessions"}),
+]
+
+
+@pytest.mark.parametrize(("error", "reasons"), SHARED)
+def test_a_launch_that_cannot_be_shared_is_not_sent(state: State, ana: Any, error: Any, reasons: Any) -> None:
+    """And nothing else is launched."""
+    happen(state, Intended(intent_of(ana)))
+    found = list(share_result(state, intent_of(ana), error, at(1)))
+    if error is None:
+        assert found == []
+        return
+    moved, stop = found
+    assert isinstance(moved, Moved)
+    assert moved.state is LaunchState.UNSENT
+    assert isinstance(stop, Stopped)
+    said = {name: value for name, value in stop._asdict().items() if value}
+    assert said.keys() == reasons.keys()
+    assert all(reasons[name] in said[name] for name in said)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_nothing_is_sent_after_a_stop(state: State, ana: Any, is_shared: bool) -> None:
+    """A stop may come while a launch is on its way to the store."""
+    state.is_shared = is_shared
+    happen(state, Intended(intent_of(ana)), Stopped(blocked="the store is away"))
+    (moved,) = share_result(state, intent_of(ana), None, at(1))
+    assert isinstance(moved, Moved)
+    assert moved.state is LaunchState.UNSENT
+
+
+def test_launches_that_are_shared_late_are_replaced_twice(state: State, ana: Any) -> None:
+    """Those shared together count once, and one in time ends the count. Without a store, there is nothing to wait for."""
+    late = intent_of(ana)
+    assert list(share_result(state, late, None, at(51))) == []
+    state.is_shared = True
+
+    def stops(sent_at: float, seconds: float) -> bool:
+        intent = replace(late, sent_at=at(sent_at).server)
+        found = list(share_result(state, intent, None, at(seconds)))
+        return any(isinstance(event, Stopped) and bool(event.blocked) for event in found)
+
+    assert [stops(0, 51), stops(0, 52), stops(60, 120), stops(130, 140)] == [False] * 4
+    assert [stops(200, 260), stops(270, 330), stops(300, 351), stops(340, 400)] == [False, False, False, True]
+
+
+# Results
+
+
+RESULTS: list[tuple[Any, list[Any]]] = [
+    (ThrottledError("429", retry_after_seconds=7), [Throttled(1, 7), Moved("l1", LaunchState.REFUSED, "429")]),
+    (UnreachableError("no route"), [Moved("l1", LaunchState.UNSENT, "no route"), Unreachable("no route")]),
+    (LostAnswerError("reset"), [Moved("l1", LaunchState.UNCONFIRMED, "reset")]),
+    (ServiceError("500"), [Moved("l1", LaunchState.UNCONFIRMED, "500")]),
+    (
+        RefusedError("402", HINT),
+        [Moved("l1", LaunchState.REJECTED, "402"), Stopped(refusal=f"402. {HINT}")],
+    ),
+    (CredentialError("401"), [Moved("l1", LaunchState.REJECTED, "401"), Stopped(usage="401")]),
+    (NotFoundError("404"), [Moved("l1", LaunchState.REJECTED, "404"), Stopped(usage="404")]),
+    (Cancelled(is_sent=False), [Moved("l1", LaunchState.UNSENT, "interrupted before it was sent")]),
+    (Cancelled(is_sent=True), [Moved("l1", LaunchState.UNCONFIRMED, "interrupted before the answer came")]),
+    (StoreError("the disk is full"), [NotSent("l1")]),
+]
+
+
+@pytest.mark.parametrize(("result", "expected"), RESULTS)
+def test_only_what_never_arrived_is_wanted_again(state: State, ana: Any, result: Any, expected: list[Any]) -> None:
+    """Launches without an answer keep their reservation and are searched for."""
+    send(state, ana)
+    assert results(state, ana, result) == expected
+    is_open = expected[0] == Moved("l1", LaunchState.UNCONFIRMED, str(getattr(expected[0], "detail", "")))
+    assert (len(state.wanted.pending), state.ledger.reserved_cents) == ((8, 24) if is_open else (9, 0))
+    assert ([*state.unconfirmed], state.posting) == (["l1"] if is_open else [], {})
+
+
+def test_every_error_of_a_launch_has_a_meaning() -> None:
+    """Of the errors that `Provider.launch` raises, none is left out of the table."""
+    tested = {type(result) for result, _ in RESULTS if isinstance(result, PlannerError)}
+    documented = {UnreachableError, ThrottledError, LostAnswerError, ServiceError, RefusedError, CredentialError}
+    assert documented <= tested
+
+
+def test_a_deleted_preview_is_not_a_wrong_target(state: State, ana: Any) -> None:
+    preview = Preview("p1", 7, "sha256:0", "i1", "key", at(0).server, PreviewState.CONFIGURED, copy_id=12)
+    happen(state, PreviewIntended(preview))
+    send(state, ana)
+    _, stop = results(state, ana, NotFoundError("404"))
+    assert (bool(stop.blocked), stop.usage) == (True, "")
+
+
+def test_an_answer_binds_its_runs(state: State, ana: Any) -> None:
+    """And shows our id at the service, once."""
+    send(state, ana, "l1", 2)
+    found = results(state, ana, Launched(BatchId(201), (RunId(7), RunId(8)), None, 41))
+    moved = Moved("l1", LaunchState.ACKNOWLEDGED, "", 201, (7, 8), {0: 7, 1: 8})
+    assert found == [moved, RequesterLearned("key", 41), ServiceAnswered()]
+    send(state, ana, "l2")
+    made: dict[str, Any] = {"id": RunId(9), "status": "in_progress", "prompt": ana.prompt}
+    single = Launched(None, (RunId(9),), Run(**made), 41)
+    moved = Moved("l2", LaunchState.ACKNOWLEDGED, "", None, (9,), {0: 9})
+    assert results(state, ana, single, "l2") == [moved, ServiceAnswered()]
+
+
+def test_an_answer_of_another_launch_stops_launching(state: State, ana: Any) -> None:
+    accept(state, ana, 7)
+    send(state, ana, "l2")
+    duplicate, stop = results(state, ana, Launched(None, (RunId(7),), None), "l2")
+    assert isinstance(duplicate, DuplicateAnswer)
+    assert (duplicate.launch_id, duplicate.holder) == ("l2", "l1")
+    assert lines(state, warnings=True) == [stop.blocked]
+    assert state.outcome.blocked == stop.blocked
+
+
+@pytest.mark.parametrize(("age", "slack"), [(120.0, None), (120.5, 125.5)])
+def test_a_machine_that_slept_widens_the_search(state: State, ana: Any, age: float, slack: float | None) -> None:
+    send(state, ana)
+    moved = Moved("l1", LaunchState.UNCONFIRMED, "lost", slack_seconds=slack)
+    assert results(state, ana, LostAnswerError("lost"), seconds=age) == [moved]
+
+
+def test_the_progress_of_launches_is_logged(state: State, ana: Any) -> None:
+    """What was launched, refused and lost, with the limit that was learned."""
+    send(state, ana, "l1", 5)
+    results(state, ana, Launched(BatchId(201), tuple(map(RunId, range(1, 6))), None))
+    send(state, ana, "l2")
+    results(state, ana, ThrottledError("429", retry_after_seconds=7), "l2")
+    send(state, ana, "l3")
+    results(state, ana, LostAnswerError("reset"), "l3")
+    said = [("batch 201", "5 of at most 8"), ("at most 10",), ("429", "7.0 s"), ("unconfirmed", "reset")]
+    assert [all(text in line for text in texts) for texts, line in zip(said, lines(state), strict=True)] == [True] * 4
