@@ -43,7 +43,7 @@ from planner.execution.reads import Listed, Lists, PollRequest, StoredEvidence, 
 from planner.execution.reconciling import Unconfirmed, unconfirmed_launches
 from planner.execution.resuming import resume, resume_slot
 from planner.execution.state import State
-from planner.providers.base import Run, RunId
+from planner.providers.base import BatchId, Run, RunId
 
 
 @pytest.fixture
