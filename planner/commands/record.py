@@ -25,6 +25,7 @@ from planner.reports.neutral import for_terminal
 from planner.results.documents import document_bytes
 from planner.session.bug_report import logs_checks
 from planner.session.preparing import Preparation, prepare, stored_journal
+from planner.session.pruning import prune
 from planner.session.pull_request import pull_request_of
 from planner.session.service import Known, ask_service, service_of
 from planner.shell import Shell, redactor_of
@@ -35,8 +36,8 @@ from planner.workspace.stores import Workspace, open_workspace
 
 @logs_checks
 def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int:
-    """Read the service and store what it says; return 0. `issue`: also write the drift to an issue of the repository.
-    Raises `UsageError` in a job of a pull request or branch."""
+    """Read the service and store what it says, and drop what is older than `keep`; return 0. `issue`: also write the
+    drift to an issue of the repository. Raises `UsageError` in a job of a pull request or branch."""
     require_default_branch(shell, selection, "records agents")
     work = open_workspace(shell, selection)
     loaded, place = work.loaded, work.place
@@ -55,6 +56,7 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
         shell.print(for_terminal(note.sentence))
     if issue:
         _report(work, prepared, edited, name)
+    prune(work, known.targets)
     return 0
 
 

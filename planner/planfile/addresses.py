@@ -19,8 +19,6 @@ from planner.values import frozen
 
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
 """Schemes of object stores."""
-KEPT_SESSIONS: Final = 100
-"""Default number of sessions kept in a git ref (`?keep=`)."""
 
 _REF: Final = re.compile(r"refs/(?!heads/|tags/|remotes/|notes/)[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+")
 _A_REF: Final = "write git:refs/planner/results"
@@ -28,7 +26,6 @@ _ANY: Final = (
     "write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER, git:refs/planner/results, or a folder"
 )
 _FOLDER: Final = "; write ./ before the name of a folder"
-_MAX_KEPT: Final = 1_000_000
 _ADDED: Final = "/chat/completions"
 
 
@@ -45,7 +42,6 @@ class GitRef:
 
     ref: str
     remote: str | None = None
-    keep: int = KEPT_SESSIONS
 
 
 @frozen
@@ -83,11 +79,7 @@ def _git_ref(written: str) -> GitRef:
     ref, _, query = written.partition("?")
     if not _REF.fullmatch(ref):
         raise UsageError(f"a results store is a ref such as refs/planner/results, not a branch or tag: {_A_REF}")
-    options = _options(query, {"keep", "remote"})
-    keep = options.get("keep", str(KEPT_SESSIONS))
-    if not keep.isascii() or not keep.isdigit() or not 1 <= int(keep) <= _MAX_KEPT:
-        raise UsageError(f"keep={keep} is not a number of sessions: write it as keep={KEPT_SESSIONS}")
-    return GitRef(ref, options.get("remote"), int(keep))
+    return GitRef(ref, _options(query, {"remote"}).get("remote"))
 
 
 def _bucket(written: str) -> Bucket:

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Generator, Sequence
 from collections.abc import Mapping as Lookup
 from contextlib import contextmanager, suppress
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from planner.planfile.grammar import PlanFields, ScenarioDefaults
 from planner.planfile.imports import UNREADABLE, Imports
 from planner.planfile.library import Libraries, is_library, read_variables
 from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked_model
-from planner.planfile.model import Case, Plan, Project
+from planner.planfile.model import Case, Keep, Plan, Project
 from planner.planfile.prompts import PromptReader
 from planner.planfile.reporter import Reporter, TooManyErrors, Unresolved
 from planner.planfile.scenario import ScenarioReader
@@ -211,8 +211,19 @@ def load_files(
                     _load(path, reader, names, None)
     if project.judge is None and project.readable:
         warn_of_unasked_model(plans, reader.reporter)
+    _check_keep(plans, project.keep, reader.reporter)
     named = reader.neighbours.read_files
     return LoadedFiles(tuple(plans), reader.libraries.paths, reader.reporter.diagnostics, named)
+
+
+def _check_keep(plans: Sequence[Plan], keep: Keep | None, reporter: Reporter) -> None:
+    """A result that still counts must not lose its calls."""
+    ages = [(case.max_age, plan.file) for plan in plans for case in plan.cases if case.max_age is not None]
+    longest, file = max(ages, default=(None, ""))
+    if keep is not None and longest is not None and keep.age < longest:
+        days = -(-longest // timedelta(days=1))
+        detail = f"`keep` is shorter than a `max_age` in {file}: write at least {days}d"
+        reporter.error("bad-value", detail, keep.span)
 
 
 @contextmanager

@@ -146,6 +146,15 @@ class Plan:
 
 
 @frozen
+class Keep:
+    """How long the default branch's nightly job keeps calls that no result needs."""
+
+    age: timedelta
+    written: str
+    span: Span
+
+
+@frozen
 class Policy:
     """Limits a project sets for every session (`planner.yaml`)."""
 
@@ -207,6 +216,8 @@ class Project:
     """The store of results, as written."""
     store_public: bool = False
     """Whether a git ref of a public repository may hold them."""
+    keep: Keep | None = None
+    """None: everything is kept."""
     name: str | None = None
     """In a store that several projects of a repository share; None: the path of its folder."""
     agent_files: Mapping[tuple[str, str], ConfigReference] = field(

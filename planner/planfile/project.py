@@ -8,12 +8,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, SkipValidation, Str
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from planner.checks.patterns import compile_pattern, finds_everything
+from planner.clock import age_of
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.planfile.addresses import parse_store, problem_with_endpoint
 from planner.planfile.fields import check_version, has_known_keys, read_fields, read_mapping, wrong_type
 from planner.planfile.files import PROJECT_FILE, FileError, display_name, read_authored
 from planner.planfile.grammar import (
+    AGE,
     FORMAT_VERSION,
     MAX_ITEMS,
     AllowedTargetFields,
@@ -28,6 +30,7 @@ from planner.planfile.model import (
     ConfigReference,
     JudgePrice,
     JudgeSettings,
+    Keep,
     Policy,
     Project,
     Target,
@@ -191,6 +194,14 @@ class ProjectFields(Authored):
         ),
         examples=["git:refs/planner/results"],
     )
+    keep: Annotated[str, StringConstraints(pattern=AGE)] | None = Field(
+        default=None,
+        description=(
+            "How long `planner ci record` keeps stored calls that no result needs: a number and h (hours), d (days) or "
+            "w (weeks), at least the longest `max_age`. By default, everything is kept."
+        ),
+        examples=["90d"],
+    )
     store_public: bool = Field(
         default=False,
         description=(
@@ -299,10 +310,16 @@ def _project(root: YamlMapping, reporter: Reporter) -> Project:
         judge=_judge(root, fields.judge, reporter),
         redact=tuple(fields.redact),
         store=fields.store,
+        keep=_keep(root, fields.keep),
         store_public=fields.store_public,
         agent_files=agent_files,
     )
     return project if not reporter.errors else replace(project, readable=False)
+
+
+def _keep(root: YamlMapping, written: str | None) -> Keep | None:
+    age = age_of(written) if written is not None else None
+    return None if age is None or written is None else Keep(age, written, root.span("keep"))
 
 
 def _policy(root: YamlMapping, fields: PolicyFields | None, reporter: Reporter) -> Policy:

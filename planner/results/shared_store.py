@@ -7,7 +7,6 @@ redacted form in both; `originals/<digest>` in the local store points to the ful
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -29,8 +28,6 @@ from planner.results.store import Change, Reader, Store
 
 _UNSHARED: Final = "unshared/"
 _UNSHARED_FILES: Final = "unshared-files/"
-_SLACK: Final = 1.2
-_DIGEST: Final = re.compile(rb'"evidence":"([0-9a-f]{64})"')
 
 
 class Redaction(Protocol):
@@ -76,16 +73,12 @@ class _Waiting(NamedTuple):
 
 
 class SharedRepository(ResultsRepository):
-    """`publish` writes new local results to the shared store at once. `keep` is the number of newest sessions kept
-    there; None: all."""
+    """`publish` writes new local results to the shared store at once."""
 
-    def __init__(
-        self, tiers: Tiers, redaction: Redaction, access: Access | None = None, *, keep: int | None = None
-    ) -> None:
+    def __init__(self, tiers: Tiers, redaction: Redaction, access: Access | None = None) -> None:
         super().__init__(tiers, access)
         self._tiers = tiers
         self._redaction = redaction
-        self._keep = keep
         self._mine = ResultsRepository(tiers.local, access)
         self._later: list[Change] = []
         self._votes: dict[str, bytes] = {}
@@ -202,7 +195,7 @@ class SharedRepository(ResultsRepository):
             writes |= {session_key(item.result.session_id): self._written(item.result) for item in waiting}
             for each in [*self._later, *([more] if more is not None else [])]:
                 writes |= each(now)
-            return writes if self._keep is None else writes | _pruned(now, writes, self._keep)
+            return writes
 
         try:
             self._tiers.shared.update(change)
@@ -236,21 +229,6 @@ class SharedRepository(ResultsRepository):
         keys = [evidence_key(digest) for digest in sorted(digests)]
         found = ((key, self._tiers.local.get(key)) for key in keys if not now.has(key))
         return {key: data for key, data in found if data is not None}
-
-
-def _pruned(now: Reader, writes: Mapping[str, bytes | None], keep: int) -> dict[str, None]:
-    """The keys to delete after `writes`: old sessions, and evidence that no kept document names.
-
-    Only when there are a fifth more sessions than kept, since it reads them all.
-    """
-    runs = sorted({*now.keys("runs/"), *(key for key in writes if key.startswith("runs/"))}, reverse=True)
-    if len(runs) <= keep * _SLACK:
-        return {}
-    named: set[str] = set()
-    for key in dict.fromkeys([*runs[:keep], *now.keys("calls/"), *now.keys("intents/"), *writes]):
-        data = writes[key] if key in writes else now.get(key)
-        named.update(evidence_key(found.decode()) for found in _DIGEST.findall(data or b""))
-    return dict.fromkeys([*runs[keep:], *(key for key in now.keys("evidence/") if key not in named)])
 
 
 def _original_key(digest: str) -> str:

@@ -13,7 +13,7 @@ from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
 from planner.ci.event import default_branch
 from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
-from planner.records.facts import CallFact
+from planner.records.facts import CallFact, CallId
 from planner.records.log import Records, Scope
 from planner.results.model import CaseResult
 from planner.values import frozen
@@ -31,6 +31,8 @@ class EarlierResults:
     stored: StoredResults
     runs: Sequence[PastRun]
     base: Mapping[str, CaseResult]
+    counted: frozenset[CallId] = frozenset()
+    """The calls of all pools and baselines."""
 
 
 def records_of(work: Workspace) -> Records:
@@ -110,7 +112,7 @@ def earlier_results(
         could_pass=could_pass(repository.load_evidence, ask),
     )
     runs = past_runs(islice(repository.sessions(), HISTORY_SESSIONS))
-    return EarlierResults(stored, runs, found.base)
+    return EarlierResults(stored, runs, found.base, found.counted)
 
 
 def _is_gone(work: Workspace) -> Callable[[CallFact], bool]:

@@ -18,7 +18,7 @@ from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Reason
 from planner.changes.request import Earlier
 from planner.planfile.model import Case
-from planner.records.facts import CallFact, PlannedCase, StoredCall
+from planner.records.facts import CallFact, CallId, PlannedCase, StoredCall
 from planner.records.log import Records
 from planner.results.model import CaseInputs, CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome
@@ -64,11 +64,13 @@ class Today:
 @frozen
 class EarlierCases:
     """The earlier results of each case. `base` has those of the default branch in a job of a pull request or branch;
-    else it is empty. `gone` are stored cases that were deleted from the plans."""
+    else it is empty. `gone` are stored cases that were deleted from the plans. `counted` are the calls of all pools and
+    baselines, and those that they replaced."""
 
     cases: Mapping[str, Earlier]
     base: Mapping[str, CaseResult]
     gone: Sequence[CaseResult]
+    counted: frozenset[CallId] = frozenset()
 
 
 @frozen
@@ -95,9 +97,8 @@ def earlier_cases(today: Today, records: Records, plans: Sequence[str]) -> Earli
         if each.earlier.reuse is Reason.RENAMED and each.earlier.prior is not None
     }
     gone = [other_case(case, None, (), str) for case in view.gone(plans) if case.case_id not in renamed]
-    return EarlierCases(
-        {case_id: each.earlier for case_id, each in found.items()}, base if today.is_branch else {}, gone
-    )
+    earlier = {case_id: each.earlier for case_id, each in found.items()}
+    return EarlierCases(earlier, base if today.is_branch else {}, gone, frozenset(view.counted))
 
 
 class _View:
@@ -110,6 +111,8 @@ class _View:
         self._planned = _PlannedCases(records)
         last = [self._planned.find(today.show(case.case_id)) for case in today.cases]
         records.prepare(each.call_fingerprint for each in last if each is not None)
+        self.counted: set[CallId] = set()
+        """The calls of the pools and baselines that were found, and those that they replaced."""
         self._taken: dict[tuple[str, str], str] = {}
         """The case that adopted the calls of a deleted case, by their fingerprint and the id of the deleted case."""
 
@@ -168,8 +171,12 @@ class _View:
         return partial(self._today.judge.judged, case, check_fingerprint(case))
 
     def _stored(self, case: Case, pool: Pool, last: PlannedCase | None = None) -> CaseResult:
+        self._count(pool)
         judge = self._today.judge.judged_by if any(each.asks_model for each in case.expectations) else None
         return stored_case(case, pool, self._today.agents, judge, last)
+
+    def _count(self, pool: Pool) -> None:
+        self.counted.update(call.id for call in (*pool.calls, *pool.replaced))
 
     def _calls_of_today(self, case: Case, last: PlannedCase | None) -> list[StoredCall]:
         """The stored calls equal to today's, even if the case had another name."""
@@ -225,6 +232,7 @@ class _View:
         if is_same_call:
             inputs = inputs_of(pools[-1].calls[-1].call, case, today.agents)
             return self._stored(case, pools[-1]).model_copy(update={"inputs": inputs})
+        self._count(pools[-1])
         lines = {today.text(line): line for line in case.prompt.split("\n")}
         return other_case(
             last.model_copy(update={"case_id": case.case_id}),

@@ -69,19 +69,18 @@ class Shared:
 
 
 def open_shared(
-    shell: Shell, project: Project, remote: Store, local: tuple[Store, Sequence[str], Access], *, keep: int | None
+    shell: Shell, project: Project, remote: Store, local: tuple[Store, Sequence[str], Access]
 ) -> tuple[Shared, Callable[[Sequence[str]], ResultsRepository]]:
     """The shared store, and a function that opens other namespaces of it.
 
-    `local` are the store on this machine, the namespaces of this job, and the access. `keep` is the number of sessions
-    to keep; None keeps all.
+    `local` are the store on this machine, the namespaces of this job, and the access.
     """
     folder, namespaces, access = local
     redaction = SharedRedaction(project, shell.keys)
 
     def opened(namespaces: Sequence[str], /) -> SharedRepository:
         tiers = Tiers(of_branches(folder, namespaces), of_branches(remote, namespaces))
-        return SharedRepository(tiers, redaction, access, keep=keep)
+        return SharedRepository(tiers, redaction, access)
 
     return Shared(of_branches(remote, namespaces), opened(namespaces), redaction), opened
 

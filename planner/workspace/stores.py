@@ -196,8 +196,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
         remote = remote_store(shell, root, address, sandbox=selection.sandbox, offline=selection.offline)
     except UsageError as error:
         raise UsageError(f"{where}: {error}", error.hint) from error
-    keep = address.keep if isinstance(address, GitRef) else None
-    shared, opened = open_shared(shell, project, remote, (folder, namespaces, access), keep=keep)
+    shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
     others = _others(opened, namespaces, target_namespace(shell.environ))
     return OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others)
 

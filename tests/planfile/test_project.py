@@ -239,7 +239,7 @@ NO_STORES = [
     "git:refs/planner/../x",
     "git:planner",
     "git:refs/planner/results?kept=3",
-    "git:refs/planner/results?keep=0",
+    "git:refs/planner/results?keep=3",
     "git://host.test/acme/plans",
     "s3:/bucket/planner",
     "s3//bucket/planner",
@@ -273,7 +273,7 @@ def test_an_address_that_names_no_store_is_refused(written: str) -> None:
         "./s3:bucket",
         "C:/planner",
         "git:refs/planner/results",
-        "git:refs/planner/results?remote=none&keep=50",
+        "git:refs/planner/results?remote=none",
         *[f"{scheme}://bucket/planner" for scheme in BUCKETS],
     ],
 )

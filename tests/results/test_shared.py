@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
-from store_writes import put
 
 from planner.errors import StoreError
 from planner.evidence import Evidence, Role, RunStatus, Turn
@@ -47,8 +46,8 @@ def there(tmp_path: Path) -> DirectoryStore:
 
 @pytest.fixture
 def machine(tmp_path: Path, there: DirectoryStore) -> Callable[..., SharedRepository]:
-    def make(name: str, *, keep: int = 100) -> SharedRepository:
-        return SharedRepository(Tiers(DirectoryStore(tmp_path / name), there), Masking(), keep=keep)
+    def make(name: str) -> SharedRepository:
+        return SharedRepository(Tiers(DirectoryStore(tmp_path / name), there), Masking())
 
     return make
 
@@ -149,31 +148,6 @@ def test_votes_are_shared(
     shared = second.load_vote(QUESTION, 1)
     assert shared is not None
     assert from_json(shared) == VOTE | {"quote": "a •••", "reason": "It is a •••."}
-
-
-def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResult) -> None:
-    """Beyond a fifth more than are kept, the oldest sessions go, and evidence that no result, call or launch names."""
-    here = machine("here", keep=5)
-    digests: list[str] = []
-    for number in range(7):
-        digests.append(here.save_evidence(evidence(f"call {number}", number)))
-        result = with_evidence(make_result("p/a@t", session_id=f"i{number}"), digests[-1])
-        here.save_session(result)
-        if number == 0:
-            here.save_files({"calls/f/i0-1.jsonl": f'{{"evidence":"{digests[0]}"}}'.encode()})
-        here.publish()
-        if number == 5:
-            assert len(list(there.keys("runs/"))) == 6
-            put(there, "intents/x.json", f'{{"evidence":"{digests[1]}"}}'.encode(), expected=None)
-    assert list(there.keys("runs/")) == [f"runs/i{number}.json" for number in range(2, 7)]
-    kept = {key.rpartition("/")[2].removesuffix(".json") for key in there.keys("evidence/")}
-    assert kept == set(digests)  # a call names the first, the launch the second
-    there.update(lambda _: {"intents/x.json": None, "calls/f/i0-1.jsonl": None})
-    for number in range(7, 9):
-        here.save_session(with_evidence(make_result("p/a@t", session_id=f"i{number}"), digests[-1]))
-        here.publish()
-    kept = {key.rpartition("/")[2].removesuffix(".json") for key in there.keys("evidence/")}
-    assert kept == set(digests[4:])
 
 
 @pytest.mark.parametrize(

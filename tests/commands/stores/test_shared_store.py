@@ -144,7 +144,7 @@ def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remot
         ("ftp://example.org/results", "write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER"),
         ("s3://AKIA:secret@bucket", "keys belong in the environment"),
         ("s3://bucket/results?keep=3", "unknown option keep"),
-        ("git:refs/planner/results?keep=0", "keep=0 is not a number of sessions"),
+        ("git:refs/planner/results?keep=3", "unknown option keep: the options after ? are remote"),
         ("refs/planner/results", "--store: for a git ref write git:refs/planner/results"),
         ("s3:bucket/results", "--store: this is not the address of a store: write s3://BUCKET/FOLDER"),
         ("zip:results.zip", "--store: this is not the address of a store: write s3://BUCKET/FOLDER"),
