@@ -77,7 +77,6 @@ class Git:
         self,
         *arguments: str,
         stdin: bytes = b"",
-        extra: Mapping[str, str] | None = None,
         config: Mapping[str, str] = MappingProxyType({}),
     ) -> GitAnswer:
         """Run a command; without a repository, return git's error. `config` are settings of this command only.
@@ -88,7 +87,7 @@ class Git:
         if isinstance(found, GitAnswer):
             return found
         settings = (word for name, value in config.items() for word in ("-c", f"{name}={value}"))
-        return self._run([*settings, *_at(found), *arguments], arguments[0], stdin, extra)
+        return self._run([*settings, *_at(found), *arguments], arguments[0], stdin)
 
     def open(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command that answers on its standard output what is asked on its standard input. Raises like a
@@ -121,16 +120,14 @@ class Git:
             return GitAnswer(128, b"", f"fatal: cannot use bare repository {paths[0]}")
         return Layout(paths[0], paths[1])
 
-    def _run(
-        self, arguments: Sequence[str], command: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None
-    ) -> GitAnswer:
+    def _run(self, arguments: Sequence[str], command: str, stdin: bytes = b"") -> GitAnswer:
         try:
             ran = subprocess.run(  # noqa: S603 - the arguments are ours, and refs are verified
                 [_program(self.environ), *_SAFE, *_credentials(self.environ, command), *arguments],
                 input=stdin,
                 capture_output=True,
                 cwd=self.folder,
-                env={**_environment(self.environ, self.folder, online=command in _ONLINE), **(extra or {})},
+                env=_environment(self.environ, self.folder, online=command in _ONLINE),
                 timeout=TIMEOUT_SECONDS,
                 check=False,
             )

@@ -1,14 +1,9 @@
-"""Objects of a git repository: blobs and trees are read by one process, and written as one pack.
-
-Trees are changed only where a key changes, so the cost of a write does not grow with what is stored.
-"""
+"""Objects of a git repository: one process reads blobs and trees, and `git fast-import` writes commits."""
 
 from __future__ import annotations
 
-import struct
 import weakref
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import sha1, sha256
 from types import MappingProxyType
 from typing import IO, Final, NamedTuple, Protocol, TypeAlias
@@ -16,13 +11,11 @@ from typing import IO, Final, NamedTuple, Protocol, TypeAlias
 from planner.errors import StoreError
 from planner.values import frozen
 
-MOST_LOOSE_OBJECTS: Final = 100
-"""Git keeps this many objects of a pack as single files, so that packs do not become too many."""
-
-_TREE_MODE: Final = b"40000"
-_BLOB_MODE: Final = b"100644"
+_TREE_MODE: Final = "040000"
+_BLOB_MODE: Final = "100644"
 _SHA1_DIGITS: Final = 40
-_PACK_TYPES: Final = {"tree": 2, "blob": 3}
+_COMMITTER: Final = "planner <planner@localhost>"
+_UNUSED_REF: Final = "refs/planner-writing"
 _HINT: Final = "Check the repository (git fsck), then run the same command again."
 
 
@@ -52,7 +45,6 @@ class GitRunner(Protocol):
         self,
         *arguments: str,
         stdin: bytes = b"",
-        extra: Mapping[str, str] | None = None,
         config: Mapping[str, str] = MappingProxyType({}),
     ) -> GitAnswer: ...
 
@@ -61,10 +53,14 @@ class GitRunner(Protocol):
         ...
 
 
-class _Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
-    def hexdigest(self) -> str: ...
+@frozen
+class Base:
+    """What a new commit begins with: `parent` and its tree, or without a parent `tree`, or nothing. `like` is an id of
+    the repository."""
+
+    like: str
+    parent: str = ""
+    tree: str = ""
 
 
 class Entry(NamedTuple):
@@ -78,13 +74,12 @@ Tree: TypeAlias = Mapping[str, Entry]
 
 
 class GitObjects:
-    """Reads objects by id, and collects new ones until `write`."""
+    """Reads objects by id, and makes commits."""
 
     def __init__(self, git: GitRunner) -> None:
         self._git = git
         self._reader: GitProcess | None = None
         self._trees: dict[str, Tree] = {}
-        self._new: dict[str, tuple[str, bytes]] = {}
 
     # Reading
 
@@ -92,7 +87,7 @@ class GitObjects:
         """The content of a blob; None if this repository does not have it."""
         return self._read(oid)
 
-    def commit(self, oid: str) -> str:
+    def read_commit(self, oid: str) -> str:
         data = self._read(oid)
         if data is None:
             raise _broken(oid)
@@ -136,44 +131,30 @@ class GitObjects:
 
     # Writing
 
-    def add_blob(self, data: bytes, like: str) -> str:
-        """The id of a new blob, in the format of the id `like`."""
-        return self._add("blob", data, like)
+    def blob_id(self, data: bytes, like: str) -> str:
+        """The id of a blob with this content, in the format of the id `like`."""
+        digest = sha1(usedforsecurity=False) if len(like) == _SHA1_DIGITS else sha256()
+        digest.update(f"blob {len(data)}\0".encode() + data)
+        return digest.hexdigest()
 
-    def add_tree(self, entries: Tree, like: str) -> str:
-        oid = self._add("tree", _tree_bytes(entries), like)
-        self._trees[oid] = entries
-        return oid
-
-    def _add(self, kind: str, data: bytes, like: str) -> str:
-        digest = _new_digest(like)
-        digest.update(f"{kind} {len(data)}\0".encode() + data)
-        oid = digest.hexdigest()
-        self._new[oid] = (kind, data)
-        return oid
-
-    def discard(self) -> None:
-        """Forget the new objects."""
-        self._new.clear()
-
-    def write(self) -> None:
-        """Store the new objects durably. Raises `StoreError`."""
-        if not self._new:
-            return
-        oid = next(iter(self._new))
-        objects = list(self._new.values())
-        self._new.clear()
-        pack = _pack(objects, _new_digest(oid))
-        is_small = len(objects) < MOST_LOOSE_OBJECTS
-        command = ("unpack-objects", "-q") if is_small else ("index-pack", "--stdin")
-        done = self._git(*command, stdin=pack)
-        if done.code != 0:
-            raise StoreError(f"git cannot store its objects: {done.said}", _HINT)
-
-
-def _new_digest(like: str) -> _Digest:
-    """SHA-1, or SHA-256 in a repository with longer ids."""
-    return sha1(usedforsecurity=False) if len(like) == _SHA1_DIGITS else sha256()
+    def commit(self, base: Base, writes: Mapping[str, bytes | None], message: str) -> GitAnswer:
+        """Make a commit on no ref, and answer with its id: the tree of `base` with these files written (None: deleted).
+        Git reads and writes only the folders of these files."""
+        text = message.encode()
+        stream = [
+            f"commit {_UNUSED_REF}\nmark :1\ncommitter {_COMMITTER} now\ndata {len(text)}\n".encode(),
+            text,
+            f"\nfrom {base.parent}\n".encode() if base.parent else b"\n",
+            f'M {_TREE_MODE} {base.tree} ""\n'.encode() if base.tree and not base.parent else b"",
+        ]
+        for path, data in writes.items():
+            if data is None:
+                stream.append(f"D {path}\n".encode())
+            else:
+                stream += [f"M {_BLOB_MODE} inline {path}\ndata {len(data)}\n".encode(), data, b"\n"]
+        # Reset to the null id: the ref is never made.
+        stream.append(f"get-mark :1\nreset {_UNUSED_REF}\nfrom {'0' * len(base.like)}\n\ndone\n".encode())
+        return self._git("fast-import", "--quiet", "--done", "--date-format=now", stdin=b"".join(stream))
 
 
 def _stop(reader: GitProcess) -> None:
@@ -195,38 +176,5 @@ def _entries(data: bytes, id_bytes: int) -> dict[str, Entry]:
         name_ends = data.index(b"\0", at)
         mode, _, name = data[at:name_ends].partition(b" ")
         at = name_ends + 1 + id_bytes
-        found[name.decode(errors="surrogateescape")] = Entry(data[name_ends + 1 : at].hex(), mode == _TREE_MODE)
+        found[name.decode(errors="surrogateescape")] = Entry(data[name_ends + 1 : at].hex(), mode == b"40000")
     return found
-
-
-def _tree_bytes(entries: Tree) -> bytes:
-    """Git sorts a tree as if it had a slash after its name."""
-    ordered = sorted(
-        ((name.encode(errors="surrogateescape"), entry) for name, entry in entries.items()),
-        key=lambda item: item[0] + b"/" if item[1].is_tree else item[0],
-    )
-    return b"".join(
-        (_TREE_MODE if entry.is_tree else _BLOB_MODE) + b" " + name + b"\0" + bytes.fromhex(entry.oid)
-        for name, entry in ordered
-    )
-
-
-def _pack(objects: Sequence[tuple[str, bytes]], digest: _Digest) -> bytes:
-    """A pack file: a header, the compressed objects, and a digest of both."""
-    parts = [b"PACK" + struct.pack(">II", 2, len(objects))]
-    for kind, data in objects:
-        parts += [_object_header(_PACK_TYPES[kind], len(data)), zlib.compress(data)]
-    pack = b"".join(parts)
-    digest.update(pack)
-    return pack + digest.digest()
-
-
-def _object_header(kind: int, size: int) -> bytes:
-    """Type and size: four bits of the size in the first byte, seven in each that follows, lowest first."""
-    header = bytearray([kind << 4 | size & 15])
-    size >>= 4
-    while size:
-        header[-1] |= 128
-        header.append(size & 127)
-        size >>= 7
-    return bytes(header)

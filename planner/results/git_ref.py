@@ -15,22 +15,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from threading import RLock
-from types import MappingProxyType
 from typing import Final
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.results.git_objects import Entry, GitObjects, GitRunner
+from planner.results.git_objects import Base, GitObjects, GitRunner
 from planner.results.store import Backoff, Change, segments
 from planner.values import frozen
 
 COMMITS_A_HISTORY: Final = 1000
 
-_IDENTITY: Final = {
-    "GIT_AUTHOR_NAME": "planner",
-    "GIT_AUTHOR_EMAIL": "planner@localhost",
-    "GIT_COMMITTER_NAME": "planner",
-    "GIT_COMMITTER_EMAIL": "planner@localhost",
-}
 _GENERATION: Final = re.compile(r"^Commits-before: (\d{1,9})$", re.MULTILINE)
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s']*@")
 
@@ -190,39 +183,21 @@ class GitStore:
     def _commit(self, snapshot: _Snapshot, writes: Mapping[str, bytes | None], *, is_erasure: bool) -> str | None:
         """A commit with these writes; None if nothing changes."""
         like = snapshot.tip or self._format()
-        paths = {key: segments(key) for key in writes}
-        oids = {key: None if data is None else self._objects.add_blob(data, like) for key, data in writes.items()}
-        changed = {key: oid for key, oid in oids.items() if oid != self._blob_id(snapshot.tree, paths[key])}
+        changed = {
+            key: data
+            for key, data in writes.items()
+            if self._blob_id(snapshot.tree, segments(key))
+            != (None if data is None else self._objects.blob_id(data, like))
+        }
         if not changed:
-            self._objects.discard()
             return None
-        tree = self._changed(snapshot.tree, {paths[key]: oid for key, oid in changed.items()}, like)
-        tree = tree or self._objects.add_tree({}, like)
-        self._objects.write()
-        is_new = is_erasure or self._starts_new_history(snapshot)
-        parents = ("-p", snapshot.tip) if snapshot.tip and not is_new else ()
-        before = snapshot.commits_before + 1 if parents else 0
-        message = f"{_summary(changed)}\n\nCommits-before: {before}\n"
-        made = self._run("written", "commit-tree", tree, *parents, stdin=message.encode())
-        return made.decode().strip()
-
-    def _changed(self, tree: str, changes: Mapping[tuple[str, ...], str | None], like: str) -> str:
-        """The tree with these blobs, by path (None: deleted); "" if nothing is left."""
-        entries = dict(self._objects.tree(tree))
-        below: dict[str, dict[tuple[str, ...], str | None]] = {}
-        for (name, *rest), oid in changes.items():
-            if rest:
-                below.setdefault(name, {})[tuple(rest)] = oid
-            elif oid is None:
-                entries.pop(name, None)
-            else:
-                entries[name] = Entry(oid, is_tree=False)
-        for name, inside in below.items():
-            entry = entries.pop(name, None)
-            oid = self._changed(entry.oid if entry is not None and entry.is_tree else "", inside, like)
-            if oid:
-                entries[name] = Entry(oid, is_tree=True)
-        return self._objects.add_tree(entries, like) if entries else ""
+        is_new = is_erasure or not snapshot.tip or self._starts_new_history(snapshot)
+        base = Base(like, tree=snapshot.tree) if is_new else Base(like, parent=snapshot.tip)
+        before = 0 if is_new else snapshot.commits_before + 1
+        made = self._objects.commit(base, changed, f"{_summary(changed)}\n\nCommits-before: {before}\n")
+        if made.code != 0:
+            raise self._failed("written", made.said)
+        return made.out.decode().strip()
 
     def _format(self) -> str:
         """An id in the format of this repository."""
@@ -305,7 +280,7 @@ class GitStore:
         raise self._failed("read", said)
 
     def _snapshot_of(self, commit: str) -> _Snapshot:
-        text = self._objects.commit(commit)
+        text = self._objects.read_commit(commit)
         match = _GENERATION.search(text)
         tree = text.partition("\n")[0].removeprefix("tree ")
         return _Snapshot(commit, int(match[1]) if match else 0, tree)
@@ -331,10 +306,8 @@ class GitStore:
 
     # Asking git
 
-    def _run(
-        self, done: str, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] = MappingProxyType({})
-    ) -> bytes:
-        answer = self._git(*arguments, stdin=stdin, extra={**_IDENTITY, **extra})
+    def _run(self, done: str, *arguments: str) -> bytes:
+        answer = self._git(*arguments)
         if answer.code != 0:
             raise self._failed(done, answer.said)
         return answer.out
@@ -355,7 +328,7 @@ class GitStore:
         )
 
 
-def _summary(changed: Mapping[str, str | None]) -> str:
+def _summary(changed: Mapping[str, object]) -> str:
     first = next(iter(changed))
     return f"planner: {first}" + (f" and {len(changed) - 1} more" if len(changed) > 1 else "")
 
