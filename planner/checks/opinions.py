@@ -31,6 +31,8 @@ class Question:
     rubric: str
     turns: tuple[Turn, ...]
     votes: int
+    is_about_caller: bool = False
+    """Whether the test bot followed its prompt, which is asked for every call, not an expectation."""
 
 
 @frozen

@@ -107,6 +107,8 @@ class VoteCache:
     """The endpoint's address."""
     answers_as: tuple[str, ...] = ()
     """Other names of the model."""
+    checks_callers: bool = False
+    """Whether the model is asked if callers followed their prompts."""
     missing: str = "no judge call was made"
     problems: dict[str, str] = field(default_factory=dict[str, str])
     _records: dict[str, list[VoteRecord | None]] = field(default_factory=dict[str, list[VoteRecord | None]])
@@ -115,6 +117,8 @@ class VoteCache:
     """Names under which the endpoint has answered, in the order of the changes."""
 
     def __call__(self, question: Question) -> Votes:
+        if question.is_about_caller and not self.checks_callers:
+            return Votes()
         votes = tuple(self._find(question))
         if len(votes) == question.votes:
             return Votes(votes)

@@ -195,6 +195,8 @@ class JudgeSettings:
     max_output_tokens: int = 1_000
     answers_as: tuple[str, ...] = ()
     """Other names that the model gives itself."""
+    check_callers: bool = True
+    """Whether it is asked about every call if the test bot followed its prompt."""
 
 
 @frozen

@@ -138,6 +138,13 @@ class JudgeFields(Authored):
         ),
         examples=[["gpt-4o"]],
     )
+    check_callers: bool = Field(
+        default=True,
+        description=(
+            "Whether the model is also asked, for every call, if the test bot followed its prompt. If not, the call "
+            "counts for nothing."
+        ),
+    )
     cents_per_vote: Cents | None = Field(
         default=None,
         description="Price of one vote, in US cents. 0 for a model of your own, which then needs no consent.",
@@ -232,6 +239,7 @@ def _judge(root: YamlMapping, fields: JudgeFields | None, reporter: Reporter) ->
         timeout_seconds=fields.timeout_seconds,
         max_output_tokens=fields.max_output_tokens,
         answers_as=tuple(fields.answers_as),
+        check_callers=fields.check_callers,
     )
 
 

@@ -37,13 +37,13 @@ from planner.session.called_agents import (
     preview_documents,
 )
 from planner.session.consents import judge_spending
-from planner.session.judging import JudgeCalls, copy_stop_reasons
+from planner.session.judge_calls import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation
 from planner.session.progress import ProgressDisplay, ProgressState
 from planner.session.run_session import ConnectedSession, RunSession
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
-from planner.verdicts.runs import judge_record
+from planner.verdicts.runs import judge_record, judge_stored
 from planner.workspace.selection import Loaded
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ async def _execute(
         judge_calls = await judge.make(runs.judged, ledger, prepared.progress.judge, session.interrupted)
         outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judge_calls)
         copy_stop_reasons(outcome, judge_calls)
+    _judge_by_votes(session, prepared, runs)
     if not outcome.interrupted:
         slots = [record.slot for record in runs.records]
         edited |= await edited_launches(session, prepared, slots, after_calls=True)
@@ -137,6 +138,15 @@ async def _execute(
         outcome.bug = session.reports.note_bug(outcome.bug)
     previews = preview_documents(session, prepared)
     return SessionEnd(consent, outcome, runs, judge_calls, previews, prepared.warnings, edited)
+
+
+def _judge_by_votes(session: RunSession, prepared: Preparation, runs: EndedRuns) -> None:
+    """Judge new runs once more: they were judged when they ended, before the model was asked."""
+    load_evidence, cache = session.place.repository.load_evidence, prepared.judging.cache
+    for change in prepared.judging.asking(prepared.change_set.changes):
+        case, judged = change.case, runs.judged.get(change.case_id, ())
+        if case is not None and judged:
+            runs.judged[change.case_id] = [judge_stored(case, run, load_evidence, cache) for run in judged]
 
 
 async def await_calls(session: ConnectedSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:

@@ -16,7 +16,7 @@ from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import charged_slots, ended_calls, judge_spending
 from planner.session.executing import SessionEnd, await_calls
-from planner.session.judging import judge_cost
+from planner.session.judge_calls import judge_cost
 from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation
 from planner.session.recording import store_facts

@@ -138,12 +138,8 @@ def _judge(
     load_evidence: LoadEvidence,
     ask: Ask,
 ) -> _JudgedCase:
-    new_runs = list(made)
-    if any(expectation.asks_model for expectation in case.expectations):
-        # They were judged when they ended, before the model was asked.
-        new_runs = [judge_stored(case, run, load_evidence, ask) for run in new_runs]
     # In the order of launches, so that the quotes in a report do not depend on timing.
-    new_runs.sort(key=lambda run: run.run_id)
+    new_runs = sorted(made, key=lambda run: run.run_id)
     judge = judge_again if change.is_judged_alike else judge_stored
     earlier = [judge(case, run, load_evidence, ask) for run in stored_runs_to_judge(change)]
     set_aside = _not_poolable(case, earlier, new_runs) if change.is_retry else None

@@ -21,6 +21,7 @@ from planner.planfile.model import Case
 from planner.results.model import Finding, JudgedRun, RunVerdict
 from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.attribution import CallerCause, caller_cause, unscripted_call
+from planner.verdicts.caller_question import caller_question, unfaithful_caller
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # a session writes it to a file; without one, nothing is printed
@@ -45,7 +46,7 @@ def judge_run(
     ignores_callers = caller_faults == "ignore"
     findings = [_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations]
     both = list(zip(expectations, findings, strict=True))
-    if ignores_callers and (broken := _broken_caller(evidence, prompt)) is not None:
+    if ignores_callers and (broken := _broken_caller(evidence, prompt, ask)) is not None:
         failing = [each for each, finding in both if finding.outcome is FindingOutcome.FAILED and _decides_runs(each)]
         if not any(_is_the_agents_own(each, evidence, ask) for each in failing):
             findings = [_not_counted(each, finding, evidence, ask, broken) for each, finding in both]
@@ -118,12 +119,12 @@ def _unless_by_caller(expectation: Expectation, finding: Finding, evidence: Evid
     return finding if cause is None else _not_counted(expectation, finding, evidence, ask, cause)
 
 
-def _broken_caller(evidence: Evidence, prompt: str) -> CallerCause | None:
+def _broken_caller(evidence: Evidence, prompt: str, ask: Ask) -> CallerCause | None:
     from planner.verdicts.caller_fidelity import (
         broken_caller,  # late: spoken text takes longer than the start of `plan`
     )
 
-    return broken_caller(evidence, prompt)
+    return broken_caller(evidence, prompt) or unfaithful_caller(evidence, prompt, ask)
 
 
 def _not_counted(
@@ -227,7 +228,10 @@ def judge_again(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: As
     """Judge a stored run that today's expectations have judged before: where a mask hides what they need, that verdict
     remains, or a failed call would no longer count on a machine without the original."""
     found = judge_stored(case, run, load_evidence, ask)
-    if not run.countable or found.cause is not Cause.JUDGE or found.votes_missing or run.evidence is None:
+    is_hidden = run.countable and found.cause is Cause.JUDGE and not found.votes_missing
+    # The judge's words about the caller may be about masked ones.
+    is_hidden = is_hidden or (run.cause is Cause.CALLER and found.cause is not Cause.CALLER)
+    if not is_hidden or run.evidence is None:
         return found
     evidence = load_evidence(run.evidence)
     return run if evidence is not None and evidence.redacted else found
@@ -274,5 +278,12 @@ def _has_ended(evidence: Evidence) -> bool:
 
 
 def questions(case: Case, evidence: Evidence) -> list[Question]:
-    """The judge calls needed for a call; none until the call has ended."""
+    """What a judge is asked to decide a call's expectations; nothing until the call has ended."""
     return questions_of_run(case.expectations, evidence) if _has_ended(evidence) else []
+
+
+def question_about_caller(case: Case, evidence: Evidence) -> Question | None:
+    """What a judge is asked about the test bot; nothing for a call that is not judged."""
+    if not _has_ended(evidence) or _not_judged((), evidence) is not None:
+        return None
+    return caller_question(case, evidence)

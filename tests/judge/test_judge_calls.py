@@ -397,7 +397,7 @@ def test_one_judge_call_asks_all_rubrics(bench: Bench, model: Model) -> None:
     (found,), asking = bench.judge_by(RUBRICS, talk(*TALK), votes=3)
     assert [outcome for outcome, _ in found] == ["passed", "passed", "passed", "failed", "passed"]
     assert (len(model.asked), asking.calls, asking.given) == (3, 3, 15)
-    records = [json.loads(file.read_text()) for file in (bench.folder / "store" / "votes").glob("*/*.json")]
+    records = [json.loads(file.read_text()) for file in (bench.folder / "store" / "votes").glob("*/*/*.json")]
     cost = 1000 * 15 + 100 * 60
     assert sorted(record["cost_microcents"] for record in records) == [cost // 5] * 15
     assert {record["call_microcents"] for record in records} == {cost}

@@ -24,7 +24,7 @@ from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.ledger import Ledger
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
-from planner.session.judging import JudgeCalls
+from planner.session.judge_calls import JudgeCalls
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.workspace.selection import Selection, load
@@ -47,6 +47,7 @@ scenarios:
 
 
 def config(model: Model, price: str = "cents_per_vote: 2", **more: Any) -> str:
+    more = {"check_callers": "false"} | more
     return f"judge: {{base_url: {json.dumps(model.url)}, model: scripted-1, {price}{''.join(f', {key}: {value}' for key, value in more.items())}}}\n"
 
 
@@ -302,6 +303,58 @@ def test_a_kill_repeats_only_the_request_in_flight(manners: Project, service: Se
     judge = manners.results()["cost"]["judge"]
     # The answer in flight was lost, but it may have been charged.
     assert (judge["this_session_cents"], judge["actual_cents"], judge["unconfirmed_cents"]) == (2, 4, 2)
+
+
+def test_every_caller_is_checked_against_its_prompt(manners: Project, service: Served, model: Model) -> None:
+    """Also of cases that ask no judge, in the same judge call; a call of a broken caller is repeated with consent."""
+    manners.write("planner.yaml", config(model, check_callers="true"))
+    manners.write(
+        "plans/manners.yaml",
+        PLAN
+        + "  plain:\n    prompt: You are Ben. Ask for the address.\n    expect: [{check: call, status: completed}]\n",
+    )
+    planned = manners.planner("plan", "--format", "json").json["estimate"]["judge"]
+    assert (planned["calls"], planned["votes"]) == (3, 5)
+    broken = iter([True])
+
+    def script(asked: Asked) -> str:
+        document = json.loads(honest(asked))
+        (name,) = [name for name, text in asked.rubrics.items() if text.startswith("The caller followed")]
+        about_plain = '"You are Ben. Ask for the address."' in asked.rubrics[name]
+        if about_plain and next(broken, False):
+            for answer in document["answers"]:
+                answer["verdict"] = "does_not_hold" if answer["statement"] == name else answer["verdict"]
+        return json.dumps(document)
+
+    model.script = script
+    ran = manners.planner("run", "--consent-to-charge")
+    assert (ran.code, len(model.asked)) == (4, 3)
+    cases = {case["scenario"]: case for case in manners.results()["cases"]}
+    assert (cases["hours"]["outcome"], cases["plain"]["outcome"]) == ("passed", "unknown")
+    (run,) = cases["plain"]["runs"]
+    assert (run["outcome"], run["cause"], run["votes_missing"]) == ("undecided", "caller", 0)
+    assert "did not follow its prompt, says the judge: So it is" in run["reason"]
+    assert run["cause_quote"]["turn"] == 1
+
+    assert any(step["charged"] for step in manners.results()["next_steps"]), "a repeat is offered"
+    assert manners.actions()["manners/plain@clinic"] == ("call", "inconclusive", 1)
+    calls = len(service.own_runs())
+    assert manners.planner("run", "--consent-to-charge").code == 0
+    assert (len(service.own_runs()), len(model.asked)) == (calls + 1, 4)
+    assert manners.planner("run").code == 0, "nothing is asked about stored calls"
+
+
+def test_a_recheck_asks_about_no_caller(manners: Project, service: Served, model: Model) -> None:
+    """It stays free, although the model was not asked about these callers when they called."""
+    manners.write(
+        "plans/manners.yaml", PLAN.replace("      - {check: judge, id: polite, rubric: The agent stays polite.}\n", "")
+    )
+    assert manners.planner("run", "--consent-to-charge").code == 0
+    manners.write("planner.yaml", config(model, check_callers="true"))
+    assert manners.actions()["manners/hours@clinic"][0] == "reuse"
+    manners.edit("plans/manners.yaml", "status: completed", "max_turns: 50")
+    assert manners.actions()["manners/hours@clinic"][0] == "recheck"
+    assert (manners.planner("run").code, len(model.asked)) == (0, 0)
 
 
 FOUR_CALLS = PLAN.replace("runs: 2", "runs: 4")

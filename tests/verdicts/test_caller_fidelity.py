@@ -11,19 +11,28 @@ from ruamel.yaml import YAML
 from transcripts import evidence_of
 
 from planner.checks import CHECKS
+from planner.checks.opinions import Ask, Question, Verdict, Vote, Votes, no_judge
 from planner.results.model import RunVerdict
 from planner.results.outcomes import Cause, RunOutcome
 from planner.sandbox.conversation import EMPTY, Turn
 from planner.verdicts.runs import judge_run
 
-CALLS: Final[dict[str, dict[str, Any]]] = YAML(typ="safe").load(
-    (Path(__file__).parent / "callers.yaml").read_text("utf-8")
-)
+
+def calls_of(file: str) -> dict[str, dict[str, Any]]:
+    return YAML(typ="safe").load((Path(__file__).parent / file).read_text("utf-8"))
+
+
+CALLS: Final = calls_of("callers.yaml")
+MORE_CALLS: Final = calls_of("more_callers.yaml")
 ROLES: Final = {"agent": "agent", "caller": "user"}
 
 
 def judged(
-    call: dict[str, Any], dialect: Any = "page", *others: dict[str, Any], caller_faults: Any = "ignore"
+    call: dict[str, Any],
+    dialect: Any = "page",
+    *others: dict[str, Any],
+    caller_faults: Any = "ignore",
+    ask: Ask = no_judge,
 ) -> RunVerdict:
     spoken = [(ROLES[role], text) for turn in call["turns"] for role, text in turn.items()]
     turns = tuple(
@@ -35,6 +44,7 @@ def judged(
     return judge_run(
         [CHECKS[each["check"]].model_validate(each) for each in expectations],
         evidence_of(conversation, dialect),
+        ask,
         prompt=call["prompt"],
         caller_faults=caller_faults,
     )
@@ -67,6 +77,63 @@ def test_a_broken_caller_is_not_blamed_on_the_agent(name: str, dialect: str) -> 
     assert BLAMED[name] in verdict.reason
     assert (verdict.cause_quote is None) == (name == "silence")
     assert judged(CALLS["broken"][name], dialect, caller_faults="count").cause != Cause.CALLER
+
+
+FOUND_BY_RULES: Final = {
+    "swaps-two-digits",
+    "gives-up-after-the-greeting",
+    "says-it-is-a-program",
+    "the-same-sentence-for-ever",
+    "only-agrees",
+}
+
+
+def test_a_second_set_of_callers_measures_the_rules() -> None:
+    """No rule was changed to suit it: five of twelve broken callers are found, and no honest one is blamed."""
+    for kind, found in (("broken", FOUND_BY_RULES), ("honest", set[str]())):
+        assert len(MORE_CALLS[kind]) == 12
+        blamed = {name for name, call in MORE_CALLS[kind].items() if judged(call).cause is Cause.CALLER}
+        assert blamed == found
+
+
+def saying(verdict: Verdict, quote: str | None = None) -> Ask:
+    """A judge that says this of every caller."""
+
+    def ask(question: Question) -> Votes:
+        assert question.is_about_caller
+        turn = question.turns[1]
+        return Votes((Vote(verdict, turn.number, quote or turn.text, "It asked for\nanother thing."),))
+
+    return ask
+
+
+@pytest.mark.parametrize("name", sorted(MORE_CALLS["broken"].keys() - FOUND_BY_RULES))
+def test_a_judge_finds_what_no_rule_does(name: str) -> None:
+    """The run counts for nothing, and quotes the caller; also if every expectation holds."""
+    call = MORE_CALLS["broken"][name]
+    passing = {**call, "turns": [*call["turns"], {"agent": f"By the way: {call['expect']}."}]}
+    for each in (call, passing):
+        verdict = judged(each, ask=saying(Verdict.DOES_NOT_HOLD))
+        assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
+        assert verdict.reason.endswith("says the judge: It asked for another thing")
+        assert verdict.cause_quote is not None
+        assert verdict.cause_quote.text == call["turns"][1]["caller"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "quote"),
+    [(Verdict.HOLDS, None), (Verdict.CANNOT_TELL, None), (Verdict.DOES_NOT_HOLD, "words that nobody said")],
+)
+@pytest.mark.parametrize("name", MORE_CALLS["honest"])
+def test_a_judge_that_does_not_blame_the_caller_changes_nothing(name: str, verdict: Verdict, quote: str | None) -> None:
+    assert judged(MORE_CALLS["honest"][name], ask=saying(verdict, quote)).cause is Cause.AGENT
+
+
+def test_a_judge_excuses_nothing_that_the_agent_did_on_its_own() -> None:
+    forbidden = {"check": "never_says", "any_of": ["misunderstanding"]}
+    call = MORE_CALLS["broken"]["answers-as-the-shop"]
+    assert judged(call, "page", forbidden, ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
+    assert judged(call, caller_faults="count", ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
