@@ -119,7 +119,7 @@ def render_comment(
     about = (_facts(preview, check, pull, last), _last("" if is_done else agreed, last, pull))
     head = [headline, _ended(facts.ended), " ".join(filter(None, about))]
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
-    foot = _how_to_call(check, facts)
+    foot = _how_to_call(check, facts, has_unconfirmed=_unconfirmed(preview, check) > 0)
     text = ""
     for listed in _LISTED:
         failures = list(_failures(check, judged, names, preview.redactor, listed))
@@ -163,12 +163,7 @@ def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: Las
     commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
     parts = [f"Results{commit}."] if commit and not check.needs_run else []
     if check.open_calls:
-        cents = preview.reserved_cents
-        may_cost = f" and may still cost {for_markdown(money(cents))}" if cents else ""
-        parts.append(
-            f"{count(check.open_calls, 'call')} already made: in progress, or ended without stored results"
-            f"{may_cost}. Starting the workflow again collects the results and makes none of these calls again."
-        )
+        parts += _open_calls(preview, check)
     elif check.calls:
         parts.append(f"These calls{commit} are not made yet." if last is not None else f"Nothing called yet{commit}.")
     if pull.base and pull.default not in ("", pull.base):
@@ -180,6 +175,28 @@ def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: Las
         why, fix = map(for_markdown, preview.refused)
         parts.append(f"\n\n✋ **`planner run` would refuse this:** {why}. {fix}")
     return " ".join(parts)
+
+
+def _open_calls(preview: PlanView, check: RequiredCheck) -> Iterator[str]:
+    """Calls that have begun, and launches that the service did not answer."""
+    unconfirmed = _unconfirmed(preview, check)
+    cents = preview.reserved_cents
+    if made := check.open_calls - unconfirmed:
+        may_cost = f" and may still cost {for_markdown(money(cents))}" if cents else ""
+        yield (
+            f"{count(made, 'call')} already made: in progress, or ended without stored results{may_cost}. "
+            "Starting the workflow again collects the results and makes none of these calls again."
+        )
+    if unconfirmed:
+        may_cost = f" It may cost {for_markdown(money(cents))}." if cents and not made else ""
+        yield (
+            f"The service did not answer when {count(unconfirmed, 'call')} started, so it may have been made or not."
+            f"{may_cost} The next start finds out, at the earliest 10 minutes later, and calls only what was not made."
+        )
+
+
+def _unconfirmed(preview: PlanView, check: RequiredCheck) -> int:
+    return min(sum(preview.unconfirmed.values()), check.open_calls)
 
 
 def _agreed(last: LastCalls | None) -> str:
@@ -359,12 +376,12 @@ def _failure(case: CaseResult, redactor: Redactor) -> tuple[_Failure, str]:
     return _Failure(what, message), markdown_block(f"turn {quote.turn}, {quote.role}: {words}")
 
 
-def _how_to_call(check: RequiredCheck, facts: CommentFacts) -> list[str]:
+def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: bool) -> list[str]:
     """The command that leads on, as a comment to write: it works on a phone, too."""
     offer, pull = facts.offer, facts.pull
     if offer is None or not pull.number:
         return []
-    blocks = [_what_to_do(check, offer), markdown_block(offer.command(pull))]
+    blocks = [_what_to_do(check, offer, has_unconfirmed=has_unconfirmed), markdown_block(offer.command(pull))]
     if pull.actions_url:
         form = f"[run the workflow]({pull.actions_url})"
         blocks.append(f"or {form} with pull request `{pull.number}` and the same values.")
@@ -374,10 +391,12 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts) -> list[str]:
     return blocks
 
 
-def _what_to_do(check: RequiredCheck, offer: Offer) -> str:
+def _what_to_do(check: RequiredCheck, offer: Offer, *, has_unconfirmed: bool) -> str:
     calls = count(offer.calls, "call")
     if check.calls:
         return "**To call**, write this comment:"
+    if check.needs_run and has_unconfirmed:
+        return "**To find out and go on**, write this comment after 10 minutes:"
     if check.needs_run:
         return "**To collect the results**, write this comment. It makes no call:"
     if check.state is CheckState.FAILURE:

@@ -297,6 +297,7 @@ def _ended_early(hosted: Hosted, kind: str, **fault: object) -> str:
     assert hosted.agree() in (3, 4)
     assert hosted.status()["state"] == "pending"
     assert "✋" in hosted.comment()
+    assert "It makes no call" not in hosted.comment(), "the next start may call"
     hosted.check()
     hosted.service.release()
     if kind == "error_before":
