@@ -17,6 +17,9 @@ from planner.agents.recorded import (
 from planner.changes.consent import ceiling_of
 from planner.ci.client import github_of
 from planner.ci.comment import upsert_issue
+from planner.ci.event import default_branch
+from planner.ci.older_branches import tell_older_pull_requests
+from planner.errors import PlannerError
 from planner.planfile.model import Project
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
@@ -44,7 +47,9 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
     known = ask_service(work)
     place.make()
     document = document_bytes(_recorded(shell, known, loaded.project if place.shared is not None else None))
-    world_store(place).update(lambda _: {world_key(place.environment): document})
+    worlds, key = world_store(place), world_key(place.environment)
+    is_first = not worlds.has(key)
+    worlds.update(lambda _: {key: document})
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)
     record_agents(place, loaded.project, prepared.agents, prepared.configurations)
@@ -56,6 +61,8 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
         shell.print(for_terminal(note.sentence))
     if issue:
         _report(work, prepared, edited, name)
+        if is_first:
+            _tell_older_pull_requests(shell, name)
     prune(work, known.targets)
     return 0
 
@@ -89,3 +96,16 @@ def _report(work: Workspace, prepared: Preparation, edited: Sequence[AgentNote],
     body = render_issue(change_set, ceiling, edited, pull, redactor_of(work.loaded.project))
     with github_of(shell.environ, shell.pause) as github:
         upsert_issue(github, ISSUE_TITLE, body, name=name)
+
+
+def _tell_older_pull_requests(shell: Shell, name: str) -> None:
+    """Nothing else would: they wait for a status, and no event starts a workflow for them."""
+    base = default_branch(shell.environ)
+    try:
+        with github_of(shell.environ, shell.pause) as github:
+            told = tell_older_pull_requests(github, base, name)
+    except PlannerError as error:
+        shell.log(f"open pull requests were not told to update their branches: {error}. {error.hint}")
+        return
+    if told:
+        shell.print(f"{count(told, 'open pull request')} told to update the branch")

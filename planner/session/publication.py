@@ -14,8 +14,9 @@ from planner.changes.consent import EarlierSpending, ceiling_of
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.model import ChangeSet
 from planner.ci.event import asked_by, head_commit
+from planner.ci.older_branches import older_branch
 from planner.ci.policy import policy_source
-from planner.errors import IncompleteError, PlanInvalidError, PlannerError
+from planner.errors import PlanInvalidError, PlannerError
 from planner.execution.journal import Journal
 from planner.planfile.files import PROJECT_FILE
 from planner.reports.change_set import PlanView, judged_otherwise
@@ -140,10 +141,7 @@ def problem_publication(shell: Shell, error: PlannerError, selection: Selection)
     environ = shell.environ
     commit = head_commit(environ)
     if _is_older_than_project(shell, selection):
-        error = IncompleteError(
-            f"this branch is older than {PROJECT_FILE} of its base branch",
-            "Update the branch: merge the base branch into it, or rebase it.",
-        )
+        error = older_branch()
     comment = render_problem(error, files_url(environ, commit, shell.cwd), run_url_of(environ))
     who = asked_by(environ)  # of a job that planned, nobody
     state = "failure" if isinstance(error, PlanInvalidError) else "pending" if error.exit_code == 4 else "error"

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from fake_github import Fault, fake_github
 from hosted import Hosted, Project
-from repositories import git
 
 from tests.commands.conftest import (
     Project as Program,  # pyright: ignore[reportMissingImports]
@@ -119,6 +118,17 @@ def base_never_called(hosted: Hosted) -> str:
     assert hosted.comment() == "", "it is no news of this pull request"
     assert [issue["state"] for issue in hosted.fake.issues] == ["open"]
     return "success"
+
+
+def open_before_the_adoption(hosted: Hosted) -> str:
+    """No event of it starts a workflow: the first job of the default branch tells it to update its branch, once."""
+    hosted.before_adoption("topic", {"notes.md": "x\n"})
+    hosted.open("topic")
+    hosted.begin({FILE: PLAN})
+    assert "Update the branch" in hosted.comment()
+    hosted.record()
+    assert len(hosted.fake.comments[7]) == 1
+    return hosted.plan()
 
 
 def commented(hosted: Hosted) -> str:
@@ -446,13 +456,13 @@ def several_projects(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    opened, untouched, base_never_called, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once,
+    opened, open_before_the_adoption, untouched, base_never_called, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once,
     of_a_fork, into_a_release_branch, stacked, cancelled, cancelled_and_run_again, killed, lost_before_publishing,
     lost_and_asked_again, failed, failed_and_fixed_elsewhere, failing_on_base, no_balance, throttled, service_down,
     comments_down, second_attempt, invalid, many, squashed, merged, rebased, merged_into_a_release_branch,
     an_agents_file, several_projects,
 ]  # fmt: skip
-ON_THEIR_OWN = [base_never_called, an_agents_file, several_projects]
+ON_THEIR_OWN = [base_never_called, open_before_the_adoption, an_agents_file, several_projects]
 """They adopt planner themselves."""
 
 
@@ -475,8 +485,8 @@ def test_a_situation(hosted: Hosted, situation: Callable[[Hosted], str]) -> None
     hosted.check(number, project)
     paid, comment = hosted.calls(), hosted.comment(number, project)
     assert hosted.plan(number, project) == state, "an edited title, or a job that is run again"
-    git(hosted.remote, "update-ref", "refs/heads/queue", hosted.head(hosted.pulls[number]))
-    assert hosted.queue("queue", number, project) == state
+    if situation is not open_before_the_adoption:  # a merge group has the plans
+        assert hosted.queue(number, project) == state
     assert hosted.calls() == paid
     assert headline(hosted.comment(number, project)) == headline(comment)
 

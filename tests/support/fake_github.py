@@ -91,7 +91,10 @@ class FakeGitHub:
             self.statuses.append({"sha": found[1], **body})
             return 201, body
         if local == "pulls":
-            return (200, list(self.pulls.values())[:1]) if self.pulls else (404, {"message": "Not Found"})
+            size, page = int(query["per_page"]), int(query.get("page", "1"))
+            wanted = [pull for pull in self.pulls.values() if query.get("state", "all") in ("all", pull.get("state"))]
+            found = wanted[size * (page - 1) : size * page]
+            return (200, found) if self.pulls else (404, {"message": "Not Found"})
         if found := re.fullmatch(r"pulls/(\d+)", local):
             pull = self.pulls.get(int(found[1]))
             return (404, {"message": "Not Found"}) if pull is None else (200, pull)

@@ -83,10 +83,8 @@ class Hosted:
     def begin(self, files: Mapping[str, str], projects: tuple[Project, ...] = (Project(),)) -> None:
         """Adopt planner on `main`: the merge starts the first job, which records prices."""
         self._before = self.calls()
-        git(self.folder, "init", "-q", "-b", "main", str(self.work))
-        git(self.work, "commit", "-q", "--allow-empty", "-m", "begin")
-        git(self.folder, "clone", "-q", "--bare", str(self.work), str(self.remote))
-        self.fake.repository = self.remote
+        self._create()
+        git(self.work, "checkout", "-q", "main")
         public = "store_public: true\n" if self.is_public else ""
         for project in projects:
             named = f"name: {project.name}\n" if project.name != "default" else ""
@@ -95,6 +93,19 @@ class Hosted:
         self.push("main", files)
         for project in projects:
             self.record(project)
+
+    def before_adoption(self, branch: str, files: Mapping[str, str]) -> None:
+        """Push a branch when there are no plans yet."""
+        self._create()
+        self.push(branch, files)
+
+    def _create(self) -> None:
+        if self.work.exists():
+            return
+        git(self.folder, "init", "-q", "-b", "main", str(self.work))
+        git(self.work, "commit", "-q", "--allow-empty", "-m", "begin")
+        git(self.folder, "clone", "-q", "--bare", str(self.work), str(self.remote))
+        self.fake.repository = self.remote
 
     def _write(self, files: Mapping[str, str]) -> None:
         for name, text in files.items():
@@ -129,7 +140,7 @@ class Hosted:
 
     def open(self, branch: str, *, number: int = 7, into: str = "main", is_fork: bool = False) -> None:
         self.pulls[number] = Pull(number, branch, into, is_fork)
-        self.fake.pulls[number] = {"number": number, "state": "open"}
+        self.fake.pulls[number] = {"number": number, "state": "open", "base": {"ref": into}}
         self.publish_branch(branch)
         if is_fork:
             git(self.remote, "update-ref", "-d", f"refs/heads/{branch}")
@@ -179,11 +190,15 @@ class Hosted:
             self.run("ci", "publish", str(file), *words)
         return self.status(number, project)["state"]
 
-    def queue(self, branch: str, number: int = 7, project: Project | None = None) -> str:
-        """The workflow `plan.yml` for a merge group, whose last pull request has this number."""
+    def queue(self, number: int = 7, project: Project | None = None) -> str:
+        """The workflow `plan.yml` for a merge group of this pull request."""
         project = project or Project()
-        head, base = (git(self.remote, "rev-parse", name) for name in (branch, self.pulls[number].into))
-        group = {"head_sha": head, "base_sha": base, "base_ref": f"refs/heads/{self.pulls[number].into}"}
+        pull = self.pulls[number]
+        git(self.work, "checkout", "-q", "-B", "queue", pull.into)
+        git(self.work, "merge", "-q", "--no-ff", "-m", f"Merge pull request #{number} from acme/x", pull.branch)
+        self.publish_branch("queue")
+        head, base = (git(self.remote, "rev-parse", name) for name in ("queue", pull.into))
+        group = {"head_sha": head, "base_sha": base, "base_ref": f"refs/heads/{pull.into}"}
         ref = f"refs/heads/gh-readonly-queue/main/pr-{number}-{base}"
         payload = {"merge_group": group}
         with self._job("merge_group", payload, project, token="reader", head=head, base=base, ref=ref) as (root, _):

@@ -10,7 +10,7 @@ TESTS = {
     "nothing to call, all passed": "workflows/test_pull_requests.py::test_from_open_to_the_next_pull_request",
     "invalid plan": "workflows/test_states.py::test_an_invalid_plan_replaces_a_green_answer",
     "calls to make": "workflows/test_states.py::test_a_comment_starts_the_calls",
-    "price unknown": "github/test_comment_text.py::test_an_unknown_price_leads_to_the_workflow_that_records_it",
+    "price unknown": "ci/test_comment_text.py::test_an_unknown_price_leads_to_the_workflow_that_records_it",
     "calls in progress": "session/test_progress.py::test_the_comment_of_the_plan_is_edited",
     "cancelled, or runner lost": "commands/test_gate.py::test_cancelled_calls_in_the_comment",
     "results to collect or judge": "commands/test_gate.py::test_cancelled_calls_in_the_comment",
@@ -24,7 +24,7 @@ TESTS = {
     "branch older than the plans": "workflows/test_states.py::test_a_branch_that_is_older_than_the_plans",
     "base commit unreadable": "commands/test_gate_states.py::test_what_cannot_be_read_is_said",
     "GitHub or the store does not answer": "commands/test_gate_states.py::test_what_cannot_be_read_is_said",
-    "planner crashed, or the job was cancelled": "github/test_comment_and_status.py::test_without_an_answer_the_status_is_no_success",
+    "planner crashed, or the job was cancelled": "ci/test_comment_and_status.py::test_without_an_answer_the_status_is_no_success",
 }
 
 
