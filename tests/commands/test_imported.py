@@ -26,7 +26,15 @@ print("\\n" + json.dumps([code, sorted(sys.modules)]))
 """
 NO_CALLS = {"httpx", "phonenumbers", "uvicorn", "planner.network.http", "planner.sandbox", "planner.checks.spoken"}
 """Subsystems that are imported late: the HTTP client, telephone numbers, the sandbox and spoken text."""
-VALIDATING = {*NO_CALLS, "sqlite3", "anyio", "planner.ci", "planner.judge", "planner.providers"}
+VALIDATING = {
+    *NO_CALLS,
+    "sqlite3",
+    "anyio",
+    "planner.ci.client",
+    "planner.ci.publish",
+    "planner.judge",
+    "planner.providers",
+}
 """Also of no use for finding what is wrong with a plan of one scenario that expects words."""
 IN_PROCESS = NO_CALLS - {"planner.sandbox"} | {"starlette", "numpy"}
 """Of no use for calls of the embedded sandbox, which cross no network."""
