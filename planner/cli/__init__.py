@@ -50,7 +50,10 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "history": ("results", "Pass rates and flaky cases; --spend: who agreed to what."),
     },
     "Agents as files": {"agent": ("agent", "pull | deploy | previews")},
-    "Repair": {"reconcile": ("results", "Settle launches whose answer was lost.")},
+    "Repair and erase": {
+        "reconcile": ("results", "Settle launches whose answer was lost."),
+        "forget": ("results", "Erase the words of a call from results and stores."),
+    },
     "For workflows and tools": {
         "ci": ("ci", "plan | run | gate | publish | promote | record"),
         "sandbox": ("tools", "Serve the simulated service on a port."),

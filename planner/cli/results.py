@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,27 @@ def history(global_options: GlobalOptions, **values: Any) -> int:
     from planner.commands import history as module
 
     return module.history(shell(global_options), module.HistoryOptions(selection(values), **values))
+
+
+@command(examples=["planner forget 7110", "planner forget 7110 7111 --yes"])
+@click.argument("calls", metavar="RUN...", nargs=-1, required=True, type=int)
+@option("Agree", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@options.ENVIRONMENT
+@options.SANDBOX
+@options.STORE
+@click.pass_obj
+def forget(global_options: GlobalOptions, **values: Any) -> int:
+    """Erase the words of calls from the store of this machine and the shared one. Makes no calls.
+
+    RUN is the id of a stored run or of its call. Transcripts, quotes, findings and answers of a judge go; ids, times,
+    costs and outcomes stay, so that nothing is called again and no verdict changes. A git ref starts a new history.
+
+    It lists first what it erases and what it cannot reach, and asks. Exit code 4 if something is left in the stores.
+    """
+    from planner.commands import forget as module
+
+    confirm = click.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
+    return module.forget(shell(global_options), module.ForgetOptions(selection(values), confirm=confirm, **values))
 
 
 _SETTLE = "Settle"

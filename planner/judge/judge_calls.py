@@ -43,6 +43,7 @@ from planner.judge.votes import (
     VoteRequest,
     WantedVotes,
     requests_of,
+    transcript_digest,
 )
 
 ATTEMPTS: Final = 3
@@ -279,6 +280,7 @@ class JudgeCaller:
             quote=vote.quote,
             reason=vote.reason,
             void=vote.void,
+            transcript=transcript_digest(want.question.turns),
             cost_microcents=cost[0],
             call_microcents=cost[1],
             read_tokens=completion.read_tokens,

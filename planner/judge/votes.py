@@ -45,6 +45,7 @@ class VoteRecord(BaseModel):
     quote: str = ""
     reason: str = ""
     void: str = ""
+    transcript: str = Field(default="", description="Digest of the transcript that it is about.")
     call_id: str = Field(default="", description="The judge call that returned it.")
     cost_microcents: int | None = Field(
         default=None, description="Its share of the judge call's cost, in millionths of a cent; null if unknown."

@@ -68,6 +68,8 @@ class CallFact(Document):
     """With `--start-over`: the files of earlier calls that cannot be read."""
     adopted: bool = False
     excluded: Literal["agent_edited"] | None = None
+    erased: bool = False
+    """True if its words and evidence were erased (`planner forget`). Its verdicts stay."""
     data: CallData
 
 

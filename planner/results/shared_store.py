@@ -118,7 +118,7 @@ class SharedRepository(ResultsRepository):
         stored = zip(digests, evidences, redacted, strict=True)
         whole = {digest: evidence for digest, evidence, shown in stored if shown != evidence}
         originals = self._mine.save_evidences(list(whole.values()))
-        pointers = {_original_key(digest): original.encode() for digest, original in zip(whole, originals, strict=True)}
+        pointers = {original_key(digest): original.encode() for digest, original in zip(whole, originals, strict=True)}
         self._tiers.local.update(lambda _: pointers)
         return digests
 
@@ -137,7 +137,7 @@ class SharedRepository(ResultsRepository):
 
     def _original(self, digest: str) -> str:
         """The digest of the full evidence if this machine has it."""
-        pointer = self._tiers.local.get(_original_key(digest))
+        pointer = self._tiers.local.get(original_key(digest))
         whole = pointer.decode(errors="replace") if pointer is not None else digest
         return whole if self._mine.has_evidence(whole) else digest
 
@@ -231,7 +231,7 @@ class SharedRepository(ResultsRepository):
         return {key: data for key, data in found if data is not None}
 
 
-def _original_key(digest: str) -> str:
+def original_key(digest: str) -> str:
     return f"originals/{digest}"
 
 

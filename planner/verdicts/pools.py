@@ -61,6 +61,9 @@ class CallJudge:
         stored = call.verdict(check, judge)
         if stored is not None and call.trust is Trust.ALL:
             return call.run(stored.verdict, stored.judge_model)
+        if call.call.erased:
+            is_believed = stored is not None and call.trust is Trust.MASKED
+            return call.run(stored.verdict, stored.judge_model) if stored and is_believed else call.run(_ERASED)
         digest = call.data.evidence
         evidence = self.load_evidence(digest) if digest is not None else None
         if evidence is None or evidence.run_id != call.call.run_id:
@@ -86,6 +89,7 @@ class CallJudge:
         return run.model_copy(update={"evidence": None, "missing": _TO_READ_AGAIN})
 
 
+_ERASED: Final = undecided_run(Cause.JUDGE, "its words were erased, so only the verdicts of that time count")
 _UNJUDGED: Final = RunVerdict(outcome=RunOutcome.UNDECIDED, cause=Cause.JUDGE, reason="it was not judged")
 
 

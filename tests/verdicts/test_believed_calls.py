@@ -117,6 +117,26 @@ def test_masked_words_keep_the_verdict_on_the_original() -> None:
     assert change.action.value == "recheck"
 
 
+def test_an_erased_call_keeps_its_verdict() -> None:
+    """Where it is believed. Otherwise the call is undecided, and it is not read again."""
+
+    def erase(fact: dict[str, Any]) -> None:
+        fact["evidence"] = None
+        if fact["kind"] == "call":
+            fact |= {"erased": True, "data": fact["data"] | {"evidence": None}}
+
+    store = heard_in(EMPTY, "aab").edited(erase)
+    assert (shown(store), shown(store.untrusted())) == (("failed", 2, 3), ("unknown", 0, 3))
+    workflow = "a/b/.github/workflows/plan.yml@refs/heads/main"
+    of_default = replace(store.untrusted(), scope=Scope(("",), trusted_ref="refs/heads/main"))
+    assert shown(of_default.edited(head=lambda head: head.update(workflow=workflow))) == ("failed", 2, 3)
+    other = replace(HEARD, expectations=plan_case({"check": "says", "any_of": ["forty"]}).expectations)
+    runs = Session([other], judge=JUDGE).prior(store).runs
+    assert [(run.evidence, run.missing) for run in runs] == [(None, [])] * 3
+    (change,) = Session([other], judge=JUDGE).changes(store)
+    assert (change.action.value, change.runs, change.kept_run_ids) == ("call", 3, ())
+
+
 def test_a_masked_failure_is_not_forgotten() -> None:
     """On a machine without the original, such a case is neither called again nor passed by new calls alone."""
 

@@ -77,6 +77,20 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     }
 
 
+def test_words_are_erased_from_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
+    """By a machine that has only the bucket, where the first one shared what was said."""
+    project = fresh("one")
+    assert project.planner("run", "--consent-to-charge").code == 0
+    case = next(case for case in project.results()["cases"] if case["case_id"] == "hours/cancel@clinic")
+    evidence = [path for path in bucket.objects if any(run["evidence"] in path for run in case["runs"])]
+    ids = [str(run["run_id"]) for run in case["runs"]]
+    ran = fresh("two").planner("forget", *ids, "--yes")
+    assert (ran.code, "old versions, if the bucket keeps them" in ran.out) == (0, True), ran.out + ran.err
+    assert evidence
+    assert not set(evidence) & set(bucket.objects)
+    assert {action for action, _, _ in fresh("three").actions().values()} == {"reuse"}
+
+
 def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
     """If the store may not be read: no calls, exit 2, and a message that says what is needed without showing credentials."""
     bucket.closed = True
