@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -368,6 +369,10 @@ class JournalState:
     def requesters(self, credential: str) -> set[int]:
         """The known requesters of this API key; may be empty."""
         return set(self._requesters.get(credential, ()))
+
+    def known_requesters(self) -> Mapping[str, AbstractSet[int]]:
+        """By API key."""
+        return {credential: set(requesters) for credential, requesters in self._requesters.items() if credential}
 
     def requesters_of(self, launch_id: str) -> frozenset[int]:
         """Possible requesters of this launch, by its API key; empty if unknown, which matches anyone."""

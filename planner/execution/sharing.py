@@ -39,6 +39,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, UNSETTLED, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.preview_sharing import PreviewSharing
 from planner.execution.reconciling import prompt_key, unconfirmed_launches
+from planner.execution.requester_sharing import RequesterSharing
 from planner.providers.base import Line, Target
 from planner.results.store import Reader, Store
 from planner.values import frozen
@@ -93,6 +94,7 @@ class IntentSharing:
         self._reading = Reading(store, now)
         self._journal = journal
         self.previews = PreviewSharing(store, journal, now)
+        self.requesters = RequesterSharing(store, journal)
         self.consents = ConsentSharing(store, journal, show_name=show_name, now=now)
         self._show_name = show_name
         self._seen: set[str] = set()
@@ -114,6 +116,7 @@ class IntentSharing:
             StoreError, UsageError: a document cannot be read. It is never skipped: its calls would be paid for again.
         """
         self.previews.import_all()
+        self.requesters.import_all()
         self._seen.update(self._store.keys(RESULTS))
         imported = 0
         for key in self._store.keys(PREFIX):
@@ -245,8 +248,7 @@ class IntentSharing:
 
         Raises:
             OvertakenError: another session has launched the same calls; the intents are withdrawn.
-            OverCeilingError: of all machines together, they would be above a ceiling.
-            StoreError, UsageError: nothing may be sent.
+            StoreError (also `OverCeilingError`), UsageError: nothing may be sent.
         """
         documents = write.documents
 
@@ -284,9 +286,9 @@ class IntentSharing:
     def is_called(self, target: Target, since: datetime) -> bool:
         """Whether the store has an open launch to this target that was sent after `since`: until its runs are in
         finished results there, some machine may still need the target."""
-        return any(self._calls(key, target, since) for key in self._store.keys(PREFIX))
+        return any(self._is_to(key, target, since) for key in self._store.keys(PREFIX))
 
-    def _calls(self, key: str, target: Target, since: datetime) -> bool:
+    def _is_to(self, key: str, target: Target, since: datetime) -> bool:
         if (known := self._journal.launch(launch_id_of(key))) is not None:
             return known.line.target == target and known.sent_at > since
         if (data := self._store.get(key)) is None:
@@ -304,7 +306,8 @@ class IntentSharing:
         slots = (slot for launch in self._journal.launches(KNOWN) for slot in self._journal.slots_of(launch.launch_id))
         consumed = {slot.run_id for slot in slots if slot.run_id is not None and slot.consumed_by is not None}
         consents = self.consents.outcome(now, map(launch_id_of, outcomes))
-        return {**consents, **self.previews.outcome(now), **self._writes(now, outcomes, consumed)}
+        writes = self._writes(now, outcomes, consumed)
+        return consents | self.requesters.outcome(now) | self.previews.outcome(now) | writes
 
     def _outcome_of(self, launch_id: str) -> Outcome | None:
         """None for an unknown launch."""

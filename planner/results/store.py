@@ -4,7 +4,7 @@ Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<2 digit
 `calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<2 digits>/<question>/<number>.json`,
 `change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
-`previews/…`, `consents/<id>.json`. `planner.results.repository` interprets the bytes.
+`previews/…`, `requesters/<digest>.json`, `consents/<id>.json`. `planner.results.repository` interprets the bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ HISTORY: Final = ("calls/", "configurations/", "evidence/", "runs/", "sessions/"
 are stored."""
 _OF_OTHER_BRANCHES: Final = (*HISTORY, "intents/")
 """Results of the other branches of a merge group count, and so do their open launches."""
+_OWN: Final = ("previews/",)
+"""Never those of the default branch: its sessions do not see the calls that a branch makes on a copy, and would delete
+it."""
 
 # No segment starts with a dot: such names belong to the store (locks, temporary files), and `..` leads outside.
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_%+=@-][A-Za-z0-9._%+=@-]*")
@@ -110,7 +113,8 @@ class _BranchReader:
         yield self._prefix + key
         if key.startswith(_OF_OTHER_BRANCHES):
             yield from (prefix + key for prefix in self._also)
-        yield key
+        if not key.startswith(_OWN):
+            yield key
 
     def get(self, key: str) -> bytes | None:
         found = (self._inner.get(name) for name in self._keys_of(key))
@@ -126,7 +130,7 @@ class _BranchReader:
             for key in self._inner.keys(branch + prefix)
             if branch == self._prefix or key.removeprefix(branch).startswith(_OF_OTHER_BRANCHES)
         }
-        found.update(key for key in self._inner.keys(prefix) if not key.startswith(BRANCHES))
+        found.update(key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, *_OWN)))
         return iter(sorted(found))
 
     def prepare(self, prefixes: Sequence[str]) -> None:

@@ -9,6 +9,8 @@ import pytest
 from lost_machines import AGENT_FILE, AGENTS, JUDGE, JUDGED, Fate, Fleet, SharedStore, Story
 from mortality import Life, effects
 
+from planner.sandbox import Dialect
+
 FOUND = (19, 23, 45, 7700302, 8800489, 8801684)
 """Two sessions side by side made the same calls: one looked too early, or while the other had already finished. Then: a
 process that stood still made a copy of an agent which the other took for one never made; one that was killed after it had stored
@@ -42,7 +44,7 @@ SHARES = 2
 """Points are divided among this many tests, which may run in parallel."""
 
 
-def fleet_of(folder: Path, *, rich: bool) -> Fleet:
+def fleet_of(folder: Path, *, rich: bool, dialect: Dialect = "page") -> Fleet:
     """Two concurrent calls, where planner tries more; `rich` is with a preview and a judge."""
     plan = PLAN.replace("CONFIG", ", config: ../agents/clinic.yaml" if rich else "")
     files = {
@@ -50,7 +52,7 @@ def fleet_of(folder: Path, *, rich: bool) -> Fleet:
         "planner.yaml": PROJECT + (JUDGE if rich else ""),
         "agents/clinic.yaml": AGENT_FILE,
     }
-    return Fleet(folder, world={"concurrency_limit": 2}, files=files)
+    return Fleet(folder, dialect, world={"concurrency_limit": 2}, files=files)
 
 
 @pytest.mark.parametrize("rich", [False, True])
@@ -144,3 +146,19 @@ def test_a_copy_that_another_machine_deleted_was_not_edited(tmp_path: Path) -> N
     assert fleet.session(machine, Life()).code == 0
     assert fleet.made() == WANTED | {"You are Cleo. Ask for Saturday.": 3}
     assert fleet.left_over() == []
+
+
+def test_a_new_machine_takes_no_run_of_somebody_else(tmp_path: Path) -> None:
+    """Who we are at the service is known from an earlier session, whose launches have ended. Then a machine is lost just before
+    a launch is sent, and somebody else makes the same call."""
+    fleet = fleet_of(tmp_path, rich=False, dialect="client")
+    fleet.files["plans/lost.yaml"] = fleet.files["plans/lost.yaml"].replace("[Ana, Bob]", "[Ana]")
+    assert fleet.session(fleet.new_machine(), Life()).code == 0
+    fleet.files["plans/lost.yaml"] = fleet.files["plans/lost.yaml"].replace("runs: 3", "runs: 4")
+    machine = fleet.new_machine()
+    assert fleet.session(machine, Life("before POST /v1/test-call")).code is None
+    fleet.lose(machine)
+    fleet.sandbox.add_foreign_runs(1, identical=True)
+    fleet.seconds += 100
+    assert fleet.session(fleet.new_machine(), Life()).code == 0
+    assert fleet.made() == {"You are Ana. Ask for Saturday.": 4}

@@ -512,6 +512,17 @@ def elsewhere(shared: SharedFolder) -> Iterator[Callable[..., tuple[IntentSharin
     journal.close()
 
 
+@pytest.mark.parametrize("document", [b"", b'{"requesters": ["Ana"]}', b"{}"])
+def test_unreadable_requesters_stop_the_session(
+    shared: SharedFolder, elsewhere: Callable[..., tuple[IntentSharing, Journal]], document: bytes
+) -> None:
+    shared.update(lambda _: {"requesters/key.json": document})
+    sharing, journal = elsewhere()
+    with pytest.raises(StoreError, match=r"^the shared requesters requesters/key\.json cannot be read: "):
+        sharing.import_launches({})
+    assert journal.launch("a") is None
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "why"),
     [
@@ -564,7 +575,8 @@ def test_a_shared_launch_is_imported(
 def test_the_store_learns_what_became_of_a_launch(
     shared: SharedFolder, elsewhere: Callable[..., tuple[IntentSharing, Journal]]
 ) -> None:
-    """With redacted names. What it knows and we do not stays; a launch that never happened is removed."""
+    """With redacted names. What it knows and we do not stays; a launch that never happened is removed, and only who we are
+    stays."""
     evidence = "0" * 64
     sharing, journal = elsewhere(slots=[SLOT, SLOT])
     sharing.import_launches({})
@@ -583,7 +595,11 @@ def test_the_store_learns_what_became_of_a_launch(
         sharing.outcome(shared)
     elsewhere(slots=[SLOT, SLOT])
     journal.record(Moved("a", LaunchState.ABSENT))
-    assert sharing.outcome(shared) == {"intents/a.json": None}
+    requesters = sharing.requesters.outcome(shared)
+    assert {key: json.loads(data)["requesters"] for key, data in requesters.items()} == {
+        "requesters/key.json": [41, 42, 43]
+    }
+    assert sharing.outcome(shared) == {"intents/a.json": None, **requesters}
 
 
 def test_the_store_learns_the_runs_of_an_adopted_launch(
