@@ -12,17 +12,19 @@ service (`local.py`) and against a model of it, in the tests. The rules:
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 from planner.execution.engine import Job, Now, Outcome, PaceQuestion, Snapshot, UnsettledLaunch
-from planner.execution.events import DeferredReleased, IdleChanged, RunJudged, Stopped
+from planner.execution.events import DeferredReleased, IdleChanged, JobsEnded, RunJudged, Stopped
 from planner.execution.launches import Launch, LaunchProblem, LaunchState
-from planner.execution.ledger import Ledger
+from planner.execution.ledger import Ledger, Purpose
+from planner.execution.poll_times import NEVER
 from planner.execution.reconciling import Unconfirmed
-from planner.execution.state import State
-from planner.providers.base import PAGE_LIMIT, Run
+from planner.execution.state import ConsentState, State
+from planner.providers.base import Run
 from planner.quantities import rounded_duration
 
 POSTS_AT_ONCE: Final = 4
@@ -30,24 +32,6 @@ MAX_UNCONFIRMED: Final = 3
 """Launching stops at this many unconfirmed launches until one is settled."""
 ANSWER_GRACE_SECONDS: Final = 3.0
 """How long an interrupted session waits for answers to sent launches. The report is due within 5 s."""
-POLLS_A_RUN: Final = 0.6
-"""List requests per run while further runs wait for capacity, if runs end evenly; fewer if several end together."""
-LONGEST_POLL_SHARE: Final = 0.16
-"""Longest poll interval, as a share of a run's duration."""
-TAIL_POLL_SHARE: Final = 0.04
-"""The same for the last run, when nothing waits for capacity; multiplied by the number of runs."""
-MAX_UNCERTAIN_POLL_SECONDS: Final = 5.0
-"""Longest poll interval while something is unresolved or no run has ended yet."""
-QUANTILES: Final = 10
-OVERDUE_SHARE: Final = 0.05
-"""How much longer a run may last that has lasted longer than others, as a share of its age."""
-FIRST_POLL_SHARE: Final = 0.15
-"""Poll interval until a run has ended, as a share of the time waited."""
-MOST_FIRST_POLLS: Final = 4
-"""How many polls there may be in that interval when earlier runs of the cases show when the next run should end."""
-
-
-NEVER: Final = float("inf")
 
 
 class WaitReason(Enum):
@@ -70,8 +54,9 @@ _FOR_SEARCH: Final = (WaitReason.UNCONFIRMED_LAUNCHES, WaitReason.SAME_CALLS_UNC
 
 
 class SendLaunch(NamedTuple):
-    """Launch these runs, which share one line, with their reservations in cents."""
+    """Launch these runs of a consent, which share one line, with their reservations in cents."""
 
+    consent_id: str
     runs: tuple[tuple[Job, int], ...]
 
 
@@ -89,7 +74,7 @@ class ReadEvidence(NamedTuple):
 class Apply(NamedTuple):
     """Record a decision; nothing is sent."""
 
-    event: Stopped | DeferredReleased | IdleChanged
+    event: Stopped | DeferredReleased | IdleChanged | JobsEnded
 
 
 class WaitUntil(NamedTuple):
@@ -109,7 +94,7 @@ Action: TypeAlias = SendLaunch | Poll | ReadEvidence | Apply | WaitUntil | Finis
 def decide(state: State, now: Now) -> list[Action]:
     """The actions to take now. Then call this again; if the last action is `WaitUntil`, wait for it or an event
     first."""
-    if state.outcome.trouble:
+    if state.consents and all(consent.outcome.trouble for consent in state.consents.values()):
         return [Finish()]
     if state.interrupted_at is not None:
         answered_by = state.interrupted_at + ANSWER_GRACE_SECONDS
@@ -118,8 +103,11 @@ def decide(state: State, now: Now) -> list[Action]:
     launching = _next_launch(state, now)
     if isinstance(launching, SendLaunch | Apply):
         return [*actions, launching]
+    if (ended := _first_ended(state)) is not None:
+        return [*actions, Apply(JobsEnded(ended))]
     under_way = state.is_under_way()
-    is_waiting = len(state.wanted.pending) and not state.stopped and launching.reason not in _FOR_SEARCH
+    has_runs = any(consent.has_runs_to_launch() for consent in state.consents.values())
+    is_waiting = has_runs and launching.reason not in _FOR_SEARCH
     if not (under_way or is_waiting):
         if not state.unconfirmed:
             return [*actions, Finish()]
@@ -137,6 +125,17 @@ def decide(state: State, now: Now) -> list[Action]:
     return [*actions, WaitUntil(until, launching.reason)]
 
 
+def _first_ended(state: State) -> str | None:
+    """A consent of which nothing is left, while others go on."""
+    if len(state.consents) < 2:
+        return None
+    for consent_id, consent in state.consents.items():
+        is_left = not consent.stopped and (len(consent.wanted.pending) or consent.wanted.deferred)
+        if not (is_left or state.is_under_way(consent_id) or state.is_searching(consent_id)):
+            return consent_id
+    return None
+
+
 def _end_of_search(state: State, now: Now) -> Apply | Finish:
     if state.outage.since is None:
         return Finish()
@@ -146,52 +145,71 @@ def _end_of_search(state: State, now: Now) -> Apply | Finish:
 
 def _next_launch(state: State, now: Now) -> SendLaunch | Apply | WaitUntil:
     """The next launch, or why there is none."""
-    pending = state.wanted.pending
-    if state.stopped:
-        return WaitUntil(NEVER)
-    if not len(pending):
-        if state.wanted.deferred and not (state.is_under_way() or state.unconfirmed):
-            return Apply(DeferredReleased())
+    for consent_id, consent in state.consents.items():
+        if _may_release(state, consent):
+            return Apply(DeferredReleased(consent_id))
+    waiting = [consent for consent in state.consents.values() if consent.has_runs_to_launch()]
+    if not waiting:
         return WaitUntil(NEVER)
     if len(state.unconfirmed) >= MAX_UNCONFIRMED:
         return WaitUntil(NEVER, WaitReason.UNCONFIRMED_LAUNCHES)
     unsettled = state.unsettled_fingerprints()
-    if all(job.call_fingerprint in unsettled for job in pending.jobs()):
+    if all(job.call_fingerprint in unsettled for consent in waiting for job in consent.wanted.pending.jobs()):
         return WaitUntil(NEVER, WaitReason.SAME_CALLS_UNCONFIRMED)
     if now.seconds < state.limit.pause_until:
         return _paused(state, now)
     room = state.limit.current - state.in_flight()
     if room <= 0 or len(state.posting) >= POSTS_AT_ONCE:
         return WaitUntil(NEVER, WaitReason.CONCURRENCY)
+    waiting.sort(key=lambda consent: (-consent.consented.priority, len(consent.wanted.pending)))
+    for consent in waiting:
+        launch = _launch_of(state, consent, room, unsettled, now)
+        if launch is not None:
+            return launch
+    stops = (_at_ceiling(state, consent, now) for consent in waiting)
+    return next((stop for stop in stops if stop is not None), WaitUntil(NEVER, WaitReason.CEILING))
+
+
+def _may_release(state: State, consent: ConsentState) -> bool:
+    """Whether no verdict is to come that could make its deferred runs unnecessary."""
+    wanted, consent_id = consent.wanted, consent.consent_id
+    if consent.stopped or not wanted.deferred or len(wanted.pending):
+        return False
+    return not (state.is_under_way(consent_id) or state.is_searching(consent_id))
+
+
+def _launch_of(
+    state: State, consent: ConsentState, room: int, unsettled: AbstractSet[str], now: Now
+) -> SendLaunch | None:
+    """The next launch of a consent; None if no call of it may be made now."""
     ledger = state.ledger.copy()
     reserved: list[int] = []
 
     def fits(job: Job) -> bool:
         if job.call_fingerprint in unsettled:
             return False
-        cents = _reservation(state, ledger, job)
+        purpose = state.purpose(job.plan, consent.consent_id, now.server)
+        cents = _reservation(state, ledger, purpose, job)
         if cents is None:
             return False
-        ledger.reserve(job.plan, cents)
+        ledger.reserve(purpose, cents)
         reserved.append(cents)
         return True
 
-    chosen = pending.choose(room, fits)
-    if chosen:
-        return SendLaunch(tuple(zip(chosen, reserved, strict=True)))
-    return _at_ceiling(state)
+    chosen = consent.wanted.pending.choose(room, fits)
+    return SendLaunch(consent.consent_id, tuple(zip(chosen, reserved, strict=True))) if chosen else None
 
 
-def _reservation(state: State, ledger: Ledger, job: Job) -> int | None:
+def _reservation(state: State, ledger: Ledger, purpose: Purpose, job: Job) -> int | None:
     """The reservation of one more call; None if it must wait for room under a ceiling.
 
     Once calls have ended, waits for the first bill of their target: only calls already in flight may exceed their
     reservation.
     """
     target = job.line.target
-    if job.reserve_cents is not None and state.unbilled[target] and ledger.is_untested(job.plan, target):
+    if job.reserve_cents is not None and state.unbilled[target] and ledger.is_untested(purpose, target):
         return None
-    return ledger.reservation_for(job.plan, target, job.reserve_cents)
+    return ledger.reservation_for(purpose, target, job.reserve_cents)
 
 
 def _paused(state: State, now: Now) -> Apply | WaitUntil:
@@ -219,22 +237,27 @@ def _refused_seconds(state: State, now: Now) -> float:
     return 0.0 if state.refused_since is None else now.seconds - state.refused_since
 
 
-def _at_ceiling(state: State) -> Apply | WaitUntil:
-    """Stop if no outstanding bill can make room for any wanted call."""
-    ledger, jobs = state.ledger, state.wanted.pending.jobs()
-    blocking = [ledger.blocking(job.plan, job.line.target, job.reserve_cents) for job in jobs]
+def _at_ceiling(state: State, consent: ConsentState, now: Now) -> Apply | None:
+    """Stop a consent if no outstanding bill, of any consent, can make room for one of its wanted calls."""
+    ledger, jobs = state.ledger, consent.wanted.pending.jobs()
+
+    def purpose_of(job: Job) -> Purpose:
+        return state.purpose(job.plan, consent.consent_id, now.server)
+
+    blocking = [ledger.blocking(purpose_of(job), job.line.target, job.reserve_cents) for job in jobs]
     if not all(blocking) and (state.is_under_way() or state.unconfirmed):
-        return WaitUntil(NEVER, WaitReason.CEILING)
+        return None
     reached = [ceiling for ceiling in blocking if ceiling is not None]
     labels = {ceiling.label for ceiling in reached}
     cheapest = min(jobs, key=lambda job: job.reserve_cents or 0)
-    left = [(state.consented.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]
+    left = [(consent.jobs[case_id], runs) for case_id, runs in consent.wanted.left().items()]
     return Apply(
         Stopped(
+            consent.consent_id,
             ceiling=", ".join(sorted(labels)) or "the ceiling, until unconfirmed launches are settled",
-            ceiling_detail=ledger.explain(cheapest.plan, cheapest.line.target, cheapest.reserve_cents),
+            ceiling_detail=ledger.explain(purpose_of(cheapest), cheapest.line.target, cheapest.reserve_cents),
             ceiling_enough=ledger.enough(
-                labels, [(job.plan, job.line.target, job.reserve_cents, runs) for job, runs in left]
+                labels, [(purpose_of(job), job.line.target, job.reserve_cents, runs) for job, runs in left]
             ),
             ceiling_by_service=bool(reached) and all(ceiling.by_service for ceiling in reached),
         )
@@ -243,101 +266,35 @@ def _at_ceiling(state: State) -> Apply | WaitUntil:
 
 def pace_question(state: State, verdict: RunJudged) -> PaceQuestion | None:
     """What to ask the session before a verdict is applied; None if the case cannot stop early."""
-    may_retry = verdict.platform_failed and not state.stopped
-    return state.wanted.question_after(verdict.slot.case_id, platform_failed=may_retry)
+    consent = state.consent_of(state.launch(verdict.slot.launch_id), verdict.slot)
+    assert consent is not None
+    may_retry = verdict.platform_failed and not consent.stopped
+    return consent.wanted.question_after(verdict.slot.case_id, platform_failed=may_retry)
 
 
-def schedule_poll(state: State, began: float, now: Now) -> None:
-    """Decide when to poll next, right after a poll. `began` is in monotonic seconds: the lists are as of then, however
-    long the process was suspended meanwhile."""
-    state.polled_at = began
-    state.poll_at = now.seconds + _poll_seconds(state, now)
-
-
-def _poll_seconds(state: State, now: Now) -> float:
-    if state.seconds_seen and state.is_under_way():
-        usual = max(sum(state.seconds_seen) / len(state.seconds_seen), state.settings.poll_floor_seconds)
-        running = max(1, state.accepted_in_flight())
-        if len(state.wanted.pending) or state.wanted.deferred:
-            pages = -(-max(1, state.list_rows) // PAGE_LIMIT)
-            share = pages / (POLLS_A_RUN * running)
-        else:
-            share = TAIL_POLL_SHARE * running
-        interval = usual * min(share, LONGEST_POLL_SHARE)
-        # Ends that are spread evenly wait this long in all for polls at this interval.
-        allowed = running * interval**2 / (2 * usual)
-        waited = _seconds_until_waited(state, allowed, now)
-        wanted = interval if waited is None else waited
-        if not (state.posting or state.reading or state.unbound or state.unconfirmed or len(state.wanted.pending)):
-            # Unreadable runs are retried later.
-            wanted = max(wanted, min(item.retry_at for item in state.watched.values()) - now.seconds)
-    else:
-        asked = (state.watched, state.unbound, state.unconfirmed)
-        since = min((item.since for items in asked for item in items.values()), default=now.seconds)
-        wanted = (now.seconds - since) * FIRST_POLL_SHARE
-        wanted = min(wanted, max(_seconds_until_expected(state, now), wanted / MOST_FIRST_POLLS))
-    floor, ceiling = state.settings.poll_floor_seconds, state.settings.poll_ceiling_seconds
-    if not state.seconds_seen or state.unbound or state.unconfirmed or state.outage.since is not None:
-        ceiling = min(ceiling, max(floor, MAX_UNCERTAIN_POLL_SECONDS))
-    return min(max(wanted, floor), ceiling)
-
-
-def _seconds_until_expected(state: State, now: Now) -> float:
-    """Seconds until a run under way should end, by earlier runs of its case. Those may have been of a faster or slower
-    service, so this only adds polls."""
-    left = (
-        item.job.expected_seconds - item.age_seconds(now)
-        for item in state.watched.values()
-        if item.job.expected_seconds is not None
-    )
-    return min((seconds for seconds in left if seconds > 0), default=NEVER)
-
-
-def _seconds_until_waited(state: State, allowed: float, now: Now) -> float | None:
-    """Seconds until the runs that have probably ended by then have waited for the poll this long in all; None if no run
-    is under way."""
-    lengths = sorted(state.seconds_seen)
-    lengths = [lengths[len(lengths) * part // QUANTILES] for part in range(QUANTILES)]
-    spread = max(lengths[-1] - lengths[0], OVERDUE_SHARE * lengths[0])
-    ends: list[tuple[float, float]] = []
-    for watched in state.watched.values():
-        if watched.ended_at is None:
-            age = watched.age_seconds(now)
-            left = [length - age for length in lengths if length > age]
-            if len(left) < QUANTILES:  # it may end at any moment
-                left += [spread * part / QUANTILES for part in range(1, QUANTILES + 1)]
-            ends += ((seconds, 1 / len(left)) for seconds in left)
-    at = waited = ended = 0.0
-    for seconds, weight in sorted(ends):
-        if waited + ended * (seconds - at) >= allowed:
-            break
-        waited += ended * (seconds - at)
-        at, ended = seconds, ended + weight
-    return at + (allowed - waited) / ended if ended else None
-
-
-def snapshot(state: State, waiting: WaitReason | None, now: Now) -> Snapshot:
+def snapshot(state: State, consent_id: str, waiting: WaitReason | None, now: Now) -> Snapshot:
     """For the progress display. `waiting` is why the last decision sent no launch."""
+    consent = state.consents[consent_id]
     return Snapshot(
-        state.runs_done,
-        state.wanted.total,
+        consent.runs_done,
+        consent.wanted.total,
         state.in_flight(),
-        state.ledger.spent_cents,
-        state.ledger.reserved_cents,
-        _why_waiting(state, waiting, now),
+        state.ledger.spent[consent_id],
+        state.ledger.reserved[consent_id],
+        _why_waiting(state, consent, waiting, now),
     )
 
 
-def _why_waiting(state: State, waiting: WaitReason | None, now: Now) -> str:
+def _why_waiting(state: State, consent: ConsentState, waiting: WaitReason | None, now: Now) -> str:
     if state.outage.since is not None:
         return state.outage.describe(now.seconds, give_up_seconds=state.settings.outage_give_up_seconds)
     if state.unconfirmed and not state.is_under_way():
         count = len(state.unconfirmed)
         what = "an unconfirmed launch" if count == 1 else f"{count} unconfirmed launches"
         return f"searching for {what} for up to {rounded_duration(state.settings.linger_seconds)}"
-    if len(state.wanted.pending):
+    if len(consent.wanted.pending):
         return wait_text(state, waiting, now) if waiting else ""
-    return "waiting for runs that differ from their launch" if state.outcome.anomalies and state.unbound else ""
+    return "waiting for runs that differ from their launch" if consent.outcome.anomalies and state.unbound else ""
 
 
 def wait_text(state: State, reason: WaitReason, now: Now) -> str:
@@ -361,12 +318,13 @@ def wait_text(state: State, reason: WaitReason, now: Now) -> str:
             return "under a ceiling, the next calls wait for a bill"
 
 
-def outcome_of(state: State) -> Outcome:
-    """How the session ended."""
-    outcome = state.outcome
-    outcome.left = state.wanted.left()
-    outcome.not_needed = state.wanted.not_needed()
-    outcome.unread_slots |= {item.slot.key for item in state.watched.values() if item.pause_seconds}
+def outcome_of(state: State, consent_id: str) -> Outcome:
+    """How the session ended for a consent."""
+    if consent_id in state.ended:
+        return _with_runs_left(state.ended[consent_id])
+    outcome = _with_runs_left(state.consents[consent_id])
+    watched = (item for item in state.watched.values() if item.consent_id == consent_id)
+    outcome.unread_slots |= {item.slot.key for item in watched if item.pause_seconds}
     searched = [search.unconfirmed for search in state.unconfirmed.values()]
     asked = [Unconfirmed(launch, state.journal.slots_of(launch.launch_id)) for launch in _sent_without_answer(state)]
     needs_person = {launch_id for launch_id, search in state.unconfirmed.items() if search.needs_person}
@@ -380,7 +338,15 @@ def outcome_of(state: State) -> Outcome:
             each.launch.sent_at + timedelta(seconds=state.settings.settle_seconds),
         )
         for each in (*searched, *asked)
+        if any(consent.consent_id == consent_id for consent in state.concerned(each.launch))
     )
+    return outcome
+
+
+def _with_runs_left(consent: ConsentState) -> Outcome:
+    outcome = consent.outcome
+    outcome.left = consent.wanted.left()
+    outcome.not_needed = consent.wanted.not_needed()
     return outcome
 
 

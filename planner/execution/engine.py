@@ -143,7 +143,7 @@ class Outcome:
 
 
 class PaceQuestion(NamedTuple):
-    """How many of the calls of a case may be under way now? 0: none is needed any more."""
+    """Of one consent: how many of the calls of a case may be under way now? 0: none is needed any more."""
 
     case_id: str
     to_come: int
@@ -167,15 +167,26 @@ class Now(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentedJobs:
-    """The calls of one consent that a session makes."""
+class SessionTerms:
+    """What holds for all consents that a session serves."""
 
-    jobs: Mapping[str, Job]
-    settings: EngineSettings
     session_id: str
-    consent_id: str
     credential: str
     """A digest of the API key."""
     ledger: Ledger
+    settings: EngineSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentedJobs:
+    """The calls of one consent that a session makes."""
+
+    consent_id: str
+    jobs: Mapping[str, Job]
+    """By case id."""
     may_launch: bool = True
     """Resuming calls needs no consent; launching does, even for launches that turned out never to have arrived."""
+    repository: str = ""
+    """For ceilings of one repository."""
+    priority: int = 0
+    """Calls of a higher one are launched first."""

@@ -17,6 +17,7 @@ from planner.execution.consents import (
     JudgeCallReserved,
     JudgeCallSettled,
 )
+from planner.execution.engine import ConsentedJobs
 from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.previews import PreviewIntended, PreviewMoved
 from planner.providers.base import Run, RunId
@@ -147,6 +148,19 @@ KINDS: Final[dict[str, type[Any]]] = {
 NAMES: Final = {kind: name for name, kind in KINDS.items()}
 
 
+class JobsAdded(NamedTuple):
+    """Calls of a consent are to be made, less these slots of earlier sessions."""
+
+    consented: ConsentedJobs
+    resumed: tuple[Slot, ...]
+
+
+class JobsEnded(NamedTuple):
+    """Nothing is left to do for a consent, while others go on."""
+
+    consent_id: str
+
+
 class RunResumed(NamedTuple):
     """A run of an earlier session needs nothing but a verdict."""
 
@@ -237,6 +251,7 @@ class RunJudged(NamedTuple):
 class Paced(NamedTuple):
     """The answer to a `PaceQuestion` at the start of a session."""
 
+    consent_id: str
     case_id: str
     at_once: int
 
@@ -254,12 +269,15 @@ class IdleChanged(NamedTuple):
 
 
 class DeferredReleased(NamedTuple):
-    """No verdict is to come that could make a deferred run unnecessary."""
+    """No verdict is to come that could make a deferred run of a consent unnecessary."""
+
+    consent_id: str
 
 
 class Stopped(NamedTuple):
-    """Launch nothing more. The reasons are those of `Outcome`."""
+    """Launch nothing more of a consent, or of any (None). The reasons are those of `Outcome`."""
 
+    consent_id: str | None = None
     refusal: str = ""
     usage: str = ""
     blocked: str = ""
@@ -276,7 +294,9 @@ class Interrupted(NamedTuple):
 
 
 SessionEvent: TypeAlias = (
-    RunResumed
+    JobsAdded
+    | JobsEnded
+    | RunResumed
     | Throttled
     | NotSent
     | Unreachable

@@ -5,6 +5,7 @@ A driver applies events as they happen. It records the durable ones (`events.py`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from planner.evidence import RunStatus
@@ -29,6 +30,8 @@ from planner.execution.events import (
     Imported,
     Intended,
     Interrupted,
+    JobsAdded,
+    JobsEnded,
     Moved,
     NotSent,
     Paced,
@@ -50,8 +53,9 @@ from planner.execution.events import (
     Throttled,
     Unreachable,
 )
-from planner.execution.launches import LaunchState, ReportedRun
-from planner.execution.state import Outage, State, Watched
+from planner.execution.launches import UNSETTLED, LaunchState, ReportedRun, Slot
+from planner.execution.state import ConsentState, State
+from planner.execution.waits import Outage, Watched
 from planner.providers.base import Run
 from planner.quantities import count, money, rounded_duration
 
@@ -63,9 +67,11 @@ def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
     match event:
         case Intended(intent):
             state.posting[intent.launch_id] = intent
+            wanted = state.consents[intent.consent_id].wanted
             for ordinal, slot in enumerate(intent.slots):
-                state.ledger.reserve(slot.plan, slot.reserved_cents)
-                state.wanted.launched(slot.case_id, (intent.launch_id, ordinal))
+                purpose = state.purpose(slot.plan, intent.consent_id, intent.sent_at)
+                state.ledger.reserve(purpose, slot.reserved_cents)
+                wanted.launched(slot.case_id, (intent.launch_id, ordinal))
         case Moved():
             _moved(state, event, now)
         case DuplicateAnswer():
@@ -95,10 +101,14 @@ def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
 
 def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
     match event:
+        case JobsAdded(consented, resumed):
+            _add_jobs(state, consented, resumed, now)
+        case JobsEnded(consent_id):
+            state.ended[consent_id] = state.consents.pop(consent_id)
         case Throttled(runs, retry_after_seconds):
             _throttled(state, runs, retry_after_seconds, now)
         case NotSent(launch_id):
-            state.stopped = True
+            _stop(state, Stopped())
             del state.posting[launch_id]
             state.release(launch_id)
         case Unreachable(message):
@@ -119,7 +129,7 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
         case RunEnded(run):
             _run_ended(state, run, now)
         case BillLate(run_id):
-            expect_estimate(state.consented, *state.reading[run_id])
+            expect_estimate(state, *state.reading[run_id])
         case EvidenceComplete():
             _evidence_complete(state, event)
         case EvidenceFailed():
@@ -130,17 +140,38 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
             _stop_waiting(state, state.watched.pop(run_id), reason, unread=unread)
         case RunJudged():
             _judged(state, event)
-        case Paced(case_id, at_once):
-            state.wanted.set_pace(case_id, at_once)
-        case DeferredReleased():
-            state.wanted.release_all()
+        case Paced(consent_id, case_id, at_once):
+            state.consents[consent_id].wanted.set_pace(case_id, at_once)
+        case DeferredReleased(consent_id):
+            state.consents[consent_id].wanted.release_all()
         case IdleChanged(is_idle):
             state.idle_since = now.seconds if is_idle else None
         case Interrupted():
-            state.outcome.interrupted = state.stopped = True
             state.interrupted_at = now.seconds
+            for consent in state.consents.values():
+                consent.outcome.interrupted = consent.stopped = True
         case Stopped():
             _stop(state, event)
+
+
+def _add_jobs(state: State, consented: ConsentedJobs, resumed: Sequence[Slot], now: Now) -> None:
+    """Paid runs count as wanted ones. Every open launch that may have made the same calls is searched for, even if its
+    slots do not count."""
+    consent = ConsentState(consented)
+    state.consents[consented.consent_id] = consent
+    state.ended.pop(consented.consent_id, None)
+    if state.interrupted_at is not None:
+        consent.outcome.interrupted = consent.stopped = True
+    state.resumed_slots.update((slot.key, consented.consent_id) for slot in resumed)
+    consent.wanted.resume(resumed)
+    wanted = {job.call_fingerprint for job in consented.jobs.values()}
+    for launch in state.journal.launches(UNSETTLED):
+        asked = {slot.call_fingerprint for slot in state.journal.slots_of(launch.launch_id)}
+        is_known = launch.launch_id in state.unconfirmed or launch.launch_id in state.posting
+        if not is_known and asked & wanted:
+            state.search(launch.launch_id, now)
+    if resumed:
+        state.log(f"resuming {len(resumed)} runs of earlier sessions")
 
 
 # Launches
@@ -173,8 +204,10 @@ def _moved(state: State, event: Moved, now: Now) -> None:
 
 
 def _confirmed(state: State, event: Moved, now: Now) -> None:
-    state.outcome.launches += 1
-    state.watch_bound(state.launch(event.launch_id), event.bindings, now)
+    launch = state.launch(event.launch_id)
+    for consent in state.concerned(launch):
+        consent.outcome.launches += 1
+    state.watch_bound(launch, event.bindings, now)
 
 
 def _note_batch(state: State, batch_id: int, launch_id: str) -> None:
@@ -213,10 +246,12 @@ def _throttled(state: State, runs: int, retry_after_seconds: float | None, now: 
 
 
 def _stop(state: State, event: Stopped) -> None:
-    state.stopped = True
-    for name, value in event._asdict().items():
-        if value:
-            setattr(state.outcome, name, value)
+    stopped = [consent for consent in state.consents.values() if event.consent_id in (None, consent.consent_id)]
+    reasons = {name: value for name, value in event._asdict().items() if value and name != "consent_id"}
+    for consent in stopped:
+        consent.stopped = True
+        for name, value in reasons.items():
+            setattr(consent.outcome, name, value)
     if event.ceiling:
         state.log(f"launching stopped: {event.ceiling_detail}")
 
@@ -265,9 +300,9 @@ def _evidence_complete(state: State, event: EvidenceComplete) -> None:
     cents = event.slot.cost_cents
     if watched.slot.cost_cents is None:  # otherwise it was billed before and only its evidence was missing
         if cents is None:
-            expect_estimate(state.consented, run, watched)
+            expect_estimate(state, run, watched)
         else:
-            bill(state.consented, watched, cents, is_final=event.is_final or watched.job.reserve_cents is None)
+            bill(state, watched, cents, is_final=event.is_final or watched.job.reserve_cents is None)
     billed = "its bill is late" if cents is None else f"billed {money(cents)}"
     state.log(f"run {run.id} of {event.slot.case_id} ended, {billed}")
     state.unbilled[watched.launch.line.target] -= 1
@@ -298,10 +333,12 @@ def _drop_overdue(state: State, now: Now) -> None:
     for launch_id, unbound in list(state.unbound.items()):
         if now.seconds >= unbound.deadline:
             del state.unbound[launch_id]
-            state.outcome.overdue += unbound.slots
-            if launch_id not in state.outcome.anomalies:
+            concerned = state.concerned(unbound.launch)
+            for consent in concerned:
+                consent.outcome.overdue += unbound.slots
+            if not any(launch_id in consent.outcome.anomalies for consent in concerned):
                 message = f"{unbound.slots} runs of launch {launch_id} never appeared in the service's list of runs"
-                state.report_anomaly(launch_id, message)
+                state.report_anomaly(unbound.launch, launch_id, message)
 
 
 def _stop_waiting(state: State, watched: Watched, reason: str, *, unread: str = "") -> None:
@@ -312,40 +349,44 @@ def _stop_waiting(state: State, watched: Watched, reason: str, *, unread: str = 
 
 
 def _judged(state: State, event: RunJudged) -> None:
-    state.runs_done += 1
+    consent = state.consent_of(state.launch(event.slot.launch_id), event.slot)
+    assert consent is not None
+    consent.runs_done += 1
     if event.is_missing:
-        state.outcome.overdue += 1
+        consent.outcome.overdue += 1
         if event.unread:
-            state.outcome.unread.append(event.unread)
-            state.outcome.unread_slots.add(event.slot.key)
+            consent.outcome.unread.append(event.unread)
+            consent.outcome.unread_slots.add(event.slot.key)
     case_id = event.slot.case_id
-    may_retry = event.platform_failed and not state.stopped
-    judged = state.wanted.judged(case_id, platform_failed=may_retry, at_once=event.at_once)
+    may_retry = event.platform_failed and not consent.stopped
+    judged = consent.wanted.judged(case_id, platform_failed=may_retry, at_once=event.at_once)
     if judged.unneeded:
         state.log(f"{case_id} is decided: {count(judged.unneeded, 'call')} not needed")
     if judged.is_retried:
         state.log(f"run {event.slot.run_id} of {case_id} failed because of the platform: retrying")
 
 
-def bill(consented: ConsentedJobs, watched: Watched, billed_cents: int, *, is_final: bool) -> None:
-    """Settle a reservation. Runs of other change sets have no reservation here, but their bills update the price.
+def bill(state: State, watched: Watched, billed_cents: int, *, is_final: bool) -> None:
+    """Settle a reservation. Runs of other consents have no reservation here, but their bills update the price.
 
     If the account may have been charged more (not `is_final`), ceilings count the higher of bill and reservation.
     """
     slot, launch = watched.slot, watched.launch
     reserved_cents = slot.reserved_cents if watched.reservation_cents is None else watched.reservation_cents
-    consented.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-    if launch.consent_id == consented.consent_id:
+    state.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+    if launch.consent_id in state.consents:
+        purpose = state.purpose(slot.plan, launch.consent_id, launch.sent_at)
         counted_cents = billed_cents if is_final else max(billed_cents, reserved_cents)
-        consented.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=counted_cents)
+        state.ledger.bill(purpose, reserved_cents=reserved_cents, billed_cents=counted_cents)
 
 
-def expect_estimate(consented: ConsentedJobs, run: Run, watched: Watched) -> None:
+def expect_estimate(state: State, run: Run, watched: Watched) -> None:
     """A call of unknown price ended and its bill is late: replace its reservation, which is everything left, by the
     service's estimate, so that other calls can start. Our own estimates stay."""
-    slot, job = watched.slot, watched.job
-    is_ours = watched.launch.consent_id == consented.consent_id
+    slot, job, launch = watched.slot, watched.job, watched.launch
+    is_ours = launch.consent_id in state.consents
     is_unpriced = job.reserve_cents is None and watched.reservation_cents is None and slot.cost_cents is None
     if is_unpriced and is_ours and run.estimated_cents is not None:
         watched.reservation_cents = run.estimated_cents
-        consented.ledger.revise(slot.plan, slot.reserved_cents, run.estimated_cents)
+        purpose = state.purpose(slot.plan, launch.consent_id, launch.sent_at)
+        state.ledger.revise(purpose, slot.reserved_cents, run.estimated_cents)

@@ -6,6 +6,7 @@ count as spent.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from planner.errors import StoreError
 from planner.providers.base import Target
 from planner.quantities import money
+from planner.values import frozen
 
 
 class OverCeilingError(StoreError):
@@ -28,9 +30,21 @@ class OverCeilingError(StoreError):
         self.label = label
 
 
+@frozen
+class Purpose:
+    """What money is spent for. "" where nobody asks for it."""
+
+    plan: str
+    consent_id: str = ""
+    repository: str = ""
+    month: str = ""
+    """Of the launch: `2026-11`."""
+
+
 @dataclass(slots=True)
 class Ceiling:
-    """A limit for one plan, or for all (None). `committed_cents` starts at what was spent before."""
+    """A limit for what is spent for one plan, consent, repository or month, or for several of them together; None: for
+    any. Without any, it is the organisation's. `committed_cents` starts at what was spent before."""
 
     label: str
     limit_cents: int
@@ -40,9 +54,17 @@ class Ceiling:
     """The reserved part of `committed_cents`."""
     by_service: bool = False
     """The service enforces it (402), so it does not hold back calls of unknown price."""
+    consent_id: str | None = None
+    repository: str | None = None
+    month: str | None = None
 
-    def covers(self, plan: str) -> bool:
-        return self.plan is None or self.plan == plan
+    def covers(self, purpose: Purpose) -> bool:
+        return (
+            self.plan in (None, purpose.plan)
+            and self.consent_id in (None, purpose.consent_id)
+            and self.repository in (None, purpose.repository)
+            and self.month in (None, purpose.month)
+        )
 
     @property
     def left_cents(self) -> int:
@@ -56,11 +78,12 @@ class Ceiling:
 
 @dataclass(slots=True)
 class Ledger:
-    """`spent_cents` and `reserved_cents` are of this consent, including earlier sessions."""
+    """What was spent and reserved, including earlier sessions."""
 
     ceilings: Sequence[Ceiling] = ()
-    spent_cents: int = 0
-    reserved_cents: int = 0
+    spent: Counter[str] = field(default_factory=Counter[str])
+    """In cents, by consent."""
+    reserved: Counter[str] = field(default_factory=Counter[str])
     largest_bill_cents: int = 0
     highest_bills: dict[Target, int] = field(default_factory=dict[Target, int])
     underestimated: set[Target] = field(default_factory=set[Target])
@@ -68,7 +91,7 @@ class Ledger:
 
     def copy(self) -> Ledger:
         """For trying what fits: reservations in the copy do not change the original."""
-        return replace(self, ceilings=[replace(ceiling) for ceiling in self.ceilings])
+        return replace(self, ceilings=[replace(ceiling) for ceiling in self.ceilings], reserved=self.reserved.copy())
 
     def price(self, target: Target, estimate_cents: int | None) -> int | None:
         """The price to reserve for one call: its estimate, or the highest bill of its target if a bill was above its
@@ -80,9 +103,9 @@ class Ledger:
             return max(estimate_cents, self.highest_bills[target] if target in self.underestimated else 0)
         return -(-self.largest_bill_cents * 5 // 4) or None
 
-    def is_untested(self, plan: str, target: Target) -> bool:
+    def is_untested(self, purpose: Purpose, target: Target) -> bool:
         """Whether one of our ceilings covers calls whose estimate no bill of their target has confirmed."""
-        ours = any(ceiling.covers(plan) and not ceiling.by_service for ceiling in self.ceilings)
+        ours = any(ceiling.covers(purpose) and not ceiling.by_service for ceiling in self.ceilings)
         return ours and not self.highest_bills.get(target)
 
     def learn(self, target: Target, *, reserved_cents: int, billed_cents: int) -> None:
@@ -91,25 +114,25 @@ class Ledger:
         if billed_cents > reserved_cents:
             self.underestimated.add(target)
 
-    def reservation_for(self, plan: str, target: Target, estimate_cents: int | None) -> int | None:
-        """The reservation of one more call of `plan`; None if it must wait.
+    def reservation_for(self, purpose: Purpose, target: Target, estimate_cents: int | None) -> int | None:
+        """The reservation of one more call; None if it must wait.
 
         A call of unknown price before any bill reserves everything left under the tightest ceiling, so that such calls
         run one at a time. Without a ceiling it reserves nothing.
         """
-        covering = [ceiling for ceiling in self.ceilings if ceiling.covers(plan)]
+        covering = [ceiling for ceiling in self.ceilings if ceiling.covers(purpose)]
         known = self.price(target, estimate_cents)
         if known is not None:
             return known if all(known <= ceiling.left_cents for ceiling in covering) else None
         left = min((ceiling.left_cents for ceiling in covering if not ceiling.by_service), default=None)
         if left is None:
             return 0
-        return left if left > 0 and self.reserved_cents == 0 else None
+        return left if left > 0 and self.reserved[purpose.consent_id] == 0 else None
 
-    def explain(self, plan: str, target: Target, estimate_cents: int | None) -> str:
-        """Why one more call of `plan` cannot be launched: its tightest ceiling and its price."""
+    def explain(self, purpose: Purpose, target: Target, estimate_cents: int | None) -> str:
+        """Why one more call cannot be launched: its tightest ceiling and its price."""
         tightest = min(
-            (ceiling for ceiling in self.ceilings if ceiling.covers(plan)),
+            (ceiling for ceiling in self.ceilings if ceiling.covers(purpose)),
             key=lambda ceiling: ceiling.left_cents,
             default=None,
         )
@@ -117,11 +140,11 @@ class Ledger:
         price = "has no known price" if known is None else f"may cost up to {money(known)}"
         return f"the next call {price}" if tightest is None else f"{tightest.summary()}; the next call {price}"
 
-    def blocking(self, plan: str, target: Target, estimate_cents: int | None) -> Ceiling | None:
+    def blocking(self, purpose: Purpose, target: Target, estimate_cents: int | None) -> Ceiling | None:
         """The ceiling that one more call would exceed even if nothing were in flight; None if waiting may help."""
         known = self.price(target, estimate_cents)
         for ceiling in self.ceilings:
-            if ceiling.covers(plan):
+            if ceiling.covers(purpose):
                 left_when_free = ceiling.left_cents + ceiling.pending_cents
                 if left_when_free <= 0 or (known is not None and known > left_when_free):
                     return ceiling
@@ -130,22 +153,22 @@ class Ledger:
     def enough(
         self,
         labels: AbstractSet[str],
-        left: Sequence[tuple[str, Target, int | None, int]],
-        judging: Mapping[str, int] = MappingProxyType({}),
+        left: Sequence[tuple[Purpose, Target, int | None, int]],
+        judging: Mapping[Purpose, int] = MappingProxyType({}),
     ) -> str:
-        """`--max-cost $3.20`: the value of each of these ceilings that would cover the calls `left` (plan, target,
-        estimate of a call, calls) and `judging` (cents of each plan); empty if a price is unknown."""
+        """`--max-cost $3.20`: the value of each of these ceilings that would cover the calls `left` (purpose, target,
+        estimate of a call, calls) and `judging` (cents); empty if a price is unknown."""
         lines: list[str] = []
         # The next session prices them by these bills plus a quarter, like unknown prices.
         least = -(-self.largest_bill_cents * 5 // 4)
         for ceiling in self.ceilings:
             covered = [
-                (self.price(target, cents), calls) for plan, target, cents, calls in left if ceiling.covers(plan)
+                (self.price(target, cents), calls) for purpose, target, cents, calls in left if ceiling.covers(purpose)
             ]
             if ceiling.label not in labels or ceiling.by_service or any(cents is None for cents, _ in covered):
                 continue
             cents = ceiling.committed_cents + sum(max(cents or 0, least) * calls for cents, calls in covered)
-            cents += sum(more for plan, more in judging.items() if ceiling.covers(plan))
+            cents += sum(more for purpose, more in judging.items() if ceiling.covers(purpose))
             lines.append(f"{ceiling.label} {money(cents)}")
         return " and ".join(lines)
 
@@ -159,34 +182,39 @@ class Ledger:
         ]
         return " and ".join(lines)
 
-    def count(self, plan: str, *, spent_cents: int, reserved_cents: int) -> None:
+    @property
+    def spent_cents(self) -> int:
+        return self.spent.total()
+
+    @property
+    def reserved_cents(self) -> int:
+        return self.reserved.total()
+
+    def count(self, purpose: Purpose, *, spent_cents: int, reserved_cents: int) -> None:
         """Add what was spent and reserved before this session."""
-        self.spent_cents += spent_cents
-        self.reserved_cents += reserved_cents
-        self._commit(plan, spent_cents + reserved_cents, reserved_cents)
+        self.spent[purpose.consent_id] += spent_cents
+        self._commit(purpose, spent_cents + reserved_cents, reserved_cents)
 
-    def reserve(self, plan: str, cents: int) -> None:
-        self.reserved_cents += cents
-        self._commit(plan, cents, cents)
+    def reserve(self, purpose: Purpose, cents: int) -> None:
+        self._commit(purpose, cents, cents)
 
-    def release(self, plan: str, cents: int) -> None:
-        self.reserved_cents -= cents
-        self._commit(plan, -cents, -cents)
+    def release(self, purpose: Purpose, cents: int) -> None:
+        self._commit(purpose, -cents, -cents)
 
-    def bill(self, plan: str, *, reserved_cents: int, billed_cents: int) -> None:
-        self.reserved_cents -= reserved_cents
-        self.spent_cents += billed_cents
+    def bill(self, purpose: Purpose, *, reserved_cents: int, billed_cents: int) -> None:
+        self.spent[purpose.consent_id] += billed_cents
         self.largest_bill_cents = max(self.largest_bill_cents, billed_cents)
-        self._commit(plan, billed_cents - reserved_cents, -reserved_cents)
+        self._commit(purpose, billed_cents - reserved_cents, -reserved_cents)
 
-    def revise(self, plan: str, reserved_cents: int, expected_cents: int) -> None:
+    def revise(self, purpose: Purpose, reserved_cents: int, expected_cents: int) -> None:
         """Replace the reservation of a call of unknown price by the bill expected for it."""
-        self.release(plan, reserved_cents)
-        self.reserve(plan, expected_cents)
+        self.release(purpose, reserved_cents)
+        self.reserve(purpose, expected_cents)
         self.largest_bill_cents = max(self.largest_bill_cents, expected_cents)
 
-    def _commit(self, plan: str, cents: int, pending_cents: int) -> None:
+    def _commit(self, purpose: Purpose, cents: int, pending_cents: int) -> None:
+        self.reserved[purpose.consent_id] += pending_cents
         for ceiling in self.ceilings:
-            if ceiling.covers(plan):
+            if ceiling.covers(purpose):
                 ceiling.committed_cents += cents
                 ceiling.pending_cents += pending_cents

@@ -34,17 +34,17 @@ from planner.execution.core import (
     decide,
     outcome_of,
     pace_question,
-    schedule_poll,
     snapshot,
     wait_text,
 )
-from planner.execution.engine import ConsentedJobs, Now, Outcome
+from planner.execution.engine import ConsentedJobs, Now, Outcome, SessionTerms
 from planner.execution.events import (
     NAMES,
     BillLate,
     Event,
     EvidenceFailed,
     Interrupted,
+    JobsAdded,
     Paced,
     RunJudged,
     SessionEvent,
@@ -55,9 +55,10 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, ReportedRun, Slot
 from planner.execution.observer import EndedRun, Observer
 from planner.execution.observing import evidence_result, evidence_wait, poll_request, poll_result
+from planner.execution.poll_times import schedule_poll
 from planner.execution.reading import Transactions, collect, read_list
 from planner.execution.reads import Listed, Lists, PollRequest, StoredEvidence
-from planner.execution.resuming import resume, resume_slot
+from planner.execution.resuming import resume_slot
 from planner.execution.sending import Sender
 from planner.execution.state import State
 from planner.providers.base import Batch, BatchId, CallId, Provider, Run, RunId
@@ -87,21 +88,27 @@ class LocalEngine:
     share_intent: ShareIntent | None = None
 
     async def execute(
-        self, consented: ConsentedJobs, resumed: Sequence[Slot], *, observer: Observer, interrupted: anyio.Event
+        self,
+        terms: SessionTerms,
+        consented: ConsentedJobs,
+        resumed: Sequence[Slot],
+        *,
+        observer: Observer,
+        interrupted: anyio.Event,
     ) -> Outcome:
         """Make the consented calls, less the `resumed` slots of earlier sessions.
 
         Returns when everything is done or nothing more can be done. Errors, also unexpected ones, are in the outcome.
         """
         is_shared = self.share_intent is not None
-        state = State(consented, self.journal, self.transactions.charges, is_shared)
-        session = Session(self, state, observer)
+        state = State(terms, self.journal, self.transactions.charges, is_shared)
+        session = Session(self, state, consented, observer)
         try:
             await session.run(resumed, interrupted)
             session.snapshot()
         except* Exception as errors:  # noqa: BLE001 - whatever happens, calls that were paid must be reported
-            _end_with(state.outcome, leading_error(errors))
-        return outcome_of(state)
+            _end_with(state.consents[consented.consent_id].outcome, leading_error(errors))
+        return outcome_of(state, consented.consent_id)
 
     def now(self) -> Now:
         provider = self.provider
@@ -114,6 +121,7 @@ class LocalEngine:
 class Session:
     engine: LocalEngine
     state: State
+    consented: ConsentedJobs
     observer: Observer
     _sender: Sender = field(init=False)
     _tasks: TaskGroup = field(init=False)
@@ -141,16 +149,16 @@ class Session:
             self._tasks.cancel_scope.cancel()
 
     def _resume(self, slots: Sequence[Slot]) -> None:
-        state = self.state
-        resume(state, slots, self.engine.now())
-        for question in state.wanted.first_questions():
-            self.happen(Paced(question.case_id, self.observer.pace(*question)))
+        state, consent_id = self.state, self.consented.consent_id
+        self.happen(JobsAdded(self.consented, tuple(slots)))
+        for question in state.consents[consent_id].wanted.first_questions():
+            self.happen(Paced(consent_id, question.case_id, self.observer.pace(*question)))
         for slot in slots:
             evidence = None if slot.evidence is None else self.engine.load_evidence(slot.evidence)
             missing = None
             if slot.evidence is not None and evidence is not None:
                 self._unjudged = {slot.evidence: evidence}
-                grade_wanted = state.consented.jobs[slot.case_id].await_grade
+                grade_wanted = self.consented.jobs[slot.case_id].await_grade
                 missing = missing_parts(evidence, grade_wanted=grade_wanted)
             self.happen_all(resume_slot(state, slot, missing, self.engine.now()))
         self._unjudged.clear()
@@ -158,10 +166,11 @@ class Session:
     async def _carry_out(self) -> None:
         while True:
             wait: WaitUntil | None = None
-            for action in decide(self.state, self.engine.now()):
+            now = self.engine.now()
+            for action in decide(self.state, now):
                 match action:
                     case SendLaunch():
-                        self._sender.begin(action, self._tasks)
+                        self._sender.begin(action, now, self._tasks)
                     case Poll():
                         self._start_poll()
                     case ReadEvidence(run):
@@ -216,7 +225,7 @@ class Session:
         question = pace_question(self.state, verdict)
         yield verdict if question is None else verdict._replace(at_once=self.observer.pace(*question))
         if response.stop:
-            yield Stopped(fail_fast=True)
+            yield Stopped(self.consented.consent_id, fail_fast=True)
 
     async def _wait(self, seconds: float) -> None:
         """Wait for an event."""
@@ -230,7 +239,8 @@ class Session:
         self.happen(Interrupted())
 
     def snapshot(self) -> None:
-        self.observer.on_snapshot(snapshot(self.state, self._waiting, self.engine.now()))
+        shown = snapshot(self.state, self.consented.consent_id, self._waiting, self.engine.now())
+        self.observer.on_snapshot(shown)
 
     def _note_waiting(self, reason: WaitReason | None) -> None:
         if reason is not None and reason is not self._waiting:

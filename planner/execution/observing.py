@@ -43,7 +43,8 @@ from planner.execution.reconciling import (
     unconfirmed_launches,
     with_times_of_equals,
 )
-from planner.execution.state import Search, State, Unbound
+from planner.execution.state import State
+from planner.execution.waits import Search, Unbound
 from planner.providers.base import PAGE_LIMIT, BatchId, Run, RunId
 
 NAMED_RUNS: Final = 5
@@ -175,7 +176,8 @@ def _report_altered(state: State, launch: Launch, runs: Mapping[int, Run]) -> No
     bound = {slot.run_id for slot in slots}
     altered = [run_id for run_id in launch.run_ids if run_id in runs and run_id not in bound]
     if not altered:
-        state.outcome.anomalies.pop(launch.launch_id, None)
+        for consent in state.concerned(launch):
+            consent.outcome.anomalies.pop(launch.launch_id, None)
         return
     named = ", ".join(map(str, altered[:NAMED_RUNS])) + (", …" if len(altered) > NAMED_RUNS else "")
     which = f"run {named}" if len(altered) == 1 else f"runs {named}"
@@ -183,6 +185,7 @@ def _report_altered(state: State, launch: Launch, runs: Mapping[int, Run]) -> No
     how = "with a different prompt than was sent" if shows_prompt else "without the prompt that was sent"
     cases = ", ".join(dict.fromkeys(slot.case_id for slot in slots if slot.run_id is None))
     state.report_anomaly(
+        launch,
         launch.launch_id,
         f"the service shows {which} {how}. Their case is unknown, so they count"
         f" for no case ({cases}). They are charged and will not be repeated.",
@@ -200,6 +203,7 @@ def _seen(state: State, run: Run, now: Now) -> Iterator[Event | RunEnded | RunGo
     is_shared = launch.problem is LaunchProblem.DUPLICATE_ANSWER
     if is_shared and not asks_the_same(Unconfirmed(launch, (slot,)), run):
         state.report_anomaly(
+            launch,
             f"run {run.id}",
             f"run {run.id}, which the service returned for launch {launch.launch_id}, is not what the launch asked for"
             f" ({slot.case_id}): it counts for no case",
@@ -244,7 +248,7 @@ def settled(state: State, lists: Lists, now: Now) -> Iterator[Event]:
 def _to_match(state: State, search: Search) -> Unconfirmed:
     item, journal = search.unconfirmed, state.journal
     item = replace(item, requesters=journal.requesters_of(item.launch.launch_id))
-    if item.launch.session_id == state.consented.session_id:
+    if state.is_own(item.launch):
         return item
     return with_times_of_equals(item, unconfirmed_launches(journal.launches([LaunchState.ADOPTED]), journal))
 

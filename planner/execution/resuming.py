@@ -12,22 +12,9 @@ from planner.execution.reconciling import bind_slots
 from planner.execution.state import State
 
 
-def resume(state: State, slots: Sequence[Slot], now: Now) -> None:
-    """Count paid runs as wanted ones, and search for every open launch that may have made the same calls, even if its
-    slots do not count. Each slot is then resumed by `resume_slot`."""
-    state.resumed_slots.update(slot.key for slot in slots)
-    state.wanted.resume(slots)
-    wanted = {job.call_fingerprint for job in state.consented.jobs.values()}
-    for launch in state.journal.launches(UNSETTLED):
-        asked = {slot.call_fingerprint for slot in state.journal.slots_of(launch.launch_id)}
-        if launch.launch_id not in state.unconfirmed and asked & wanted:
-            state.search(launch.launch_id, now)
-    if slots:
-        state.log(f"resuming {len(slots)} runs of earlier sessions")
-
-
 def resume_slot(state: State, slot: Slot, missing: Sequence[Part] | None, now: Now) -> Iterator[Event | RunResumed]:
-    """`missing` are the parts that the stored evidence has not; None if none is stored."""
+    """Wait for what is missing of a paid run. `missing` are the parts that its stored evidence has not; None if none is
+    stored."""
     launch = state.launch(slot.launch_id)
     if launch.state in UNSETTLED:
         if launch.launch_id not in state.unconfirmed:
@@ -36,7 +23,7 @@ def resume_slot(state: State, slot: Slot, missing: Sequence[Part] | None, now: N
         yield RunResumed(slot)
     elif slot.launch_id in state.launched_with_other:
         message = f"not waiting for launch {slot.launch_id}: {OTHER_KEY}"
-        state.report_anomaly(f"{OTHER_KEY} {slot.launch_id}", message)
+        state.report_anomaly(launch, f"{OTHER_KEY} {slot.launch_id}", message)
     elif slot.run_id is not None:  # under way, or its evidence is missing from the store
         state.watch(slot, launch, now)
     else:

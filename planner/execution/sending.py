@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from planner.errors import IncompleteError, RefusedError, StoreError, UnreachableError, UsageError
 from planner.execution.core import SendLaunch
+from planner.execution.engine import Now
 from planner.execution.events import Intended, Moved
 from planner.execution.launches import LaunchIntent, LaunchState
 from planner.execution.launching import Cancelled, LaunchResult, intent_of, is_late, launch_result, share_result
@@ -28,8 +29,9 @@ class Sender:
     engine: LocalEngine
     session: Session
 
-    def begin(self, action: SendLaunch, tasks: TaskGroup) -> None:
-        intent = intent_of(self.session.state, action, self.engine.new_id(), self.engine.now())
+    def begin(self, action: SendLaunch, decided: Now, tasks: TaskGroup) -> None:
+        """The launch is of the month in which it was decided, whose ceiling has room for it."""
+        intent = intent_of(self.session.state, action, self.engine.new_id(), decided)
         self.session.happen(Intended(intent))
         tasks.start_soon(self._share_and_send, intent)
 

@@ -1,4 +1,4 @@
-"""Everything that is known in a session. No I/O, no clock, no `await`."""
+"""Everything that a session knows of the consents that it serves. No I/O, no clock, no `await`."""
 
 from __future__ import annotations
 
@@ -10,113 +10,15 @@ from typing import Final, NamedTuple
 
 from planner.execution.charges import AwaitedCharges
 from planner.execution.concurrency import ConcurrencyLimit
-from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, Outcome
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, Outcome, SessionTerms
 from planner.execution.events import RequesterLearned
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import OTHER_KEY, Launch, LaunchIntent, ReportedRun, Slot, SlotKey
-from planner.execution.ledger import Ledger
+from planner.execution.ledger import Ledger, Purpose
 from planner.execution.reconciling import Unconfirmed
+from planner.execution.waits import Outage, Search, Unbound, Watched
 from planner.execution.wanted import WantedRuns
 from planner.providers.base import Run, RunId, Target
-from planner.quantities import rounded_duration
-
-LONGEST_TRY_SECONDS: Final = 250.0
-"""If more time than this passes between two failed requests, assume that the process was suspended."""
-
-
-@dataclass(slots=True)
-class Outage:
-    """How long the service has been unavailable. Times are monotonic seconds."""
-
-    since: float | None = None
-    """None while the service answers."""
-    message: str = ""
-    """The last error."""
-    _seconds: float = 0.0
-    """Without the time that this process was suspended."""
-    _last: float = 0.0
-
-    def failed(self, message: str, now: float) -> None:
-        self.message = message
-        if self.since is None:
-            self.since, self._seconds = now, 0.0
-        else:
-            self._seconds += min(now - self._last, LONGEST_TRY_SECONDS)
-        self._last = now
-
-    def lasts(self, seconds: float) -> bool:
-        """Whether it has lasted at least this long."""
-        return self.since is not None and self._seconds >= seconds
-
-    def gone_seconds(self, now: float) -> float:
-        return 0.0 if self.since is None else now - self.since
-
-    def describe(self, now: float, *, give_up_seconds: float) -> str:
-        return (
-            f"the service has been unavailable for {rounded_duration(self.gone_seconds(now))}"
-            f" (giving up after {rounded_duration(give_up_seconds)}): {self.message}"
-        )
-
-
-FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 15.0
-
-
-@dataclass(slots=True)
-class Watched:
-    """A run under way, or a stored run with missing parts that is read once more. `slot.run_id` is set. Times are
-    monotonic seconds."""
-
-    slot: Slot
-    launch: Launch
-    job: Job
-    since: float
-    deadline: float
-    resumed: bool
-    ended_at: float | None = None
-    reservation_cents: int | None = None
-    """Its current reservation, if it differs from the slot's."""
-    retry_at: float = 0.0
-    """Time of the next attempt after its data could not be read."""
-    pause_seconds: float = 0.0
-    problem: str = ""
-    """Why its row in the service's list cannot be read; then nobody knows whether it has ended."""
-
-    @property
-    def stagger_seconds(self) -> float:
-        """How long after the launch the service starts this run."""
-        return self.slot.ordinal * self.launch.line.stagger_seconds
-
-    def age_seconds(self, now: Now) -> float:
-        """Seconds since the service was to start this run."""
-        return now.seconds_since(self.launch.sent_at) - self.stagger_seconds
-
-    def back_off(self, now: float) -> None:
-        """Wait longer after each failure, for this run only: an unreadable run says nothing about others."""
-        self.pause_seconds = min(max(FIRST_PAUSE_SECONDS, self.pause_seconds * 2), LONGEST_PAUSE_SECONDS)
-        self.retry_at = now + self.pause_seconds
-
-
-@dataclass(slots=True)
-class Unbound:
-    """A confirmed launch with runs that are not bound to slots yet."""
-
-    launch: Launch
-    slots: int
-    since: float
-    deadline: float
-
-
-@dataclass(slots=True)
-class Search:
-    """The search for an unconfirmed launch. `since` is when it was sent."""
-
-    unconfirmed: Unconfirmed
-    since: float
-    needs_person: bool = False
-    """Only a person can settle it."""
-    other_key: bool = False
-    """The launch used another API key, so the current key is not used to search for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +42,47 @@ class Note(NamedTuple):
 
 
 @dataclass(slots=True)
-class State:
-    """Everything that is known in a session."""
+class ConsentState:
+    """What is known of the calls of one consent."""
 
     consented: ConsentedJobs
+    wanted: WantedRuns = field(init=False)
+    outcome: Outcome = field(default_factory=Outcome)
+    stopped: bool = field(init=False)
+    """Nothing more of it is launched."""
+    runs_done: int = 0
+
+    def __post_init__(self) -> None:
+        self.stopped = not self.consented.may_launch
+        self.wanted = WantedRuns(self.consented.jobs)
+
+    @property
+    def consent_id(self) -> str:
+        return self.consented.consent_id
+
+    @property
+    def jobs(self) -> Mapping[str, Job]:
+        return self.consented.jobs
+
+    def has_runs_to_launch(self) -> bool:
+        return not self.stopped and len(self.wanted.pending) > 0
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that a session knows. One limit, ledger and list serve all consents."""
+
+    terms: SessionTerms
     journal: JournalState
     charges: AwaitedCharges
     is_shared: bool = False
     """Other machines search for a launch from its intent on."""
 
-    ledger: Ledger = field(init=False)
     limit: ConcurrencyLimit = field(init=False)
-    wanted: WantedRuns = field(init=False)
-    outcome: Outcome = field(default_factory=Outcome)
+    consents: dict[str, ConsentState] = field(default_factory=dict[str, ConsentState])
+    """Those with calls left to make or to wait for, by id."""
+    ended: dict[str, ConsentState] = field(default_factory=dict[str, ConsentState])
+    """Those of which nothing is left, while others go on."""
     posting: dict[str, LaunchIntent] = field(default_factory=dict[str, LaunchIntent])
     """Intended launches without an answer."""
     watched: dict[RunId, Watched] = field(default_factory=dict[RunId, Watched])
@@ -167,11 +97,10 @@ class State:
     """Ended runs to judge; the driver takes them."""
     notes: list[Note] = field(default_factory=list[Note])
     """To show; the driver takes them."""
-    runs_done: int = 0
-    stopped: bool = False
     interrupted_at: float | None = None
-    resumed_slots: set[SlotKey] = field(default_factory=set[SlotKey])
-    """Slots of earlier sessions that count as calls of this one. Other slots of the same launches do not."""
+    resumed_slots: dict[SlotKey, str] = field(default_factory=dict[SlotKey, str])
+    """Slots of earlier sessions that count as calls of this one, and for which consent. Other slots of their launches
+    do not."""
     requesters: set[int] = field(default_factory=set[int])
     """Our ids at the service, from acknowledged launches. Runs of other requesters are never ours."""
     launched_with_other: frozenset[str] = frozenset()
@@ -197,19 +126,48 @@ class State:
     """Seconds from start to end of the latest runs that ended while watched."""
 
     def __post_init__(self) -> None:
-        consented = self.consented
-        self.ledger = consented.ledger
-        self.stopped = not consented.may_launch
-        self.limit = ConcurrencyLimit(consented.settings.max_concurrent_runs)
-        self.wanted = WantedRuns(consented.jobs)
-        self.launched_with_other = self.journal.launched_with_other(consented.credential)
-        self.requesters = self.journal.requesters(consented.credential)
+        self.limit = ConcurrencyLimit(self.settings.max_concurrent_runs)
+        self.launched_with_other = self.journal.launched_with_other(self.terms.credential)
+        self.requesters = self.journal.requesters(self.terms.credential)
 
     # Reading
 
     @property
     def settings(self) -> EngineSettings:
-        return self.consented.settings
+        return self.terms.settings
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.terms.ledger
+
+    def is_own(self, launch: Launch) -> bool:
+        """Whether this session made the launch."""
+        return launch.session_id == self.terms.session_id
+
+    def consent_of(self, launch: Launch, slot: Slot) -> ConsentState | None:
+        """The consent that the slot counts for; None if for none."""
+        own_id = launch.consent_id if self.is_own(launch) else ""
+        consent = self.consents.get(self.resumed_slots.get(slot.key, own_id))
+        return consent if consent is not None and slot.case_id in consent.jobs else None
+
+    def concerned(self, launch: Launch) -> list[ConsentState]:
+        """The consents that have slots of a launch, or that may not make its calls before it is settled."""
+        slots = self.journal.slots_of(launch.launch_id)
+        if self.is_own(launch):
+            own = self.consents.get(launch.consent_id)
+            return [] if own is None else [own]
+        resumed = {self.resumed_slots.get(slot.key) for slot in slots}
+        asked = {slot.call_fingerprint for slot in slots}
+        return [
+            consent
+            for consent_id, consent in self.consents.items()
+            if consent_id in resumed or any(job.call_fingerprint in asked for job in consent.jobs.values())
+        ]
+
+    def purpose(self, plan: str, consent_id: str, moment: datetime) -> Purpose:
+        """What a call of a launch at this time is spent for."""
+        repository = self.consents[consent_id].consented.repository
+        return Purpose(plan, consent_id, repository, f"{moment:%Y-%m}")
 
     def accepted_in_flight(self) -> int:
         """Accepted runs that are not known to have ended."""
@@ -219,15 +177,28 @@ class State:
     def in_flight(self) -> int:
         return self.accepted_in_flight() + sum(len(intent.slots) for intent in self.posting.values())
 
-    def is_under_way(self) -> bool:
-        return bool(self.posting or self.watched or self.unbound or self.reading)
+    def is_under_way(self, consent_id: str | None = None) -> bool:
+        """Whether a call of this consent, or of any (None), is under way."""
+        if consent_id is None:
+            return bool(self.posting or self.watched or self.unbound or self.reading)
+        watched = (*self.watched.values(), *(watched for _, watched in self.reading.values()))
+        return (
+            any(intent.consent_id == consent_id for intent in self.posting.values())
+            or any(each.consent_id == consent_id for each in watched)
+            or any(consent_id in map(_id_of, self.concerned(unbound.launch)) for unbound in self.unbound.values())
+        )
+
+    def is_searching(self, consent_id: str) -> bool:
+        """Whether an unconfirmed launch concerns this consent."""
+        searched = (search.unconfirmed.launch for search in self.unconfirmed.values())
+        return any(consent_id in map(_id_of, self.concerned(launch)) for launch in searched)
 
     def unsettled_fingerprints(self) -> set[str]:
         """Fingerprints of calls that must not be made now: launches of other sessions that asked for them are open."""
         return {
             slot.call_fingerprint
             for search in self.unconfirmed.values()
-            if search.unconfirmed.launch.session_id != self.consented.session_id
+            if not self.is_own(search.unconfirmed.launch)
             for slot in search.unconfirmed.slots
         }
 
@@ -240,21 +211,16 @@ class State:
         assert launch is not None, launch_id
         return launch
 
-    def is_wanted(self, launch: Launch, slot: Slot) -> bool:
-        """Whether the slot is one of the consented calls."""
-        mine = launch.session_id == self.consented.session_id or slot.key in self.resumed_slots
-        return mine and slot.case_id in self.consented.jobs
-
     def requester_to_learn(self, requester_id: int | None) -> Iterator[RequesterLearned]:
         if requester_id is not None and requester_id not in self.requesters:
-            yield RequesterLearned(self.consented.credential, requester_id)
+            yield RequesterLearned(self.terms.credential, requester_id)
 
     # Watching
 
     def watch_bound(self, launch: Launch, bindings: Mapping[int, int], now: Now) -> None:
         slots = self.journal.slots_of(launch.launch_id)
         for slot in slots:
-            if slot.ordinal in bindings and self.is_wanted(launch, slot):
+            if slot.ordinal in bindings and self.consent_of(launch, slot) is not None:
                 self.watch(slot, launch, now)
         self.await_binding(launch, slots, now)
 
@@ -266,25 +232,33 @@ class State:
             return
         self.begin_polling(now)
         known = self.unbound.get(launch.launch_id)
-        jobs = self.consented.jobs
-        longest = max((jobs[slot.case_id].timeout_seconds for slot in slots if slot.case_id in jobs), default=0.0)
+        jobs = [
+            consent.jobs[slot.case_id]
+            for consent in self.consents.values()
+            for slot in slots
+            if slot.case_id in consent.jobs
+        ]
+        longest = max((job.timeout_seconds for job in jobs), default=0.0)
         since = known.since if known else now.seconds
         deadline = known.deadline if known else now.seconds + self._seconds_left(launch, longest, now)
         self.unbound[launch.launch_id] = Unbound(launch, unbound, since, deadline)
 
     def watch(self, slot: Slot, launch: Launch, now: Now) -> None:
         """Watch for the end of this slot's run."""
+        consent = self.consent_of(launch, slot)
         assert slot.run_id is not None
+        assert consent is not None
         self.begin_polling(now)
-        job = self.consented.jobs[slot.case_id]
+        job = consent.jobs[slot.case_id]
         allowed_seconds = slot.ordinal * launch.line.stagger_seconds + job.timeout_seconds
         deadline = now.seconds + self._seconds_left(launch, allowed_seconds, now)
-        resumed = launch.session_id != self.consented.session_id
-        self.watched[RunId(slot.run_id)] = Watched(slot, launch, job, now.seconds, deadline, resumed)
+        self.watched[RunId(slot.run_id)] = Watched(
+            slot, launch, consent.consent_id, job, now.seconds, deadline, resumed=not self.is_own(launch)
+        )
 
     def _seconds_left(self, launch: Launch, allowed_seconds: float, now: Now) -> float:
         """The time of a resumed run began with its launch; an overdue run is checked once more."""
-        if launch.session_id == self.consented.session_id:
+        if self.is_own(launch):
             return allowed_seconds
         return max(allowed_seconds - now.seconds_since(launch.sent_at), LAST_LOOK_SECONDS)
 
@@ -306,11 +280,14 @@ class State:
 
     def release(self, launch_id: str) -> None:
         """A launch never happened: release its reservations; its runs are wanted again."""
-        is_ours = self.launch(launch_id).consent_id == self.consented.consent_id
+        launch = self.launch(launch_id)
         for slot in self.journal.slots_of(launch_id):
-            if is_ours:
-                self.ledger.release(slot.plan, slot.reserved_cents)
-            self.wanted.not_launched(slot.case_id, slot.key)
+            if launch.consent_id in self.consents:
+                purpose = self.purpose(slot.plan, launch.consent_id, launch.sent_at)
+                self.ledger.release(purpose, slot.reserved_cents)
+            counts_for = self.consents.get(self.resumed_slots.get(slot.key, launch.consent_id))
+            if counts_for is not None:
+                counts_for.wanted.not_launched(slot.case_id, slot.key)
 
     def log(self, line: str) -> None:
         self.notes.append(Note(line, is_warning=False))
@@ -318,8 +295,14 @@ class State:
     def warn(self, line: str) -> None:
         self.notes.append(Note(line, is_warning=True))
 
-    def report_anomaly(self, what: str, message: str) -> None:
+    def report_anomaly(self, launch: Launch, what: str, message: str) -> None:
         """The service shows something unexpected: warn now, and report it in the results."""
-        if self.outcome.anomalies.get(what) != message:
-            self.outcome.anomalies[what] = message
+        outcomes = [consent.outcome for consent in self.concerned(launch)]
+        if any(outcome.anomalies.get(what) != message for outcome in outcomes):
             self.warn(message)
+        for outcome in outcomes:
+            outcome.anomalies[what] = message
+
+
+def _id_of(consent: ConsentState) -> str:
+    return consent.consent_id

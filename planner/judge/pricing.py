@@ -9,7 +9,7 @@ from math import ceil
 from typing import Final
 
 from planner.changes.model import MICROCENTS, NOTHING_JUDGED, JudgeSpending, whole_cents
-from planner.execution.ledger import Ceiling
+from planner.execution.ledger import Ceiling, Purpose
 from planner.planfile.model import JudgePrice
 from planner.values import frozen
 
@@ -115,7 +115,7 @@ class JudgeBudget:
 
     def _covering(self, plan: str) -> Iterator[tuple[int, Ceiling]]:
         for place, ceiling in enumerate(self.ceilings):
-            if ceiling.covers(plan) and not ceiling.by_service:
+            if ceiling.covers(Purpose(plan)) and not ceiling.by_service:
                 yield place, ceiling
 
     def _commit(self, plan: str, amount: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,15 +16,16 @@ from planner.execution.engine import (
     EngineSettings,
     Job,
     Outcome,
+    SessionTerms,
     Snapshot,
 )
-from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.local import LocalEngine
 from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.spending import spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
-from planner.providers.base import Balance, Line, Target
+from planner.providers.base import Balance, Line
 from planner.results.model import ConsentDocument, JudgedRun, PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
@@ -158,15 +159,18 @@ async def await_calls(session: ConnectedSession, prepared: Preparation, consent:
 
 
 def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
-    bills = session.journal.bills(prepared.consent_id)
-    return ledger_of(
+    ledger = ledger_of(
         session.loaded,
         spending_of(session.journal, prepared.consent_id),
+        consent_id=prepared.consent_id,
         max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
         balance=prepared.balance,
         open_cents=prepared.open_launches.reserved_cents,
-        bills=bills_for_copies(bills, session, prepared.copies),
     )
+    bills = session.journal.bills(prepared.consent_id)
+    for target, reserved_cents, billed_cents in bills_for_copies(bills, session, prepared.copies):
+        ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+    return ledger
 
 
 def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, judged: JudgeCallsResult) -> str:
@@ -178,8 +182,8 @@ def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, ju
     votes = prepared.change_set.votes.by_plan.items() if prepared.change_set.votes else ()
     return ledger.enough(
         labels,
-        [(job.plan, job.line.target, job.reserve_cents, runs) for job, runs in left],
-        {plan: whole_cents(max(0, wanted.high - judged.by_plan.get(plan, 0))) for plan, wanted in votes},
+        [(Purpose(job.plan), job.line.target, job.reserve_cents, runs) for job, runs in left],
+        {Purpose(plan): whole_cents(max(0, wanted.high - judged.by_plan.get(plan, 0))) for plan, wanted in votes},
     )
 
 
@@ -243,19 +247,19 @@ async def _make_calls(
         new_id=shell.new_id,
         share_intent=session.intents.share if session.intents else None,
     )
-    consented = ConsentedJobs(
-        jobs={job.case_id: job for job in jobs},
+    terms = SessionTerms(
+        session_id=session.reports.session_id,
+        credential=engine.provider.credential,
+        ledger=ledger,
         settings=EngineSettings(
             settle_seconds=project.execution.settle_seconds,
             linger_seconds=project.execution.linger_seconds,
             mark_prompts=project.execution.mark_prompts,
             max_concurrent_runs=min(limits, default=None),
         ),
-        session_id=session.reports.session_id,
-        consent_id=prepared.consent_id,
-        credential=engine.provider.credential,
-        ledger=ledger,
-        may_launch=may_call,
+    )
+    consented = ConsentedJobs(
+        consent_id=prepared.consent_id, jobs={job.case_id: job for job in jobs}, may_launch=may_call
     )
     observer = Observer(
         on_run=on_run,
@@ -270,7 +274,8 @@ async def _make_calls(
         observer.log("nothing is launched without consent to charge; calls under way are resumed")
     resumed = [slot for slots in prepared.resumable.values() for slot in slots]
     try:
-        return await engine.execute(consented, resumed, observer=observer, interrupted=session.interrupted), runs
+        outcome = await engine.execute(terms, consented, resumed, observer=observer, interrupted=session.interrupted)
+        return outcome, runs
     finally:
         session.request_log.note = shell.log
         progress.close()
@@ -313,11 +318,11 @@ def ledger_of(
     *,
     max_cost_cents: int | None,
     balance: Balance | None,
+    consent_id: str = "",
     open_cents: int = 0,
-    bills: Iterable[tuple[Target, int, int]] = (),
 ) -> Ledger:
     """The ledger with all ceilings. `spending` is what was spent under the consent. `open_cents` may still be
-    charged under other consents, but of the same account's balance. `bills` (`Journal.bills`) set prices."""
+    charged under other consents, but of the same account's balance."""
     ceilings: list[Ceiling] = []
     if max_cost_cents is not None:
         ceilings.append(Ceiling(MAX_COST, max_cost_cents))
@@ -332,11 +337,10 @@ def ledger_of(
     for ceiling in ceilings:
         ceiling.committed_cents = judged.committed_cents(ceiling.plan)
     ledger = Ledger(ceilings, largest_bill_cents=spending.largest_bill_cents)
-    for target, reserved_cents, billed_cents in bills:
-        ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
     for by_plan in spending.launches.values():
         for plan, amount in by_plan.items():
-            ledger.count(plan, spent_cents=amount.spent, reserved_cents=amount.reserved)
+            purpose = Purpose(plan, consent_id)
+            ledger.count(purpose, spent_cents=amount.spent, reserved_cents=amount.reserved)
     if balance is not None and balance.cents is not None:  # the balance already excludes past bills
         reserved_cents = ledger.reserved_cents + open_cents
         ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from planner.errors import PlannerError, StoreError
-from planner.execution.engine import ConsentedJobs, EngineSettings, Now, UnsettledLaunch
+from planner.execution.engine import EngineSettings, Now, SessionTerms, UnsettledLaunch
 from planner.execution.fold import apply
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
@@ -185,16 +185,13 @@ async def _search(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunc
 
 def _state_of(session: ConnectedSession) -> State:
     """The state of a session that makes no calls."""
-    consented = ConsentedJobs(
-        jobs={},
-        settings=EngineSettings(settle_seconds=session.loaded.project.execution.settle_seconds),
+    terms = SessionTerms(
         session_id=session.reports.session_id,
-        consent_id="",
         credential=session.transactions.client.credential,
         ledger=Ledger(()),
-        may_launch=False,
+        settings=EngineSettings(settle_seconds=session.loaded.project.execution.settle_seconds),
     )
-    return State(consented, session.journal, session.transactions.charges)
+    return State(terms, session.journal, session.transactions.charges)
 
 
 def _searched(state: State) -> frozenset[str]:

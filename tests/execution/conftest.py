@@ -27,11 +27,12 @@ from planner.execution.engine import (
     EngineSettings,
     Job,
     Outcome,
+    SessionTerms,
     Snapshot,
 )
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Slot
-from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.local import LocalEngine
 from planner.execution.observer import EndedRun, Observer, Pace, RunResponse, all_at_once
 from planner.execution.reading import Transactions
@@ -249,16 +250,15 @@ class Service:
             )
             if on_engine is not None:
                 on_engine(engine)
-            consented = ConsentedJobs(
-                jobs=wanted,
-                settings=settings or EngineSettings(),
+            terms = SessionTerms(
                 session_id=f"i{self.sessions}",
-                consent_id=digest,
                 credential=client.credential,
                 ledger=ledger_of(journal, digest, ceilings),
+                settings=settings or EngineSettings(),
             )
             outcome = await engine.execute(
-                consented,
+                terms,
+                ConsentedJobs(consent_id=digest, jobs=wanted),
                 resumable(journal, wanted),
                 observer=Observer(note, snapshots.append, narration.append, warn or narration.append, pace),
                 interrupted=interrupted or anyio.Event(),
@@ -305,9 +305,11 @@ def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str |
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
     for slot in journal.slots_of_consent(digest):
         if slot.consumed_by is None:
-            ledger.reserve(slot.plan, slot.reserved_cents)
+            ledger.reserve(Purpose(slot.plan, digest), slot.reserved_cents)
             if slot.cost_cents is not None:
-                ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+                ledger.bill(
+                    Purpose(slot.plan, digest), reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents
+                )
     return ledger
 
 

@@ -16,7 +16,7 @@ from virtual_time import VirtualLoop
 from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Call, Evidence, Role, RunStatus, Turn
-from planner.execution.engine import ConsentedJobs, EngineSettings, Job
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, SessionTerms
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.local import LocalEngine
@@ -170,19 +170,13 @@ async def test_a_job_runs_from_launch_to_bill(make_service: Any, job: Callable[.
         clock=clock,
         new_id=service.new_id,
     )
-    consented = ConsentedJobs(
-        jobs=jobs,
-        settings=EngineSettings(),
-        session_id="i1",
-        consent_id="sha256:1",
-        credential=as_provider.credential,
-        ledger=ledger,
-    )
+    terms = SessionTerms(session_id="i1", credential=as_provider.credential, ledger=ledger, settings=EngineSettings())
+    consented = ConsentedJobs(consent_id="sha256:1", jobs=jobs)
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.mind_threads()
     observer = Observer(note, lambda _: None, lambda _: None)
-    outcome = await engine.execute(consented, [], observer=observer, interrupted=anyio.Event())
+    outcome = await engine.execute(terms, consented, [], observer=observer, interrupted=anyio.Event())
     assert outcome.finished, outcome
     assert Counter(run.prompt for run in provider.made) == {each.prompt: each.runs for each in jobs.values()}
     assert {record.run_id: record.slot.cost_cents for record in records} == {run.id: 7 for run in provider.made}

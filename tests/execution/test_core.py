@@ -8,12 +8,25 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from core_state import AGENT, accept, at, ended, happen, intent_of, lose, send, state_of
+from core_state import (
+    AGENT,
+    CONSENT,
+    PURPOSE,
+    accept,
+    at,
+    consent_of,
+    ended,
+    happen,
+    intent_of,
+    lose,
+    send,
+    state_of,
+    want,
+)
 
 from planner.clock import Clock
 from planner.errors import StoreError
 from planner.execution.core import (
-    NEVER,
     Apply,
     Finish,
     Poll,
@@ -23,7 +36,6 @@ from planner.execution.core import (
     WaitUntil,
     decide,
     outcome_of,
-    schedule_poll,
     snapshot,
     wait_text,
 )
@@ -44,8 +56,9 @@ from planner.execution.events import (
 )
 from planner.execution.journal_state import JournalState, TakenError
 from planner.execution.launches import LaunchProblem, LaunchState, ReportedRun
-from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.local import LocalEngine
+from planner.execution.poll_times import NEVER, schedule_poll
 from planner.execution.state import State
 from planner.providers.base import RunId
 
@@ -131,7 +144,7 @@ def test_the_ceilings_that_would_be_enough() -> None:
         Ceiling("plan a", 10, "a"),
     ]
     ledger = Ledger(ceilings)
-    left = [("a", AGENT, 16, 2), ("b", AGENT, None, 1)]
+    left = [(Purpose("a"), AGENT, 16, 2), (Purpose("b"), AGENT, None, 1)]
     assert ledger.enough({"all", "balance", "plan a", "plan b"}, left) == "plan a $0.32"
     assert ledger.enough({"all", "plan a"}, left[:1]) == "all $0.37 and plan a $0.32"
     assert ledger.enough({"plan b"}, left[:1]) == "plan b $0.00"
@@ -244,21 +257,21 @@ def test_three_unconfirmed_launches_stop_launching(job: Callable[..., Any], lost
 def test_a_consent_without_launches_is_stopped(job: Callable[..., Any]) -> None:
     state = state_of(job("ana"))
     assert launched(state) is not None
-    state.consented = replace(state.consented, may_launch=False)
-    assert State(state.consented, state.journal, state.charges).stopped
+    want(state, job("ana"), may_launch=False)
+    assert consent_of(state).stopped
 
 
 def test_deferred_runs_are_released_at_the_end(job: Callable[..., Any]) -> None:
     """When no verdict is to come that could make them unnecessary."""
     ana = job("ana", runs=3, may_stop_early=True)
     state = state_of(ana)
-    happen(state, Paced(ana.case_id, 1))
+    happen(state, Paced(CONSENT, ana.case_id, 1))
     send(state, ana)
-    assert (state.wanted.deferred, decide(state, at(0))) == (2, [WaitUntil(NEVER)])
+    assert (consent_of(state).wanted.deferred, decide(state, at(0))) == (2, [WaitUntil(NEVER)])
     happen(state, Moved("l1", LaunchState.UNCONFIRMED))
     assert decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]
     del state.unconfirmed["l1"]
-    assert decide(state, at(0)) == [Apply(DeferredReleased())]
+    assert decide(state, at(0)) == [Apply(DeferredReleased(CONSENT))]
 
 
 @pytest.mark.parametrize(
@@ -311,7 +324,7 @@ def test_a_launch_reserves_what_every_ceiling_allows(job: Callable[..., Any]) ->
     happen(state, Moved("l1", LaunchState.UNCONFIRMED))
     assert decide(state, at(0)) == [Apply(IdleChanged(is_idle=True))]
     del state.unconfirmed["l1"]
-    state.ledger.bill("p", reserved_cents=90, billed_cents=90)
+    state.ledger.bill(PURPOSE, reserved_cents=90, billed_cents=90)
     (stop,) = decide(state, at(0))
     assert isinstance(stop, Apply)
     assert isinstance(stop.event, Stopped)
@@ -334,7 +347,7 @@ def test_only_the_service_s_balance_is_topped_up(job: Callable[..., Any], own_ce
 def test_reservations_of_other_calls_are_a_ceiling(job: Callable[..., Any]) -> None:
     """Those of an earlier session, which no bill releases now."""
     state = state_of(job("ana"), job("bob", reserve_cents=None), ceilings=(Ceiling("all", 100),))
-    state.ledger.reserve("p", 90)
+    state.ledger.reserve(PURPOSE, 90)
     (stop,) = decide(state, at(0))
     assert isinstance(stop, Apply)
     assert isinstance(stop.event, Stopped)
@@ -414,19 +427,19 @@ def test_the_progress_says_what_is_waited_for(job: Callable[..., Any]) -> None:
     ana = job("ana", runs=4)
     state = state_of(ana, ceilings=(Ceiling("all", 100),))
     accept(state, ana, 7)
-    assert snapshot(state, WaitReason.CONCURRENCY, at(0)) == Snapshot(
+    assert snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)) == Snapshot(
         0, 4, 1, 0, 24, wait_text(state, WaitReason.CONCURRENCY, at(0))
     )
     lose(state, ana, "l2", 3)
-    assert snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting == ""
-    state.outcome.anomalies["l1"] = "why"
-    assert snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting == ""
+    assert snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting == ""
+    consent_of(state).outcome.anomalies["l1"] = "why"
+    assert snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting == ""
     state.watched.clear()
-    assert "an unconfirmed launch" in snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting
+    assert "an unconfirmed launch" in snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting
     lose(state, ana, "l3")
-    assert "2 unconfirmed launches" in snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting
+    assert "2 unconfirmed launches" in snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting
     state.outage.failed("no answer", 0)
-    assert snapshot(state, WaitReason.CONCURRENCY, at(0)).waiting.endswith("no answer")
+    assert snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting.endswith("no answer")
 
 
 def test_the_outcome_of_a_session(job: Callable[..., Any]) -> None:
@@ -435,9 +448,9 @@ def test_the_outcome_of_a_session(job: Callable[..., Any]) -> None:
     state = state_of(ana, settle_seconds=600)
     accept(state, ana, 7, 8)
     state.watched[RunId(8)].pause_seconds = 1.0
-    state.outcome.unread_slots.add(("l0", 3))
+    consent_of(state).outcome.unread_slots.add(("l0", 3))
     lose(state, ana, "l2", 2)
-    outcome = outcome_of(state)
+    outcome = outcome_of(state, CONSENT)
     assert (outcome.left, outcome.not_needed, outcome.unread_slots) == ({ana.case_id: 1}, {}, {("l0", 3), ("l1", 1)})
     (unsettled,) = outcome.unsettled
     assert (unsettled.launch_id, unsettled.case_ids, unsettled.reserved_cents) == ("l2", (ana.case_id,), 48)
@@ -446,7 +459,7 @@ def test_the_outcome_of_a_session(job: Callable[..., Any]) -> None:
         search = state.unconfirmed["l2"]
         launch = replace(search.unconfirmed.launch, problem=problem)
         search.unconfirmed, search.needs_person = replace(search.unconfirmed, launch=launch), needs_person
-        assert outcome_of(state).unsettled[0].needs_person
+        assert outcome_of(state, CONSENT).unsettled[0].needs_person
 
 
 @pytest.mark.parametrize(("known", "slack"), [(True, 6.0), (False, 3601.0)])

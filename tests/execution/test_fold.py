@@ -8,7 +8,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from core_state import AGENT, EPOCH, accept, at, ended, happen, intent_of, lines, lose, send, state_of
+from core_state import (
+    AGENT,
+    CONSENT,
+    EPOCH,
+    PURPOSE,
+    accept,
+    at,
+    consent_of,
+    ended,
+    happen,
+    intent_of,
+    launched_before,
+    lines,
+    lose,
+    send,
+    state_of,
+)
 
 from planner.evidence import RunStatus
 from planner.execution.core import outcome_of
@@ -54,7 +70,7 @@ def state(ana: Any) -> State:
 
 def wanted(state: State) -> tuple[int, int]:
     """Runs that may be launched, and reserved cents."""
-    return len(state.wanted.pending), state.ledger.reserved_cents
+    return len(consent_of(state).wanted.pending), state.ledger.reserved_cents
 
 
 # Launches
@@ -71,13 +87,16 @@ def test_a_launch_that_never_happened_releases_its_reservations(state: State, an
         happen(state, Moved("l1", LaunchState.UNCONFIRMED))
         assert (wanted(state), state.posting) == ((7, 48), {})
     happen(state, Moved("l1", end))
-    assert (wanted(state), state.posting, state.unconfirmed, state.outcome.launches) == ((9, 0), {}, {}, 0)
+    assert (wanted(state), state.posting, state.unconfirmed, consent_of(state).outcome.launches) == ((9, 0), {}, {}, 0)
 
 
-def test_reservations_of_other_change_sets_are_not_released(state: State, ana: Any) -> None:
-    send(state, ana, "l1", 2, consent_id="sha256:2")
-    happen(state, Moved("l1", LaunchState.REFUSED))
-    assert wanted(state) == (9, 48)
+def test_reservations_of_earlier_consents_are_not_released(state: State, ana: Any) -> None:
+    """They are not in this ledger, but their runs are wanted again."""
+    launched_before(state, ana, Moved("l1", LaunchState.UNCONFIRMED), consent_id="sha256:2", runs=2)
+    state.ledger.reserve(PURPOSE, 48)
+    assert (wanted(state), [*state.unconfirmed]) == ((7, 48), ["l1"])
+    happen(state, Moved("l1", LaunchState.ABSENT))
+    assert (wanted(state), state.unconfirmed) == ((9, 48), {})
 
 
 def test_an_accepted_launch_is_watched(state: State, ana: Any) -> None:
@@ -93,7 +112,12 @@ def test_an_accepted_launch_is_watched(state: State, ana: Any) -> None:
     ]
     unbound = state.unbound["l1"]
     assert (unbound.slots, unbound.since, unbound.deadline) == (1, 10, 610)
-    assert (state.in_flight(), state.outcome.launches, state.refused_since, state.limit.current) == (3, 1, None, 8)
+    assert (state.in_flight(), consent_of(state).outcome.launches, state.refused_since, state.limit.current) == (
+        3,
+        1,
+        None,
+        8,
+    )
     assert (state.poll_at, state.batches) == (10.1, {201: "l1"})
     happen(state, RunsBound("l1", {2: 9}), seconds=20)
     assert ([*state.watched], state.unbound, state.poll_at) == ([7, 8, 9], {}, 10.1)
@@ -131,7 +155,7 @@ def test_an_unconfirmed_launch_is_searched_from_its_sending(
     assert (search.since, search.needs_person, search.other_key, state.poll_at) == (since, False, False, 30.1)
     assert search.unconfirmed.launch.slack_seconds == (slack or 5.0)
     happen(state, Moved("l1", LaunchState.ADOPTED, run_ids=(7,), bindings={0: 7}), seconds=40)
-    assert (state.unconfirmed, [*state.watched], state.outcome.launches) == ({}, [7], 1)
+    assert (state.unconfirmed, [*state.watched], consent_of(state).outcome.launches) == ({}, [7], 1)
 
 
 def test_a_launch_of_another_key_needs_a_person(state: State, ana: Any) -> None:
@@ -158,7 +182,7 @@ def test_a_duplicate_answer_puts_both_launches_in_doubt(state: State, ana: Any) 
 def test_a_launch_that_could_not_be_recorded_stops_launching(state: State, ana: Any) -> None:
     send(state, ana)
     happen(state, NotSent("l1"))
-    assert (state.stopped, wanted(state)) == (True, (9, 0))
+    assert (consent_of(state).stopped, wanted(state)) == (True, (9, 0))
 
 
 # The service
@@ -190,23 +214,27 @@ def test_an_outage_ends_the_session_when_it_persists(state: State) -> None:
     happen(state, Unreachable("no route"), seconds=10)
     assert (state.is_unreachable, state.limit.pause_until, state.outage.since, len(lines(state))) == (True, 11, 10, 1)
     happen(state, ServiceFailed("503"), seconds=9_000)
-    assert (state.outage.message, state.outage.gone_seconds(9_010), state.outcome.trouble) == ("503", 9_000, "")
+    assert (state.outage.message, state.outage.gone_seconds(9_010), consent_of(state).outcome.trouble) == (
+        "503",
+        9_000,
+        "",
+    )
     happen(state, ServiceFailed("503"), seconds=9_049.9)
-    assert (state.outcome.trouble, state.stopped) == ("", False)
+    assert (consent_of(state).outcome.trouble, consent_of(state).stopped) == ("", False)
     happen(state, ServiceAnswered(), seconds=9_049.9)
     assert (state.outage.since, state.outage.gone_seconds(9_060), len(lines(state))) == (None, 0, 2)
     for seconds in (0, 100, 200, 299.9):
         happen(state, ServiceFailed("503"), seconds=10_000 + seconds)
-    assert state.outcome.trouble == ""
+    assert consent_of(state).outcome.trouble == ""
     happen(state, ServiceFailed("503"), seconds=10_300)
-    assert (bool(state.outcome.trouble), state.stopped) == (True, True)
-    assert outcome_of(state).finished is False
+    assert (bool(consent_of(state).outcome.trouble), consent_of(state).stopped) == (True, True)
+    assert outcome_of(state, CONSENT).finished is False
 
 
 def test_reasons_to_stop_are_collected(state: State) -> None:
     happen(state, Stopped(ceiling="all", ceiling_detail="why"), Stopped(fail_fast=True), Stopped(blocked="no store"))
-    outcome = state.outcome
-    assert (state.stopped, outcome.ceiling, outcome.ceiling_detail) == (True, "all", "why")
+    outcome = consent_of(state).outcome
+    assert (consent_of(state).stopped, outcome.ceiling, outcome.ceiling_detail) == (True, "all", "why")
     assert (outcome.fail_fast, outcome.blocked) == (True, "no store")
     happen(state, IdleChanged(is_idle=True), Interrupted(), seconds=9)
     assert (state.idle_since, state.interrupted_at, outcome.interrupted) == (9, 9, True)
@@ -216,9 +244,9 @@ def test_reasons_to_stop_are_collected(state: State) -> None:
 
 def test_deferred_runs_are_released(job: Callable[..., Any]) -> None:
     state = state_of(job("ana", runs=3, may_stop_early=True))
-    happen(state, Paced("p/ana@t", 1))
+    happen(state, Paced(CONSENT, "p/ana@t", 1))
     assert wanted(state) == (1, 0)
-    happen(state, DeferredReleased())
+    happen(state, DeferredReleased(CONSENT))
     assert wanted(state) == (3, 0)
 
 
@@ -229,20 +257,23 @@ def test_overdue_runs_are_given_up(state: State, ana: Any) -> None:
     for launch_id in ("l2", "l3"):
         send(state, ana, launch_id, 2)
         happen(state, Moved(launch_id, LaunchState.ACKNOWLEDGED))
-    state.outcome.anomalies["l3"] = "known"
+    consent_of(state).outcome.anomalies["l3"] = "known"
     happen(state, Polled(150), seconds=599.9)
     assert ([*state.watched], [*state.unbound], state.list_rows) == ([7, 8], ["l2", "l3"], 150)
     happen(state, Polled(None), seconds=600)
-    assert ([*state.watched], state.unbound, state.list_rows, state.outcome.overdue) == ([8], {}, 150, 4)
+    assert ([*state.watched], state.unbound, state.list_rows, consent_of(state).outcome.overdue) == ([8], {}, 150, 4)
     assert [each.slot.run_id for each in state.reported] == [7]
-    assert (sorted(state.outcome.anomalies), state.outcome.anomalies["l3"]) == (["l2", "l3"], "known")
+    assert (sorted(consent_of(state).outcome.anomalies), consent_of(state).outcome.anomalies["l3"]) == (
+        ["l2", "l3"],
+        "known",
+    )
 
 
 @pytest.mark.parametrize(("sent_ago", "left"), [(100, 500), (595, LAST_LOOK_SECONDS)])
 def test_a_resumed_run_has_the_rest_of_its_time(state: State, ana: Any, sent_ago: int, left: float) -> None:
     accept(state, ana, 7, launch_id="l1", session_id="i0")
     assert state.watched == {}
-    state.resumed_slots.add(("l1", 0))
+    state.resumed_slots["l1", 0] = CONSENT
     happen(state, RunsBound("l1", {0: 7}), seconds=sent_ago)
     watched = state.watched[RunId(7)]
     assert (watched.resumed, watched.deadline) == (True, sent_ago + left)
@@ -312,7 +343,7 @@ BILLS = [
     (24, "sha256:1", 16, None, False, (24, 0), {AGENT: 16}),
     (24, "sha256:1", 30, None, False, (30, 0), {AGENT: 30}),
     (None, "sha256:1", 16, None, False, (16, 0), {AGENT: 16}),
-    (24, "sha256:2", 16, None, True, (0, 24), {AGENT: 16}),
+    (24, "sha256:2", 16, None, True, (0, 0), {AGENT: 16}),
     (24, "sha256:1", None, None, True, (0, 24), {}),
     (24, "sha256:1", 16, 16, True, (0, 24), {}),
     (None, "sha256:1", None, None, True, (0, 20), {}),
@@ -336,7 +367,12 @@ def test_a_bill_settles_its_reservation(
     reservation of a call of unknown price."""
     ana = job("ana", reserve_cents=reserve)
     state = state_of(ana)
-    accept(state, ana, 7, consent_id=digest)
+    if digest == CONSENT:
+        accept(state, ana, 7)
+    else:
+        known_run = Moved("l1", LaunchState.ACKNOWLEDGED, run_ids=(7,), bindings={0: 7})
+        launched_before(state, ana, known_run, consent_id=digest)
+        state.watch_bound(state.launch("l1"), {0: 7}, at(0))
     watched = state.watched[RunId(7)]
     watched.slot = replace(watched.slot, cost_cents=known)
     run = ended(7, estimated_cents=20)
@@ -345,7 +381,7 @@ def test_a_bill_settles_its_reservation(
     happen(state, EvidenceComplete(run, slot, is_final))
     assert (state.ledger.spent_cents, state.ledger.reserved_cents) == sums
     assert (state.ledger.highest_bills, state.unbilled[AGENT], state.reading) == (highest, 0, {})
-    assert state.reported == [ReportedRun(slot, watched.launch, False)]
+    assert state.reported == [ReportedRun(slot, watched.launch, digest != CONSENT)]
 
 
 @pytest.mark.parametrize(("reserve", "estimate", "reserved"), [(None, 20, 20), (None, None, 0), (24, 20, 24)])
@@ -389,19 +425,24 @@ def test_verdicts_are_counted(state: State, ana: Any) -> None:
     accept(state, ana, 7, 8, 9, 10)
     slots = state.journal.slots_of("l1")
     happen(state, RunJudged(slots[0], True), RunJudged(slots[1], False))
-    assert (state.runs_done, state.outcome.overdue, wanted(state)) == (2, 0, (6, 96))
+    assert (consent_of(state).runs_done, consent_of(state).outcome.overdue, wanted(state)) == (2, 0, (6, 96))
     happen(
         state, RunJudged(slots[2], False, is_missing=True), RunJudged(slots[2], False, is_missing=True, unread="500")
     )
-    assert (state.outcome.overdue, state.outcome.unread, state.outcome.unread_slots) == (2, ["500"], {("l1", 2)})
+    assert (
+        consent_of(state).outcome.overdue,
+        consent_of(state).outcome.unread,
+        consent_of(state).outcome.unread_slots,
+    ) == (2, ["500"], {("l1", 2)})
     happen(state, Stopped(refusal="402"), RunJudged(slots[3], True))
-    assert (state.runs_done, state.wanted.total) == (5, 10)
+    assert (consent_of(state).runs_done, consent_of(state).wanted.total) == (5, 10)
 
 
-def test_an_anomaly_is_reported_once(state: State) -> None:
+def test_an_anomaly_is_reported_once(state: State, ana: Any) -> None:
+    accept(state, ana, 7)
     for message in ("a", "a", "b"):
-        state.report_anomaly("l1", message)
-    assert (lines(state, warnings=True), state.outcome.anomalies) == (["a", "b"], {"l1": "b"})
+        state.report_anomaly(state.launch("l1"), "l1", message)
+    assert (lines(state, warnings=True), consent_of(state).outcome.anomalies) == (["a", "b"], {"l1": "b"})
 
 
 def test_what_happens_is_logged(state: State, ana: Any) -> None:

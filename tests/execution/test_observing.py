@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_state import EPOCH, accept, at, ended, happen, intent_of, lines, lose, send, state_of
+from core_state import EPOCH, accept, at, consent_of, ended, happen, intent_of, lines, lose, send, state_of
 
 from planner.errors import CredentialError, ServiceError
 from planner.evidence import RunStatus
@@ -16,6 +16,7 @@ from planner.execution.events import (
     EvidenceComplete,
     Imported,
     Intended,
+    JobsAdded,
     Moved,
     Polled,
     RequesterLearned,
@@ -41,7 +42,7 @@ from planner.execution.observing import (
 )
 from planner.execution.reads import Listed, Lists, PollRequest, StoredEvidence, WaitPolicy
 from planner.execution.reconciling import Unconfirmed, unconfirmed_launches
-from planner.execution.resuming import resume, resume_slot
+from planner.execution.resuming import resume_slot
 from planner.execution.state import State
 from planner.providers.base import BatchId, Run, RunId
 
@@ -273,9 +274,9 @@ def test_altered_prompts_are_reported_until_they_are_not(state: State, ana: Any,
     happen(state, Intended(intent_of(ana, slots=slots)), Moved("l1", LaunchState.SENT))
     happen(state, Moved("l1", LaunchState.ACKNOWLEDGED, run_ids=(7, 8)))
     assert events(state, shown(7, ana, prompt="q"), shown(8, bob, prompt="r")) == []
-    assert bob.case_id in state.outcome.anomalies["l1"]
+    assert bob.case_id in consent_of(state).outcome.anomalies["l1"]
     assert events(state, shown(7, ana), shown(8, bob)) == [RunsBound("l1", {0: 7, 1: 8})]
-    assert state.outcome.anomalies == {}
+    assert consent_of(state).outcome.anomalies == {}
 
 
 def test_the_end_of_a_run_is_seen(state: State, ana: Any) -> None:
@@ -295,7 +296,7 @@ def test_a_run_of_a_shared_answer_is_verified(state: State, ana: Any, prompt: st
     watched.launch = replace(watched.launch, problem=LaunchProblem.DUPLICATE_ANSWER)
     (found,) = events(state, shown(7, ana, status=RunStatus.COMPLETED, prompt=prompt or ana.prompt))
     assert isinstance(found, RunEnded if is_ours else RunGone)
-    assert ("run 7" in state.outcome.anomalies) is not is_ours
+    assert ("run 7" in consent_of(state).outcome.anomalies) is not is_ours
 
 
 def test_an_adopted_run_does_not_show_our_id(state: State, ana: Any) -> None:
@@ -419,7 +420,7 @@ def test_a_shared_answer_is_never_proven_absent(state: State, ana: Any) -> None:
 
 def resumed(state: State, slots: Any, missing: Any, seconds: float) -> list[Any]:
     """What happens when these slots are resumed, applied one by one. `missing` are the parts that are not stored."""
-    resume(state, slots, at(seconds))
+    happen(state, JobsAdded(consent_of(state).consented, tuple(slots)), seconds=seconds)
     found: list[Any] = []
     for slot in slots:
         stored = None if slot.evidence is None else missing
@@ -444,7 +445,7 @@ def test_unconfirmed_and_unfinished_runs_are_resumed(state: State, ana: Any) -> 
     found = resumed(state, slots, (), 100)
     assert found == [RunResumed(slots[1]), RunsBound("l4", {0: 9})]
     assert (state.unconfirmed["l1"].since, [*state.watched], [*state.unbound]) == (0, [9], ["l5"])
-    assert (len(state.outcome.anomalies), len(state.wanted.pending)) == (1, 9 - 5 + 9)
+    assert (len(consent_of(state).outcome.anomalies), len(consent_of(state).wanted.pending)) == (1, 9 - 5 + 9)
 
 
 @pytest.mark.parametrize("missing", [None, ("bill",)])

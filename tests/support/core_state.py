@@ -7,15 +7,18 @@ from typing import Any
 
 from planner.evidence import RunStatus
 from planner.execution.charges import AwaitedCharges
-from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now
-from planner.execution.events import NAMES, Intended, Moved
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, SessionTerms
+from planner.execution.events import NAMES, Intended, JobsAdded, Moved
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.state import State
+from planner.execution.ledger import Ceiling, Ledger, Purpose
+from planner.execution.state import ConsentState, State
 from planner.providers.base import Run, RunId
 
+CONSENT = "sha256:1"
+"""The consent of `state_of`."""
+PURPOSE = Purpose("p", CONSENT, month="2026-11")
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 AGENT = "agent", 12
 
@@ -41,17 +44,22 @@ def at(seconds: float) -> Now:
 
 def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), **settings: Any) -> State:
     """The calls of these jobs are wanted."""
-    consented = ConsentedJobs(
-        jobs={job.case_id: job for job in jobs},
-        settings=EngineSettings(**settings),
-        session_id="i1",
-        consent_id="sha256:1",
-        credential="key",
-        ledger=Ledger(ceilings),
+    terms = SessionTerms(
+        session_id="i1", credential="key", ledger=Ledger(ceilings), settings=EngineSettings(**settings)
     )
-    state = State(consented, JournalState(), AwaitedCharges())
-    state.wanted.resume([])
+    state = State(terms, JournalState(), AwaitedCharges())
+    want(state, *jobs)
     return state
+
+
+def want(state: State, *jobs: Job, consent_id: str = CONSENT, **terms: Any) -> None:
+    """Calls of a consent are to be made from now on."""
+    consented = ConsentedJobs(consent_id=consent_id, jobs={job.case_id: job for job in jobs}, **terms)
+    happen(state, JobsAdded(consented, ()))
+
+
+def consent_of(state: State, consent_id: str = CONSENT) -> ConsentState:
+    return state.consents[consent_id]
 
 
 def intent_of(job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) -> LaunchIntent:
@@ -59,7 +67,7 @@ def intent_of(job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) ->
     made: dict[str, Any] = {
         "launch_id": launch_id,
         "session_id": "i1",
-        "consent_id": "sha256:1",
+        "consent_id": CONSENT,
         "line": job.line,
         "name": f"planner {launch_id}",
         "sent_at": EPOCH,
@@ -92,6 +100,15 @@ def accept(state: State, job: Job, *run_ids: int, launch_id: str = "l1", seconds
     send(state, job, launch_id, len(run_ids), seconds=seconds, **changes)
     known = Moved(launch_id, LaunchState.ACKNOWLEDGED, run_ids=run_ids, bindings=dict(enumerate(run_ids)))
     happen(state, known, seconds=seconds)
+
+
+def launched_before(state: State, job: Job, end: Moved, **changes: Any) -> None:
+    """The launch `l1` of an earlier session, whose runs count for the consent of `state_of`."""
+    intent = intent_of(job, session_id="i0", **changes)
+    for event in (Intended(intent), Moved("l1", LaunchState.SENT), end):
+        state.journal.record(event)
+    consented = ConsentedJobs(consent_id=CONSENT, jobs={job.case_id: job})
+    happen(state, JobsAdded(consented, tuple(state.journal.slots_of("l1"))))
 
 
 def lose(state: State, job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) -> None:

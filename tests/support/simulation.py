@@ -32,15 +32,15 @@ from planner.execution.core import (
     WaitUntil,
     decide,
     outcome_of,
-    schedule_poll,
 )
-from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, SessionTerms
 from planner.execution.events import (
     NAMES,
     Consumed,
     EvidenceFailed,
     Intended,
     Interrupted,
+    JobsAdded,
     Moved,
     RequesterLearned,
     RunJudged,
@@ -49,17 +49,19 @@ from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE, UNSETTLED, LaunchIntent, LaunchState
 from planner.execution.launching import Cancelled, LaunchResult, intent_of, is_late, launch_result, share_result
-from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.observing import evidence_result, poll_request, poll_result
+from planner.execution.poll_times import schedule_poll
 from planner.execution.reads import Lists, StoredEvidence
 from planner.execution.reconciling import bind_slots, prompt_key
-from planner.execution.resuming import resume, resume_slot
+from planner.execution.resuming import resume_slot
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.execution.state import State
 from planner.execution.wanted import resumable_slots
 from planner.providers.base import Line, Run
 from planner.results.store import Change
 
+CONSENT = "sha256:d"
 MOST_SESSIONS = 40
 MOST_STEPS = 50_000
 FAULTY_SESSIONS = 6
@@ -280,7 +282,7 @@ class Schedule:
                 self._check_finished(session)
                 return True
         for session in self.ended:
-            if session.state.outcome.ceiling and not session.state.unconfirmed:
+            if outcome_of(session.state, CONSENT).ceiling and not session.state.unconfirmed:
                 return True
             session.settle_by_person()
         return False
@@ -331,13 +333,11 @@ class Session:
             }
             self.sharing.import_launches(calls)
         self.state = State(
-            ConsentedJobs(
-                jobs=schedule.jobs,
-                settings=schedule.settings,
+            SessionTerms(
                 session_id=f"i{self.number}",
-                consent_id="sha256:d",
                 credential="key",
                 ledger=self._ledger(schedule.model.ceiling_cents),
+                settings=schedule.settings,
             ),
             self.journal,
             AwaitedCharges(),
@@ -346,12 +346,14 @@ class Session:
 
     def _ledger(self, ceiling: int | None) -> Ledger:
         ledger = Ledger([Ceiling("--max-cost", ceiling)] if ceiling is not None else [])
-        for target, reserved_cents, billed_cents in self.journal.bills("sha256:d"):
+        for target, reserved_cents, billed_cents in self.journal.bills(CONSENT):
             ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-        for slot in self.journal.slots_of_consent("sha256:d"):
-            ledger.reserve(slot.plan, slot.reserved_cents)
+        for slot in self.journal.slots_of_consent(CONSENT):
+            ledger.reserve(Purpose(slot.plan, CONSENT), slot.reserved_cents)
             if slot.cost_cents is not None:
-                ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+                ledger.bill(
+                    Purpose(slot.plan, CONSENT), reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents
+                )
         return ledger
 
     @property
@@ -387,7 +389,7 @@ class Session:
         most_runs = {case_id: job.runs for case_id, job in schedule.jobs.items()}
         found = resumable_slots(slots, most_runs, open_launches).values()
         resumed = [slot for mine in found for slot in mine]
-        resume(state, resumed, self.now)
+        self.happen(JobsAdded(ConsentedJobs(consent_id=CONSENT, jobs=schedule.jobs), tuple(resumed)))
         for slot in resumed:
             evidence = self.machine.evidence.get(slot.evidence or "")
             missing = None if evidence is None else missing_parts(evidence, grade_wanted=False)
@@ -423,7 +425,7 @@ class Session:
         for intent in list(self.state.posting.values()):
             is_sent = self.state.launch(intent.launch_id).state is LaunchState.SENT
             self._end_launch(intent, Cancelled(is_sent))
-        self.is_finished = outcome_of(self.state).finished
+        self.is_finished = outcome_of(self.state, CONSENT).finished
         slots = [slot for slot in self.journal.unconsumed_slots() if slot.run_id is not None]
         self.bills = {slot.run_id: slot.cost_cents for slot in slots}
         if self.is_finished:
