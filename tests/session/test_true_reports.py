@@ -104,9 +104,9 @@ def broken(place: str, begin: int = 0, end: int = ALL) -> Generator[None]:
 
 ENGINE: dict[str, tuple[str, int, int]] = {
     "when a run is judged": ("planner.session.executing.judge_record", 1, ALL),
-    "in an answer to a launch": ("planner.execution.sending.answered", 0, ALL),
-    "in a list": ("planner.execution.local.listed", 3, ALL),
-    "when evidence is stored": ("planner.execution.local.evidence_stored", 1, ALL),
+    "in an answer to a launch": ("planner.execution.launching.bind_slots", 0, ALL),
+    "in a list": ("planner.execution.observing.listed", 3, ALL),
+    "when evidence is stored": ("planner.execution.observing.evidence_stored", 1, ALL),
     "when evidence is merged": ("planner.execution.local.merged", 2, ALL),
     "in a decision": ("planner.execution.local.decide", 12, ALL),
     "in the progress display": ("planner.execution.local.snapshot", 9, ALL),
