@@ -10,6 +10,7 @@ from typing import Any, Final, Self, cast
 import httpx
 
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, UsageError
+from planner.reports.neutral import one_line
 
 DEFAULT_API: Final = "https://api.github.com"
 _PAGE: Final = 100
@@ -17,6 +18,7 @@ _MAX_PAGES: Final = 30
 _TRIES: Final = 4
 _LONGEST_WAIT_SECONDS: Final = 60.0
 _TIMEOUT_SECONDS: Final = 20.0
+_MESSAGE_CHARACTERS: Final = 200
 
 
 class NotPermittedError(PlannerError):
@@ -80,7 +82,7 @@ class GitHub:
         if answer.status_code < 300:
             try:
                 return answer.json() if answer.content else None
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise IncompleteError("GitHub's answer is not JSON", "Try again later.") from error
         raise _error(answer, permission, f"{method} {path}")
 
@@ -114,23 +116,39 @@ def _wait_seconds(answer: httpx.Response) -> float:
 
 
 def _error(answer: httpx.Response, permission: str, what: str) -> PlannerError:
-    status = answer.status_code
+    status, said = answer.status_code, _message(answer)
     if status == 401:
-        return CredentialError("GitHub refused the token (401)", "Pass the job's token: github-token.")
+        return CredentialError(f"GitHub refused the token (401){said}", "Pass the job's token: github-token.")
     if _is_throttled(answer):
-        return IncompleteError(f"GitHub's rate limit is used up ({what})", "Try again later.")
+        return IncompleteError(f"GitHub's rate limit is used up ({what}){said}", "Try again later.")
     if status == 403:
         return NotPermittedError(
-            f"the GitHub token may not do this ({what})", f"Give the job this permission: `{permission}`."
+            f"the GitHub token may not do this ({what}){said}",
+            f"Give the job this permission: `{permission}`. An archived repository cannot be written to.",
         )
-    if status == 404:
+    if status in (404, 410):
         return NotFoundError(
-            f"GitHub does not know this, or the token may not see it ({what})",
+            f"GitHub does not know this, or the token may not see it ({what}){said}",
             f"The job needs the permission `{permission}`.",
         )
     if status == 422:
-        return UsageError(f"GitHub rejected the content ({what})", "Report this with the text of the comment.")
-    return IncompleteError(f"GitHub answered {status} ({what})", "Try again later.")
+        return UsageError(f"GitHub rejected the content ({what}){said}", "Report this with the text of the comment.")
+    if 300 <= status < 400:
+        return IncompleteError(
+            f"GitHub says that the repository has another name now ({what})",
+            "Start the job again: it gets the new name.",
+        )
+    return IncompleteError(f"GitHub answered {status} ({what}){said}", "Try again later.")
+
+
+def _message(answer: httpx.Response) -> str:
+    """What GitHub says of its refusal, after a colon; "" if it says nothing."""
+    try:
+        found: Any = answer.json()
+    except (ValueError, RecursionError):
+        return ""
+    said = cast("dict[str, Any]", found).get("message") if isinstance(found, dict) else None
+    return f": {one_line(said)[:_MESSAGE_CHARACTERS].rstrip('.')}" if isinstance(said, str) and said else ""
 
 
 def github_of(environ: Mapping[str, str], pause: Callable[[float], None], *, tries: int = _TRIES) -> GitHub:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from planner.agents.recorded import effective_targets, record_agents, stored_configuration
 from planner.changes.configuration import Configurations, has_fields
@@ -31,6 +32,8 @@ from planner.workspace.selection import Selection, require_default_branch
 from planner.workspace.stores import Workspace, open_workspace
 
 _PERMISSION: Final = "pull-requests: read"
+_KEPT_WHEN_CLOSED: Final = timedelta(days=30)
+"""Whoever opens a pull request again finds its calls."""
 _SAME_EVERYWHERE: Final = ("configurations/", "runs/", "votes/")
 
 
@@ -57,10 +60,12 @@ def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> 
 
 
 def _ask_github(shell: Shell, numbers: list[int]) -> tuple[set[int], set[int]]:
-    """(merged, closed) pull requests. One that was merged into another branch than this job's counts as closed."""
+    """Pull requests that were merged, and that were closed long ago. One that was merged into another branch than this
+    job's counts as closed."""
     if not numbers:
         return set(), set()
     branch = shell.environ.get("GITHUB_REF_NAME", "")
+    until = shell.clock.now() - _KEPT_WHEN_CLOSED
     merged, closed = set[int](), set[int]()
     with github_of(shell.environ, shell.pause) as github:
         for number in numbers:
@@ -73,9 +78,16 @@ def _ask_github(shell: Shell, numbers: list[int]) -> tuple[set[int], set[int]]:
             into = pull.get("base", {}).get("ref", branch)
             if pull.get("merged_at") and (not branch or into == branch):
                 merged.add(number)
-            elif pull.get("state") == "closed":
+            elif pull.get("state") == "closed" and _closed_before(pull, until):
                 closed.add(number)
     return merged, closed
+
+
+def _closed_before(pull: Mapping[str, Any], until: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(str(pull.get("closed_at"))) < until
+    except (TypeError, ValueError):  # GitHub does not say when
+        return False
 
 
 @frozen

@@ -19,7 +19,7 @@ from planner.ci.client import github_of
 from planner.ci.comment import upsert_issue
 from planner.ci.event import default_branch
 from planner.ci.older_branches import tell_older_pull_requests
-from planner.errors import PlannerError
+from planner.errors import NotFoundError, PlannerError
 from planner.planfile.model import Project
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
@@ -94,8 +94,11 @@ def _report(work: Workspace, prepared: Preparation, edited: Sequence[AgentNote],
     pull = pull_request_of(shell.environ, "", name)
     ceiling = ceiling_of(change_set, prepared.progress)
     body = render_issue(change_set, ceiling, edited, pull, redactor_of(work.loaded.project))
-    with github_of(shell.environ, shell.pause) as github:
-        upsert_issue(github, ISSUE_TITLE, body, name=name)
+    try:
+        with github_of(shell.environ, shell.pause) as github:
+            upsert_issue(github, ISSUE_TITLE, body, name=name)
+    except NotFoundError as error:  # a repository may have turned its issues off
+        shell.log(f"the calls of this branch could not be listed in an issue: {error}. {error.hint}")
 
 
 def _tell_older_pull_requests(shell: Shell, name: str) -> None:

@@ -15,7 +15,7 @@ from planner.reports.neutral import (
     markdown_code,
     markdown_prose,
 )
-from planner.reports.redaction import Redactor
+from planner.reports.pull_request_failures import render_failures
 from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
 from planner.values import frozen
@@ -24,8 +24,6 @@ _MAX_CHARACTERS: Final = 58_000
 _LISTED: Final = (300, 100, 30, 5, 0)
 """Cases listed in each folded part: reduced until the text fits."""
 _UNFOLDED: Final = 10
-_QUOTED: Final = 10
-_QUOTE_CHARACTERS: Final = 600
 _REASON_CHARACTERS: Final = 300
 _DIFF_CHARACTERS: Final = 30_000
 """Of the differences of all agents. They are never cut without saying so: somebody agrees to them."""
@@ -122,7 +120,7 @@ def render_comment(
     foot = _how_to_call(check, facts, has_unconfirmed=_unconfirmed(preview, check) > 0)
     text = ""
     for listed in _LISTED:
-        failures = list(_failures(check, judged, names, preview.redactor, listed))
+        failures = list(render_failures(check, judged, names, preview.redactor, listed))
         of_base = list(_of_base(check, names, pull, listed))
         uncounted = _not_counted(preview, check, judged, names, listed)
         changes = _changes(preview, listed)
@@ -315,65 +313,6 @@ def _not_counted(
         ]
         if shown:
             yield f"{label}: {some(shown, listed)}"
-
-
-@frozen
-class _Failure:
-    """How a case failed, as Markdown: equal in cases that fail in the same way."""
-
-    what: str
-    message: str = ""
-
-
-def _failures(
-    check: RequiredCheck,
-    judged: Sequence[CaseResult],
-    names: Mapping[str, str],
-    redactor: Redactor,
-    listed: int,
-) -> Iterator[str]:
-    """Each way to fail once, with its cases, the most frequent first."""
-    red = {
-        case_id for case_state in (CaseState.REGRESSED, CaseState.FAILED) for case_id in check.cases.get(case_state, ())
-    }
-    groups: dict[_Failure, list[str]] = {}
-    quotes: dict[_Failure, str] = {}
-    for case in judged:
-        if case.case_id in red:
-            failure, quote = _failure(case, redactor)
-            groups.setdefault(failure, []).append(names[case.case_id])
-            quotes.setdefault(failure, quote)
-    by_size = sorted(groups.items(), key=lambda group: -len(group[1]))
-    for failure, cases in by_size[:_QUOTED]:
-        who = f"**{markdown_code(cases[0])}**" if len(cases) == 1 else f"**{count(len(cases), 'case')}**"
-        yield f"{who} {failure.what}"
-        yield from filter(None, (failure.message, quotes[failure]))
-        if len(cases) > 1:
-            names_of_cases = "\n".join(f"- {markdown_code(name)}" for name in cases[: max(1, listed)])
-            more = [f"*{len(cases) - listed:,} more*"] if len(cases) > max(1, listed) else []
-            yield "\n\n".join(
-                [f"<details><summary>These cases ({len(cases):,})</summary>", names_of_cases, *more, "</details>"]
-            )
-    left_out = sum(len(cases) for _, cases in by_size[_QUOTED:])
-    if left_out:
-        yield f"{count(left_out, 'more case')} failed in other ways: see report.html"
-
-
-def _failure(case: CaseResult, redactor: Redactor) -> tuple[_Failure, str]:
-    """How it failed, and the quoted turn, "" if there is none."""
-    passed, counted = case.counts
-    before = f", baseline {case.baseline.runs_passed}/{case.baseline.runs_countable}" if case.baseline else ""
-    verb = "regressed" if case.compared == "regressed" else case.outcome
-    what = f"{verb}: {passed}/{counted} passed{before}"
-    findings = (finding for run in case.runs for finding in run.findings)
-    failed = next((finding for finding in findings if finding.outcome == "failed"), None)
-    if failed is None:
-        return _Failure(what), ""
-    message = for_markdown(redactor.text(failed.message)[:_QUOTE_CHARACTERS])
-    if (quote := failed.quote) is None:
-        return _Failure(what, message), ""
-    words = redactor.text(quote.text)[:_QUOTE_CHARACTERS]
-    return _Failure(what, message), markdown_block(f"turn {quote.turn}, {quote.role}: {words}")
 
 
 def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: bool) -> list[str]:

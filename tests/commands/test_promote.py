@@ -132,7 +132,7 @@ def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_github() as fake:
         fake.pulls = {
             7: {"state": "closed", "merged_at": "2026-11-25T09:00:00Z"},
-            8: {"state": "closed", "merged_at": None},
+            8: {"state": "closed", "merged_at": None, "closed_at": "2020-11-25T09:00:00Z"},
             9: {"state": "open", "merged_at": None},
         }
         project = jobs.start()
@@ -163,7 +163,8 @@ def test_merged_into_another_branch(jobs: Jobs, monkeypatch: pytest.MonkeyPatch,
     """The default branch happens to have the same plan: what was called for another branch is no proof for it."""
     jobs.edit(plans__hours=ANGRY)
     with fake_github() as fake:
-        merged = {"state": "closed", "merged_at": "2026-11-25T09:00:00Z", "base": {"ref": into}}
+        merged = {"state": "closed", "merged_at": "2020-11-25T09:00:00Z", "base": {"ref": into}}
+        merged["closed_at"] = merged["merged_at"]
         fake.pulls = {7: merged, 8: {"state": "open", "merged_at": None}}
         project = jobs.start()
         for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_github import fake_github
+from fake_github import Fault, fake_github
 
 import planner.sandbox.worlds
 from planner.ci.client import GitHub
@@ -94,6 +94,21 @@ def test_drift_is_one_issue(project: Project, service: Served, monkeypatch: pyte
         assert project.planner("run", CONSENT, "--digest", offered[1], "--max-cost", offered[2]).code == 0
         assert project.planner("ci", "record", "--issue").code == 0
         assert [each["state"] for each in fake.issues] == ["closed"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(410, 0), (403, 2), (503, 4)])
+def test_an_issue_that_cannot_be_written(
+    project: Project, service: Served, monkeypatch: pytest.MonkeyPatch, status: int, code: int
+) -> None:
+    """A repository may have turned its issues off. Prices are recorded in any case."""
+    with fake_github() as fake:
+        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
+            monkeypatch.setenv(f"GITHUB_{name}", value)
+        monkeypatch.setattr("time.sleep", lambda _: None)
+        fake.faults.append(Fault("GET", status, 9, path="issues", body=b'{"message": "Issues are disabled"}'))
+        ran = project.planner("ci", "record", "--issue")
+    assert (ran.code, "Issues are disabled" in ran.err) == (code, True)
+    assert project.planner("plan", "--offline", "--format", "json").json["estimate"]["expected_cents"] == 160
 
 
 def test_an_issue_of_another_author_is_not_ours() -> None:

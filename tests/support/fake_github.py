@@ -23,7 +23,7 @@ TOKENS = {"writer": {"read", "write"}, "reader": {"read"}, "nothing": set[str]()
 @dataclass
 class Fault:
     """Answer the next `times` requests of `method` with `status`, `after_work` or instead of it. `path` is a pattern of
-    paths in the repository; "" for any."""
+    paths in the repository; "" for any. `body` is the answer's, and `cut` what it announces more than it sends."""
 
     method: str
     status: int
@@ -31,6 +31,8 @@ class Fault:
     after_work: bool = False
     headers: dict[str, str] = field(default_factory=dict[str, str])
     path: str = ""
+    body: bytes = b'{"message": "fault"}'
+    cut: int = 0
 
 
 @dataclass
@@ -134,23 +136,24 @@ def fake_github() -> Generator[FakeGitHub]:
             body = json.loads(self.rfile.read(length)) if length else None
             state.requests.append((self.command, parts.path))
             may = TOKENS.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
-            fault, headers = state.fault(self.command, parts.path), dict[str, str]()
+            fault: Fault | None = None
             if may is None:
                 status, answer = 401, {"message": "Bad credentials"}
             elif ("read" if self.command == "GET" else "write") not in may:
                 status, answer = 403, {"message": "Resource not accessible by integration"}
-            elif fault is not None and not fault.after_work:
-                status, answer, headers = fault.status, {"message": "fault"}, fault.headers
             else:
-                status, answer = state.answer(self.command, parts.path, query, body)
-                if fault is not None:
-                    status, answer = fault.status, {"message": "fault"}
-            data = json.dumps(answer).encode()
+                fault = state.fault(self.command, parts.path)
+                is_done = fault is None or fault.after_work
+                status, answer = state.answer(self.command, parts.path, query, body) if is_done else (0, None)
+                status = fault.status if fault is not None else status
+            data = json.dumps(answer).encode() if fault is None else fault.body
+            cut, headers = (fault.cut, fault.headers) if fault is not None else (0, {})
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(data)), **headers}.items():
+            for name, value in {"Content-Length": str(len(data) + cut), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
+            self.close_connection = self.close_connection or cut > 0
 
         do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - the base class names them
 

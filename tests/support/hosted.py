@@ -36,7 +36,7 @@ class Pull:
 
     number: int
     branch: str
-    into: str = "main"
+    into: str
     is_fork: bool = False
 
 
@@ -62,6 +62,7 @@ class Hosted:
     fake: FakeGitHub
     monkeypatch: pytest.MonkeyPatch
     is_public: bool
+    default: str = "main"
     pulls: dict[int, Pull] = field(default_factory=dict[int, Pull])
     may_be_paid_again: Counter[str] = field(default_factory=Counter[str])
     """How often each prompt may be called more than its plan says, because somebody asked for it."""
@@ -81,16 +82,16 @@ class Hosted:
         return self.folder / "hosted.git"
 
     def begin(self, files: Mapping[str, str], projects: tuple[Project, ...] = (Project(),)) -> None:
-        """Adopt planner on `main`: the merge starts the first job, which records prices."""
+        """Adopt planner on the default branch: the merge starts the first job, which records prices."""
         self._before = self.calls()
         self._create()
-        git(self.work, "checkout", "-q", "main")
+        git(self.work, "checkout", "-q", self.default)
         public = "store_public: true\n" if self.is_public else ""
         for project in projects:
             named = f"name: {project.name}\n" if project.name != "default" else ""
             path = f"{project.folder}/planner.yaml".removeprefix("./")
             self._write({path: f"store: git:refs/planner/results\nexecution: {{linger_seconds: 0}}\n{public}{named}"})
-        self.push("main", files)
+        self.push(self.default, files)
         for project in projects:
             self.record(project)
 
@@ -113,10 +114,10 @@ class Hosted:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
-    def push(self, branch: str, files: Mapping[str, str], start: str = "main") -> str:
-        """Commit these files on a branch, which begins at `start`, and push it."""
+    def push(self, branch: str, files: Mapping[str, str], start: str = "") -> str:
+        """Commit these files on a branch, which begins at `start` or the default branch, and push it."""
         known = git(self.work, "branch", "--list", branch)
-        git(self.work, "checkout", "-q", *([branch] if known else ["-b", branch, start]))
+        git(self.work, "checkout", "-q", *([branch] if known else ["-b", branch, start or self.default]))
         self._write(files)
         made = commit(self.work)
         self.publish_branch(branch)
@@ -138,12 +139,22 @@ class Hosted:
                     f"{branch}:refs/pull/{pull.number}/head",
                 )
 
-    def open(self, branch: str, *, number: int = 7, into: str = "main", is_fork: bool = False) -> None:
-        self.pulls[number] = Pull(number, branch, into, is_fork)
-        self.fake.pulls[number] = {"number": number, "state": "open", "base": {"ref": into}}
+    def open(self, branch: str, *, number: int = 7, into: str = "", is_fork: bool = False) -> None:
+        pull = self.pulls[number] = Pull(number, branch, into or self.default, is_fork)
+        self.fake.pulls[number] = {"number": number, "state": "open", "base": {"ref": pull.into}}
         self.publish_branch(branch)
         if is_fork:
             git(self.remote, "update-ref", "-d", f"refs/heads/{branch}")
+
+    def rename_default(self, name: str) -> None:
+        """As GitHub does: pull requests into it follow."""
+        old, self.default = self.default, name
+        for repository in (self.work, self.remote):
+            git(repository, "branch", "-m", old, name)
+        for pull in self.pulls.values():
+            if pull.into == old:
+                pull.into = name
+                self.fake.pulls[pull.number]["base"] = {"ref": name}
 
     def merge(self, how: str, number: int = 7) -> None:
         """Merge as GitHub's buttons do; the push starts the job of the default branch, if it is that."""
@@ -199,7 +210,7 @@ class Hosted:
         self.publish_branch("queue")
         head, base = (git(self.remote, "rev-parse", name) for name in ("queue", pull.into))
         group = {"head_sha": head, "base_sha": base, "base_ref": f"refs/heads/{pull.into}"}
-        ref = f"refs/heads/gh-readonly-queue/main/pr-{number}-{base}"
+        ref = f"refs/heads/gh-readonly-queue/{pull.into}/pr-{number}-{base}"
         payload = {"merge_group": group}
         with self._job("merge_group", payload, project, token="reader", head=head, base=base, ref=ref) as (root, _):
             file = root.parent / "phone-plans.json"
@@ -281,10 +292,10 @@ class Hosted:
         with self._job("workflow_dispatch", {"inputs": {}}, Project(), token="writer", key=KEY) as (root, _):
             assert self.run("agent", "pull", target) == 0, self.last.err
             agent = (root / f"agents/{target}.yaml").read_text(encoding="utf-8")
-        git(self.work, "checkout", "-q", "main")
+        git(self.work, "checkout", "-q", self.default)
         text = (self.work / plan).read_text(encoding="utf-8")
         assert old in text
-        self.push("main", {f"agents/{target}.yaml": agent, plan: text.replace(old, new)})
+        self.push(self.default, {f"agents/{target}.yaml": agent, plan: text.replace(old, new)})
         self.record()
 
     def edited_agent(self, file: str) -> str:
@@ -321,9 +332,9 @@ class Hosted:
         token: str,
         key: str = "",
         of: Pull | None = None,
-        head: str = "main",
+        head: str = "",
         base: str = "",
-        ref: str = "refs/heads/main",
+        ref: str = "",
         is_empty: bool = False,
     ) -> Generator[tuple[Path, str]]:
         """A machine of its own, with a clone unless it `is_empty`; yields its folder and the base commit."""
@@ -337,8 +348,9 @@ class Hosted:
             base = self._checkout(root, of)
         elif not is_empty:
             git(root, "fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*")
-            git(root, "checkout", "-q", "--detach", f"refs/remotes/origin/{head}" if head == "main" else head)
-        payload = {"repository": {"default_branch": "main", "private": not self.is_public}} | payload
+            git(root, "checkout", "-q", "--detach", head or f"refs/remotes/origin/{self.default}")
+        ref = ref or f"refs/heads/{self.default}"
+        payload = {"repository": {"default_branch": self.default, "private": not self.is_public}} | payload
         file = root.parent / "event.json"
         file.write_text(json.dumps(payload), encoding="utf-8")
         with self.monkeypatch.context() as patch:

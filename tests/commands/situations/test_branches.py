@@ -1,0 +1,193 @@
+"""Branches: adoption, release branches, stacked pull requests, the ways to merge, deployment, several projects."""
+
+from __future__ import annotations
+
+from hosted import Hosted, Project
+
+from tests.commands.situations.conftest import (  # pyright: ignore[reportMissingImports]
+    ANA_IS_ANGRY,
+    ANGRY,
+    BOTH,
+    FAILING,
+    FILE,
+    PLAN,
+    Situation,
+    adopts,
+    check_everywhere,
+    each,
+    to_call,
+)
+
+
+@adopts
+def base_never_called(hosted: Hosted) -> str:
+    """What the pull request does not touch is left to the base branch, whose issue has the calls."""
+    hosted.begin({FILE: PLAN})
+    hosted.push("topic", {"notes.md": "x\n"})
+    hosted.open("topic")
+    hosted.plan()
+    assert hosted.comment() == "", "it is no news of this pull request"
+    assert [issue["state"] for issue in hosted.fake.issues] == ["open"]
+    return "success"
+
+
+@adopts
+def open_before_the_adoption(hosted: Hosted) -> str:
+    """No event of it starts a workflow: the first job of the default branch tells it to update its branch, once."""
+    hosted.before_adoption("topic", {"notes.md": "x\n"})
+    hosted.open("topic")
+    hosted.begin({FILE: PLAN})
+    assert "Update the branch" in hosted.comment()
+    hosted.record()
+    assert len(hosted.fake.comments[7]) == 1
+    return hosted.plan()
+
+
+def into_a_release_branch(hosted: Hosted) -> str:
+    """Calls of the default branch count for the same case; its own are promoted there by nobody yet."""
+    hosted.push("release", {"notes.md": "release\n"})
+    hosted.push("topic", {FILE: ANGRY}, start="release")
+    hosted.open("topic", into="release")
+    assert hosted.plan() == "pending"
+    assert "1 call to make" in hosted.comment()
+    hosted.check()
+    assert hosted.agree() == 0
+    return "success"
+
+
+def stacked(hosted: Hosted) -> str:
+    """A pull request into the branch of another one, which is called first: only its own change is called."""
+    to_call(hosted)
+    assert hosted.agree() == 0
+    hosted.push("second", {FILE: BOTH}, start="topic")
+    hosted.open("second", number=8, into="topic")
+    assert hosted.plan(8) == "pending"
+    hosted.check(8)
+    assert hosted.agree(8) == 0
+    assert hosted.status(8)["state"] == "success"
+    hosted.check(8)
+    return "success"
+
+
+def failing_on_base(hosted: Hosted) -> str:
+    """What fails on the base branch is no news of a pull request that changes another case."""
+    hosted.push("main", {FILE: FAILING})
+    hosted.record()
+    hosted.of_default_branch()
+    to_call(hosted, FAILING.replace("Bob, calm", "Bob, sad"))
+    assert hosted.agree() == 1
+    assert "Already failing on `main`" in hosted.comment()
+    return "success"
+
+
+def squashed(hosted: Hosted) -> str:
+    return _merged(hosted, "squash")
+
+
+def merged(hosted: Hosted) -> str:
+    return _merged(hosted, "merge")
+
+
+def rebased(hosted: Hosted) -> str:
+    return _merged(hosted, "rebase")
+
+
+def _merged(hosted: Hosted, how: str) -> str:
+    """The calls count for the default branch: neither it nor the next pull request needs any."""
+    to_call(hosted)
+    assert hosted.agree() == 0
+    paid = hosted.calls()
+    hosted.merge(how)
+    hosted.record()
+    assert [issue["state"] for issue in hosted.fake.issues] in ([], ["closed"])
+    hosted.push("next", {"notes.md": "x\n", FILE: ANGRY.replace("status: completed", "min_turns: 1")})
+    hosted.open("next", number=8)
+    assert hosted.plan(8) == "success"
+    assert hosted.calls() == paid
+    return "success"
+
+
+def merged_into_a_release_branch(hosted: Hosted) -> str:
+    """What was called for the release branch is not the default branch's."""
+    into_a_release_branch(hosted)
+    hosted.merge("squash")
+    hosted.record()
+    hosted.push("next", {FILE: ANGRY})
+    hosted.open("next", number=8)
+    assert hosted.plan(8) == "pending"
+    hosted.may_be_paid_again[ANA_IS_ANGRY] = 1
+    assert hosted.agree(8) == 0
+    return "success"
+
+
+@adopts
+def an_agents_file(hosted: Hosted) -> str:
+    """Called on a preview, merged, deployed: its calls are those of the deployed agent, and no preview is left."""
+    hosted.begin({FILE: PLAN})
+    hosted.pull_agent("clinic", FILE, "{agent: 12}", "{agent: 12, config: ../agents/clinic.yaml}")
+    assert hosted.of_default_branch() == 0
+    file = "agents/clinic.yaml"
+    hosted.push("topic", {file: hosted.edited_agent(file)})
+    hosted.open("topic")
+    assert hosted.plan() == "pending"
+    assert "prompt changed" in hosted.comment()
+    hosted.check()
+    hosted.may_be_paid_again.update(hosted.calls())
+    assert hosted.agree() == 0
+    assert hosted.status()["state"] == "success"
+    hosted.merge("squash")
+    hosted.record()
+    paid = hosted.calls()
+    assert hosted.deploy("clinic") == 0, hosted.last.err
+    hosted.record()
+    hosted.push("next", {"notes.md": "x\n"})
+    hosted.open("next", number=8)
+    assert hosted.plan(8) == "success"
+    assert (hosted.calls(), hosted.comment(8)) == (paid, "")
+    return "success"
+
+
+VOICE, CHAT = Project("voice", "voice"), Project("apps/chat", "chat")
+
+
+@adopts
+def several_projects(hosted: Hosted) -> str:
+    """Each has its comment, status and calls; a pull request to one is green for the other."""
+    chat = PLAN.replace("Ana", "Dora").replace("Bob", "Eve")
+    hosted.begin({f"voice/{FILE}": PLAN, f"apps/chat/{FILE}": chat}, (VOICE, CHAT))
+    for project in (VOICE, CHAT):
+        assert hosted.of_default_branch(project) == 0, hosted.last.err
+    hosted.push("topic", {f"voice/{FILE}": ANGRY})
+    hosted.open("topic")
+    assert [hosted.plan(project=project) for project in (VOICE, CHAT)] == ["pending", "success"]
+    assert hosted.command(project=VOICE).startswith("/planner run voice sha256:")
+    assert hosted.comment(project=CHAT) == ""
+    paid = hosted.calls()
+    assert hosted.agree(project=VOICE) == 0
+    assert hosted.calls() - paid == {ANA_IS_ANGRY: 1}
+    assert [hosted.plan(project=project) for project in (VOICE, CHAT)] == ["success", "success"]
+    hosted.check(project=VOICE)
+    hosted.check(project=CHAT)
+    hosted.merge("squash")
+    for project in (VOICE, CHAT):
+        hosted.record(project)
+    hosted.push("next", {f"apps/chat/{FILE}": chat.replace("status: completed", "min_turns: 1")})
+    hosted.open("next", number=8)
+    assert [hosted.plan(8, project) for project in (VOICE, CHAT)] == ["success", "success"]
+    return "success"
+
+
+SITUATIONS = [
+    base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, squashed, merged, rebased, merged_into_a_release_branch, an_agents_file, several_projects,
+]  # fmt: skip
+PUBLIC = [squashed]
+
+
+@each(SITUATIONS, PUBLIC)
+def test_branches(hosted: Hosted, situation: Situation) -> None:
+    check_everywhere(
+        hosted,
+        situation,
+        project=VOICE if situation is several_projects else None,
+        queue=situation is not open_before_the_adoption,  # a merge group has the plans
+    )

@@ -1,0 +1,245 @@
+"""Calls that a pull request needs: agreed to, refused, cancelled, lost, failed."""
+
+from __future__ import annotations
+
+import signal
+
+from fake_github import Fault
+from hosted import Hosted
+
+from tests.commands.situations.conftest import (  # pyright: ignore[reportMissingImports]
+    ANA_IS_ANGRY,
+    ANGRY,
+    BOTH,
+    FAILING,
+    FILE,
+    PLAN,
+    SAD,
+    Situation,
+    alone,
+    check_everywhere,
+    each,
+    to_call,
+)
+
+KILLED_AT_ONCE = int(signal.SIGKILL)
+
+
+def opened(hosted: Hosted) -> str:
+    before = hosted.calls()
+    to_call(hosted)
+    assert hosted.calls() == before, "planning calls nobody"
+    return "pending"
+
+
+def untouched(hosted: Hosted) -> str:
+    hosted.push("topic", {"notes.md": "x\n"})
+    hosted.open("topic")
+    hosted.plan()
+    assert hosted.comment() == ""
+    return "success"
+
+
+def commented(hosted: Hosted) -> str:
+    to_call(hosted)
+    assert hosted.agree() == 0
+    return "success"
+
+
+def dispatched(hosted: Hosted) -> str:
+    to_call(hosted)
+    assert hosted.agree(by_form=True) == 0
+    return "success"
+
+
+def pushed_during_the_calls(hosted: Hosted) -> str:
+    """The calls end for the older commit; the newer one needs its own."""
+    to_call(hosted)
+
+    def push() -> None:
+        hosted.push("topic", {FILE: SAD})
+        assert hosted.plan() == "pending"
+
+    assert hosted.agree(during=push) == 0
+    return "pending"
+
+
+def pushed_and_back(hosted: Hosted) -> str:
+    """What was called for an older push counts when its content comes back."""
+    pushed_during_the_calls(hosted)
+    hosted.push("topic", {FILE: ANGRY})
+    return hosted.plan()
+
+
+def superseded(hosted: Hosted) -> str:
+    """The command of an older push is refused; the comment has the new one."""
+    to_call(hosted)
+    old = hosted.command()
+    hosted.push("topic", {FILE: SAD})
+    hosted.plan()
+    before = hosted.calls()
+    assert [hosted.agree(command=old, by_form=by_form) for by_form in (False, True)] == [3, 3]
+    assert (hosted.calls(), hosted.command() != old) == (before, True)
+    return "pending"
+
+
+def two_at_once(hosted: Hosted) -> str:
+    """Two pull requests with different changes; the second one is called while the first one's job has not published."""
+    to_call(hosted)
+    hosted.push("other", {FILE: PLAN.replace("Bob, calm", "Bob, sad")})
+    hosted.open("other", number=8)
+    assert hosted.plan(8) == "pending"
+    assert hosted.agree(during=lambda: hosted.agree(8)) == 0
+    hosted.check(8)
+    assert hosted.status(8)["state"] == "success"
+    return "success"
+
+
+def of_a_fork(hosted: Hosted) -> str:
+    hosted.push("topic", {FILE: ANGRY})
+    hosted.open("topic", is_fork=True)
+    assert hosted.plan() == "pending"
+    hosted.check()
+    assert hosted.agree() == 0
+    return "success"
+
+
+def cancelled(hosted: Hosted) -> str:
+    to_call(hosted, BOTH)
+    assert hosted.agree(kill=int(signal.SIGINT)) == 130
+    assert hosted.command()
+    return "pending"
+
+
+def cancelled_and_run_again(hosted: Hosted) -> str:
+    cancelled(hosted)
+    assert hosted.agree() == 0
+    return "success"
+
+
+@alone
+def killed(hosted: Hosted) -> str:
+    """The machine is gone after a launch, with its journal."""
+    to_call(hosted, BOTH)
+    hosted.agree(kill=KILLED_AT_ONCE, until="run")
+    hosted.service.settle()
+    assert hosted.plan() == "pending"
+    hosted.check()
+    assert hosted.agree() == 0
+    return "success"
+
+
+def lost_before_publishing(hosted: Hosted) -> str:
+    """The calls were made and stored; planning again finds them."""
+    to_call(hosted)
+    assert hosted.agree(until="run") == 0
+    assert hosted.status()["state"] == "pending"
+    hosted.check()
+    return hosted.plan()
+
+
+def lost_and_asked_again(hosted: Hosted) -> str:
+    """The same comment once more finds nothing to call."""
+    to_call(hosted)
+    assert hosted.agree(until="run") == 0
+    assert hosted.agree() == 0
+    return "success"
+
+
+def failed(hosted: Hosted) -> str:
+    to_call(hosted, FAILING)
+    assert hosted.agree() == 1
+    return "failure"
+
+
+def failed_and_fixed_elsewhere(hosted: Hosted) -> str:
+    """The command of the red comment calls again, once."""
+    failed(hosted)
+    hosted.may_be_paid_again[ANA_IS_ANGRY] = 1
+    assert hosted.agree() == 1
+    return "failure"
+
+
+def no_balance(hosted: Hosted) -> str:
+    return _ended_early(hosted, "no_balance")
+
+
+def throttled(hosted: Hosted) -> str:
+    return _ended_early(hosted, "throttle", retry_after_seconds=9000)
+
+
+@alone
+def service_down(hosted: Hosted) -> str:
+    """Nobody knows whether the launch arrived: nothing is sent again until the service shows that it did not."""
+    return _ended_early(hosted, "error_before", status=503)
+
+
+def _ended_early(hosted: Hosted, kind: str, **fault: object) -> str:
+    """Pending, with the reason; the same command goes on when the service is back."""
+    to_call(hosted)
+    hosted.service.control({"faults": [{"kind": kind, "times": 99, **fault}]})
+    assert hosted.agree() in (3, 4)
+    assert hosted.status()["state"] == "pending"
+    assert "✋" in hosted.comment()
+    assert "It makes no call" not in hosted.comment(), "the next start may call"
+    hosted.check()
+    hosted.service.release()
+    if kind == "error_before":
+        hosted.service.settle()
+    assert hosted.agree() == 0
+    return "success"
+
+
+def comments_down(hosted: Hosted) -> str:
+    """The status is set all the same, and leads to the job; when GitHub is back, the comment is there."""
+    hosted.push("topic", {FILE: ANGRY})
+    hosted.open("topic")
+    hosted.fake.faults.append(Fault("POST", 503, 1, path=r"issues/\d+/comments"))
+    assert hosted.plan() == "pending"
+    assert "/actions/runs/" in hosted.status()["target_url"]
+    assert hosted.comment() == ""
+    hosted.check()
+    assert hosted.plan() == "pending"
+    assert hosted.agree() == 0
+    return "success"
+
+
+def second_attempt(hosted: Hosted) -> str:
+    """The job that made calls is run again, with the same comment; so is the job that planned, whose answer is old."""
+    to_call(hosted)
+    command, old = hosted.command(), hosted.prepare()
+    assert hosted.agree() == 0
+    made = hosted.calls()
+    assert hosted.publish(old) == "success"
+    hosted.agree(command=command)
+    assert hosted.calls() == made
+    return "success"
+
+
+def invalid(hosted: Hosted) -> str:
+    hosted.push("topic", {FILE: ANGRY.replace("scenarios:", "scenarois:")})
+    hosted.open("topic")
+    hosted.plan()
+    return "failure"
+
+
+def many(hosted: Hosted) -> str:
+    """300 cases."""
+    head, _, scenarios = PLAN.partition("scenarios:\n")
+    first = scenarios.partition("  sunday:")[0]
+    cases = "".join(first.replace("saturday", f"s{n}").replace("calm", f"number {n}") for n in range(300))
+    to_call(hosted, f"{head}scenarios:\n{cases}")
+    assert "300 calls to make" in hosted.comment()
+    assert len(hosted.comment()) < 60_000
+    return "pending"
+
+
+SITUATIONS = [
+    opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, failed, failed_and_fixed_elsewhere, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
+]  # fmt: skip
+PUBLIC = [opened, commented, of_a_fork, failed, second_attempt]
+
+
+@each(SITUATIONS, PUBLIC)
+def test_calls(hosted: Hosted, situation: Situation) -> None:
+    check_everywhere(hosted, situation)
