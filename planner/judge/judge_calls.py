@@ -88,7 +88,7 @@ class JudgeCaller:
             try:
                 for request in requests:  # all workers take from the same ones
                     await self._request(request)
-                    if self._stopped:
+                    if self.stopped:
                         return
             except IncompleteError as error:  # the store failed: an answer that cannot be stored would be charged again
                 self.result.trouble = error.with_hint
@@ -114,7 +114,7 @@ class JudgeCaller:
         return self.result
 
     @property
-    def _stopped(self) -> bool:
+    def stopped(self) -> bool:
         """Not set by a ceiling: calls of other plans, or cheaper ones, may still fit."""
         result = self.result
         return bool(result.refusal or result.usage or result.trouble or result.bug or result.interrupted)
@@ -122,9 +122,9 @@ class JudgeCaller:
     async def _request(self, request: VoteRequest) -> None:
         """Request votes until they are answered or cannot be."""
         failed = voids = 0
-        while not self._stopped:
+        while not self.stopped:
             await self._wait_for_turn()
-            if self._stopped:
+            if self.stopped:
                 return
             try:
                 again = await self._ask_once(request, again_if_void=voids < VOID_RETRIES)
@@ -248,7 +248,7 @@ class JudgeCaller:
         before = self.cache.edition
         self._edition = edition
         self.cache.set_edition(edition)
-        if before and before != edition:
+        if before and before != self.cache.edition:
             self.endpoint.log(
                 f"the judge's endpoint answers as {shown(edition)} now, and answered as {shown(before)} before: "
                 "earlier votes no longer count"
@@ -274,7 +274,7 @@ class JudgeCaller:
             number=1,
             call_id=call.call_id,
             model=self.cache.model,
-            edition=self._edition or self.cache.edition,
+            edition=self.cache.edition,
             verdict=vote.verdict,
             turn=vote.turn,
             quote=vote.quote,
@@ -288,7 +288,7 @@ class JudgeCaller:
         )
 
     async def _wait_for_turn(self) -> None:
-        while not self._stopped and (left := self._not_before - self.clock.monotonic()) > 0:
+        while not self.stopped and (left := self._not_before - self.clock.monotonic()) > 0:
             await self.clock.sleep(min(left, 1.0))
 
     def _throttle(self, error: ThrottledError) -> None:

@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Turn
+from planner.judge.canaries import CanaryComparison
 from planner.judge.model_names import is_exactly
 from planner.judge.prompt import encodable, question_key
 from planner.values import frozen
@@ -68,6 +69,9 @@ class EditionRecord(BaseModel):
     key: str = Field(pattern="^[0-9a-f]{64}$")
     number: int = Field(ge=1)
     edition: str
+    changed: bool = Field(
+        default=False, description="Canaries showed that the model under this name is no longer the same."
+    )
 
 
 @frozen
@@ -114,8 +118,8 @@ class VoteCache:
     problems: dict[str, str] = field(default_factory=dict[str, str])
     _records: dict[str, list[VoteRecord | None]] = field(default_factory=dict[str, list[VoteRecord | None]])
     """By question, those read so far; None for what cannot be read."""
-    _editions: list[str] | None = None
-    """Names under which the endpoint has answered, in the order of the changes."""
+    _editions: list[EditionRecord] | None = None
+    """Models that have answered, in the order of the changes."""
 
     def __call__(self, question: Question) -> Votes:
         if question.is_about_caller and not self.checks_callers:
@@ -133,6 +137,10 @@ class VoteCache:
     def unanswered(self, question: Question) -> int:
         """How many votes to request."""
         return question.votes - len(self._find(question))
+
+    def newest(self, key: str) -> VoteRecord | None:
+        """The newest vote that this session read or stored under a key."""
+        return next(reversed(self._records.get(key, ())), None)
 
     def add(self, record: VoteRecord) -> VoteRecord:
         """Store a vote durably, under the next free number of its question."""
@@ -153,36 +161,60 @@ class VoteCache:
 
     @property
     def edition(self) -> str:
-        """The model that answers now, as its endpoint names it; "" if it was never named."""
-        return self.edition_of(next(reversed(self._read_editions()), ""))
+        """The model that answers now, as its endpoint names it; "" if it was never named. A number follows if the model
+        changed under that name."""
+        changes = self._changes()
+        return f"{self._name or self.model} #{changes + 1}" if changes else self._name
+
+    @property
+    def has_changed_unnamed(self) -> bool:
+        """Whether the model that answers now is not the first one under its name."""
+        return self._changes() > 0
 
     def edition_of(self, name: str) -> str:
         """The author says that the names of the configured model are one model."""
         return self.model if name and is_exactly(name, (self.model, *self.answers_as)) else name
 
-    def set_edition(self, edition: str) -> None:
-        """From now on, only votes of this model count."""
+    def set_edition(self, name: str) -> None:
+        """From now on, only votes of the model that answers under this name count."""
+        if name != self._name:
+            self._add_edition(name, changed=False)
+
+    def note_change(self) -> None:
+        """Another model answers under the same name: from now on, only its votes count."""
+        self._add_edition(self._name, changed=True)
+
+    @property
+    def _name(self) -> str:
         editions = self._read_editions()
-        if edition == self.edition:
-            return
-        key = self._editions_key
-        while self.store is not None:
-            record = EditionRecord(key=key, number=len(editions) + 1, edition=edition)
+        return self.edition_of(editions[-1].edition) if editions else ""
+
+    def _changes(self) -> int:
+        """How often the model changed under today's name."""
+        name = self._name
+        return sum(each.changed and self.edition_of(each.edition) == name for each in self._read_editions())
+
+    def _add_edition(self, name: str, *, changed: bool) -> None:
+        editions, key = self._read_editions(), self._editions_key
+        while True:
+            record = EditionRecord(key=key, number=len(editions) + 1, edition=name, changed=changed)
+            if self.store is None:
+                break
             data = record.model_dump_json().encode()
             stored = self.store.save_vote(key, record.number, data)
             if stored == data:
                 break
             other = _read_edition(stored)  # another session found a change at the same time
             editions.append(other)
-            if other == edition:
+            if (self.edition_of(other.edition), other.changed) == (name, changed):
                 return
-        editions.append(edition)
+        editions.append(record)
 
     @property
     def _editions_key(self) -> str:
         return sha256(to_json(["editions", self.endpoint, self.model])).hexdigest()
 
-    def _read_editions(self) -> list[str]:
+    def _read_editions(self) -> list[EditionRecord]:
         if self._editions is None:
             self._editions = []
             while self.store is not None and self.world is None:
@@ -220,12 +252,12 @@ class VoteCache:
         return True
 
 
-def _read_edition(data: bytes) -> str:
-    """A name that no model has if the record cannot be read, so that no vote counts without new judge calls."""
+def _read_edition(data: bytes) -> EditionRecord:
+    """With a name that no model has if the record cannot be read, so that no vote counts without new judge calls."""
     try:
-        return EditionRecord.model_validate_json(data).edition
+        return EditionRecord.model_validate_json(data)
     except ValidationError:
-        return "\0unreadable"
+        return EditionRecord(key="0" * 64, number=1, edition="\0unreadable")
 
 
 def read_record(data: bytes, key: str, number: int) -> VoteRecord | None:
@@ -299,6 +331,8 @@ class JudgeCallsResult:
     trouble: str = ""
     bug: Exception | None = None
     """An exception that nobody expected."""
+    canaries: CanaryComparison | None = None
+    """None if none were asked."""
     interrupted: bool = False
 
     @property

@@ -165,7 +165,9 @@ def cost_lines(preview: PlanView) -> list[str]:
     if votes is not None and votes.votes:
         cost = f"expected {money(votes.expected_cents)} (at most {money(votes.high_cents)}) in addition"
         reused = f" · {votes.stored:,} more reused" if votes.stored else ""
-        lines.append(f"Judge: {count(votes.calls, 'call')} to {votes.model}, {'free' if votes.free else cost}{reused}")
+        checks = f" ({votes.checks:,} of them to check the judge)" if votes.checks else ""
+        price = "free" if votes.free else cost
+        lines.append(f"Judge: {count(votes.calls, 'call')} to {votes.model}{checks}, {price}{reused}")
     return lines
 
 

@@ -15,7 +15,9 @@ from planner.reports.case_phrasing import (
     shown_outcome,
     why,
 )
-from planner.results.model import CaseResult, JudgeCost, RunResult, StartOverDocument, SuiteDocument
+from planner.reports.judge_phrasing import judge_facts, rubric_lines
+from planner.results.judge_documents import JudgeCost
+from planner.results.model import CaseResult, RunResult, StartOverDocument, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 _SANDBOX_NOTE_WITH_JUDGE = (
@@ -167,6 +169,7 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
         ("Calls", numbers(result)),
         ("Fresh", start_over(result.start_over)),
         ("Suite", suite(result.suite)),
+        ("Judge", judge_facts(result.judge)),
     ]
     return [(label, text) for label, text in found if text]
 
@@ -175,6 +178,7 @@ def sections(result: RunResult) -> list[tuple[str, list[str]]]:
     """(title, lines) of what a report lists after the cases."""
     found = [
         ("Warnings", warnings(result)),
+        ("Judge beside people", rubric_lines(result.judge)),
         ("Not called", _not_called(result)),
         ("Unconfirmed launches", _launches(result)),
         ("Next steps", [f"{step.text}: `{step.command}`" if step.command else step.text for step in result.next_steps]),

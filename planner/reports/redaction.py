@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, RedactedPart, ToolCall, Turn
 from planner.results.agent_documents import AgentDocument, FieldDocument
+from planner.results.judge_documents import CalibrationDocument, JudgeDocument
 from planner.results.model import (
     CaseInputs,
     CaseResult,
@@ -182,8 +183,11 @@ FIELDS: Fields = {
             "previews",
             "agents",
             "cost",
+            "judge",
         ),
     },
+    JudgeDocument: {"document": ("calibration", "rubrics")},
+    CalibrationDocument: {"text": ("rubric",)},
     NextStep: {"name": ("text", "command")},
     CaseResult: {
         "case": ("case_id",),

@@ -14,6 +14,7 @@ from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Quote
 from planner.evidence import CostBasis, Part
 from planner.results.agent_documents import AgentDocument
+from planner.results.judge_documents import JudgeCost, JudgeDocument
 from planner.results.next_steps import NextStep
 from planner.results.outcomes import Action, CaseOutcome, Cause, FailOn, RunOutcome
 
@@ -22,19 +23,6 @@ class Document(BaseModel):
     """A part of the results document. Unknown fields are ignored, since a newer minor version may add some."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-
-class JudgeCost(Document):
-    """Cost of judge calls (check: judge), rounded up to whole cents. Not part of the other amounts."""
-
-    model: str
-    votes: Count = Field(description="Given in this session.")
-    calls: Count = Field(default=0, description="Answered in this session; a judge call asks several rubrics at once.")
-    stored_votes: Count = Field(default=0, description="Reused from earlier sessions, free.")
-    estimated_cents: Total | None = Field(default=None, description="Expected before the first request.")
-    actual_cents: Total = Field(description="Of all sessions of this consent.")
-    this_session_cents: Total
-    unconfirmed_cents: Total = Field(default=0, description="Reserved for requests of this consent without an answer.")
 
 
 class CostDocument(Document):
@@ -390,4 +378,7 @@ class RunResult(Document):
     previews: ListOf[PreviewDocument] = Field(default=[], description="Those that calls of this session reached.")
     agents: ListOf[AgentDocument] = Field(default=[], description="The agents with a file.")
     cost: CostDocument
+    judge: JudgeDocument | None = Field(
+        default=None, description="How far the judge can be relied on; null without canaries and labels."
+    )
     stats: StatsDocument

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from planner.changes.model import Reason
 from planner.errors import RefusedError, StoreError
@@ -15,7 +15,7 @@ from planner.results.model import CaseResult, ConsentDocument, CostDocument, Dro
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import charged_slots, ended_calls, judge_spending
-from planner.session.executing import SessionEnd, await_calls
+from planner.session.executing import SessionEnd, after_judge_calls, await_calls
 from planner.session.judge_calls import judge_cost
 from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation
@@ -56,7 +56,7 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
     options, outcome = session.options, end.outcome
-    prepared = replace(prepared, change_set=prepared.judging.with_name(prepared.change_set))
+    prepared = after_judge_calls(session, prepared)
     cases, suite = _cases(session, prepared, end, why_not_called(outcome))
     open_overdue = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
     consenting = end.consent.given or bool(outcome.left)
@@ -151,7 +151,8 @@ def _result(
         ending,
         cases,
         gate,
-        warnings=list(end.warnings or prepared.warnings),
+        warnings=[*(end.warnings or prepared.warnings), *prepared.judging.warnings(end.judge_calls.canaries)],
+        judge=prepared.judging.document(end.judge_calls.canaries),
         left_out=sum(change.reason is Reason.NOT_SELECTED for change in change_set.with_action(Action.REUSE)),
         previews=list(end.previews),
         agents=agent_documents(prepared.agents),

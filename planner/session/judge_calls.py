@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 from planner import __version__
 from planner.changes.model import NOTHING_JUDGED, ChangeSet, JudgeSpending, whole_cents
 from planner.judge.pricing import JudgeBudget
-from planner.judge.votes import JudgeCallsResult
+from planner.judge.votes import JudgeCallsResult, WantedVotes
 from planner.planfile.model import JudgeSettings
-from planner.results.model import JudgeCost, JudgedRun
+from planner.results.judge_documents import JudgeCost
+from planner.results.model import JudgedRun
 from planner.session.judging import Judging
 from planner.session.service import check_key_characters
 from planner.shell import Shell
@@ -63,8 +64,14 @@ class JudgeCalls:
         digests = {
             case_id: [run.evidence for run in runs if run.evidence is not None] for case_id, runs in made.items()
         }
-        wanted = self.judging.wanted(self.change_set.changes, digests)
-        if (first := next(wanted, None)) is None:
+
+        def wanted() -> Iterator[list[WantedVotes]]:
+            return self.judging.wanted(self.change_set.changes, digests)
+
+        checks = self.judging.checks
+        is_judging = next(wanted(), None) is not None
+        labels = [] if checks is None else checks.wanted_labels(is_judging=is_judging)
+        if not is_judging and not labels:
             return JudgeCallsResult()
         from planner.judge.judge_calls import JudgeCaller  # late, as `_endpoint`
 
@@ -80,7 +87,15 @@ class JudgeCalls:
                 self.log if self.shell.verbosity else lambda _: None,
                 self.records,
             )
-            result = await caller.ask(chain([first], wanted), interrupted=interrupted)
+            if checks is not None and checks.canaries and is_judging:
+                session_id = self.records.session_id
+                await caller.ask(checks.wanted_canaries(session_id), interrupted=interrupted)
+                caller.result.canaries = checks.compare_canaries(session_id)
+                if caller.result.canaries.has_drifted:
+                    labels = []  # the next session asks: in this one, the verdicts of another model only warn
+            if not caller.stopped:
+                await caller.ask(chain(labels, wanted()), interrupted=interrupted)
+        result = caller.result
         if result.why_stopped:
             cache.missing = result.why_stopped
         return result

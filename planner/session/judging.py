@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from planner.changes.model import Change, ChangeSet, PlanVotes, VoteEstimate
+from planner.changes.fingerprint import check_fingerprint
+from planner.changes.model import Change, ChangeSet, PlanVotes, Reason, VoteEstimate
 from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
 from planner.execution.launches import Slot
@@ -34,6 +35,9 @@ from planner.workspace.stores import Workspace
 
 if TYPE_CHECKING:
     from planner.evidence import Evidence
+    from planner.judge.canaries import CanaryComparison
+    from planner.results.judge_documents import JudgeDocument
+    from planner.session.judge_checks import JudgeChecks
     from planner.verdicts.runs import LoadEvidence
 
 ASSUMED_TRANSCRIPT_BYTES = 4_000
@@ -54,6 +58,8 @@ class Judging:
     settings: JudgeSettings | None
     cache: VoteCache
     load_evidence: LoadEvidence
+    checks: JudgeChecks | None = None
+    """With the files that `settings` name."""
 
     @property
     def name(self) -> str | None:
@@ -70,13 +76,43 @@ class Judging:
         settings = self.settings
         return Pricing(settings.price, settings.max_output_tokens) if settings else Pricing(JudgePrice(), 0)
 
-    def with_name(self, change_set: ChangeSet) -> ChangeSet:
-        """The change set after judge calls, which may have shown that another model answers now."""
+    def after_calls(self, change_set: ChangeSet, cases: Sequence[Case]) -> ChangeSet:
+        """The change set after judge calls, which may have shown that another model answers now, or how far it can be
+        relied on. `cases` are those of the plans."""
         judged = {change.case_id for change in self.asking(change_set.changes) if change.judge is not None}
-        changes = tuple(
-            replace(change, judge=self.name) if change.case_id in judged else change for change in change_set.changes
-        )
-        return replace(change_set, changes=changes)
+        today = {case.case_id: case for case in self.as_warnings(cases) if case.case_id in judged}
+
+        def updated(change: Change) -> Change:
+            case = today.get(change.case_id)
+            if case is None:
+                return change
+            return replace(change, judge=self.name, case=case, check_fingerprint=check_fingerprint(case))
+
+        return replace(change_set, changes=tuple(map(updated, change_set.changes)))
+
+    def as_warnings(self, cases: Sequence[Case]) -> tuple[Case, ...]:
+        """The cases; where the judge cannot be relied on, its expectations only warn."""
+        return tuple(cases) if self.checks is None else self.checks.as_warnings(cases)
+
+    def with_rechecks(self, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """The changes; while another model must be asked about labels, what it judges is not left as it is."""
+        if self.checks is None or not self.checks.wanted_labels(is_judging=False):
+            return tuple(changes)
+        return tuple(map(self._with_recheck, changes))
+
+    def _with_recheck(self, change: Change) -> Change:
+        if change.reason is not Reason.PASSED or change.case is None or not asks_model(change.case):
+            return change
+        runs = count(change.prior.runs_total if change.prior else 0, "stored run")
+        return replace(change, action=Action.RECHECK, reason=Reason.JUDGE_CHANGED, detail=f"{runs} · free")
+
+    def warnings(self, canaries: CanaryComparison | None = None) -> list[str]:
+        """Why verdicts of the judge only warn. `canaries` were asked in this session."""
+        return [] if self.checks is None else self.checks.warnings(canaries)
+
+    def document(self, canaries: CanaryComparison | None) -> JudgeDocument | None:
+        """How far the judge can be relied on, for the results."""
+        return None if self.checks is None else self.checks.document(canaries)
 
     def require_model(self, change_set: ChangeSet) -> None:
         """Raises `UsageError` if calls would be made that nothing could judge."""
@@ -131,16 +167,18 @@ class Judging:
             change.case_id: self._needs(change, resumable.get(change.case_id, ()))
             for change in self.asking(change_set.changes)
         }
-        if not needs:
-            return change_set
         requests = [request for need in needs.values() for request in need.requests]
+        checks = self._check_requests(is_judging=bool(requests))
+        if not needs and not checks:
+            return change_set
         estimate = VoteEstimate(
             settings.model,
-            sum(need.votes for need in needs.values()),
-            sum(need.calls for need in needs.values()),
+            sum(each.calls * each.rubrics for each in (*requests, *checks)),
+            sum(each.calls for each in (*requests, *checks)),
             sum(need.stored for need in needs.values()),
             settings.price.is_free,
-            self._by_plan(requests),
+            self._by_plan(requests, checks),
+            len(checks),
         )
         changes = tuple(
             _with_hint(change, needs[change.case_id].calls) if change.case_id in needs else change
@@ -174,11 +212,19 @@ class Judging:
             requests.append(_Requests(case.plan, runs, len(some), sum(map(_size, some)), None))
         return _Needs(tuple(requests), stored)
 
-    def _by_plan(self, requests: Sequence[_Requests]) -> dict[str, PlanVotes]:
+    def _check_requests(self, *, is_judging: bool) -> list[_Requests]:
+        """The judge calls about canaries and labels. `is_judging`: there are others."""
+        if self.checks is None:
+            return []
+        canaries = self.checks.wanted_canaries("") if is_judging else []
+        wanted = [*canaries, *self.checks.wanted_labels(is_judging=is_judging)]
+        return [_Requests.of(request) for of_call in wanted for request in requests_of(of_call)]
+
+    def _by_plan(self, requests: Sequence[_Requests], checks: Sequence[_Requests]) -> dict[str, PlanVotes]:
         known = [each.transcript_bytes for each in requests if each.transcript_bytes is not None]
         typical = sum(known) // len(known) if known else ASSUMED_TRANSCRIPT_BYTES
         found: dict[str, PlanVotes] = {}
-        for each in requests:
+        for each in (*requests, *checks):
             size = high_size = INSTRUCTION_BYTES + each.rubric_bytes
             size += typical if each.transcript_bytes is None else each.transcript_bytes
             high_size += _ROOM_FOR_LONGER * typical if each.transcript_bytes is None else each.transcript_bytes
@@ -200,10 +246,6 @@ class _Needs:
     @property
     def calls(self) -> int:
         return sum(each.calls for each in self.requests)
-
-    @property
-    def votes(self) -> int:
-        return sum(each.calls * each.rubrics for each in self.requests)
 
 
 @frozen
@@ -247,7 +289,12 @@ def judging_of(work: Workspace) -> Judging:
             )
         if settings is None:
             cache.missing = "planner.yaml names no language model under `judge`"
-    return Judging(settings, cache, repository.load_evidence)
+    checks = None
+    if settings is not None and (settings.canaries or settings.labels):
+        from planner.session.judge_checks import judge_checks_of  # late: most projects have no labels
+
+        checks = judge_checks_of(work.loaded, settings, cache)
+    return Judging(settings, cache, repository.load_evidence, checks)
 
 
 def _recorded_answers(work: Workspace) -> RecordedAnswers:

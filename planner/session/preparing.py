@@ -139,6 +139,8 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
     now, repository = shell.clock.now(), place.repository
     judging = judging_of(work)
+    work = replace(work, loaded=replace(work.loaded, cases=judging.as_warnings(work.loaded.cases)))
+    loaded = work.loaded
     start_over = None
     if selection.start_over is not None:
         start_over = StartOverDocument(reason=selection.start_over, by=actor_of(shell), at=now)
@@ -148,7 +150,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     agents, configurations = agents_of(place, loaded.cases, targets)
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
-    changes = leave_to_base(work, diff(loaded.cases, earlier.stored, request))
+    changes = judging.with_rechecks(leave_to_base(work, diff(loaded.cases, earlier.stored, request)))
 
     agreed = agreed_set(work)
 

@@ -103,7 +103,7 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         shell.clock.now(),
         redactor,
         (str(refusal), refusal.hint) if refusal else None,
-        [*filter(None, [loaded.limits_note]), *prepared.warnings],
+        [*filter(None, [loaded.limits_note]), *prepared.warnings, *prepared.judging.warnings()],
         agents=prepared.agents,
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
     )

@@ -11,7 +11,8 @@ from planner.changes.model import whole_cents
 from planner.execution.consents import Spending
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState
 from planner.execution.spending import spending_of
-from planner.results.model import CostDocument, JudgeCost
+from planner.results.judge_documents import JudgeCost
+from planner.results.model import CostDocument
 from planner.session.consents import charged_slots, judge_spending, unsent_launches
 from planner.session.open_launches import launch_documents, unsettled_launch
 

@@ -25,7 +25,8 @@ from planner.ci.publish import (
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import RefusedError
 from planner.reports.neutral import printable
-from planner.results.model import CaseResult, CostDocument, JudgeCost, JudgedRun, RunResult
+from planner.results.judge_documents import JudgeCost
+from planner.results.model import CaseResult, CostDocument, JudgedRun, RunResult
 
 
 @pytest.fixture

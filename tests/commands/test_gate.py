@@ -13,7 +13,8 @@ from ci_jobs import Jobs
 from fake_github import fake_github
 from repositories import git
 
-from planner.results.model import CostDocument, JudgeCost, RunResult
+from planner.results.judge_documents import JudgeCost
+from planner.results.model import CostDocument, RunResult
 from planner.session.publication import billed_cents
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from planner.reports import case_phrasing, phrasing
-from planner.results.model import JudgeCost, JudgedRun, RunResult
+from planner.results.judge_documents import JudgeCost
+from planner.results.model import JudgedRun, RunResult
 from planner.results.outcomes import CaseOutcome, Cause
 from tests.support.samples import changed, one_side
 from tests.support.stored_cases import make_case, store_case

@@ -232,6 +232,7 @@ NOT_OWN_WORDS = """
     Finding: expectation check
     ExpectationRate: expectation check
     JudgeCost: model
+    JudgeDocument: model
     Quote: role
     ConsentDocument: id digest how
     OpenLaunch: launch_id state
