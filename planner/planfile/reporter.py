@@ -82,7 +82,7 @@ class Reporter:
     _unreadable: dict[str, list[Span]] = field(default_factory=dict[str, list[Span]])
 
     def error(self, code: str, detail: str, span: Span, *related: Related) -> None:
-        """Raises `TooManyErrors` after the last one that is shown of a file."""
+        """Raises `TooManyErrors` if more are found in a file than are shown."""
         self.errors += 1
         self._add(Severity.ERROR, code, detail, span, related)
         if code in UNREADABLE:
@@ -120,15 +120,16 @@ class Reporter:
         if code not in UNREADABLE and any(_within(part, span) for part in self._unreadable.get(span.file, ())):
             return
         self._seen.add((code, span, detail))
+        self._per_file[span.file] += 1
+        if (number := self._per_file[span.file]) > MAX_PROBLEMS + 1:
+            raise TooManyErrors
+        if number > MAX_PROBLEMS:
+            severity, code, related = Severity.ERROR, "more-errors", ()
+            detail = f"reading stopped here, after {MAX_PROBLEMS:,} errors and warnings; fix those first"
         shown = without_secrets(detail)
         self.diagnostics.items.append(Diagnostic(severity, code, rules()[code].summary, shown, span, related))
-        self._per_file[span.file] += 1
-        if self._per_file[span.file] == MAX_PROBLEMS:
+        if number > MAX_PROBLEMS:
             self.errors += 1
-            detail = f"reading stopped after {MAX_PROBLEMS:,} diagnostics; fix those first"
-            start = Span(span.file, 1, 1, 1, 1)
-            more = Diagnostic(Severity.ERROR, "more-errors", rules()["more-errors"].summary, detail, start)
-            self.diagnostics.items.append(more)
             raise TooManyErrors
 
 

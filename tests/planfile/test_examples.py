@@ -75,7 +75,7 @@ BUILT: dict[str, tuple[Callable[[Workspace], None], str]] = {
     "file-too-large": (too_large, snapshot("1:1 file-too-large")),
     "not-utf8": (not_text, snapshot("6:19 not-utf8")),
     "takes-too-long": (slow, snapshot("6:13 takes-too-long")),
-    "more-errors": (many_errors, snapshot("1:1 more-errors")),
+    "more-errors": (many_errors, snapshot("1008:1 more-errors")),
 }
 
 

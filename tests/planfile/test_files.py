@@ -258,7 +258,15 @@ def test_all_files_are_read_despite_errors_in_one(workspace: Any) -> None:
     ]
     hopeless = [item for item in diagnostics if item.span.file == "plans/g.yaml"]
     assert len(hopeless) == 1_001
-    assert hopeless[0].code == "more-errors"
+    assert (hopeless[-1].code, hopeless[-1].span.line) == ("more-errors", 1_001)
+
+
+def test_a_thousand_equal_mistakes_are_all_there_are(workspace: Any) -> None:
+    """Only where there are more than are shown, a message says so."""
+    workspace.write("plan.yaml", "[]: 1\n" * 1_000)
+    _, diagnostics = workspace.load()
+    assert {item.code for item in diagnostics} == {"key-not-string"}
+    assert len(diagnostics) == 1_000
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -121,11 +121,11 @@ rates: {spark: 8, storm-base: 12.5}
         (
             "[]: 1\n" * 1_200,
             snapshot(
-                "planner.yaml:1:1 more-errors, planner.yaml:1:1 key-not-string, "
-                "planner.yaml:2:1 key-not-string, planner.yaml:3:1 key-not-string, "
-                "planner.yaml:4:1 key-not-string, planner.yaml:5:1 key-not-string, "
-                "planner.yaml:6:1 key-not-string, planner.yaml:7:1 key-not-string, "
-                "planner.yaml:8:1 key-not-string, planner.yaml:9:1 key-not-string"
+                "planner.yaml:1:1 key-not-string, planner.yaml:2:1 key-not-string, "
+                "planner.yaml:3:1 key-not-string, planner.yaml:4:1 key-not-string, "
+                "planner.yaml:5:1 key-not-string, planner.yaml:6:1 key-not-string, "
+                "planner.yaml:7:1 key-not-string, planner.yaml:8:1 key-not-string, "
+                "planner.yaml:9:1 key-not-string, planner.yaml:10:1 key-not-string"
             ),
         ),
     ],

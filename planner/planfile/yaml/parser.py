@@ -389,7 +389,7 @@ class Parser:
         if self.problems and (self.problems[-1].code, self.problems[-1].span) == (code, place):
             return  # each brace of {{ x }} begins a mapping
         self.problems.append(Problem(code, message, place, related))
-        if len(self.problems) >= MAX_PROBLEMS:
+        if len(self.problems) > MAX_PROBLEMS:
             raise _StopError
 
 
