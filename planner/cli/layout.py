@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import click
+
+from planner.cli.unknown import unknown_command, unknown_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +32,16 @@ def option(section: str, *names: str, **settings: Any) -> Callable[[F], F]:
     return click.option(*names, cls=Option, section=section, **settings)
 
 
-class _ShortHelp(click.Command):
+class _Command(click.Command):
+    """Its help is short, and for an option that does not exist it says what was probably meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            message = unknown_option(ctx, error.option_name)
+            raise click.NoSuchOption(error.option_name, message, ctx=ctx) from error
+
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         found = super().get_help_option(ctx)
         if found is not None:
@@ -39,7 +49,7 @@ class _ShortHelp(click.Command):
         return found
 
 
-class Group(_ShortHelp, click.Group):
+class Group(_Command, click.Group):
     """A command with commands, in the order in which they were added."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -51,8 +61,8 @@ class Group(_ShortHelp, click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name = args[0]
-        if self.get_command(ctx, name) is None and (near := get_close_matches(name, self.list_commands(ctx), n=1)):
-            ctx.fail(f"No such command '{name}'. Did you mean '{near[0]}'?")
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            ctx.fail(unknown_command(ctx, self, name))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -61,7 +71,7 @@ class Group(_ShortHelp, click.Group):
             formatter.write_dl([(name, each.get_short_help_str(limit=200)) for name, each in self.commands.items()])
 
 
-class Command(_ShortHelp):
+class Command(_Command):
     """Its help shows options by section, in the order in which the sections appear, then `examples`."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
