@@ -14,11 +14,11 @@ from planner.results.model import RunResult
 from planner.results.outcomes import Action, FailOn
 from planner.session.preparing import prepare, stored_journal
 from planner.session.report_session import NO_COST, ReportSession, report_session
+from planner.session.run_session import RunOptions, next_commands
 from planner.shell import Shell
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import ending_of, open_runs_of_stored
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
-from planner.verdicts.next_steps import NextCommands
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace
 
@@ -73,10 +73,9 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
         today=reports.started_at.date(),
         ask=prepared.judging.cache,
     )
-    command = work.selection.command("run")
     cases, suite = prepared.with_history(cases)
     gate = Gate(fail_on, suite)
-    commands = NextCommands(command, command, command, command, command, work.selection.transcript_command())
+    commands = next_commands(RunOptions(work.selection, fail_on=fail_on), consenting=False)
     ending = ending_of(cases, Outcome(), frozenset(), commands, gate)
     stored = {change.case_id for change in changes}
     missing = sum(1 for change in change_set.changes if change.case and change.case_id not in stored)

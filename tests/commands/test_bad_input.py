@@ -96,6 +96,14 @@ def test_a_prompt_that_the_world_does_not_script(project: Project) -> None:
     assert (ran.code, step["code"], step["command"]) == (4, "transcript", command)
 
 
+@pytest.mark.parametrize("option", [CONSENT, "--start-over=CRM repaired"])
+def test_offline_makes_no_calls(project: Project, option: str) -> None:
+    """Options that lead to calls are refused, before they seem to have changed what counts."""
+    ran = project.planner("run", "--sandbox", "--offline", option)
+    assert ran.code == 2
+    assert "--offline calls nobody" in ran.err
+
+
 @pytest.mark.parametrize(
     ("old", "new", "hint"),
     [
