@@ -38,6 +38,13 @@ def test_no_schedule_pays_twice_or_loses_a_run(first: int) -> None:
     assert crashes > 50
 
 
+@pytest.mark.parametrize("first", range(0, SCHEDULES, 200))
+def test_two_consents_in_one_session_pay_for_their_own_calls(first: int) -> None:
+    """Each to its own ceiling, also where both make the same calls."""
+    for seed in range(first, first + 200):
+        Schedule(seed, has_two_consents=True).run()
+
+
 def test_a_run_that_is_listed_late() -> None:
     """It was left without a launch once, and its call was made again."""
     Schedule(2_023_866).run()
@@ -165,6 +172,18 @@ def check_the_age_of_a_launch_only_before_it_is_recorded(monkeypatch: pytest.Mon
     monkeypatch.setattr(simulation, "is_late", is_late)
 
 
+def count_every_launch_for_the_first_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another consent then spends more than its ceiling."""
+    real = State.purpose
+    monkeypatch.setattr(State, "purpose", lambda self, plan, _, moment: real(self, plan, simulation.CONSENT, moment))
+
+
+def end_a_consent_before_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that are under way, or that may be, are then nobody's."""
+    real = State.is_under_way
+    monkeypatch.setattr(State, "is_under_way", lambda self, consent_id=None: consent_id is None and real(self))
+
+
 def leave_refusals_open_in_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """The store learns what became of launches at the end of a session only."""
     prepare = IntentSharing.prepare
@@ -232,7 +251,10 @@ BROKEN: list[Callable[[pytest.MonkeyPatch], None]] = [
     adopt_one_batch_twice,
     look_for_other_sessions_once,
     ignore_results_of_other_sessions,
+    count_every_launch_for_the_first_consent,
+    end_a_consent_before_its_calls,
 ]
+OF_TWO_CONSENTS = (count_every_launch_for_the_first_consent, end_a_consent_before_its_calls)
 
 
 SEEN_IN: dict[Callable[[pytest.MonkeyPatch], None], int] = {
@@ -253,7 +275,7 @@ def test_a_broken_rule_is_found(
     first = SEEN_IN.get(break_rule, 0)
     for seed in chain(range(first, MOST_SCHEDULES), range(first)):
         try:
-            Schedule(seed).run()
+            Schedule(seed, has_two_consents=break_rule in OF_TWO_CONSENTS).run()
         except (Violation, AssertionError, LookupError):
             return
     raise AssertionError("no schedule shows the broken rule")

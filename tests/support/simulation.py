@@ -13,7 +13,7 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any, cast
@@ -33,7 +33,7 @@ from planner.execution.core import (
     decide,
     outcome_of,
 )
-from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, SessionTerms
+from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, Outcome, SessionTerms
 from planner.execution.events import (
     NAMES,
     Consumed,
@@ -61,7 +61,7 @@ from planner.execution.wanted import resumable_slots
 from planner.providers.base import Line, Run
 from planner.results.store import Change
 
-CONSENT = "sha256:d"
+CONSENT, OTHER = "sha256:d", "sha256:e"
 MOST_SESSIONS = 40
 MOST_STEPS = 50_000
 FAULTY_SESSIONS = 6
@@ -130,9 +130,10 @@ class DurableJournal(JournalState):
 
 @dataclass
 class Schedule:
-    """One order from its first session to its end."""
+    """The calls of one consent, or of two that one session serves, from the first session to the end."""
 
     seed: int
+    has_two_consents: bool = False
     now: float = 0.0
     sessions: int = 0
     crashes: int = 0
@@ -181,6 +182,11 @@ class Schedule:
             wanted=wanted,
             ceiling_cents=ceiling,
         )
+        self.consents = {CONSENT: self.jobs}
+        self.own_ceilings: dict[str, int] = {}
+        """By consent, in cents."""
+        if self.has_two_consents:
+            self._divide_jobs(Random(self.seed + 1))  # noqa: S311 - repeatable
         self.trouble = random.choice([0.02, 0.1, 0.3])
         self.queue: list[tuple[float, int, int, Callable[[], None]]] = []
         """Time, sequence, session (0: the service) and what happens then."""
@@ -192,6 +198,21 @@ class Schedule:
         """Where another session is to begin."""
         self.has_strangers = False
         """Somebody else has made the same calls. From then on, all machines know who we are."""
+
+    def _divide_jobs(self, random: Random) -> None:
+        """Half of the cases belong to another consent, which may make the same calls as the first one, or have a ceiling
+        of its own."""
+        first = dict(list(self.jobs.items())[::2])
+        other = {case_id: job for case_id, job in self.jobs.items() if case_id not in first}
+        if not other or random.random() < 0.3:
+            copied = replace(self.jobs["p/0@t"], case_id="q/0@t", runs=random.randint(1, 2))
+            other[copied.case_id] = self.jobs[copied.case_id] = copied
+            self.model.wanted[copied.prompt] += copied.runs
+        elif self.model.ceiling_cents is None and not self.has_company and random.random() < 0.4:
+            runs = sum(job.runs for job in other.values())
+            self.own_ceilings[OTHER] = random.randint(RESERVE_CENTS, RESERVE_CENTS * (runs + 1))
+        self.consents = {CONSENT: first, OTHER: other}
+        self.added_after = random.choice([0.0, 0.0, 1.0, 30.0])
 
     def run(self) -> None:
         """Raises `Violation`."""
@@ -252,6 +273,11 @@ class Schedule:
         while self.queue and self.queue[0][0] <= until:
             self._next_event()
         self.now = until
+        for consent_id, ceiling in self.own_ceilings.items():
+            prompts = {job.prompt for job in self.consents[consent_id].values()}
+            spent = sum(made.cents for made in self.model.made if made.launch_id and made.run.prompt in prompts)
+            if spent > ceiling:
+                raise Violation(f"{spent} cents were spent under {consent_id}, its ceiling is {ceiling}")
 
     def _next_event(self) -> None:
         at, _, number, what = heapq.heappop(self.queue)
@@ -282,7 +308,7 @@ class Schedule:
                 self._check_finished(session)
                 return True
         for session in self.ended:
-            if outcome_of(session.state, CONSENT).ceiling and not session.state.unconfirmed:
+            if session.is_at_ceiling() and not session.state.unconfirmed:
                 return True
             session.settle_by_person()
         return False
@@ -336,7 +362,7 @@ class Session:
             SessionTerms(
                 session_id=f"i{self.number}",
                 credential="key",
-                ledger=self._ledger(schedule.model.ceiling_cents),
+                ledger=self._ledger(),
                 settings=schedule.settings,
             ),
             self.journal,
@@ -344,16 +370,20 @@ class Session:
             is_shared=self.sharing is not None,
         )
 
-    def _ledger(self, ceiling: int | None) -> Ledger:
-        ledger = Ledger([Ceiling("--max-cost", ceiling)] if ceiling is not None else [])
-        for target, reserved_cents, billed_cents in self.journal.bills(CONSENT):
-            ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-        for slot in self.journal.slots_of_consent(CONSENT):
-            ledger.reserve(Purpose(slot.plan, CONSENT), slot.reserved_cents)
-            if slot.cost_cents is not None:
-                ledger.bill(
-                    Purpose(slot.plan, CONSENT), reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents
-                )
+    def _ledger(self) -> Ledger:
+        schedule = self.schedule
+        ceilings = [Ceiling("own", cents, consent_id=each) for each, cents in schedule.own_ceilings.items()]
+        if schedule.model.ceiling_cents is not None:
+            ceilings.append(Ceiling("--max-cost", schedule.model.ceiling_cents))
+        ledger = Ledger(ceilings)
+        for consent_id in schedule.consents:
+            for target, reserved_cents, billed_cents in self.journal.bills(consent_id):
+                ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+            for slot in self.journal.slots_of_consent(consent_id):
+                purpose, reserved_cents = Purpose(slot.plan, consent_id), slot.reserved_cents
+                ledger.reserve(purpose, reserved_cents)
+                if slot.cost_cents is not None:
+                    ledger.bill(purpose, reserved_cents=reserved_cents, billed_cents=slot.cost_cents)
         return ledger
 
     @property
@@ -381,19 +411,39 @@ class Session:
             self.happen(event)
 
     def begin(self) -> None:
-        schedule, state = self.schedule, self.state
+        schedule = self.schedule
         if schedule.is_faulty(0.5):
             schedule.at(self.random.uniform(1, 120), self.number, lambda: self.happen(Interrupted()))
+        self._add(CONSENT)
+        if OTHER in schedule.consents and self.number % 2 and schedule.added_after:
+            schedule.at(schedule.added_after, self.number, lambda: self._add(OTHER))
+        elif OTHER in schedule.consents:
+            self._add(OTHER)
+
+    def _add(self, consent_id: str) -> None:
+        jobs = self.schedule.consents[consent_id]
         open_launches = {launch.launch_id for launch in self.journal.launches(UNSETTLED)}
-        slots = [slot for slot in self.journal.unconsumed_slots() if slot.case_id in schedule.jobs]
-        most_runs = {case_id: job.runs for case_id, job in schedule.jobs.items()}
+        slots = [slot for slot in self.journal.unconsumed_slots() if slot.case_id in jobs]
+        most_runs = {case_id: job.runs for case_id, job in jobs.items()}
         found = resumable_slots(slots, most_runs, open_launches).values()
         resumed = [slot for mine in found for slot in mine]
-        self.happen(JobsAdded(ConsentedJobs(consent_id=CONSENT, jobs=schedule.jobs), tuple(resumed)))
+        self.happen(JobsAdded(ConsentedJobs(consent_id=consent_id, jobs=jobs), tuple(resumed)))
         for slot in resumed:
             evidence = self.machine.evidence.get(slot.evidence or "")
             missing = None if evidence is None else missing_parts(evidence, grade_wanted=False)
-            self.happen_all(resume_slot(state, slot, missing, self.now))
+            self.happen_all(resume_slot(self.state, slot, missing, self.now))
+
+    def outcomes(self) -> list[Outcome]:
+        """Those of the consents that were added."""
+        added = {**self.state.consents, **self.state.ended}
+        return [outcome_of(self.state, consent_id) for consent_id in added]
+
+    def is_at_ceiling(self) -> bool:
+        """Whether nothing but a higher ceiling would allow more calls."""
+        outcomes = self.outcomes()
+        is_whole = len(outcomes) == len(self.schedule.consents)
+        at_ceiling = [outcome for outcome in outcomes if outcome.ceiling]
+        return is_whole and bool(at_ceiling) and all(each.ceiling or each.finished for each in outcomes)
 
     def go_on(self) -> None:
         """Decide until there is something to wait for, or nothing left to do."""
@@ -425,7 +475,9 @@ class Session:
         for intent in list(self.state.posting.values()):
             is_sent = self.state.launch(intent.launch_id).state is LaunchState.SENT
             self._end_launch(intent, Cancelled(is_sent))
-        self.is_finished = outcome_of(self.state, CONSENT).finished
+        outcomes = self.outcomes()
+        is_whole = len(outcomes) == len(self.schedule.consents)
+        self.is_finished = is_whole and all(outcome.finished for outcome in outcomes)
         slots = [slot for slot in self.journal.unconsumed_slots() if slot.run_id is not None]
         self.bills = {slot.run_id: slot.cost_cents for slot in slots}
         if self.is_finished:
