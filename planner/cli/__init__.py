@@ -50,6 +50,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "history": ("results", "Pass rates and flaky cases; --spend: who agreed to what."),
     },
     "Agents as files": {"agent": ("agent", "pull | deploy | previews")},
+    "Language model": {"judge": ("judge", "label | calibrate")},
     "Repair and erase": {
         "reconcile": ("results", "Settle launches whose answer was lost."),
         "forget": ("results", "Erase the words of a call from results and stores."),

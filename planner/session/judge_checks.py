@@ -38,6 +38,8 @@ class JudgeChecks:
     cache: VoteCache
     canaries: tuple[Question, ...] = ()
     labels: tuple[Labelled, ...] = ()
+    missing_files: tuple[str, ...] = ()
+    """Files that planner.yaml names and that do not exist."""
 
     # What is asked
 
@@ -127,8 +129,11 @@ class JudgeChecks:
         )
 
     def warnings(self, canaries: CanaryComparison | None = None) -> list[str]:
-        """One line for each reason why verdicts of the judge only warn."""
-        lines: list[str] = []
+        """One line for each reason not to rely on the judge."""
+        lines = [
+            f"{name} does not exist, so the judge is not compared with it; planner judge label writes labels"
+            for name in self.missing_files
+        ]
         if self.is_unconfirmed:
             lines.append(self._unconfirmed(canaries))
         weak = [each for each in self.calibrations if self.warns(each)]
@@ -194,36 +199,29 @@ def _calibration_document(part: Calibration, *, only_warns: bool) -> Calibration
 
 
 def judge_checks_of(loaded: Loaded, settings: JudgeSettings, cache: VoteCache) -> JudgeChecks:
-    """Read the files that planner.yaml names. Raises `UsageError` if one is missing or invalid."""
-    canaries: dict[str, Question] = {}
-    labels: tuple[Labelled, ...] = ()
-    if settings.canaries:
-        read = read_labels(_read(loaded, settings.canaries), settings.canaries)
-        canaries = {question_id(each.question): each.question for each in read}
-        if len(canaries) > MAX_CANARIES:
-            raise UsageError(
-                f"judge.canaries has {len(canaries)} transcripts, which are paid for in every session; at most "
-                f"{MAX_CANARIES} are allowed",
-                "About 20 are enough. Keep the others in judge.labels.",
-            )
-        labels = tuple(settled(read))
-    if settings.labels:
-        labels = tuple(settled(read_labels(_read(loaded, settings.labels), settings.labels)))
-    return JudgeChecks(settings, cache, tuple(canaries.values()), labels)
+    """Read the files that planner.yaml names. Raises `UsageError` if one is invalid."""
+    files = {name: _read(loaded, name) for name in (settings.canaries, settings.labels) if name}
+    known = {name: read_labels(data, name) for name, data in files.items() if data is not None}
+    in_canaries = known.get(settings.canaries, ())
+    canaries = {question_id(each.question): each.question for each in in_canaries}
+    if len(canaries) > MAX_CANARIES:
+        raise UsageError(
+            f"judge.canaries has {len(canaries)} transcripts, which are paid for in every session; at most "
+            f"{MAX_CANARIES} are allowed",
+            "About 20 are enough. Keep the others in judge.labels.",
+        )
+    labels = known.get(settings.labels, ()) if settings.labels else in_canaries
+    missing = tuple(name for name, data in files.items() if data is None)
+    return JudgeChecks(settings, cache, tuple(canaries.values()), tuple(settled(labels)), missing)
 
 
-def _read(loaded: Loaded, name: str) -> bytes:
-    """A file of the project's folder, from the commit that planner.yaml is from."""
+def _read(loaded: Loaded, name: str) -> bytes | None:
+    """A file of the project's folder, from the commit that planner.yaml is from; None if it does not exist."""
     if loaded.base is not None:
-        data = loaded.base.read(name)
-        if data is None:
-            raise UsageError(
-                f"{loaded.base.name} has no {name}, which its planner.yaml names", "Commit it there first."
-            )
-        return data
+        return loaded.base.read(name)
+    if not (loaded.root / name).exists():
+        return None
     try:
         return Neighbours(loaded.root).read(loaded.root / PROJECT_FILE, name, _MAX_BYTES)[1]
     except FileError as error:
-        raise UsageError(
-            f"planner.yaml names {name} under `judge`: {error.detail}", "Correct the path, or run planner judge label."
-        ) from error
+        raise UsageError(f"{name}, which planner.yaml names under `judge`: {error}", "Correct the path.") from error

@@ -178,7 +178,6 @@ def test_a_rubric_that_disagrees_with_people_only_warns(checked: Project, servic
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "judge/canaries.jsonl"),
         ("{}\n", "judge/canaries.jsonl:1 is not a label: rubric"),
         (lines(LABELS) + "oh\n", "judge/canaries.jsonl:13 is not a label"),
         (lines([LABELS[0] | {"turns": [{"tool": "lookup"}]}]), "judge/canaries.jsonl:1 has a transcript in which nobody"),
@@ -187,15 +186,28 @@ def test_a_rubric_that_disagrees_with_people_only_warns(checked: Project, servic
     ],
 )  # fmt: skip
 def test_an_invalid_file_stops_before_any_call(
-    checked: Project, service: Served, model: Model, content: str | None, problem: str
+    checked: Project, service: Served, model: Model, content: str, problem: str
 ) -> None:
-    path = checked.root / "judge/canaries.jsonl"
-    path.unlink()
-    if content is not None:
-        checked.write("judge/canaries.jsonl", content)
+    checked.write("judge/canaries.jsonl", content)
     refused = checked.planner("run", "--consent-to-charge")
     assert (refused.code, model.asked, service.own_runs()) == (2, [], [])
     assert problem in " ".join(refused.err.split())
+
+
+@pytest.mark.parametrize("name", ["../elsewhere.jsonl", "/etc/hostname", ".planner/journal.sqlite"])
+def test_files_are_in_the_project(checked: Project, model: Model, name: str) -> None:
+    checked.write("../elsewhere.jsonl", lines(LABELS))
+    checked.write(".planner/journal.sqlite", "")
+    checked.write("planner.yaml", config(model, canaries=name))
+    assert checked.planner("plan").code == 2
+
+
+def test_a_file_that_does_not_exist_is_named(checked: Project, service: Served, model: Model) -> None:
+    checked.write("planner.yaml", config(model, labels="judge/none.jsonl"))
+    planned = checked.planner("plan")
+    assert planned.code == 0
+    assert "judge/none.jsonl does not exist" in " ".join(planned.out.split())
+    assert session(checked, 0)["warnings"][0].startswith("judge/none.jsonl does not exist")
 
 
 # Values
