@@ -30,6 +30,7 @@ SUBJECTS = {
     "Stored results": [
         "tests/security/test_stored_documents.py",
         "tests/security/test_namespaces.py",
+        "tests/security/test_promotion.py",
         "tests/security/test_fuzzed_documents.py",
     ],
     "Keys": ["tests/security/test_keys.py", "tests/commands/test_key_in_clear.py"],

@@ -296,6 +296,7 @@ def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
         "plan",
         "run",
         "gate",
+        "promote",
         "record",
         "previews",
         "deploy",

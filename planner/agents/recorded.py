@@ -110,13 +110,13 @@ def record_agents(
     if not configurations and not agents:
         return
     place.make()
-    place.repository.save_configurations({digest: _bytes(each) for digest, each in configurations.items()})
+    place.repository.save_configurations({digest: configuration_bytes(each) for digest, each in configurations.items()})
     own = () if place.namespace else agents
     recording = _recording(place.environment, {}, [(each, each.file.fields) for each in own])
     DirectoryStore(place.directory).update(recording)
     if place.shared is not None:
         shown = {
-            configuration_key(digest): _bytes(shown_configuration(each, project))
+            configuration_key(digest): configuration_bytes(shown_configuration(each, project))
             for digest, each in configurations.items()
         }
         versions = [(each, shown_configuration(each.file.fields, project)) for each in own]
@@ -204,7 +204,8 @@ def _recording(
     return change
 
 
-def _bytes(configuration: Configuration) -> bytes:
+def configuration_bytes(configuration: Configuration) -> bytes:
+    """The configuration as it is stored."""
     return json.dumps(dict(configuration), ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -168,9 +168,14 @@ def _of_ref(ref: str) -> str:
     return f"{BRANCHES}{segment_for(ref)}/"
 
 
+def branch_namespace(branch: str) -> str:
+    """The namespace of a branch that is not the default branch."""
+    return _of_ref(f"heads/{branch}")
+
+
 def _of_branch(branch: str, default: str) -> str:
     """A branch that may be the default branch has no namespace of its own."""
-    return "" if not branch or not default or branch == default else _of_ref(f"heads/{branch}")
+    return "" if not branch or not default or branch == default else branch_namespace(branch)
 
 
 def asked_by(environ: Mapping[str, str]) -> str:

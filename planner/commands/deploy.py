@@ -56,7 +56,7 @@ def deploy(shell: Shell, options: DeployOptions) -> int:
     """
     require_default_branch(shell, options.selection, "deploys")
     selection = with_default_path(shell, options.selection)
-    work = open_workspace(shell, selection)
+    work = open_workspace(shell, selection, only_promoted=True)
     command = shlex.join(["planner", "agent", "deploy", options.target])
     with locked(shell, work.place, command), stored_journal(work) as journal:
         return anyio.run(_deploy, options, work, journal)

@@ -195,7 +195,7 @@ class VoteCache:
         return sum(each.changed and self.edition_of(each.edition) == name for each in self._read_editions())
 
     def _add_edition(self, name: str, *, changed: bool) -> None:
-        editions, key = self._read_editions(), self._editions_key
+        editions, key = self._read_editions(), self.editions_key
         while True:
             record = EditionRecord(key=key, number=len(editions) + 1, edition=name, changed=changed)
             if self.store is None:
@@ -211,14 +211,15 @@ class VoteCache:
         editions.append(record)
 
     @property
-    def _editions_key(self) -> str:
+    def editions_key(self) -> str:
+        """Where the store has the models that have answered, numbered like votes."""
         return sha256(to_json(["editions", self.endpoint, self.model])).hexdigest()
 
     def _read_editions(self) -> list[EditionRecord]:
         if self._editions is None:
             self._editions = []
             while self.store is not None and self.world is None:
-                data = self.store.load_vote(self._editions_key, len(self._editions) + 1)
+                data = self.store.load_vote(self.editions_key, len(self._editions) + 1)
                 if data is None:
                     break
                 self._editions.append(_read_edition(data))

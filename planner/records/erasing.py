@@ -131,10 +131,11 @@ def _runs_of(data: bytes, calls: Iterable[CallId]) -> list[JudgedRun]:
 
 def _erased_part(data: bytes, found: StoredWords) -> bytes:
     facts = _facts(data) or []
-    return part_bytes(_erased(fact) if id_of(fact) in found.calls else fact for fact in facts)
+    return part_bytes(erased_fact(fact) if id_of(fact) in found.calls else fact for fact in facts)
 
 
-def _erased(fact: Fact) -> Fact:
+def erased_fact(fact: Fact) -> Fact:
+    """The fact without words and evidence."""
     match fact:
         case CallFact():
             return fact.model_copy(update={"data": _without_evidence(fact.data), "erased": True})

@@ -180,6 +180,8 @@ class StoredCall:
     trust: Trust = Trust.ALL
     is_of_base: bool = True
     """True if it is stored for the default branch, not only for a pull request."""
+    is_verified: bool = True
+    """False if only a merged pull request stored it, and `planner ci promote` did not read it from the service yet."""
 
     @property
     def id(self) -> CallId:

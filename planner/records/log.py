@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -99,12 +100,21 @@ class Records:
         own: everything that counts for the job.
         base: in a job of a pull request, what its target branch stored, then what the default branch stored; else
             empty.
+        unverified: the keys with a prefix of merged pull requests that are not verified yet. They save calls, and are
+            no baseline.
     """
 
-    def __init__(self, own: Files, base: Sequence[Files], scope: Scope) -> None:
+    def __init__(
+        self,
+        own: Files,
+        base: Sequence[Files],
+        scope: Scope,
+        unverified: Callable[[str], AbstractSet[str]] = lambda _: frozenset(),
+    ) -> None:
         self._own = own
         self._base = base
         self._scope = scope
+        self._unverified = unverified
         self._calls: dict[str, list[StoredCall]] = {}
         self._problems: dict[str, str] = {}
         self._damaged: dict[str, tuple[str, ...]] = {}
@@ -143,6 +153,10 @@ class Records:
         self.calls(call_fingerprint)
         return self._ids.get(call_fingerprint, frozenset())
 
+    def unverified_ids(self, call_fingerprint: str) -> frozenset[CallId]:
+        """The calls of merged pull requests that are not verified yet. They may go, so nothing may depend on them."""
+        return frozenset(call.id for call in self.calls(call_fingerprint) if not call.is_verified)
+
     def damaged(self, call_fingerprint: str) -> tuple[str, ...]:
         """The files with this fingerprint that cannot be read."""
         self.calls(call_fingerprint)
@@ -166,7 +180,7 @@ class Records:
         """Sessions, newest first. In a job of a pull request: those of its target branch, then those of the default
         branch."""
         yield from self.target_heads()
-        yield from self._read_heads(self._base[-1] if self._base else self._own, ())
+        yield from self._read_heads(self._base[-1] if self._base else self._own, self._unverified(SESSIONS))
 
     def target_heads(self) -> Iterator[SessionHead]:
         """The sessions of the pull request's target branch, if that is not the default branch."""
@@ -194,12 +208,14 @@ class Records:
         prefix = folder_of(call_fingerprint)
         base_keys = {key for files in self._base for key in files.file_keys(prefix)}
         default_keys = set(self._base[-1].file_keys(prefix)) if self._base else base_keys
+        unverified = self._unverified(prefix)
         found: dict[CallId, StoredCall] = {}
         later: dict[CallId, list[_Later]] = defaultdict(list)
         damaged: dict[str, UnreadableError] = {}
         for file in self._files(prefix):
-            is_of_base = not self._base or file.key in base_keys
-            is_trusted = file.is_trusted and (not self._base or file.key in default_keys)
+            is_verified = file.key not in unverified
+            is_of_base = is_verified and (not self._base or file.key in base_keys)
+            is_trusted = file.is_trusted and is_verified and (not self._base or file.key in default_keys)
             trust = Trust.ALL if is_trusted else Trust.MASKED if self._is_by_default_branch(file.key) else Trust.NOTHING
             try:
                 facts = list(self._facts(file))
@@ -210,7 +226,7 @@ class Records:
                 if not isinstance(fact, CallFact):
                     later[id_of(fact)].append((fact, trust))
                 elif self._is_here(fact.environment):
-                    call = StoredCall(fact, call_fingerprint, fact.data, (), trust, is_of_base)
+                    call = StoredCall(fact, call_fingerprint, fact.data, (), trust, is_of_base, is_verified)
                     found[call.id] = _preferred(found.get(call.id), call)
         self._damaged[call_fingerprint] = tuple(damaged)
         over = max((call for call in found.values() if call.call.reason == "start_over"), key=_order, default=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from typing import Literal
@@ -120,7 +120,8 @@ class Writing:
         )
 
 
-def planned(case: CaseResult) -> PlannedCase:
+def planned(case: CaseResult, without: Container[CallId] = ()) -> PlannedCase:
+    """The case as the session saw it, `without` calls that may go."""
     return PlannedCase(
         case_id=case.case_id,
         plan=case.plan,
@@ -132,5 +133,5 @@ def planned(case: CaseResult) -> PlannedCase:
         call_fingerprint=case.call_fingerprint,
         check_fingerprint=case.check_fingerprint,
         judged_by=case.judged_by,
-        calls=[id_of(run) for run in case.runs],
+        calls=[id_of(run) for run in case.runs if id_of(run) not in without],
     )

@@ -128,8 +128,3 @@ def stored_branches(store: Reader) -> list[int]:
 
 def has_open_launches(store: Reader, number: int) -> bool:
     return next(iter(store.keys(f"{BRANCHES}{number}/{_OPEN}")), None) is not None
-
-
-def remove_branch(now: Reader, number: int) -> dict[str, bytes | None]:
-    """The writes that remove a pull request's namespace; none while it has launches that are not settled."""
-    return {} if has_open_launches(now, number) else dict.fromkeys(now.keys(f"{BRANCHES}{number}/"))

@@ -4,7 +4,8 @@ Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<2 digit
 `calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<2 digits>/<question>/<number>.json`,
 `change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
-`previews/…`, `requesters/<digest>.json`, `consents/<id>.json`. `planner.results.repository` interprets the bytes.
+`previews/…`, `requesters/<digest>.json`, `consents/<id>.json`, `merged/<number>.json`. `planner.results.repository`
+interprets the bytes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from planner.errors import StoreError
 from planner.values import frozen
 
 BRANCHES: Final = "branches/"
+MERGED: Final = "merged/"
+"""`merged/<number>.json`: pull requests that were merged and whose calls are not verified yet. They save calls."""
 HISTORY: Final = ("calls/", "configurations/", "evidence/", "runs/", "sessions/", "votes/")
 """Configurations, evidence and answers under their digests, calls and sessions under their ids: the same wherever they
 are stored."""
@@ -101,19 +104,28 @@ class Backoff:
 
 
 class _BranchReader:
-    """What a job of a branch reads: its own documents, then evidence, sessions, open launches and answers of the
-    branches `also`, then the documents of the default branch."""
+    """What a job reads: its own documents, then evidence, sessions, open launches and answers of the branches `also`
+    and, unless `only_promoted`, of merged pull requests that are not verified yet, then the documents of the default
+    branch. `prefix` is "" for a job of the default branch."""
 
-    def __init__(self, inner: Reader, prefix: str, also: Sequence[str] = ()) -> None:
+    def __init__(self, inner: Reader, prefix: str, also: Sequence[str] = (), *, only_promoted: bool = False) -> None:
         self._inner = inner
         self._prefix = prefix
-        self._also = also
+        self._named = also
+        self._known: Sequence[str] | None = also if only_promoted else None
+
+    @property
+    def _also(self) -> Sequence[str]:
+        if self._known is None:
+            merged = (unverified_branch(key) for key in self._inner.keys(MERGED))
+            self._known = [*self._named, *(each for each in merged if each != self._prefix)]
+        return self._known
 
     def _keys_of(self, key: str) -> Iterator[str]:
         yield self._prefix + key
         if key.startswith(_OF_OTHER_BRANCHES):
             yield from (prefix + key for prefix in self._also)
-        if not key.startswith(_OWN):
+        if self._prefix and not key.startswith(_OWN):
             yield key
 
     def get(self, key: str) -> bytes | None:
@@ -130,22 +142,23 @@ class _BranchReader:
             for key in self._inner.keys(branch + prefix)
             if branch == self._prefix or key.removeprefix(branch).startswith(_OF_OTHER_BRANCHES)
         }
-        found.update(key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, *_OWN)))
+        if self._prefix:
+            found.update(key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, *_OWN)))
         return iter(sorted(found))
 
     def prepare(self, prefixes: Sequence[str]) -> None:
-        self._inner.prepare([branch + prefix for branch in ("", self._prefix, *self._also) for prefix in prefixes])
+        branches = dict.fromkeys(("", self._prefix, *self._also))
+        self._inner.prepare([branch + prefix for branch in branches for prefix in prefixes])
 
 
 class BranchStore(_BranchReader):
-    """The part of a store that a pull request or branch uses: it writes only under `prefix` (`branches/<number>/`).
+    """The part of a store that a job uses: it writes only under `prefix` (`branches/<number>/`, or "" for the default
+    branch)."""
 
-    The default branch never reads `branches/`.
-    """
-
-    def __init__(self, inner: Store, prefix: str, also: Sequence[str] = ()) -> None:
-        super().__init__(inner, prefix, also)
+    def __init__(self, inner: Store, prefix: str, also: Sequence[str] = (), *, only_promoted: bool = False) -> None:
+        super().__init__(inner, prefix, also, only_promoted=only_promoted)
         self._store = inner
+        self._only_promoted = only_promoted
 
     def update(self, change: Change) -> None:
         self._store.update(self._prefixed(change))
@@ -155,7 +168,7 @@ class BranchStore(_BranchReader):
 
     def _prefixed(self, change: Change) -> Change:
         def prefixed(now: Reader) -> Mapping[str, bytes | None]:
-            changed = change(_BranchReader(now, self._prefix, self._also))
+            changed = change(_BranchReader(now, self._prefix, self._named, only_promoted=self._only_promoted))
             return {self._prefix + key: data for key, data in changed.items()}
 
         return prefixed
@@ -166,8 +179,33 @@ class BranchStore(_BranchReader):
 
 
 def of_branches(store: Store, namespaces: Sequence[str]) -> Store:
-    """What a job writes to and reads: the first namespace, then the others. Without any: the whole store."""
+    """What a job writes to and reads: the first namespace, then the others. Without any: the whole store, which is what
+    the default branch stored, and no pull request."""
     return BranchStore(store, namespaces[0], namespaces[1:]) if namespaces else store
+
+
+def unverified_branch(key: str) -> str:
+    """The namespace of a merged pull request, by its `merged/<number>.json`."""
+    return f"{BRANCHES}{key.removeprefix(MERGED).removesuffix('.json')}/"
+
+
+@frozen
+class UnverifiedKeys:
+    """Finds what only merged pull requests that are not verified yet have stored, in the stores that a job reads. `own`
+    is the namespace of the job."""
+
+    stores: Sequence[Reader]
+    own: str
+
+    def __call__(self, prefix: str) -> frozenset[str]:
+        """The keys with the prefix, as the job sees them."""
+        return frozenset(
+            key.removeprefix(branch)
+            for store in self.stores
+            for branch in map(unverified_branch, store.keys(MERGED))
+            for key in store.keys(branch + prefix)
+            if not any(store.has(place + key.removeprefix(branch)) for place in {"", self.own})
+        )
 
 
 def segments(key: str) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ def records_of(work: Workspace) -> Records:
     """The stored facts that count for this job. In a merge group, those of its other pull requests do, too."""
     place = work.place
     target = place.target if place.target is not place.base else None
-    return Records(place.repository, [*filter(None, [target, place.base])], scope_of(work))
+    base = [*filter(None, [target, place.base])]
+    return Records(place.repository, base, scope_of(work), place.unverified)
 
 
 def scope_of(work: Workspace) -> Scope:

@@ -26,6 +26,7 @@ from planner.judge.votes import (
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
 from planner.results.outcomes import Action
+from planner.results.repository import ResultsRepository
 from planner.session.service import world_name, world_of
 from planner.values import frozen
 from planner.verdicts.caller_question import caller_rubric
@@ -270,10 +271,11 @@ def _size(text: str) -> int:
     return len(text.encode(errors="replace"))
 
 
-def judging_of(work: Workspace) -> Judging:
-    """The project's judge; in the sandbox without one, the recorded answers of its world. Raises `UsageError` if there
-    is no such world; `PlanInvalidError` if the world is invalid."""
-    settings, repository = work.loaded.project.judge, work.place.repository
+def judging_of(work: Workspace, repository: ResultsRepository | None = None) -> Judging:
+    """The project's judge, with the answers of `repository` (by default, the place's); in the sandbox without a judge,
+    the recorded answers of its world. Raises `UsageError` if there is no such world; `PlanInvalidError` if the world is
+    invalid."""
+    settings, repository = work.loaded.project.judge, repository or work.place.repository
     if settings is None and work.selection.sandbox:
         recorded = _recorded_answers(work)
         cache = VoteCache(f"recorded answers of the world {recorded.world}", None, recorded)

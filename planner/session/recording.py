@@ -45,7 +45,10 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
         ended_at=result.ended_at,
         workflow=result.workflow,
         plans=[show(plan) for plan in result.plans] if is_finished and not result.partial else [],
-        cases=[planned(writing.show(case)) for case in kept],
+        cases=[
+            planned(writing.show(case), records.unverified_ids(case.call_fingerprint) if records is not None else ())
+            for case in kept
+        ],
     )
     parts = _parts(records, result.session_id, writing.facts(stored))
     place.repository.save_files(files_of(head, parts))
@@ -72,9 +75,11 @@ def origin_of(change: Change, records: Records | None = None) -> CallOrigin:
     kept = (
         [run for run in prior.runs if run.run_id in change.kept_run_ids] if prior is not None and is_same_call else []
     )
+    unverified = records.unverified_ids(change.call_fingerprint) if records is not None else ()
+    counted_with = tuple(each for each in map(id_of, kept) if each not in unverified)
     is_anew = change.start_over is not None and records is not None
     discards = records.damaged(change.call_fingerprint) if records is not None and is_anew else ()
-    return CallOrigin(call_reason(change).value, change.start_over, tuple(map(id_of, kept)), discards)
+    return CallOrigin(call_reason(change).value, change.start_over, counted_with, discards)
 
 
 def _consents(session: RunSession, cases: Sequence[CaseResult]) -> dict[int, str]:

@@ -6,20 +6,22 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from planner.ci.event import QUEUE_DEPTH, group_namespaces, is_public, target_namespace
+from planner.ci.event import QUEUE_DEPTH, group_namespaces, is_public
 from planner.ci.git import Git
+from planner.ci.target_branch import target_namespaces
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.planfile.addresses import Bucket, Folder, GitRef, parse_store
 from planner.planfile.model import Case, Project
 from planner.quantities import moment
 from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
-from planner.results.store import of_branches, segment_for
+from planner.results.store import UnverifiedKeys, of_branches, segment_for
 from planner.shell import Shell, print_diagnostics
 from planner.values import frozen
 from planner.workspace.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
@@ -145,8 +147,8 @@ class OpenedStore:
     target: ResultsRepository | None = None
     """What the branch stored that the pull request targets: `base`, or the results of another branch; only read. None
     if the CI system does not name the branch."""
-    group: Sequence[ResultsRepository] = ()
-    """In a merge queue: what the pull requests before this one stored; only read."""
+    unverified: Callable[[str], AbstractSet[str]] = lambda _: frozenset()
+    """The keys with a prefix of merged pull requests that are not verified yet."""
 
     @property
     def journal_path(self) -> Path:
@@ -158,8 +160,11 @@ class OpenedStore:
         DirectoryStore(self.directory).make()
 
 
-def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -> OpenedStore:
-    """Open the store of a selection. Raises `UsageError` for an invalid store."""
+def place_of(
+    shell: Shell, root: Path, selection: Selection, project: Project, *, only_promoted: bool = False
+) -> OpenedStore:
+    """Open the store of a selection. `only_promoted` leaves out merged pull requests that are not verified yet. Raises
+    `UsageError` for an invalid store."""
     named = selection.store or project.store or DEFAULT_STORE
     environment = selection.environment or DEFAULT_ENVIRONMENT
     where = "--store" if selection.store else "`store` in planner.yaml"
@@ -176,15 +181,19 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
     if selection.sandbox:
         directory = directory / "sandbox"
     folder, now, verified = DirectoryStore(directory), shell.clock.now(), verified_documents(shell, root)
-    namespaces = _namespaces(shell, root, selection)
-    own = namespaces[0] if namespaces else ""
+    named_spaces = _namespaces(shell, root, selection)
+    own = named_spaces[0] if named_spaces else ""
+    targets = target_namespaces(shell) if named_spaces else ()
+    namespaces = (
+        () if only_promoted and not own else (own, *named_spaces[1:], *(each for each in targets or () if each))
+    )
     access = Access(shell.keys.data, now, verified, lambda text: shell.log(f"warning: {text}"))
     if isinstance(address, Folder) or (selection.offline and isinstance(address, Bucket)):
 
         def here(namespaces: Sequence[str], /) -> ResultsRepository:
             return ResultsRepository(of_branches(folder, namespaces), access)
 
-        others = _others(here, namespaces, target_namespace(shell.environ))
+        others = (*_others(here, namespaces, targets), UnverifiedKeys([folder], own))
         return OpenedStore(directory, here(namespaces), environment, home, verified, own, None, *others)
     # Sandbox results quote nobody.
     if isinstance(address, GitRef) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
@@ -197,20 +206,18 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project) -
     except UsageError as error:
         raise UsageError(f"{where}: {error}", error.hint) from error
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
-    others = _others(opened, namespaces, target_namespace(shell.environ))
+    others = (*_others(opened, namespaces, targets), UnverifiedKeys([folder, remote], own))
     return OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others)
 
 
 def _others(
-    opened: Callable[[Sequence[str]], ResultsRepository], namespaces: Sequence[str], target: str | None
-) -> tuple[ResultsRepository | None, ResultsRepository | None, Sequence[ResultsRepository]]:
-    """What the default branch and the target branch stored, for a job of a branch, and the other pull requests of a
-    merge group."""
-    if not namespaces:
-        return None, None, ()
+    opened: Callable[[Sequence[str]], ResultsRepository], namespaces: Sequence[str], targets: Sequence[str] | None
+) -> tuple[ResultsRepository | None, ResultsRepository | None]:
+    """What the default branch and the target branch stored, for a job of a branch."""
+    if not namespaces or not namespaces[0]:
+        return None, None
     base = opened(())
-    of_target = base if target == "" else None if target is None else opened([target])
-    return base, of_target, [opened([name]) for name in namespaces[1:]]
+    return base, None if targets is None else opened(targets) if targets else base
 
 
 def _namespaces(shell: Shell, root: Path, selection: Selection) -> Sequence[str]:
@@ -233,11 +240,12 @@ class Workspace:
     place: OpenedStore
 
 
-def open_workspace(shell: Shell, selection: Selection) -> Workspace:
+def open_workspace(shell: Shell, selection: Selection, *, only_promoted: bool = False) -> Workspace:
     """Load the plans, print their warnings, and open the store. Raises like `load` and `place_of`."""
     loaded = load_selected(shell, selection)
     print_diagnostics(shell, loaded.diagnostics)
-    return Workspace(shell, selection, loaded, place_of(shell, loaded.root, selection, loaded.project))
+    place = place_of(shell, loaded.root, selection, loaded.project, only_promoted=only_promoted)
+    return Workspace(shell, selection, loaded, place)
 
 
 def load_selected(shell: Shell, selection: Selection) -> Loaded:

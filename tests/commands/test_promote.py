@@ -1,21 +1,25 @@
-"""`planner ci promote`: merged results become the baseline without a call; other pull requests are left alone."""
+"""`planner ci promote`: verified results become the baseline without a call; other pull requests are left alone."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
-from ci_jobs import REF, Jobs
-from fake_github import fake_github
+from ci_jobs import Jobs
+from fake_github import FakeGitHub, fake_github
 from repositories import commit, git
+from worlds import ANY_PROMPT
 
 from planner.results.directory import DirectoryStore
-from planner.results.documents import remove_branch
-from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
-from tests.commands.test_gate import CASE, PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
+from planner.session.promotion import removed
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_gate import CASE, PLAN, STORE  # pyright: ignore[reportMissingImports]
 
+REF = "refs/planner/results"
 ANGRY = PLAN.replace("calm", "angry")
 SAD = PLAN.replace("calm", "sad")
 
@@ -25,9 +29,24 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("promote") / "kept"
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One service for all tests of the file."""
+    folder = tmp_path_factory.mktemp("service")
+    world = folder / "fast.yaml"
+    world.write_text(f"extends: {ANY_PROMPT}\nversion: 1\nworld: fast\ntime_scale: 600\n")
+    program = forked.planner("sandbox", "--port", "0", "--world", str(world), cwd=folder)
+    first = program.output.readline()
+    yield Served(next(word for word in first.split() if word.startswith("http://")), program)
+    program.kill()
+
+
 @pytest.fixture
-def jobs(tmp_path: Path, kept: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+def jobs(tmp_path: Path, kept: Path, project: Project, served: Served, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     """Pull requests 7 (angry) and 8 (sad) edit the same case; both have called it."""
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    monkeypatch.setenv("GITHUB_ACTOR", "maria")
     jobs = Jobs(tmp_path, project, monkeypatch)
     jobs.begin_as(kept, called)
     return jobs
@@ -35,25 +54,60 @@ def jobs(tmp_path: Path, kept: Path, project: Project, monkeypatch: pytest.Monke
 
 def called(jobs: Jobs) -> None:
     jobs.begin(plans__hours=PLAN, planner=STORE)
-    run(jobs.start())
+    assert run(jobs.start()) == 1
     for number, plan in ((7, ANGRY), (8, SAD)):
         jobs.branch(f"topic{number}", "main")
         jobs.edit(plans__hours=plan)
-        assert run(jobs.start(number, branch=f"topic{number}")) == 1
+        assert call(jobs, number) == 1
     jobs.branch("main")
 
 
-def promote(project: Project, *numbers: int) -> str:
-    ran = project.planner("ci", "promote", "--sandbox", *(f"--pull-request={number}" for number in numbers))
-    assert ran.code == 0, ran.err
+def run(project: Project, *arguments: str) -> int:
+    ran = project.planner("run", "--consent-to-charge", *arguments)
+    assert ran.code in (0, 1), ran.err
+    return project.results()["stats"]["launches"]
+
+
+def call(jobs: Jobs, number: int, *, into: str = "main") -> int:
+    """The calls of a pull request: how many were launched."""
+    branch = f"topic{number}"
+    planned = jobs.start(number, branch=branch, into=into).planner("plan", "--format", "json")
+    project = jobs.start(number, branch=branch, event="workflow_dispatch", into=into)
+    assert planned.code == 0, planned.err
+    words = ("--consent-to-charge", "--base", "origin/main", "--digest", planned.json["digest"])
+    ran = project.planner("ci", "run", *words)
+    assert ran.code in (0, 1), ran.err
+    return project.results()["stats"]["launches"]
+
+
+def gate(project: Project, code: int) -> Any:
+    ran = project.planner("ci", "gate", "--format", "json")
+    assert ran.code == code, ran.out + ran.err
+    return ran.json
+
+
+def promote(project: Project, *numbers: int, code: int = 0) -> str:
+    ran = project.planner("ci", "promote", *(f"--pull-request={number}" for number in numbers))
+    assert ran.code == code, ran.out + ran.err
     return ran.out
+
+
+def stored(jobs: Jobs, folder: str = "") -> list[str]:
+    return jobs.stored(folder, REF)
+
+
+def asks(monkeypatch: pytest.MonkeyPatch, fake: FakeGitHub) -> None:
+    """Jobs that start from now on ask this GitHub."""
+    for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
 
 
 def test_merged_and_the_next_pull_request_is_free(jobs: Jobs) -> None:
     jobs.edit(plans__hours=ANGRY)
     assert "1 case promoted" in promote(jobs.start(), 7)
-    assert jobs.stored("branches/7/") == []
-    assert jobs.stored("branches/8/") != []
+    assert stored(jobs, "branches/7/") == []
+    assert stored(jobs, "merged/") == []
+    assert stored(jobs, "branches/8/") != []
     assert gate(jobs.start(), 0)["green"] == [CASE]
     assert gate(jobs.start(9), 0)["green"] == [CASE]
     assert run(jobs.start()) == 0
@@ -76,13 +130,13 @@ def forge(jobs: Jobs, files: dict[str, Any]) -> None:
 @pytest.mark.parametrize("is_forged", [False, True])
 def test_sessions_of_the_default_branch_stay_as_they_are(jobs: Jobs, is_forged: bool) -> None:
     """They say what the default branch saw, and how long its files are."""
-    before = {key: jobs.read(key) for key in jobs.stored("sessions/")}
+    before = {key: jobs.read(key, REF) for key in stored(jobs, "sessions/")}
     assert [bool(head["cases"] and head["plans"] and head["parts"]) for head in before.values()] == [True]
     jobs.edit(plans__hours=ANGRY)
     if is_forged:  # with their names, in a namespace that anybody may write
         forge(jobs, {f"branches/7/{key}": head | {"plans": []} for key, head in before.items()})
     promote(jobs.start(), 7)
-    after = {key: jobs.read(key) for key in jobs.stored("sessions/")}
+    after = {key: jobs.read(key, REF) for key in stored(jobs, "sessions/")}
     assert {key: after[key] for key in before} == before
     assert len(after) == 2
 
@@ -93,7 +147,7 @@ def test_two_pull_requests_of_one_case(jobs: Jobs) -> None:
         jobs.edit(plans__hours=plan)
         assert "1 case promoted" in promote(jobs.start(), number)
     assert gate(jobs.start(), 0)["green"] == [CASE]
-    assert jobs.stored("branches/") == []
+    assert stored(jobs, "branches/") == []
 
 
 def test_open_launches_keep_their_namespace(tmp_path: Path) -> None:
@@ -103,7 +157,7 @@ def test_open_launches_keep_their_namespace(tmp_path: Path) -> None:
     settled = {"branches/7/calls/a.jsonl": b"{}", "branches/8/calls/a.jsonl": b"{}"}
     store.update(lambda _: {**settled, "branches/8/intents/abc.json": b"{}"})
     for number in (7, 8):
-        store.update(lambda now, number=number: remove_branch(now, number))
+        store.update(lambda now, number=number: removed(now, number, None))
     assert sorted(store.keys("branches/")) == ["branches/8/calls/a.jsonl", "branches/8/intents/abc.json"]
 
 
@@ -126,7 +180,7 @@ def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """7 is merged, 8 closed, 9 open."""
     jobs.branch("topic9", "main")
     jobs.edit(plans__hours=PLAN.replace("calm", "glad"))
-    run(jobs.start(9, branch="topic9"))
+    call(jobs, 9)
     jobs.branch("main")
     jobs.edit(plans__hours=ANGRY)
     with fake_github() as fake:
@@ -136,11 +190,10 @@ def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
             9: {"state": "open", "merged_at": None},
         }
         project = jobs.start()
-        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():
-            monkeypatch.setenv(f"GITHUB_{name}", value)
+        asks(monkeypatch, fake)
         promote(project)
         promote(project)
-    assert {name.split("/")[1] for name in jobs.stored("branches/")} == {"9"}
+    assert {name.split("/")[1] for name in stored(jobs, "branches/")} == {"9"}
     assert gate(jobs.start(), 0)["green"] == [CASE]
 
 
@@ -149,12 +202,11 @@ def test_a_pull_request_that_github_has_deleted(jobs: Jobs, monkeypatch: pytest.
     jobs.edit(plans__hours=SAD)
     with fake_github() as fake:
         project = jobs.start()
-        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():
-            monkeypatch.setenv(f"GITHUB_{name}", value)
-        assert project.planner("ci", "promote", "--sandbox").code == 2
+        asks(monkeypatch, fake)
+        assert project.planner("ci", "promote").code == 2
         fake.pulls = {8: {"state": "closed", "merged_at": "2026-11-25T09:00:00Z"}}
         assert "#8: 1 case promoted" in promote(project)
-    assert {name.split("/")[1] for name in jobs.stored("branches/")} == {"7"}
+    assert {name.split("/")[1] for name in stored(jobs, "branches/")} == {"7"}
     assert gate(jobs.start(), 0)["green"] == [CASE]
 
 
@@ -167,30 +219,15 @@ def test_merged_into_another_branch(jobs: Jobs, monkeypatch: pytest.MonkeyPatch,
         merged["closed_at"] = merged["merged_at"]
         fake.pulls = {7: merged, 8: {"state": "open", "merged_at": None}}
         project = jobs.start()
-        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url}.items():
-            monkeypatch.setenv(f"GITHUB_{name}", value)
+        asks(monkeypatch, fake)
         promote(project)
-    assert jobs.stored("branches/7/") == []
+    assert stored(jobs, "branches/7/") == []
     assert gate(jobs.start(), 3 if to_call else 0)["to_call"] == to_call
 
 
 def test_a_pull_request_promotes_nothing(jobs: Jobs) -> None:
-    assert jobs.start(7).planner("ci", "promote", "--sandbox", "--pull-request=7").code == 2
-    assert jobs.stored("branches/7/") != []
-
-
-def test_calls_of_a_pull_requests_own_workflow(jobs: Jobs) -> None:
-    """Its workflow could have written anything. Only what code of the default branch called is promoted."""
-    glad = PLAN.replace("calm", "glad")
-    jobs.branch("topic9", "main")
-    jobs.edit(plans__hours=glad)
-    assert run(jobs.start(9, event="pull_request", branch="topic9")) == 1
-    jobs.branch("main")
-    jobs.edit(plans__hours=glad)
-    said = promote(jobs.start(), 9)
-    assert "0 cases promoted" in said
-    assert "1 call not promoted" in said
-    assert gate(jobs.start(), 3)["to_call"] == [CASE]
+    assert jobs.start(7).planner("ci", "promote", "--pull-request=7").code == 2
+    assert stored(jobs, "branches/7/") != []
 
 
 def test_a_merge_commit(jobs: Jobs) -> None:
@@ -206,32 +243,5 @@ def test_earlier_calls_apply_again_after_a_revert(jobs: Jobs) -> None:
     jobs.edit(plans__hours=ANGRY)
     promote(jobs.start(), 7)
     jobs.edit(plans__hours=PLAN)
-    assert jobs.start().actions("--sandbox") == {CASE: ("recheck", "called_before", 0)}
+    assert jobs.start().actions() == {CASE: ("recheck", "called_before", 0)}
     assert gate(jobs.start(9), 0)["green"] == [CASE]
-
-
-def test_a_forged_verdict_and_workflow(jobs: Jobs) -> None:
-    """Somebody who may write `branches/9/` makes a failing call pass there, as if code of the default branch had judged it."""
-    bad = PLAN.replace("calm", "glad").replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
-    jobs.branch("topic9", "main")
-    jobs.edit(plans__hours=bad)
-    assert run(jobs.start(9, event="pull_request", branch="topic9")) == 1
-    work = jobs.folder / "forger"
-    git(jobs.folder, "init", "-q", str(work))
-    git(work, "fetch", "-q", f"file://{jobs.remote}", REF)
-    git(work, "checkout", "-q", "FETCH_HEAD")
-    for file in sorted((work / "branches/9").rglob("*.jsonl")):
-        facts = [json.loads(line) for line in file.read_text().splitlines()]
-        for fact in facts:
-            if fact["kind"] == "verdict":
-                fact["verdict"] |= {"outcome": "passed", "cause": None, "findings": []}
-        file.write_text("".join(json.dumps(fact) + "\n" for fact in facts))
-    for file in sorted((work / "branches/9/sessions").glob("*")):
-        head = json.loads(file.read_text()) | {"workflow": "o/r/.github/workflows/x.yml@refs/heads/main", "parts": {}}
-        file.write_text(json.dumps(head))
-    commit(work)
-    git(work, "push", "-q", f"file://{jobs.remote}", f"HEAD:{REF}")
-    jobs.branch("main")
-    jobs.edit(plans__hours=bad)
-    promote(jobs.start(), 9)
-    assert gate(jobs.start(), 1)["failed"] == [CASE]

@@ -93,8 +93,13 @@ class FakeGitHub:
             self.statuses.append({"sha": found[1], **body})
             return 201, body
         if local == "pulls":
-            size, page = int(query["per_page"]), int(query.get("page", "1"))
-            wanted = [pull for pull in self.pulls.values() if query.get("state", "all") in ("all", pull.get("state"))]
+            size, page = int(query.get("per_page", "30")), int(query.get("page", "1"))
+            head, state = query.get("head", "").rpartition(":")[2], query.get("state", "all")
+            wanted = [
+                pull
+                for pull in self.pulls.values()
+                if state in ("all", pull.get("state")) and (not head or pull.get("head", {}).get("ref") == head)
+            ]
             found = wanted[size * (page - 1) : size * page]
             return (200, found) if self.pulls else (404, {"message": "Not Found"})
         if found := re.fullmatch(r"pulls/(\d+)", local):

@@ -108,6 +108,8 @@ class Runner:
     """What the callers pass on: `with` of a caller that somebody wrote."""
     needs: dict[str, Any] = field(default_factory=dict[str, Any])
     """Results and outputs of the jobs that have ended."""
+    service: dict[Path, bytes] = field(default_factory=dict[Path, bytes])
+    """What the sandbox remembers, by its path in a work tree."""
     made: int = 0
 
     @property
@@ -248,11 +250,23 @@ class Runner:
         for step in action["runs"]["steps"]:
             if step.get("id", "install") != "install" and context.holds(step):
                 own: dict[str, str] = {}
+                self._restore_service(work)
                 done = self._script(step, context, environ, work, own)
+                self._keep_service(work)
                 context.failed |= not done
                 context.names["steps"][step["id"]] = {"outputs": own, "outcome": "success" if done else "failure"}
         outputs |= {name: context.text(spec["value"]) for name, spec in action["outputs"].items()}
         return not context.failed
+
+    def _restore_service(self, work: Path) -> None:
+        """The embedded sandbox remembers its calls on one machine; a real service does on all of them."""
+        for path, content in self.service.items():
+            (work / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (work / path).write_bytes(content)
+
+    def _keep_service(self, work: Path) -> None:
+        for path in work.glob(".planner/**/service.jsonl"):
+            self.service[path.relative_to(work)] = path.read_bytes()
 
     def _script(
         self, step: dict[str, Any], context: Context, environ: dict[str, str], work: Path, outputs: dict[str, str]

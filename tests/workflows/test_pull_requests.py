@@ -75,7 +75,7 @@ def test_a_refused_call_and_a_failing_agent(repository: Repository) -> None:
 def test_rights() -> None:
     """The job with the pull request's files may only read and has no secret; the one that may write has no checkout."""
     plan, publish = (REUSABLE["plan"]["jobs"][name] for name in ("plan", "publish"))
-    assert plan["permissions"] == {"contents": "read"}
+    assert plan["permissions"] == {"contents": "read", "pull-requests": "read"}
     assert "secrets." not in str(REUSABLE["plan"]) + str(WORKFLOWS["phone-plans"])
     assert "$/checkout" not in str(publish)
     with_keys = {

@@ -44,7 +44,7 @@ def open_before_the_adoption(hosted: Hosted) -> str:
 
 
 def into_a_release_branch(hosted: Hosted) -> str:
-    """Calls of the default branch count for the same case; its own are promoted there by nobody yet."""
+    """Calls of the default branch count for the same case; the others are made for this branch."""
     hosted.push("release", {"notes.md": "release\n"})
     hosted.push("topic", {FILE: ANGRY}, start="release")
     hosted.open("topic", into="release")
