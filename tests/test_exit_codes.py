@@ -18,7 +18,7 @@ from planner.errors import (
     RefusedError,
     leading_error,
 )
-from planner.session.bug_report import BUG_LOG
+from planner.workspace.bug_report import BUG_LOG
 
 ENDINGS = [
     (CredentialError("no"), 2),

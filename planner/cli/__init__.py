@@ -239,7 +239,7 @@ def _print_document(error: BaseException, exit_code: int) -> None:
 def _bug_of(error: BaseException) -> BugError:
     """The error to show for an exception that nobody expected. In CI its details are written where reports are, since a
     temporary folder ends with the job."""
-    from planner.session.bug_report import bug_log
+    from planner.workspace.bug_report import bug_log
 
     return bug_log(shell(GlobalOptions())).as_error(error)
 

@@ -94,7 +94,7 @@ def run(global_options: GlobalOptions, **values: Any) -> int:
     """
     from planner.ci.comment import CommentPlace
     from planner.commands import run as module
-    from planner.session.comment_command import with_command
+    from planner.commands.comment_command import with_command
     from planner.session.run_session import RunOptions
 
     number, name, author = (values.pop(option) for option in ("comment_on", "name", "author"))

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Literal
 
 from planner.ci.policy import NO_BASE
 from planner.ci.step import publisher_of
+from planner.commands.publication import Decision, problem_publication, publication_of, read_ended
 from planner.errors import CredentialError, IncompleteError, PlannerError
 from planner.reports.neutral import for_json_text, one_line
 from planner.reports.required_check import render_json, render_text
 from planner.results.outcomes import CheckState, FailOn
-from planner.session.bug_report import logs_checks
 from planner.session.preparing import checked_cases, prepare, stored_journal
-from planner.session.publication import Decision, problem_publication, publication_of, read_ended
 from planner.session.service import Known, known_service
 from planner.shell import Shell, redactor_of, write_output
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
+from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, open_workspace
 
 if TYPE_CHECKING:
-    from planner.session.publication import Publication
+    from planner.commands.publication import Publication
 
 
 @frozen

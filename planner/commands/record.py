@@ -19,6 +19,7 @@ from planner.ci.client import github_of
 from planner.ci.comment import upsert_issue
 from planner.ci.event import default_branch
 from planner.ci.older_branches import tell_older_pull_requests
+from planner.commands.pruning import prune
 from planner.errors import NotFoundError, PlannerError
 from planner.planfile.model import Project
 from planner.quantities import count
@@ -26,13 +27,12 @@ from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.default_branch import ISSUE_TITLE, render_issue
 from planner.reports.neutral import for_terminal
 from planner.results.documents import document_bytes
-from planner.session.bug_report import logs_checks
 from planner.session.preparing import Preparation, prepare, stored_journal
-from planner.session.pruning import prune
 from planner.session.pull_request import pull_request_of
 from planner.session.service import Known, ask_service, service_of
 from planner.shell import Shell, redactor_of
 from planner.verdicts.gate import must_call
+from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection, require_default_branch
 from planner.workspace.stores import Workspace, open_workspace
 

@@ -11,10 +11,10 @@ from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.documents import read_result
 from planner.results.model import RunResult
-from planner.session.report_files import rendered
 from planner.shell import Shell, redactor_patterns, write_output
 from planner.values import frozen
 from planner.verdicts.baseline import compare_results
+from planner.workspace.report_files import rendered
 from planner.workspace.selection import Selection
 from planner.workspace.stores import OpenedStore, open_results
 

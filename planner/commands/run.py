@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import anyio
 
+from planner.commands.offline import judge_offline
 from planner.errors import RefusedError, UsageError
 from planner.session.called_agents import clean_up_previews, delete_previews
 from planner.session.executing import execute
 from planner.session.finishing import finish, refuse
 from planner.session.late_data import refresh
-from planner.session.offline import judge_offline
 from planner.session.run_session import RunOptions, RunSession, connected, consent_to, open_session, prepare_calls
 from planner.shell import Shell
 

@@ -17,11 +17,11 @@ from planner.reports.change_explanation import explanation_document, explanation
 from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import FIELDS, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, painter
-from planner.session.bug_report import logs_checks
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.session.service import known_service
 from planner.shell import Shell, print_diagnostics, redactor_of
 from planner.values import frozen
+from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Files, Selection, chosen_ids, read_files
 from planner.workspace.stores import Workspace, case_of_run, open_workspace
 

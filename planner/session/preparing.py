@@ -47,7 +47,6 @@ from planner.session.earlier_results import agents_seen, earlier_results, record
 from planner.session.judging import Judging, judging_of
 from planner.session.open_launches import OpenLaunches, open_launches_of
 from planner.session.service import draft_warnings, unscripted_warnings
-from planner.session.untouched import leave_to_base
 from planner.shell import actor_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
@@ -57,6 +56,7 @@ from planner.verdicts.history import compare_with_history
 from planner.workspace.selection import Selection
 from planner.workspace.sharing import import_launches
 from planner.workspace.stores import Workspace
+from planner.workspace.untouched import leave_to_base
 
 _LEFT_OUT_NAMED = 5
 

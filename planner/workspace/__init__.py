@@ -1,1 +1,1 @@
-"""What a command works on: the selected plans, the policy that applies, and the opened store."""
+"""What a command works on: the selected plans, the policy that applies, the opened store, and the folder of reports."""

@@ -13,9 +13,9 @@ from ci_jobs import Jobs
 from fake_github import fake_github
 from repositories import git
 
+from planner.commands.publication import billed_cents
 from planner.results.judge_documents import JudgeCost
 from planner.results.model import CostDocument, RunResult
-from planner.session.publication import billed_cents
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 PLAN = """\

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from planner.session.report_files import REPORT_FILES
+from planner.workspace.report_files import REPORT_FILES
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

@@ -11,7 +11,7 @@ import pytest
 from mortality import Life
 from whole_runs import Organisation
 
-import planner.session.offline
+import planner.commands.offline
 from planner.workspace.selection import Selection
 
 PLAN = """\
@@ -115,7 +115,7 @@ def test_recheck_and_report_leave_an_open_case_unknown(make: Make) -> None:
 
 def recheck(service: Organisation) -> tuple[int, str]:
     shell = service.shell()
-    code = planner.session.offline.judge_offline(shell, Selection(sandbox=True), report_dir=Path("again"))
+    code = planner.commands.offline.judge_offline(shell, Selection(sandbox=True), report_dir=Path("again"))
     (case,) = json.loads((service.root / "again" / "results.json").read_text("utf-8"))["cases"]
     return code, case["outcome"]
 

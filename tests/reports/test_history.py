@@ -12,7 +12,7 @@ from planner.reports.spending import render_json as spending_json
 from planner.reports.spending import render_text as spending_text
 from planner.reports.spending import spending_of
 from planner.results.model import CaseResult, ConsentDocument, RunResult
-from planner.session.report_session import NO_COST
+from planner.workspace.report_session import NO_COST
 from tests.support.stored_cases import make_case, make_runs, session_result, store_case
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)

@@ -13,10 +13,10 @@ import anyio
 import pytest
 from whole_runs import Organisation
 
-import planner.session.report_session
+import planner.workspace.report_session
 from planner.ci.publish import Publisher
-from planner.session.bug_report import BUG_LOG
-from planner.session.report_files import REPORT_FILES
+from planner.workspace.bug_report import BUG_LOG
+from planner.workspace.report_files import REPORT_FILES
 
 PLAN = """\
 version: 1
@@ -115,7 +115,7 @@ LATER: dict[str, tuple[str, int, int]] = {
     "after the calls": ("planner.session.executing.preview_documents", 0, ALL),
     "when results are made": ("planner.session.finishing.assemble_cases", 0, ALL),
     "when results are stored": ("planner.session.finishing.Consumed", 0, ALL),
-    "when reports are redacted": ("planner.session.report_files.redact", 1, 2),
+    "when reports are redacted": ("planner.workspace.report_files.redact", 1, 2),
 }
 PLACES = ENGINE | LATER
 """In tasks of the engine, and after them."""
@@ -195,7 +195,7 @@ def test_details_of_a_bug_are_redacted(organisation: Organisation, place: str) -
 
 
 def test_a_summary_that_cannot_be_rendered_is_named(organisation: Organisation) -> None:
-    with broken("planner.session.report_session.render_text", begin=1):
+    with broken("planner.workspace.report_session.render_text", begin=1):
         ran = organisation.run()
     assert (ran.code, "Traceback" in ran.out + ran.err) == (5, False)
     check_true(organisation, organisation.results())
@@ -206,7 +206,7 @@ def test_a_bug_in_the_summary_of_a_step_is_named(
 ) -> None:
     outputs, said = tmp_path / "outputs", list[str]()
     publisher = Publisher(tmp_path / "summary", outputs, "", said.append, lambda: "end")
-    monkeypatch.setattr(planner.session.report_session, "publisher_of", lambda _: publisher)
+    monkeypatch.setattr(planner.workspace.report_session, "publisher_of", lambda _: publisher)
     with broken("planner.ci.publish.append_summary"):
         ran = organisation.run()
     assert ran.code == 5

@@ -15,7 +15,7 @@ from mortality import Life
 from whole_runs import Organisation
 
 from planner.commands.agents import previews
-from planner.session.offline import judge_offline
+from planner.commands.offline import judge_offline
 from planner.workspace.selection import Selection
 
 PLAN = """\

@@ -28,8 +28,8 @@ from scripted_model import Asked, completion, honest
 from whole_runs import MortalStore, Organisation, Ran
 
 import planner.network.http
-import planner.session.report_files
 import planner.session.run_session
+import planner.workspace.report_files
 import planner.workspace.stores
 from planner.network.transport import InProcessTransport
 from planner.providers.base import Launched, LaunchRequest
@@ -189,7 +189,7 @@ class Fleet(Organisation):
             patch.setattr(anyio.to_thread, "run_sync", _in_this_thread)
             if isinstance(life, Fate):
                 patch.setattr(ApiClient, "launch", _counted(life))
-            patch.delitem(planner.session.report_files.REPORT_FILES, "report.html", raising=False)  # nobody reads it
+            patch.delitem(planner.workspace.report_files.REPORT_FILES, "report.html", raising=False)  # nobody reads it
             yield
 
     def _judge(self, *_: Any, **__: Any) -> InProcessTransport:

@@ -26,9 +26,9 @@ from worlds import any_prompt
 
 import planner.commands.reconcile
 import planner.commands.run
-import planner.session.report_files
 import planner.session.run_session
 import planner.session.service
+import planner.workspace.report_files
 import planner.workspace.stores
 from planner.clock import Clock
 from planner.commands.reconcile import ReconcileOptions
@@ -179,7 +179,7 @@ class Organisation:
     @contextmanager
     def _outside(self, life: Life) -> Generator[None]:
         MortalJournal.life = MortalStore.life = life
-        real_replace: Callable[[Path, str], None] = vars(planner.session.report_files)["_replace"]
+        real_replace: Callable[[Path, str], None] = vars(planner.workspace.report_files)["_replace"]
 
         def write(path: Path, text: str) -> None:
             life.boundary(f"before writing {path.name}")
@@ -191,7 +191,7 @@ class Organisation:
             patch.setattr(planner.session.service, "embedded_app", lambda *_: self._app(life))
             patch.setattr(planner.session.run_session, "Journal", MortalJournal)
             patch.setattr(planner.workspace.stores, "DirectoryStore", MortalStore)
-            patch.setattr(planner.session.report_files, "_replace", write)
+            patch.setattr(planner.workspace.report_files, "_replace", write)
             try:
                 yield
             finally:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from planner.diagnostics import Diagnostics
+from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import NO_SPENDING
 from planner.planfile.model import Project as ProjectFile
 from planner.providers.base import Balance
-from planner.session.balance import check_balance, short_of
 from planner.session.executing import ledger_of
 from planner.workspace.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from planner.ci.event import COMMAND, event_value, is_command, pull_request_number
 from planner.errors import PlannerError, RefusedError, UsageError
 from planner.reports.neutral import one_line
-from planner.session.report_session import report_session
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.report_session import report_session
 
 if TYPE_CHECKING:
     from planner.changes.request import Rerun

@@ -27,12 +27,12 @@ from planner.reports.summary import render_text
 from planner.results.model import CaseResult, ConsentDocument, CostDocument, RunResult, StatsDocument
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.repository import ResultsRepository
-from planner.session.bug_report import BUG_LOG, BugLog, is_bug
-from planner.session.report_files import REPORT_FILES, replace_reports
 from planner.shell import Shell, print_diagnostics, redactor_of, redactor_patterns
 from planner.verdicts.ending import WORDS, Ending, first_of
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
+from planner.workspace.bug_report import BUG_LOG, BugLog, is_bug
+from planner.workspace.report_files import REPORT_FILES, replace_reports
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, check_folder, load_selected, place_of
 

@@ -13,12 +13,12 @@ from planner.quantities import count
 from planner.results.model import RunResult
 from planner.results.outcomes import Action, FailOn
 from planner.session.preparing import prepare, stored_journal
-from planner.session.report_session import NO_COST, ReportSession, report_session
 from planner.session.run_session import RunOptions, next_commands
 from planner.shell import Shell
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import ending_of, open_runs_of_stored
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
+from planner.workspace.report_session import NO_COST, ReportSession, report_session
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace
 
