@@ -138,6 +138,19 @@ def test_a_changed_model_that_agrees_with_people_counts_again(checked: Project, 
     assert (len(model.asked) - asked, len(service.own_runs())) == (12, calls)
 
 
+def test_new_labels_do_not_confirm_a_model_in_the_session_that_found_the_change(
+    checked: Project, service: Served, model: Model
+) -> None:
+    unclear = [each | {"turns": [each["turns"][0], {"agent": "Hm."}]} for each in LABELS]
+    checked.write("judge/canaries.jsonl", lines(unclear))
+    session(checked, 0)
+    checked.write("judge/labels.jsonl", lines(LABELS))
+    checked.write("planner.yaml", config(model, canaries="judge/canaries.jsonl", labels="judge/labels.jsonl"))
+    model.script = reading(calls="does_not_hold")
+    changed = session(checked, 0)
+    assert (changed["judge"]["only_warns"], changed["judge"]["calibration"]["missing"]) == (True, 12)
+
+
 def test_a_model_that_wavers_a_little_has_not_changed(checked: Project, service: Served, model: Model) -> None:
     session(checked, 0)
     model.script = lambda asked: reading(rude="holds" if "order 4," in asked.user else "does_not_hold")(asked)
