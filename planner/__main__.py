@@ -20,7 +20,7 @@ def main() -> int:
     # Plugins of other packages must not change validation; looking for them also reads every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - not read anywhere else
 
-    from planner.session.interruption import raise_on_signals
+    from planner.interruption import raise_on_signals
 
     raise_on_signals()
     try:

@@ -23,6 +23,7 @@ from planner.diagnostics import Diagnostics, Span
 from planner.errors import NotFoundError, PlanInvalidError, PlannerError, UsageError
 from planner.execution.journal import Journal
 from planner.execution.previews import NAME_PREFIX, Preview
+from planner.interruption import interruptible
 from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, with_fields
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.model import AgentFile, Target
@@ -31,7 +32,6 @@ from planner.providers.base import VARIANTS, AgentProvider, AgentState, ListedAg
 from planner.quantities import count, duration
 from planner.reports.neutral import for_terminal, json_document
 from planner.secret_values import find_secrets
-from planner.session.interruption import interruptible
 from planner.session.service import open_client, unknown_target
 from planner.shell import Shell
 from planner.values import frozen

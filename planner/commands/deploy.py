@@ -11,6 +11,7 @@ from planner.agents.recorded import record_agents, record_deployment, world_stor
 from planner.changes.configuration import EffectiveTarget, FieldChange, agree, differences
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
 from planner.execution.journal import Journal
+from planner.interruption import interruptible
 from planner.planfile.model import Case, Project
 from planner.providers.base import AgentProvider, AgentState
 from planner.quantities import count, some
@@ -20,7 +21,6 @@ from planner.reports.required_check import render_text
 from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.results.store import segment_for
-from planner.session.interruption import interruptible
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.session.service import open_client, read_targets
 from planner.shell import Shell, actor_of, redactor_of

@@ -9,12 +9,12 @@ from planner.ci.step import publisher_of
 from planner.errors import RefusedError
 from planner.execution.balance import short_of
 from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
-from planner.session.consent import store_consented
 from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
 from planner.session.service import known_service
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
+from planner.workspace.agreed_calls import store_consented
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, open_workspace

@@ -16,6 +16,7 @@ from planner.changes.model import ChangeSet
 from planner.ci.event import asked_by, head_commit
 from planner.ci.older_branches import older_branch
 from planner.ci.policy import policy_source
+from planner.ci.pull_request import files_url, pull_request_of, run_url_of
 from planner.errors import PlanInvalidError, PlannerError
 from planner.execution.journal import Journal
 from planner.planfile.files import PROJECT_FILE
@@ -26,11 +27,10 @@ from planner.reports.pull_request import CommentFacts, EndedSession, LastCalls, 
 from planner.reports.reply import mention, render_reply
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
-from planner.session.consent import head_of, shareable
 from planner.session.preparing import Preparation, prepare, refusal_of
-from planner.session.pull_request import files_url, pull_request_of, run_url_of
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
+from planner.workspace.agreed_calls import head_of, shareable
 from planner.workspace.merge_base import MERGE_BASE
 from planner.workspace.selection import Selection
 from planner.workspace.stores import OpenedStore, Workspace

@@ -24,13 +24,13 @@ from planner.ci.comment import (
     set_status,
     upsert_comment,
 )
+from planner.ci.pull_request import run_url_of
 from planner.commands.publication import Publication
 from planner.errors import IncompleteError, PlannerError, UsageError
 from planner.planfile.addresses import Folder, parse_store
 from planner.reports.problems import render_problem
 from planner.results.repository import change_set_key
 from planner.results.store import BRANCHES, BranchStore
-from planner.session.pull_request import run_url_of
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.sharing import remote_store

@@ -26,8 +26,8 @@ from planner.execution.reconciling import (
     search_launches,
     unconfirmed_launches,
 )
+from planner.interruption import interruptible
 from planner.quantities import count, money
-from planner.session.interruption import interruptible
 from planner.session.service import open_client
 from planner.shell import Shell
 from planner.values import frozen

@@ -19,6 +19,7 @@ from planner.ci.client import github_of
 from planner.ci.comment import upsert_issue
 from planner.ci.event import default_branch
 from planner.ci.older_branches import tell_older_pull_requests
+from planner.ci.pull_request import pull_request_of
 from planner.commands.pruning import prune
 from planner.errors import NotFoundError, PlannerError
 from planner.planfile.model import Project
@@ -28,7 +29,6 @@ from planner.reports.default_branch import ISSUE_TITLE, render_issue
 from planner.reports.neutral import for_terminal
 from planner.results.documents import document_bytes
 from planner.session.preparing import Preparation, prepare, stored_journal
-from planner.session.pull_request import pull_request_of
 from planner.session.service import Known, ask_service, service_of
 from planner.shell import Shell, redactor_of
 from planner.verdicts.gate import must_call

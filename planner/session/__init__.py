@@ -1,5 +1,5 @@
-"""Building blocks of commands: select plans, open a store, connect to the service, prepare a change set, request judge
-calls, write reports.
+"""The stages of a session: connect to the service, prepare the calls, take consent to them, make them, and finish with
+results.
 
 Everything from outside the program comes in through `shell.Shell`.
 """

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from planner.agents.edits import is_edited, is_other_revision
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
+from planner.interruption import until_interrupted
 from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
-from planner.session.interruption import until_interrupted
 
 if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget

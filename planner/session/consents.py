@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from planner.changes.consented_calls import ConsentedCase, charged_changes, consented_cases
 from planner.changes.model import Change, ChangeSet, JudgeSpending, Reason
+from planner.ci.agreement import how_agreed
 from planner.execution.consent_sharing import ConsentSharing
 from planner.execution.consents import (
     CallReason,
@@ -27,7 +28,6 @@ from planner.execution.launches import LIVE, LaunchState, Slot
 from planner.execution.ledger import Ledger
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action
-from planner.session.consent import how_agreed
 
 if TYPE_CHECKING:
     from planner.execution.journal import Journal

@@ -26,6 +26,8 @@ from planner.execution.spending import spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.providers.base import Balance, Line
+from planner.reports.progress import ProgressState
+from planner.reports.pull_request_progress import CallsUnderWay
 from planner.results.model import ConsentDocument, JudgedRun, PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
@@ -40,15 +42,17 @@ from planner.session.called_agents import (
 from planner.session.consents import judge_spending
 from planner.session.judge_calls import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation
-from planner.session.progress import ProgressDisplay, ProgressState
 from planner.session.run_session import ConnectedSession, RunSession
+from planner.shell import redactor_of
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.runs import judge_record, judge_stored
+from planner.workspace.agreed_calls import head_of
+from planner.workspace.progress import ProgressDisplay
 from planner.workspace.selection import Loaded
 
 if TYPE_CHECKING:
-    from planner.session.pull_request import ProgressComment
+    from planner.ci.progress_comment import ProgressComment
 
 
 @dataclass(slots=True)
@@ -86,13 +90,33 @@ class SessionEnd:
 
 async def execute(session: ConnectedSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
     """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
-    comment: ProgressComment | None = None
-    if session.options.comment is not None:
-        from planner.session.pull_request import progress_comment  # late: httpx, which the sandbox does not need
-
-        comment = progress_comment(session, prepared, consent)
+    comment = _progress_comment(session, prepared, consent)
     async with comment.keeping_current() if comment is not None else nullcontext():
         return await _execute(session, prepared, consent, comment)
+
+
+def _progress_comment(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> ProgressComment | None:
+    """None if no comment is to be edited, or no calls are agreed to."""
+    place, shell, loaded = session.options.comment, session.shell, session.loaded
+    calls = prepared.change_set.with_action(Action.CALL)
+    if place is None or not consent.given or not calls:
+        return None
+    # Late: httpx, which the sandbox does not need.
+    from planner.ci.progress_comment import ProgressComment
+    from planner.ci.pull_request import pull_request_of
+
+    names = redactor_of(loaded.project).names(change.case_id for change in calls)
+    cents = consent.max_cost_cents
+    under_way = CallsUnderWay(
+        digest=prepared.change_set.digest,
+        cases=list(names.values()),
+        by=consent.by,
+        max_cost="DOLLARS" if cents is None else f"{cents // 100}.{cents % 100:02d}",
+        total=sum(change.runs for change in calls),
+        start_over=next((change.start_over for change in calls if change.start_over is not None), None),
+    )
+    pull = pull_request_of(shell.environ, head_of(shell, session.place, loaded), place.name)
+    return ProgressComment(shell, place, replace(pull, number=str(place.number)), under_way)
 
 
 async def _execute(

@@ -25,13 +25,13 @@ from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.reading import collect, read_list
 from planner.execution.reads import WaitPolicy
+from planner.interruption import until_interrupted
 from planner.providers.base import CallId, Run
 from planner.records.facts import CallData, Correction, StoredCall
 from planner.results.model import CaseResult, JudgedRun, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.earlier_results import records_of
-from planner.session.interruption import until_interrupted
 from planner.session.open_launches import search_open_launches
 from planner.session.preparing import Preparation
 from planner.session.recording import store_corrections

@@ -24,9 +24,9 @@ from planner.execution.reading import read_list
 from planner.execution.reads import Lists
 from planner.execution.reconciling import LATEST_CREATION_SECONDS, unconfirmed_launches
 from planner.execution.state import State
+from planner.interruption import until_interrupted
 from planner.quantities import count, money
 from planner.results.model import OpenLaunch
-from planner.session.interruption import until_interrupted
 from planner.values import frozen
 
 if TYPE_CHECKING:  # `planner plan` does not search

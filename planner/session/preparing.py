@@ -34,7 +34,6 @@ from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import Copies, new_products, previews_refusal
-from planner.session.consent import agreed_set
 from planner.session.consents import (
     charged_slots,
     import_consents,
@@ -53,6 +52,7 @@ from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
+from planner.workspace.agreed_calls import agreed_set
 from planner.workspace.selection import Selection
 from planner.workspace.sharing import import_launches
 from planner.workspace.stores import Workspace

@@ -13,34 +13,32 @@ import anyio
 from planner.agents.previews import Previews
 from planner.agents.recorded import record_agents
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
+from planner.ci.agreement import who_agrees
 from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
 from planner.execution.reading import Transactions
 from planner.execution.sharing import IntentSharing
+from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
 from planner.providers.requests import RequestHooks
 from planner.quantities import count
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action, FailOn
 from planner.session.called_agents import previews_refusal
-from planner.session.consent import (
-    share_agreed,
-    who_agrees,
-)
 from planner.session.consents import agree
-from planner.session.interruption import interruptible
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, prepare
-from planner.session.progress import RequestLog, open_request_log
 from planner.session.service import open_client, read_targets
 from planner.session.unfinished import known_facts
 from planner.shell import Shell
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, fail_on_words
 from planner.verdicts.next_steps import NextCommands
+from planner.workspace.agreed_calls import share_agreed
 from planner.workspace.report_session import ReportSession, report_session
+from planner.workspace.request_log import RequestLog, open_request_log
 from planner.workspace.selection import Loaded, Selection
 from planner.workspace.stores import OpenedStore, Workspace, locked, shared_session
 

@@ -15,10 +15,10 @@ import anyio.lowlevel
 import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
+from planner.ci.agreement import who_agrees
 from planner.clock import Clock
 from planner.commands.comment_command import CommentCommand, parse_command, with_command
 from planner.errors import PlannerError, RefusedError, UsageError
-from planner.session.consent import who_agrees
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
 from planner.workspace.selection import Selection

@@ -14,10 +14,10 @@ import anyio.lowlevel
 import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
+from planner.ci.agreement import who_agrees
 from planner.ci.event import namespace_of
 from planner.clock import Clock
 from planner.errors import UsageError
-from planner.session.consent import who_agrees
 from planner.shell import Shell
 
 

@@ -21,13 +21,14 @@ from markdown_it import MarkdownIt
 from virtual_time import VirtualLoop
 
 from planner.ci.comment import CommentPlace
+from planner.ci.progress_comment import ProgressComment
 from planner.clock import Clock
+from planner.reports.progress import ProgressState, line
 from planner.reports.pull_request import PullRequest
 from planner.reports.pull_request_progress import CallsUnderWay
 from planner.results.model import StartOverDocument
-from planner.session.progress import ProgressDisplay, ProgressState, line
-from planner.session.pull_request import ProgressComment
 from planner.shell import Shell
+from planner.workspace.progress import ProgressDisplay
 
 START = ProgressState(0, 72, 12, 0, 384, 900, 0.2, None)
 MIDDLE = ProgressState(34, 72, 12, 544, 384, 900, 80.7, 119.6, "concurrency limit 20 (learned)")

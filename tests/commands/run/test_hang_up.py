@@ -9,7 +9,7 @@ from collections import Counter
 
 from patience import PATIENCE_SECONDS, wait_for
 
-from planner.session.interruption import interruptible
+from planner.interruption import interruptible
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 RUN = [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "2"]

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from patience import PATIENCE_SECONDS
 
-from planner.session.interruption import interruptible
+from planner.interruption import interruptible
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 AT_IMPORT = """

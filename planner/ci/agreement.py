@@ -1,0 +1,107 @@
+"""Who agrees to calls: a person, by an act that the CI system records (starting or approving a job), not by a push."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from planner.ci.event import asked_by, is_command, namespace_of
+from planner.errors import PlannerError, UsageError
+from planner.execution.consents import ConsentWay
+from planner.reports.reply import LOGIN
+from planner.shell import Shell, actor_of
+
+if TYPE_CHECKING:
+    from planner.ci.client import GitHub
+
+APPROVED: Final = "phone-calls"
+"""The environment whose approval is consent, unless PLANNER_APPROVAL_ENVIRONMENT names another one."""
+
+
+def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str | None = None) -> str:
+    """The person who agrees to charged calls; "" if none is known, and then the calls are refused.
+
+    On GitHub, in a job of a pull request or branch: the person whom GitHub names. In such a job of another CI system:
+    `consent_by` (`--consent-by`). Elsewhere: the user, or whoever started the job. Raises `UsageError` for a
+    `consent_by` on GitHub.
+    """
+    environ = shell.environ
+    is_github = environ.get("GITHUB_ACTIONS") == "true" or bool(environ.get("GITHUB_EVENT_NAME"))
+    if consent_by is not None and is_github:
+        raise UsageError(
+            "--consent-by is not for GitHub, whose API names who agreed",
+            "Leave it out, and let a person start the workflow, or approve its environment.",
+        )
+    if sandbox or not namespace:
+        return consent_by or actor_of(shell)
+    if not is_github:
+        return consent_by or ""
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch" or is_command(environ):
+        named = asked_by(environ)
+        return "" if _is_denied(shell, named) else named
+    return _approvers(shell)
+
+
+def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
+    """How somebody agrees in this environment."""
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch" or is_command(environ):
+        return ConsentWay.DISPATCH
+    if environ.get("GITHUB_ACTIONS") == "true" and namespace_of(environ):
+        return ConsentWay.APPROVAL
+    return ConsentWay.FLAG if environ.get("GITHUB_ACTIONS") or environ.get("CI") else ConsentWay.TERMINAL
+
+
+def _approvers(shell: Shell) -> str:
+    """Who approved this job's deployment to the environment of the calls, as the API names them; "" if nobody is
+    named."""
+    environ = shell.environ
+    run = environ.get("GITHUB_RUN_ID", "")
+    if not run.isdigit():
+        return ""
+    try:
+        with _github(shell) as github:
+            found = cast("list[dict[str, Any]]", github.get(f"actions/runs/{run}/approvals", "actions: read"))
+    except PlannerError as error:
+        shell.log(f"the approval of this job cannot be read: {error}. {error.hint}")
+        return ""
+    wanted = (environ.get("PLANNER_APPROVAL_ENVIRONMENT") or APPROVED).casefold()
+    approved = [each for each in found if each.get("state") == "approved" and wanted in _environments(each)]
+    people = [cast("dict[str, Any]", each.get("user") or {}) for each in approved]
+    return ", ".join(dict.fromkeys(str(person["login"]) for person in people if person.get("login")))
+
+
+def _github(shell: Shell) -> GitHub:
+    from planner.ci.client import github_of  # late: the HTTP client takes a tenth of the start of `plan`
+
+    return github_of(shell.environ, shell.pause)
+
+
+def _environments(approval: dict[str, Any]) -> set[str]:
+    """GitHub ignores the case of their names."""
+    named = cast("list[dict[str, Any]]", approval.get("environments") or [])
+    return {str(each.get("name", "")).casefold() for each in named}
+
+
+def _is_denied(shell: Shell, login: str) -> bool:
+    """Whether this is not a person, or GitHub does not confirm that they still have write access: a job may wait for
+    days between its start and its calls. Without a token to ask with, the access at its start counts."""
+    environ = shell.environ
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return False
+    if not LOGIN.fullmatch(login):
+        shell.log(f"{login} started this job, but only a person can agree to calls")
+        return True
+    if not environ.get("GITHUB_TOKEN"):
+        return False
+    try:
+        with _github(shell) as github:
+            found = github.get(f"collaborators/{login}/permission", "metadata: read")
+    except PlannerError as error:
+        shell.log(f"the permission of {login} cannot be read, so their consent does not count: {error}. {error.hint}")
+        return True
+    role = cast("dict[str, Any]", found).get("permission") if isinstance(found, dict) else None
+    if denied := role not in ("write", "admin"):  # as GitHub names custom roles here, too
+        shell.log(
+            f"{login} started this job, but GitHub does not confirm that they have write access to the repository"
+        )
+    return denied
