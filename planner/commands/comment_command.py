@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from planner.ci.event import COMMAND, event_value, is_command, pull_request_number
 from planner.errors import PlannerError, RefusedError, UsageError
 from planner.reports.neutral import one_line
+from planner.reports.pull_request import NO_CEILING
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
 from planner.values import frozen
@@ -55,6 +56,8 @@ def parse_command(body: str) -> CommentCommand:
     text = " ".join(body.split())
     found = _COMMAND.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
     options = _OPTIONS.fullmatch(found["rest"]) if found is not None else None
+    if NO_CEILING in text:
+        raise UsageError(f"this comment has {NO_CEILING} where an amount belongs", "Write for example: up to 2.00")
     if found is None or options is None:
         raise UsageError(f"this comment is not understood: {one_line(text)[:200]}", _HOW)
     patterns = re.findall(_QUOTED, options["only"] or "")

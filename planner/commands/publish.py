@@ -26,7 +26,7 @@ from planner.ci.comment import (
 )
 from planner.ci.pull_request import run_url_of
 from planner.commands.publication import Publication
-from planner.errors import IncompleteError, PlannerError, UsageError
+from planner.errors import PlannerError, UsageError
 from planner.planfile.addresses import Folder, parse_store
 from planner.reports.problems import render_problem
 from planner.results.repository import change_set_key
@@ -62,9 +62,9 @@ def publish(shell: Shell, options: PublishOptions) -> int:
         found = Publication.model_validate(json.loads((shell.cwd / options.file).read_bytes()[:_MAX_BYTES]))
     except (OSError, ValueError, ValidationError):
         shell.log(f"{options.file} is missing, or planner ci gate did not write it: the status is set to error")
-        found = _no_answer(shell, "planner gave no answer: see the log of this job, and run it again")
+        found = _no_answer(shell, "planner gave no answer", "See the log of this job, and run it again.")
     if found.commit not in ("", options.commit):
-        found = _no_answer(shell, "planner answered for another commit: run this job again")
+        found = _no_answer(shell, "planner answered for another commit", "Run this job again.")
     state = found.state if found.state in _STATES else "error"
     try:
         _store_change_set(shell, options.number, found)
@@ -90,10 +90,9 @@ def publish(shell: Shell, options: PublishOptions) -> int:
     return 0
 
 
-def _no_answer(shell: Shell, why: str) -> Publication:
+def _no_answer(shell: Shell, why: str, fix: str) -> Publication:
     """An older comment must not stand beside the status."""
-    error = IncompleteError(why)
-    comment = render_problem(error, "", run_url_of(shell.environ))
+    comment = render_problem(UsageError(why, fix), "", run_url_of(shell.environ))
     return Publication(state="error", description=why, digest="", comment=comment, worth_saying=True)
 
 

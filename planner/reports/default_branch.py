@@ -9,7 +9,7 @@ from planner.changes.model import ChangeSet
 from planner.quantities import count, money, money_range
 from planner.reports.agents import AgentNote
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
-from planner.reports.pull_request import PullRequest
+from planner.reports.pull_request import NO_CEILING, PullRequest
 from planner.reports.redaction import Redactor
 from planner.results.outcomes import Action
 
@@ -46,5 +46,5 @@ def _calls(change_set: ChangeSet, max_cost: str, pull: PullRequest, redactor: Re
         yield f"and {count(more, 'more case')}"
     form = f"[run the workflow]({pull.actions_url})" if pull.actions_url else "run the workflow that makes calls"
     yield f"**To call:** {form} without a pull request and with these values, or on a command line:"
-    options = f"-f digest={change_set.digest} -f max-cost={max_cost or 'DOLLARS'}"
+    options = f"-f digest={change_set.digest} -f max-cost={max_cost or NO_CEILING}"
     yield markdown_block(f"gh workflow run {pull.workflow} {options}", "sh")

@@ -46,7 +46,8 @@ def render_problem(error: PlannerError, files_url: str, run_url: str) -> str:
         same = markdown_code("planner validate")
         return f"{render_invalid(error.diagnostics, files_url)}\nFix this and push; {same} shows the same.\n"
     sign = "⏳" if error.exit_code == 4 else "❌"
-    lines = [f"### {sign} {for_markdown(str(error))}"]
+    what = str(error)
+    lines = [f"### {sign} {for_markdown(what[:1].upper() + what[1:])}"]
     if error.hint:
         lines.append(markdown_prose(error.hint))
     if run_url:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from planner.changes.model import Reason
+from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count, money, money_range, some
 from planner.reports.agents import agent_notes
 from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes
@@ -15,7 +16,7 @@ from planner.reports.neutral import (
     markdown_code,
     markdown_prose,
 )
-from planner.reports.pull_request_failures import render_failures
+from planner.reports.pull_request_failures import render_failures, render_undecided
 from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
 from planner.values import frozen
@@ -29,6 +30,8 @@ _DIFF_CHARACTERS: Final = 30_000
 """Of the differences of all agents. They are never cut without saying so: somebody agrees to them."""
 CALL_WORKFLOW: Final = "phone-plans-call.yml"
 RECORD_WORKFLOW: Final = "phone-plans-main.yml"
+NO_CEILING: Final = "DOLLARS"
+"""Stands in a command for the ceiling, while the price is unknown."""
 _JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 """Reasons of rechecks that say something; other stored runs were judged as they are."""
 SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
@@ -86,7 +89,7 @@ class Offer:
     options: str = ""
 
     def command(self, pull: PullRequest) -> str:
-        words = call_command(pull, self.digest, self.max_cost or "DOLLARS")
+        words = call_command(pull, self.digest, self.max_cost or NO_CEILING)
         return f"{words} {self.options}" if self.options else words
 
 
@@ -115,7 +118,8 @@ def render_comment(
     is_done = not (check.calls or cancelled)
     headline = _headline(preview, check, cancelled=cancelled) + (f" · {agreed}" if agreed and is_done else "")
     about = (_facts(preview, check, pull, last), _last("" if is_done else agreed, last, pull))
-    head = [headline, _ended(facts.ended), " ".join(filter(None, about))]
+    ended = facts.ended if preview.refused is None and not cancelled else None  # the same would be said twice
+    head = [headline, _ended(ended), _forbidden(preview, pull), " ".join(filter(None, about))]
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
     foot = _how_to_call(check, facts, has_unconfirmed=_unconfirmed(preview, check) > 0)
     text = ""
@@ -123,8 +127,9 @@ def render_comment(
         failures = list(render_failures(check, judged, names, preview.redactor, listed))
         of_base = list(_of_base(check, names, pull, listed))
         uncounted = _not_counted(preview, check, judged, names, listed)
+        undecided = render_undecided(check, judged, names, preview.redactor, listed)
         changes = _changes(preview, listed)
-        text = "\n\n".join(filter(None, [*head, *of_base, *uncounted, *failures, *changes, *foot])) + "\n"
+        text = "\n\n".join(filter(None, [*head, *of_base, *uncounted, *failures, *undecided, *changes, *foot])) + "\n"
         if len(text) <= _MAX_CHARACTERS:
             break
     return text
@@ -135,6 +140,8 @@ def _headline(preview: PlanView, check: RequiredCheck, *, cancelled: bool) -> st
         return f"### ⏹ Cancelled · {for_markdown(check.description)}"
     if not check.calls:
         return f"### {SIGNS[check.state]} {for_markdown(check.description)}"
+    if preview.refused is not None:
+        return f"### ✋ {count(check.calls, 'call')} to make, but the policy forbids it"
     return f"### 📞 {count(check.calls, 'call')} to make · {_price(preview)}"
 
 
@@ -144,8 +151,16 @@ def _ended(ended: EndedSession | None) -> str:
     problem = markdown_prose(ended.problem.rstrip("."))
     if ended.is_refused:
         return f"✋ **Refused, so nothing was called:** {problem}."
-    again = "After that, comment the command below: calls that were made are not made again."
-    return f"✋ **The calls ended early:** {problem}. {again}"
+    return f"✋ **The calls ended early:** {problem}. Calls that were made are not made again."
+
+
+def _forbidden(preview: PlanView, pull: PullRequest) -> str:
+    """Why the policy forbids these calls, and where it is; "" if it does not."""
+    if preview.refused is None:
+        return ""
+    why = for_markdown(preview.refused[0].rstrip("."))
+    where = f"{markdown_code(PROJECT_FILE)} of {markdown_code(pull.base or 'the base branch')}"
+    return f"{why}.\n\n**To go on:** plan fewer calls here, or change {where}: here, a change of it has no effect yet."
 
 
 def _price(preview: PlanView) -> str:
@@ -169,9 +184,6 @@ def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: Las
         parts.append(
             f"Cases without results of {base} are compared with those of {default}, whose failures are no excuse here."
         )
-    if preview.refused is not None:
-        why, fix = map(for_markdown, preview.refused)
-        parts.append(f"\n\n✋ **`planner run` would refuse this:** {why}. {fix}")
     return " ".join(parts)
 
 
@@ -243,14 +255,14 @@ def _changes(preview: PlanView, listed: int) -> Iterator[str]:
     ]
     charged = preview.change_set.votes is not None and preview.change_set.votes.charged
     if calls and len(calls) <= min(_UNFOLDED, listed):
-        yield from _table(calls, listed)
+        yield from _list(calls, listed)
     else:
-        yield from _folded("Why each case is called", calls, _table(calls, listed), listed)
+        yield from _folded("Why each case is called", calls, _list(calls, listed), listed)
     yield from _folded("What changed", moved, blocks, listed)
     if any(change.reason in _JUDGED_OTHERWISE for change in preview.change_set.with_action(Action.RECHECK)):
         recheck = f"Stored runs to recheck{'' if charged else ', free'}"
-        yield from _folded(recheck, rechecks, _table(rechecks, listed), listed)
-    yield from _folded("Dropped", drops, _table(drops, listed), listed)
+        yield from _folded(recheck, rechecks, _list(rechecks, listed), listed)
+    yield from _folded("Dropped", drops, _list(drops, listed), listed)
 
 
 def _fitting(lines: Sequence[str], room: int) -> Iterator[str]:
@@ -269,13 +281,13 @@ def _folded(title: str, changes: Sequence[ShownChange], content: list[str], list
     return [f"<details><summary>{title} ({len(changes):,})</summary>", *content, *more, "</details>"]
 
 
-def _table(changes: Sequence[ShownChange], listed: int) -> list[str]:
-    lines = ["| | Case | Why |", "| --- | --- | --- |"]
+def _list(changes: Sequence[ShownChange], listed: int) -> list[str]:
+    """A list and no table, of which a phone would show half."""
+    lines: list[str] = []
     for change in changes[:listed]:
         calls = f" ({change.what})" if change.sign in ("+", "~") else ""
-        name = markdown_code(change.name, in_table=True)
-        lines.append(f"| `{change.sign}` | {name} | {for_markdown(change.why)}{calls} |")
-    return ["\n".join(lines)] if listed else []
+        lines.append(f"- {markdown_code(change.name)}: {for_markdown(change.why)}{calls}")
+    return ["\n".join(lines)] if lines else []
 
 
 def _of_base(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> Iterator[str]:
@@ -320,18 +332,22 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: 
     offer, pull = facts.offer, facts.pull
     if offer is None or not pull.number:
         return []
-    blocks = [_what_to_do(check, offer, has_unconfirmed=has_unconfirmed), markdown_block(offer.command(pull))]
+    blocks = [_what_to_do(check, facts, offer, has_unconfirmed=has_unconfirmed), markdown_block(offer.command(pull))]
     if pull.actions_url:
         form = f"[run the workflow]({pull.actions_url})"
         blocks.append(f"or {form} with pull request `{pull.number}` and the same values.")
     if not offer.max_cost:
-        record = f"[Record the prices]({pull.record_url})" if pull.record_url else "Record the prices"
-        blocks.append(f"The price is unknown. {record} and push again, or write your own ceiling for `DOLLARS`.")
+        record = f"[record the prices]({pull.record_url})" if pull.record_url else "record the prices"
+        blocks.append(f"The price is unknown. To see it, {record} and push again.")
     return blocks
 
 
-def _what_to_do(check: RequiredCheck, offer: Offer, *, has_unconfirmed: bool) -> str:
+def _what_to_do(check: RequiredCheck, facts: CommentFacts, offer: Offer, *, has_unconfirmed: bool) -> str:
     calls = count(offer.calls, "call")
+    if check.calls and not offer.max_cost:
+        return f"**To call**, write this comment, with the most that it may cost instead of `{NO_CEILING}` (`2.00`):"
+    if check.calls and facts.ended is not None and not facts.ended.is_refused:
+        return "**After that**, write this comment:"
     if check.calls:
         return "**To call**, write this comment:"
     if check.needs_run and has_unconfirmed:

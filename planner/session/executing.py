@@ -27,6 +27,7 @@ from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.providers.base import Balance, Line
 from planner.reports.progress import ProgressState
+from planner.reports.pull_request import NO_CEILING
 from planner.reports.pull_request_progress import CallsUnderWay
 from planner.results.model import ConsentDocument, JudgedRun, PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
@@ -111,7 +112,7 @@ def _progress_comment(session: RunSession, prepared: Preparation, consent: Conse
         digest=prepared.change_set.digest,
         cases=list(names.values()),
         by=consent.by,
-        max_cost="DOLLARS" if cents is None else f"{cents // 100}.{cents % 100:02d}",
+        max_cost=NO_CEILING if cents is None else f"{cents // 100}.{cents % 100:02d}",
         total=sum(change.runs for change in calls),
         start_over=next((change.start_over for change in calls if change.start_over is not None), None),
     )

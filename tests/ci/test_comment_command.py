@@ -59,7 +59,6 @@ def test_what_a_comment_agrees_to(body: str, agreed: dict[str, Any]) -> None:
         "/planner run",
         f"/planner run {DIGEST}",
         f"/planner run {DIGEST[:20]} up to 1.23",
-        f"/planner run {DIGEST} up to DOLLARS",
         f"/planner run {DIGEST} up to 123",
         f"{RUN} if CI is green",
         f"{RUN}\n\nbut not before Monday",
@@ -72,6 +71,11 @@ def test_what_a_comment_agrees_to(body: str, agreed: dict[str, Any]) -> None:
 def test_a_comment_that_says_something_else_agrees_to_nothing(body: str) -> None:
     with pytest.raises(UsageError):
         parse_command(body)
+
+
+def test_the_place_of_an_unknown_price_is_no_ceiling() -> None:
+    with pytest.raises(UsageError, match="where an amount belongs"):
+        parse_command(f"/planner run {DIGEST} up to DOLLARS")
 
 
 @pytest.fixture

@@ -50,6 +50,8 @@ class FakeGitHub:
     """The git repository, for comparisons of commits."""
     roles: dict[str, str] = field(default_factory=dict[str, str])
     """Permissions of people; who is not named may write."""
+    written: list[str] = field(default_factory=list[str])
+    """What comments and issues said, one after the other."""
     _ids: int = 0
 
     def add_comment(self, number: int, body: str, login: str | None = None) -> dict[str, Any]:
@@ -74,6 +76,8 @@ class FakeGitHub:
         return None
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        if method != "GET" and isinstance(text := (body or {}).get("body"), str):
+            self.written.append(text)
         local = path.removeprefix("/repos/acme/plans/")
         if found := re.fullmatch(r"issues/(\d+)/comments", local):
             number = int(found[1])

@@ -81,8 +81,10 @@ class Hosted:
     def remote(self) -> Path:
         return self.folder / "hosted.git"
 
-    def begin(self, files: Mapping[str, str], projects: tuple[Project, ...] = (Project(),)) -> None:
-        """Adopt planner on the default branch: the merge starts the first job, which records prices."""
+    def begin(
+        self, files: Mapping[str, str], projects: tuple[Project, ...] = (Project(),), *, records: bool = True
+    ) -> None:
+        """Adopt planner on the default branch: the merge starts the first job, which `records` prices."""
         self._before = self.calls()
         self._create()
         git(self.work, "checkout", "-q", self.default)
@@ -92,7 +94,7 @@ class Hosted:
             path = f"{project.folder}/planner.yaml".removeprefix("./")
             self._write({path: f"store: git:refs/planner/results\nexecution: {{linger_seconds: 0}}\n{public}{named}"})
         self.push(self.default, files)
-        for project in projects:
+        for project in projects if records else ():
             self.record(project)
 
     def before_adoption(self, branch: str, files: Mapping[str, str]) -> None:
@@ -484,7 +486,7 @@ class Hosted:
             assert re.fullmatch(rf"{_SERVER}/acme/plans/actions/runs/\d+", link), link
         if status["state"] == "success" or "#issuecomment-" not in link:
             return
-        doors = (COMMAND.pattern, r"^\[This job\]\(", r"^Fix this and push", r"Update the branch")
+        doors = (COMMAND.pattern, r"^\[This job\]\(", r"^Fix this and push", r"^\*\*To go on:", r"Update the branch")
         assert any(re.search(door, comment, re.MULTILINE) for door in doors), comment
 
     def _projects(self, commit_id: str) -> list[Project]:

@@ -7,6 +7,7 @@ edited title, a job that is run again, the merge queue) must give the same answe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -108,6 +109,15 @@ def hosted(
                 hosted.keep(folder)
         yield hosted
         shared.release()
+        if target := os.environ.get("PLANNER_COMMENTS"):
+            _keep_comments(Path(target), situation.__name__, fake.written)
+
+
+def _keep_comments(target: Path, name: str, written: Sequence[str]) -> None:
+    """One file for each text, for people to look at (.ci/comment_pictures.py)."""
+    target.mkdir(parents=True, exist_ok=True)
+    for number, text in enumerate(dict.fromkeys(written), 1):
+        (target / f"{name}-{number}.md").write_text(text, encoding="utf-8")
 
 
 def to_call(hosted: Hosted, plan: str = ANGRY) -> None:

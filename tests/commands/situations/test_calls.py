@@ -11,11 +11,13 @@ from tests.commands.situations.conftest import (  # pyright: ignore[reportMissin
     ANA_IS_ANGRY,
     ANGRY,
     BOTH,
+    CHECK,
     FAILING,
     FILE,
     PLAN,
     SAD,
     Situation,
+    adopts,
     alone,
     check_everywhere,
     each,
@@ -225,17 +227,78 @@ def invalid(hosted: Hosted) -> str:
 
 def many(hosted: Hosted) -> str:
     """300 cases."""
-    head, _, scenarios = PLAN.partition("scenarios:\n")
-    first = scenarios.partition("  sunday:")[0]
-    cases = "".join(first.replace("saturday", f"s{n}").replace("calm", f"number {n}") for n in range(300))
-    to_call(hosted, f"{head}scenarios:\n{cases}")
+    to_call(hosted, _with_cases(300))
     assert "300 calls to make" in hosted.comment()
     assert len(hosted.comment()) < 60_000
     return "pending"
 
 
+def _with_cases(number: int) -> str:
+    head, _, scenarios = PLAN.partition("scenarios:\n")
+    first = scenarios.partition("  sunday:")[0]
+    cases = "".join(first.replace("saturday", f"s{n}").replace("calm", f"number {n}") for n in range(number))
+    return f"{head}scenarios:\n{cases}"
+
+
+def many_failed(hosted: Hosted) -> str:
+    """All in the same way: one quote, their number, and room for the command."""
+    to_call(hosted, _with_cases(30).replace(CHECK, "{check: duration, max_seconds: 1}"))
+    assert hosted.agree() == 1
+    assert "**30 cases** failed: 0/1 passed" in hosted.comment()
+    assert len(hosted.comment()) < 5_000
+    return "failure"
+
+
+@adopts
+def price_unknown(hosted: Hosted) -> str:
+    """The first job of the default branch has not run: whoever agrees writes a ceiling, or records the prices."""
+    hosted.begin({FILE: PLAN}, records=False)
+    hosted.push("topic", {FILE: ANGRY})
+    hosted.open("topic")
+    assert hosted.plan() == "pending"
+    assert hosted.command().endswith(" up to DOLLARS")
+    before = hosted.calls()
+    assert hosted.agree() == 2
+    assert hosted.calls() == before
+    assert hosted.agree(command=hosted.command().replace("DOLLARS", "2.00")) == 0
+    return "success"
+
+
+def undecided(hosted: Hosted) -> str:
+    """Calls that the service failed count for nothing, and are made again only if somebody asks for it."""
+    to_call(hosted)
+    hosted.may_be_paid_again[ANA_IS_ANGRY] = 3
+    hosted.service.control({"faults": [{"kind": "fail_run"}]})
+    for _ in range(3):
+        assert hosted.agree() == 4
+    assert hosted.command().endswith(" rerun failed")
+    assert "Undecided: `hours/saturday@clinic`: " in hosted.comment()
+    return "pending"
+
+
+def forbidden_by_policy(hosted: Hosted) -> str:
+    """The base branch decides, also about pull requests that were opened before."""
+    to_call(hosted, BOTH)
+    old = hosted.command()
+    hosted.push("main", {"planner.yaml": (hosted.work / "planner.yaml").read_text() + "policy: {max_calls: 1}\n"})
+    before = hosted.calls()
+    assert hosted.agree(command=old) == 3
+    assert hosted.calls() == before
+    assert hosted.comment().count("allows 1 per session") == 1
+    return "pending"
+
+
+def no_answer(hosted: Hosted) -> str:
+    """The job that plans crashed, or was cancelled: an older answer does not stand."""
+    to_call(hosted)
+    assert hosted.publish(hosted.folder / "missing.json") == "error"
+    hosted.check()
+    return hosted.plan()
+
+
 SITUATIONS = [
     opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, failed, failed_and_fixed_elsewhere, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
+    many_failed, price_unknown, undecided, forbidden_by_policy, no_answer,
 ]  # fmt: skip
 PUBLIC = [opened, commented, of_a_fork, failed, second_attempt]
 
