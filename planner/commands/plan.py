@@ -8,8 +8,8 @@ from planner.changes.consent import consent_command
 from planner.ci.step import publisher_of
 from planner.errors import RefusedError
 from planner.execution.balance import short_of
+from planner.execution.open_launches import launch_documents
 from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
-from planner.session.open_launches import launch_documents
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
 from planner.session.service import known_service
 from planner.shell import Shell, redactor_of

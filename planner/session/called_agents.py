@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.agents.edits import is_edited, is_other_revision
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
+from planner.execution.jobs import Copies
 from planner.interruption import until_interrupted
 from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from planner.session.executing import EndedRuns
     from planner.session.preparing import Preparation
     from planner.session.run_session import ConnectedSession, RunSession
-
-Copies = Mapping[tuple[int, AgentFile], int]
-"""The previews that are called, by source agent and file."""
 
 
 def new_products(

@@ -7,32 +7,28 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from planner.changes.consent import MAX_COST
-from planner.changes.model import ChangeSet, whole_cents
-from planner.execution.consents import Spending
+from planner.changes.consent import Limits
+from planner.changes.model import whole_cents
 from planner.execution.engine import (
-    BALANCE,
     ConsentedJobs,
     EngineSettings,
-    Job,
     Outcome,
     SessionTerms,
     Snapshot,
 )
-from planner.execution.ledger import Ceiling, Ledger, Purpose
+from planner.execution.jobs import jobs_of, ledger_of
+from planner.execution.ledger import Ledger, Purpose
 from planner.execution.local import LocalEngine
 from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.spending import spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
-from planner.providers.base import Balance, Line
 from planner.reports.progress import ProgressState
 from planner.reports.pull_request import NO_CEILING
 from planner.reports.pull_request_progress import CallsUnderWay
 from planner.results.model import ConsentDocument, JudgedRun, PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
-    Copies,
     bills_for_copies,
     edited_before,
     edited_launches,
@@ -40,7 +36,6 @@ from planner.session.called_agents import (
     make_previews,
     preview_documents,
 )
-from planner.session.consents import judge_spending
 from planner.session.judge_calls import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation
 from planner.session.run_session import ConnectedSession, RunSession
@@ -50,7 +45,6 @@ from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.runs import judge_record, judge_stored
 from planner.workspace.agreed_calls import head_of
 from planner.workspace.progress import ProgressDisplay
-from planner.workspace.selection import Loaded
 
 if TYPE_CHECKING:
     from planner.ci.progress_comment import ProgressComment
@@ -189,8 +183,9 @@ async def await_calls(session: ConnectedSession, prepared: Preparation, consent:
 
 
 def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
+    limits = Limits(session.loaded.plans, session.loaded.project.policy, session.shell.clock.now())
     ledger = ledger_of(
-        session.loaded,
+        limits,
         spending_of(session.journal, prepared.consent_id),
         consent_id=prepared.consent_id,
         max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
@@ -309,69 +304,3 @@ async def _make_calls(
     finally:
         session.request_log.note = shell.log
         progress.close()
-
-
-def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
-    """`copies` are the previews that are called instead of agents."""
-    jobs: list[Job] = []
-    for change in change_set.with_action(Action.CALL):
-        case = change.case
-        if case is None:
-            continue
-        price, target = change_set.prices.get(change.case_id), case.target
-        copy_id = copies.get((target.id, target.config)) if target.config is not None else None
-        called_id = target.id if copy_id is None else copy_id
-        jobs.append(
-            Job(
-                case_id=case.case_id,
-                plan=case.plan,
-                line=Line(target.kind, called_id, case.direction, case.mode, case.target_number, case.stagger_seconds),
-                prompt=case.prompt,
-                call_fingerprint=change.call_fingerprint,
-                agent_revision=change.inputs.agent_revision if change.inputs else None,
-                runs=change.runs,
-                timeout_seconds=case.timeout_seconds,
-                await_grade=case.wants_grade,
-                reserve_cents=price.high_cents if price else None,
-                expected_seconds=price.expected_seconds if price else None,
-                retries=case.retries,
-                may_stop_early=case.when_settled == "stop",
-                configuration=change.inputs.configuration if change.inputs else None,
-            )
-        )
-    return jobs
-
-
-def ledger_of(
-    loaded: Loaded,
-    spending: Spending,
-    *,
-    max_cost_cents: int | None,
-    balance: Balance | None,
-    consent_id: str = "",
-    open_cents: int = 0,
-) -> Ledger:
-    """The ledger with all ceilings. `spending` is what was spent under the consent. `open_cents` may still be
-    charged under other consents, but of the same account's balance."""
-    ceilings: list[Ceiling] = []
-    if max_cost_cents is not None:
-        ceilings.append(Ceiling(MAX_COST, max_cost_cents))
-    if loaded.project.policy.max_cost_cents is not None:
-        ceilings.append(Ceiling("policy.max_cost_cents", loaded.project.policy.max_cost_cents))
-    ceilings += [
-        Ceiling(f"the budget of plan {plan.name}", plan.max_cost_cents, plan.name)
-        for plan in loaded.plans
-        if plan.max_cost_cents is not None
-    ]
-    judged = judge_spending(spending)
-    for ceiling in ceilings:
-        ceiling.committed_cents = judged.committed_cents(ceiling.plan)
-    ledger = Ledger(ceilings, largest_bill_cents=spending.largest_bill_cents)
-    for by_plan in spending.launches.values():
-        for plan, amount in by_plan.items():
-            purpose = Purpose(plan, consent_id)
-            ledger.count(purpose, spent_cents=amount.spent, reserved_cents=amount.reserved)
-    if balance is not None and balance.cents is not None:  # the balance already excludes past bills
-        reserved_cents = ledger.reserved_cents + open_cents
-        ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))
-    return ledger

@@ -18,11 +18,14 @@ import anyio
 from planner.changes.history import HISTORY_SESSIONS
 from planner.changes.model import Change
 from planner.clock import aware
-from planner.errors import IncompleteError
+from planner.errors import IncompleteError, PlannerError, StoreError
 from planner.evidence import CostBasis, Evidence, merged, missing_parts
+from planner.execution.engine import EngineSettings, SessionTerms
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
+from planner.execution.ledger import Ledger
+from planner.execution.open_launches import OpenLaunches, search_open_launches
 from planner.execution.reading import collect, read_list
 from planner.execution.reads import WaitPolicy
 from planner.interruption import until_interrupted
@@ -32,7 +35,6 @@ from planner.results.model import CaseResult, JudgedRun, RunResult
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.earlier_results import records_of
-from planner.session.open_launches import search_open_launches
 from planner.session.preparing import Preparation
 from planner.session.recording import store_corrections
 from planner.values import frozen
@@ -234,8 +236,31 @@ class _Stale:
 async def refresh(session: ConnectedSession, prepared: Preparation) -> Preparation:
     """The preparation with the late data of earlier calls: refreshed runs, and open launches that were found."""
     changes = await _refreshed_changes(session, prepared.change_set.changes)
-    found = await search_open_launches(session, prepared.open_launches)
+    found = await _searched(session, prepared.open_launches)
     return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), open_launches=found)
+
+
+async def _searched(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunches:
+    """Errors of the service do not stop the session."""
+    terms = SessionTerms(
+        session_id=session.reports.session_id,
+        credential=session.transactions.client.credential,
+        ledger=Ledger(()),
+        settings=EngineSettings(settle_seconds=session.loaded.project.execution.settle_seconds),
+    )
+
+    async def search() -> OpenLaunches:
+        try:
+            return await search_open_launches(
+                earlier, session.journal, terms, session.transactions, session.shell.clock
+            )
+        except StoreError:
+            raise
+        except PlannerError as error:
+            session.shell.log(f"the search for earlier launches failed: {error}")
+            return earlier
+
+    return await until_interrupted(search, session.interrupted) or earlier
 
 
 async def _refreshed_changes(session: ConnectedSession, changes: Sequence[Change]) -> list[Change]:

@@ -22,9 +22,17 @@ from planner.changes.estimate import AT_ONCE, build_change_set
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
+from planner.execution.jobs import Copies
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, Slot
-from planner.execution.spending import spending_of
+from planner.execution.open_launches import OpenLaunches, open_launches_of
+from planner.execution.spending import (
+    charged_slots,
+    judge_spending,
+    reservations_of,
+    spending_of,
+    unsent_launches,
+)
 from planner.execution.wanted import resumable_slots
 from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
 from planner.providers.base import Balance, Target, TargetState
@@ -33,18 +41,9 @@ from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.called_agents import Copies, new_products, previews_refusal
-from planner.session.consents import (
-    charged_slots,
-    import_consents,
-    judge_spending,
-    known_consent_id,
-    reservations_of,
-    unsent_launches,
-)
+from planner.session.called_agents import new_products, previews_refusal
 from planner.session.earlier_results import agents_seen, earlier_results, records_of
 from planner.session.judging import Judging, judging_of
-from planner.session.open_launches import OpenLaunches, open_launches_of
 from planner.session.service import draft_warnings, unscripted_warnings
 from planner.shell import actor_of
 from planner.values import frozen
@@ -53,6 +52,7 @@ from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
 from planner.workspace.agreed_calls import agreed_set
+from planner.workspace.consents import import_consents, known_consent_id
 from planner.workspace.selection import Selection
 from planner.workspace.sharing import import_launches
 from planner.workspace.stores import Workspace

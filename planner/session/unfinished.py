@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from planner.changes.model import whole_cents
 from planner.execution.consents import Spending
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState
-from planner.execution.spending import spending_of
+from planner.execution.open_launches import launch_documents, unsettled_launch
+from planner.execution.spending import charged_slots, judge_spending, spending_of, unsent_launches
 from planner.results.judge_documents import JudgeCost
 from planner.results.model import CostDocument
-from planner.session.consents import charged_slots, judge_spending, unsent_launches
-from planner.session.open_launches import launch_documents, unsettled_launch
 
 if TYPE_CHECKING:
     from planner.session.run_session import RunSession

@@ -11,13 +11,12 @@ from planner.execution.consents import Amount, ConsentAdded
 from planner.execution.events import Event
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ceiling
-from planner.execution.spending import spending_of
+from planner.execution.spending import judge_spending, spending_of
 from planner.judge.judge_call_records import settle_answered
 from planner.judge.pricing import MICROCENTS
 from planner.planfile.model import JudgePrice
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from planner.session.consents import judge_spending
 from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
 from tests.judge.test_judge_calls import CONSENT, TALK, Bench, bench, talk  # pyright: ignore[reportMissingImports]
 

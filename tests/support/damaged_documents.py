@@ -26,16 +26,18 @@ from typing import Any
 import anyio
 from journals import Events, edit_journal
 
+from planner.changes.consent import Limits
 from planner.clock import Clock
 from planner.commands.run import run
 from planner.errors import PlannerError
+from planner.execution.jobs import ledger_of
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState
+from planner.execution.ledger import Purpose
 from planner.execution.sharing import IntentSharing
 from planner.execution.spending import spending_of
 from planner.records.log import summary_of
 from planner.results.directory import DirectoryStore
-from planner.session.executing import ledger_of
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.session.service import TargetState
@@ -286,10 +288,13 @@ class Fuzzed:
 
     def _check_ledger(self, journal: Journal, consent_id: str) -> None:
         spending, bills = spending_of(journal, consent_id), journal.bills(consent_id)
-        ledger = ledger_of(self.loaded, spending, max_cost_cents=LIMIT_CENTS, balance=None, bills=bills)
+        limits = Limits(self.loaded.plans, self.loaded.project.policy, datetime.now(UTC))
+        ledger = ledger_of(limits, spending, max_cost_cents=LIMIT_CENTS, balance=None, consent_id=consent_id)
+        for target, reserved_cents, billed_cents in bills:
+            ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
         for ceiling in ledger.ceilings:
             require(ceiling.committed_cents >= 0, f"{ceiling.committed_cents} cents are committed")
-        reserved = ledger.reservation_for("hours", ("agent", 12), 16)
+        reserved = ledger.reservation_for(Purpose("hours", consent_id), ("agent", 12), 16)
         require(reserved is None or reserved >= 16, f"a call of 16 cents reserves {reserved}")
 
     def _journal(self, random: Random) -> str:

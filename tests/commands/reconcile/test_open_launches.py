@@ -10,16 +10,15 @@ from typing import Any
 
 from patience import wait_for
 
-from planner.diagnostics import Diagnostics
+from planner.changes.consent import Limits
 from planner.execution.consents import NO_SPENDING
 from planner.execution.events import Intended, Moved
+from planner.execution.jobs import ledger_of
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.planfile.model import Project as ProjectFile
+from planner.execution.open_launches import open_launches_of
+from planner.planfile.model import Policy
 from planner.providers.base import Balance, Line
-from planner.session.executing import ledger_of
-from planner.session.open_launches import open_launches_of
-from planner.workspace.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
@@ -162,8 +161,9 @@ def test_a_run_adopted_by_a_person_is_billed(project: Project, service: Served) 
 
 def test_open_launches_reduce_the_available_balance() -> None:
     """The possible bill of a launch that is not resumed reduces the available balance, but not the ceiling of this session."""
-    loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
-    ledger = ledger_of(loaded, NO_SPENDING, max_cost_cents=80, balance=Balance(100), open_cents=32)
+    ledger = ledger_of(
+        Limits((), Policy(), datetime.now(UTC)), NO_SPENDING, max_cost_cents=80, balance=Balance(100), open_cents=32
+    )
     assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from planner.diagnostics import Diagnostics
+from planner.changes.consent import Limits
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import NO_SPENDING
-from planner.planfile.model import Project as ProjectFile
+from planner.execution.jobs import ledger_of
+from planner.planfile.model import Policy
 from planner.providers.base import Balance
-from planner.session.executing import ledger_of
-from planner.workspace.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -146,8 +146,7 @@ def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> No
     (warning,) = short_of(spent, expected_cents, reserved_cents=0)
     assert "test-call budget is used up" in warning
     assert short_of(spent, 0, reserved_cents=0) == []  # nothing to call
-    loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
-    ledger = ledger_of(loaded, NO_SPENDING, max_cost_cents=None, balance=spent)
+    ledger = ledger_of(Limits((), Policy(), datetime.now(UTC)), NO_SPENDING, max_cost_cents=None, balance=spent)
     assert [ceiling.limit_cents for ceiling in ledger.ceilings] == [500]
 
 

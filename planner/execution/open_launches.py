@@ -13,18 +13,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from planner.errors import PlannerError, StoreError
-from planner.execution.engine import EngineSettings, Now, SessionTerms, UnsettledLaunch
+from planner.clock import Clock
+from planner.errors import PlannerError
+from planner.execution.engine import Now, SessionTerms, UnsettledLaunch
 from planner.execution.fold import apply
 from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
-from planner.execution.ledger import Ledger
 from planner.execution.observing import searchable, settled
 from planner.execution.reading import read_list
 from planner.execution.reads import Lists
 from planner.execution.reconciling import LATEST_CREATION_SECONDS, unconfirmed_launches
 from planner.execution.state import State
-from planner.interruption import until_interrupted
 from planner.quantities import count, money
 from planner.results.model import OpenLaunch
 from planner.values import frozen
@@ -33,7 +32,6 @@ if TYPE_CHECKING:  # `planner plan` does not search
     from planner.execution.journal import Journal
     from planner.execution.reading import Transactions
     from planner.providers.base import Run
-    from planner.session.run_session import ConnectedSession
 
 _WHOSE = "cases that are kept, edited, removed or not selected"
 
@@ -131,29 +129,17 @@ def unsettled_launch(journal: Journal, launch: Launch, *, needs_person: bool = F
     )
 
 
-async def search_open_launches(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunches:
+async def search_open_launches(
+    earlier: OpenLaunches, journal: Journal, terms: SessionTerms, transactions: Transactions, clock: Clock
+) -> OpenLaunches:
     """Search the service's lists once (free), by the rules of launches that are resumed, and return what is still open
-    and what was found. Errors of the service do not stop the session."""
+    and what was found. Raises the errors of requests."""
     if not (earlier.unsettled or earlier.unbilled):
         return earlier
-
-    async def search() -> OpenLaunches:
-        try:
-            return await _search(session, earlier)
-        except StoreError:
-            raise
-        except PlannerError as error:
-            session.shell.log(f"the search for earlier launches failed: {error}")
-            return earlier
-
-    return await until_interrupted(search, session.interrupted) or earlier
-
-
-async def _search(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunches:
-    journal, client, clock = session.journal, session.transactions.client, session.shell.clock
+    client = transactions.client
     # Taken before reading: the lists are as of now.
     now = Now(clock.monotonic(), clock.now() + timedelta(seconds=client.clock_offset_seconds), 0.0)
-    state = _state_of(session)
+    state = State(terms, journal, transactions.charges)
     for launch in earlier.unsettled:
         state.search(launch.launch_id, now)
     searched = _searched(state)
@@ -172,7 +158,7 @@ async def _search(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunc
                 apply(state, event, now)
         adopted = (slot for launch_id in searched for slot in journal.slots_of(launch_id) if slot.run_id is not None)
         unbilled += adopted
-        billed = await _billed(session.transactions, unbilled, runs.found)
+        billed = await _billed(transactions, unbilled, runs.found)
         journal.record(evidence_stored(billed))
     known = {slot.key for slot in billed}
     left = [slot for slot in unbilled if slot.key not in known]
@@ -181,17 +167,6 @@ async def _search(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunc
         for search in state.unconfirmed.values()
     )
     return OpenLaunches(tuple(unsettled), (*unread, *left), tuple(billed))
-
-
-def _state_of(session: ConnectedSession) -> State:
-    """The state of a session that makes no calls."""
-    terms = SessionTerms(
-        session_id=session.reports.session_id,
-        credential=session.transactions.client.credential,
-        ledger=Ledger(()),
-        settings=EngineSettings(settle_seconds=session.loaded.project.execution.settle_seconds),
-    )
-    return State(terms, session.journal, session.transactions.charges)
 
 
 def _searched(state: State) -> frozenset[str]:

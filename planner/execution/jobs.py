@@ -1,0 +1,85 @@
+"""The calls of a consented change set, as the engine makes them, and the ledger with their ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from planner.changes.consent import MAX_COST, Limits
+from planner.changes.model import ChangeSet
+from planner.execution.consents import Spending
+from planner.execution.engine import BALANCE, Job
+from planner.execution.ledger import Ceiling, Ledger, Purpose
+from planner.execution.spending import judge_spending
+from planner.planfile.model import AgentFile
+from planner.providers.base import Balance, Line
+from planner.results.outcomes import Action
+
+Copies: TypeAlias = Mapping[tuple[int, AgentFile], int]
+"""The previews that are called, by source agent and file."""
+
+
+def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
+    """`copies` are the previews that are called instead of agents."""
+    jobs: list[Job] = []
+    for change in change_set.with_action(Action.CALL):
+        case = change.case
+        if case is None:
+            continue
+        price, target = change_set.prices.get(change.case_id), case.target
+        copy_id = copies.get((target.id, target.config)) if target.config is not None else None
+        called_id = target.id if copy_id is None else copy_id
+        jobs.append(
+            Job(
+                case_id=case.case_id,
+                plan=case.plan,
+                line=Line(target.kind, called_id, case.direction, case.mode, case.target_number, case.stagger_seconds),
+                prompt=case.prompt,
+                call_fingerprint=change.call_fingerprint,
+                agent_revision=change.inputs.agent_revision if change.inputs else None,
+                runs=change.runs,
+                timeout_seconds=case.timeout_seconds,
+                await_grade=case.wants_grade,
+                reserve_cents=price.high_cents if price else None,
+                expected_seconds=price.expected_seconds if price else None,
+                retries=case.retries,
+                may_stop_early=case.when_settled == "stop",
+                configuration=change.inputs.configuration if change.inputs else None,
+            )
+        )
+    return jobs
+
+
+def ledger_of(
+    limits: Limits,
+    spending: Spending,
+    *,
+    max_cost_cents: int | None,
+    balance: Balance | None,
+    consent_id: str = "",
+    open_cents: int = 0,
+) -> Ledger:
+    """The ledger with all ceilings. `spending` is what was spent under the consent. `open_cents` may still be
+    charged under other consents, but of the same account's balance."""
+    ceilings: list[Ceiling] = []
+    if max_cost_cents is not None:
+        ceilings.append(Ceiling(MAX_COST, max_cost_cents))
+    if limits.policy.max_cost_cents is not None:
+        ceilings.append(Ceiling("policy.max_cost_cents", limits.policy.max_cost_cents))
+    ceilings += [
+        Ceiling(f"the budget of plan {plan.name}", plan.max_cost_cents, plan.name)
+        for plan in limits.plans
+        if plan.max_cost_cents is not None
+    ]
+    judged = judge_spending(spending)
+    for ceiling in ceilings:
+        ceiling.committed_cents = judged.committed_cents(ceiling.plan)
+    ledger = Ledger(ceilings, largest_bill_cents=spending.largest_bill_cents)
+    for by_plan in spending.launches.values():
+        for plan, amount in by_plan.items():
+            purpose = Purpose(plan, consent_id)
+            ledger.count(purpose, spent_cents=amount.spent, reserved_cents=amount.reserved)
+    if balance is not None and balance.cents is not None:  # the balance already excludes past bills
+        reserved_cents = ledger.reserved_cents + open_cents
+        ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))
+    return ledger
