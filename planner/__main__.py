@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import sys
 
+_INTERRUPTED = """\
+{
+  "schema_version": "2.0",
+  "exit_code": 130,
+  "error": {
+    "code": "interrupted",
+    "message": "interrupted",
+    "hint": "Run the same command to resume."
+  },
+  "diagnostics": []
+}
+"""
+"""The document of an interruption before there is anything that could write one."""
+
 
 def main() -> int:
     """Run the command line. Answers `--version` before anything is imported, and handles interruptions from the
@@ -20,16 +34,20 @@ def main() -> int:
     # Plugins of other packages must not change validation; looking for them also reads every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - not read anywhere else
 
-    from planner.interruption import raise_on_signals
+    from planner.interruption import asks_for_json, raise_on_signals
 
     raise_on_signals()
+    may_have_printed = False
     try:
         from planner.cli import main as run
 
+        may_have_printed = True
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         try:
             sys.stderr.write("Interrupted before anything was done: run the same command again.\n")
+            if asks_for_json(sys.argv[1:]) and not may_have_printed:
+                sys.stdout.write(_INTERRUPTED)
         except OSError:  # the terminal has gone
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for Python at exit
         return 130

@@ -6,8 +6,9 @@ Imports nothing heavy: `planner.__main__` needs it first.
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 """None on Windows."""
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Whether this command line wants one JSON document, also if it is interrupted before it is parsed."""
+    return "--format=json" in words or ("--format", "json") in pairwise(words)
 
 
 def _stop_signals() -> tuple[signal.Signals, ...]:

@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from itertools import pairwise
 from typing import Any, Final
 
 import click
@@ -28,6 +27,7 @@ from planner.errors import (
     UsageError,
     leading_error,
 )
+from planner.interruption import asks_for_json
 
 INTERRUPTED = 130
 INCOMPLETE = 4
@@ -127,7 +127,7 @@ def planner(context: click.Context, **values: Any) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (listed in README.md)."""
     words = sys.argv[1:] if arguments is None else arguments
-    is_json = "--format=json" in words or ("--format", "json") in pairwise(words)
+    is_json = asks_for_json(words)
     return run_guarded(lambda: planner.main(arguments, prog_name="planner", standalone_mode=False), is_json=is_json)
 
 

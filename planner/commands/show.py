@@ -8,12 +8,15 @@ from typing import Literal
 from planner.changes.configuration import EffectiveTarget
 from planner.changes.model import ChangeSet
 from planner.ci.policy import policy_source
+from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.model import Case
+from planner.planfile.text import nearest
 from planner.quantities import count
 from planner.reports.agents import agent_documents, agent_notes, note_lines
 from planner.reports.case_page import page_document, render_page
 from planner.reports.change_explanation import explanation_document, explanation_lines
+from planner.reports.diagnostics import as_documents
 from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import FIELDS, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, painter
@@ -47,7 +50,7 @@ def show(shell: Shell, options: ShowOptions) -> int:
     cases = of_target or _chosen(wanted, every, files)
     if files.diagnostics.has_errors:
         print_diagnostics(shell, files.diagnostics)
-        _show_cases(shell, options, cases, None, None)
+        _show_cases(shell, options, cases, None, None, files.diagnostics)
         return 0
     work = open_workspace(shell, selection)
     with stored_journal(work) as journal:
@@ -65,12 +68,20 @@ def _chosen(wanted: str, every: Sequence[Case], files: Files) -> list[Case]:
     except UsageError as error:
         if files.diagnostics.has_errors:
             raise PlanInvalidError(f"no valid plan has a case {wanted}", files.diagnostics) from error
+        target = nearest(wanted, {case.target.alias for case in every})
+        if target is not None:
+            raise UsageError(str(error), f"Did you mean the target {target}?") from error
         raise
     return [case for case in every if case.case_id in ids]
 
 
 def _show_cases(
-    shell: Shell, options: ShowOptions, cases: Sequence[Case], change_set: ChangeSet | None, work: Workspace | None
+    shell: Shell,
+    options: ShowOptions,
+    cases: Sequence[Case],
+    change_set: ChangeSet | None,
+    work: Workspace | None,
+    diagnostics: Diagnostics | None = None,
 ) -> None:
     redactor = redactor_of(work.loaded.project) if work is not None else None
     pages: list[str] = []
@@ -87,7 +98,11 @@ def _show_cases(
             document |= {"now": explanation_document(change, price, redactor)}
         pages.append(page)
         documents.append(document)
-    shell.print(json_document({"cases": documents}) if options.output_format == "json" else "\n\n".join(pages))
+    if options.output_format == "json":
+        found = as_documents(diagnostics) if diagnostics is not None else ()
+        shell.print(json_document({"cases": documents}, diagnostics=found))
+    else:
+        shell.print("\n\n".join(pages))
 
 
 def _show_target(work: Workspace, options: ShowOptions, cases: Sequence[Case], prepared: Preparation) -> None:

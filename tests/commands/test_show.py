@@ -266,6 +266,7 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
         ("saturdy@clinic", "Did you mean hours/saturday["),
         ("hours/saturdy[name=Bbo]@clinic", "Did you mean hours/saturday[name=Bob]@clinic?"),
         ("hours/saturday[name=Bo", "Did you mean hours/saturday[name=Bob]@clinic?"),
+        ("clinik", "Did you mean the target clinic?"),
         ("zzz", "`*` and `?` are wildcards"),
     ],
 )
@@ -283,6 +284,8 @@ def test_other_plans_may_be_broken(project: Project) -> None:
     assert found.code == 0
     assert "hours/cancel@clinic" in found.out
     assert "missing-key" in found.err
+    document = project.planner("show", "hours/cancel@clinic", "--format", "json").json
+    assert "missing-key" in {each["code"] for each in document["diagnostics"]}
     lost = project.planner("show", "broken/x@y")
     assert lost.code == 2
     assert "no valid plan has a case broken/x@y" in lost.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -47,6 +48,15 @@ def test_nothing_was_done_yet(project: Project, module: str, arguments: list[str
     assert ended.returncode == 130, ended.stderr
     assert ended.stdout == ""
     assert not (project.root / "reports").exists()
+
+
+@pytest.mark.parametrize("module", ["click", "planner.commands.validate"])
+def test_one_document_also_before_the_command_line_is_read(project: Project, module: str) -> None:
+    """And not a second one where the command was begun."""
+    ended = interrupted(project, module, "SIGINT", "validate", "--format", "json")
+    document = json.loads(ended.stdout)
+    assert (ended.returncode, document["exit_code"], document["error"]["code"]) == (130, 130, "interrupted")
+    assert document["diagnostics"] == []
 
 
 async def test_signal_handlers_are_restored() -> None:
