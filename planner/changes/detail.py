@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Final
 
+from planner.changes.model import Change, Reason
 from planner.checks.call import NUMBER_NOT_NAMED
 from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.model import CaseInputs, CaseResult, JudgedRun
-from planner.results.outcomes import Cause
+from planner.results.outcomes import Action, Cause
 
 _SHOWN_LINES: Final = 4
 """Of each side."""
@@ -133,6 +134,18 @@ def inconclusive_calls(prior: CaseResult) -> str:
     why = f", {causes.most_common(1)[0][0]}" if causes else ""
     sessions = count(prior.inconclusive_sessions, "session")
     return f"{sessions} without a call that counts{why}: only --rerun failed calls it (charged)"
+
+
+def needs_new_calls(changes: Iterable[Change]) -> bool:
+    """True if there is something to do, and only new calls can do it: no stored call would be judged otherwise."""
+    open_changes = [change for change in changes if change.action is not Action.REUSE]
+    return bool(open_changes) and all(map(_is_inconclusive_for_good, open_changes))
+
+
+def _is_inconclusive_for_good(change: Change) -> bool:
+    if change.action is not Action.RECHECK or change.reason is not Reason.INCONCLUSIVE or change.prior is None:
+        return False
+    return not any(run.missing or run.votes_missing or run.has_bug or hides_number(run) for run in change.prior.runs)
 
 
 def _why_no_call(run: JudgedRun) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from planner.changes.consent import consent_command
+from planner.changes.detail import needs_new_calls
 from planner.ci.step import publisher_of
 from planner.errors import RefusedError
 from planner.execution.balance import short_of
@@ -61,6 +63,8 @@ def plan(shell: Shell, options: PlanOptions) -> int:
 def _view(work: Workspace, prepared: Preparation, refusal: RefusedError | None, notes: list[str]) -> PlanView:
     shell, loaded, change_set = work.shell, work.loaded, prepared.change_set
     command = consent_command(work.selection.command("run"), change_set, prepared.progress)
+    if needs_new_calls(change_set.changes):
+        command = replace(work.selection, rerun="failed").command("plan")
     ceilings = [("policy", loaded.project.policy.max_cost_cents)]
     ceilings += [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans]
     return PlanView(

@@ -9,7 +9,7 @@ from math import ceil
 
 from planner.changes.configuration import EffectiveTarget
 from planner.changes.consent import price_text
-from planner.changes.detail import age, expectations_detail
+from planner.changes.detail import age, expectations_detail, needs_new_calls
 from planner.changes.model import Change, ChangeSet, Reason
 from planner.clock import aware
 from planner.planfile.model import Plan
@@ -183,6 +183,8 @@ def what_next(change_set: ChangeSet) -> str:
         return f"To run exactly this{', with --max-cost to bound what it costs' if unknown else ''}:"
     if change_set.votes is not None and change_set.votes.charged:
         return "To make the judge calls and update the stored results:"
+    if needs_new_calls(change_set.changes):
+        return "Only new calls decide what is unknown. Their price:"
     if any(change.action is not Action.REUSE for change in change_set.changes):
         return "To update the stored results, free of charge:"
     return ""

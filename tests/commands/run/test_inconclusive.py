@@ -35,6 +35,7 @@ def test_calls_that_never_count_are_not_paid_for_in_every_session(
     assert (change["action"], change["reason"], change["runs"]) == ("recheck", "inconclusive", 0)
     assert "caused by the platform" in change["detail"]
     assert "--rerun failed" in change["detail"]
+    assert project.planner("plan", *options).out.endswith("--rerun failed\n")
 
     assert project.planner(*session).code == 4
     assert len(service.own_runs()) == 2 * cases
