@@ -139,6 +139,9 @@ class _File(NamedTuple):
             return column
         if not header:
             raise _PlanError("file", f"the first row of {file} names no columns")
+        if len(header) == 1 and any(separator in header[0] for separator in ",;\t"):
+            detail = f"{file} has a single column, `{shorten(header[0], 40)}`"
+            raise _PlanError("file", f"{detail}: separate cells by commas in .csv, by tabs in .tsv")
         if self.column is None:
             detail = f"{file} has no column `id` to name its rows; add it, or name one `column`: {one_of(header)}"
             raise _PlanError("column", detail)

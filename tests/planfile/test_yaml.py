@@ -181,6 +181,14 @@ def test_message_names_the_key_or_anchor_that_was_probably_meant() -> None:
     assert "*base" in problem.message
 
 
+@pytest.mark.parametrize("text", ["a: {b: [c]}}\n", "a: [b]]\n", "a:\n  - {b: c}}\nd: e\n"])
+def test_a_bracket_too_many_is_called_one(text: str) -> None:
+    """Indentation has nothing to do with it."""
+    (problem,) = read(text.encode(), "plan.yaml")[1]
+    assert (problem.code, "closes nothing" in problem.message) == ("yaml-syntax", True)
+    assert text.splitlines()[problem.span.line - 1][problem.span.column - 1] in "}]"
+
+
 @pytest.mark.parametrize("text", ["{{a: b}", "{{a", "a: {{", "{{a: b}}", "- {{x}"])
 def test_template_without_quotes_at_the_end_of_a_file(text: str) -> None:
     assert codes(text)

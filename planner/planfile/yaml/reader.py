@@ -182,6 +182,8 @@ def _fix(problem: str, text: str, start: int) -> str:
         return "a tab cannot indent YAML; use spaces"
     if text.startswith("{{", start):
         return "YAML reads these braces as mappings: quote a string that has a template in it"
+    if text[start] in "}]" and "expected ','" not in problem:
+        return f"this `{text[start]}` closes nothing: remove it, or open it before"
     return next((fix for part, fix in _FIXES if part in problem), problem)
 
 
