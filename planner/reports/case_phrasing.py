@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from planner.changes.model import Reason
 from planner.quantities import chance, clock, count, duration, money, percent, shortened
 from planner.results.model import CaseResult, Compared, Finding, JudgedRun, NotComparable, Quote, RunResult
-from planner.results.outcomes import Cause
+from planner.results.outcomes import CaseOutcome, Cause
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
@@ -169,17 +169,22 @@ def reason(case: CaseResult) -> str:
     """
     text = case.outcome_reason or _without_runs(case)
     if not case.outcome_reason and case.runs_total:
-        text = f"{case.runs_passed} of {case.runs_total} runs passed, {percent(case.min_pass_rate)} needed"
+        text = f"{case.runs_passed} of {count(case.runs_total, 'run')} passed, {percent(case.min_pass_rate)} needed"
     if case.quarantine and shown_outcome(case) == "quarantined":
         return f"quarantined through {case.quarantine.until} ({case.quarantine.reason}); {case.outcome}: {text}"
     return text
 
 
 def settled(case: CaseResult) -> str:
-    """`settled after 3 of 5 runs, the others were not needed`; empty if all were made."""
+    """`settled after 3 of 5 runs, the others were not needed`; empty if all were made.
+
+    Of an unknown case: the others could not have decided it.
+    """
     if not case.runs_not_needed:
         return ""
     whole = case.runs_total + case.runs_not_needed
+    if case.outcome is CaseOutcome.UNKNOWN:
+        return f"stopped after {case.runs_total} of {whole} runs: the rest could not decide it"
     others = "the other was" if case.runs_not_needed == 1 else "the others were"
     return f"settled after {case.runs_total} of {whole} runs, {others} not needed"
 

@@ -89,7 +89,7 @@ def _stored(prior: CaseResult | None, now: datetime) -> str:
     parts = [
         f"{prior.outcome}: {prior.runs_passed} of {count(prior.runs_total, 'run')} passed",
         *ages([prior], now),
-        f"made by {some(sessions, 3)}" if sessions else "",
+        f"called in session {some(sessions, 3)}" if sessions else "",
     ]
     return ", ".join(filter(None, parts))
 

@@ -61,8 +61,9 @@ def _lines(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
         yield from wrapped(f"No session is stored{where}", width)
         return
     days = list(dict.fromkeys(f"{session.at:%Y-%m-%d}" for session in (sessions[-1], sessions[0])))
-    head = [count(len(sessions), "session"), " to ".join(days), *scope, count(len(timeline.cases), "case")]
-    yield from (paint(line, Colour.BOLD) for line in wrapped(" · ".join([*head, _calls(timeline.figures)]), width))
+    head = [count(len(sessions), "session"), " to ".join(days), *scope, count(len(page.cases), "case")]
+    figures = [timeline.figures] if page.wanted is None else [case.figures for case in page.cases]
+    yield from (paint(line, Colour.BOLD) for line in wrapped(" · ".join([*head, _calls(figures)]), width))
     ordered = sorted(page.cases, key=_least_reliable_first)
     listed = [_row(case, for_terminal(names[case.case_id])) for case in ordered[:_SHOWN_CASES]]
     if listed:
@@ -71,9 +72,11 @@ def _lines(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
         yield f"  … and {count(more, 'more case')}: --format json has all"
 
 
-def _calls(figures: Figures) -> str:
-    unbilled = f", {count(figures.unbilled, 'bill')} unknown" if figures.unbilled else ""
-    return f"{count(figures.calls, 'call')} · {money(figures.total_cents)}{unbilled}"
+def _calls(figures: Sequence[Figures]) -> str:
+    unknown = sum(each.unbilled for each in figures)
+    unbilled = f", {count(unknown, 'bill')} unknown" if unknown else ""
+    total = money(sum(each.total_cents for each in figures))
+    return f"{count(sum(each.calls for each in figures), 'call')} · {total}{unbilled}"
 
 
 def _rate(figures: Figures) -> str:

@@ -167,7 +167,7 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
         ("Cases", scope(result)),
         ("Cost", bill),
         ("Calls", numbers(result)),
-        ("Fresh", start_over(result.start_over)),
+        ("Restart", start_over(result.start_over)),
         ("Suite", suite(result.suite)),
         ("Judge", judge_facts(result.judge)),
     ]

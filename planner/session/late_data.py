@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from planner.changes.detail import stored_runs
 from planner.changes.history import HISTORY_SESSIONS
 from planner.changes.model import Change
 from planner.clock import aware
@@ -275,7 +276,7 @@ async def _refreshed_changes(session: ConnectedSession, changes: Sequence[Change
         left = sum(1 for run_id in stale if run_id not in fresh or fresh[run_id].missing)
         why = f" ({problem})" if problem else ""
         session.shell.log(
-            f"read {len(stale)} stored runs again (free): {len(stale) - left} are complete now, {left} are not{why}"
+            f"read {stored_runs(len(stale))} again (free): {len(stale) - left} are complete now, {left} are not{why}"
         )
 
     await until_interrupted(read, session.interrupted)

@@ -46,6 +46,7 @@ def test_each_call_is_reported_once(project: Project) -> None:
     assert case["total_cents"] == case["cents_per_call"] * 2 > 0
     one = project.planner("history", "--sandbox", CASE)
     assert (CASE in one.out, "hours/cancel@clinic" in one.out) == (True, False)
+    assert " · 1 case · 2 calls · $" in one.out.splitlines()[0]
     some = project.planner("history", "--sandbox", "hours/saturday*", "--format", "json").json
     assert [case["case_id"] for case in some["cases"]] == [CASE, "hours/saturday[name=Bob]@clinic"]
 

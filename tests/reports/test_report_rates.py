@@ -60,6 +60,19 @@ def test_statistics_in_markdown(measured: RunResult) -> None:
     assert "555" not in quoted
 
 
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (CaseOutcome.PASSED, "settled after 3 of 5 runs, the others were not needed"),
+        (CaseOutcome.UNKNOWN, "stopped after 3 of 5 runs: the rest could not decide it"),
+    ],
+)
+def test_early_stop(canonical: RunResult, outcome: CaseOutcome, text: str) -> None:
+    """Of a case that is still unknown, nothing is settled."""
+    case = changed(canonical.cases[0], outcome=outcome, runs_total=3, runs_not_needed=2)
+    assert case_phrasing.settled(case) == text
+
+
 def test_missed_rates_of_expectations_are_beside_the_passed_runs(canonical: RunResult) -> None:
     """All runs passed, but the case fails: `10 of 10` alone would say the opposite."""
     rates = [
