@@ -79,8 +79,8 @@ def deploy(global_options: GlobalOptions, **values: Any) -> int:
     It shows the changes and asks for confirmation. It deploys only a configuration that is proven: every case that
     calls the agent has results for exactly this configuration, and passes. Otherwise the exit code is that of `planner
     ci gate`: 1 failing or regressed, 3 calls to make, 4 incomplete. It also refuses if cases call the agent without
-    this file (3), if the agent has another undeployed draft (3) or was edited at the service (3, see --over-drift), if it
-    was changed meanwhile (4), or if the service does not show a field of the file (2).
+    this file (3), if the agent has another undeployed draft (3) or was edited at the service (3, see --over-drift), if
+    it was changed meanwhile (4), or if the service does not show a field of the file (2).
 
     PATH… are plan files or folders in addition to plans/, whose cases always count.
     """
