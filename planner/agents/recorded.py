@@ -22,10 +22,12 @@ from planner.changes.configuration import (
     with_versions,
 )
 from planner.changes.detail import revision_digest
+from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.clock import aware
 from planner.planfile.model import AgentFile, Case, Project
 from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Balance, Target, TargetState
+from planner.records.log import Records
 from planner.reports.redaction import redact_value
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
@@ -293,6 +295,15 @@ def load_world(shell: Shell, place: OpenedStore, service: str) -> RecordedWorld 
 
 Seen: TypeAlias = tuple[Target, str | None, datetime | None]
 """An agent or number as a stored call reached it: its revision, and when the call ended."""
+
+
+def agents_seen(records: Records, cases: Iterable[Case]) -> Iterator[Seen]:
+    """The agents and numbers as stored calls of today's cases reached them."""
+    targets = {call_fingerprint(case_inputs(case, None)): case.target for case in cases}
+    records.prepare(targets)
+    for fingerprint, target in targets.items():
+        for call in records.calls(fingerprint):
+            yield (target.kind, target.id), call.call.agent_revision, call.data.completed_at
 
 
 def without_outdated(targets: Mapping[Target, TargetState], seen: Iterable[Seen]) -> dict[Target, TargetState]:

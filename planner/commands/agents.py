@@ -32,10 +32,10 @@ from planner.providers.base import VARIANTS, AgentProvider, AgentState, ListedAg
 from planner.quantities import count, duration
 from planner.reports.neutral import for_terminal, json_document
 from planner.secret_values import find_secrets
-from planner.session.service import open_client, unknown_target
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection, did_you_mean, read_files
+from planner.workspace.service import open_client, unknown_target
 from planner.workspace.stores import OpenedStore, locked, open_results, place_of, shared_session
 
 FOLDER: Final = "agents"

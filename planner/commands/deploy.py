@@ -22,12 +22,12 @@ from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.results.store import segment_for
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
-from planner.session.service import open_client, read_targets
 from planner.shell import Shell, actor_of, redactor_of
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Loaded, Selection, require_default_branch, with_default_path
+from planner.workspace.service import open_client, read_targets
 from planner.workspace.stores import OpenedStore, Workspace, locked, open_workspace
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from planner.agents.known_service import Known, known_service
 from planner.ci.policy import NO_BASE
 from planner.ci.step import publisher_of
 from planner.commands.publication import Decision, problem_publication, publication_of, read_ended
@@ -14,7 +15,6 @@ from planner.reports.neutral import for_json_text, one_line
 from planner.reports.required_check import render_json, render_text
 from planner.results.outcomes import CheckState, FailOn
 from planner.session.preparing import checked_cases, prepare, stored_journal
-from planner.session.service import Known, known_service
 from planner.shell import Shell, redactor_of, write_output
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from planner.agents.known_service import known_service
 from planner.changes.consent import consent_command
 from planner.changes.detail import needs_new_calls
 from planner.ci.step import publisher_of
@@ -13,7 +14,6 @@ from planner.execution.balance import short_of
 from planner.execution.open_launches import launch_documents
 from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
-from planner.session.service import known_service
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.agreed_calls import store_consented

@@ -22,12 +22,12 @@ from planner.execution.reading import Transactions
 from planner.results.documents import has_open_launches, stored_branches
 from planner.results.store import BRANCHES, MERGED, Store
 from planner.session.promotion import Promotion, PullRequest, pull_request_of_work, removed
-from planner.session.service import open_client
 from planner.session.verification import Verifier
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection, require_default_branch
+from planner.workspace.service import open_client
 from planner.workspace.stores import Workspace, open_workspace
 
 _KEPT_WHEN_CLOSED: Final = timedelta(days=30)

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from planner.agents.recorded import agents_of, without_outdated
+from planner.agents.recorded import agents_of, agents_seen, without_outdated
 from planner.changes.configuration import Agents
 from planner.providers.base import Target, TargetState
 from planner.quantities import count
 from planner.records.log import CALLS, Records, folder_of
 from planner.records.pruning import READ, Needed, Without, outdated
 from planner.results.directory import DirectoryStore
-from planner.session.earlier_results import (
+from planner.session.judging import judging_of
+from planner.workspace.earlier_results import (
     EarlierResults,
-    agents_seen,
     earlier_results,
     project_name,
     records_of,
     scope_of,
 )
-from planner.session.judging import judging_of
 from planner.workspace.stores import Workspace
 
 
@@ -51,7 +50,7 @@ def prune(work: Workspace, targets: Mapping[Target, TargetState]) -> None:
 
 def _earlier(work: Workspace, targets: Mapping[Target, TargetState], records: Records) -> EarlierResults:
     cases, judging = work.loaded.cases, judging_of(work)
-    states = without_outdated(targets, agents_seen(records, work.loaded))
+    states = without_outdated(targets, agents_seen(records, work.loaded.cases))
     revisions = {key: state.revision for key, state in states.items()}
     _, configurations = agents_of(work.place, cases, states)
     return earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)

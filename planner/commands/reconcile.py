@@ -28,10 +28,10 @@ from planner.execution.reconciling import (
 )
 from planner.interruption import interruptible
 from planner.quantities import count, money
-from planner.session.service import open_client
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection
+from planner.workspace.service import open_client
 from planner.workspace.stores import OpenedStore, locked, open_results, shared_session
 
 

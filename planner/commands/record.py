@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from planner.agents.known_service import Known, ask_service
 from planner.agents.recorded import (
     RecordedTarget,
     RecordedWorld,
@@ -29,11 +30,11 @@ from planner.reports.default_branch import ISSUE_TITLE, render_issue
 from planner.reports.neutral import for_terminal
 from planner.results.documents import document_bytes
 from planner.session.preparing import Preparation, prepare, stored_journal
-from planner.session.service import Known, ask_service, service_of
 from planner.shell import Shell, redactor_of
 from planner.verdicts.gate import must_call
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection, require_default_branch
+from planner.workspace.service import service_of
 from planner.workspace.stores import Workspace, open_workspace
 
 

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from planner.errors import UsageError
 from planner.planfile.addresses import is_this_machine
 from planner.planfile.fields import explain
-from planner.session.service import ADDRESS, IN_CLEAR, open_world
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.service import ADDRESS, IN_CLEAR, open_world
 
 if TYPE_CHECKING:
     from planner.sandbox import FaultSpec

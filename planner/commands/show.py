@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from planner.agents.known_service import known_service
 from planner.changes.configuration import EffectiveTarget
 from planner.changes.model import ChangeSet
 from planner.ci.policy import policy_source
@@ -21,7 +22,6 @@ from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import FIELDS, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, painter
 from planner.session.preparing import Preparation, prepare, stored_journal
-from planner.session.service import known_service
 from planner.shell import Shell, print_diagnostics, redactor_of
 from planner.values import frozen
 from planner.workspace.bug_report import logs_checks

@@ -3,14 +3,12 @@ meanwhile."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from planner.agents.edits import is_edited, is_other_revision
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
-from planner.execution.jobs import Copies
 from planner.interruption import until_interrupted
 from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
@@ -24,25 +22,6 @@ if TYPE_CHECKING:
     from planner.session.executing import EndedRuns
     from planner.session.preparing import Preparation
     from planner.session.run_session import ConnectedSession, RunSession
-
-
-def new_products(
-    agents: Iterable[EffectiveTarget], cases: Iterable[Case], rates: Mapping[str, float]
-) -> dict[Target, str | None]:
-    """The products of the agents whose file changes the product: calls on their previews have another price. If other
-    cases call the deployed agent, the more expensive product counts; one without a rate is the most expensive."""
-    called = {(case.target.kind, case.target.id, case.target.config) for case in cases}
-    found: dict[Target, str | None] = {}
-    for each in agents:
-        before = each.deployed.configuration.get("product") if each.deployed is not None else None
-        after = each.configuration.get("product") if each.configuration is not None else before
-        if before == after:
-            continue
-        target: Target = ("agent", each.agent_id)
-        others = {config for kind, agent_id, config in called if (kind, agent_id) == target} - {each.file}
-        products = [after, *([before] if others else []), *([found[target]] if target in found else [])]
-        found[target] = max(products, key=lambda product: rates.get(str(product), math.inf))
-    return found
 
 
 def previews_needed(prepared: Preparation) -> list[EffectiveTarget]:
@@ -106,20 +85,6 @@ async def delete_previews(session: ConnectedSession) -> None:
         await until_interrupted(session.previews.clean_up, session.interrupted)
     except StoreError as error:
         session.shell.log(f"warning: previews are left to the next run: {error}")
-
-
-def bills_for_copies(
-    bills: Iterable[tuple[Target, int, int]], session: RunSession, copies: Copies
-) -> Iterator[tuple[Target, int, int]]:
-    """The bills. Each preview also gets the bills of its source agent and of that agent's earlier previews, because its
-    calls cost the same."""
-    for target, reserved_cents, billed_cents in bills:
-        yield target, reserved_cents, billed_cents
-        preview = session.journal.previews.of_target(target)
-        kind, source = target if preview is None else ("agent", preview.agent_id)
-        for (agent_id, _), copy_id in copies.items():
-            if (kind, source) == ("agent", agent_id) and target != ("agent", copy_id):
-                yield ("agent", copy_id), reserved_cents, billed_cents
 
 
 def preview_documents(session: RunSession, prepared: Preparation) -> list[PreviewDocument]:

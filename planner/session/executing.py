@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from planner.agents.copies import bills_for_copies
 from planner.changes.consent import Limits
 from planner.changes.model import whole_cents
 from planner.execution.engine import (
@@ -29,7 +30,6 @@ from planner.reports.pull_request_progress import CallsUnderWay
 from planner.results.model import ConsentDocument, JudgedRun, PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
-    bills_for_copies,
     edited_before,
     edited_launches,
     exclude,
@@ -193,7 +193,7 @@ def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
         open_cents=prepared.open_launches.reserved_cents,
     )
     bills = session.journal.bills(prepared.consent_id)
-    for target, reserved_cents, billed_cents in bills_for_copies(bills, session, prepared.copies):
+    for target, reserved_cents, billed_cents in bills_for_copies(bills, session.journal.previews, prepared.copies):
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
     return ledger
 

@@ -15,9 +15,9 @@ from planner.planfile.model import JudgeSettings
 from planner.results.judge_documents import JudgeCost
 from planner.results.model import JudgedRun
 from planner.session.judging import Judging
-from planner.session.service import check_key_characters
 from planner.shell import Shell
 from planner.values import frozen
+from planner.workspace.service import check_key_characters
 
 if TYPE_CHECKING:
     import anyio

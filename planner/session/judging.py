@@ -27,11 +27,11 @@ from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.service import world_name, world_of
 from planner.values import frozen
 from planner.verdicts.caller_question import caller_rubric
 from planner.verdicts.case_documents import stored_runs_to_judge
 from planner.verdicts.runs import question_about_caller, questions
+from planner.workspace.service import world_name, world_of
 from planner.workspace.stores import Workspace
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ A call is never repeated only because its data came late. Every late bill goes t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +19,7 @@ from planner.changes.history import HISTORY_SESSIONS
 from planner.changes.model import Change
 from planner.clock import aware
 from planner.errors import IncompleteError, PlannerError, StoreError
-from planner.evidence import CostBasis, Evidence, merged, missing_parts
+from planner.evidence import Evidence, merged, missing_parts
 from planner.execution.engine import EngineSettings, SessionTerms
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
@@ -32,42 +31,20 @@ from planner.execution.reads import WaitPolicy
 from planner.interruption import until_interrupted
 from planner.providers.base import CallId, Run
 from planner.records.facts import CallData, Correction, StoredCall
-from planner.results.model import CaseResult, JudgedRun, RunResult
+from planner.results.late_bills import LateBill, corrected
+from planner.results.model import JudgedRun
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.earlier_results import records_of
 from planner.session.preparing import Preparation
 from planner.session.recording import store_corrections
 from planner.values import frozen
+from planner.workspace.earlier_results import records_of
 
 if TYPE_CHECKING:
     from planner.session.run_session import ConnectedSession, RunSession
 
 LATEST_CHARGE: Final = LONGEST_RUN
 """A run's transaction is searched for this long after its end."""
-
-
-@frozen
-class LateBill:
-    """The current bill of a stored run, and which results it belongs to."""
-
-    cents: int
-    basis: CostBasis | None
-    evidence: str | None
-    """Digest of the evidence with this bill; None if the results keep the evidence that they were judged by."""
-    reserved_cents: int
-    session_id: str
-    consent_id: str | None
-    """Of the launch; None if it is not in this machine's journal."""
-
-    def is_of(self, result: RunResult, case: CaseResult, run: JudgedRun) -> bool:
-        """Whether the bill is part of this result's own cost. A retry may have the consent of the runs it pools."""
-        if case.action != "call" or run.pooled:
-            return False
-        return self.consent_id in (None, result.consent.id)
-
-    def is_known(self, run: JudgedRun) -> bool:
-        return (run.cost_cents, run.cost_basis) == (self.cents, self.basis)
 
 
 # Transactions of runs that were billed by their call
@@ -152,12 +129,12 @@ def _correct(session: RunSession, bills: Mapping[int, LateBill]) -> None:
     oldest = min(bill.session_id for bill in bills.values())
     fingerprints: dict[str, None] = {}
     for result in list(repository.sessions_since(oldest)):
-        corrected = _corrected(result, bills)
+        changed = corrected(result, bills)
         for case in result.cases:
             if any(run.run_id in bills for run in case.runs):
                 fingerprints[case.call_fingerprint] = None
-        if corrected is not result:
-            repository.save_session(corrected)
+        if changed is not result:
+            repository.save_session(changed)
     _store_corrections(session, fingerprints, bills)
 
 
@@ -180,47 +157,6 @@ def _store_corrections(session: RunSession, fingerprints: Iterable[str], bills: 
             corrections.setdefault(fingerprint, []).append(_correction(call, now, data))
     if corrections:
         store_corrections(session, records, corrections)
-
-
-def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
-    late = [
-        (case, run, bills[run.run_id])
-        for case in result.cases
-        for run in case.runs
-        if run.run_id in bills and not bills[run.run_id].is_known(run)
-    ]
-    if not late:
-        return result
-    changed: Counter[str] = Counter()
-    for case, run, bill in late:
-        more_cents = bill.cents - (run.cost_cents or 0)
-        was_unbilled = run.cost_cents is None
-        if bill.is_of(result, case, run):
-            changed["actual_cents"] += more_cents
-            changed["this_session_cents"] += more_cents if bill.session_id == result.session_id else 0
-            changed["unconfirmed_cents"] -= bill.reserved_cents if was_unbilled else 0
-            changed["unbilled_calls"] -= was_unbilled
-        elif was_unbilled or case.action != "call" or run.pooled:
-            changed["carried_cents"] += more_cents
-            changed["carried_unconfirmed_cents"] -= bill.reserved_cents if was_unbilled else 0
-    cost = {name: max(0, getattr(result.cost, name) + cents) for name, cents in changed.items()}
-    cases = [_billed(case, bills) for case in result.cases]
-    return result.model_copy(update={"cases": cases, "cost": result.cost.model_copy(update=cost)})
-
-
-def _billed(case: CaseResult, bills: Mapping[int, LateBill]) -> CaseResult:
-    runs = [_with(run, bills.get(run.run_id)) for run in case.runs]
-    return case if runs == case.runs else case.model_copy(update={"runs": runs})
-
-
-def _with(run: JudgedRun, bill: LateBill | None) -> JudgedRun:
-    if bill is None or bill.is_known(run):
-        return run
-    missing = [part for part in run.missing if part != "bill"]
-    evidence = bill.evidence or run.evidence
-    return run.model_copy(
-        update={"cost_cents": bill.cents, "cost_basis": bill.basis, "evidence": evidence, "missing": missing}
-    )
 
 
 # Missing evidence

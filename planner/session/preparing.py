@@ -8,10 +8,12 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
+from planner.agents.copies import new_products
 from planner.agents.recorded import (
     EffectiveTarget,
     agent_warnings,
     agents_of,
+    agents_seen,
     without_outdated,
 )
 from planner.changes.configuration import Agents, Configurations
@@ -41,10 +43,8 @@ from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.called_agents import new_products, previews_refusal
-from planner.session.earlier_results import agents_seen, earlier_results, records_of
+from planner.session.called_agents import previews_refusal
 from planner.session.judging import Judging, judging_of
-from planner.session.service import draft_warnings, unscripted_warnings
 from planner.shell import actor_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
@@ -53,7 +53,9 @@ from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
 from planner.workspace.agreed_calls import agreed_set
 from planner.workspace.consents import import_consents, known_consent_id
+from planner.workspace.earlier_results import earlier_results, records_of
 from planner.workspace.selection import Selection
+from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
 from planner.workspace.stores import Workspace
 from planner.workspace.untouched import leave_to_base
@@ -145,7 +147,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     if selection.start_over is not None:
         start_over = StartOverDocument(reason=selection.start_over, by=actor_of(shell), at=now)
     records = records_of(work)
-    targets = without_outdated(targets, agents_seen(records, loaded))
+    targets = without_outdated(targets, agents_seen(records, loaded.cases))
     revisions = {key: state.revision for key, state in targets.items()}
     agents, configurations = agents_of(place, loaded.cases, targets)
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)

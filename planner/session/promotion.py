@@ -23,13 +23,13 @@ from planner.records.writing import Writing, planned
 from planner.results.documents import has_open_launches
 from planner.results.repository import ResultsRepository, configuration_key, evidence_key, vote_key
 from planner.results.store import BRANCHES, MERGED, BranchStore, Reader, Store
-from planner.session.earlier_results import project_name, scope_of
 from planner.session.judging import Judging, judging_of
 from planner.session.verification import Claim, RecordedPreviews, Refusal, Verified, Verifier
 from planner.values import frozen
 from planner.verdicts.cases import judge_case
 from planner.verdicts.pools import CallJudge, Pool, stored_case
 from planner.verdicts.runs import question_about_caller, questions
+from planner.workspace.earlier_results import project_name, scope_of
 from planner.workspace.stores import Workspace
 
 _REPORTS: Final = "runs/"

@@ -12,7 +12,7 @@ from planner.records.writing import CallOrigin, Writing, planned
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action
 from planner.session.consents import call_reason
-from planner.session.earlier_results import project_name
+from planner.workspace.earlier_results import project_name
 
 if TYPE_CHECKING:
     from planner.session.preparing import Preparation

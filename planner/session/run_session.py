@@ -30,7 +30,6 @@ from planner.session.called_agents import previews_refusal
 from planner.session.consents import agree
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, prepare
-from planner.session.service import open_client, read_targets
 from planner.session.unfinished import known_facts
 from planner.shell import Shell
 from planner.values import frozen
@@ -40,6 +39,7 @@ from planner.workspace.agreed_calls import share_agreed
 from planner.workspace.report_session import ReportSession, report_session
 from planner.workspace.request_log import RequestLog, open_request_log
 from planner.workspace.selection import Loaded, Selection
+from planner.workspace.service import open_client, read_targets
 from planner.workspace.stores import OpenedStore, Workspace, locked, shared_session
 
 if TYPE_CHECKING:

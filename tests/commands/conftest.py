@@ -20,15 +20,15 @@ from forked import Forked
 from patience import PATIENCE_SECONDS, wait_for
 from worlds import ANY_PROMPT
 
-import planner.session.service
+import planner.workspace.service
 from planner.cli import main
 from planner.errors import StoreError
 from planner.execution.journal import Journal
 from planner.execution.launches import Launch, LaunchState
 from planner.sandbox import World
-from planner.session.service import world_of
 from planner.shell import Shell
 from planner.workspace.selection import Selection
+from planner.workspace.service import world_of
 
 HOURS = """\
 version: 1
@@ -140,7 +140,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         if name.startswith(("THUNDERPHONE_", "GITHUB_")) or name == "CI":
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(planner.session.service, "world_of", _quick)
+    monkeypatch.setattr(planner.workspace.service, "world_of", _quick)
     monkeypatch.chdir(tmp_path)
     project = Project(tmp_path, capsys)
     project.write("plans/hours.yaml", HOURS)

@@ -12,7 +12,7 @@ import pytest
 from rewriting import rewritten
 from worlds import ANY_PROMPT
 
-import planner.session.service
+import planner.workspace.service
 from planner.cli.system import safe
 from planner.key_redaction import KeyRedactor
 from planner.reports import FORMATS
@@ -61,8 +61,8 @@ def spoilt(value: Any, *, said: bool = False) -> Any:
 @pytest.fixture
 def outputs(project: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run a command against a service whose strings are hostile, and check both streams and every file that it wrote."""
-    embedded = planner.session.service.embedded_app
-    monkeypatch.setattr(planner.session.service, "embedded_app", lambda *args: hostile_app(embedded(*args)))
+    embedded = planner.workspace.service.embedded_app
+    monkeypatch.setattr(planner.workspace.service, "embedded_app", lambda *args: hostile_app(embedded(*args)))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     for variable, name in (("GITHUB_STEP_SUMMARY", "summary.md"), ("GITHUB_OUTPUT", "outputs.txt")):
         monkeypatch.setenv(variable, str(project.root / name))

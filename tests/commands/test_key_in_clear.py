@@ -6,7 +6,7 @@ import pytest
 
 from planner.commands.sandbox import _ready  # pyright: ignore[reportPrivateUsage]
 from planner.errors import UsageError
-from planner.session.service import base_url_of, check_transport_security, shown_address
+from planner.workspace.service import base_url_of, check_transport_security, shown_address
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 REFUSED = (

@@ -40,10 +40,10 @@ from planner.records.log import summary_of
 from planner.results.directory import DirectoryStore
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
-from planner.session.service import TargetState
 from planner.shell import Shell
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.workspace.selection import Loaded, Selection, load
+from planner.workspace.service import TargetState
 from planner.workspace.stores import OpenedStore, Workspace, place_of
 
 PLAN = """\

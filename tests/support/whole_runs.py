@@ -27,8 +27,8 @@ from worlds import any_prompt
 import planner.commands.reconcile
 import planner.commands.run
 import planner.session.run_session
-import planner.session.service
 import planner.workspace.report_files
+import planner.workspace.service
 import planner.workspace.stores
 from planner.clock import Clock
 from planner.commands.reconcile import ReconcileOptions
@@ -188,7 +188,7 @@ class Organisation:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
-            patch.setattr(planner.session.service, "embedded_app", lambda *_: self._app(life))
+            patch.setattr(planner.workspace.service, "embedded_app", lambda *_: self._app(life))
             patch.setattr(planner.session.run_session, "Journal", MortalJournal)
             patch.setattr(planner.workspace.stores, "DirectoryStore", MortalStore)
             patch.setattr(planner.workspace.report_files, "_replace", write)

@@ -3,16 +3,12 @@ state."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from planner.agents.recorded import load_world
-from planner.changes.detail import age
 from planner.ci.event import named_by_github
 from planner.ci.policy import NO_BASE
 from planner.diagnostics import Diagnostics, Span
@@ -25,7 +21,6 @@ from planner.planfile.reporter import rules
 from planner.planfile.text import shorten
 from planner.providers.base import (
     AgentProvider,
-    Balance,
     Provider,
     Target,
     TargetState,
@@ -33,11 +28,10 @@ from planner.providers.base import (
 )
 from planner.providers.requests import NO_HOOKS, RequestHooks
 from planner.providers.thunderphone.client import BATCHES, TEST_CALLS, Account, connect
-from planner.quantities import count, money
+from planner.quantities import count
 from planner.shell import Shell
-from planner.values import frozen
 from planner.workspace.selection import Selection
-from planner.workspace.stores import OpenedStore, Workspace
+from planner.workspace.stores import OpenedStore
 
 if TYPE_CHECKING:
     from planner.sandbox import World
@@ -161,49 +155,6 @@ def unscripted_warnings(shell: Shell, selection: Selection, cases: Sequence[Case
         "for them (docs/sandbox.md), or name your world with --world"
     )
     return [warning]
-
-
-@frozen
-class Known:
-    """`was_asked`: the service was read now. `note` says how old a record is; "" if none is used."""
-
-    targets: dict[Target, TargetState] = field(default_factory=dict[Target, TargetState])
-    balance: Balance | None = None
-    was_asked: bool = False
-    note: str = ""
-
-
-def known_service(work: Workspace) -> Known:
-    """Read targets and balance where there is a key, or it needs none: in the sandbox. Otherwise, and with `--offline`,
-    use what `planner ci record` stored."""
-    selection = work.selection
-    if not selection.offline and (selection.sandbox or work.shell.environ.get(KEY)):
-        return ask_service(work)
-    world = load_world(work.shell, work.place, service_of(work.shell.environ))
-    if world is None:
-        return Known()
-    old = age(work.shell.clock.now() - world.recorded_at)
-    note = f"agents and balance are as planner ci record stored them {old} ago; planner run reads them again"
-    return Known(world.states, world.balance, note=note)
-
-
-def ask_service(work: Workspace) -> Known:
-    """Read targets and balance."""
-    return asyncio.run(_ask(work))
-
-
-async def _ask(work: Workspace) -> Known:
-    shell, selection, place = work.shell, work.selection, work.place
-    if selection.sandbox:
-        place.make()
-    async with open_client(shell, place, selection) as client:
-        targets = await read_targets(client, work.loaded.cases, selection)
-        balance = await client.balance()
-    if balance is not None and balance.cents is not None:
-        left = balance.test_budget_left_cents
-        budget = f" · test-call budget left {money(left)}" if left is not None else ""
-        shell.log(f"balance {money(balance.cents)}{budget}")
-    return Known(targets, balance, was_asked=True)
 
 
 DEFAULT_BASE_URL = "https://api.thunderphone.com"

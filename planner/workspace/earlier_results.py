@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
-from planner.agents.recorded import Seen
 from planner.changes.configuration import Agents
 from planner.changes.diff import StoredResults
-from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
 from planner.ci.event import default_branch
 from planner.evidence import Evidence
@@ -20,7 +18,6 @@ from planner.values import frozen
 from planner.verdicts.earlier import Today, earlier_cases
 from planner.verdicts.pools import CallJudge, could_pass
 from planner.workspace.merge_base import cases_at_merge_base
-from planner.workspace.selection import Loaded
 from planner.workspace.stores import Workspace, repository_of
 
 
@@ -67,15 +64,6 @@ def _environments(work: Workspace) -> tuple[str, str]:
     """How the environment's name may be written."""
     name, shared = work.selection.environment or "", work.place.shared
     return name, name if shared is None else shared.redaction.name(name)
-
-
-def agents_seen(records: Records, loaded: Loaded) -> Iterator[Seen]:
-    """The agents and numbers as stored calls of today's cases reached them."""
-    targets = {call_fingerprint(case_inputs(case, None)): case.target for case in loaded.cases}
-    records.prepare(targets)
-    for fingerprint, target in targets.items():
-        for call in records.calls(fingerprint):
-            yield (target.kind, target.id), call.call.agent_revision, call.data.completed_at
 
 
 def earlier_results(

@@ -1,0 +1,57 @@
+"""What is known of the service: read now, or as `planner ci record` stored it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import field
+
+from planner.agents.recorded import load_world
+from planner.changes.detail import age
+from planner.providers.base import Balance, Target, TargetState
+from planner.quantities import money
+from planner.values import frozen
+from planner.workspace.service import KEY, open_client, read_targets, service_of
+from planner.workspace.stores import Workspace
+
+
+@frozen
+class Known:
+    """`was_asked`: the service was read now. `note` says how old a record is; "" if none is used."""
+
+    targets: dict[Target, TargetState] = field(default_factory=dict[Target, TargetState])
+    balance: Balance | None = None
+    was_asked: bool = False
+    note: str = ""
+
+
+def known_service(work: Workspace) -> Known:
+    """Read targets and balance where there is a key, or it needs none: in the sandbox. Otherwise, and with `--offline`,
+    use what `planner ci record` stored."""
+    selection = work.selection
+    if not selection.offline and (selection.sandbox or work.shell.environ.get(KEY)):
+        return ask_service(work)
+    world = load_world(work.shell, work.place, service_of(work.shell.environ))
+    if world is None:
+        return Known()
+    old = age(work.shell.clock.now() - world.recorded_at)
+    note = f"agents and balance are as planner ci record stored them {old} ago; planner run reads them again"
+    return Known(world.states, world.balance, note=note)
+
+
+def ask_service(work: Workspace) -> Known:
+    """Read targets and balance."""
+    return asyncio.run(_ask(work))
+
+
+async def _ask(work: Workspace) -> Known:
+    shell, selection, place = work.shell, work.selection, work.place
+    if selection.sandbox:
+        place.make()
+    async with open_client(shell, place, selection) as client:
+        targets = await read_targets(client, work.loaded.cases, selection)
+        balance = await client.balance()
+    if balance is not None and balance.cents is not None:
+        left = balance.test_budget_left_cents
+        budget = f" · test-call budget left {money(left)}" if left is not None else ""
+        shell.log(f"balance {money(balance.cents)}{budget}")
+    return Known(targets, balance, was_asked=True)
