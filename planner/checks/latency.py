@@ -18,11 +18,12 @@ class Latency(Expectation, frozen=True):
 
     The response time of a turn is its time to first audio if the service provides it, else the gap from the caller's
     end to the agent's start. If the caller had to ask again after 3 seconds of silence, it is the time since it first
-    asked. Hums ("mm-hmm") and interruptions are no answers. Undecided if an answer is timed before its question.
+    asked. Hums ("mm-hmm") and interruptions are no answers; what the caller says while the agent talks on needs none.
+    Undecided if an answer is timed before its question.
     """
 
     model_config = examples({"check": "latency", "p50_ms": 1200, "p95_ms": 2500})
-    version: ClassVar[int] = 3  # counts the silence before the caller asks again; hums and interruptions do not
+    version: ClassVar[int] = 4  # no answer is due to what the caller says over the agent's speech
     caller_can_cause_failure = False
 
     check: Literal["latency"] = Field(description="The kind of check.")

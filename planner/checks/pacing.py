@@ -1,6 +1,6 @@
 """`pacing`: silences, interruptions, who speaks how much and how fast."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -8,13 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from planner.checks.base import Count, Expectation, Milliseconds, NotBool, check_given, check_order, examples, within
 from planner.checks.judgement import Judgement, Quote, all_hold, failed, passed, undecided
 from planner.checks.phrases import words_in
+from planner.checks.turn_taking import YIELD_MS, TimedTurn, timed_turns, turn_taking
 from planner.evidence import Evidence, Role, Turn
 from planner.quantities import count
-from planner.values import frozen
 
 LEAST_OVERLAP_MS = 200
 """Shorter overlaps are normal turn-taking, and below the accuracy of transcripts."""
 
+_RATES = ("min_response_rate", "min_yield_rate")
+_Rate = Annotated[float, Field(gt=0, le=1), NotBool]
 Share = Annotated[float, Field(ge=0, le=1), NotBool]
 
 
@@ -43,21 +45,13 @@ class RateRange(_Range):
     max: Milliseconds | None = Field(default=None, description="At most, in words per minute.")
 
 
-@frozen
-class _Timed:
-    """A turn of agent or caller with known times."""
-
-    turn: Turn
-    start_ms: int
-    end_ms: int
-
-
 class Pacing(Expectation, frozen=True):
     """Silences, overlaps and speed of the conversation. All given fields must hold.
 
     Silence is the time between the end of all speech so far and the start of the next turn. A turn that starts while
-    the other side speaks is an overlap by the one who starts, if both speak for 200 ms or more. Undecided if a turn
-    without times could change the result.
+    the other side speaks is an overlap by the one who starts, if both speak for 200 ms or more. A hum, and an
+    acknowledgement while the agent speaks, is no turn to answer and no interruption. Undecided if a turn without times
+    could change the result.
     """
 
     model_config = examples(
@@ -78,6 +72,19 @@ class Pacing(Expectation, frozen=True):
     max_caller_overlaps: Count | None = Field(
         default=None, description="How often, at most, the caller starts to speak while the agent is speaking."
     )
+    min_response_rate: _Rate | None = Field(
+        default=None,
+        description="Share of the caller's turns, at least, that the agent answers before the caller must speak again.",
+        examples=[0.95],
+    )
+    min_yield_rate: _Rate | None = Field(
+        default=None,
+        description=(
+            'Share of the caller\'s interruptions, at least, at which the agent stops within 2 seconds. A "mm-hmm" is '
+            "none."
+        ),
+        examples=[0.9],
+    )
     talk_ratio: ShareRange | None = Field(
         default=None,
         description="The agent's share of the time in which anyone speaks: {min: …, max: …}, from 0 to 1.",
@@ -91,7 +98,7 @@ class Pacing(Expectation, frozen=True):
 
     @model_validator(mode="after")
     def _something_to_check(self) -> Self:
-        others = ("max_silence_ms", "max_agent_overlaps", "max_caller_overlaps", "words_per_minute")
+        others = ("max_silence_ms", "max_agent_overlaps", "max_caller_overlaps", "words_per_minute", *_RATES)
         check_given(self, *others, "talk_ratio")
         share = self.talk_ratio
         is_open = share is not None and share.min in (None, 0) and share.max in (None, 1)
@@ -105,14 +112,9 @@ class Pacing(Expectation, frozen=True):
         turns = [turn for turn in evidence.turns if turn.role is not Role.TOOL]
         if not turns:
             return undecided("the transcript is empty, so there is no talk to time")
-        timed = [
-            _Timed(turn, turn.start_ms, turn.end_ms)
-            for turn in turns
-            if turn.start_ms is not None and turn.end_ms is not None and turn.end_ms >= turn.start_ms
-        ]
+        timed = timed_turns(turns)
         if not timed:
             return undecided("the service timed none of the turns")
-        timed.sort(key=lambda spoken: (spoken.start_ms, spoken.turn.number))
         untimed = len(turns) - len(timed)
         conditions: list[Judgement] = []
         if self.max_silence_ms is not None:
@@ -123,6 +125,7 @@ class Pacing(Expectation, frozen=True):
                 conditions.append(undecided(f"the {role.value} has no turn in the transcript"))
             elif limit is not None:
                 conditions.append(_judge_overlaps(timed, untimed, role, limit))
+        conditions += self._judge_turn_taking(timed, untimed)
         agent = [each for each in timed if each.turn.role is Role.AGENT]
         if self.talk_ratio is not None:
             conditions.append(_judge_share(timed, agent, untimed, self.talk_ratio))
@@ -131,13 +134,37 @@ class Pacing(Expectation, frozen=True):
             conditions.append(_judge_rate(agent, untimed, self.words_per_minute))
         return all_hold(conditions)
 
+    def _judge_turn_taking(self, timed: Sequence[TimedTurn], untimed: int) -> Iterator[Judgement]:
+        """Undecided with untimed turns: they may be answers, or what was interrupted."""
+        found = turn_taking(timed)
+        if self.min_response_rate is not None:
+            good, bad = len(found.answered), found.unanswered
+            what = "the agent answered {} of {} of the caller before it had to speak again"
+            yield _judge_rate_of(what, "turn", (good, bad), self.min_response_rate, untimed)
+        if self.min_yield_rate is not None:
+            good, bad = len(found.yielded), found.talked_over
+            what = f"the agent stopped within {YIELD_MS // 1000} s at {{}} of {{}} of the caller"
+            yield _judge_rate_of(what, "interruption", (good, bad), self.min_yield_rate, untimed)
+
+
+def _judge_rate_of(what: str, event: str, found: tuple[int, Sequence[Turn]], least: float, untimed: int) -> Judgement:
+    """`found` are the number of good events, and the bad ones."""
+    good, bad = found
+    total = good + len(bad)
+    if untimed or not total:
+        return _unknown(f"the agent's reaction to {event}s is", untimed, f"the caller made no {event} to react to")
+    message = what.format(good, count(total, event))
+    if good < least * total:
+        return failed(f"{message}, expected at least {100 * least:g} %", Quote.of(bad[0]))
+    return passed(message)
+
 
 def _unknown(what: str, untimed: int, otherwise: str = "") -> Judgement:
     why = f"{count(untimed, 'turn')} without timing" if untimed else otherwise
     return undecided(f"{what} unknown: {why}")
 
 
-def _judge_silence(timed: Sequence[_Timed], untimed: int, limit_ms: float) -> Judgement:
+def _judge_silence(timed: Sequence[TimedTurn], untimed: int, limit_ms: float) -> Judgement:
     """Undecided with untimed turns: they may fill the silence."""
     if untimed:
         return _unknown("silences are", untimed)
@@ -153,9 +180,9 @@ def _judge_silence(timed: Sequence[_Timed], untimed: int, limit_ms: float) -> Ju
     return passed(f"longest silence {longest} ms")
 
 
-def _judge_overlaps(timed: Sequence[_Timed], untimed: int, role: Role, limit: int) -> Judgement:
+def _judge_overlaps(timed: Sequence[TimedTurn], untimed: int, role: Role, limit: int) -> Judgement:
     """Untimed turns can only add overlaps."""
-    found: list[_Timed] = []
+    found: list[TimedTurn] = []
     other_until = 0
     for spoken in timed:
         if spoken.turn.role is not role:
@@ -170,7 +197,7 @@ def _judge_overlaps(timed: Sequence[_Timed], untimed: int, role: Role, limit: in
     return passed(message)
 
 
-def _judge_share(timed: Sequence[_Timed], agent: Sequence[_Timed], untimed: int, limits: ShareRange) -> Judgement:
+def _judge_share(timed: Sequence[TimedTurn], agent: Sequence[TimedTurn], untimed: int, limits: ShareRange) -> Judgement:
     total = _milliseconds(timed)
     if untimed or not total:
         return _unknown("the agent's share of speech is", untimed, "every turn took 0 ms")
@@ -179,7 +206,7 @@ def _judge_share(timed: Sequence[_Timed], agent: Sequence[_Timed], untimed: int,
     return within(found, share, limits.limits, lambda limit: f"{100 * limit:g} %")
 
 
-def _judge_rate(agent: Sequence[_Timed], untimed: int, limits: RateRange) -> Judgement:
+def _judge_rate(agent: Sequence[TimedTurn], untimed: int, limits: RateRange) -> Judgement:
     milliseconds = _milliseconds(agent)
     if untimed or not milliseconds:
         return _unknown("the agent's speed is", untimed, "none of its turns takes time")
@@ -188,5 +215,5 @@ def _judge_rate(agent: Sequence[_Timed], untimed: int, limits: RateRange) -> Jud
     return within(f"the agent spoke {rate:.0f} words a minute", rate, limits.limits, "{:g}".format)
 
 
-def _milliseconds(spoken: Sequence[_Timed]) -> int:
+def _milliseconds(spoken: Sequence[TimedTurn]) -> int:
     return sum(each.end_ms - each.start_ms for each in spoken)

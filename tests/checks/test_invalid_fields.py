@@ -77,6 +77,8 @@ import pytest
         ("pacing", {}, ()),
         ("pacing", {"talk_ratio": {"min": 0, "max": 1}}, ()),
         ("pacing", {"talk_ratio": {}}, ("talk_ratio",)),
+        ("pacing", {"min_response_rate": 0}, ("min_response_rate",)),
+        ("pacing", {"min_yield_rate": 90}, ("min_yield_rate",)),
         ("pacing", {"talk_ratio": {"min": 0.5, "max": 0.25}}, ("talk_ratio",)),
         ("pacing", {"talk_ratio": {"min": 50}}, ("talk_ratio", "min")),
         ("pacing", {"words_per_minute": {"min": 0}}, ("words_per_minute", "min")),
