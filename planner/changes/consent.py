@@ -20,6 +20,7 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5
 _SHORT_DIGEST: Final = len("sha256:") + 12
 MAX_COST: Final = "--max-cost"
+_AGREED_BEFORE: Final = "the ceiling agreed to before (--max-cost sets another)"
 
 
 @frozen
@@ -43,6 +44,8 @@ class ConsentRequest:
     digest: str | None = None
     outside: Sequence[str] = ()
     """What is not in the stored set with `digest`, one line per case."""
+    keeps_ceiling: bool = False
+    """Whether `max_cost_cents` was not typed: it is the ceiling of the consent that is resumed."""
 
 
 @frozen
@@ -109,7 +112,7 @@ def check_consent(
             "To run exactly this",
             command=request.command,
         )
-    _check_ceilings(change_set, calls, progress, _ceilings(change_set, limits, request.max_cost_cents))
+    _check_ceilings(change_set, calls, progress, _ceilings(change_set, limits, request))
     return consent
 
 
@@ -248,9 +251,9 @@ class _Ceiling:
         return sum(cents for case_id, cents in by_case.items() if case_id in self.case_ids)
 
 
-def _ceilings(change_set: ChangeSet, limits: Limits, max_cost_cents: int | None) -> list[_Ceiling]:
+def _ceilings(change_set: ChangeSet, limits: Limits, request: ConsentRequest) -> list[_Ceiling]:
     found = [
-        (MAX_COST, max_cost_cents, None),
+        (_AGREED_BEFORE if request.keeps_ceiling else MAX_COST, request.max_cost_cents, None),
         ("policy.max_cost_cents", limits.policy.max_cost_cents, None),
         *((f"budget.max_cost_cents of plan {plan.name}", plan.max_cost_cents, plan.name) for plan in limits.plans),
     ]

@@ -54,7 +54,9 @@ def plan_files(paths: Sequence[Path]) -> list[Path]:
                 f"{shorten(path.as_posix())} cannot be read: {error.strerror}", "Check its permissions."
             ) from error
         if not inside:
-            raise UsageError(f"no plans in {path.as_posix()}", "A plan is a .yaml file; README.md explains a first one")
+            raise UsageError(
+                f"no plans in {path.as_posix()}", "A plan is a .yaml file; planner init writes a first one"
+            )
         for file in inside:
             found.setdefault(os.path.realpath(file), file)
     return list(found.values())

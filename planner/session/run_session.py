@@ -232,6 +232,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
         prepared.max_cost_cents(options.max_cost_cents),
         options.selection.digest,
         prepared.outside_consent,
+        keeps_ceiling=options.max_cost_cents is None and prepared.consent is not None,
     )
     if refusal := previews_refusal(session.loaded.project.policy, prepared):
         raise refusal

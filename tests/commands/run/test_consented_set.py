@@ -86,6 +86,17 @@ def test_costs_count_under_the_agreed_digest(project: Project, service: Served) 
     assert earlier >= first["actual_cents"] > 0
 
 
+def test_the_ceiling_of_an_earlier_part_is_named(project: Project, service: Served) -> None:
+    """Nobody typed --max-cost: the first part set the ceiling of its own calls, and the second resumes that consent."""
+    consented = digest(project)
+    assert agreed(project, consented, "--select", "*cancel*").code == 0
+    ran = agreed(project, consented)
+    assert (ran.code, len(service.own_runs())) == (3, 1)
+    assert "the ceiling agreed to before (--max-cost sets another) allows $" in ran.err
+    assert agreed(project, consented, "--max-cost", "20.00").code == 0
+    assert len(service.own_runs()) == 5
+
+
 def test_a_newer_push_supersedes(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A digest that was planned for an older commit is refused, even if it would cover the calls of today."""
     jobs = Jobs(tmp_path, project, monkeypatch)
