@@ -80,5 +80,6 @@ def _view(work: Workspace, prepared: Preparation, refusal: RefusedError | None, 
         (*prepared.warnings, *prepared.judging.warnings()),
         [*prepared.open_launches.notes(work.selection.reconcile_command()), *notes],
         prepared.agents,
+        spent_cents=prepared.progress.all_spent_cents,
         shows_all=shell.verbosity > 0,
     )

@@ -64,6 +64,8 @@ class PlanView:
     """The agents that a file describes."""
     reserved_cents: int = 0
     """What earlier calls of this change set that are not billed yet may cost."""
+    spent_cents: int = 0
+    """What earlier sessions spent and reserved under this consent: the ceiling of `command` includes it."""
     shows_all: bool = False
     """Every reused case has a line of its own."""
 
@@ -195,6 +197,8 @@ def _made_before(preview: PlanView) -> str:
     unconfirmed = sum(preview.unconfirmed.values())
     made = sum(preview.already_made.values()) - unconfirmed
     parts = [f"{count(made, 'more call')} already made by an earlier session, not charged again"] if made else []
+    if preview.spent_cents and preview.change_set.estimate.calls:
+        parts.append(f"--max-cost includes the {money(preview.spent_cents)} of earlier sessions")
     if unconfirmed:
         parts.append(
             f"{count(unconfirmed, 'unconfirmed call')}, looked up at the service before anything is sent again"

@@ -192,6 +192,13 @@ def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> 
         assert "_" not in text
 
 
+def test_what_the_ceiling_includes(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """One call of $0.16 may have a ceiling of dollars: that of the whole consent."""
+    text = _text(change_set, plans, already_made={"hours/late@hotline": 2}, spent_cents=256)
+    assert "2 more calls already made" in text
+    assert "--max-cost includes the $2.56 of earlier sessions" in " ".join(text.split())
+
+
 def test_a_refusal_replaces_the_command(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The reason and the fix replace the command."""
     refused = ("$1.76 expected, policy allows $1.00 to @acme", "raise the ceiling")
