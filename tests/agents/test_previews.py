@@ -324,6 +324,27 @@ def test_calls_under_way_keep_their_preview(tmp_path: Path) -> None:
     assert (preview["preview_agent_id"], clinic.sandbox.agents.ids) == (18, [12, 14, 17])
 
 
+@pytest.mark.parametrize(("refused", "code", "is_left"), [(1, 0, False), (2, 2, True), (3, 0, False), (4, 0, True)])
+def test_a_preview_that_cannot_be_read_is_kept_for_its_calls(
+    tmp_path: Path, refused: int, code: int, is_left: bool
+) -> None:
+    """Whichever reading is refused: in a search for what is left, before more calls, after them, or where it is deleted. A copy
+    that cannot be used is deleted at once only where no call on it may be under way."""
+    clinic, readings = make_clinic(tmp_path), Counter[str]()
+    assert clinic.run(life=Life("after POST /v1/test-call")).code is None
+    clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 3"))
+
+    def fail(_: int, request: str) -> str:
+        readings[request] += 1
+        return "403" if (request, readings[request]) == ("GET /v1/agents/18", refused) else ""
+
+    clinic.fail = fail
+    assert clinic.run().code == code
+    assert clinic.sandbox.agents.ids == [12, 14, 17] + [18] * is_left
+    assert clinic.run().code == 0
+    assert (clinic.made().total(), clinic.sandbox.agents.ids) == (3, [12, 14, 17])
+
+
 def test_a_preview_that_somebody_deleted_ends_the_session_incomplete(tmp_path: Path) -> None:
     """Its launches are answered with 404. The next session makes another one."""
     clinic = make_clinic(tmp_path)

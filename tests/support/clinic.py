@@ -32,7 +32,8 @@ PROJECT = "version: 1\nexecution: {settle_seconds: 120, linger_seconds: 200}\n"
 FILE = "prompt: You are Iris of Larkfield Clinic. Be brief.\ntimezone: Europe/Berlin\n"
 
 Fail = Callable[[int, str], str]
-"""(number of the request, request) → "before", "after" or "": where its connection breaks."""
+"""(number of the request, request) → "before" or "after": where its connection breaks; a status such as "429": how it is
+refused; or ""."""
 
 
 @dataclass
@@ -58,6 +59,10 @@ class Clinic(Organisation):
             where = self.fail(len(self.requests), request)
             if where == "before":
                 raise ConnectionResetError("the request was lost")
+            if where.isdigit():
+                await send({"type": "http.response.start", "status": int(where), "headers": []})
+                await send({"type": "http.response.body", "body": b"{}"})
+                return
             if where == "after":
                 await real(scope, receive, _unheard)
                 raise ConnectionResetError("the answer was lost")
