@@ -230,13 +230,16 @@ def settled(state: State, lists: Lists, now: Now) -> Iterator[Event]:
     for match in matches:
         launch = match.unconfirmed.launch
         search = state.unconfirmed[launch.launch_id]
-        known, search.needs_person = search.needs_person, match.found is None and bool(match.candidates)
+        is_young = lists.began - search.since < state.settings.settle_seconds
+        is_arriving = is_young and all(candidate.is_partial for candidate in match.candidates)
+        is_ambiguous = match.found is None and bool(match.candidates)
+        known, search.needs_person = search.needs_person, is_ambiguous and not is_arriving
         if match.found is not None:
             yield _adopted(state, match, match.found, lists)
         elif search.needs_person:
             if not known:
                 state.log(f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose")
-        elif lists.runs.whole and lists.began - search.since >= state.settings.settle_seconds:
+        elif lists.runs.whole and not is_young:
             missing[match.unconfirmed] = known
     if missing:
         settled_seconds = now.seconds - lists.began + state.settings.settle_seconds

@@ -151,8 +151,6 @@ def search_launches(
         groups.setdefault(item.identity, []).append(item)
     free = _Free(free_runs, free_batches)
     matches = [match for group in groups.values() for match in _match_group(group, free)]
-    if batches.whole:
-        return matches
     missing = [match.unconfirmed for match in matches if not match.candidates and len(match.unconfirmed.slots) > 1]
     found = [match for match in matches if match.unconfirmed not in missing]
     for group in groups.values():

@@ -343,11 +343,13 @@ def test_a_batch_with_claimed_runs_is_no_match() -> None:
 
 
 def test_an_unlisted_batch_matches_by_its_runs() -> None:
-    """If the list of batches does not reach back, runs of one batch with exactly the launch's prompts identify it."""
+    """If it is not listed yet, or that list does not reach back, runs of one batch with exactly the launch's prompts identify
+    it; fewer may be its."""
     runs = [run(1, "p", batch_id=201), run(2, "q", batch_id=201), run(3, "p", batch_id=202)]
     launches = [unconfirmed("a", "p", "q")]
     assert matched(launches, runs[:2], every_batch=False) == {"a": 201}
-    assert matched(launches, runs[:2], every_batch=True) == {"a": None}
+    assert matched(launches, runs[:2], every_batch=True) == {"a": 201}
+    assert matched(launches, runs[:1], every_batch=True) == {"a": "1 candidates"}
     assert matched(launches, runs, every_batch=False) == {"a": "2 candidates"}
     assert matched(launches, runs[2:], every_batch=False) == {"a": "1 candidates"}
     assert matched(launches, [], every_batch=False) == {"a": None}

@@ -259,7 +259,7 @@ OF_TWO_CONSENTS = (count_every_launch_for_the_first_consent, end_a_consent_befor
 
 SEEN_IN: dict[Callable[[pytest.MonkeyPatch], None], int] = {
     ignore_runs_of_others: 169,
-    check_the_age_of_a_launch_only_before_it_is_recorded: 1172,
+    check_the_age_of_a_launch_only_before_it_is_recorded: 4725,
     call_again_before_open_launches_are_settled: 155,
     look_for_other_sessions_once: 155,
     ignore_results_of_other_sessions: 610,
@@ -272,8 +272,7 @@ def test_a_broken_rule_is_found(
     break_rule: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_rule(monkeypatch)
-    first = SEEN_IN.get(break_rule, 0)
-    for seed in chain(range(first, MOST_SCHEDULES), range(first)):
+    for seed in chain([SEEN_IN.get(break_rule, 0)], range(MOST_SCHEDULES)):
         try:
             Schedule(seed, has_two_consents=break_rule in OF_TWO_CONSENTS).run()
         except (Violation, AssertionError, LookupError):
