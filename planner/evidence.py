@@ -89,6 +89,14 @@ class Call(_Frozen):
     """The call object as received, without signed URLs, for checks that use a path."""
 
 
+class Issue(_Frozen):
+    """What the grader found wrong, in its own words."""
+
+    title: str
+    severity: str | None = None
+    """Of an open set: critical, major, …; None if it is not named."""
+
+
 class Grade(_Frozen):
     """The platform's grade. `score` is 0 to 1 in every dialect."""
 
@@ -99,6 +107,12 @@ class Grade(_Frozen):
     issues: int | None = None
     critical_issues: int | None = None
     summary: str | None = None
+    outcome_reasoning: str | None = None
+    goal_reasoning: str | None = None
+    rubric: tuple[str, ...] = ()
+    """What the grader says of each point of its rubric."""
+    titles: tuple[Issue, ...] = ()
+    """Of the issues that have words."""
     grader_model: str | None = None
     """The grader, if known, like its version."""
     grader_version: str | None = None

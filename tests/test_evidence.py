@@ -146,6 +146,10 @@ def test_a_complete_run() -> None:
                 "issues": 3,
                 "critical_issues": None,
                 "summary": "Fine.",
+                "outcome_reasoning": None,
+                "goal_reasoning": None,
+                "rubric": [],
+                "titles": [{"title": "strange", "severity": None}],
                 "grader_model": None,
                 "grader_version": None,
             },
@@ -422,7 +426,35 @@ def test_a_pending_grade_has_no_values() -> None:
         evidence(call={**CALL, "issue_count": 0}, grade=pending).grade,
     ):
         assert parsed is not None
-        assert parsed.model_dump(exclude_none=True) == {"status": "pending"}
+        assert parsed.model_dump(exclude_defaults=True) == {"status": "pending"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"outcome_reasoning": "Nobody\n was helped."}, {"outcome_reasoning": "Nobody was helped."}),
+        ({"goal_reasoning": " "}, {}),
+        ({"goal_reasoning": ["x"], "rubric_breakdown": 3, "detected_issues": {"a": 1}}, {}),
+        (
+            {"detected_issues": [{"title": "Rude", "severity": "critical"}, {"description": "Late"}, "Loud", {}, 4, {"title": 7}]},
+            {"issues": 6, "titles": [("Rude", "critical"), ("Late", None), ("Loud", None)]},
+        ),
+        ({"rubric_breakdown": {"tone": 0.5, "facts": {"score": 1, "reasoning": "All right."}}}, {"rubric": ("tone 0.5", "facts 1: All right.")}),
+        (
+            {"rubric_breakdown": [{"criterion": "tone", "reason": "Cold."}, {"x": 1}, []]},
+            {"rubric": ("tone: Cold.",)},
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_grader_says(fields: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Of a form that the service does not document: what is not read as words costs nothing else."""
+    parsed = evidence(call=CALL, grade={"status": "completed", "score": 0.5, **fields}).grade
+    assert parsed is not None
+    names = ("outcome_reasoning", "goal_reasoning", "rubric", "issues")
+    found = {name: value for name in names if (value := getattr(parsed, name))}
+    if parsed.titles:
+        found["titles"] = [(issue.title, issue.severity) for issue in parsed.titles]
+    assert (parsed.score, found) == (0.5, kept)
 
 
 def test_a_missing_grade_is_none() -> None:

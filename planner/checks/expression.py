@@ -47,6 +47,9 @@ def _kind_of(annotation: Any) -> str:
 
 _KINDS: Final[Mapping[Any, str]] = {int: "int", float: "double", str: "string", bool: "bool", Role: "string"}
 
+_GRADERS_WORDS: Final = frozenset({"outcome_reasoning", "goal_reasoning", "rubric", "titles"})
+"""Shown with a failure, not for expressions: their form is the grader's own."""
+
 FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "Run": {
         "run_id": "int",
@@ -58,7 +61,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "Call": _fields_of(Call),
     "Turn": _fields_of(Turn),
     "Tool": _fields_of(ToolCall),
-    "Grade": _fields_of(Grade),
+    "Grade": {name: kind for name, kind in _fields_of(Grade).items() if name not in _GRADERS_WORDS},
 }
 """What an expression can read, by type."""
 
@@ -205,7 +208,7 @@ class Expression(Expectation, frozen=True):
         objects = {
             "run": run,
             "call": evidence.call.model_dump() if evidence.call else {},
-            "grade": evidence.grade.model_dump() if evidence.grade else {},
+            "grade": evidence.grade.model_dump(include=set(FIELDS["Grade"])) if evidence.grade else {},
         }
         found = re.findall(r"(?<![\w.\"'])(run|call|grade)\.(\w+)(?![\w(.\[])", self.cel)
         names = list(dict.fromkeys(found))[:_MOST_VALUES]
@@ -243,7 +246,7 @@ def _values(evidence: Evidence) -> dict[str, Any]:
     values: dict[str, Any] = {
         "run": _present(run),
         "call": _present(about_call),
-        "grade": _present(grade.model_dump() if grade else {}),
+        "grade": _present(grade.model_dump(include=set(FIELDS["Grade"])) if grade else {}),
     }
     if evidence.turns is not None:
         values["turns"] = [_present({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]

@@ -1,15 +1,17 @@
 """`grade`: the platform's own grade of the call."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from planner.checks.base import Count, Expectation, NotBool, check_given, examples, within
-from planner.checks.judgement import Judgement, all_hold, failed, number, passed, shown, undecided
+from planner.checks.judgement import FindingOutcome, Judgement, all_hold, failed, number, passed, shown, undecided
 from planner.evidence import Evidence, Grade
 from planner.quantities import count
 
+_MAX_REASONS = 3
 Outcome = Literal["success", "failure", "unknown", "no_conversation"]
 Goal = Literal["achieved", "missed", "no_opportunity"]
 
@@ -70,16 +72,31 @@ class GradeCheck(Expectation, frozen=True):
             return undecided(f"the service has no finished grade: its status is {shown(grade.status)}")
         conditions: list[Judgement] = []
         if self.min_score is not None:
-            conditions.append(_judge_score(grade, self.min_score))
+            reasons = grade.rubric or (grade.summary,)
+            conditions.append(_because(_judge_score(grade, self.min_score), reasons))
         if self.outcome is not None:
-            conditions.append(_judge_word("outcome", grade.outcome, self.outcome, get_args(Outcome)))
+            found = _judge_word("outcome", grade.outcome, self.outcome, get_args(Outcome))
+            conditions.append(_because(found, [grade.outcome_reasoning or grade.summary]))
         if self.goal is not None:
-            conditions.append(_judge_word("goal", grade.goal, self.goal, get_args(Goal)))
+            found = _judge_word("goal", grade.goal, self.goal, get_args(Goal))
+            conditions.append(_because(found, [grade.goal_reasoning or grade.summary]))
         if self.max_issues is not None:
-            conditions.append(_judge_issues("issue", grade.issues, self.max_issues))
+            found = _judge_issues("issue", grade.issues, self.max_issues)
+            conditions.append(_because(found, [issue.title for issue in grade.titles]))
         if self.max_critical_issues is not None:
-            conditions.append(_judge_issues("critical issue", grade.critical_issues, self.max_critical_issues))
+            found = _judge_issues("critical issue", grade.critical_issues, self.max_critical_issues)
+            critical = [issue.title for issue in grade.titles if (issue.severity or "").lower() == "critical"]
+            conditions.append(_because(found, critical))
         return all_hold(conditions)
+
+
+def _because(found: Judgement, reasons: Sequence[str | None]) -> Judgement:
+    """A failure, with what the grader says of it."""
+    said = [shown(reason) for reason in reasons if reason]
+    if found.outcome is not FindingOutcome.FAILED or not said:
+        return found
+    more = f" and {len(said) - _MAX_REASONS} more" if len(said) > _MAX_REASONS else ""
+    return replace(found, message=f"{found.message}; the grader says {', '.join(said[:_MAX_REASONS])}{more}")
 
 
 def _judge_score(grade: Grade, least: float) -> Judgement:

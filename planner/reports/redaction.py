@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
-from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, RedactedPart, ToolCall, Turn
+from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, Issue, RedactedPart, ToolCall, Turn
 from planner.results.agent_documents import AgentDocument, FieldDocument
 from planner.results.judge_documents import CalibrationDocument, JudgeDocument
 from planner.results.model import (
@@ -236,7 +236,8 @@ _EVIDENCE_FIELDS: Fields = {
     Turn: {"text": ("text",)},
     ToolCall: {"text": ("name",), "value": ("arguments", "result")},
     Call: {"text": ("transferred_to", "variant_label"), "value": ("document",)},
-    Grade: {"text": ("summary",)},
+    Grade: {"text": ("summary", "outcome_reasoning", "goal_reasoning", "rubric"), "document": ("titles",)},
+    Issue: {"text": ("title", "severity")},
 }
 
 

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
-from planner.evidence import Call, Grade
+from planner.evidence import Call, Grade, Issue
 
+BLAMED = Grade(
+    status="completed", score=0.2, outcome="failure", goal="missed", issues=4, critical_issues=1, summary="It went wrong.",
+    outcome_reasoning="Nobody was helped.",
+    titles=tuple(Issue(title=title, severity="Critical" if title == "B" else "minor") for title in "aBcd"),
+)  # fmt: skip
+RATED = BLAMED.model_copy(update={"rubric": ("tone 0.2: Cold.",)})
 GRADED = Grade(status="completed", score=0.8, outcome="success", goal="achieved", issues=2, critical_issues=0)
 
 
@@ -63,6 +69,25 @@ def test_cost_is_judged(
         (GRADED, {"outcome": "failure"}, "failed", None, 'outcome "success", expected "failure"'),
         (GRADED, {"goal": "missed"}, "failed", None, 'goal "achieved", expected "missed"'),
         (GRADED, {"max_issues": 1}, "failed", None, "2 issues, expected at most 1"),
+        (
+            BLAMED,
+            {"min_score": 0.9},
+            "failed",
+            None,
+            'score 0.2, expected at least 0.9; the grader says "It went wrong."',
+        ),
+        (BLAMED, {"outcome": "success"}, "failed", None, 'expected "success"; the grader says "Nobody was helped."'),
+        (BLAMED, {"goal": "achieved"}, "failed", None, 'expected "achieved"; the grader says "It went wrong."'),
+        (BLAMED, {"outcome": "failure"}, "passed", None, 'outcome "failure"'),
+        (BLAMED, {"max_issues": 1}, "failed", None, 'at most 1; the grader says "a", "B", "c" and 1 more'),
+        (
+            BLAMED,
+            {"max_critical_issues": 0},
+            "failed",
+            None,
+            '1 critical issue, expected at most 0; the grader says "B"',
+        ),
+        (RATED, {"min_score": 0.9}, "failed", None, 'at least 0.9; the grader says "tone 0.2: Cold."'),
         (
             Grade(status="completed", critical_issues=1),
             {"min_score": 0.9, "max_critical_issues": 0},

@@ -14,7 +14,7 @@ from linear_time import takes_linear_time
 from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel
 
-from planner.evidence import Call, Evidence, Grade, Role, RunStatus, ToolCall, Turn, merged
+from planner.evidence import Call, Evidence, Grade, Issue, Role, RunStatus, ToolCall, Turn, merged
 from planner.reports import redaction
 from planner.reports.redaction import Redactor, mask_digits, redact, redact_evidence
 from planner.results.model import DroppedCase, RunResult
@@ -348,6 +348,12 @@ def test_evidence_without_numbers_is_unchanged() -> None:
             "(•••) •••-••99",
         ),
         ({"grade": Grade(status="completed", summary="Gave 4155550199.")}, "grade", "Gave ••••••••99."),
+        (
+            {"grade": Grade(status="completed", titles=(Issue(title="Gave 4155550199."),))},
+            "grade",
+            "Gave ••••••••99.",
+        ),
+        ({"grade": Grade(status="completed", rubric=("privacy 0: gave 4155550199",))}, "grade", "gave ••••••••99"),
         ({"error_message": "no answer from +14155550199"}, "error_message", "no answer from +•••••••••99"),
     ],
 )

@@ -5,11 +5,11 @@ One dialect writes scores from 0.0 to 1.0, the other from 0 to 100. Only a score
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from planner.evidence import Evidence, Grade
+from planner.evidence import Evidence, Grade, Issue
 from planner.providers.thunderphone.wire import WireCall, WireGrade
 
 _PERCENT: Final = frozenset({"collected_values", "extracted_data", "prompt_snapshot", "steps_trace", "tool_snapshot"})
@@ -17,6 +17,9 @@ _PERCENT: Final = frozenset({"collected_values", "extracted_data", "prompt_snaps
 _LESS_THAN_CRITICAL: Final = frozenset(
     {"minor", "major", "low", "medium", "moderate", "high", "warning", "info", "informational", "notice", "trivial"}
 )
+_TITLES: Final = ("title", "description", "message", "summary", "name", "type")
+_NAMES: Final = ("name", "criterion", "title")
+_REASONS: Final = ("reason", "reasoning", "explanation", "description")
 _FULL: Final = 1.0
 _ONE_PERCENT: Final = 0.01
 _GOOD: Final = frozenset({"success", "achieved"})
@@ -73,6 +76,10 @@ def grade_from_wire(call: WireCall | None, grade: WireGrade | None, fields: Mapp
         issues=_agreed(None if issues is None else len(issues), call and call.issue_count),
         critical_issues=_agreed(None if issues is None else _critical(issues), call and call.critical_issue_count),
         summary=(grade and grade.summary) or None,
+        outcome_reasoning=_text(grade.outcome_reasoning if grade else None),
+        goal_reasoning=_text(grade.goal_reasoning if grade else None),
+        rubric=tuple(_rubric(grade.rubric_breakdown if grade else None)),
+        titles=tuple(_titles(issues or ())),
         grader_model=name_of(grade.grader_model if grade else None),
         grader_version=name_of(grade.grader_version if grade else None),
     )
@@ -130,6 +137,37 @@ def _critical(issues: Sequence[object]) -> int | None:
     if not all(severity == "critical" or severity in _LESS_THAN_CRITICAL for severity in severities):
         return None
     return severities.count("critical")
+
+
+def _titles(issues: Iterable[object]) -> Iterator[Issue]:
+    """The issues that have words. Their fields are not documented."""
+    for issue in issues:
+        fields: Mapping[str, object] = cast("Any", issue) if isinstance(issue, Mapping) else {"title": issue}
+        title = next(filter(None, (_text(fields.get(name)) for name in _TITLES)), None)
+        if title is not None:
+            yield Issue(title=title, severity=_text(fields.get("severity")))
+
+
+def _rubric(breakdown: object) -> Iterator[str]:
+    """The points of a rubric, by name or in a list, each a value or an object. Their fields are not documented."""
+    points: list[tuple[object, object]] = []
+    if isinstance(breakdown, Mapping):
+        points = list(cast("Mapping[object, object]", breakdown).items())
+    elif isinstance(breakdown, list):
+        points = [("", point) for point in cast("list[object]", breakdown)]
+    for name, point in points:
+        fields: Mapping[str, object] = cast("Any", point) if isinstance(point, Mapping) else {"score": point}
+        named = _text(name) or next(filter(None, (_text(fields.get(key)) for key in _NAMES)), None)
+        score = name_of(fields.get("score"))
+        reason = next(filter(None, (_text(fields.get(key)) for key in _REASONS)), None)
+        said = " ".join(filter(None, (named, score)))
+        if said or reason:
+            yield ": ".join(filter(None, (said, reason)))
+
+
+def _text(value: object) -> str | None:
+    """Words on one line."""
+    return " ".join(value.split()) or None if isinstance(value, str) else None
 
 
 def name_of(value: object) -> str | None:

@@ -207,6 +207,9 @@ class WireGrade(Wire):
     call_outcome: str | None = None
     goal_achievement: str | None = None
     detected_issues: Any = None
+    rubric_breakdown: Any = None
+    outcome_reasoning: Any = None
+    goal_reasoning: Any = None
     summary: str | None = None
     grader_model: Any = None
     grader_version: Any = None
