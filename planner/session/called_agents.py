@@ -4,10 +4,13 @@ meanwhile."""
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from planner.agents.edits import is_edited, is_other_revision
+from planner.agents.recorded import stored_configuration
+from planner.changes.configuration import Configuration, configuration_digest
+from planner.changes.snapshots import snapshot_differences
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.interruption import until_interrupted
 from planner.planfile.model import AgentFile, Case, Policy
@@ -16,6 +19,7 @@ from planner.results.outcomes import Action, Cause, RunOutcome
 
 if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
+    from planner.evidence import Evidence
     from planner.execution.launches import Slot
     from planner.execution.previews import Preview
     from planner.providers.base import Target
@@ -184,8 +188,43 @@ def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set
     }
 
 
+@dataclass(slots=True)
+class ReachedAgents:
+    """Compares what calls ran, by their own snapshots, with the configurations that they were to reach."""
+
+    session: RunSession
+    prepared: Preparation
+    different: set[int] = field(default_factory=set[int])
+    """Runs whose calls ran something else."""
+    _known: dict[str, Configuration | None] = field(default_factory=dict[str, "Configuration | None"])
+
+    def __post_init__(self) -> None:
+        found = [each.configuration for each in self.prepared.agents if each.configuration is not None]
+        found += [agent.configuration for state in self.prepared.targets.values() for agent in state.behind]
+        self._known.update((configuration_digest(each), each) for each in found)
+
+    def note(self, slot: Slot, evidence: Evidence | None) -> None:
+        """A run has ended."""
+        wanted = self._configuration(slot.configuration)
+        if wanted is None or wanted.get("prompt") is None or evidence is None or evidence.call is None:
+            return
+        parts = snapshot_differences(evidence.call.document, wanted)
+        if parts:
+            self.different.add(evidence.run_id)
+            self.session.shell.log(
+                f"warning: call {evidence.call_id} ran other {' and '.join(parts)} of the agent than planned, "
+                "as the service shows it"
+            )
+
+    def _configuration(self, digest: str | None) -> Configuration | None:
+        if digest is not None and digest not in self._known:
+            self._known[digest] = stored_configuration(self.session.place.repository, digest)
+        return self._known[digest] if digest is not None else None
+
+
 def exclude(session: RunSession, runs: EndedRuns, edited: Container[str]) -> None:
-    """The runs of these launches become undecided and do not count: nobody knows what they reached."""
+    """The runs of these launches become undecided and do not count: nobody knows what they reached. Neither do those
+    whose own snapshots show something else."""
     update: dict[str, Any] = {
         "outcome": RunOutcome.UNDECIDED,
         "cause": Cause.PLATFORM,
@@ -195,14 +234,15 @@ def exclude(session: RunSession, runs: EndedRuns, edited: Container[str]) -> Non
     }
     excluded: dict[str, set[int]] = {}
     for record in runs.records:
-        if record.slot.launch_id in edited:
+        if record.slot.launch_id in edited or record.run_id in runs.ran_another:
             excluded.setdefault(record.slot.case_id, set()).add(record.run_id)
     for case_id, run_ids in excluded.items():
         runs.judged[case_id] = [
             run.model_copy(update=update) if run.run_id in run_ids else run for run in runs.judged[case_id]
         ]
     aliases = {case.case_id: case.target.alias for case in session.loaded.cases}
-    for alias in dict.fromkeys(aliases[case_id] for case_id in excluded):
+    cases = [record.slot.case_id for record in runs.records if record.slot.launch_id in edited]
+    for alias in dict.fromkeys(aliases[case_id] for case_id in cases):
         session.shell.log(
             f"warning: somebody edited the agent or the preview of target `{alias}` during the calls, so they are "
             "undecided"

@@ -30,6 +30,7 @@ from planner.reports.pull_request_progress import CallsUnderWay
 from planner.results.model import ConsentDocument, JudgedRun, PreviewDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
+    ReachedAgents,
     edited_before,
     edited_launches,
     exclude,
@@ -60,6 +61,8 @@ class EndedRuns:
     overdue: list[EndedRun] = field(default_factory=list[EndedRun])
     launched_now: int = 0
     """Runs that this session launched."""
+    ran_another: set[int] = field(default_factory=set[int])
+    """Runs whose calls ran another configuration of the agent than planned."""
 
     def add(self, record: EndedRun, judged: JudgedRun) -> None:
         self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
@@ -222,6 +225,7 @@ async def _make_calls(
 ) -> tuple[Outcome, EndedRuns]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
+    reached = ReachedAgents(session, prepared, runs.ran_another)
     jobs = jobs_of(prepared.change_set, prepared.copies)
     if not jobs:
         return Outcome(interrupted=session.interrupted.is_set()), runs
@@ -238,6 +242,7 @@ async def _make_calls(
         judged = judge_record(case, record, prepared.judging.cache)
         counts = case.quarantine is None or session.reports.started_at.date() > case.quarantine.until
         runs.add(record, judged)
+        reached.note(record.slot, record.evidence)
         settling.note(record.slot.case_id, judged)
         return RunResponse(
             platform_failed=record.evidence is not None and judged.cause is Cause.PLATFORM,
