@@ -30,6 +30,7 @@ def prepare(root: Path, version: str, date: str) -> None:
         raise SystemExit("usage: prepare 0.2.0 2026-12-01")
     _replace(root / "pyproject.toml", r'(?m)^version = ".*"$', f'version = "{version}"')
     _replace(root / "planner/__init__.py", r'__version__ = ".*"', f'__version__ = "{version}"')
+    _replace(root / "docs/editing.md", r"rev: v\d+\.\d+\.\d+", f"rev: v{version}")
     changelog = f"## [Unreleased]\n\n## [{version}] - {date}"
     _replace(root / "CHANGELOG.md", r"(?m)^## \[?Unreleased\]?$", changelog)
 

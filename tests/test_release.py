@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RELEASE = runpy.run_path(str(ROOT / ".ci/release.py"))
-FILES = ("pyproject.toml", "planner/__init__.py", "CHANGELOG.md")
+FILES = ("pyproject.toml", "planner/__init__.py", "docs/editing.md", "CHANGELOG.md")
 
 
 @pytest.fixture
@@ -26,6 +26,7 @@ def test_a_release_is_prepared(copy: Path) -> None:
     RELEASE["prepare"](copy, "9.8.7", "2026-12-01")
     assert 'version = "9.8.7"' in (copy / "pyproject.toml").read_text()
     assert '__version__ = "9.8.7"' in (copy / "planner/__init__.py").read_text()
+    assert "rev: v9.8.7" in (copy / "docs/editing.md").read_text()
     changelog = (copy / "CHANGELOG.md").read_text()
     assert re.search(r"^## \[Unreleased\]\n\n## \[9\.8\.7\] - 2026-12-01\n", changelog, re.MULTILINE)
     assert len(changelog) == len((ROOT / "CHANGELOG.md").read_text()) + len("\n## [9.8.7] - 2026-12-01\n")
