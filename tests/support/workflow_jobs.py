@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,12 @@ class Runner:
     """Results and outputs of the jobs that have ended."""
     service: dict[Path, bytes] = field(default_factory=dict[Path, bytes])
     """What the sandbox remembers, by its path in a work tree."""
+    installs: bool = False
+    """Whether each job installs planner itself, as on a new machine."""
+    environ: dict[str, str] = field(default_factory=dict[str, str])
+    """More variables of the machines."""
+    seconds: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+    """The names of steps, and how long they took."""
     made: int = 0
 
     @property
@@ -144,9 +151,11 @@ class Runner:
         self.made += 1
         temporary, work = self.folder / f"job{self.made}/temp", self.folder / f"job{self.made}/work"
         installed = temporary / "phone-test-planner/bin/planner"
-        for folder in (work, installed.parent):
+        for folder in (work, temporary):
             folder.mkdir(parents=True)
-        installed.symlink_to(self.planner)
+        if not self.installs:
+            installed.parent.mkdir(parents=True)
+            installed.symlink_to(self.planner)
         (caller,) = WORKFLOWS[workflow]["jobs"].values()
         called = _PLANNER.fullmatch(caller["uses"])
         assert called is not None
@@ -182,6 +191,7 @@ class Runner:
             "PYTHONPATH": str(ROOT),
             "CI": "true",
             "GITHUB_ACTIONS": "true",
+            "GITHUB_ACTION_PATH": str(ROOT),
             "GITHUB_ACTOR": "ana",
             "GITHUB_TRIGGERING_ACTOR": "maria",
             "GITHUB_API_URL": self.fake.url,
@@ -197,6 +207,7 @@ class Runner:
             "GITHUB_WORKSPACE": str(work),
             "RUNNER_TEMP": str(temporary),
             **names["env"],
+            **self.environ,
         }
         if "if" in job and not context.holds(job):
             self.needs[name] = {"result": "skipped", "outputs": {}}
@@ -248,7 +259,8 @@ class Runner:
         assert given.keys() <= defaults.keys()
         context = Context({**outer.names, "inputs": defaults | {"sandbox": "true"} | given, "steps": {}})
         for step in action["runs"]["steps"]:
-            if step.get("id", "install") != "install" and context.holds(step):
+            is_here = "uses" not in step and (self.installs or step["id"] != "install")
+            if is_here and context.holds(step):
                 own: dict[str, str] = {}
                 self._restore_service(work)
                 done = self._script(step, context, environ, work, own)
@@ -274,6 +286,7 @@ class Runner:
         file = work.parent / "outputs"
         file.write_text("")
         own = {name: context.text(value) for name, value in step.get("env", {}).items()}
+        begun = time.monotonic()
         ran = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", context.text(step["run"])],
             cwd=work / context.text(step.get("working-directory", ".")),
@@ -282,6 +295,7 @@ class Runner:
             text=True,
             check=False,
         )
+        self.seconds.append((step["name"], time.monotonic() - begun))
         self.log.append(f"{step['name']}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
         text = file.read_text()
         outputs |= dict(re.findall(r"^([a-z-]+)=(.*)$", text, re.MULTILINE))
