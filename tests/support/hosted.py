@@ -97,6 +97,17 @@ class Hosted:
         for project in projects if records else ():
             self.record(project)
 
+    def adopt(self) -> None:
+        """As docs/pull-requests.md says, in an empty repository: one command, then a merge."""
+        self._before = self.calls()
+        self._create()
+        git(self.work, "remote", "add", "origin", f"file://{self.remote}")
+        with self.monkeypatch.context() as patch:
+            patch.chdir(self.work)
+            assert self.run("init", "--github", "--pin", f"acme/phone-test-planner@{'a' * 40}") == 0, self.last.err
+        self.push(self.default, {})
+        self.record()
+
     def before_adoption(self, branch: str, files: Mapping[str, str]) -> None:
         """Push a branch when there are no plans yet."""
         self._create()

@@ -95,6 +95,20 @@ def test_rights() -> None:
     assert all(document["permissions"] == {} for document in (*WORKFLOWS.values(), *REUSABLE.values()))
 
 
+def test_the_judges_key_reaches_the_calls_only() -> None:
+    """From the secret of the environment, through the caller."""
+    name = "PLANNER_JUDGE_API_KEY"
+    holders = {
+        (workflow, step["id"])
+        for workflow, document in REUSABLE.items()
+        for job in document["jobs"].values()
+        for step in job["steps"]
+        if step.get("with", {}).get("judge-api-key") == f"${{{{ secrets.{name} }}}}"
+    }
+    assert holders == {("call", "run")}
+    assert [caller for caller, document in WORKFLOWS.items() if name in str(document)] == ["phone-plans-call"]
+
+
 def test_a_pull_request_with_another_base_is_planned_again() -> None:
     """GitHub says so with `edited`, which it does not send by default."""
     types = WORKFLOWS["phone-plans"]["on"]["pull_request_target"]["types"]

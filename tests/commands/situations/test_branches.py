@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hosted import Hosted, Project
 
 from tests.commands.situations.conftest import (  # pyright: ignore[reportMissingImports]
@@ -29,6 +31,20 @@ def base_never_called(hosted: Hosted) -> str:
     assert hosted.comment() == "", "it is no news of this pull request"
     assert [issue["state"] for issue in hosted.fake.issues] == ["open"]
     return "success"
+
+
+@adopts
+def empty_repository(hosted: Hosted) -> str:
+    """One command and a merge, which starts the job that records prices: the first comment has a price."""
+    hosted.adopt()
+    written = [path.name for path in sorted((hosted.work / ".github/workflows").iterdir())]
+    assert written == ["phone-plans-call.yml", "phone-plans-main.yml", "phone-plans.yml"]
+    first = (hosted.work / "plans/first.yaml").read_text(encoding="utf-8")
+    hosted.push("topic", {"plans/first.yaml": first.replace("calm", "angry")})
+    hosted.open("topic")
+    assert hosted.plan() == "pending"
+    assert re.search(r"^### 📞 \d+ calls to make · \$\d", hosted.comment(), re.MULTILINE)
+    return "pending"
 
 
 @adopts
@@ -178,7 +194,7 @@ def several_projects(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, squashed, merged, rebased, merged_into_a_release_branch, an_agents_file, several_projects,
+    empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, squashed, merged, rebased, merged_into_a_release_branch, an_agents_file, several_projects,
 ]  # fmt: skip
 PUBLIC = [squashed]
 
