@@ -52,7 +52,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     view = _view(work, prepared, refusal, notes)
     if options.output_format == "json":
         open_launches = launch_documents(prepared.open_launches.unsettled)
-        shell.print(render_json(view, open_launches=open_launches, exit_code=exit_code))
+        shell.print(render_json(view, open_launches=open_launches, diagnostics=loaded.diagnostics, exit_code=exit_code))
     else:
         shell.print(render_text(view, width=shell.width, color=shell.color))
     if to_github := publisher_of(shell):

@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from datetime import datetime
 from math import ceil
+from typing import Any
 
 from planner.changes.configuration import EffectiveTarget
 from planner.changes.consent import price_text
 from planner.changes.detail import age, expectations_detail, needs_new_calls
 from planner.changes.model import Change, ChangeSet, Reason
 from planner.clock import aware
+from planner.diagnostics import Diagnostics
 from planner.planfile.model import Plan
 from planner.quantities import count, duration, money
 from planner.reports.agents import agent_documents, agent_notes, diff_lines, note_lines
+from planner.reports.diagnostics import as_documents
 from planner.reports.neutral import (
     error_document,
     for_terminal,
@@ -241,9 +244,15 @@ def render_text(preview: PlanView, *, width: int, color: bool) -> str:
     return "\n".join(line.rstrip() for line in _lines(preview, width, painter(color=color))) + "\n"
 
 
-def render_json(preview: PlanView, *, open_launches: Sequence[OpenLaunch] = (), exit_code: int = 0) -> str:
+def render_json(
+    preview: PlanView,
+    *,
+    open_launches: Sequence[OpenLaunch] = (),
+    diagnostics: Diagnostics | None = None,
+    exit_code: int = 0,
+) -> str:
     """The change set as JSON; unknown prices are null. `open_launches` are those that no case of the change set
-    needs."""
+    needs; `diagnostics` are the warnings of the plans."""
     change_set, redactor = preview.change_set, preview.redactor
     case_ids = [change.case_id for change in change_set.changes]
     coverage = {source.value: number for source, number in change_set.coverage.items()}
@@ -278,7 +287,13 @@ def render_json(preview: PlanView, *, open_launches: Sequence[OpenLaunch] = (), 
         },
         exit_code=exit_code,
         error=error,
+        diagnostics=[_redacted(document, redactor) for document in as_documents(diagnostics or Diagnostics())],
     )
+
+
+def _redacted(diagnostic: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    related = [each | {"message": redactor.text(each["message"])} for each in diagnostic["related"]]
+    return diagnostic | {"detail": redactor.text(diagnostic["detail"]), "related": related}
 
 
 def _change_document(change: Change, preview: PlanView, name: str) -> dict[str, object]:
