@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypeVar, dataclass_transform
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, dataclass_transform
 
 _Value = TypeVar("_Value")
 
@@ -12,3 +12,8 @@ _Value = TypeVar("_Value")
 def frozen(cls: type[_Value]) -> type[_Value]:
     """A dataclass that is frozen and has slots."""
     return dataclass(frozen=True, slots=True)(cls)
+
+
+def common_fields(value: object, kind: type[Any]) -> dict[str, Any]:
+    """The fields of the dataclass `kind` that `value` has, too, with its values."""
+    return {each.name: getattr(value, each.name) for each in fields(kind) if hasattr(value, each.name)}

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_possible
 from planner.errors import StoreError, UsageError
 from planner.execution.launches import Launch, LaunchState
+from planner.providers.base import Line
 from planner.results.documents import schema_major
 from planner.results.store import Store
 from planner.values import frozen
@@ -57,11 +58,8 @@ class IntentDocument(_Document):
     session_id: str
     consent_id: str
     state: LaunchState
-    target_type: str
-    target_id: ServiceId
-    direction: str
-    mode: str
-    stagger_seconds: Annotated[int, Field(ge=0, le=60)]
+    line: Line
+    """Without its number, which is not shared."""
     name: str
     sent_at: AwareDatetime
     slack_seconds: Seconds

@@ -48,6 +48,7 @@ from planner.execution.launches import (
 )
 from planner.execution.previews import PreviewRecords, PreviewState
 from planner.providers.base import Target
+from planner.values import common_fields
 
 OTHER_RESULTS = "stored results"
 """Placeholder for the launches of runs in other machines' results, which are unknown here."""
@@ -231,38 +232,12 @@ class JournalState:
                 self.consents.apply(event)
 
     def _intend(self, intent: LaunchIntent) -> None:
-        self._launches[intent.launch_id] = Launch(
-            launch_id=intent.launch_id,
-            session_id=intent.session_id,
-            consent_id=intent.consent_id,
-            state=LaunchState.INTENDED,
-            line=intent.line,
-            name=intent.name,
-            sent_at=intent.sent_at,
-            slack_seconds=intent.slack_seconds,
-            batch_id=None,
-            run_ids=(),
-            detail="",
-        )
-        self._credentials[intent.launch_id] = intent.credential
-        self._slots[intent.launch_id] = [
-            Slot(
-                launch_id=intent.launch_id,
-                ordinal=ordinal,
-                case_id=slot.case_id,
-                plan=slot.plan,
-                prompt=self._texts.setdefault(slot.prompt, slot.prompt),
-                call_fingerprint=slot.call_fingerprint,
-                agent_revision=slot.agent_revision,
-                reserved_cents=slot.reserved_cents,
-                run_id=None,
-                evidence=None,
-                cost_cents=None,
-                completed_at=None,
-                consumed_by=None,
-                configuration=slot.configuration,
-            )
-            for ordinal, slot in enumerate(intent.slots)
+        launch_id = intent.launch_id
+        self._launches[launch_id] = Launch(**common_fields(intent, Launch), state=LaunchState.INTENDED)
+        self._credentials[launch_id] = intent.credential
+        slots = [replace(slot, prompt=self._texts.setdefault(slot.prompt, slot.prompt)) for slot in intent.slots]
+        self._slots[launch_id] = [
+            Slot(launch_id, ordinal, **common_fields(slot, Slot)) for ordinal, slot in enumerate(slots)
         ]
 
     def _import(self, event: Imported) -> None:

@@ -145,9 +145,9 @@ class Launch:
     name: str
     sent_at: AwareDatetime
     slack_seconds: Seconds
-    batch_id: ServiceId | None
-    run_ids: tuple[ServiceId, ...]
-    detail: str
+    batch_id: ServiceId | None = None
+    run_ids: tuple[ServiceId, ...] = ()
+    detail: str = ""
     """Why it is in this state, for people."""
     problem: LaunchProblem | None = None
 
@@ -167,12 +167,12 @@ class Slot:
     call_fingerprint: str
     agent_revision: str | None
     reserved_cents: Cents
-    run_id: ServiceId | None
-    evidence: Digest | None
+    run_id: ServiceId | None = None
+    evidence: Digest | None = None
     """Digest of the stored evidence; None until collected."""
-    cost_cents: Cents | None
-    completed_at: AwareDatetime | None
-    consumed_by: str | None
+    cost_cents: Cents | None = None
+    completed_at: AwareDatetime | None = None
+    consumed_by: str | None = None
     configuration: str | None = None
 
     @property

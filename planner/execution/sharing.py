@@ -13,7 +13,7 @@ one is searched for.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -40,9 +40,9 @@ from planner.execution.launches import KNOWN, LIVE, UNSETTLED, Launch, LaunchInt
 from planner.execution.preview_sharing import PreviewSharing
 from planner.execution.reconciling import prompt_key, unconfirmed_launches
 from planner.execution.requester_sharing import RequesterSharing
-from planner.providers.base import Line, Target
+from planner.providers.base import Target
 from planner.results.store import Reader, Store
-from planner.values import frozen
+from planner.values import common_fields, frozen
 
 
 class OvertakenError(StoreError):
@@ -172,32 +172,13 @@ class IntentSharing:
         slots = tuple(_slot(document.launch_id, n, slot, calls) for n, slot in enumerate(document.slots))
         known = [calls.get((slot.case_id, slot.call_fingerprint)) for slot in document.slots]
         numbers = {call.target_number if call else None for call in known}
-        self._journal.record(
-            Imported(
-                Launch(
-                    launch_id=document.launch_id,
-                    session_id=document.session_id,
-                    consent_id=document.consent_id,
-                    state=document.state if has_runs else LaunchState.UNCONFIRMED,
-                    line=Line(
-                        document.target_type,
-                        document.target_id,
-                        document.direction,
-                        document.mode,
-                        numbers.pop() if len(numbers) == 1 else None,
-                        document.stagger_seconds,
-                    ),
-                    name=document.name,
-                    sent_at=document.sent_at,
-                    slack_seconds=document.slack_seconds,
-                    batch_id=document.batch_id,
-                    run_ids=document.run_ids,
-                    detail="" if has_runs else "launched by another session, which may not have ended",
-                ),
-                slots,
-                credential=document.credential,
-            )
+        launch = replace(
+            Launch(**common_fields(document, Launch)),
+            line=replace(document.line, target_number=numbers.pop() if len(numbers) == 1 else None),
+            state=document.state if has_runs else LaunchState.UNCONFIRMED,
+            detail="" if has_runs else "launched by another session, which may not have ended",
         )
+        self._journal.record(Imported(launch, slots, credential=document.credential))
         for requester in {*document.requesters} - self._journal.requesters(document.credential):
             self._journal.record(RequesterLearned(document.credential, requester))
 
@@ -294,7 +275,7 @@ class IntentSharing:
         if (data := self._store.get(key)) is None:
             return False
         other = self._reading.launch(key, data)
-        return (other.target_type, other.target_id) == target and other.sent_at > since
+        return other.line.target == target and other.sent_at > since
 
     # Results of launches
 
@@ -369,13 +350,11 @@ class IntentSharing:
     # Documents
 
     def _document(self, intent: LaunchIntent) -> IntentDocument:
-        line = asdict(intent.line)
-        del line["target_number"]
         known = {name: getattr(intent, name) for name in IntentDocument.model_fields if hasattr(intent, name)}
         return IntentDocument.model_validate(
             known
-            | line
             | {
+                "line": replace(intent.line, target_number=None),
                 "state": LaunchState.INTENDED,
                 "requesters": tuple(sorted(self._journal.requesters(intent.credential))),
                 "slots": tuple(self._redacted(slot) for slot in intent.slots),

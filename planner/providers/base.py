@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Generic, NewType, Protocol, TypeAlias,
 
 from pydantic import Field
 
+from planner.bounds import ServiceId
 from planner.errors import NotFoundError
 from planner.evidence import Evidence, RunStatus
 from planner.providers.requests import RequestStats
@@ -102,7 +103,7 @@ class Line:
     """What all runs of one batch share."""
 
     target_type: str
-    target_id: int
+    target_id: ServiceId
     direction: str
     mode: str
     target_number: str | None
