@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, JudgeSpending, Reason, VoteEstimate
+from planner.changes.waves import calls_left
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
 from planner.quantities import count, money, money_range, some
@@ -91,7 +92,7 @@ def check_consent(
         digest=change_set.digest,
         max_cost_cents=min(ceilings, default=None),
     )
-    calls = _calls_left(change_set, progress)
+    calls = calls_left(change_set.changes, progress.runs_made)
     votes = change_set.votes if change_set.votes is not None and change_set.votes.charged else None
     if not calls and votes is None:
         return consent
@@ -123,14 +124,6 @@ def policy_refusal(change_set: ChangeSet, limits: Limits, progress: EarlierSpend
     except RefusedError as refusal:
         return refusal
     return None
-
-
-def _calls_left(change_set: ChangeSet, progress: EarlierSpending) -> dict[str, int]:
-    return {
-        change.case_id: left
-        for change in change_set.with_action(Action.CALL)
-        if (left := change.runs - progress.runs_made.get(change.case_id, 0)) > 0
-    }
 
 
 def consent_command(command: str, change_set: ChangeSet, progress: EarlierSpending = NOTHING_SPENT) -> str:

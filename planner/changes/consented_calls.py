@@ -26,6 +26,9 @@ class ConsentedCase(BaseModel):
 
     case_id: str
     runs: Count = 0
+    most_runs: Count = Field(
+        default=0, description="If waves share out the calls of cases: the most for this one; `runs` is what it adds."
+    )
     retries: Count = 0
     call: str = Field(default="", description="Fingerprint of the call.")
     config: str = Field(default="", description="Digest of the fields of the agent's file; empty without a file.")
@@ -38,7 +41,8 @@ class ConsentedCase(BaseModel):
             return [self.case_id, Action.RECHECK.value, self.check]
         retries = [f"retries {self.retries}"] if self.retries else []
         config = [f"config {self.config}"] if self.config else []
-        return [self.case_id, Action.CALL.value, str(self.runs), self.call, *retries, *config, self.check]
+        waves = [f"at most {self.most_runs}"] if self.most_runs else []
+        return [self.case_id, Action.CALL.value, str(self.runs), self.call, *retries, *config, *waves, self.check]
 
 
 class ConsentedCalls(BaseModel):
@@ -94,6 +98,7 @@ def _consented(change: Change) -> ConsentedCase:
     return ConsentedCase(
         case_id=change.case_id,
         runs=change.runs,
+        most_runs=change.most_runs,
         retries=case.retries,
         call=change.call_fingerprint,
         # Of the whole file, whether or not it differs from what is deployed.
@@ -116,6 +121,8 @@ def _outside(agreed: ConsentedCase | None, now: ConsentedCase, why: str) -> Iter
             yield "the file of its agent changed"
         if now.runs > agreed.runs:
             yield f"{now.runs} calls instead of {agreed.runs}"
+        if now.most_runs > agreed.most_runs:
+            yield f"up to {now.most_runs} calls instead of {agreed.most_runs or agreed.runs}"
         if now.retries > agreed.retries:
             yield f"{now.retries} retries instead of {agreed.retries}"
     if now.check != agreed.check:

@@ -63,7 +63,7 @@ def expected_lines(case: Case) -> list[str]:
         lines.append(": ".join(filter(None, [name, ", ".join(shown)])))
     rules = {
         "min_pass_rate": f"{case.min_pass_rate:g}",
-        "min_runs": f"{case.min_runs}" if case.min_runs != (case.runs + 1) // 2 else "",
+        "min_runs": "" if case.has_usual_min_runs else f"{case.min_runs}",
         "confidence": f"{case.confidence:g}" if case.confidence is not None else "",
         "platform_failures": "fail" if case.platform_failures == "fail" else "",
         "caller_faults": "count" if case.caller_faults == "count" else "",

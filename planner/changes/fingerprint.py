@@ -40,8 +40,8 @@ def call_fingerprint(inputs: CaseInputs) -> str:
 def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
     """Identifies how the case is judged, regardless of the order and ids of expectations.
 
-    `min_runs` is included only if it differs from its default, half of `runs`: a different number of calls is not a
-    different expectation.
+    `min_runs` is included only if it differs from its default: a different number of calls is not a different
+    expectation.
 
     Args: known: cache of digests by `id()` of the expectation, which the cases of a scenario share. It must not outlive
         the cases.
@@ -50,13 +50,12 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
     for expectation in case.expectations:
         if id(expectation) not in known:
             known[id(expectation)] = digest_of(expectation.fingerprint_fields())
-    follows_runs = case.min_runs == (case.runs + 1) // 2
     return digest_of(
         {
             "version": _VERSION,
             "expectations": sorted(known[id(expectation)] for expectation in case.expectations),
             "min_pass_rate": case.min_pass_rate,
-            "min_runs": None if follows_runs else case.min_runs,
+            "min_runs": None if case.has_usual_min_runs else case.min_runs,
             "confidence": case.confidence,
             "platform_failures": case.platform_failures,
             "quarantined_until": case.quarantine.until.isoformat() if case.quarantine else None,

@@ -179,6 +179,8 @@ class Change:
     session that is retried."""
     start_over: StartOverDocument | None = None
     """Why the earlier runs of a called case are discarded; None if they count."""
+    most_runs: int = 0
+    """If waves decide how many calls it gets: the most. `runs` is then its share of all their calls. 0: no waves."""
 
     @property
     def is_retry(self) -> bool:
@@ -261,6 +263,11 @@ class ChangeSet:
         """Number of cases to call by source of their price."""
         counted = Counter(price.source for price in self.prices.values())
         return {source: counted[source] for source in Source}
+
+    @property
+    def in_waves(self) -> tuple[Change, ...]:
+        """The cases whose number of calls waves decide."""
+        return tuple(change for change in self.changes if change.most_runs)
 
     def with_action(self, action: Action) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action is action)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from planner.bounds import SERVER_CLOCK_SKEW, is_possible
 from planner.changes.model import whole_cents
 from planner.errors import StoreError
-from planner.execution.consents import Amount, Consent, ConsentImported, Spending, id_prefix
+from planner.execution.consents import Amount, Consent, ConsentImported, Spending, Wave, id_prefix
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ceiling, OverCeilingError
 from planner.execution.spending import spending_of
@@ -38,6 +38,7 @@ class SharedConsent(BaseModel):
     consent: Consent
     ended: tuple[int, ...] = ()
     spending: Spending
+    wave: Wave | None = None
 
 
 @frozen
@@ -48,6 +49,7 @@ class ConsentWrite:
     ended: frozenset[int]
     launches: frozenset[str]
     spending: Spending
+    wave: Wave | None = None
     ceilings: Sequence[Ceiling] = ()
     """Those to keep; empty if nothing new is reserved."""
 
@@ -83,9 +85,12 @@ class ConsentSharing:
                 continue
             shared = self._read(key, data)
             spending = _renamed(_without_ended(shared.spending, self._store), names)
-            imported = ConsentImported(shared.consent, shared.ended, spending)
+            imported = ConsentImported(shared.consent, shared.ended, spending, shared.wave)
             records, consent_id = self._journal.consents, shared.consent.consent_id
-            if records.elsewhere(consent_id) != spending or not records.ended_of(consent_id).issuperset(shared.ended):
+            is_known = records.ended_of(consent_id).issuperset(shared.ended) and not _is_later(
+                shared.wave, records.wave_of(consent_id)
+            )
+            if records.elsewhere(consent_id) != spending or not is_known:
                 self._journal.record(imported)
 
     # What we spend
@@ -150,14 +155,16 @@ class ConsentSharing:
         )
         shown = replace(consent, by=self._show_name(consent.by))
         shown_spending = _renamed(spending, {plan: self._show_name(plan) for plan in spending.plans})
-        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending)
+        wave = records.wave_of(consent_id)
+        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending, wave)
 
     def _merged(self, now: Reader, write: ConsentWrite) -> SharedConsent:
         """The union by identity: our launches and sessions as we know them, the others as they are stored."""
         key = _key(write.consent)
         data = now.get(key)
         if data is None:
-            return SharedConsent(consent=write.consent, ended=tuple(sorted(write.ended)), spending=write.spending)
+            ended = tuple(sorted(write.ended))
+            return SharedConsent(consent=write.consent, ended=ended, spending=write.spending, wave=write.wave)
         stored = self._read(key, data)
         elsewhere = _without_ended(stored.spending, now).launches
         others = {key: amounts for key, amounts in elsewhere.items() if key not in write.launches}
@@ -165,7 +172,8 @@ class ConsentSharing:
             {**others, **write.spending.launches}, {**stored.spending.judging, **write.spending.judging}
         )
         ended = tuple(sorted(write.ended.union(stored.ended)))
-        return SharedConsent(consent=write.consent, ended=ended, spending=spending)
+        wave = stored.wave if _is_later(stored.wave, write.wave) else write.wave
+        return SharedConsent(consent=write.consent, ended=ended, spending=spending, wave=wave)
 
     # Documents
 
@@ -186,6 +194,10 @@ class ConsentSharing:
             f"Check {self._store.locate(key)}. No call is made while it cannot be read, since a ceiling may be "
             "reached. If none of your jobs wrote it, remove it from the store.",
         )
+
+
+def _is_later(one: Wave | None, other: Wave | None) -> bool:
+    return one is not None and (other is None or one.number > other.number)
 
 
 def _without_ended(spending: Spending, now: Reader) -> Spending:

@@ -71,6 +71,15 @@ class ReadEvidence(NamedTuple):
     run: Run
 
 
+class ChooseWave(NamedTuple):
+    """Decide on the next calls of the cases of a consent that are called in waves."""
+
+    consent_id: str
+    number: int
+    made: dict[str, int]
+    """The calls of each case so far, without retries."""
+
+
 class Apply(NamedTuple):
     """Record a decision; nothing is sent."""
 
@@ -88,7 +97,7 @@ class Finish(NamedTuple):
     """Nothing is left to do, or nothing more can be done."""
 
 
-Action: TypeAlias = SendLaunch | Poll | ReadEvidence | Apply | WaitUntil | Finish
+Action: TypeAlias = SendLaunch | Poll | ReadEvidence | ChooseWave | Apply | WaitUntil | Finish
 
 
 def decide(state: State, now: Now) -> list[Action]:
@@ -100,6 +109,9 @@ def decide(state: State, now: Now) -> list[Action]:
         answered_by = state.interrupted_at + ANSWER_GRACE_SECONDS
         return [WaitUntil(answered_by)] if state.posting and now.seconds < answered_by else [Finish()]
     actions: list[Action] = [ReadEvidence(run) for run, _ in state.reading.values()]
+    for consent in state.consents.values():
+        if (wave := _next_wave(state, consent)) is not None:
+            return [*actions, wave]
     launching = _next_launch(state, now)
     if isinstance(launching, SendLaunch | Apply):
         return [*actions, launching]
@@ -134,6 +146,18 @@ def _first_ended(state: State) -> str | None:
         if not (is_left or state.is_under_way(consent_id) or state.is_searching(consent_id)):
             return consent_id
     return None
+
+
+def _next_wave(state: State, consent: ConsentState) -> ChooseWave | None:
+    """The wave that is to be chosen now. The first comes before any launch, each other one after all verdicts."""
+    wanted, consent_id = consent.wanted, consent.consent_id
+    number = wanted.next_wave
+    if number is None or consent.stopped:
+        return None
+    has_calls = len(wanted.pending) or wanted.deferred
+    if number and (has_calls or state.is_under_way(consent_id) or state.is_searching(consent_id)):
+        return None
+    return ChooseWave(consent_id, number, wanted.calls_in_waves())
 
 
 def _end_of_search(state: State, now: Now) -> Apply | Finish:

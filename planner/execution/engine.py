@@ -36,6 +36,8 @@ class Job:
     needed (`PaceQuestion`)."""
     configuration: str | None = None
     """Digest of the agent's configuration that is called; None if unknown."""
+    place: int | None = None
+    """Its place in the consent, if waves decide how many calls it gets. `runs` is then its share of all calls."""
 
 
 @frozen

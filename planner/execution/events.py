@@ -16,6 +16,7 @@ from planner.execution.consents import (
     ConsentImported,
     JudgeCallReserved,
     JudgeCallSettled,
+    WaveChosen,
 )
 from planner.execution.engine import ConsentedJobs
 from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot
@@ -141,6 +142,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "consent_added": ConsentAdded,
     "consent_ended": ConsentEnded,
     "consent_imported": ConsentImported,
+    "wave_chosen": WaveChosen,
     "judge_call_reserved": JudgeCallReserved,
     "judge_call_settled": JudgeCallSettled,
 }

@@ -9,13 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from planner.evidence import RunStatus
-from planner.execution.consents import (
-    ConsentAdded,
-    ConsentEnded,
-    ConsentImported,
-    JudgeCallReserved,
-    JudgeCallSettled,
-)
+from planner.execution.consents import ConsentEvent, WaveChosen
 from planner.execution.engine import ConsentedJobs, Now
 from planner.execution.events import (
     BillLate,
@@ -64,6 +58,10 @@ UNREACHABLE_PAUSE_SECONDS: Final = 1.0
 
 def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
     """Apply an event to the state."""
+    if isinstance(event, ConsentEvent):  # the journal knows
+        if isinstance(event, WaveChosen) and event.consent_id in state.consents:
+            state.consents[event.consent_id].wanted.begin_wave(event.wave)
+        return
     match event:
         case Intended(intent):
             state.posting[intent.launch_id] = intent
@@ -88,11 +86,6 @@ def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
             | RunsKnown()
             | PreviewIntended()
             | PreviewMoved()
-            | ConsentAdded()
-            | ConsentEnded()
-            | ConsentImported()
-            | JudgeCallReserved()
-            | JudgeCallSettled()
         ):
             pass  # the journal knows
         case _:
@@ -163,6 +156,8 @@ def _add_jobs(state: State, consented: ConsentedJobs, resumed: Sequence[Slot], n
     if state.interrupted_at is not None:
         consent.outcome.interrupted = consent.stopped = True
     state.resumed_slots.update((slot.key, consented.consent_id) for slot in resumed)
+    if (wave := state.journal.consents.wave_of(consented.consent_id)) is not None:
+        consent.wanted.begin_wave(wave)
     consent.wanted.resume(resumed)
     wanted = {job.call_fingerprint for job in consented.jobs.values()}
     for launch in state.journal.launches(UNSETTLED):

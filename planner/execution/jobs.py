@@ -19,8 +19,8 @@ Copies: TypeAlias = Mapping[tuple[int, AgentFile], int]
 """The previews that are called, by source agent and file."""
 
 
-def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
-    """`copies` are the previews that are called instead of agents."""
+def jobs_of(change_set: ChangeSet, copies: Copies, places: Mapping[str, int]) -> list[Job]:
+    """`copies` are the previews that are called instead of agents; `places` say where in the consent each case is."""
     jobs: list[Job] = []
     for change in change_set.with_action(Action.CALL):
         case = change.case
@@ -43,8 +43,9 @@ def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
                 reserve_cents=price.high_cents if price else None,
                 expected_seconds=price.expected_seconds if price else None,
                 retries=case.retries,
-                may_stop_early=case.when_settled == "stop",
+                may_stop_early=case.when_settled == "stop" and not change.most_runs,
                 configuration=change.inputs.configuration if change.inputs else None,
+                place=places[case.case_id] if change.most_runs else None,
             )
         )
     return jobs

@@ -12,14 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from planner.errors import StoreError
-from planner.execution.consents import (
-    ConsentAdded,
-    ConsentEnded,
-    ConsentImported,
-    ConsentRecords,
-    JudgeCallReserved,
-    JudgeCallSettled,
-)
+from planner.execution.consents import ConsentEvent, ConsentRecords
 from planner.execution.events import (
     Collected,
     Consumed,
@@ -113,6 +106,9 @@ class JournalState:
 
     def validate(self, event: Event) -> None:
         """Raises `StoreError` or `AssertionError` if the event is impossible now."""
+        if isinstance(event, ConsentEvent):
+            self.consents.validate(event)
+            return
         match event:
             case Intended(intent):
                 self._require_new(intent.launch_id)
@@ -138,8 +134,6 @@ class JournalState:
                     self._require_bound(launch_id, ordinal)
             case PreviewIntended() | PreviewMoved():
                 self.previews.validate(event)
-            case ConsentAdded() | ConsentEnded() | ConsentImported() | JudgeCallReserved() | JudgeCallSettled():
-                self.consents.validate(event)
             case RunsKnown() | RequesterLearned():
                 pass
 
@@ -190,6 +184,9 @@ class JournalState:
 
     def apply(self, event: Event) -> None:
         """Add a valid event."""
+        if isinstance(event, ConsentEvent):
+            self.consents.apply(event)
+            return
         match event:
             case Intended(intent):
                 self._intend(intent)
@@ -228,8 +225,6 @@ class JournalState:
                 self._requesters.setdefault(credential, set()).add(requester_id)
             case PreviewIntended() | PreviewMoved():
                 self.previews.apply(event)
-            case ConsentAdded() | ConsentEnded() | ConsentImported() | JudgeCallReserved() | JudgeCallSettled():
-                self.consents.apply(event)
 
     def _intend(self, intent: LaunchIntent) -> None:
         launch_id = intent.launch_id

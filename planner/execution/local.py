@@ -23,8 +23,10 @@ from planner.errors import (
     leading_error,
 )
 from planner.evidence import Evidence, merged, missing_parts
+from planner.execution.consents import WaveChosen
 from planner.execution.core import (
     Apply,
+    ChooseWave,
     Finish,
     Poll,
     ReadEvidence,
@@ -175,6 +177,9 @@ class Session:
                         self._start_poll()
                     case ReadEvidence(run):
                         self._start_collecting(run)
+                    case ChooseWave(consent_id, number, made):
+                        assert self.observer.choose_wave is not None, "jobs in waves need it"
+                        self.happen(WaveChosen(consent_id, self.observer.choose_wave(number, made)))
                     case Apply(event):
                         self.happen(event)
                     case WaitUntil():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from planner.evidence import Evidence
+from planner.execution.consents import Wave
 from planner.execution.engine import Snapshot
 from planner.execution.launches import Launch, LaunchState, Slot
 from planner.values import frozen
@@ -64,3 +65,5 @@ class Observer:
     warn: Callable[[str], None] = lambda _: None
     pace: Pace = all_at_once
     """Called for cases that may stop early."""
+    choose_wave: Callable[[int, Mapping[str, int]], Wave] | None = None
+    """Answers `ChooseWave`; needed if a job has a `place`."""

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from planner.execution.consents import Wave
 from planner.execution.engine import Job, PaceQuestion
 from planner.execution.launches import Slot, SlotKey
 from planner.execution.packing import Pending
@@ -34,6 +35,8 @@ def resumable_slots(
 @dataclass(slots=True)
 class _Case:
     job: Job
+    runs: int
+    """The calls that it may have, without retries; of a case in waves, so far."""
     live: set[SlotKey] = field(default_factory=set[SlotKey])
     """Slots that cost, or may cost, money."""
     judged: int = 0
@@ -53,6 +56,15 @@ class _Case:
     total: int = 0
 
     @property
+    def is_in_waves(self) -> bool:
+        return self.job.place is not None
+
+    @property
+    def made(self) -> int:
+        """Its calls without retries."""
+        return max(0, len(self.live) - self._retries)
+
+    @property
     def retries_left(self) -> int:
         return 0 if self.is_decided else self._most_retries - self._retries
 
@@ -63,7 +75,7 @@ class _Case:
     @property
     def _retries(self) -> int:
         """Runs beyond those that the case asks for: retries that earlier sessions launched are among its live slots."""
-        surplus = len(self.resumed) - self.job.runs
+        surplus = len(self.resumed) - self.runs
         return min(self._most_retries, max(surplus, self.platform_failures))
 
     def question(self) -> PaceQuestion | None:
@@ -77,7 +89,7 @@ class _Case:
         self.platform_failures += platform_failed and not self.is_decided
 
     def update(self, *, release_all: bool) -> None:
-        self.to_launch = max(0, self.job.runs + self._retries - len(self.live))
+        self.to_launch = max(0, self.runs + self._retries - len(self.live))
         if self.is_decided:
             self.pending = 0
         elif self.at_once is None or release_all:
@@ -101,11 +113,16 @@ class WantedRuns:
 
     def __init__(self, jobs: Mapping[str, Job]) -> None:
         self.pending = Pending()
-        self._cases = {case_id: _Case(job) for case_id, job in jobs.items()}
+        self._wave: Wave | None = None
+        self._cases = {case_id: _Case(job, _runs_of(job, None)) for case_id, job in jobs.items()}
         self._released = False
-        self.total = 0
-        """Runs of all cases that are made or wanted."""
+        self._total = 0
         self.deferred = 0
+
+    @property
+    def total(self) -> int:
+        """Runs of all cases that are made or wanted."""
+        return self._total + sum(self._left_for_waves().values())
 
     def resume(self, slots: Iterable[Slot]) -> None:
         """Start with the slots of earlier sessions."""
@@ -115,6 +132,44 @@ class WantedRuns:
             case.resumed.add(slot.key)
         for case_id in self._cases:
             self._refresh(case_id)
+
+    # Waves
+
+    @property
+    def next_wave(self) -> int | None:
+        """The number of the wave that is to be chosen; None if no case waits for one."""
+        if not any(case.is_in_waves for case in self._cases.values()):
+            return None
+        if self._wave is None:
+            return 0
+        return None if self._wave.is_last else self._wave.number + 1
+
+    def calls_in_waves(self) -> dict[str, int]:
+        """The calls of each case that is called in waves, without retries."""
+        return {case_id: case.made for case_id, case in self._cases.items() if case.is_in_waves}
+
+    def begin_wave(self, wave: Wave) -> None:
+        """Apply a choice, of this session or an earlier one."""
+        self._wave = wave
+        for case_id, case in self._cases.items():
+            case.runs = _runs_of(case.job, wave)
+            self._refresh(case_id)
+
+    def _left_for_waves(self) -> dict[str, int]:
+        """The shares of cases whose calls no wave has given to any case yet, by case id."""
+        if self.next_wave is None:
+            return {}
+        own = [case for case in self._cases.values() if case.is_in_waves]
+        left = sum(case.job.runs - max(case.runs, case.made) for case in own)
+        shares: dict[str, int] = {}
+        for case in own:
+            share = min(left, case.job.runs - max(case.runs, case.made))
+            if share > 0:
+                shares[case.job.case_id] = share
+                left -= share
+        return shares
+
+    # Runs
 
     def launched(self, case_id: str, key: SlotKey) -> None:
         self._cases[case_id].live.add(key)
@@ -169,18 +224,28 @@ class WantedRuns:
 
     def left(self) -> dict[str, int]:
         """Runs wanted and not launched, by case id."""
-        return {
-            case_id: case.to_launch for case_id, case in self._cases.items() if case.to_launch and not case.is_decided
-        }
+        left = Counter(self._left_for_waves())
+        for case_id, case in self._cases.items():
+            left[case_id] += 0 if case.is_decided else case.to_launch
+        return dict(+left)
 
     def not_needed(self) -> dict[str, int]:
-        """Runs not launched because their case is decided, by case id."""
-        return {case_id: case.to_launch for case_id, case in self._cases.items() if case.to_launch and case.is_decided}
+        """Runs not launched because their case is decided, or because waves gave them to other cases, by case id."""
+        found = {case_id: case.to_launch for case_id, case in self._cases.items() if case.is_decided}
+        if self._wave is not None and self._wave.is_last:
+            found |= {case_id: case.job.runs - case.runs for case_id, case in self._cases.items() if case.is_in_waves}
+        return {case_id: runs for case_id, runs in found.items() if runs > 0}
 
     def _refresh(self, case_id: str) -> None:
         case = self._cases[case_id]
         deferred, total = case.deferred, case.total
         case.update(release_all=self._released)
         self.deferred += case.deferred - deferred
-        self.total += case.total - total
+        self._total += case.total - total
         self.pending.set(case.job, case.pending)
+
+
+def _runs_of(job: Job, wave: Wave | None) -> int:
+    if job.place is None:
+        return job.runs
+    return 0 if wave is None else wave.calls[job.place]

@@ -232,7 +232,10 @@ class ScenarioDefaults(Authored):
     )
     min_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = Field(
         default=None,
-        description="With fewer countable runs the outcome is unknown; by default half of runs, rounded up.",
+        description=(
+            "With fewer countable runs the outcome is unknown; by default half of runs, rounded up, or 2 with `calls: "
+            "adaptive`."
+        ),
     )
     platform_failures: Literal["ignore", "fail"] = Field(
         default="ignore",
@@ -250,6 +253,14 @@ class ScenarioDefaults(Authored):
         description=(
             "stop: skip calls that can no longer change the outcome; the default with `confidence` or a "
             "`min_pass_rate` below 1. continue: make all calls."
+        ),
+    )
+    calls: Literal["adaptive", "equal"] = Field(
+        default="adaptive",
+        description=(
+            "adaptive: with `runs` of 3 or more, and two earlier sessions, first two calls a case; the rest of all "
+            "calls goes to the cases that most likely got worse. equal: `runs` calls for each case, as always with "
+            "`confidence` or a judge."
         ),
     )
     stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.planfile.grammar import ExecutionFields
+from planner.planfile.waves import default_min_runs, first_calls
 from planner.planfile.yaml.document import YamlPlace
 from planner.values import frozen
 
@@ -115,6 +116,8 @@ class Case:
     retries: int = 0
     caller_faults: Literal["ignore", "count"] = "ignore"
     when_settled: Literal["stop", "continue"] = "continue"
+    calls: Literal["adaptive", "equal"] = "equal"
+    """adaptive: called in waves if there is a history to compare with."""
     description: str = ""
     quarantine: Quarantine | None = None
 
@@ -125,6 +128,16 @@ class Case:
     @property
     def expectation_spans(self) -> tuple[Span, ...]:
         return tuple([place.span for place in self.expectation_places])
+
+    @property
+    def has_usual_min_runs(self) -> bool:
+        """Whether `min_runs` is its default for these `runs`."""
+        return self.min_runs == default_min_runs(self.runs, is_adaptive=self.calls == "adaptive")
+
+    @property
+    def first_calls(self) -> int:
+        """Calls before the first wave."""
+        return first_calls(self.runs, self.min_runs)
 
     @property
     def wants_grade(self) -> bool:

@@ -14,6 +14,7 @@ from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.grammar import QuarantineFields, ScenarioDefaults
 from planner.planfile.model import Direction, Mode, Quarantine
 from planner.planfile.reporter import Reporter
+from planner.planfile.waves import LEAST_RUNS, default_min_runs
 from planner.planfile.yaml.document import YamlMapping as Written
 from planner.statistics import least_runs_to_pass
 
@@ -35,6 +36,7 @@ class CaseSettings(NamedTuple):
     retries: int
     caller_faults: Literal["ignore", "count"]
     when_settled: Literal["stop", "continue"]
+    calls: Literal["adaptive", "equal"]
 
 
 DECIDING = frozenset(CaseSettings._fields)
@@ -44,8 +46,11 @@ DECIDING = frozenset(CaseSettings._fields)
 def settings_of(values: Mapping[str, Any]) -> CaseSettings:
     """The settings from the fields of `ScenarioDefaults`."""
     may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
+    runs = values["runs"]
+    may_adapt = values["calls"] == "adaptive" and values["confidence"] is None and runs >= LEAST_RUNS
     computed: dict[str, Any] = {
-        "min_runs": values["min_runs"] or (values["runs"] + 1) // 2,
+        "calls": "adaptive" if may_adapt else "equal",
+        "min_runs": values["min_runs"] or default_min_runs(runs, is_adaptive=may_adapt),
         "max_age": age_of(values["max_age"]) if values["max_age"] else None,
         "when_settled": values["when_settled"] or ("stop" if may_settle else "continue"),
     }

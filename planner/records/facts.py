@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter
 from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, StoredTime
 from planner.clock import aware
 from planner.evidence import CostBasis, Part
-from planner.results.model import CaseInputs, Document, JudgedRun, RunVerdict, StartOverDocument
+from planner.results.model import CaseInputs, Document, JudgedRun, RunVerdict, StartOverDocument, WavesDocument
 from planner.results.outcomes import CaseOutcome, Cause
 from planner.values import frozen
 
@@ -66,6 +66,8 @@ class CallFact(Document):
     """The earlier calls of its pool when it was launched, by session and run id. If one is missing, a file was lost."""
     discards: ListOf[str] = Field(default=[])
     """With `--start-over`: the files of earlier calls that cannot be read."""
+    waves: WavesDocument | None = None
+    """Set if the call was made in waves: its case has all of its calls, however many these are."""
     adopted: bool = False
     excluded: Literal["agent_edited"] | None = None
     erased: bool = False

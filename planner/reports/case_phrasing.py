@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from planner.changes.model import Reason
 from planner.quantities import chance, clock, count, duration, money, percent, shortened
 from planner.results.model import CaseResult, Compared, Finding, JudgedRun, NotComparable, Quote, RunResult
-from planner.results.outcomes import CaseOutcome, Cause
+from planner.results.outcomes import Action, CaseOutcome, Cause
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
@@ -180,6 +180,8 @@ def settled(case: CaseResult) -> str:
 
     Of an unknown case: the others could not have decided it.
     """
+    if case.waves is not None:
+        return in_waves(case)
     if not case.runs_not_needed:
         return ""
     whole = case.runs_total + case.runs_not_needed
@@ -187,6 +189,15 @@ def settled(case: CaseResult) -> str:
         return f"stopped after {case.runs_total} of {whole} runs: the rest could not decide it"
     others = "the other was" if case.runs_not_needed == 1 else "the others were"
     return f"settled after {case.runs_total} of {whole} runs, {others} not needed"
+
+
+def in_waves(case: CaseResult) -> str:
+    """`9 calls instead of 5: it may have got worse`; empty if it got as many calls as the plan asks for."""
+    if case.runs_total < case.runs_required:
+        return f"{case.runs_total} of {case.runs_required} calls: the others were made where they decide more"
+    if case.runs_total > case.runs_required and case.action is Action.CALL:
+        return f"{case.runs_total} calls instead of {case.runs_required}: it may have got worse"
+    return ""
 
 
 def pool(case: CaseResult) -> str:

@@ -60,11 +60,17 @@ def _cases(prepared: Preparation) -> list[ConsentedCase]:
     return sorted(cases, key=lambda case: case.case_id)
 
 
+def places_of(prepared: Preparation) -> dict[str, int]:
+    """The place of each case's calls in the consent."""
+    return {case.case_id: place for place, case in enumerate(_cases(prepared))}
+
+
 def _calls(prepared: Preparation) -> Iterator[ConsentedCall]:
     reasons = {change.case_id: call_reason(change) for change in prepared.change_set.with_action(Action.CALL)}
     for case in _cases(prepared):
         runs = case.runs * (1 + case.retries) if case.call else 0
-        yield ConsentedCall(case.call or case.check, runs, reasons.get(case.case_id))
+        share = case.runs if case.most_runs else 0
+        yield ConsentedCall(case.call or case.check, runs, reasons.get(case.case_id), share, case.most_runs)
 
 
 def call_reason(change: Change) -> CallReason:

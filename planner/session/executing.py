@@ -37,9 +37,11 @@ from planner.session.called_agents import (
     make_previews,
     preview_documents,
 )
+from planner.session.consents import places_of
 from planner.session.judge_calls import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation
 from planner.session.run_session import ConnectedSession, RunSession
+from planner.session.waves import WaveChooser
 from planner.shell import redactor_of
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
@@ -205,7 +207,7 @@ def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, ju
     """The value of each ceiling that stopped calls or judge calls which would cover all that are left; empty if a price
     is unknown. Judge calls by their high estimates."""
     labels = {*outcome.ceiling.split(", "), judged.ceiling}
-    jobs = {job.case_id: job for job in jobs_of(prepared.change_set, prepared.copies)}
+    jobs = {job.case_id: job for job in jobs_of(prepared.change_set, prepared.copies, places_of(prepared))}
     left = [(jobs[case_id], runs) for case_id, runs in outcome.left.items()]
     votes = prepared.change_set.votes.by_plan.items() if prepared.change_set.votes else ()
     return ledger.enough(
@@ -226,7 +228,7 @@ async def _make_calls(
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
     reached = ReachedAgents(session, prepared, runs.ran_another)
-    jobs = jobs_of(prepared.change_set, prepared.copies)
+    jobs = jobs_of(prepared.change_set, prepared.copies, places_of(prepared))
     if not jobs:
         return Outcome(interrupted=session.interrupted.is_set()), runs
     shell, options, project = session.shell, session.options, session.loaded.project
@@ -297,6 +299,13 @@ async def _make_calls(
         log=progress.note if shell.verbosity else lambda _: None,
         warn=progress.note,
         pace=settling.pace,
+        choose_wave=WaveChooser(
+            prepared.change_set.with_action(Action.CALL),
+            places_of(prepared),
+            prepared.history,
+            runs.judged,
+            session.journal.consents.wave_of(prepared.consent_id),
+        ).choose,
     )
     for ceiling in ledger.ceilings:
         observer.log(ceiling.summary())

@@ -113,11 +113,12 @@ def _cases(
         end.runs.overdue,
         session.shell.clock.now(),
     )
+    wave = session.journal.consents.wave_of(prepared.consent_id)
     cases = assemble_cases(
         prepared.change_set.changes,
         end.runs.judged,
         session.place.repository.load_evidence,
-        MissingRuns(not_called, end.outcome.not_needed, open_runs, end.outcome.left),
+        MissingRuns(not_called, end.outcome.not_needed, open_runs, end.outcome.left, wave.number if wave else 0),
         today=session.reports.started_at.date(),
         ask=prepared.judging.cache,
     )

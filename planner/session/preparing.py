@@ -22,6 +22,7 @@ from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
+from planner.changes.waves import calls_left, with_waves
 from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
@@ -51,6 +52,7 @@ from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
+from planner.verdicts.sessions import Session, cases_with_history, earlier_sessions, to_measure
 from planner.workspace.agreed_calls import agreed_set
 from planner.workspace.consents import import_consents, known_consent_id
 from planner.workspace.earlier_results import earlier_results, records_of
@@ -110,6 +112,8 @@ class Preparation:
     """What was spent under the consent."""
     records: Records | None = None
     """The stored calls; None in tests of values."""
+    history: Sequence[Session] = ()
+    """The earlier sessions of the base branch with calls of the cases that are called."""
 
     def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
         """The cases and the suite as a whole, compared with earlier sessions."""
@@ -131,8 +135,7 @@ class Preparation:
 
     @property
     def calls_to_make(self) -> int:
-        made = self.progress.runs_made
-        return sum(max(0, change.runs - made.get(change.case_id, 0)) for change in self.change_set.changes)
+        return sum(calls_left(self.change_set.changes, self.progress.runs_made).values())
 
 
 def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Journal | None) -> Preparation:
@@ -153,8 +156,9 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
     changes = judging.with_rechecks(leave_to_base(work, diff(loaded.cases, earlier.stored, request)))
-
     agreed = agreed_set(work)
+    history = _history(changes, records)
+    changes = with_waves(changes, agreed.may_adapt(cases_with_history(history)))
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
         change_set = build_change_set(
@@ -228,8 +232,17 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
         spending=spending,
         records=records,
+        history=history,
         of_target=frozenset(earlier.stored.base),
     )
+
+
+def _history(changes: Sequence[Change], records: Records) -> list[Session]:
+    may_adapt = [each for each in changes if each.case is not None and each.case.calls == "adaptive"]
+    if not any(each.action is Action.CALL for each in may_adapt):
+        return []
+    called = {each.case_id: to_measure(each) for each in changes if each.action is Action.CALL}
+    return earlier_sessions({case_id: each for case_id, each in called.items() if each is not None}, records.calls)
 
 
 def _called(change_set: ChangeSet) -> list[Case]:
@@ -317,7 +330,8 @@ def _resumable(
         return is_wanted and _same_call(slot, change, stored.agents)
 
     most_runs = {
-        case_id: change.runs * (1 + (change.case.retries if change.case else 0)) for case_id, change in wanted.items()
+        case_id: max(change.runs, change.most_runs) * (1 + (change.case.retries if change.case else 0))
+        for case_id, change in wanted.items()
     }
     open_launches = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     return resumable_slots(filter(counts, journal.unconsumed_slots()), most_runs, open_launches)
@@ -381,4 +395,4 @@ def checked_cases(
 
 def _kept(change: Change) -> Change:
     """Keep the results of a failed case, which could be called again."""
-    return replace(change, action=Action.REUSE, runs=0) if change.action is Action.CALL else change
+    return replace(change, action=Action.REUSE, runs=0, most_runs=0) if change.action is Action.CALL else change

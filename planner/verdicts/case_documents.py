@@ -11,7 +11,7 @@ from planner.changes.detail import expected_lines
 from planner.changes.model import Change, Reason
 from planner.checks.opinions import Ask, no_judge
 from planner.planfile.model import Case
-from planner.results.model import CaseResult, JudgedRun, QuarantineDocument, Sample
+from planner.results.model import CaseResult, JudgedRun, QuarantineDocument, Sample, WavesDocument
 from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
 from planner.verdicts.baseline import (
@@ -61,6 +61,8 @@ class MissingRuns:
     open_runs: Mapping[str, OpenRuns] = field(default_factory=dict[str, OpenRuns])
     left: Mapping[str, int] = field(default_factory=dict[str, int])
     """Wanted and not launched, retries included."""
+    waves: int = 0
+    """Waves that were made, of the cases that are called in waves."""
 
 
 @frozen
@@ -75,6 +77,7 @@ class _JudgedCase:
     open_runs: OpenRuns
     set_aside: Sample | None
     """Earlier runs that differ too much to be pooled."""
+    waves: WavesDocument | None
 
     def sample(self, runs: Sequence[JudgedRun]) -> Sample:
         not_made = self.not_needed + self.open_runs.launched + self.open_runs.not_made
@@ -153,7 +156,16 @@ def _judge(
     else:
         not_needed = change.prior.runs_not_needed if change.prior else 0
     verdict = judge_with_open_runs(case, runs, open_runs, _cents_per_run(runs))
-    return _JudgedCase(change, case, runs, verdict, not_needed, open_runs, set_aside)
+    waves = _waves(change, case, missing.waves)
+    return _JudgedCase(change, case, runs, verdict, not_needed, open_runs, set_aside, waves)
+
+
+def _waves(change: Change, case: Case, made: int) -> WavesDocument | None:
+    if change.action is not Action.CALL:
+        return change.prior.waves if change.prior else None
+    if not change.most_runs:
+        return None
+    return WavesDocument(runs=change.runs, first=case.first_calls, most=change.most_runs, made=made)
 
 
 def _not_poolable(case: Case, earlier: Sequence[JudgedRun], new_runs: Sequence[JudgedRun]) -> Sample | None:
@@ -259,6 +271,7 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         carried_from=_newest_session(runs) if change.action is Action.RECHECK else None,
         runs_required=case.runs,
         runs_not_needed=judged.not_needed,
+        waves=judged.waves,
         runs_under_way=launched,
         inconclusive_sessions=_inconclusive_sessions(judged),
         min_pass_rate=case.min_pass_rate,

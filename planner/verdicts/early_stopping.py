@@ -86,7 +86,7 @@ class EarlyStopping:
         self._progress: dict[str, _CaseProgress] = {}
         for change in changes:
             case = change.case
-            if change.action is not Action.CALL or case is None or case.when_settled != "stop":
+            if change.action is not Action.CALL or case is None or case.when_settled != "stop" or change.most_runs:
                 continue
             kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
             baseline = baseline_of(change, load_evidence, ask)

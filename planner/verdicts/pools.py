@@ -275,6 +275,7 @@ def stored_case(
         "carried_from": max(call.call.session_id for call in pool.calls),
         "runs_required": min(case.runs, len(pool.runs) + skipped) if last is None else last.runs,
         "runs_not_needed": skipped,
+        "waves": newest.call.waves,
         "inconclusive_sessions": _inconclusive_sessions(case, pool),
         "min_pass_rate": case.min_pass_rate,
         "inputs": agents.completed(inputs_of(newest.call, case, agents), case),
@@ -319,7 +320,9 @@ _PLAIN: Final = {
 
 
 def _not_needed(case: Case, pool: Pool) -> int:
-    """The number of calls that cannot change the outcome (`when_settled: stop`)."""
+    """The number of calls that cannot change the outcome (`when_settled: stop`), or that waves gave to other cases."""
+    if (waves := max(pool.calls, key=lambda call: call.order).call.waves) is not None:
+        return max(0, min(case.runs, waves.runs) - len(pool.runs))
     left = case.runs - len(pool.runs)
     if left <= 0 or case.when_settled != "stop":
         return 0

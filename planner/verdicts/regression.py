@@ -20,18 +20,10 @@ from numpy.typing import NDArray
 
 from planner.statistics import Counts
 from planner.values import frozen
+from planner.verdicts.sessions import Session
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
-
-
-@frozen
-class Session:
-    """The runs that one session made: (passed, countable) by case id. Those of the `outdated` cases reached an older
-    configuration of the agent than the newest one of the base branch."""
-
-    counts: Mapping[str, Counts]
-    outdated: frozenset[str] = frozenset()
 
 
 @frozen
@@ -288,56 +280,3 @@ def scorer(fitted: Fit, totals: Mapping[str, Collection[int]], sign: int = -1) -
         np.log(mixed).reshape(rows, -1),
         np.log(shares * ratio / mixed).reshape(rows, -1),
     )
-
-
-@frozen
-class Found:
-    """The result of the test. `statistic` is the log of how much better a change of some cases explains the counts than
-    no change; `p_value` is the share of unchanged sessions in which it is at least as large. Above 0, with a `p_value`
-    of at most `Model.false_alarm_rate`, the suite changed."""
-
-    statistic: float
-    p_value: float
-    probabilities: Mapping[str, float]
-    model: Model
-
-    @property
-    def suite_changed(self) -> bool:
-        return self.statistic > 0 and self.p_value <= self.model.false_alarm_rate
-
-    @property
-    def changed(self) -> frozenset[str]:
-        """The cases that changed."""
-        return self._at_least(self.model.changed_at)
-
-    @property
-    def suspected(self) -> frozenset[str]:
-        """The cases that may have changed."""
-        return self._at_least(self.model.suspected_at) - self.changed
-
-    def _at_least(self, least: float) -> frozenset[str]:
-        if not self.suite_changed:
-            return frozenset()
-        return frozenset(case_id for case_id, probability in self.probabilities.items() if probability >= least)
-
-
-def find_changes(fitted: Fit, now: Mapping[str, Counts], sign: int = -1, seed: int = 0) -> Found:
-    """Compare a session with the earlier sessions. Cases without runs on one side take no part.
-
-    Args:
-        sign: -1 looks for cases that got worse, 1 for cases that got better.
-        seed: of the simulation of unchanged sessions.
-    """
-    model = fitted.model
-    cases = sorted(case_id for case_id, (_, total) in now.items() if total and fitted.counts.get(case_id, (0, 0))[1])
-    if not cases:
-        return Found(0.0, 1.0, {}, model)
-    passed, total = np.array([now[case_id] for case_id in cases]).T
-    prepared = scorer(fitted, {case_id: (now[case_id][1],) for case_id in cases}, sign)
-    scores = prepared.score(passed[None], total[None])
-    random = np.random.default_rng(seed)
-    unchanged = random.binomial(total, prepared.draw_rates(model.simulations, random))
-    simulated = prepared.score(unchanged, np.broadcast_to(total, unchanged.shape)).statistics
-    statistic = float(scores.statistics[0])
-    p_value = float(1 + (simulated >= statistic).sum()) / (1 + model.simulations)
-    return Found(statistic, p_value, dict(zip(cases, scores.probabilities[0].tolist(), strict=True)), model)

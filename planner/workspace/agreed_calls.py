@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from planner.changes.consent import is_digest
@@ -11,7 +11,7 @@ from planner.changes.consented_calls import (
     consented_calls,
     parse_consented,
 )
-from planner.changes.model import ChangeSet
+from planner.changes.model import Change, ChangeSet
 from planner.ci.event import head_commit
 from planner.ci.git import Git
 from planner.errors import PlannerError
@@ -94,6 +94,12 @@ class Agreed:
         if stored.commit and self.head and stored.commit != self.head:
             return (f"a newer push superseded it: it was planned for {stored.commit[:7]}, the head is {self.head[:7]}",)
         return tuple(stored.outside(change_set, self.show))
+
+    def may_adapt(self, cases: Collection[str]) -> Callable[[Change], bool]:
+        """Says whether a case may be called in waves: one of these `cases`, and in waves in the stored set, too."""
+        stored = self.stored
+        agreed = {case.case_id for case in stored.cases if case.most_runs} if stored is not None else cases
+        return lambda change: change.case_id in cases and change.case_id in agreed
 
     def named(self, change_set: ChangeSet) -> ChangeSet:
         """A subset keeps the agreed digest, so that its calls and costs count together with those of earlier

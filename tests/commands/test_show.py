@@ -89,6 +89,7 @@ Settings    direction = outbound
             platform_failures = ignore
             caller_faults = ignore
             when_settled = stop
+            calls = adaptive
             stagger_seconds = 0
             timeout_seconds = 900
             retries = 0
@@ -154,6 +155,7 @@ def test_a_case_as_json(written: Project) -> None:
                 "platform_failures": "ignore",
                 "caller_faults": "ignore",
                 "when_settled": "stop",
+                "calls": "adaptive",
                 "stagger_seconds": 0,
                 "timeout_seconds": 900,
                 "retries": 0,

@@ -133,6 +133,7 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
             "action": "call",
             "reason": "new",
             "runs": 5,
+            "most_runs": 0,
             "runs_made": 0,
             "unconfirmed_runs": 0,
             "detail": "",

@@ -83,6 +83,7 @@ class Organisation:
     """Since EPOCH."""
     lag_seconds: float = 0.0
     """Runs and batches younger than this are not listed yet."""
+    environ: Mapping[str, str] = field(default_factory=lambda: {"USER": "tester"})
     base: World | None = None
     """A world to use as it is; None: one that answers any prompt, with the changes of `world` and with `faults`."""
 
@@ -140,7 +141,7 @@ class Organisation:
     def _shell(self, out: io.StringIO, err: io.StringIO) -> Shell:
         return Shell(
             cwd=self.root,
-            environ={"USER": "tester"},
+            environ=self.environ,
             out=out,
             err=err,
             clock=Clock(self.now, self._monotonic, anyio.sleep),

@@ -1,4 +1,4 @@
-"""A world whose agents have a dialogue for any prompt."""
+"""Worlds whose agents have a dialogue for any prompt."""
 
 from __future__ import annotations
 
@@ -14,3 +14,9 @@ ANY_PROMPT = Path(__file__).with_name("any_prompt.yaml")
 def any_prompt() -> World:
     """Read once: reading it takes longer than many a test that uses it."""
     return load_world(ANY_PROMPT)
+
+
+@cache
+def world_of(name: str) -> World:
+    """The world of a file beside this one."""
+    return load_world(ANY_PROMPT.with_name(f"{name}.yaml"))

@@ -39,6 +39,7 @@ def test_plan_as_json(project: Project) -> None:
         "action",
         "reason",
         "runs",
+        "most_runs",
         "runs_made",
         "unconfirmed_runs",
         "detail",

@@ -175,6 +175,7 @@ targets:
 scenarios:
   never:
     prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    calls: equal
     runs: 10
     min_pass_rate: 0.8
     expect: [{check: says, any_of: [xylophone]}]

@@ -1,0 +1,124 @@
+"""Did the agent get worse? The decision of the regression test on today's calls, and the calls of a wave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from planner.planfile.waves import WAVES
+from planner.statistics import Counts
+from planner.values import frozen
+from planner.verdicts.regression import Fit, Model, scorer
+from planner.verdicts.waves import Share, design_of, next_calls, play
+
+NO_SHARES: Final[Mapping[str, Share]] = MappingProxyType({})
+
+
+@frozen
+class Found:
+    """The result of the test. `statistic` is the log of how much better a change of some cases explains the counts than
+    no change; `p_value` is the share of unchanged sessions in which it is at least as large. If that is at most
+    `Model.false_alarm_rate`, the suite changed."""
+
+    statistic: float
+    p_value: float
+    probabilities: Mapping[str, float]
+    model: Model
+
+    @property
+    def suite_changed(self) -> bool:
+        return self.p_value <= self.model.false_alarm_rate
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The cases that changed."""
+        return self._at_least(self.model.changed_at)
+
+    @property
+    def suspected(self) -> frozenset[str]:
+        """The cases that may have changed."""
+        return self._at_least(self.model.suspected_at) - self.changed
+
+    def _at_least(self, least: float) -> frozenset[str]:
+        if not self.suite_changed:
+            return frozenset()
+        return frozenset(case_id for case_id, probability in self.probabilities.items() if probability >= least)
+
+
+def find_changes(
+    fitted: Fit,
+    now: Mapping[str, Counts],
+    sign: int = -1,
+    shares: Mapping[str, Share] = NO_SHARES,
+    *,
+    waves: int = WAVES,
+    seed: int = 0,
+) -> Found:
+    """Compare a session with the earlier sessions. Cases without runs on one side take no part.
+
+    Args:
+        sign: -1 looks for cases that got worse, 1 for cases that got better.
+        shares: the cases that were called in waves. The unchanged sessions are simulated with the same waves.
+        waves: how many waves were made.
+        seed: of the simulation of unchanged sessions.
+    """
+    model = fitted.model
+    totals = _totals(fitted, now)
+    if not totals:
+        return Found(0.0, 1.0, {}, model)
+    passed, total = (np.array([now[case_id][side] for case_id in totals]) for side in (0, 1))
+    design = design_of(totals, shares, waves)
+    possible = {case_id: found | {totals[case_id]} for case_id, found in zip(totals, design.totals(), strict=True)}
+    worse = scorer(fitted, possible)
+    prepared = worse if sign == -1 else scorer(fitted, possible, sign)
+    scores = prepared.score(passed[None], total[None])
+    random = np.random.default_rng(seed)
+    unchanged = play(worse, design, worse.draw_rates(model.simulations, random), random)
+    simulated = prepared.score(*unchanged).statistics
+    statistic = float(scores.statistics[0])
+    p_value = float(1 + (simulated >= statistic).sum()) / (1 + model.simulations)
+    return Found(statistic, p_value, dict(zip(totals, scores.probabilities[0].tolist(), strict=True)), model)
+
+
+def _totals(fitted: Fit, now: Mapping[str, Counts]) -> dict[str, int]:
+    return {
+        case_id: total for case_id, (_, total) in sorted(now.items()) if total and fitted.counts.get(case_id, (0, 0))[1]
+    }
+
+
+@frozen
+class Called:
+    """A case in waves, so far."""
+
+    share: Share
+    calls: int
+    needs_calls: bool
+    """Whether it misses its requirement, and its other calls up to its share could change that."""
+
+
+def choose_calls(fitted: Fit, now: Mapping[str, Counts], called: Mapping[str, Called], wave: int) -> dict[str, int]:
+    """How many calls a wave gives to each case.
+
+    Args:
+        now: the results of all cases so far. Cases without any have not changed, as far as one knows.
+        called: the cases in waves.
+    """
+    totals = _totals(fitted, now)
+    probabilities: dict[str, float] = {}
+    if totals:
+        passed, total = (np.array([[now[case_id][side] for case_id in totals]]) for side in (0, 1))
+        scores = scorer(fitted, {case_id: (each,) for case_id, each in totals.items()}).score(passed, total)
+        probabilities = dict(zip(totals, scores.probabilities[0].tolist(), strict=True))
+    names = sorted(called)
+    design = design_of(dict.fromkeys(names, 0), {name: each.share for name, each in called.items()})
+    calls = next_calls(
+        design,
+        wave,
+        np.array([[probabilities.get(name, 0.0) for name in names]]),
+        np.array([[called[name].calls for name in names]]),
+        np.array([[called[name].needs_calls for name in names]]),
+    )
+    return dict(zip(names, calls[0].tolist(), strict=True))

@@ -1,0 +1,136 @@
+"""Earlier sessions of the base branch, as the regression test sees them: how often each case passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from planner.changes.detail import revision_digest
+from planner.changes.model import Change
+from planner.planfile.model import Case
+from planner.records.facts import CallFact, StoredCall, Trust, id_of
+from planner.results.model import CaseInputs, CaseResult, JudgedRun
+from planner.results.outcomes import CaseOutcome
+from planner.statistics import Counts
+from planner.values import frozen
+from planner.verdicts.cases import sample_of, sample_of_runs
+from planner.verdicts.comparison import clean_counts, measurement_change
+from planner.verdicts.runs import rests_on_grade
+
+MIN_SESSIONS: Final = 2
+"""With fewer earlier sessions, nothing is known about how much they differ, and the exact tests decide."""
+CallsOf: TypeAlias = Callable[[str], Sequence[StoredCall]]
+
+
+@frozen
+class Session:
+    """The runs that one session made: (passed, countable) by case id. Those of the `outdated` cases reached an older
+    configuration of the agent than the newest one of the base branch."""
+
+    counts: Mapping[str, Counts]
+    outdated: frozenset[str] = frozenset()
+
+
+@frozen
+class Measured:
+    """How a case is called and measured today. Only calls that were made and measured alike are compared with it."""
+
+    inputs: CaseInputs
+    call_fingerprint: str
+    check_fingerprint: str
+    judged_by: str | None
+    is_graded: bool
+    counts: Callable[[Sequence[JudgedRun]], Counts]
+    latest: Sequence[JudgedRun] = ()
+    """Today's runs."""
+
+
+def measured(case: CaseResult) -> Measured:
+    """A case with its results."""
+    return Measured(
+        case.inputs,
+        case.call_fingerprint,
+        case.check_fingerprint,
+        case.judged_by,
+        case.is_graded,
+        lambda runs: clean_counts(sample_of(case, runs)),
+        [run for run in case.runs if not run.pooled],
+    )
+
+
+def to_measure(change: Change) -> Measured | None:
+    """A case that is to be called; None if it is in no plan."""
+    case, inputs = change.case, change.inputs
+    if case is None or inputs is None:
+        return None
+    fingerprints = (change.call_fingerprint, change.check_fingerprint)
+    return Measured(inputs, *fingerprints, change.judge, rests_on_grade(case), lambda runs: counts_of(case, runs))
+
+
+def counts_of(case: Case, runs: Sequence[JudgedRun]) -> Counts:
+    """(runs in which every expectation was met, countable runs)."""
+    return clean_counts(sample_of_runs(case, runs, CaseOutcome.UNKNOWN))
+
+
+def earlier_sessions(now: Mapping[str, Measured], stored: CallsOf) -> list[Session]:
+    """The sessions of the base branch with calls of these cases, oldest first.
+
+    Args:
+        stored: the stored calls with a call fingerprint.
+    """
+    return _sessions(_calls_by_session(now, stored))
+
+
+def cases_with_history(sessions: Sequence[Session]) -> frozenset[str]:
+    """The cases that the newest configuration of the base branch was called with, if there are enough sessions."""
+    if len(sessions) < MIN_SESSIONS:
+        return frozenset()
+    return frozenset(case_id for each in sessions for case_id in each.counts if case_id not in each.outdated)
+
+
+@frozen
+class _Calls:
+    """The calls of one case that one session made, with the agent they reached."""
+
+    target: tuple[str, int]
+    agent: str
+    counts: Counts
+
+
+def _calls_by_session(now: Mapping[str, Measured], stored: CallsOf) -> dict[str, dict[str, _Calls]]:
+    """The base branch's earlier calls of each case that are judged and measured like today's, by the session that made
+    them."""
+    latest = {id_of(run) for case in now.values() for run in case.latest}
+    found: dict[str, dict[str, _Calls]] = {}
+    for case_id, case in now.items():
+        by_session: dict[str, list[StoredCall]] = {}
+        for call in stored(case.call_fingerprint):
+            is_trusted = call.is_of_base and call.trust is not Trust.NOTHING
+            if is_trusted and call.call.excluded is None and call.id not in latest:
+                by_session.setdefault(call.call.session_id, []).append(call)
+        for session_id, calls in by_session.items():
+            verdicts = [(call, call.verdict(case.check_fingerprint, case.judged_by)) for call in calls]
+            runs = [call.run(verdict.verdict, verdict.judge_model) for call, verdict in verdicts if verdict is not None]
+            if runs and measurement_change(runs, case.latest, is_graded=case.is_graded) is None:
+                found.setdefault(session_id, {})[case_id] = _calls(case, calls[-1].call, runs)
+    return found
+
+
+def _calls(case: Measured, newest: CallFact, runs: Sequence[JudgedRun]) -> _Calls:
+    agent = newest.configuration or revision_digest(newest.agent_revision or "")
+    target = case.inputs.target_kind, newest.target_id
+    return _Calls(target, agent, case.counts(runs))
+
+
+def _sessions(calls: Mapping[str, Mapping[str, _Calls]]) -> list[Session]:
+    """The sessions with calls that count, oldest first."""
+    newest: dict[tuple[str, int], str] = {}
+    sessions: list[Session] = []
+    for session_id in sorted(calls, reverse=True):
+        own = {case_id: each for case_id, each in calls[session_id].items() if each.counts[1]}
+        for each in own.values():
+            newest.setdefault(each.target, each.agent)
+        outdated = {case_id for case_id, each in own.items() if each.agent != newest[each.target]}
+        if own:
+            sessions.append(Session({case_id: each.counts for case_id, each in own.items()}, frozenset(outdated)))
+    return sessions[::-1]
