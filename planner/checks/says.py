@@ -40,7 +40,7 @@ class Says(SpeechCheck, frozen=True):
         {"check": "says", "matches": r"\bthank(s| you)\b", "in": "last"},
     )
 
-    version: ClassVar[int] = 10  # `spoken` reads what is spelled
+    version: ClassVar[int] = 11  # `spoken` reads decades and quarters of years
     caller_can_cause_failure = True
 
     check: Literal["says"] = Field(description="The kind of check.")
@@ -117,7 +117,7 @@ class NeverSays(SpeechCheck, frozen=True):
         {"check": "never_says", "matches": r"\bas an AI\b"},
     )
 
-    version: ClassVar[int] = 10  # as `says`
+    version: ClassVar[int] = 11  # as `says`
     opposes = ("says",)
     caller_can_cause_failure = False
 

@@ -66,7 +66,7 @@ class Sequence(Expectation, frozen=True):
             ],
         }
     )
-    version: ClassVar[int] = 11  # `spoken` reads what is spelled
+    version: ClassVar[int] = 12  # `spoken` reads decades and quarters of years
     opposes = ("tool_not_called",)
     looks_at = frozenset({"turns", "tools"})
     caller_can_cause_failure = True

@@ -60,7 +60,7 @@ def test_fingerprint_fields(read: Any) -> None:
         "ignore_case": True,
         "in": "any",
         "spoken": False,
-        "version": 10,
+        "version": 11,
     }
     assert (
         said.fingerprint_fields()
@@ -75,9 +75,9 @@ def test_versions_do_not_decrease() -> None:
         "grade": 2,
         "latency": 4,
         "no_pii": 9,
-        "says": 10,
-        "never_says": 10,
-        "sequence": 11,
+        "says": 11,
+        "never_says": 11,
+        "sequence": 12,
         "pacing": 2,
     }
     assert {name: CHECKS[name].version for name in raised} == raised

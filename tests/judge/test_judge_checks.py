@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from repositories import commit, git
 
 from planner.checks.opinions import Verdict
 from planner.errors import UsageError
@@ -213,6 +214,21 @@ def test_files_are_in_the_project(checked: Project, model: Model, name: str) -> 
     checked.write(".planner/journal.sqlite", "")
     checked.write("planner.yaml", config(model, canaries=name))
     assert checked.planner("plan").code == 2
+
+
+def test_a_pull_request_cannot_make_the_judge_only_warn(checked: Project, service: Served, model: Model) -> None:
+    """Its labels are those of the base commit."""
+    checked.write("planner.yaml", config(model, labels="judge/canaries.jsonl", min_kappa=0.7))
+    git(checked.root, "init", "-q", "-b", "main")
+    base = commit(checked.root)
+    wrong = [each | {"verdict": "holds" if each["verdict"] != "holds" else "does_not_hold"} for each in LABELS]
+    checked.write("judge/canaries.jsonl", lines(wrong))
+    commit(checked.root)
+    planned = checked.planner("ci", "plan", "--base", base)
+    assert planned.code == 0
+    assert checked.planner("ci", "run", "--base", base, "--consent-to-charge", "--consent-by", "ana").code == 0
+    (rubric,) = checked.results()["judge"]["rubrics"]
+    assert (rubric["kappa"], rubric["only_warns"]) == (1.0, False)
 
 
 def test_a_file_that_does_not_exist_is_named(checked: Project, service: Served, model: Model) -> None:

@@ -19,13 +19,13 @@ from itertools import groupby, pairwise
 from planner.checks.phrases import padded_words
 from planner.checks.spoken.items import Item, read_items
 from planner.checks.spoken.numbers import names, trimmed
-from planner.checks.spoken.rules import MONTHS
+from planner.checks.spoken.rules import DECADE_NAMES, MONTHS
 from planner.checks.spoken.tokens import AMOUNT_WORDS, FILLERS, NUMBER_STARTS
 from planner.checks.spoken.units import NAMES_UNIT, read_quantity
 from planner.values import frozen
 
 _DIGIT = re.compile(r"\d")
-_TELLING = (NUMBER_STARTS | AMOUNT_WORDS | FILLERS | MONTHS.keys()).union(
+_TELLING = (NUMBER_STARTS | AMOUNT_WORDS | FILLERS | MONTHS.keys() | DECADE_NAMES.keys()).union(
     names("quarter noon midnight double triple grand +")
 ) - {"a", "an"}
 """Without any of these, and without digits, the words of a string stand for themselves, as in most sentences."""

@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate
 
-from planner.checks.spoken.numbers import TENS
 from planner.checks.spoken.rules import (
     DATES,
+    DECADE_NAMES,
     DECADES,
     FRACTIONS,
     MONEY,
@@ -32,7 +32,7 @@ _ALL_RULES: tuple[Rule, ...] = (*DATES, *DECADES, *MONEY, *TIMES, *PERCENTAGES, 
 _IN_RANGES: tuple[Rule, ...] = (*DECADES, *MONEY, *TIMES, *PERCENTAGES)
 _STARTS = re.compile(
     r"[^a-z]|(?:a|an|the|half|quarter|point|noon|midnight|double|triple|oh|o|usd|eur|gbp|jpy|inr|won|krw)\Z|"
-    rf"(?:{'|'.join((*MONTHS, *(f'{ten[:-1]}ies' for ten in TENS)))})\Z"
+    rf"(?:[qh][1-4]|{'|'.join((*MONTHS, *DECADE_NAMES))})\Z"
 )
 """How a token begins that may be more than a word."""
 

@@ -135,6 +135,8 @@ def read_number(text: str, start: int) -> Number | None:
     if (ordinal := _ORDINAL.match(text, start)) is not None:
         return Number(ordinal.end(), Decimal(ordinal[1]), ordinal=True)
     if (written := _WRITTEN.match(text, start)) is not None:
+        if written["whole"] and (suffix := _SUFFIX.match(text, written.end())) is not None:  # `1,000th`
+            return Number(suffix.end(), Decimal(written["whole"]), ordinal=True)
         return _read_written(text, written)
     whole = _read_words(text, start)
     if whole is None:

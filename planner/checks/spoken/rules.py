@@ -109,7 +109,7 @@ _TAILS = {
 
 
 _MONTH_NAMES: Final = list(dict.fromkeys(MONTHS.values()))
-_DECADES: Final = {f"{ten[:-1]}ies": f"{value}" for ten, value in TENS.items()}
+DECADE_NAMES: Final = {f"{ten[:-1]}ies": f"{value}" for ten, value in TENS.items()}
 _DENOMINATORS: Final = {
     "half": 2,
     "halves": 2,
@@ -120,17 +120,19 @@ _DENOMINATORS: Final = {
 
 
 def _decade(found: re.Match[str], _: Context) -> Meaning:
-    ten = _DECADES.get(found["ten"], found["ten"] or "00")
+    ten = DECADE_NAMES.get(found["ten"], found["ten"] or "00")
     return Meaning(found.end(), f"{found['century'] or ''}{ten}s")
 
 
 def _fraction(found: re.Match[str], context: Context) -> Meaning | None:
-    """`two thirds`, `three and two quarters`, `thirty-one thirty-seconds`, and `one third` if it is in words."""
+    """`two thirds`, `three and two quarters`, `thirty-one thirty-seconds`, `five quarters`, and `one third` if it is in
+    words."""
     share, tens = int(found["share"]), int(found["tens"] or 0)
     of = tens + int(found["th"] or _DENOMINATORS.get(found["of"], 0))
     is_second = found["of"] == "seconds" and not tens
     is_ordinal = found["th"] and (of < 3 or share > 1 or (not found["whole"] and context.words[0] != "one"))
-    if is_second or is_ordinal or not share < of:
+    is_improper = share > of and found["of"] is not None and found["of"].endswith("s") and not found["whole"]
+    if is_second or is_ordinal or not (share < of or is_improper):
         return None
     if found["whole"]:
         return Meaning(found.end(), trimmed(int(found["whole"]) + Decimal(share) / of))
@@ -260,12 +262,14 @@ _ONE_OF = rf"(?P<currency>pound{END}(?! of{END})|{any_of('dollar buck euro quid 
 
 DECADES: Final[list[Rule]] = [
     (_compiled(r"(?P<century>1[0-9]|20|)(?P<ten>[0-9]0) s"), _decade),
-    (_compiled(rf"(?:(?P<century>1[0-9]|20) )?(?P<ten>{'|'.join(_DECADES)})"), _decade),
+    (_compiled(rf"(?:(?P<century>1[0-9]|20) )?(?P<ten>{'|'.join(DECADE_NAMES)})"), _decade),
     (_compiled(r"(?P<century>1[0-9])(?P<ten>) hundreds"), _decade),
+    (_compiled(r"(?P<century>1[0-9]) tens"), "{century}10s"),
     (_compiled("2 thousands"), "2000s"),
 ]
 DATES: Final[list[Rule]] = [
     (_compiled(r"(?P<number>[1-4])(?P<part>[qh])(?:20)?(?P<year>[0-9]{2})"), "{number}{part}{year}"),
+    (_compiled(r"(?P<part>[qh])(?P<number>[1-4]) (?:20)?(?P<year>[0-9]{2})"), "{number}{part}{year}"),
     (_compiled(r"(?:the )?(?P<number>[1-4])th quarter of (?:20 ?)?(?P<year>[0-9]{2})"), "{number}q{year}"),
     (_compiled(r"(?:the )?(?P<number>[12])th half of (?:20 ?)?(?P<year>[0-9]{2})"), "{number}h{year}"),
     (_compiled(r"(?P<year>(?:19|20)[0-9]{2})[/.](?P<first>[01]?[0-9])[/.](?P<second>[0-3]?[0-9])"), _numeric_date),
