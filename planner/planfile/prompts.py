@@ -16,6 +16,7 @@ from planner.planfile.grammar import ScenarioFields
 from planner.planfile.jinja import MAX_SOURCE, TemplateError
 from planner.planfile.reporter import CaseErrors, Reporter, Said
 from planner.planfile.templates import Constant, Template, Templates
+from planner.planfile.text import did_you_mean
 from planner.planfile.yaml.document import Container, Source, YamlMapping, at
 from planner.planfile.yaml.reader import decode
 
@@ -51,19 +52,23 @@ class Prompt:
             return None
         return text
 
-    def warn_of_single_braces(self, variables: Collection[str], axes: Collection[str], reporter: Reporter) -> set[str]:
-        """Warn once of each known name in single braces, such as `{mood}`, and return these names."""
+    def report_single_braces(self, known: Collection[str], reporter: Reporter) -> set[str]:
+        """Report once each name in single braces, such as `{mood}`, which the caller would read; return the names.
+        `known` are variables and axes."""
         found: set[str] = set()
         text: str = self.file.text if self.file is not None else self.written[self.key]
         if "{% raw" in text:
             return found  # braces are meant
         for match in re.finditer(r"(?<!\{)\$?\{ ?(([A-Za-z_]\w*)(?:\.\w+)*) ?\}(?!\})", text):
             path, name = match.groups()
-            if name not in found and (name in variables or name in axes):
+            if name not in found:
                 found.add(name)
                 detail = f"single braces are plain text; write {{{{ {path} }}}}"
-                error = TemplateError("literal-template", detail, match.start(), match.end())
-                reporter.warning(error.code, detail, self.place(error))
+                if name not in known:
+                    hint = did_you_mean(name, known) or f"`{name}` is no variable and no axis either"
+                    detail += f"; {hint}"
+                error = TemplateError("unresolved-variable", detail, match.start(), match.end())
+                reporter.error(error.code, detail, self.place(error))
         return found
 
     def place(self, error: TemplateError) -> Span:

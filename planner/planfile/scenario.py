@@ -201,8 +201,8 @@ class ScenarioReader:
             if draft.shape.names:
                 used.update(draft.shape.names)
         if prompt is not None:
-            braced = prompt.warn_of_single_braces(self.plan.variables, self._written_axes() or (), self.reporter)
-            used.update(name for name in braced if name in self.plan.variables)  # one error is enough
+            known = {*self.plan.variables, *(self._written_axes() or ())}
+            used |= known & prompt.report_single_braces(known, self.reporter)  # one error is enough
         if "matrix" not in self.written and used <= self.plan.variables.keys():
             return used
         axes = self._written_axes()

@@ -99,7 +99,7 @@ scenarios:
     expect: [{check: call, status: completed}]
 """,
         snapshot(
-            "4:40 warning unused-variable, 8:31 warning literal-template, 8:51 warning literal-template, 9:7 warning literal-template"
+            "4:40 warning unused-variable, 8:31 unresolved-variable, 8:51 unresolved-variable, 8:73 unresolved-variable, 9:7 unresolved-variable"
         ),
     ),
     "only warnings": (
