@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from planner.records.facts import FACT, CallData, CallFact, CallId, Correction, Fact, SessionHead, VerdictFact, id_of
+from planner.records.facts import FACT, CallFact, CallId, Correction, Fact, SessionHead, VerdictFact, id_of
 from planner.records.log import CALLS, SESSIONS, part_bytes, summary_of
 from planner.results.documents import document_bytes
-from planner.results.model import CaseResult, JudgedRun, RunResult, RunVerdict
+from planner.results.model import CallData, CaseResult, JudgedRun, RunResult, RunVerdict
 from planner.results.repository import evidence_key
 from planner.results.shared_store import original_key
 from planner.results.store import BRANCHES, Reader

@@ -13,35 +13,21 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, StoredTime
+from planner.bounds import Count, ListOf, ServiceId, StoredTime
 from planner.clock import aware
-from planner.evidence import CostBasis, Part
-from planner.results.model import CaseInputs, Document, JudgedRun, RunVerdict, StartOverDocument, WavesDocument
+from planner.results.model import (
+    CallData,
+    CaseInputs,
+    Document,
+    JudgedRun,
+    RunVerdict,
+    StartOverDocument,
+    WavesDocument,
+)
 from planner.results.outcomes import CaseOutcome, Cause
 from planner.values import frozen
 
 SCHEMA_VERSION: Final = "1.0"
-
-
-class CallData(Document):
-    """What the service says about a call. Times are those of the service."""
-
-    batch_id: ServiceId | None = None
-    call_id: ServiceId | None = None
-    cost_cents: Cents | None = None
-    cost_basis: CostBasis | None = None
-    duration_seconds: Amount | None = None
-    latency_ms: Amount | None = None
-    grade_score: Share | None = None
-    grader_model: str | None = None
-    grader_version: str | None = None
-    agent_variant_id: int | str | None = None
-    agent_variant_label: str | None = None
-    service_estimate_cents: Cents | None = None
-    evidence: str | None = None
-    """Digest of the stored evidence, which may be redacted."""
-    completed_at: StoredTime | None = None
-    missing: ListOf[Part] = Field(default=[])
 
 
 class CallFact(Document):

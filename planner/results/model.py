@@ -100,10 +100,9 @@ class RunVerdict(Document):
                 return False
 
 
-class JudgedRun(RunVerdict):
-    """A run that was made."""
+class CallData(Document):
+    """What the service says about a call. Times are those of the service."""
 
-    run_id: ServiceId
     batch_id: ServiceId | None = None
     call_id: ServiceId | None = None
     cost_cents: Cents | None = Field(default=None, description="The bill; null while unknown.")
@@ -115,18 +114,24 @@ class JudgedRun(RunVerdict):
     grade_score: Share | None = Field(default=None, description="The platform's grade, 0 to 1.")
     grader_model: str | None = Field(default=None, description="The platform's grader, if the service names it.")
     grader_version: str | None = None
-    judge_model: str | None = Field(
-        default=None, description="Language model of `check: judge`, as its endpoint names it."
-    )
     agent_variant_id: int | str | None = Field(default=None, description="The variant of the agent that took the call.")
     agent_variant_label: str | None = None
     service_estimate_cents: Cents | None = Field(default=None, description="The service's own estimate at launch.")
+    evidence: str | None = Field(default=None, description="Digest of the stored evidence, which may be redacted.")
+    completed_at: StoredTime | None = None
+    missing: ListOf[Part] = Field(default=[], description="Parts not provided yet; the next run reads them, free.")
+
+
+class JudgedRun(CallData, RunVerdict):
+    """A run that was made."""
+
+    run_id: ServiceId
+    judge_model: str | None = Field(
+        default=None, description="Language model of `check: judge`, as its endpoint names it."
+    )
     adopted: bool = Field(default=False, description="Matched to its launch by reconciliation.")
     session_id: str = Field(default="", description="The session that launched it.")
     pooled: bool = Field(default=False, description="An earlier run that is counted with the new ones.")
-    evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
-    completed_at: StoredTime | None = None
-    missing: ListOf[Part] = Field(default=[], description="Parts not provided yet; the next run reads them, free.")
     votes_missing: Count = Field(default=0, description="Votes that the next run requests.")
 
 

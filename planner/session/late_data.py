@@ -30,9 +30,9 @@ from planner.execution.reading import collect, read_list
 from planner.execution.reads import WaitPolicy
 from planner.interruption import until_interrupted
 from planner.providers.base import CallId, Run
-from planner.records.facts import CallData, Correction, StoredCall
+from planner.records.facts import Correction, StoredCall
 from planner.results.late_bills import LateBill, corrected
-from planner.results.model import JudgedRun
+from planner.results.model import CallData, JudgedRun
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.preparing import Preparation

@@ -26,8 +26,8 @@ from planner.execution.reads import Listed, WaitPolicy
 from planner.execution.reconciling import prompt_key, unmarked
 from planner.planfile.model import Case
 from planner.providers.base import AgentProvider, Run, Target, TargetState, UnknownTargetError
-from planner.records.facts import CallData, StoredCall
-from planner.results.model import CaseInputs
+from planner.records.facts import StoredCall
+from planner.results.model import CallData, CaseInputs
 from planner.values import frozen
 
 

@@ -11,9 +11,9 @@ import pytest
 from planner.changes.configuration import Agents, Configurations
 from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
-from planner.records.facts import CallData, CallFact, StoredCall
+from planner.records.facts import CallFact, StoredCall
 from planner.reports import case_phrasing
-from planner.results.model import JudgedRun, StartOverDocument
+from planner.results.model import CallData, JudgedRun, StartOverDocument
 from planner.results.outcomes import Action, CaseOutcome
 from planner.verdicts.cases import total
 from planner.verdicts.comparison import differ_too_much
