@@ -137,15 +137,22 @@ def inconclusive_calls(prior: CaseResult) -> str:
 
 
 def needs_new_calls(changes: Iterable[Change]) -> bool:
-    """True if there is something to do, and only new calls can do it: no stored call would be judged otherwise."""
-    open_changes = [change for change in changes if change.action is not Action.REUSE]
-    return bool(open_changes) and all(map(_is_inconclusive_for_good, open_changes))
+    """True if only new calls can decide what is unknown: judging stored calls again would change nothing."""
+    left = [change for change in changes if change.action is not Action.REUSE]
+    return all(map(is_unchanged, left)) and any(not _hides_number(change) for change in left)
 
 
-def _is_inconclusive_for_good(change: Change) -> bool:
+def is_unchanged(change: Change) -> bool:
+    """True if another session without new calls has nothing to do: also for an unknown case with complete evidence."""
+    if change.action is Action.REUSE:
+        return True
     if change.action is not Action.RECHECK or change.reason is not Reason.INCONCLUSIVE or change.prior is None:
         return False
-    return not any(run.missing or run.votes_missing or run.has_bug or hides_number(run) for run in change.prior.runs)
+    return not any(run.missing or run.votes_missing or run.has_bug for run in change.prior.runs)
+
+
+def _hides_number(change: Change) -> bool:
+    return change.prior is not None and any(map(hides_number, change.prior.runs))
 
 
 def _why_no_call(run: JudgedRun) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.changes.configuration import EffectiveTarget
 from planner.changes.consent import price_text
-from planner.changes.detail import age, expectations_detail, needs_new_calls
+from planner.changes.detail import age, expectations_detail, is_unchanged, needs_new_calls
 from planner.changes.model import Change, ChangeSet, Reason
 from planner.clock import aware
 from planner.diagnostics import Diagnostics
@@ -208,7 +208,7 @@ def what_next(change_set: ChangeSet) -> str:
         return "To make the judge calls and update the stored results:"
     if needs_new_calls(change_set.changes):
         return "Only new calls decide what is unknown. Their price:"
-    if any(change.action is not Action.REUSE for change in change_set.changes):
+    if not all(map(is_unchanged, change_set.changes)):
         return "To update the stored results, free of charge:"
     return ""
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.changes.detail import is_unchanged, needs_new_calls
 from planner.changes.model import Reason
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseResult
@@ -193,6 +194,23 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
 @pytest.mark.parametrize(("case", "prior", "expected"), ROWS.values(), ids=ROWS.keys())
 def test_one_case(case: Case, prior: CaseResult | None, expected: tuple[Any, ...]) -> None:
     assert decide(case, prior) == expected
+
+
+@pytest.mark.parametrize(
+    ("prior", "unchanged", "needs_calls"),
+    [
+        (STORED, True, False),
+        (FRUITLESS, True, True),
+        (unknown(None, "judge", "agent"), True, True),
+        (changed(unknown("judge", "judge", "judge"), runs=HIDDEN), True, False),
+        (changed(unknown("judge"), runs=make_runs("judge", None, None, missing=["grade"])), False, False),
+        (changed(unknown("judge"), runs=make_runs("judge", None, None, votes_missing=1)), False, False),
+    ],
+)
+def test_what_another_session_would_change(prior: CaseResult, *, unchanged: bool, needs_calls: bool) -> None:
+    """Nothing, of an unknown case with all its evidence: `planner plan` names the calls that decide it, if any do."""
+    changes = changes_of([CASE], [prior])
+    assert (is_unchanged(changes[0]), needs_new_calls(changes)) == (unchanged, needs_calls)
 
 
 @pytest.mark.parametrize(
