@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from planner.changes.configuration import EffectiveTarget, FieldChange, shown_value
 from planner.changes.field_diff import value_lines
@@ -18,10 +19,11 @@ from planner.values import frozen
 
 @frozen
 class AgentNote:
-    """One sentence, and the changed fields: `- ` and `+ ` before lines of strings."""
+    """One sentence, and the changed fields: `- ` and `+ ` before lines of strings. `to_do` says what leads on."""
 
     sentence: str
     lines: tuple[str, ...] = ()
+    to_do: str = ""
 
 
 def agent_notes(agents: Sequence[EffectiveTarget], change_set: ChangeSet, redactor: Redactor) -> list[AgentNote]:
@@ -53,7 +55,8 @@ def edited_agents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list
         notes += _drift(agent, redactor)
         if agent.waits_for_deploy and not agent.drift:
             waits = f"{_file(agent, redactor)} waits for deploy ({_names(agent.changes)} changed)"
-            notes.append(_note(agent, redactor, waits, agent.changes))
+            deploy = f"To deploy it, once it passed: `planner agent deploy {redactor.name(agent.alias)}`"
+            notes.append(replace(_note(agent, redactor, waits, agent.changes), to_do=deploy))
     return notes
 
 
@@ -61,7 +64,9 @@ def _drift(agent: EffectiveTarget, redactor: Redactor) -> list[AgentNote]:
     if not agent.drift:
         return []
     edited = f"{_names(agent.drift)} edited at the service since {_file(agent, redactor)} was deployed (drift)"
-    return [_note(agent, redactor, edited, agent.drift)]
+    name = redactor.name(agent.alias)
+    to_do = f"To keep the edit: `planner agent pull {name}`. To undo it: `planner agent deploy {name} --over-drift`"
+    return [replace(_note(agent, redactor, edited, agent.drift), to_do=to_do)]
 
 
 def _note(agent: EffectiveTarget, redactor: Redactor, text: str, changes: Sequence[FieldChange] = ()) -> AgentNote:

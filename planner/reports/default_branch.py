@@ -13,7 +13,7 @@ from planner.reports.pull_request import NO_CEILING, PullRequest
 from planner.reports.redaction import Redactor
 from planner.results.outcomes import Action
 
-ISSUE_TITLE: Final = "Phone plans: calls to make for the default branch"
+ISSUE_TITLE: Final = "Phone plans: what the default branch needs"
 _LISTED: Final = 200
 
 
@@ -24,7 +24,8 @@ def render_issue(
     if there is nothing to call and no agent was edited."""
     blocks = list(_calls(change_set, max_cost, pull, redactor)) if change_set.with_action(Action.CALL) else []
     for note in edited[:_LISTED]:
-        blocks += [markdown_prose(note.sentence), markdown_block("\n".join(note.lines[:_LISTED]), "diff")]
+        diff = markdown_block("\n".join(note.lines[:_LISTED]), "diff")
+        blocks += filter(None, [markdown_prose(note.sentence), diff, markdown_prose(note.to_do)])
     return "\n\n".join(blocks)
 
 

@@ -315,6 +315,7 @@ def test_drift_is_in_the_issue(described: Project, service: Served, monkeypatch:
         (issue,) = fake.issues
         assert "drift" in issue["body"]
         assert "```diff\nprompt:\n- " in issue["body"]
+        assert "`planner agent pull clinic`" in issue["body"]
         assert described.planner("agent", "pull", "clinic").code == 0
         assert described.planner("run", CONSENT).code == 0
         assert described.planner("ci", "record", "--issue").code == 0

@@ -154,6 +154,7 @@ def an_agents_file(hosted: Hosted) -> str:
     hosted.merge("squash")
     hosted.record()
     paid = hosted.calls()
+    assert "`planner agent deploy clinic`" in hosted.fake.issues[0]["body"]
     assert hosted.deploy("clinic") == 0, hosted.last.err
     hosted.record()
     hosted.push("next", {"notes.md": "x\n"})
