@@ -138,7 +138,7 @@ def _duration_form(items: Sequence[Item]) -> Form | None:
         after = bisect_left(starts, time[0])
         found.append(Item(items[place].start, items[after - 1].end, time[1]))
         place = after
-    return _form(found) if len(found) < len(items) else None
+    return _form(found) if found != [*items] else None
 
 
 def _in_rows(items: Iterable[Item], *, always: bool) -> Iterator[Item]:

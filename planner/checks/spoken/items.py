@@ -31,7 +31,7 @@ _MINUS = ("minus", "negative")
 _ALL_RULES: tuple[Rule, ...] = (*DATES, *DECADES, *MONEY, *TIMES, *PERCENTAGES, *REPEATED, *FRACTIONS)
 _IN_RANGES: tuple[Rule, ...] = (*DECADES, *MONEY, *TIMES, *PERCENTAGES)
 _STARTS = re.compile(
-    r"[^a-z]|(?:a|an|the|half|quarter|point|noon|midnight|double|triple|oh|o|usd|eur|gbp|jpy|inr|won|krw)\Z|"
+    r"[^a-z]|(?:a|an|the|half|quarter|point|noon|midnight|double|triple|oh|o|us|usd|eur|gbp|jpy|inr|won|krw)\Z|"
     rf"(?:[qh][1-4]|{'|'.join((*MONTHS, *DECADE_NAMES))})\Z"
 )
 """How a token begins that may be more than a word."""

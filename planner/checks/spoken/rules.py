@@ -88,7 +88,7 @@ _HUNDREDTHS: Final = {"dollar": "cent", "euro": "cent", "pound": "penny"}
 _MAGNITUDES: Final = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "bn": 10**9}
 _PARTS: Final = {"half": "0.5", "quarter": "0.25", "10th": "0.1"}
 _SYMBOL = rf"(?P<symbol>{'|'.join(map(re.escape, sorted(BEFORE_AMOUNT)))})"
-_CURRENCY = rf"(?P<currency>{any_of(*_CURRENCIES)})"
+_CURRENCY = rf"(?:(?:us|u s|united states) )?(?P<currency>{any_of(*_CURRENCIES)})"
 _AFTER_AMOUNT = any_of("for and please per each in to today now with plus is")
 _AFTER_FEW_CENTS = any_of("please each plus total today now")
 _AND_CURRENCY = _compiled(rf" {_CURRENCY}")
@@ -292,7 +292,7 @@ DATES: Final[list[Rule]] = [
 MONEY: Final[list[Rule]] = [
     (_compiled(rf"(?:{_SYMBOL} )?{_NUMBER}{_MAGNITUDE} grand{_GRAND_NEXT}"), _grand),
     (_compiled(rf"(?P<article>an?) grand{_A_GRAND_NEXT}"), _grand),
-    (_compiled(rf"{_SYMBOL} {_NUMBER}{_MAGNITUDE}"), _money),
+    (_compiled(rf"(?:us )?{_SYMBOL} {_NUMBER}{_MAGNITUDE}"), _money),
     (_compiled(rf"{_NUMBER}{_MAGNITUDE} {_CURRENCY}(?:(?<![$€£¥₹])|(?! [0-9]))"), _money),
     (_compiled(rf"(?P<half>half )?(?P<article>an?) {_ONE_OF}(?! {_NO_AMOUNT})"), _money),
     (_compiled(rf"{_NUMBER} (?:cents?|¢)"), "{number} cent"),

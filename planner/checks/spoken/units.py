@@ -45,6 +45,7 @@ _SHORT: Final = {
     "milliampere": "ma", "milliampere hour": "mah milliamp_hour milliamp_hours", "kilojoule": "kj",
     "kilocalorie": "kcal",
     "millivolt": "mv", "hectopascal": "hpa hectopascal hectopascals", "megapascal": "mpa", "petabyte": "pb",
+    "kilolitre": "kl",
     "psi": "psi pounds_per_square_inch", "rpm": "rpm revolutions_per_minute", "dpi": "dpi dots_per_inch",
     "fps": "fps frames_per_second", "ppm": "ppm parts_per_million", "tonne": "tonne tonnes metric_ton metric_tons",
     "ton": "ton tons", "knot": "kn kt knot knots", "radian": "rad radian radians", "lumen": "lm lumen lumens",
@@ -93,7 +94,7 @@ _UNIT = f"(?:{UNIT_NAMES}){END}"
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 GLUED_UNIT: Final = re.compile(rf"([0-9]{{1,15}})({UNIT_NAMES})")
 """`5mg`."""
-NAMES_UNIT: Final = re.compile(rf"(?i)(?<![^\W\d_])(?:{UNIT_NAMES})\b")
+NAMES_UNIT: Final = re.compile(rf"(?i)(?<![^\W\d_])(?:{UNIT_NAMES})\b|\d:\d\d:\d\d\b")
 
 
 _AMOUNT = re.compile(
@@ -102,6 +103,7 @@ _AMOUNT = re.compile(
     r"|(?P<one>an?) )"
     rf"(?P<unit>{_UNIT})(?: and an? (?P<more>half|quarter){END}(?! {_UNIT}))?"
 )
+_HOURS_MINUTES_SECONDS = re.compile(rf"([0-9]{{1,2}}):([0-5][0-9]):([0-5][0-9]){END}")
 _ALTERNATIVE = re.compile(rf" (?:or|to) {_NUMBER}{END}")
 """After `an hour`: `an hour or two`."""
 _FURTHER = re.compile(rf" (?:and )?(?P<number>{_NUMBER}) (?P<unit>{any_of(*_SECONDS)})")
@@ -119,6 +121,9 @@ def read_quantity(row: str, start: int, before: str) -> tuple[int, str] | None:
     `a` counts as one in `within an hour`, not in `twice a day`. `before` is the previous word, empty at the start of a
     sentence.
     """
+    if (clock := _HOURS_MINUTES_SECONDS.match(row, start)) is not None:
+        hours, minutes, seconds = map(int, clock.groups())
+        return clock.end(), f"{3600 * hours + 60 * minutes + seconds} second"
     found = _AMOUNT.match(row, start)
     if found is None:
         return None
