@@ -13,14 +13,14 @@ from planner.errors import UsageError
 from planner.evidence import Turn
 from planner.judge.labels import Label, Labelled, question_id, read_labels
 from planner.judge.votes import VoteCache
+from planner.judging.judge_checks import JudgeChecks
+from planner.judging.project_judge import judging_of
 from planner.planfile.model import JudgeSettings
 from planner.quantities import count, shortened
 from planner.reports.judge_phrasing import judge_facts, rubric_lines
 from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import redact_evidence
 from planner.reports.terminal import Colour, painter, wrapped
-from planner.session.judge_checks import JudgeChecks
-from planner.session.judging import judging_of
 from planner.shell import Shell, actor_of, redactor_patterns
 from planner.values import frozen
 from planner.workspace.selection import Selection

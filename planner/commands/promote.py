@@ -17,12 +17,12 @@ from planner.ci.client import GitHub, github_of
 from planner.ci.event import branch_namespace
 from planner.ci.target_branch import PERMISSION, pull_request_of
 from planner.clock import aware
+from planner.commands.promotion import Promotion, PullRequest, pull_request_of_work, removed
 from planner.errors import NotFoundError, PlannerError
 from planner.execution.reading import Transactions
+from planner.execution.verification import Verifier
 from planner.results.documents import has_open_launches, stored_branches
 from planner.results.store import BRANCHES, MERGED, Store
-from planner.session.promotion import Promotion, PullRequest, pull_request_of_work, removed
-from planner.session.verification import Verifier
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.bug_report import logs_checks

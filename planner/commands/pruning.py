@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from planner.agents.recorded import agents_of, agents_seen, without_outdated
 from planner.changes.configuration import Agents
+from planner.judging.project_judge import judging_of
 from planner.providers.base import Target, TargetState
 from planner.quantities import count
 from planner.records.log import CALLS, Records, folder_of
 from planner.records.pruning import READ, Needed, Without, outdated
 from planner.results.directory import DirectoryStore
-from planner.session.judging import judging_of
 from planner.workspace.earlier_results import (
     EarlierResults,
     earlier_results,

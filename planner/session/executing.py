@@ -24,6 +24,7 @@ from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.spending import spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
+from planner.judging.judge_calls import JudgeCalls, copy_stop_reasons
 from planner.reports.progress import ProgressState
 from planner.reports.pull_request import NO_CEILING
 from planner.reports.pull_request_progress import CallsUnderWay
@@ -38,7 +39,6 @@ from planner.session.called_agents import (
     preview_documents,
 )
 from planner.session.consents import places_of
-from planner.session.judge_calls import JudgeCalls, copy_stop_reasons
 from planner.session.preparing import Preparation
 from planner.session.run_session import ConnectedSession, RunSession
 from planner.session.waves import WaveChooser

@@ -11,13 +11,13 @@ from planner.execution.events import Consumed
 from planner.execution.launches import UNSETTLED
 from planner.execution.open_launches import launch_documents
 from planner.execution.spending import charged_slots, judge_spending, spending_of
+from planner.judging.judge_calls import judge_cost
 from planner.reports.agents import agent_documents
 from planner.results.model import CaseResult, ConsentDocument, CostDocument, DroppedCase, RunResult, SuiteDocument
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import ended_calls
 from planner.session.executing import SessionEnd, after_judge_calls, await_calls
-from planner.session.judge_calls import judge_cost
 from planner.session.preparing import Preparation
 from planner.session.recording import store_facts
 from planner.session.run_session import ConnectedSession, RunSession, next_commands

@@ -37,6 +37,7 @@ from planner.execution.spending import (
     unsent_launches,
 )
 from planner.execution.wanted import resumable_slots
+from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, some
@@ -45,7 +46,6 @@ from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import previews_refusal
-from planner.session.judging import Judging, judging_of
 from planner.shell import actor_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases

@@ -14,8 +14,8 @@ from fake_github import FakeGitHub, fake_github
 from repositories import commit, git
 from worlds import ANY_PROMPT
 
+from planner.commands.promotion import removed
 from planner.results.directory import DirectoryStore
-from planner.session.promotion import removed
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import CASE, PLAN, STORE  # pyright: ignore[reportMissingImports]
 

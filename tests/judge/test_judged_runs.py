@@ -24,7 +24,7 @@ from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.ledger import Ledger
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
-from planner.session.judge_calls import JudgeCalls
+from planner.judging.judge_calls import JudgeCalls
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.workspace.selection import Selection, load

@@ -11,10 +11,10 @@ from planner import __version__
 from planner.changes.model import NOTHING_JUDGED, ChangeSet, JudgeSpending, whole_cents
 from planner.judge.pricing import JudgeBudget
 from planner.judge.votes import JudgeCallsResult, WantedVotes
+from planner.judging.project_judge import Judging
 from planner.planfile.model import JudgeSettings
 from planner.results.judge_documents import JudgeCost
 from planner.results.model import JudgedRun
-from planner.session.judging import Judging
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.service import check_key_characters

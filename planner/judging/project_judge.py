@@ -37,8 +37,8 @@ from planner.workspace.stores import Workspace
 if TYPE_CHECKING:
     from planner.evidence import Evidence
     from planner.judge.canaries import CanaryComparison
+    from planner.judging.judge_checks import JudgeChecks
     from planner.results.judge_documents import JudgeDocument
-    from planner.session.judge_checks import JudgeChecks
     from planner.verdicts.runs import LoadEvidence
 
 ASSUMED_TRANSCRIPT_BYTES = 4_000
@@ -293,7 +293,7 @@ def judging_of(work: Workspace, repository: ResultsRepository | None = None) -> 
             cache.missing = "planner.yaml names no language model under `judge`"
     checks = None
     if settings is not None and (settings.canaries or settings.labels):
-        from planner.session.judge_checks import judge_checks_of  # late: most projects have no labels
+        from planner.judging.judge_checks import judge_checks_of  # late: most projects have no labels
 
         checks = judge_checks_of(work.loaded, settings, cache)
     return Judging(settings, cache, repository.load_evidence, checks)

@@ -14,6 +14,8 @@ from planner.agents.recorded import configuration_bytes, shown_configuration, st
 from planner.changes.configuration import Agents, Configurations, has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.evidence import Evidence, evidence_digest
+from planner.execution.verification import Claim, RecordedPreviews, Refusal, Verified, Verifier
+from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.records.erasing import erased_fact
@@ -23,8 +25,6 @@ from planner.records.writing import Writing, planned
 from planner.results.documents import has_open_launches
 from planner.results.repository import ResultsRepository, configuration_key, evidence_key, vote_key
 from planner.results.store import BRANCHES, MERGED, BranchStore, Reader, Store
-from planner.session.judging import Judging, judging_of
-from planner.session.verification import Claim, RecordedPreviews, Refusal, Verified, Verifier
 from planner.values import frozen
 from planner.verdicts.cases import judge_case
 from planner.verdicts.pools import CallJudge, Pool, stored_case
