@@ -149,7 +149,7 @@ def test_every_namespace_is_searched() -> None:
     assert not find(store, 7).has_words
     assert not store.has(f"branches/7/evidence/bb/{'b' * 64}.json")
     written = store.get("branches/7/calls/f/s-1.jsonl")
+    assert written is not None
     assert CallFact.model_validate_json(written).data.missing == []
     changed = SessionHead.model_validate_json(store.get("branches/7/sessions/s.json") or b"")
-    assert written is not None
     assert changed.parts["calls/f/s-1.jsonl"] == summary_of(written)
