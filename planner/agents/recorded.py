@@ -302,8 +302,11 @@ def agents_seen(records: Records, cases: Iterable[Case]) -> Iterator[Seen]:
     targets = {call_fingerprint(case_inputs(case, None)): case.target for case in cases}
     records.prepare(targets)
     for fingerprint, target in targets.items():
-        for call in records.calls(fingerprint):
+        recent = records.recent(fingerprint)
+        for call in recent.calls:
             yield (target.kind, target.id), call.call.agent_revision, call.data.completed_at
+        for agent, ended_at in recent.older.left_out.agents if recent.older is not None else ():
+            yield (target.kind, target.id), agent.agent_revision, ended_at
 
 
 def without_outdated(targets: Mapping[Target, TargetState], seen: Iterable[Seen]) -> dict[Target, TargetState]:

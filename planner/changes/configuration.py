@@ -224,13 +224,15 @@ class Agents:
 
     revisions: Mapping[tuple[str, int], str | None]
     configurations: Configurations
+    _digests: dict[Target, str | None] = field(default_factory=dict["Target", "str | None"], init=False, compare=False)
 
     def inputs(self, case: Case) -> CaseInputs:
         """The inputs of a call of this case."""
         target = case.target
-        now = self.configurations.called.get(target)
-        digest = None if now is None else configuration_digest(now)
-        return case_inputs(case, self.revisions.get((target.kind, target.id)), digest)
+        if target not in self._digests:
+            now = self.configurations.called.get(target)
+            self._digests[target] = None if now is None else configuration_digest(now)
+        return case_inputs(case, self.revisions.get((target.kind, target.id)), self._digests[target])
 
     def edit(self, prior: CaseInputs, case: Case) -> AgentEdit | None:
         """How the agent differs from the one that was called; None if it does not, or if that is unknown. A file that

@@ -24,7 +24,9 @@ from planner.statistics import wilson_interval
 from planner.values import frozen
 
 HISTORY_SESSIONS = 20
-"""Number of newest sessions that prices are learned from."""
+"""Number of newest sessions that prices are learned from, at most."""
+_ENOUGH_RUNS = 500
+"""Prices are not learned from more runs, but for those of one session."""
 
 
 @frozen
@@ -44,9 +46,11 @@ class PastRun:
 
 
 def past_runs(results: Iterable[RunResult]) -> tuple[PastRun, ...]:
-    """Every run of these sessions once, in the order first found."""
+    """Every run of these sessions once, in the order first found; not of all sessions if fewer have enough runs."""
     found: dict[int, PastRun] = {}
     for result in results:
+        if len(found) >= _ENOUGH_RUNS:
+            break
         for case in result.cases:
             for run in runs_of(case):
                 found.setdefault(run.run_id, run)

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import TypeAlias
 
 from pydantic import ValidationError
 
@@ -34,47 +34,12 @@ from planner.records.facts import (
     VerdictFact,
     id_of,
 )
+from planner.records.files import CALLS, SESSIONS, Files, Scope, folder_of
+from planner.records.older_calls import Choice, FileFacts, Folder, OlderCallsReader, RecentCalls
 from planner.results.documents import UnreadableError, parsed
 from planner.results.repository import StoredFile
 
-CALLS: Final = "calls/"
-SESSIONS: Final = "sessions/"
-
-
-class Files(Protocol):
-    """The part of a store that is read here. Methods raise `StoreError`."""
-
-    def files(self, prefix: str) -> Iterator[StoredFile]:
-        """The files whose keys begin with the prefix, sorted by key."""
-        ...
-
-    def file_keys(self, prefix: str) -> Iterator[str]: ...
-
-    def prepare(self, prefixes: Sequence[str]) -> None:
-        """These folders will be read: fetch them in one request, where that is possible."""
-        ...
-
-    def file(self, key: str) -> StoredFile | None: ...
-
-
-_Later: TypeAlias = tuple[Correction | VerdictFact, Trust]
-
-
-class Scope(NamedTuple):
-    """Which facts count.
-
-    Args:
-        environments: the spellings of the environment's name (a shared store may redact it); None: all count.
-        project: sessions of other projects of the repository do not count, but their calls do.
-        trusted_ref: the ref of the default branch, whose workflows judge with its own code; "" if there is none.
-        now: facts with a later time are ignored, with a warning (`warn`); None: no time is too late.
-    """
-
-    environments: Sequence[str] | None
-    project: str = ""
-    trusted_ref: str = ""
-    now: datetime | None = None
-    warn: Callable[[str], None] = lambda _: None
+__all__ = ["CALLS", "SESSIONS", "Files", "Records", "Scope", "folder_of"]
 
 
 def part_key(call_fingerprint: str, session_id: str, number: int) -> str:
@@ -93,6 +58,9 @@ def summary_of(data: bytes) -> PartSummary:
     return PartSummary(lines=data.count(b"\n"), digest=sha256(data).hexdigest())
 
 
+_Later: TypeAlias = tuple[Correction | VerdictFact, Trust]
+
+
 class Records:
     """The facts of one environment, as a job sees them.
 
@@ -102,6 +70,7 @@ class Records:
             empty.
         unverified: the keys with a prefix of merged pull requests that are not verified yet. They save calls, and are
             no baseline.
+        older: knows which files of older calls need not be read again; None: all are read. Only without a base.
     """
 
     def __init__(
@@ -110,12 +79,15 @@ class Records:
         base: Sequence[Files],
         scope: Scope,
         unverified: Callable[[str], AbstractSet[str]] = lambda _: frozenset(),
+        older: OlderCallsReader | None = None,
     ) -> None:
         self._own = own
         self._base = base
         self._scope = scope
         self._unverified = unverified
+        self._older = None if base else older
         self._calls: dict[str, list[StoredCall]] = {}
+        self._recent: dict[str, RecentCalls] = {}
         self._problems: dict[str, str] = {}
         self._damaged: dict[str, tuple[str, ...]] = {}
         self._ids: dict[str, frozenset[CallId]] = {}
@@ -142,10 +114,25 @@ class Records:
             self._calls[call_fingerprint] = found
         return self._calls[call_fingerprint]
 
+    def recent(self, call_fingerprint: str) -> RecentCalls:
+        """The calls with this fingerprint without the older ones that need not be read. Whoever uses `older` checks
+        that it was chosen for the same purpose."""
+        if self._older is None or call_fingerprint in self._calls:
+            return RecentCalls(self.calls(call_fingerprint))
+        if call_fingerprint not in self._recent:
+            found = self._older.read(call_fingerprint, self._read)
+            self._recent[call_fingerprint] = RecentCalls(self.calls(call_fingerprint)) if found is None else found
+        return self._recent[call_fingerprint]
+
+    def skip_next_time(self, call_fingerprint: str, unneeded: AbstractSet[CallId], choice: Choice) -> None:
+        """Remember that the files of these calls need not be read again to choose the same."""
+        if self._older is not None:
+            self._older.remember(call_fingerprint, unneeded, choice)
+
     def problem(self, call_fingerprint: str) -> str | None:
         """Why the calls with this fingerprint are unknown: a file is damaged, shortened, or written by a newer planner.
         They may have been paid for, so they are not made again."""
-        self.calls(call_fingerprint)
+        self.recent(call_fingerprint)
         return self._problems.get(call_fingerprint)
 
     def ids(self, call_fingerprint: str) -> frozenset[CallId]:
@@ -164,7 +151,8 @@ class Records:
 
     def lacks(self, call_fingerprint: str, wanted: Iterable[CallId]) -> str | None:
         """Why some of the wanted calls are unknown: a file was lost. None if all are known."""
-        missing = sorted(set(map(_named, wanted)) - self.ids(call_fingerprint) - self.ignored)
+        unseen = set(map(_named, wanted)) - {call.id for call in self.recent(call_fingerprint).calls}
+        missing = sorted(unseen - self.ids(call_fingerprint) - self.ignored) if unseen else []
         if not missing or call_fingerprint in self._problems:
             return self._problems.get(call_fingerprint)
         (session_id, run_id), folder = missing[0], folder_of(call_fingerprint)
@@ -205,6 +193,13 @@ class Records:
         return 1 + sum(1 for _ in self._own.file_keys(prefix))
 
     def _read_calls(self, call_fingerprint: str) -> list[StoredCall]:
+        folder = self._read(call_fingerprint, self._files(folder_of(call_fingerprint)))
+        self._ids[call_fingerprint] = folder.ids
+        if self._older is not None:
+            self._older.was_read_whole(call_fingerprint, folder)
+        return list(folder.calls)
+
+    def _read(self, call_fingerprint: str, files: Iterable[StoredFile]) -> Folder:
         prefix = folder_of(call_fingerprint)
         base_keys = {key for files in self._base for key in files.file_keys(prefix)}
         default_keys = set(self._base[-1].file_keys(prefix)) if self._base else base_keys
@@ -212,7 +207,9 @@ class Records:
         found: dict[CallId, StoredCall] = {}
         later: dict[CallId, list[_Later]] = defaultdict(list)
         damaged: dict[str, UnreadableError] = {}
-        for file in self._files(prefix):
+        facts_of: dict[str, FileFacts] = {}
+        is_plain = True
+        for file in files:
             is_verified = file.key not in unverified
             is_of_base = is_verified and (not self._base or file.key in base_keys)
             is_trusted = file.is_trusted and is_verified and (not self._base or file.key in default_keys)
@@ -222,6 +219,9 @@ class Records:
             except UnreadableError as error:
                 damaged[file.key] = error
                 continue
+            is_plain = is_plain and is_trusted and len(facts) == len(file.data.splitlines())
+            own = frozenset(id_of(fact) for fact in facts if isinstance(fact, CallFact))
+            facts_of[file.key] = FileFacts(own, frozenset(map(id_of, facts)))
             for fact in facts:
                 if not isinstance(fact, CallFact):
                     later[id_of(fact)].append((fact, trust))
@@ -238,9 +238,9 @@ class Records:
             is_over = over is not None and call.order < over.order
             if not is_over and not (found.keys() | self.ignored).issuperset(map(tuple, call.call.counted_with)):
                 raise _unreadable(prefix, f"run {call.call.run_id} was counted with earlier calls whose file is gone")
-        self._ids[call_fingerprint] = frozenset(found)
-        whole = [_completed(call, later.get(call.id, ())) for call in found.values()]
-        return sorted(_once(whole), key=_order)
+        calls = sorted(_once(_completed(call, later.get(call.id, ())) for call in found.values()), key=_order)
+        is_plain = is_plain and not damaged and len(calls) == len(found)
+        return Folder(calls, frozenset(found), facts_of, is_plain)
 
     def _is_by_default_branch(self, key: str) -> bool:
         head = self._any_head(_session_of(key))
@@ -311,11 +311,6 @@ def _unreadable(key: str, why: str) -> UnreadableError:
 
 def _session_of(part: str) -> str:
     return part.rpartition("/")[2].rpartition("-")[0]
-
-
-def folder_of(call_fingerprint: str) -> str:
-    """The folder of the calls with this fingerprint, with a slash at the end."""
-    return f"{CALLS}{call_fingerprint.removeprefix('sha256:')}/"
 
 
 def _named(call_id: CallId) -> CallId:

@@ -9,7 +9,7 @@ import errno
 import os
 import sqlite3
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from stat import S_ISREG
@@ -91,8 +91,18 @@ class DirectoryStore:
         folder = prefix.rpartition("/")[0]
         start = self._folder.joinpath(*segments(folder)) if folder else self._folder
         with self._mapped("listed", start):
-            found = sorted(self._walk(start, f"{folder}/" if folder else ""))
+            found = sorted(key for key, _ in self._walk(start, f"{folder}/" if folder else ""))
         return (key for key in found if key.startswith(prefix))
+
+    def versions(self, prefix: str) -> Mapping[str, str]:
+        folder = prefix.rpartition("/")[0]
+        start = self._folder.joinpath(*segments(folder)) if folder else self._folder
+        with self._mapped("listed", start):
+            return {
+                key: _version(entry)
+                for key, entry in self._walk(start, f"{folder}/" if folder else "")
+                if key.startswith(prefix)
+            }
 
     def erase(self, change: Change) -> None:
         self.update(change)
@@ -123,18 +133,19 @@ class DirectoryStore:
     def _path(self, key: str) -> Path:
         return self._folder.joinpath(*segments(key))
 
-    def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
+    def _walk(self, folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
             entries = list(os.scandir(folder))
         except FileNotFoundError:
             return
         for entry in entries:
-            if entry.name.startswith("."):
+            name = entry.name
+            if name[0] == ".":
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(folder / entry.name, f"{prefix}{entry.name}/")
-            elif entry.is_file(follow_symlinks=False):
-                yield prefix + entry.name
+            if entry.is_file(follow_symlinks=False):
+                yield prefix + name, entry
+            elif entry.is_dir(follow_symlinks=False):
+                yield from self._walk(folder / name, f"{prefix}{name}/")
 
     @contextmanager
     def _mapped(self, done: str, path: Path) -> Generator[None]:
@@ -200,6 +211,14 @@ def _replace(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _version(entry: os.DirEntry[str]) -> str:
+    try:
+        about = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return "gone"
+    return f"{about.st_size}-{about.st_mtime_ns}-{about.st_ctime_ns}-{about.st_ino}"
 
 
 def _sync(path: Path) -> None:

@@ -98,6 +98,11 @@ class GitStore:
             found = [key for key, _ in self._below(names) if key.startswith(prefix)]
         return iter(sorted(found))
 
+    def versions(self, prefix: str) -> Mapping[str, str]:
+        names = segments(prefix.rpartition("/")[0])
+        with self._lock:
+            return {key: oid for key, oid in self._below(names) if key.startswith(prefix)}
+
     def prepare(self, prefixes: Sequence[str]) -> None:
         with self._lock:
             if self._fetches and self._is_shallow():

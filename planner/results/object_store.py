@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import obstore
 from obstore.exceptions import (
@@ -35,6 +35,9 @@ from obstore.store import (
 
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.results.store import Backoff, Change, segments
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 Bucket: TypeAlias = AzureStore | GCSStore | HTTPStore | LocalStore | MemoryStore | S3Store
 
@@ -92,14 +95,17 @@ class ObjectStore:
             return True
 
     def keys(self, prefix: str) -> Iterator[str]:
+        return iter(sorted(self.versions(prefix)))
+
+    def versions(self, prefix: str) -> Mapping[str, str]:
         folder = prefix.rpartition("/")[0]
         if folder:
             segments(folder)
         start = f"{self._folder}{folder}".strip("/")
         with self._mapped("listed"):
             pages = obstore.list(self._bucket, prefix=start or None, return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
-            listed = [entry["path"].removeprefix(self._folder) for page in pages for entry in page]
-        return iter(sorted(key for key in listed if key.startswith(prefix)))
+            listed = [(entry["path"].removeprefix(self._folder), entry) for page in pages for entry in page]
+        return {key: _version(entry) for key, entry in listed if key.startswith(prefix)}
 
     def update(self, change: Change) -> None:
         def write(again: bool) -> bool:
@@ -159,6 +165,10 @@ class ObjectStore:
                 message, "The credentials in the environment need permission to read, write, delete and list there."
             )
         return StoreError(message, "Check the network and the bucket, then run the same command again.")
+
+
+def _version(entry: ObjectMeta) -> str:
+    return f"{entry['e_tag']} {entry['version']} {entry['last_modified']} {entry['size']}"
 
 
 class _Seen:

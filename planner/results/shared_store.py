@@ -61,6 +61,10 @@ class Tiers:
     def prepare(self, prefixes: Sequence[str]) -> None:
         self.shared.prepare(prefixes)
 
+    def versions(self, prefix: str) -> Mapping[str, str]:
+        mine, shared = self.local.versions(prefix), self.shared.versions(prefix)
+        return {key: f"{mine.get(key, '')}|{shared.get(key, '')}" for key in {*mine, *shared}}
+
     def locate(self, key: str) -> str:
         return (self.local if self.local.has(key) else self.shared).locate(key)
 

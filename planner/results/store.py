@@ -11,6 +11,7 @@ interprets the bytes.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
@@ -75,6 +76,10 @@ class Store(Reader, Protocol):
 
     def locate(self, key: str) -> str:
         """The location of a key for people: a path or URL."""
+        ...
+
+    def versions(self, prefix: str) -> Mapping[str, str]:
+        """All keys with the prefix, in any order, each with a text that changes whenever its content does."""
         ...
 
 
@@ -172,6 +177,14 @@ class BranchStore(_BranchReader):
             return {self._prefix + key: data for key, data in changed.items()}
 
         return prefixed
+
+    def versions(self, prefix: str) -> Mapping[str, str]:
+        """A key that several places have changes with each of them."""
+        found: dict[str, str] = defaultdict(str)
+        for place in dict.fromkeys((self._prefix, *self._also, "")):
+            for key, version in self._store.versions(place + prefix).items():
+                found[key.removeprefix(place)] += f"{place}{version} "
+        return found
 
     def locate(self, key: str) -> str:
         found = (name for name in self._keys_of(key) if self._store.has(name))

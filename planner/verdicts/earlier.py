@@ -8,29 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from itertools import islice
 from typing import Final
 
 from planner.changes.configuration import Agents
 from planner.changes.detail import revision_digest
-from planner.changes.fingerprint import call_fingerprint, check_fingerprint
+from planner.changes.fingerprint import call_fingerprint
 from planner.changes.model import Reason
 from planner.changes.request import Earlier
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, CallId, PlannedCase, StoredCall
 from planner.records.log import Records
-from planner.results.model import CaseInputs, CaseResult, JudgedRun
+from planner.results.model import CaseInputs, CaseResult
 from planner.results.outcomes import CaseOutcome
 from planner.values import frozen
 from planner.verdicts.cases import sample_of
 from planner.verdicts.comparison import Pair, case_p_value, compare_pairs, measurement_change
+from planner.verdicts.needed_calls import Deciding, NeededCalls
 from planner.verdicts.pools import (
     CallJudge,
     Pool,
     inputs_of,
     other_case,
-    pools_of,
     same_agent,
     stored_case,
     unreadable_case,
@@ -109,26 +108,37 @@ class _View:
         self._records = records
         self._shown = {today.show(case.case_id) for case in today.cases}
         self._planned = _PlannedCases(records)
-        last = [self._planned.find(today.show(case.case_id)) for case in today.cases]
+        self._needed = NeededCalls(records, Deciding(today.agents, today.judge, today.now, self._name, self._last))
+        last = [self._last(case) for case in today.cases]
         records.prepare(each.call_fingerprint for each in last if each is not None)
         self.counted: set[CallId] = set()
         """The calls of the pools and baselines that were found, and those that they replaced."""
         self._taken: dict[tuple[str, str], str] = {}
         """The case that adopted the calls of a deleted case, by their fingerprint and the id of the deleted case."""
 
+    def _name(self, case: Case) -> str:
+        return self._today.show(case.case_id)
+
+    def _last(self, case: Case) -> PlannedCase | None:
+        return self._planned.find(self._name(case))
+
     def found(self, case: Case) -> _Found:
+        found = self._find(case)
+        self._needed.skip_others_next_time(case)
+        return found
+
+    def _find(self, case: Case) -> _Found:
         today = self._today
         inputs = today.agents.inputs(case)
-        last = self._planned.find(today.show(case.case_id))
+        last = self._last(case)
         if problem := self._problem(call_fingerprint(inputs), last):
             return _Found(Earlier(unreadable_case(case, inputs, problem), problem=problem))
         mine = self._calls_of_today(case, last)
-        judge = self._judge(case)
-        pools = pools_of(case, mine, judge, today.now)
+        pools = self._needed.pools(case, mine)
         of_base: Sequence[Pool] = []
         if last is not None and self._is_today(last, case, pools):
             base_calls = [call for call in mine if call.is_of_base]
-            of_base = pools if len(base_calls) == len(mine) else pools_of(case, base_calls, judge, today.now)
+            of_base = pools if len(base_calls) == len(mine) else self._needed.pools(case, base_calls)
         is_settled = last is not None and bool(of_base)
         own = None if not pools else self._stored(case, pools[-1], last if is_settled else None)
         is_own_of_base = bool(pools) and all(call.is_of_base for call in pools[-1].calls)
@@ -167,13 +177,9 @@ class _View:
             if not wanted:
                 return
 
-    def _judge(self, case: Case) -> Callable[[StoredCall], JudgedRun]:
-        return partial(self._today.judge.judged, case, check_fingerprint(case))
-
     def _stored(self, case: Case, pool: Pool, last: PlannedCase | None = None) -> CaseResult:
         self._count(pool)
-        judge = self._today.judge.judged_by if any(each.asks_model for each in case.expectations) else None
-        return stored_case(case, pool, self._today.agents, judge, last)
+        return stored_case(case, pool, self._today.agents, self._needed.judge_of(case), last)
 
     def _count(self, pool: Pool) -> None:
         self.counted.update(call.id for call in (*pool.calls, *pool.replaced))
@@ -196,7 +202,7 @@ class _View:
         own = self._today.show(case.case_id)
         return [
             call
-            for call in self._records.calls(fingerprint)
+            for call in self._needed.calls(case, fingerprint)
             if call.call.case_id == own
             or (self._today.is_gone(call.call) and self._taken.setdefault((fingerprint, call.call.case_id), own) == own)
         ]
@@ -218,15 +224,14 @@ class _View:
     def _other(self, case: Case, last: PlannedCase) -> CaseResult | None:
         """The result of the newest session of the case, if its calls differ from today's."""
         today, own = self._today, self._today.show(case.case_id)
-        of_base = [call for call in self._records.calls(last.call_fingerprint) if call.is_of_base]
+        of_base = [call for call in self._needed.calls(case, last.call_fingerprint) if call.is_of_base]
         mine = [call for call in of_base if call.call.case_id == own] or of_base
         then = _agent_of(last)
         if mine and all(_agent_of(call.call) != then for call in mine):  # it was not known when they were made
             then = _agent_of(mine[-1].call)
         calls = [call for call in mine if _agent_of(call.call) == then]
         is_same_call = last.call_fingerprint == call_fingerprint(today.agents.inputs(case))
-        judge = self._judge(case) if is_same_call else today.judge.as_stored
-        pools = pools_of(case, calls, judge, today.now)
+        pools = self._needed.pools(case, calls, is_judged=is_same_call)
         if not pools:
             return None
         if is_same_call:
@@ -257,7 +262,7 @@ class _View:
             return self._stored(case, pools[-2])
         last = _agent_of(older[-1].call)
         alike = [call for call in older if _agent_of(call.call) == last]
-        before = pools_of(case, alike, self._judge(case), self._today.now)
+        before = self._needed.pools(case, alike)
         return self._stored(case, before[-1])
 
 

@@ -23,6 +23,7 @@ from planner.clock import aware
 from planner.evidence import Part
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, PlannedCase, StoredCall, Trust, VerdictFact
+from planner.records.older_calls import CalledAgent
 from planner.results.model import CaseInputs, CaseResult, JudgedRun, RunVerdict, Sample, StartOverDocument
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.values import frozen
@@ -110,6 +111,8 @@ class Pool:
     start_over: StartOverDocument | None = None
     replaced: tuple[StoredCall, ...] = ()
     """Calls that do not count and that later calls replaced."""
+    first_round: str = ""
+    """The round with which it began."""
 
     @property
     def ended_at(self) -> tuple[datetime, int]:
@@ -155,7 +158,7 @@ def _agent(call: CallFact) -> tuple[str | None, str]:
     return call.configuration, revision_digest(call.agent_revision or "")
 
 
-def inputs_of(call: CallFact, case: Case, agents: Agents) -> CaseInputs:
+def inputs_of(call: CallFact | CalledAgent, case: Case, agents: Agents) -> CaseInputs:
     """Today's inputs, with the agent that the call reached."""
     return agents.inputs(case).model_copy(
         update={
@@ -172,7 +175,7 @@ def pools_of(
 ) -> list[Pool]:
     """The pools of calls that reached one agent, oldest first."""
     pools: list[Pool] = []
-    for made in _rounds(calls):
+    for made in rounds_of(calls):
         new = _pool(case, made, tuple(map(judge, made)))
         begins_by = made[0].call.start_over if made[0].call.reason == "start_over" else None
         if not pools or begins_by is not None or made[0].call.reason == "start_over":
@@ -194,7 +197,7 @@ def _joined(case: Case, last: Pool, new: Pool) -> Pool:
     calls, runs = tuple(call for call, _ in kept), tuple(run for _, run in kept)
     replaced = tuple(call for call in last.calls if call not in calls)
     both = _with(_pool(case, (*calls, *new.calls), (*runs, *new.runs)), last.start_over, last.set_aside)
-    return replace(both, replaced=(*last.replaced, *replaced))
+    return replace(both, replaced=(*last.replaced, *replaced), first_round=last.first_round)
 
 
 def _is_proper(case: Case, run: JudgedRun) -> bool:
@@ -202,7 +205,7 @@ def _is_proper(case: Case, run: JudgedRun) -> bool:
     return run.excluded is None and (run.had_call or count_runs(case, [run])[0] > 0)
 
 
-def _rounds(calls: Sequence[StoredCall]) -> list[tuple[StoredCall, ...]]:
+def rounds_of(calls: Sequence[StoredCall]) -> list[tuple[StoredCall, ...]]:
     """The calls of each consent, in the order of their run ids. Consents are in the order in which their first calls
     ended."""
     rounds: dict[str, list[StoredCall]] = {}
@@ -212,11 +215,12 @@ def _rounds(calls: Sequence[StoredCall]) -> list[tuple[StoredCall, ...]]:
 
 
 def _pool(case: Case, calls: tuple[StoredCall, ...], runs: tuple[JudgedRun, ...]) -> Pool:
-    return Pool(calls, runs, judge_case(case, runs, cents_per_run=_cents_per_run(runs)))
+    verdict = judge_case(case, runs, cents_per_run=_cents_per_run(runs))
+    return Pool(calls, runs, verdict, first_round=calls[0].round)
 
 
 def _with(pool: Pool, start_over: StartOverDocument | None = None, set_aside: Sample | None = None) -> Pool:
-    return Pool(pool.calls, pool.runs, pool.verdict, set_aside, start_over)
+    return Pool(pool.calls, pool.runs, pool.verdict, set_aside, start_over, first_round=pool.first_round)
 
 
 def _differs(case: Case, last: Pool, new: Pool) -> Sample | None:
@@ -241,7 +245,7 @@ def _young(case: Case, pool: Pool, now: datetime) -> Pool:
         return pool
     calls, runs = zip(*young, strict=True)
     younger = _with(_pool(case, calls, runs), pool.start_over, pool.set_aside)
-    return replace(younger, replaced=pool.replaced)
+    return replace(younger, replaced=pool.replaced, first_round=pool.first_round)
 
 
 def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:

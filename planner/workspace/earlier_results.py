@@ -13,6 +13,7 @@ from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact, CallId
 from planner.records.log import Records, Scope
+from planner.records.older_calls import OlderCallsCache, OlderCallsReader
 from planner.results.model import CaseResult
 from planner.values import frozen
 from planner.verdicts.earlier import Today, earlier_cases
@@ -36,8 +37,17 @@ def records_of(work: Workspace) -> Records:
     """The stored facts that count for this job. In a merge group, those of its other pull requests do, too."""
     place = work.place
     target = place.target if place.target is not place.base else None
-    base = [*filter(None, [target, place.base])]
-    return Records(place.repository, base, scope_of(work), place.unverified)
+    base, scope = [*filter(None, [target, place.base])], scope_of(work)
+    return Records(place.repository, base, scope, place.unverified, _older_calls(work, scope))
+
+
+def _older_calls(work: Workspace, scope: Scope) -> OlderCallsReader | None:
+    """Beside the digests of what this machine verified, where no commit and no restored cache of CI can write."""
+    place, verified = work.place, work.place.verified.path
+    if verified is None:
+        return None
+    cache = OlderCallsCache(verified.parent / "older-calls", str(place.directory.resolve()))
+    return OlderCallsReader(place.repository, scope, cache)
 
 
 def scope_of(work: Workspace) -> Scope:

@@ -1,9 +1,10 @@
-"""How `plan` depends on the number of stored sessions: the demo's 96 cases, called in full by each session.
+"""How `plan` and `run` depend on the number of stored sessions: the demo's 96 cases, called in full by each session.
 
-    uv run python tests/benchmarks/stored_sessions.py [SESSIONS [REPETITIONS]]
+    uv run python tests/benchmarks/stored_sessions.py [folder|git|bucket [SESSIONS [REPETITIONS]]]
 
-Prints the median CPU seconds of `planner plan --sandbox` with one stored session and with SESSIONS, in turns, unchanged and with every
-prompt edited.
+Prints the CPU and wall seconds of `planner plan --sandbox` with one stored session and with SESSIONS, medians of REPETITIONS in turns:
+unchanged, with every prompt edited, and (`cold`) the first time. Then those of a new session that calls everything again, and the
+bytes that it writes to a shared store.
 """
 
 from __future__ import annotations
@@ -15,27 +16,54 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from buckets import BucketServer, bucket_server  # noqa: E402 - beside the tests
+
 PLANNER = (sys.executable, "-m", "planner")
+FOLDERS = ("calls", "configurations", "evidence", "runs", "sessions")
+REF = "refs/planner/results-sandbox"
 
 
-def planner(*arguments: str, cwd: Path) -> float:
-    """CPU seconds of a command."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+class Cost(NamedTuple):
+    """CPU and wall seconds."""
+
+    cpu: float
+    wall: float
+
+
+class Place(NamedTuple):
+    """A clone of the project, the address of its store, and how many bytes the shared store has."""
+
+    project: Path
+    store: str
+    size: Callable[[], int]
+
+    def planner(self, *arguments: str) -> Cost:
+        return run(*PLANNER, *arguments, "--sandbox", "--store", self.store, cwd=self.project)
+
+
+def run(*command: str, cwd: Path) -> Cost:
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([*PLANNER, *arguments], cwd=cwd, check=True, capture_output=True, env=environ)
+    subprocess.run(command, cwd=cwd, check=True, capture_output=True, env=environ)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(cpu, time.monotonic() - began)
 
 
-def copy_session(store: Path, session: str, number: int) -> None:
-    """Store the facts of a session once more, as an older session whose calls were wanted again."""
+def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
+    """A session once more, as an older session whose calls were wanted again."""
     other = f"20250101T{number:09}-{number:08x}"
     head = json.loads((store / f"sessions/{session}.json").read_text())
+    files: dict[str, bytes] = {}
     parts: dict[str, object] = {}
     for key in head["parts"]:
         facts = [json.loads(line) for line in (store / key).read_text().splitlines()]
@@ -44,44 +72,139 @@ def copy_session(store: Path, session: str, number: int) -> None:
             if fact["kind"] == "call":
                 fact |= {"consent_id": other, "reason": "again"}
                 fact["data"]["completed_at"] = f"2025-01-01T00:{number // 60:02}:{number % 60:02}Z"
-        data = b"".join(json.dumps(fact).encode() + b"\n" for fact in facts)
         name = key.replace(session, other)
-        (store / name).write_bytes(data)
-        parts[name] = {"lines": len(facts), "digest": sha256(data).hexdigest()}
-    document = head | {"session_id": other, "parts": parts}
-    (store / f"sessions/{other}.json").write_text(json.dumps(document))
+        files[name] = b"".join(json.dumps(fact).encode() + b"\n" for fact in facts)
+        parts[name] = {"lines": len(facts), "digest": sha256(files[name]).hexdigest()}
+    files[f"sessions/{other}.json"] = json.dumps(head | {"session_id": other, "parts": parts}).encode()
+    report = json.loads((store / f"runs/{session}.json").read_text())
+    for each in (each for case in report["cases"] for each in case["runs"]):
+        each |= {"session_id": other, "run_id": each["run_id"] + 10_000 * (number + 1)}
+    files[f"runs/{other}.json"] = json.dumps(report | {"session_id": other}).encode()
+    return files
+
+
+def stored_files(folder: Path, sessions: int) -> tuple[Path, dict[str, bytes]]:
+    """The folder of a first session, and all files of so many sessions."""
+    project, store = folder / "first", folder / "first/.planner/sandbox"
+    shutil.copytree(ROOT / "plans", project / "plans")
+    for path in ROOT.glob("planner.yaml"):
+        shutil.copy(path, project)
+    run(*PLANNER, "run", "--sandbox", "--consent-to-charge", cwd=project)
+    files = {
+        path.relative_to(store).as_posix(): path.read_bytes()
+        for name in FOLDERS
+        for path in (store / name).rglob("*.json*")
+    }
+    (session,) = (path.stem for path in (store / "sessions").iterdir())
+    for number in range(sessions - 1):
+        files |= copies(store, session, number)
+    return project, files
+
+
+def in_folder(first: Path, name: str, files: dict[str, bytes]) -> Place:
+    """Only this machine has it."""
+    project = first.with_name(name)
+    shutil.copytree(first, project)
+    for key, data in files.items():
+        path = project / ".planner/sandbox" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    with (Path(os.environ["XDG_CACHE_HOME"]) / "planner/verified").open("a") as verified:
+        verified.writelines(f"{sha256(data).hexdigest()}\n" for data in files.values())
+    return Place(project, ".planner", lambda: 0)
+
+
+def in_git(first: Path, name: str, files: dict[str, bytes]) -> Place:
+    """A full clone, whose remote has it."""
+    project, remote = first.with_name(name), first.with_name(f"{name}.git")
+    shutil.copytree(first, project, ignore=shutil.ignore_patterns(".planner", "reports"))
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    for command in (("init", "-q", "-b", "main"), ("add", "-A"), (*identity, "commit", "-qm", "plans")):
+        run("git", *command, cwd=project)
+    run("git", "clone", "-q", "--bare", str(project), str(remote), cwd=project)
+    run("git", "remote", "add", "origin", f"file://{remote}", cwd=project)
+    text = b"stored"
+    stream = [f"commit {REF}\ncommitter t <t@example.org> now\ndata {len(text)}\n".encode(), text, b"\n"]
+    for key, data in files.items():
+        stream += [f"M 100644 inline {key}\ndata {len(data)}\n".encode(), data, b"\n"]
+    import_ = ("git", "fast-import", "--quiet", "--date-format=now")
+    subprocess.run(import_, cwd=remote, check=True, input=b"".join(stream))
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in (remote / "objects").rglob("*") if path.is_file())
+
+    return Place(project, "git:refs/planner/results", size)
+
+
+def in_bucket(first: Path, name: str, files: dict[str, bytes], server: BucketServer) -> Place:
+    project = first.with_name(name)
+    shutil.copytree(first, project, ignore=shutil.ignore_patterns(".planner", "reports"))
+    server.objects |= {f"/results/{name}/sandbox/{key}": data for key, data in files.items()}
+
+    def size() -> int:
+        return sum(len(data) for path, data in server.objects.items() if path.startswith(f"/results/{name}/"))
+
+    return Place(project, f"s3://results/{name}", size)
+
+
+def show(name: str, costs: Sequence[Cost], more: str = "") -> None:
+    one, many = costs
+    print(
+        f"{name}: CPU {one.cpu:.2f} -> {many.cpu:.2f} s ({many.cpu / one.cpu:.2f} x), "
+        f"wall {one.wall:.2f} -> {many.wall:.2f} s ({many.wall / one.wall:.2f} x){more}",
+        flush=True,
+    )
+
+
+def compared(places: Sequence[Place], repetitions: int) -> list[Cost]:
+    """The medians of `plan`, in turns."""
+    costs = [[place.planner("plan") for place in places] for _ in range(repetitions)]
+    return [
+        Cost(median(each.cpu for each in own), median(each.wall for each in own)) for own in zip(*costs, strict=True)
+    ]
 
 
 def main() -> int:
-    sessions = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    repetitions = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"
-        project, one, many = Path(folder) / "project", Path(folder) / "one", Path(folder) / "many"
-        shutil.copytree(ROOT / "plans", project / "plans")
-        for path in ROOT.glob("planner.yaml"):
-            shutil.copy(path, project)
-        planner("run", "--sandbox", "--consent-to-charge", "--store", str(one), cwd=project)
-        shutil.copytree(one, many)
-        verified = Path(os.environ["XDG_CACHE_HOME"]) / "planner/verified"
-        (session,) = (path.stem for path in (one / "sandbox/sessions").iterdir())
-        for number in range(sessions - 1):
-            copy_session(many / "sandbox", session, number)
-        written = [
-            path.read_bytes() for kind in ("calls", "sessions") for path in (many / "sandbox" / kind).rglob("*.json*")
-        ]
-        with verified.open("a") as file:
-            file.writelines(f"{sha256(data).hexdigest()}\n" for data in written)
-        for name in ("unchanged", "every prompt edited"):
-            if name != "unchanged":
-                for path in (project / "plans").rglob("*.yaml"):
-                    path.write_text(path.read_text().replace("You are", "You are really"))
-            seconds: dict[Path, list[float]] = {one: [], many: []}
-            for _ in range(repetitions):
-                for store in (one, many):
-                    seconds[store].append(planner("plan", "--sandbox", "--store", str(store), cwd=project))
-            first, other = (median(seconds[store]) for store in (one, many))
-            print(f"{name}: {first:.2f} s with 1 session, {other:.2f} s with {sessions} ({other / first:.2f} x)")
+    kind = sys.argv[1] if len(sys.argv) > 1 else "folder"
+    sessions = int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    repetitions = int(sys.argv[3]) if len(sys.argv) > 3 else 5
+    with tempfile.TemporaryDirectory() as folder, bucket_server() as server:
+        os.environ |= {
+            "XDG_CACHE_HOME": f"{folder}/cache",
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_DEFAULT_REGION": "eu-1",
+            "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "secretexample",
+        }
+        first, files = stored_files(Path(folder), sessions)
+        only = {key: data for key, data in files.items() if "20250101T" not in key}
+
+        def place(name: str, content: dict[str, bytes]) -> Place:
+            match kind:
+                case "git":
+                    return in_git(first, name, content)
+                case "bucket":
+                    return in_bucket(first, name, content, server)
+                case _:
+                    return in_folder(first, name, content)
+
+        one, many = places = place("one", only), place("many", files)
+        print(f"{kind}, {sessions} sessions of {len(only)} files; shared: {one.size():,} -> {many.size():,} bytes")
+        show("plan, cold", tuple(each.planner("plan") for each in places))
+        show("plan, unchanged", compared(places, repetitions))
+        for each in places:
+            for path in (each.project / "plans").rglob("*.yaml"):
+                path.write_text(path.read_text().replace("You are", "You are really"))
+        show("plan, every prompt edited", compared(places, repetitions))
+        for each in places:
+            for path in (each.project / "plans").rglob("*.yaml"):
+                path.write_text(path.read_text().replace("You are really", "You are"))
+        before = [each.size() for each in places]
+        costs = [each.planner("run", "--rerun", "all", "--consent-to-charge") for each in places]
+        written = [each.size() - size for each, size in zip(places, before, strict=True)]
+        show("run, everything again", costs, f", shared {written[0]:,} -> {written[1]:,} bytes")
+        show("plan, after it", tuple(each.planner("plan") for each in places))
     return 0
 
 

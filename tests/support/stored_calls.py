@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
 from planner.changes.configuration import Agents, Configurations
@@ -15,6 +16,7 @@ from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, SessionHead
 from planner.records.log import Records, Scope, files_of, part_bytes, part_key, summary_of
+from planner.records.older_calls import OlderCallsCache, OlderCallsReader
 from planner.records.writing import Writing, planned
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action
@@ -55,6 +57,15 @@ class MemoryFiles:
     def prepare(self, prefixes: Sequence[str]) -> None:
         pass
 
+    def versions(self, prefix: str) -> Mapping[str, str]:
+        return {key: sha256(data).hexdigest() for key, data in self.content.items() if key.startswith(prefix)}
+
+    def verified_state(self) -> tuple[int, str]:
+        return int(not self.is_trusted), " ".join(sorted(self.foreign))
+
+    def is_still_verified(self, state: tuple[int, str]) -> bool:
+        return self.verified_state() == state
+
     def with_files(self, files: Mapping[str, bytes]) -> MemoryFiles:
         return replace(self, content={**self.content, **files})
 
@@ -70,6 +81,7 @@ class Store:
     """Those of the branch that the pull request targets, if that is not the default branch."""
     sessions: int = 0
     scope: Scope = EVERYTHING
+    older: OlderCallsCache | None = None
 
     @property
     def files(self) -> MemoryFiles:
@@ -77,7 +89,8 @@ class Store:
 
     def records(self) -> Records:
         if self.own is None:
-            return Records(self.base, (), self.scope)
+            older = None if self.older is None else OlderCallsReader(self.base, self.scope, self.older)
+            return Records(self.base, (), self.scope, older=older)
         targets = [self.base] if self.target is None else [self.base.with_files(self.target.content), self.base]
         return Records(targets[0].with_files(self.own.content), targets, self.scope)
 

@@ -1,0 +1,171 @@
+"""What a plan finds without reading older calls again is what it finds by reading all of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner.records import older_calls
+from planner.records.log import Scope
+from planner.records.older_calls import OlderCallsCache
+from planner.results.repository import StoredFile
+from tests.support.stored_calls import MemoryFiles, Session, Store, play, runs_after
+from tests.support.stored_cases import NOW, make_case
+
+CASE: Final = make_case(runs=3, min_runs=1)
+AGENT: Final = ("agent", 12)
+CASES: Final = (
+    CASE,
+    replace(CASE, prompt="Ask something else."),
+    replace(CASE, min_pass_rate=0.5),
+    replace(CASE, when_settled="stop"),
+    replace(CASE, max_age=timedelta(hours=30)),
+    replace(CASE, case_id="p/renamed@t"),
+)
+SCOPE: Final = Scope(("",), now=NOW)
+
+
+class CountingFiles(MemoryFiles):
+    """Counts how many files of calls were read."""
+
+    def file(self, key: str) -> StoredFile | None:
+        if key.startswith("calls/"):
+            READ.append(key)
+        return super().file(key)
+
+
+READ: Final[list[str]] = []
+
+
+def empty(folder: Path | str) -> Store:
+    return Store(CountingFiles(), scope=SCOPE, older=OlderCallsCache(Path(folder), ""))
+
+
+def files_read(store: Store, session: Session) -> int:
+    READ.clear()
+    session.earlier(store)
+    return len(set(READ))
+
+
+def called_often(folder: Path, times: int = 12) -> Store:
+    """Without having read what is stored."""
+    store = replace(empty(folder), older=None)
+    for _ in range(times):
+        store = play(CASE, store, [None] * 3, rerun="all").store
+    return replace(store, older=empty(folder).older)
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def fail(data: bytes) -> bytes:
+    return data.replace(b'"outcome":"passed"', b'"outcome":"failed"')
+
+
+DAMAGES: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "cut": cut,
+    "empty": lambda _: b"",
+    "no JSON": lambda data: b"{" + data,
+    "failed": fail,
+    "future": lambda data: data.replace(b"2026-11-2", b"2029-11-2"),
+    "environment": lambda data: data.replace(b'"environment":""', b'"environment":"other"'),
+}
+
+
+def damaged(store: Store, key: str, kind: str) -> Store:
+    content = dict(store.base.content)
+    if kind == "gone":
+        del content[key]
+    elif kind == "foreign":
+        return replace(store, base=replace(store.base, foreign=store.base.foreign | {key}))
+    else:
+        content[key] = DAMAGES[kind](content[key])
+    return replace(store, base=replace(store.base, content=content))
+
+
+def agrees(store: Store, sessions: Sequence[Session]) -> None:
+    """Cold and warm."""
+    for session in sessions:
+        whole = session.earlier(replace(store, older=None))
+        assert session.earlier(store) == whole
+        assert session.earlier(store) == whole
+
+
+def test_only_the_newest_pools_are_read(tmp_path: Path) -> None:
+    """After 12 sessions: 2 files, and one more for each session that was not known."""
+    store = called_often(tmp_path)
+    session = Session([CASE])
+    assert [files_read(store, session) for _ in range(3)] == [12, 2, 2]
+    store = play(CASE, store, [None, None, "agent"], rerun="all").store
+    assert [files_read(store, session) for _ in range(2)] == [3, 2]
+    agrees(store, [session])
+    assert files_read(store, Session([replace(CASE, prompt="Ask something else.")])) == 2
+    other = Session([replace(CASE, when_settled="stop")])
+    assert [files_read(store, other) for _ in range(2)] == [13, 2]
+
+
+@pytest.mark.parametrize("number", [0, 5, 10, 11])
+@pytest.mark.parametrize("kind", [*DAMAGES, "gone", "foreign"])
+@pytest.mark.parametrize("folder", ["calls/", "sessions/"])
+def test_what_happens_to_files_that_were_left_out_is_noticed(
+    tmp_path: Path, folder: str, kind: str, number: int
+) -> None:
+    store = called_often(tmp_path)
+    sessions = [Session([CASE]), Session([replace(CASE, prompt="Ask something else.")])]
+    agrees(store, sessions[:1])
+    key = [key for key in sorted(store.base.content) if key.startswith(folder)][number]
+    agrees(damaged(store, key, kind), sessions)
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"}", b""), (b"session-003", b"session-012"), (b"{", b"["), (b"0", b"1")])
+def test_a_damaged_cache_is_ignored(tmp_path: Path, old: bytes, new: bytes) -> None:
+    store = called_often(tmp_path)
+    session = Session([CASE])
+    session.earlier(store)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes().replace(old, new))
+    assert files_read(store, session) == 12
+    assert files_read(store, session) == 2
+
+
+def test_what_another_planner_chose_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor what was chosen later than today, as a clock may go back."""
+    store, session = called_often(tmp_path), Session([CASE])
+    session.earlier(store)
+    monkeypatch.setattr(older_calls, "__version__", "9.9.9")
+    assert [files_read(store, session) for _ in range(2)] == [12, 2]
+    before = replace(store, scope=SCOPE._replace(now=NOW - timedelta(minutes=1)))
+    assert files_read(before, session) == 12
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_nothing_changes_an_answer(data: st.DataObject) -> None:
+    """Whatever is called, edited, damaged and asked for in between."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = empty(folder)
+        for _ in range(data.draw(st.integers(3, 9))):
+            case = data.draw(st.sampled_from(CASES))
+            revision = data.draw(st.sampled_from(["2026-11-01 a", "2026-11-01 a", "2026-11-24 b", None]))
+            causes = data.draw(st.lists(st.sampled_from([None, None, None, "agent", "platform"]), max_size=4))
+            rerun = data.draw(st.sampled_from(["needed", "all", "all", "failed"]))
+            session = Session([case], revisions={AGENT: revision}, asked={"rerun": rerun})
+            number = data.draw(st.integers(1, store.sessions + 1))  # calls of a session may end before older ones
+            at = NOW - timedelta(days=2) + timedelta(hours=number)
+            runs = runs_after(store, *causes, completed_at=at)
+            _, store = session.finish(store, {case.case_id: runs})
+            asked = [Session([each], revisions={AGENT: revision}) for each in (case, data.draw(st.sampled_from(CASES)))]
+            agrees(store, asked)
+            keys = sorted(store.base.content)
+            if keys and data.draw(st.integers(0, 3)) == 0:
+                key = data.draw(st.sampled_from(keys))
+                agrees(damaged(store, key, data.draw(st.sampled_from([*DAMAGES, "gone", "foreign"]))), asked)
