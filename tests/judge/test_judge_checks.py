@@ -90,6 +90,28 @@ def test_a_ceiling_holds_for_canaries(checked: Project, service: Served, model: 
     assert "$0.52 for judge calls" in refused.err
 
 
+def test_a_session_killed_among_canaries_loses_no_bill(checked: Project, service: Served, model: Model) -> None:
+    """Each answer costs two cents, also those that the killed session did not store; the ceiling holds for all."""
+
+    def slow_after_three(asked: Asked) -> Reply:
+        answer = reading()(asked)
+        answer.seconds = 0 if len(model.asked) <= 3 else 30
+        return answer
+
+    model.script = slow_after_three
+    checked.killed("run", "--consent-to-charge", when=lambda: len(model.asked) > 3)
+    calls = len(service.own_runs())
+    model.script = reading()
+    assert checked.planner("run", "--consent-to-charge").code == 0
+    document = checked.results()
+    cost = document["cost"]["judge"]
+    assert len(service.own_runs()) == calls
+    assert document["judge"]["canaries"]["asked"] == 12
+    assert cost["unconfirmed_cents"] >= 2
+    assert cost["actual_cents"] + cost["unconfirmed_cents"] >= 2 * len(model.asked)
+    assert cost["actual_cents"] + cost["unconfirmed_cents"] <= document["cost"]["ceiling_cents"]
+
+
 def test_a_model_that_changed_behind_its_name_is_noticed_in_one_session(
     checked: Project, service: Served, model: Model
 ) -> None:
