@@ -269,5 +269,9 @@ class ChangeSet:
         """The cases whose number of calls waves decide."""
         return tuple(change for change in self.changes if change.most_runs)
 
+    @property
+    def called_cases(self) -> tuple[Case, ...]:
+        return tuple(change.case for change in self.with_action(Action.CALL) if change.case is not None)
+
     def with_action(self, action: Action) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action is action)

@@ -65,6 +65,8 @@ class PlanView:
     """Sentences about open launches that no case of the change set needs."""
     agents: Sequence[EffectiveTarget] = ()
     """The agents that a file describes."""
+    live_tools: Sequence[str] = ()
+    """The tools that these calls may reach."""
     ceiling_cents: int | None = None
     """What the whole change set may cost at most, with what earlier sessions spent; None if unknown."""
     reserved_cents: int = 0
@@ -292,6 +294,7 @@ def render_json(
                 redact_fields(agent, FIELDS, how_to_redact(redactor)).model_dump(mode="json")
                 for agent in agent_documents(preview.agents)
             ],
+            "live_tools": [redactor.text(name) for name in preview.live_tools],
             "warnings": [redactor.text(line) for line in preview.warnings],
             "open_launches": [
                 {

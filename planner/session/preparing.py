@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
 from planner.agents.copies import new_products
+from planner.agents.live_tools import live_tool_warnings
 from planner.agents.recorded import (
     EffectiveTarget,
     agent_warnings,
@@ -38,7 +39,7 @@ from planner.execution.spending import (
 )
 from planner.execution.wanted import resumable_slots
 from planner.judging.project_judge import Judging, judging_of
-from planner.planfile.model import DEFAULT_RATES, AgentFile, Case
+from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import count, some
 from planner.records.log import Records
@@ -219,7 +220,8 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
             *draft_warnings(loaded.cases, targets),
             *agent_warnings(agents),
             *_not_selected(change_set),
-            *unscripted_warnings(shell, selection, _called(change_set)),
+            *([] if selection.sandbox else live_tool_warnings(change_set.called_cases, agents, targets)),
+            *unscripted_warnings(shell, selection, change_set.called_cases),
         ),
         start_over,
         agreed.outside(change_set),
@@ -243,10 +245,6 @@ def _history(changes: Sequence[Change], records: Records) -> list[Session]:
         return []
     called = {each.case_id: to_measure(each) for each in changes if each.action is Action.CALL}
     return earlier_sessions({case_id: each for case_id, each in called.items() if each is not None}, records.calls)
-
-
-def _called(change_set: ChangeSet) -> list[Case]:
-    return [change.case for change in change_set.with_action(Action.CALL) if change.case is not None]
 
 
 def _not_selected(change_set: ChangeSet) -> Iterator[str]:

@@ -11,8 +11,12 @@ import pytest
 from fake_github import fake_github
 from patience import PATIENCE_SECONDS
 
+from planner.agents.live_tools import live_tools
 from planner.changes.configuration import configuration_digest
+from planner.planfile.model import Target
+from planner.providers.base import AgentState, TargetState
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.support.stored_cases import make_case
 from tests.support.stored_files import Document, edit_facts
 
 CONSENT = "--consent-to-charge"
@@ -344,3 +348,34 @@ def test_a_policy_without_previews(described: Project, service: Served) -> None:
         assert "policy.previews" in " ".join((ran.out + ran.err).split())
         assert "`clinic`" in ran.out + ran.err
     assert service.own_runs() == []
+
+
+def test_tools_that_calls_may_reach_are_named(described: Project) -> None:
+    """Those of the file, as long as calls are to be made; the sandbox has no real ones."""
+    described.write(FILE, "prompt: You are new here.\nvoice: maya\ntools: [{name: issue_refund}, {name: look_up}]\n")
+    planned = described.planner("plan")
+    assert "these calls may reach live tools: issue_refund, look_up" in " ".join(planned.out.split())
+    assert described.planner("plan", "--format", "json").json["live_tools"] == ["issue_refund", "look_up"]
+    described.planner("run", CONSENT)
+    assert any("issue_refund" in warning for warning in described.results()["warnings"])
+    assert described.planner("plan", "--format", "json").json["live_tools"] == []
+    assert described.planner("plan", "--sandbox", "--format", "json").json["live_tools"] == []
+
+
+@pytest.mark.parametrize(
+    ("tools", "names"),
+    [
+        ([{"name": "b"}, {"type": "function", "function": {"name": "a"}}, "c", 7, {"phone": "+1"}, {"name": 4}], ["a", "b", "c"]),
+        ({"name": "a"}, []),
+        (None, []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["agent", "phone_number"])
+def test_tools_of_deployed_agents(tools: Any, names: list[str], kind: Any) -> None:
+    """Of all agents that answer; the service does not document their form."""
+    case = make_case(target=Target("support", kind, 12))
+    state = TargetState(
+        "r", "spark", behind=(AgentState(3, "", None, {"tools": tools}, {}), AgentState(4, "", None, {}, {}))
+    )
+    assert live_tools([case], (), {(kind, 12): state}) == names
+    assert live_tools([case], (), {}) == live_tools([], (), {(kind, 12): state}) == []
