@@ -15,7 +15,7 @@ It downloads these repositories of GitHub into FOLDER, at the commits in `SOURCE
 
 Nothing of them is copied here. Half of the rows, chosen by a digest of each, were looked at while the checks were written
 (`--half development`); the figures of the documentation are from the other half (`--half held-out`, the default). Of that half, only
-which kinds of forms are missed was looked at, once, before decades, quarters of years and improper fractions were added.
+which kinds of forms are missed was looked at, once, before decades, quarters of years and US dollars were added.
 
 tau2-bench has customers with codes, addresses and numbers, and instructions for simulated callers how to spell them
 (data/tau2/user_simulator/simulation_guidelines_voice.md). The program follows these, and says the letters of codes also in
