@@ -76,12 +76,6 @@ def _colorful(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return stream.isatty() and not environ.get("NO_COLOR") and not environ.get("CI") and environ.get("TERM") != "dumb"
 
 
-def actor_of(shell: Shell) -> str:
-    """Who consents: whoever started the CI job, or this shell's user."""
-    names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
-    return next((shell.environ[name] for name in names if shell.environ.get(name)), shell.user)
-
-
 def print_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
     """Print diagnostics with source excerpts to standard error."""
     if not len(diagnostics):

@@ -19,7 +19,6 @@ from planner.values import frozen
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5
-_SHORT_DIGEST: Final = len("sha256:") + 12
 MAX_COST: Final = "--max-cost"
 _AGREED_BEFORE: Final = "the ceiling agreed to before (--max-cost sets another)"
 
@@ -180,11 +179,6 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
-def short(digest: str) -> str:
-    """Enough of a digest to tell it from others."""
-    return f"{digest[:_SHORT_DIGEST]}…"
-
-
 def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -> None:
     if not is_digest(digest):
         raise UsageError(
@@ -197,7 +191,7 @@ def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -
     agents = list(dict.fromkeys(_target(each) for each in called if each.reason is Reason.AGENT_EDITED))
     changed = f"; not agreed to: {some(request.outside, _NAMED, '; ')}" if request.outside else ""
     raise RefusedError(
-        f"the change set is not the one agreed to: agreed to {short(digest)}, now {short(change_set.digest)}{changed}"
+        f"the change set is not the one agreed to: agreed to {digest}, now {change_set.digest}{changed}"
         f"{f'; agents edited since: {some(agents, _NAMED)}' if agents else ''}",
         f"Review it with `planner plan`; with a key, it shows edited agents. To agree to it: {request.command}",
     )

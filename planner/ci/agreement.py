@@ -6,16 +6,34 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from planner.ci.event import asked_by, is_command, namespace_of
+from planner.ci.git import Git
 from planner.errors import PlannerError, UsageError
 from planner.execution.consents import ConsentWay
 from planner.reports.reply import LOGIN
-from planner.shell import Shell, actor_of
+from planner.shell import Shell
 
 if TYPE_CHECKING:
     from planner.ci.client import GitHub
 
 APPROVED: Final = "phone-calls"
 """The environment whose approval is consent, unless PLANNER_APPROVAL_ENVIRONMENT names another one."""
+
+
+def actor_of(shell: Shell) -> str:
+    """Who runs the command: whoever started the CI job; else this repository's author in git, or the user."""
+    environ = shell.environ
+    for name in ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"):
+        if environ.get(name):
+            return environ[name]
+    return _git_email(shell) or environ.get("USER") or environ.get("LOGNAME") or shell.user
+
+
+def _git_email(shell: Shell) -> str:
+    try:
+        answer = Git(shell.cwd, shell.environ)("config", "--get", "user.email")
+    except PlannerError:
+        return ""  # no git, or one that does not answer: the user's name will do
+    return answer.out.decode(errors="replace").strip() if answer.code == 0 else ""
 
 
 def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str | None = None) -> str:

@@ -1,9 +1,10 @@
-"""`planner history --spend`: who agreed to what, and what it cost, with sums by month."""
+"""`planner history --spend`: who agreed to what, and what it cost, with sums by month and person."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 
 from planner.clock import aware
@@ -15,10 +16,13 @@ from planner.values import frozen
 
 @frozen
 class Spent:
-    """What was spent under a consent, as one session was the first to report."""
+    """What was spent under one consent."""
 
-    session_id: str
+    consent_id: str
+    sessions: tuple[str, ...]
+    """Oldest first."""
     at: datetime
+    """When its first session started."""
     by: str
     max_cost_cents: int | None
     digest: str
@@ -28,56 +32,78 @@ class Spent:
 
 
 def spending_of(sessions: Iterable[RunResult]) -> list[Spent]:
-    """One entry for each session that somebody agreed to, newest first. `sessions` are all that are stored: what a
-    session launched that was killed is an expense of the one that first saw its bills."""
-    entries: list[Spent] = []
-    seen: dict[str, int] = defaultdict(int)
+    """One entry for each consent that was used, newest first. `sessions` are all that are stored."""
+    consents: dict[str, list[RunResult]] = defaultdict(list)
     for session in sorted(sessions, key=lambda each: aware(each.started_at)):
-        consent, cost = session.consent, session.cost
-        if not consent.given:
-            continue
-        cents = cost.this_session_cents + (0 if cost.judge is None else cost.judge.this_session_cents)
-        if consent.id:
-            known = cost.actual_cents + (0 if cost.judge is None else cost.judge.actual_cents)
-            cents = max(cents, known - seen[consent.id])
-            seen[consent.id] += cents
-        entries.append(
-            Spent(
-                session.session_id,
-                aware(session.started_at).astimezone(UTC),
-                consent.by,
-                consent.max_cost_cents,
-                session.change_set_digest,
-                session.stats.launches,
-                cents,
-            )
-        )
-    return entries[::-1]
+        if session.consent.given:
+            consents[session.consent.id or session.session_id].append(session)
+    spent = [_spent(consent_id, found) for consent_id, found in consents.items()]
+    return [each for each in reversed(spent) if each.launches or each.cents]
 
 
-def _months(entries: Sequence[Spent]) -> dict[str, int]:
+def _spent(consent_id: str, sessions: Sequence[RunResult]) -> Spent:
+    first = sessions[0]
+    return Spent(
+        consent_id,
+        tuple(each.session_id for each in sessions),
+        aware(first.started_at).astimezone(UTC),
+        first.consent.by,
+        sessions[-1].consent.max_cost_cents,
+        first.change_set_digest,
+        sum(each.stats.launches for each in sessions),
+        _cents(sessions),
+    )
+
+
+def _cents(sessions: Sequence[RunResult]) -> int:
+    """Each bill once: sessions that ran side by side do not know of each other's, and what a killed session launched
+    is known only to those after it."""
+    total = 0
+    for session in sessions:
+        cost, judge = session.cost, session.cost.judge
+        own = cost.this_session_cents + (0 if judge is None else judge.this_session_cents)
+        known = cost.actual_cents + (0 if judge is None else judge.actual_cents)
+        total = max(total + own, known if session.consent.id else 0)
+    return total
+
+
+def _sums(entries: Sequence[Spent], key: Callable[[Spent], str]) -> dict[str, int]:
     sums: dict[str, int] = defaultdict(int)
     for entry in entries:
-        sums[f"{entry.at:%Y-%m}"] += entry.cents
+        sums[key(entry)] += entry.cents
     return dict(sums)
 
 
+def _months(entries: Sequence[Spent]) -> dict[str, int]:
+    return _sums(entries, lambda entry: f"{entry.at:%Y-%m}")
+
+
+def _people(entries: Sequence[Spent]) -> dict[str, int]:
+    return _sums(entries, lambda entry: entry.by or "unknown")
+
+
 def render_text(entries: Sequence[Spent]) -> str:
-    lines = [
-        f"{entry.at:%Y-%m-%d %H:%M}  {money(entry.cents):>9}{_limit(entry)}  {for_terminal(entry.by) or 'unknown'}"
-        f"  {count(entry.launches, 'launch', 'launches')}  {for_terminal(entry.session_id)}"
-        for entry in entries
+    if not entries:
+        return "Nobody has agreed to calls yet."
+    lines = [_line(entry) for entry in entries]
+    sums = [*_months(entries).items(), *_people(entries).items()]
+    width = max(len(name) for name, _ in sums)
+    lines += ["", *(f"{for_terminal(name):<{width}}  {money(cents):>9}" for name, cents in sums)]
+    return "\n".join(lines)
+
+
+def _line(entry: Spent) -> str:
+    limit = "" if entry.max_cost_cents is None else f" of at most {money(entry.max_cost_cents)}"
+    parts = [
+        f"{entry.at:%Y-%m-%d %H:%M}",
+        f"{money(entry.cents):>9}{limit}",
+        for_terminal(entry.by) or "unknown",
+        count(entry.launches, "launch", "launches"),
+        f"{count(len(entry.sessions), 'session')} from {for_terminal(entry.sessions[0])}",
     ]
-    lines += ["", *(f"{month}  {money(cents):>18}" for month, cents in _months(entries).items())]
-    return "\n".join(lines).strip("\n") or "Nobody has agreed to calls yet."
-
-
-def _limit(entry: Spent) -> str:
-    return "" if entry.max_cost_cents is None else f" of at most {money(entry.max_cost_cents)}"
+    return "  ".join(parts)
 
 
 def render_json(entries: Sequence[Spent]) -> str:
-    shown = [
-        picked(entry, "session_id", "at", "by", "max_cost_cents", "digest", "launches", "cents") for entry in entries
-    ]
-    return json_document({"sessions": shown, "months": _months(entries)})
+    shown = [picked(entry, *(each.name for each in fields(entry))) for entry in entries]
+    return json_document({"consents": shown, "months": _months(entries), "people": _people(entries)})

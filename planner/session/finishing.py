@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from planner.changes.model import Reason
+from planner.ci.agreement import actor_of
 from planner.errors import RefusedError, StoreError
 from planner.execution.events import Consumed
 from planner.execution.launches import UNSETTLED
@@ -21,7 +22,6 @@ from planner.session.executing import SessionEnd, after_judge_calls, await_calls
 from planner.session.preparing import Preparation
 from planner.session.recording import store_facts
 from planner.session.run_session import ConnectedSession, RunSession, next_commands
-from planner.shell import actor_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate

@@ -24,6 +24,7 @@ from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
 from planner.changes.model import Change, ChangeSet, Estimate, Reason
 from planner.changes.waves import calls_left, with_waves
+from planner.ci.agreement import actor_of
 from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
@@ -47,7 +48,6 @@ from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import previews_refusal
-from planner.shell import actor_of
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored

@@ -76,8 +76,8 @@ def test_another_digest() -> None:
     change_set, other = build([make_case()]), f"sha256:{'0' * 64}"
     for given in (True, False):
         why, hint = refusal(change_set, digest=other, given=given)
-        assert other[:19] in why
-        assert change_set.digest[:19] in why
+        assert other in why
+        assert change_set.digest in why
         assert hint.endswith(f": {_COMMAND}")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,6 +140,14 @@ def test_other_systems(tmp_path: Path, environ: dict[str, str], namespace: str, 
     """In a job of a pull request, only the person whom the job names agreed, never whoever pushed."""
     shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
     assert who_agrees(shell, sandbox=False, namespace=namespace, consent_by=by) == who
+
+
+def test_on_a_laptop_the_author_in_git_agrees(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "config", "user.email", "ana@example.com"], cwd=tmp_path, check=True)
+    environ = {"USER": "root", "PATH": os.environ["PATH"]}
+    shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
+    assert who_agrees(shell, sandbox=False, namespace="") == "ana@example.com"
 
 
 def test_github_names_the_person_itself(tmp_path: Path) -> None:

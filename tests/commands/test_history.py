@@ -66,13 +66,12 @@ def test_a_run_or_call_names_its_case(project: Project, kind: str) -> None:
 
 
 def test_who_agreed_to_what(project: Project) -> None:
-    """Each session that somebody agreed to; as far back as asked for."""
-    spent = project.planner("history", "--sandbox", "--spend", "--format", "json").json
-    assert [each["launches"] > 0 for each in spent["sessions"]] == [True, True]
-    assert sum(spent["months"].values()) == sum(each["cents"] for each in spent["sessions"]) > 0
-    assert (
-        project.planner("history", "--sandbox", "--spend", "--since", "0h", "--format", "json").json["sessions"] == []
-    )
+    """Each consent under which calls were made; as far back as asked for."""
+    spend = ("history", "--sandbox", "--spend", "--format", "json")
+    spent = project.planner(*spend).json
+    assert [each["launches"] > 0 for each in spent["consents"]] == [True, True]
+    assert sum(spent["months"].values()) == sum(each["cents"] for each in spent["consents"]) > 0
+    assert project.planner(*spend, "--since", "0h").json["consents"] == []
     assert project.planner("history", "--sandbox", "--since", "soon").code == 2
 
 

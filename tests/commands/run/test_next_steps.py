@@ -11,13 +11,14 @@ from typing import Any
 import anyio
 import pytest
 
+from planner.ci.agreement import actor_of
 from planner.cli import system
 from planner.clock import Clock
 from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.results.model import CaseResult
 from planner.results.next_steps import NextStepCode
 from planner.session.run_session import RunOptions, next_commands
-from planner.shell import Shell, actor_of
+from planner.shell import Shell
 from planner.verdicts.ending import ending_of
 from planner.verdicts.next_steps import NextCommands
 from planner.workspace.selection import Selection
@@ -108,12 +109,12 @@ def test_an_unconfirmed_launch_is_reported_with_its_time_and_command() -> None:
     assert [look.command, choose.command] == ["planner reconcile --store s3"] * 2
 
 
-def test_the_consenting_user_is_known_without_an_environment() -> None:
+def test_the_consenting_user_is_known_without_an_environment(tmp_path: Path) -> None:
     """CI and shell variables come first, then the owner of the process."""
 
     def actor(environ: dict[str, str]) -> str:
         clock = Clock(now=lambda: datetime.now(UTC), monotonic=lambda: 0.0, sleep=anyio.sleep)
-        return actor_of(Shell(Path(), environ, StringIO(), StringIO(), clock, lambda: "id", 80, user="ana"))
+        return actor_of(Shell(tmp_path, environ, StringIO(), StringIO(), clock, lambda: "id", 80, user="ana"))
 
     assert actor({}) == "ana"
     assert actor({"USER": "bob"}) == "bob"
