@@ -78,7 +78,7 @@ def _approvers(shell: Shell) -> str:
         return ""
     try:
         with _github(shell) as github:
-            found = cast("list[dict[str, Any]]", github.get(f"actions/runs/{run}/approvals", "actions: read"))
+            found = github.get_list(f"actions/runs/{run}/approvals", "actions: read")
     except PlannerError as error:
         shell.log(f"the approval of this job cannot be read: {error}. {error.hint}")
         return ""
@@ -117,8 +117,7 @@ def _is_denied(shell: Shell, login: str) -> bool:
     except PlannerError as error:
         shell.log(f"the permission of {login} cannot be read, so their consent does not count: {error}. {error.hint}")
         return True
-    role = cast("dict[str, Any]", found).get("permission") if isinstance(found, dict) else None
-    if denied := role not in ("write", "admin"):  # as GitHub names custom roles here, too
+    if denied := found.get("permission") not in ("write", "admin"):  # as GitHub names custom roles here, too
         shell.log(
             f"{login} started this job, but GitHub does not confirm that they have write access to the repository"
         )

@@ -55,18 +55,25 @@ class GitHub:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._http.close()
 
-    def get(self, path: str, permission: str, **query: Any) -> Any:
-        """Read a JSON document. `permission` is what the token needs, such as `issues: read`."""
-        return self._json("GET", path, permission, True, params=query)
+    def get(self, path: str, permission: str, **query: Any) -> dict[str, Any]:
+        """Read an object. `permission` is what the token needs, such as `issues: read`."""
+        found = self._json("GET", path, permission, True, params=query)
+        if not isinstance(found, dict):
+            raise IncompleteError(f"GitHub's answer is no object (GET {path})", "Try again later.")
+        return cast("dict[str, Any]", found)
+
+    def get_list(self, path: str, permission: str, **query: Any) -> list[dict[str, Any]]:
+        """Read a list of objects; what is none is left out."""
+        found = self._json("GET", path, permission, True, params=query)
+        if not isinstance(found, list):
+            raise IncompleteError(f"GitHub's answer is no list (GET {path})", "Try again later.")
+        return [cast("dict[str, Any]", item) for item in cast("list[Any]", found) if isinstance(item, dict)]
 
     def pages(self, path: str, permission: str, **query: str) -> Iterator[dict[str, Any]]:
         """All items of a list."""
         for number in range(1, _MAX_PAGES + 1):
-            page = self.get(path, permission, per_page=_PAGE, page=number, **query)
-            if not isinstance(page, list):
-                raise IncompleteError("GitHub's answer is not a list", "Try again later.")
-            page = cast("list[Any]", page)
-            yield from (cast("dict[str, Any]", item) for item in page if isinstance(item, dict))
+            page = self.get_list(path, permission, per_page=_PAGE, page=number, **query)
+            yield from page
             if len(page) < _PAGE:
                 return
 

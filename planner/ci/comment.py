@@ -72,7 +72,7 @@ def is_superseded(github: GitHub, number: int, commit: str) -> bool:
         pull = github.get(f"pulls/{number}", "pull-requests: read")
     except NotFoundError:
         return False  # writing the comment fails too, and says why
-    head = cast("dict[str, Any]", pull).get("head") if isinstance(pull, dict) else None
+    head = pull.get("head")
     newest = cast("dict[str, Any]", head).get("sha") if isinstance(head, dict) else None
     return newest is not None and newest != commit
 

@@ -7,7 +7,7 @@ name.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from planner.ci.event import target_branch, target_namespace
 from planner.errors import PlannerError
@@ -48,13 +48,15 @@ def _pull_request_of_target(shell: Shell) -> int | None:
 def pull_request_of(github: GitHub, branch: str) -> Mapping[str, Any] | None:
     """The pull request whose head is this branch of the repository itself: the open one, else the newest merged one."""
     owner = github.repository.partition("/")[0]
-    listed = github.get("pulls", PERMISSION, head=f"{owner}:{branch}", state="all", per_page=100)
-    own = [
-        pull
-        for pull in listed
-        if pull.get("head", {}).get("ref") == branch
-        and pull.get("head", {}).get("repo", {}).get("id") == pull.get("base", {}).get("repo", {}).get("id")
-    ]
+    listed = github.get_list("pulls", PERMISSION, head=f"{owner}:{branch}", state="all", per_page=100)
+    own = [pull for pull in listed if _side(pull, "head") == (branch, _side(pull, "base")[1])]
     is_open = [pull for pull in own if pull.get("state") == "open"]
     merged = [pull for pull in own if pull.get("merged_at")]
     return next(iter((*is_open, *sorted(merged, key=lambda pull: str(pull["merged_at"]), reverse=True))), None)
+
+
+def _side(pull: Mapping[str, Any], side: str) -> tuple[object, object]:
+    """Branch and repository of one side of a pull request. Of a fork that was deleted, GitHub names no repository."""
+    found = cast("dict[str, Any]", pull.get(side) or {})
+    repository = cast("dict[str, Any]", found.get("repo") or {})
+    return found.get("ref"), repository.get("id")

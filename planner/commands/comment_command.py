@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from planner.ci.event import COMMAND, event_value, is_command, pull_request_number
 from planner.errors import PlannerError, RefusedError, UsageError
@@ -110,7 +110,7 @@ def _check(shell: Shell, command: CommentCommand, name: str) -> None:
         raise UsageError("GitHub does not name the comment that started this job", "Start the workflow instead.")
     try:
         with github_of(environ, shell.pause) as github:
-            now = cast("dict[str, Any]", github.get(f"issues/comments/{comment}", "pull-requests: read"))
+            now = github.get(f"issues/comments/{comment}", "pull-requests: read")
             newest = newest_digest(github, CommentPlace(int(number), name))
     except PlannerError as error:
         raise RefusedError(f"the comment cannot be read again, so it does not count: {error}", error.hint) from error

@@ -94,7 +94,7 @@ def _ask_github(shell: Shell, numbers: Sequence[int]) -> _Pulls:
             try:
                 pull = github.get(f"pulls/{number}", PERMISSION)
             except NotFoundError:
-                github.get("pulls", PERMISSION, per_page=1)  # raises if the token may not see pull requests
+                github.get_list("pulls", PERMISSION, per_page=1)  # raises if the token may not see pull requests
                 shell.log(f"#{number}: GitHub does not know this pull request, so its results stay")
                 continue
             if pull.get("merged_at"):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
+from planner.ci.agreement import who_agrees
 from planner.ci.client import GitHub
 from planner.ci.comment import (
     CommentPlace,
@@ -141,3 +142,22 @@ def test_only_a_refused_status_fails_the_job(fake: FakeGitHub, tmp_path: Path, r
         assert (ended, [status["state"] for status in fake.statuses]) == (0, ["pending"])
         assert "the comment could not be written: " in said or fields["status"] in (404, 410)
     assert ("archived so is read-only" in said) == (refusal == "archived")
+
+
+@pytest.mark.parametrize("event", ["workflow_dispatch", "pull_request"])
+@pytest.mark.parametrize(
+    "fields", [*(fields for fields, _ in REFUSALS.values()), *({"status": 200, "body": body} for body in WRONG)]
+)
+def test_nobody_agrees_where_github_does_not_say_so(
+    fake: FakeGitHub, tmp_path: Path, event: str, fields: dict[str, Any]
+) -> None:
+    """Neither by a permission nor by an approval."""
+    paths = {"workflow_dispatch": r"collaborators/maria/permission", "pull_request": r"actions/runs/7/approvals"}
+    fake.faults.append(Fault("GET", times=9, path=paths[event], **fields))
+    payload = tmp_path / "event.json"
+    payload.write_text(json.dumps({"inputs": {"pull-request": "42"}, "pull_request": {"number": 42}}))
+    named = {"ACTIONS": "true", "EVENT_NAME": event, "EVENT_PATH": str(payload), "TRIGGERING_ACTOR": "maria"}
+    named |= {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url, "RUN_ID": "7"}
+    environ = {f"GITHUB_{name}": value for name, value in named.items()}
+    shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
+    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == ""

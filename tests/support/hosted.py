@@ -331,7 +331,8 @@ class Hosted:
 
     def _payload(self, pull: Pull) -> dict[str, Any]:
         base = git(self.remote, "rev-parse", pull.into)
-        sides = {"head": {"sha": self.head(pull)}, "base": {"sha": base, "ref": pull.into}}
+        head = {"sha": self.head(pull), "ref": pull.branch, "repo": {"id": 2 if pull.is_fork else 1}}
+        sides = {"head": head, "base": {"sha": base, "ref": pull.into, "repo": {"id": 1}}}
         self.fake.pulls[pull.number] |= sides
         return {"pull_request": {"number": pull.number, **sides}}
 
