@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from planner.agents.recorded import record_agents, record_deployment, world_store
 from planner.changes.configuration import EffectiveTarget, FieldChange, agree, differences
+from planner.ci.agreement import actor_of
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
 from planner.execution.journal import Journal
 from planner.interruption import interruptible
@@ -22,7 +23,7 @@ from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.results.store import segment_for
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
-from planner.shell import Shell, actor_of, redactor_of
+from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check
 from planner.workspace.bug_report import logs_checks
