@@ -12,10 +12,10 @@ from planner.checks.base import Expectation
 from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.expectations import Expectations
 from planner.planfile.matrix import Matrix, Point
-from planner.planfile.model import Case, Quarantine, Target
+from planner.planfile.model import Case, CaseSettings, Quarantine, Target
 from planner.planfile.prompts import Prompt
 from planner.planfile.reporter import CaseErrors, Reporter
-from planner.planfile.settings import CaseSettings
+from planner.planfile.settings import DECIDING
 from planner.planfile.yaml.document import YamlPlace
 
 Made = TypeVar("Made")
@@ -97,6 +97,7 @@ class _Expansion:
         expected = _Memo[tuple[Expectation, ...] | None](self.names, used)
         places = tuple([draft.place for draft in parts.drafts])
         cases: list[Case] = []
+        settings: dict[str, Any] = {name: getattr(parts.settings, name) for name in DECIDING}
         for point in parts.matrix.points:
             self.reporter.check_time(parts.place.span.file)
             shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
@@ -130,9 +131,9 @@ class _Expansion:
                     places,
                     parts.tags,
                     parts.place,
-                    *parts.settings,
                     parts.description,
                     parts.quarantine,
+                    **settings,
                 )
                 for target in parts.targets
             ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -81,25 +81,10 @@ class Quarantine:
     reason: str
 
 
-@frozen
-class Case:
-    """One scenario × target × matrix point, fully rendered. `case_id` is stable while unrelated things change."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSettings:
+    """What a scenario or `defaults` say of its cases."""
 
-    case_id: str
-    plan: str
-    scenario: str
-    target: Target
-    point: tuple[tuple[str, str], ...]
-    """(axis, value as in the case id), in the order written."""
-    prompt: str
-    expectations: tuple[Expectation, ...]
-    """Each with an `id`, unique within the case."""
-    expectation_places: tuple[YamlPlace, ...]
-    """Where each expectation is written."""
-    tags: frozenset[str]
-    """The plan's and the scenario's."""
-    place: YamlPlace
-    """Where the scenario is written."""
     direction: Direction
     mode: Mode
     target_number: str | None
@@ -118,6 +103,27 @@ class Case:
     when_settled: Literal["stop", "continue"] = "continue"
     calls: Literal["adaptive", "equal"] = "equal"
     """adaptive: called in waves if there is a history to compare with."""
+
+
+@frozen
+class Case(CaseSettings):
+    """One scenario × target × matrix point, fully rendered. `case_id` is stable while unrelated things change."""
+
+    case_id: str
+    plan: str
+    scenario: str
+    target: Target
+    point: tuple[tuple[str, str], ...]
+    """(axis, value as in the case id), in the order written."""
+    prompt: str
+    expectations: tuple[Expectation, ...]
+    """Each with an `id`, unique within the case."""
+    expectation_places: tuple[YamlPlace, ...]
+    """Where each expectation is written."""
+    tags: frozenset[str]
+    """The plan's and the scenario's."""
+    place: YamlPlace
+    """Where the scenario is written."""
     description: str = ""
     quarantine: Quarantine | None = None
 

@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, timedelta
+from dataclasses import fields
+from datetime import date
 from fractions import Fraction
 from math import ceil
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from planner.clock import age_of
 from planner.diagnostics import Span
 from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.grammar import QuarantineFields, ScenarioDefaults
-from planner.planfile.model import Direction, Mode, Quarantine
+from planner.planfile.model import CaseSettings, Quarantine
 from planner.planfile.reporter import Reporter
 from planner.planfile.waves import LEAST_RUNS, default_min_runs
 from planner.planfile.yaml.document import YamlMapping as Written
 from planner.statistics import least_runs_to_pass
 
-
-class CaseSettings(NamedTuple):
-    """Fields of `Case`, in its order: passing them by name would take three times as long."""
-
-    direction: Direction
-    mode: Mode
-    target_number: str | None
-    runs: int
-    min_pass_rate: float
-    min_runs: int
-    stagger_seconds: int
-    timeout_seconds: float
-    platform_failures: Literal["ignore", "fail"]
-    confidence: float | None
-    max_age: timedelta | None
-    retries: int
-    caller_faults: Literal["ignore", "count"]
-    when_settled: Literal["stop", "continue"]
-    calls: Literal["adaptive", "equal"]
-
-
-DECIDING = frozenset(CaseSettings._fields)
+DECIDING = frozenset(each.name for each in fields(CaseSettings))
 """Fields that settings depend on. A scenario without any of them has the settings of `defaults`."""
 
 
@@ -54,7 +34,7 @@ def settings_of(values: Mapping[str, Any]) -> CaseSettings:
         "max_age": age_of(values["max_age"]) if values["max_age"] else None,
         "when_settled": values["when_settled"] or ("stop" if may_settle else "continue"),
     }
-    return CaseSettings(**{name: values[name] for name in CaseSettings._fields} | computed)
+    return CaseSettings(**{name: values[name] for name in DECIDING} | computed)
 
 
 def check_own_rates(
