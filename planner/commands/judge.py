@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from planner.checks.opinions import Question, Verdict, Vote, checked
+from planner.ci.agreement import actor_of
 from planner.errors import UsageError
 from planner.evidence import Turn
 from planner.judge.labels import Label, Labelled, question_id, read_labels
@@ -21,7 +22,7 @@ from planner.reports.judge_phrasing import judge_facts, rubric_lines
 from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import redact_evidence
 from planner.reports.terminal import Colour, painter, wrapped
-from planner.shell import Shell, actor_of, redactor_patterns
+from planner.shell import Shell, redactor_patterns
 from planner.values import frozen
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, open_workspace
