@@ -254,11 +254,16 @@ GOOD, BAD = runs(1, 1)
         (case_rules(min_pass_rate=0), runs(0, 3), ("flaky", 0, 3, "0 of 3 runs passed, 0 % needed")),
         (case_rules(), runs(2, 0, AUTHOR), ("failed", 2, 3, "2 of 3 runs passed, 100 % needed")),
         (case_rules(), [], ("unknown", 0, 0, "no run was made")),
-        (case_rules(min_runs=2), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 platform")),
+        (case_rules(min_runs=2), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 failed by the platform")),
         (
             case_rules(min_runs=3),
             runs(2, 0, PLATFORM, CALLER, JUDGE, JUDGE),
-            ("unknown", 2, 2, "2 of 6 runs can be counted, 3 needed: 1 caller, 1 platform, 2 undecided"),
+            (
+                "unknown",
+                2,
+                2,
+                "2 of 6 runs can be counted, 3 needed: 1 spoiled by the caller, 1 failed by the platform, 2 undecided",
+            ),
         ),
         (case_rules(min_runs=3), runs(0, 2), ("unknown", 0, 2, "2 of 2 runs can be counted, 3 needed")),
         (
@@ -313,7 +318,7 @@ GOOD, BAD = runs(1, 1)
         (
             case_rules(min_pass_rate=0.5, expectations=(POLITE,)),
             [with_findings(GOOD, polite="passed"), with_findings(CALLER, polite="failed")],
-            ("passed", 1, 1, "not counted: 1 caller"),
+            ("passed", 1, 1, "not counted: 1 spoiled by the caller"),
         ),
         (
             case_rules(expectations=(POLITE,)),

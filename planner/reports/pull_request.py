@@ -347,7 +347,7 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: 
 def _what_to_do(check: RequiredCheck, facts: CommentFacts, offer: Offer, *, has_unconfirmed: bool) -> str:
     calls = count(offer.calls, "call")
     if check.calls and not offer.max_cost:
-        return f"**To call**, write this comment, with the most that it may cost instead of `{NO_CEILING}` (`2.00`):"
+        return f"**To call**, write this comment, with a ceiling of your own for `{NO_CEILING}`, such as `2.00`:"
     if check.calls and facts.ended is not None and not facts.ended.is_refused:
         return "**After that**, write this comment:"
     if check.calls:

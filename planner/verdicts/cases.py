@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
@@ -154,15 +154,21 @@ def _counts(case: Case, verdict: RunVerdict) -> bool:
     return verdict.countable or (counts_platform and verdict.cause is Cause.PLATFORM)
 
 
+_SAYS_NOTHING: Final = {
+    Cause.CALLER: "spoiled by the caller",
+    Cause.PLATFORM: "failed by the platform",
+    Cause.JUDGE: "undecided",
+}
+"""Of runs that say nothing about the agent."""
+
+
 def _judge_rate(case: Case, verdicts: Sequence[RunVerdict]) -> Part:
     if not verdicts:
         return Part(CaseOutcome.UNKNOWN, "no run was made")
     countable, passed = count_runs(case, verdicts)
     causes = [verdict.cause for verdict in verdicts if not _counts(case, verdict)]
     left_out = ", ".join(
-        f"{causes.count(cause)} {'undecided' if cause is Cause.JUDGE else cause.value}"
-        for cause in Cause
-        if cause in causes
+        f"{causes.count(cause)} {_SAYS_NOTHING.get(cause, cause.value)}" for cause in Cause if cause in causes
     )
     if countable < max(1, case.min_runs):
         found = f"{countable} of {count(len(verdicts), 'run')} can be counted, {max(1, case.min_runs)} needed"

@@ -227,7 +227,6 @@ class Hosted:
         payload = {"merge_group": group}
         with self._job("merge_group", payload, project, token="reader", head=head, base=base, ref=ref) as (root, _):
             file = root.parent / "phone-plans.json"
-            self.run("ci", "plan", "--base", base)
             self.run("ci", "gate", "--base", base, "--name", project.name, "--publication", str(file))
             self.run(
                 "ci", "publish", str(file), "--commit", head, "--name", project.name, "--no-comment", token="writer"
