@@ -40,7 +40,7 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
     if masked := missed.get(Missed.MASKED):
         return undecided(
             f"cannot be decided: in {_named(masked)} the shared store left out phone numbers, or what `redact` lists;"
-            " judge it where the call was made, or call again"
+            " a session with the API key reads the call again, free"
         )
     if judgement.outcome is FindingOutcome.UNDECIDED:
         return judgement

@@ -20,7 +20,6 @@ from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.request import CouldPass
 from planner.checks.opinions import Ask
 from planner.clock import aware
-from planner.evidence import Part
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, PlannedCase, StoredCall, Trust, VerdictFact
 from planner.records.older_calls import CalledAgent
@@ -38,9 +37,16 @@ from planner.verdicts.cases import (
 )
 from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.early_stopping import is_open
-from planner.verdicts.runs import LoadEvidence, judge_again, judge_stored, rests_on_grade, undecided_run
+from planner.verdicts.runs import (
+    TO_READ_AGAIN,
+    LoadEvidence,
+    is_masked,
+    judge_again,
+    judge_stored,
+    rests_on_grade,
+    undecided_run,
+)
 
-_TO_READ_AGAIN: Final[list[Part]] = ["call", "transcript", "history"]
 _NO_EVIDENCE: Final = "its evidence is not stored, so its outcome cannot be checked"
 _PASSED: Final = (CaseOutcome.PASSED, CaseOutcome.FLAKY)
 
@@ -48,11 +54,18 @@ _PASSED: Final = (CaseOutcome.PASSED, CaseOutcome.FLAKY)
 @frozen
 class CallJudge:
     """Judges stored calls. A trusted verdict on the same evidence by the same expectations counts; otherwise the
-    evidence is judged again. `judged_by` is today's language model."""
+    evidence is judged again.
+
+    Args:
+        judged_by: today's language model.
+        reads_base: whether calls of the default branch whose words are masked are read again. Not in a job of a pull
+            request: its expectations could find out the words.
+    """
 
     load_evidence: LoadEvidence
     ask: Ask
     judged_by: str | None = None
+    reads_base: bool = True
 
     def judged(self, case: Case, check: str, call: StoredCall) -> JudgedRun:
         """The call as a run, judged by today's expectations."""
@@ -69,12 +82,14 @@ class CallJudge:
         evidence = self.load_evidence(digest) if digest is not None else None
         if evidence is None or evidence.run_id != call.call.run_id:
             return self._without_evidence(call)
-        run = judge_stored(case, call.run(_UNJUDGED), self.load_evidence, self.ask)
-        if evidence.redacted and run.cause is Cause.JUDGE and not run.votes_missing:
-            if stored is not None and call.trust is Trust.MASKED:
-                return call.run(stored.verdict, stored.judge_model)
-            # The original can be read from the service again, free.
-            return run.model_copy(update={"missing": _TO_READ_AGAIN})
+        unjudged = call.run(_UNJUDGED).model_copy(update={"missing": []})
+        run = judge_stored(case, unjudged, self.load_evidence, self.ask)
+        is_hidden = bool(evidence.redacted) and run.cause is Cause.JUDGE and not run.votes_missing
+        if is_hidden and stored is not None and call.trust is Trust.MASKED:
+            return call.run(stored.verdict, stored.judge_model)
+        may_read = self.reads_base or not call.is_of_base
+        if may_read and is_masked(case, evidence, run):
+            return run.model_copy(update={"missing": list(TO_READ_AGAIN)})
         return run
 
     def as_stored(self, call: StoredCall) -> JudgedRun:
@@ -87,7 +102,7 @@ class CallJudge:
         if not newest.countable:
             return call.run(newest)
         run = call.run(undecided_run(Cause.JUDGE, _NO_EVIDENCE))
-        return run.model_copy(update={"evidence": None, "missing": _TO_READ_AGAIN})
+        return run.model_copy(update={"evidence": None, "missing": list(TO_READ_AGAIN)})
 
 
 _ERASED: Final = undecided_run(Cause.JUDGE, "its words were erased, so only the verdicts of that time count")
@@ -302,10 +317,10 @@ def _is_by_others(call: StoredCall, check: str, judged_by: str | None) -> bool:
 
 
 def _as_found(case: Case, pool: Pool, newest: VerdictFact) -> Pool:
-    """The pool with the verdicts of the expectations that gave `newest`."""
+    """The pool with the verdicts of the expectations that gave `newest`, and what today's expectations miss."""
     facts = [_by(call, newest.check_fingerprint) for call in pool.calls]
     runs = tuple(
-        run if fact is None else call.run(fact.verdict, fact.judge_model)
+        run if fact is None else call.run(fact.verdict, fact.judge_model).model_copy(update={"missing": run.missing})
         for call, run, fact in zip(pool.calls, pool.runs, facts, strict=True)
     )
     found = _with(_pool(case, pool.calls, runs), pool.start_over, pool.set_aside)

@@ -15,7 +15,7 @@ from planner.checks.latency import percentile
 from planner.checks.opinions import Ask, Question, no_judge
 from planner.checks.redacted import judge_redacted, left_out
 from planner.checks.response_times import response_times
-from planner.evidence import Evidence, missing_parts, too_large
+from planner.evidence import Evidence, Part, missing_parts, too_large
 from planner.execution.observer import EndedRun
 from planner.planfile.model import Case
 from planner.results.model import Finding, JudgedRun, RunVerdict
@@ -186,6 +186,8 @@ def _platform_failure(evidence: Evidence) -> str | None:
 
 
 LoadEvidence = Callable[[str], Evidence | None]
+TO_READ_AGAIN: Final[Sequence[Part]] = ("call", "transcript", "history")
+"""What is missing of a call whose words are masked or not stored: the service still has them."""
 _GRADE: Final = r'"check": "grade"|"(?:cel|path)": "(?:[^"\\]|\\.)*grade'
 """In an expectation as JSON."""
 
@@ -217,11 +219,15 @@ def judge_record(case: Case, record: EndedRun, ask: Ask = no_judge) -> JudgedRun
 
 def judge_stored(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: Ask = no_judge) -> JudgedRun:
     """Judge a stored run by today's expectations. Without evidence, and if it is excluded, the stored verdict
-    remains."""
+    remains. Where words are masked, so does what is to be read again."""
     if run.excluded is not None:
         return run
     evidence = load_evidence(run.evidence) if run.evidence is not None else None
-    return run if evidence is None else run.model_copy(update=_judged(case, evidence, ask))
+    if evidence is None:
+        return run
+    judged = _judged(case, evidence, ask)
+    missing = judged["missing"] or (run.missing if evidence.redacted else [])
+    return run.model_copy(update=judged | {"missing": missing})
 
 
 def judge_again(case: Case, run: JudgedRun, load_evidence: LoadEvidence, ask: Ask = no_judge) -> JudgedRun:
@@ -257,6 +263,16 @@ def _judged(case: Case, evidence: Evidence, ask: Ask) -> dict[str, Any]:
         "grade_score": grade.score if grade else None,
         "service_estimate_cents": evidence.service_estimate_cents,
     }
+
+
+def is_masked(case: Case, evidence: Evidence, verdict: RunVerdict) -> bool:
+    """Whether an expectation that counts is undecided because of what a shared store left out."""
+    return bool(evidence.redacted) and any(
+        finding.outcome is FindingOutcome.UNDECIDED
+        and each.severity is not CheckSeverity.WARNING
+        and not left_out(each, evidence).isdisjoint(evidence.redacted)
+        for each, finding in zip(case.expectations, verdict.findings, strict=False)
+    )
 
 
 def _verdict(case: Case, evidence: Evidence, ask: Ask) -> RunVerdict:

@@ -91,7 +91,7 @@ def earlier_results(
     today = Today(
         loaded.cases,
         agents,
-        CallJudge(load_evidence, ask, judged_by),
+        CallJudge(load_evidence, ask, judged_by, reads_base=place.base is None),
         work.shell.clock.now(),
         _is_gone(work),
         is_branch=place.base is not None,

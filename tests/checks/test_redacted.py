@@ -15,7 +15,7 @@ from planner.evidence import Call, Evidence, RedactedPart, Role, RunStatus, Tool
 from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.runs import judge_run
 
-SAID = "cannot be decided: in {} the shared store left out phone numbers, or what `redact` lists; judge it where the call was made, or call again"
+SAID = "cannot be decided: in {} the shared store left out phone numbers, or what `redact` lists; a session with the API key reads the call again, free"
 EVIDENCE = Evidence(
     run_id=1,
     run_status=RunStatus.COMPLETED,

@@ -117,6 +117,22 @@ def test_masked_words_keep_the_verdict_on_the_original() -> None:
     assert change.action.value == "recheck"
 
 
+def test_masked_words_are_read_again_for_new_expectations() -> None:
+    """Free. A pull request's own calls only: by its expectations, a stranger could find out what was said to others."""
+    store = heard_in(EMPTY, "cca")
+    other = replace(HEARD, expectations=plan_case({"check": "says", "any_of": ["forty"]}).expectations)
+
+    def missing(*, reads_base: bool) -> list[list[str]]:
+        judge = replace(JUDGE, reads_base=reads_base)
+        (change,) = Session([other], judge=judge).changes(store)
+        assert change.action.value == "recheck"
+        return [run.missing for run in Session([other], judge=judge).prior(store).runs]
+
+    again = ["call", "transcript", "history"]
+    assert missing(reads_base=True) == [again, again, []]
+    assert missing(reads_base=False) == [[], [], []]
+
+
 def test_an_erased_call_keeps_its_verdict() -> None:
     """Where it is believed. Otherwise the call is undecided, and it is not read again."""
 
