@@ -1,35 +1,34 @@
 """`planner agent deploy`: put an agent's file into production, if exactly this configuration was tested and passed."""
 
 import shlex
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 
 import anyio
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from planner.agents.recorded import record_agents, record_deployment, world_store
+from planner.agents.deployments import DeployedCase, Deployment, save_deployment, settle_deployments
+from planner.agents.recorded import record_agents, record_deployment
 from planner.changes.configuration import EffectiveTarget, FieldChange, agree, differences
 from planner.ci.agreement import actor_of
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
 from planner.execution.journal import Journal
 from planner.interruption import interruptible
-from planner.planfile.model import Case, Project
+from planner.planfile.model import Case
 from planner.providers.base import AgentProvider, AgentState
 from planner.quantities import count, some
 from planner.reports.agents import field_lines
 from planner.reports.neutral import for_terminal
 from planner.reports.required_check import render_text
-from planner.results.documents import document_bytes
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
-from planner.results.store import segment_for
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
-from planner.verdicts.gate import EVERYTHING, Gate, decide_check
+from planner.verdicts.gate import EVERYTHING, CheckedCase, Gate, decide_check
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.workspace.service import open_client, read_targets
-from planner.workspace.stores import OpenedStore, Workspace, locked, open_workspace
+from planner.workspace.stores import Workspace, locked, open_workspace
 
 
 @frozen
@@ -84,7 +83,8 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         _check_drift(options, work, target)
         if options.force is None:
             _require_file(target, loaded)
-        check = _checked(work, prepared, journal, target)
+        cases = _cases_of(work, prepared, journal, target)
+        check = _checked(prepared, cases, shell.clock.now())
         if check.state is not CheckState.SUCCESS or check.cases.get(CaseState.QUARANTINED) or check.flaky:
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
             shell.print(render_text(check, names))
@@ -105,6 +105,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
             by=actor_of(shell),
             at=shell.clock.now(),
             check=check.state,
+            cases=_known(work, cases),
             forced=options.force,
             lost=tuple(change.name for change in target.drift),
         )
@@ -173,15 +174,35 @@ def _require_file(target: EffectiveTarget, loaded: Loaded) -> None:
         )
 
 
-def _checked(work: Workspace, prepared: Preparation, journal: Journal | None, target: EffectiveTarget) -> RequiredCheck:
-    """Whether every case that calls this agent is proven for exactly this configuration."""
+def _cases_of(
+    work: Workspace, prepared: Preparation, journal: Journal | None, target: EffectiveTarget
+) -> list[CheckedCase]:
+    """The cases that call this agent, judged for exactly this configuration."""
     wanted = (target.agent_id, target.file)
     called = {case.case_id for case in work.loaded.cases if (case.target.id, case.target.config) == wanted}
-    checked = checked_cases(work, prepared, journal)
-    cases = [case for case in checked if case.change.case_id in called]
+    return [case for case in checked_cases(work, prepared, journal) if case.change.case_id in called]
+
+
+def _checked(prepared: Preparation, cases: Sequence[CheckedCase], now: datetime) -> RequiredCheck:
+    """Whether every case is proven."""
     judged = [case.judged for case in cases if case.judged is not None]
     _, suite = prepared.with_history(judged)
-    return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite, "strict"), work.shell.clock.now())
+    return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite, "strict"), now)
+
+
+def _known(work: Workspace, cases: Sequence[CheckedCase]) -> tuple[DeployedCase, ...]:
+    """The counts and calls that the deployment rests on."""
+    judged = [case.judged for case in cases if case.judged is not None]
+    names = redactor_of(work.loaded.project).names(case.case_id for case in judged)
+    return tuple(
+        DeployedCase(
+            case_id=names[case.case_id],
+            runs_passed=case.counts[0],
+            runs_counted=case.counts[1],
+            call_ids=tuple(run.call_id for run in case.runs if run.call_id is not None),
+        )
+        for case in judged
+    )
 
 
 def _agree(options: DeployOptions, target: EffectiveTarget) -> None:
@@ -203,57 +224,6 @@ _AGAIN: Final = "Run the same command again: it shows the agent as it is now."
 
 
 # Writing to the agent
-
-
-class Deployment(BaseModel):
-    """`deployments/<environment>/<agent>/<time>.json`: who put which configuration into production, and on what
-    grounds. It is written before the agent, and again with the result."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-    schema_version: str = "1.0"
-    target: str
-    agent_id: int
-    file: str
-    configuration: str
-    """The digest of what is deployed now."""
-    fields: tuple[str, ...]
-    """The fields that were changed."""
-    by: str
-    at: AwareDatetime
-    check: CheckState
-    """Whether the configuration was proven."""
-    forced: str | None = None
-    """Why it was deployed although it was not proven."""
-    lost: tuple[str, ...] = ()
-    """The fields that somebody had edited at the service."""
-    state: Literal["intended", "deployed", "failed"] = "intended"
-    detail: str = ""
-    """Why it failed."""
-
-
-def save_deployment(place: OpenedStore, deployment: Deployment) -> None:
-    """Raises `StoreError`."""
-    key = f"{_folder(place, deployment.agent_id)}{deployment.at:%Y%m%dT%H%M%S%fZ}.json"
-    world_store(place).update(lambda _: {key: document_bytes(deployment)})
-
-
-def settle_deployments(place: OpenedStore, project: Project, target: EffectiveTarget) -> None:
-    """The agent matches its file: write the result of deployments of this configuration that were killed. Raises
-    `StoreError`."""
-    store = world_store(place)
-    for key in store.keys(_folder(place, target.agent_id)):
-        try:
-            stored = Deployment.model_validate_json(store.get(key) or b"")
-        except ValidationError:  # damaged: it decides nothing
-            continue
-        if stored.state == "intended" and stored.configuration == target.digest:
-            save_deployment(place, stored.model_copy(update={"state": "deployed"}))
-            record_deployment(place, project, target, is_done=True)
-
-
-def _folder(place: OpenedStore, agent_id: int) -> str:
-    return f"deployments/{segment_for(place.environment)}/{agent_id}/"
 
 
 def check_draft(target: EffectiveTarget, agent: AgentState) -> None:

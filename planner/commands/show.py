@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from planner.agents.deployments import Deployment, deployments
 from planner.agents.known_service import known_service
 from planner.changes.configuration import EffectiveTarget
-from planner.changes.model import ChangeSet
+from planner.changes.model import Change, ChangeSet
 from planner.ci.policy import policy_source
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.model import Case
 from planner.planfile.text import nearest
-from planner.quantities import count
+from planner.quantities import count, moment, some
 from planner.reports.agents import agent_documents, agent_notes, note_lines
 from planner.reports.case_page import page_document, render_page
 from planner.reports.change_explanation import explanation_document, explanation_lines
@@ -27,6 +28,8 @@ from planner.values import frozen
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Files, Selection, chosen_ids, read_files
 from planner.workspace.stores import Workspace, case_of_run, open_workspace
+
+_MAX_CALLS = 10
 
 
 @frozen
@@ -113,6 +116,7 @@ def _show_target(work: Workspace, options: ShowOptions, cases: Sequence[Case], p
     names = redactor.names(ids)
     targets = {(case.target.kind, case.target.id) for case in cases}
     agents = [each for each in prepared.agents if ("agent", each.agent_id) in targets]
+    known = [each for kind, number in sorted(targets) if kind == "agent" for each in deployments(work.place, number)]
     if options.output_format == "json":
         documents = [
             {
@@ -121,6 +125,7 @@ def _show_target(work: Workspace, options: ShowOptions, cases: Sequence[Case], p
                 "reason": change.reason,
                 "outcome": change.prior.outcome if change.prior else None,
                 "run_ids": [run.run_id for run in change.prior.runs] if change.prior else [],
+                "call_ids": _call_ids(change),
             }
             for change in changes
         ]
@@ -131,6 +136,7 @@ def _show_target(work: Workspace, options: ShowOptions, cases: Sequence[Case], p
                 redact_fields(each, FIELDS, how_to_redact(redactor)).model_dump(mode="json")
                 for each in agent_documents(agents)
             ],
+            "deployments": [each.model_dump(mode="json") for each in known],
             "cases": documents,
         }
         shell.print(json_document({"target": target}))
@@ -139,13 +145,36 @@ def _show_target(work: Workspace, options: ShowOptions, cases: Sequence[Case], p
     lines = [paint(for_terminal(options.wanted), Colour.BOLD)]
     lines += [_described(kind, number, prepared) for kind, number in sorted(targets)]
     lines += list(_file_lines(agents, prepared, work))
+    lines += [line for each in known for line in _deployment_lines(each)]
     lines.append(count(len(changes), "case"))
     for change in changes:
         stored = "never called" if change.prior is None else f"{change.prior.outcome}, {_runs(change.prior.counts)}"
-        lines.append(
-            f"  {for_terminal(names[change.case_id])}   {stored} · {change.action.done}: {change.reason.label}"
-        )
+        why = f"{change.action.done}: {change.reason.label}{_calls(_call_ids(change))}"
+        lines.append(f"  {for_terminal(names[change.case_id])}   {stored} · {why}")
     shell.print("\n".join(lines))
+
+
+def _call_ids(change: Change) -> list[int]:
+    runs = change.prior.runs if change.prior is not None else ()
+    return [run.call_id for run in runs if run.call_id is not None]
+
+
+def _deployment_lines(deployment: Deployment) -> list[str]:
+    """Who deployed what, when, and what it rests on."""
+    fields = ", ".join(deployment.fields)
+    grounds = f"forced: {deployment.forced}" if deployment.forced is not None else f"check: {deployment.check.value}"
+    lost = f" · over edits of {', '.join(deployment.lost)}" if deployment.lost else ""
+    state = "" if deployment.state == "deployed" else f" · {deployment.state}"
+    what = f"deployed {moment(deployment.at)} by {deployment.by}{state} · {deployment.file}: {fields} · {grounds}{lost}"
+    proofs = [
+        f"{case.case_id}   {_runs((case.runs_passed, case.runs_counted))}{_calls(case.call_ids)}"
+        for case in deployment.cases
+    ]
+    return [f"  {for_terminal(what)}", *(f"    {for_terminal(proof)}" for proof in proofs)]
+
+
+def _calls(call_ids: Sequence[int]) -> str:
+    return f" · calls {some([str(number) for number in call_ids], _MAX_CALLS)}" if call_ids else ""
 
 
 def _described(kind: str, number: int, prepared: Preparation) -> str:

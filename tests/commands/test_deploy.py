@@ -353,3 +353,30 @@ def test_a_pull_request_deploys_nothing(shop: Shop, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("GITHUB_REF", "refs/pull/7/merge")
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
     assert shop.deploy("--yes", "--force", "reason").code == 2
+
+
+def test_what_an_auditor_asks(shop: Shop) -> None:
+    """Who deployed what, when, and what it rests on: the counts and calls of its cases, or the reason to do it anyway."""
+    assert shop.project.planner("show", "support", "--format", "json").json["target"]["deployments"] == []
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    assert shop.deploy("--yes").code == 0
+    shop.write_prompt(POLITE, BROKEN)
+    assert shop.deploy("--yes", "--force", "The old page is gone.").code == 0
+    target = shop.project.planner("show", "support", "--format", "json").json["target"]
+    forced, proven = target["deployments"]
+    assert (forced["forced"], forced["check"] != "success") == ("The old page is gone.", True)
+    assert (proven["forced"], proven["check"], proven["state"], proven["fields"]) == (
+        None,
+        "success",
+        "deployed",
+        ["prompt"],
+    )
+    cases = {case["case_id"]: case for case in shop.project.results()["cases"]}
+    assert {case["case_id"]: case["call_ids"] for case in proven["cases"]} == {
+        name: [run["call_id"] for run in case["runs"]] for name, case in cases.items()
+    }
+    assert all(case["runs_passed"] == case["runs_counted"] > 0 for case in proven["cases"])
+    shown = shop.project.planner("show", "support").out
+    some_call = next(iter(cases.values()))["runs"][0]["call_id"]
+    assert all(words in shown for words in ("forced: The old page is gone.", proven["by"], str(some_call)))
