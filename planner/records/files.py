@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
+from planner.errors import UsageError
 from planner.results.repository import StoredFile
 
 CALLS: Final = "calls/"
@@ -64,3 +65,18 @@ class Scope(NamedTuple):
 def folder_of(call_fingerprint: str) -> str:
     """The folder of the calls with this fingerprint, with a slash at the end."""
     return f"{CALLS}{call_fingerprint.removeprefix('sha256:')}/"
+
+
+class Refused(NamedTuple):
+    """A file that may not be read."""
+
+    key: str
+    why: str
+
+
+def file_of(files: Files, key: str) -> StoredFile | Refused | None:
+    """A bucket may refuse single objects."""
+    try:
+        return files.file(key)
+    except UsageError as error:
+        return Refused(key, f"{error}. {error.hint}")

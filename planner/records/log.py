@@ -34,7 +34,7 @@ from planner.records.facts import (
     VerdictFact,
     id_of,
 )
-from planner.records.files import CALLS, SESSIONS, Files, Scope, folder_of
+from planner.records.files import CALLS, SESSIONS, Files, Refused, Scope, file_of, folder_of
 from planner.records.older_calls import Choice, FileFacts, Folder, OlderCallsReader, RecentCalls
 from planner.results.documents import UnreadableError, parsed
 from planner.results.repository import StoredFile
@@ -199,7 +199,7 @@ class Records:
             self._older.was_read_whole(call_fingerprint, folder)
         return list(folder.calls)
 
-    def _read(self, call_fingerprint: str, files: Iterable[StoredFile]) -> Folder:
+    def _read(self, call_fingerprint: str, files: Iterable[StoredFile | Refused]) -> Folder:
         prefix = folder_of(call_fingerprint)
         base_keys = {key for files in self._base for key in files.file_keys(prefix)}
         default_keys = set(self._base[-1].file_keys(prefix)) if self._base else base_keys
@@ -210,6 +210,9 @@ class Records:
         facts_of: dict[str, FileFacts] = {}
         is_plain = True
         for file in files:
+            if isinstance(file, Refused):
+                damaged[file.key] = UnreadableError(file.why)
+                continue
             is_verified = file.key not in unverified
             is_of_base = is_verified and (not self._base or file.key in base_keys)
             is_trusted = file.is_trusted and is_verified and (not self._base or file.key in default_keys)
@@ -250,12 +253,13 @@ class Records:
     def _any_head(self, session_id: str) -> SessionHead | None:
         return next(filter(None, (self._head(session_id, files) for files in (self._own, *self._base))), None)
 
-    def _files(self, prefix: str) -> Iterator[StoredFile]:
+    def _files(self, prefix: str) -> Iterator[StoredFile | Refused]:
         seen: set[str] = set()
         for files in (*self._base, self._own):
-            for file in files.files(prefix):
-                if file.key not in seen:
-                    seen.add(file.key)
+            for key in files.file_keys(prefix):
+                file = None if key in seen else file_of(files, key)
+                if file is not None:
+                    seen.add(key)
                     yield file
 
     def _facts(self, file: StoredFile) -> Iterator[Fact]:
@@ -285,13 +289,16 @@ class Records:
 
     def _head(self, session_id: str, files: Files | None = None) -> SessionHead | None:
         if session_id not in self._head_of:
-            file = (files or self._own).file(head_key(session_id))
+            file = file_of(files or self._own, head_key(session_id))
             if file is None:
                 return None
             self._head_of[session_id] = self._read_head(file)
         return self._head_of[session_id]
 
-    def _read_head(self, file: StoredFile) -> SessionHead | None:
+    def _read_head(self, file: StoredFile | Refused) -> SessionHead | None:
+        if isinstance(file, Refused):
+            self._scope.warn(file.why)
+            return None
         try:
             head = parsed(SessionHead, file.data, SCHEMA_VERSION, file.key)
         except (UnreadableError, UsageError) as error:  # its facts count all the same

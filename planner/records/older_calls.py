@@ -23,7 +23,7 @@ from planner import __version__
 from planner.bounds import StoredTime
 from planner.clock import aware
 from planner.records.facts import CallFact, CallId, StoredCall
-from planner.records.files import SESSIONS, Scope, VersionedFiles, folder_of
+from planner.records.files import SESSIONS, Refused, Scope, VersionedFiles, file_of, folder_of
 from planner.results.documents import UnreadableError
 from planner.results.model import CaseInputs, Document
 from planner.results.repository import StoredFile
@@ -167,7 +167,7 @@ class OlderCallsCache:
         return self.folder / f"{sha256(f'{self.store} {prefix}'.encode()).hexdigest()}.json"
 
 
-Read: TypeAlias = Callable[[str, Iterable[StoredFile]], Folder]
+Read: TypeAlias = Callable[[str, Iterable[StoredFile | Refused]], Folder]
 """Reads the calls with this fingerprint in these files. Raises `UnreadableError`."""
 
 
@@ -190,7 +190,7 @@ class OlderCallsReader:
         if older is None or not self._is_current(older, versions):
             return None
         rest = sorted(versions.keys() - set(older.names))
-        found = [file for name in rest if (file := self._files.file(prefix + name)) is not None]
+        found = [file for name in rest if (file := file_of(self._files, prefix + name)) is not None]
         try:
             folder = read(call_fingerprint, found)
         except UnreadableError:

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, unescape
 
 
 class BucketServer(ThreadingHTTPServer):
-    """`objects` by `/bucket/key`; while `closed`, everything is forbidden."""
+    """`objects` by `/bucket/key`; while `closed`, everything is forbidden, else only reading those of `refused`."""
 
     daemon_threads = True
 
@@ -23,6 +23,7 @@ class BucketServer(ThreadingHTTPServer):
         self.writes: list[str] = []
         self.lock = Lock()
         self.closed = False
+        self.refused: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -48,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         path, objects = unquote(address.path), self.server.objects
         with self.server.lock:
-            if self.server.closed:
+            if self.server.closed or (self.command == "GET" and path in self.server.refused):
                 return self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
             if self.command == "GET" and "list-type" in address.query:
                 return self._answer(200, _listed(objects, path, parse_qs(address.query).get("prefix", [""])[0]))

@@ -104,6 +104,24 @@ def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServ
     assert service.own_runs() == []
 
 
+@pytest.mark.parametrize("folder", ["calls", "sessions"])
+def test_a_bucket_that_refuses_one_object(
+    fresh: Callable[[str], Any], bucket: BucketServer, service: Any, folder: str
+) -> None:
+    """Only the cases of a file of calls are unknown, and nothing is called again. The calls of a session without its
+    head count."""
+    assert fresh("one").planner("run", "--consent-to-charge").code == 0
+    calls, project = len(service.own_runs()), fresh("two")
+    assert {action for action, _, _ in project.actions().values()} == {"reuse"}
+    bucket.refused.add(min(path for path in bucket.objects if path.startswith(f"/results/planner/{folder}/")))
+    found = [(action, reason) for action, reason, _ in project.actions().values()]
+    assert found.count(("reuse", "unreadable")) == (folder == "calls")
+    assert {action for action, _ in found} <= {"reuse", "recheck"}
+    ran = project.planner("run", "--consent-to-charge")
+    assert (ran.code, len(service.own_runs())) == (4 if folder == "calls" else 0, calls), ran.out + ran.err
+    assert "need permission to read" in ran.err
+
+
 def test_without_the_extra(fresh: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where obstore is not installed, what to install is said."""
     real = builtins.__import__
