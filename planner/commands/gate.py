@@ -17,7 +17,7 @@ from planner.results.outcomes import CheckState, FailOn
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.shell import Shell, redactor_of, write_output
 from planner.values import frozen
-from planner.verdicts.gate import EVERYTHING, Gate, decide_check
+from planner.verdicts.gate import EVERYTHING, Gate, decide_check, with_results
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, open_workspace
@@ -63,7 +63,8 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
         prepared = prepare(work, known.targets, journal)
         cases = checked_cases(work, prepared, journal, excuse_known=options.selection.base != NO_BASE)
         own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
-        _, suite = prepared.with_history(own)
+        own, suite = prepared.with_history(own, are_new=True)
+        cases = with_results(cases, own)
         again = replace(options.selection, rerun="failed").command("run")
         digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite, work.loaded.project.policy.gate)
         check = decide_check(cases, digest, judged_by, shell.clock.now(), again)

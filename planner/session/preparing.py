@@ -116,9 +116,12 @@ class Preparation:
     history: Sequence[Session] = ()
     """The earlier sessions of the base branch with calls of the cases that are called."""
 
-    def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
-        """The cases and the suite as a whole, compared with earlier sessions."""
-        return compare_with_history(cases, self.records.calls if self.records else lambda _: ())
+    def with_history(
+        self, cases: Sequence[CaseResult], *, are_new: bool = False
+    ) -> tuple[list[CaseResult], SuiteDocument | None]:
+        """The cases and the suite as a whole, compared with earlier sessions. `are_new`: `compare_with_history`."""
+        stored = self.records.calls if self.records else lambda _: ()
+        return compare_with_history(cases, stored, are_new=are_new)
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;

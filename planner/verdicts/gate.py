@@ -7,6 +7,7 @@ on the base branch does not count.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -144,6 +145,12 @@ class CheckedCase:
         if not self.is_base_result and any(is_bill_awaited(run, now) for run in case.runs):
             return CaseState.TO_COLLECT
         return CaseState.GREEN
+
+
+def with_results(cases: Sequence[CheckedCase], judged: Sequence[CaseResult]) -> list[CheckedCase]:
+    """The cases, with these results of some of them."""
+    results = {case.case_id: case for case in judged}
+    return [replace(case, judged=results.get(case.change.case_id, case.judged)) for case in cases]
 
 
 def _failing(case: CaseResult, *, only_critical: bool = False) -> set[str]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:  # imports numpy: only where there is a history to compare wit
     from planner.verdicts.changed_cases import Found
 
 
-def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[list[CaseResult], SuiteDocument | None]:
+def compare_with_history(
+    cases: Sequence[CaseResult], stored: CallsOf, *, are_new: bool = False
+) -> tuple[list[CaseResult], SuiteDocument | None]:
     """Compare the newest calls of the cases with those of earlier sessions; return the cases, and the suite as a whole.
 
     Cases that cannot be compared, are quarantined or were called on several variants of an agent keep the result of the
@@ -23,8 +25,13 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
     Args:
         cases: compared with their baselines.
         stored: the stored calls with a call fingerprint.
+        are_new: also compare cases that were not called now, as their calls are what is to be judged: those of a pull
+            request, in its required check.
     """
-    known = [case if _keeps_word(case) else case.model_copy(update={"change_probability": None}) for case in cases]
+    known = [
+        case if _keeps_word(case) and not are_new else case.model_copy(update={"change_probability": None})
+        for case in cases
+    ]
     now = {case.case_id: case for case in known if _is_comparable(case)}
     sessions = earlier_sessions({case_id: measured(case) for case_id, case in now.items()}, stored) if now else []
     if len(sessions) < MIN_SESSIONS:
@@ -42,7 +49,12 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
     }
     made = max((own.made for own, _ in in_waves.values()), default=0)
     worse, better = (find_changes(fitted, counts, sign, shares, waves=made) for sign in (-1, 1))
-    compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
+    compared = [
+        _compared(case, worse, better)
+        if case.case_id in worse.probabilities and (are_new or case.action is Action.CALL)
+        else case
+        for case in known
+    ]
     before = [fitted.counts[case_id] for case_id in worse.probabilities]
     latest = [counts[case_id] for case_id in worse.probabilities]
     suite = SuiteDocument(
@@ -71,8 +83,7 @@ def _is_comparable(case: CaseResult) -> bool:
 
 
 def _compared(case: CaseResult, worse: Found, better: Found) -> CaseResult:
-    """A case that was not called keeps its comparison."""
-    if case.action is not Action.CALL or case.baseline is None or case.latest is None:
+    if case.baseline is None or case.latest is None:
         return case
     case_id = case.case_id
     word: Compared = "same" if case.baseline.outcome is case.latest.outcome else "not_enough_evidence"

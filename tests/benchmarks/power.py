@@ -1,14 +1,14 @@
 """How often a regression is found, and how often one is reported without a change: `python tests/benchmarks/power.py`.
 
-    python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: main sizes controls gate, each alone as well
+    python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: usual grid sizes controls gate, each alone as well
 
 Suites of 50 cases (40 % pass always, 30 % in 95 % of calls, 20 % in 90 %, 10 % in 80 %), some of which fall by 30
-points. Every history of earlier sessions is drawn anew, and compared with five new sessions for each number of drops,
-so that 100 histories are 500 suites. All methods get the same number of calls. `old` compares with the last session
+points. Every history of earlier sessions is drawn anew, and compared with ten new sessions for each number of drops,
+so that 40 histories are 400 suites. All methods get the same number of calls. `old` compares with the last session
 alone (Fisher's test with Holm's correction, and the exact test of the suite), `equal` is the regression test with the
 same number of calls for each case, `waves` the same where the calls follow the suspicion (`calls: adaptive`).
 
-The constants of the model were chosen by `constants.py`, with other seeds.
+The constants of the model were chosen with other seeds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 from planner.verdicts import comparison
 from planner.verdicts.comparison import SIGNIFICANCE, compare, compare_suite
-from planner.verdicts.regression import MODEL, Fit, Floats, Integers, Scorer, fit, scorer
+from planner.verdicts.regression import MODEL, Fit, Floats, Integers, Scorer, Scores, fit, scorer
 from planner.verdicts.sessions import Session
 from planner.verdicts.waves import Design, Share, design_of, play
 from tests.support.samples import one_side
@@ -37,7 +37,9 @@ Flags = NDArray[np.bool_]
 MIXTURE: Final = ((1.0, 0.4), (0.95, 0.3), (0.9, 0.2), (0.8, 0.1))
 """(rate, share of the cases)."""
 REQUIRED: Final = 0.8
-NEW_SESSIONS: Final = 5
+NEW_SESSIONS: Final = 10
+CONTROLLED_SIMULATIONS: Final = 300
+"""Controls make every new session another suite, with its own simulation of unchanged ones."""
 SEED: Final = 20261130
 METHODS: Final = ("old", "exact", "equal", "waves")
 """`exact`: what `planner` uses for want of a second session. The last two need it."""
@@ -173,7 +175,7 @@ def measure(
         for index, sessions in enumerate(new):
             passed = random.binomial(setting.calls, sessions.rates)
             for method in {"old", "exact"}.intersection(methods):
-                found = [_exact(method, earlier[-1], row, setting.calls) for row in passed]
+                found = [exact(method, earlier[-1], row, setting.calls) for row in passed]
                 alarms, named = zip(*found, strict=True)
                 tallies[method][index].add(np.array(alarms), np.array(named), sessions.fallen)
         if not {"equal", "waves"}.intersection(methods):
@@ -209,9 +211,16 @@ class Judge:
     """Statistics of unchanged sessions, sorted."""
 
     @classmethod
-    def of(cls, fitted: Fit, names: Sequence[str], design: Design, random: np.random.Generator) -> Judge:
+    def of(
+        cls,
+        fitted: Fit,
+        names: Sequence[str],
+        design: Design,
+        random: np.random.Generator,
+        simulations: int = MODEL.simulations,
+    ) -> Judge:
         prepared = scorer(fitted, dict(zip(names, design.totals(), strict=True)))
-        rates = prepared.draw_rates(MODEL.simulations, random)
+        rates = prepared.draw_rates(simulations, random)
         return cls(prepared, design, np.sort(prepared.score(*play(prepared, design, rates, random)).statistics))
 
     def compare(self, setting: Setting, new: NewSessions, random: np.random.Generator) -> Compared:
@@ -223,15 +232,20 @@ class Judge:
                 name: (int(own), int(total))
                 for name, own, total in zip(setting.names, passed, setting.controls_a_case, strict=True)
             }
-            told = Judge.of(with_controls(self.scorer.fitted, counts), setting.names, self.design, random)
+            fitted = with_controls(self.scorer.fitted, counts)
+            told = Judge.of(fitted, setting.names, self.design, random, CONTROLLED_SIMULATIONS)
             found.append(told._compare(rates[None], random))
         return Compared(*map(np.concatenate, zip(*found, strict=True)))
+
+    def alarms(self, scores: Scores) -> Flags:
+        """Whether there is an alarm, by session."""
+        as_extreme = len(self.simulated) - np.searchsorted(self.simulated, scores.statistics)
+        return (1 + as_extreme) / (1 + len(self.simulated)) <= MODEL.false_alarm_rate
 
     def _compare(self, rates: Floats, random: np.random.Generator) -> Compared:
         passed, total = play(self.scorer, self.design, rates, random)
         scores = self.scorer.score(passed, total)
-        as_extreme = len(self.simulated) - np.searchsorted(self.simulated, scores.statistics)
-        alarm = (1 + as_extreme) / (1 + len(self.simulated)) <= MODEL.false_alarm_rate
+        alarm = self.alarms(scores)
         assert (total.sum(axis=1) <= self.design.runs.sum()).all()
         named = alarm[:, None] & (scores.probabilities >= MODEL.changed_at)
         return Compared(alarm, named, np.asarray((passed < REQUIRED * total).any(axis=1)))
@@ -241,7 +255,7 @@ def _counts(passed: Integers, total: int) -> Iterator[Counts]:
     return ((int(each), total) for each in passed)
 
 
-def _exact(method: str, before: Integers, now: Integers, calls: int) -> tuple[bool, Flags]:
+def exact(method: str, before: Integers, now: Integers, calls: int) -> tuple[bool, Flags]:
     """(alarm, named cases) of the tests that know one earlier session only."""
     pairs = list(zip(_counts(before, calls), _counts(now, calls), strict=True))
     if method == "old":
@@ -312,19 +326,22 @@ def controls(histories: int) -> None:
     drops = (0, 5, 25)
     print("| Noise | New session | Controls | none | 5 fall by 30 | 25 fall by 30 | 25 fall by 15 |")
     print("|---|---|---|---|---|---|---|")
-    for noise in NOISES[:2] + NOISES[3:4]:
-        for hour in (0.0, -1.0, -2.0):
-            for share in (0.0, 0.05, 0.1, 0.2):
-                setting = Setting(noise=noise, hour=hour, controls=share)
-                (tallies,) = measure(setting, drops, histories, 0, ("waves",)).values()
-                ((less,),) = measure(replace(setting, drop=0.15), (25,), histories, 1, ("waves",)).values()
-                cells = [tally.row(each) for tally, each in zip([*tallies, less], (*drops, 25), strict=True)]
-                when = f"a bad hour ({hour:g})" if hour else "usual"
-                print(f"| {noise} | {when} | {share:.0%} | {' | '.join(cells)} |", flush=True)
+    noise = Noise(shared=0.5)
+    for hour in (0.0, -1.5):
+        for share in (0.0, 0.05, 0.1, 0.2):
+            setting = Setting(noise=noise, hour=hour, controls=share)
+            (tallies,) = measure(setting, drops, histories, 0, ("waves",)).values()
+            ((less,),) = measure(replace(setting, drop=0.15), (25,), histories, 1, ("waves",)).values()
+            cells = [tally.row(each) for tally, each in zip([*tallies, less], (*drops, 25), strict=True)]
+            when = f"a bad hour ({hour:g})" if hour else "usual"
+            print(f"| {noise} | {when} | {share:.0%} | {' | '.join(cells)} |", flush=True)
 
 
 def main(histories: int, parts: Sequence[str]) -> None:
-    if "main" in parts:
+    if "usual" in parts:
+        for noise in NOISES:
+            table(f"**50 cases, noise: {noise}**", [Setting(noise=noise)], (0, 1, 5, 25), histories)
+    if "grid" in parts:
         for noise in NOISES:
             cells = [Setting(50, calls, sessions, noise) for calls in (3, 5, 10) for sessions in (1, 2, 5, 20)]
             table(f"**50 cases, noise: {noise}**", cells, (0, 1, 5, 25), histories)
@@ -340,6 +357,8 @@ def main(histories: int, parts: Sequence[str]) -> None:
 
 def remember() -> None:
     """Suites meet the same few tables again and again."""
+    global fisher_mid_p, least_mid_p
+    fisher_mid_p, least_mid_p = cache(fisher_mid_p), cache(least_mid_p)
     for module, names in ((comparison, ("fisher_mid_p", "least_mid_p")), (statistics, ("_tables",))):
         for name in names:
             setattr(module, name, cache(getattr(module, name)))
@@ -347,5 +366,4 @@ def remember() -> None:
 
 if __name__ == "__main__":
     remember()
-    fisher_mid_p, least_mid_p = cache(fisher_mid_p), cache(least_mid_p)
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, sys.argv[2:] or ["main", "sizes", "controls", "gate"])
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40, sys.argv[2:] or ["usual", "grid", "sizes", "controls", "gate"])

@@ -65,12 +65,12 @@ def session(day: int, counts: Mapping[str, Counts] = USUAL, **fields: Any) -> li
 
 
 def compared(
-    cases: Sequence[CaseResult], *stored: Sequence[StoredCall]
+    cases: Sequence[CaseResult], *stored: Sequence[StoredCall], **how: bool
 ) -> tuple[list[CaseResult], SuiteDocument | None]:
     by_fingerprint: dict[str, list[StoredCall]] = {}
     for call in chain.from_iterable(reversed(stored)):
         by_fingerprint.setdefault(call.call_fingerprint, []).append(call)
-    return compare_with_history(cases, lambda fingerprint: by_fingerprint.get(fingerprint, []))
+    return compare_with_history(cases, lambda fingerprint: by_fingerprint.get(fingerprint, []), **how)
 
 
 def today(counts: Mapping[str, Counts], day: int = 9, **fields: Any) -> list[CaseResult]:
@@ -225,6 +225,16 @@ def test_a_kept_regression_stays_as_likely_as_it_was() -> None:
     kept = today(FALLEN, action="reuse", compared="regressed", change_probability=0.97)
     cases, _ = compared([*kept[:1], *today(FALLEN, action="reuse", change_probability=0.6)[1:]], *HISTORY)
     assert [case.change_probability for case in cases] == [0.97, *[None] * 11]
+
+
+def test_calls_that_a_check_judges_are_compared_like_new_ones() -> None:
+    """In the required check of a pull request, which makes no calls: a word of the exact tests, which know one session
+    only, does not stay."""
+    kept = [case.model_copy(update={"action": "reuse"}) for case in today(FALLEN)]
+    kept[5] = kept[5].model_copy(update={"compared": "regressed"})
+    cases, suite = compared(kept, *HISTORY, are_new=True)
+    assert words(cases) == {"case-00": "regressed", "case-01": "regressed"}
+    assert (words(compared(today(FALLEN), *HISTORY)[0]), suite) == (words(cases), compared(kept, *HISTORY)[1])
 
 
 def test_a_likely_regression_is_suspected() -> None:

@@ -11,7 +11,7 @@ import pytest
 from planner.changes.model import Change, Reason
 from planner.results.model import CaseResult, SuiteDocument
 from planner.results.outcomes import Action, CaseOutcome, CaseState, CheckState
-from planner.verdicts.gate import CheckedCase, Gate, decide_check, must_call
+from planner.verdicts.gate import EVERYTHING, CheckedCase, Gate, decide_check, must_call, with_results
 from tests.support.samples import changed, one_side
 from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import AT, case
@@ -255,3 +255,11 @@ def test_a_description_names_what_is_missing_first() -> None:
 def test_a_case_without_calls_has_nothing_in_progress() -> None:
     change = Change("p/a@s", Action.REUSE, Reason.PASSED, 0, "", None, PASSED, None, CALL, "")
     assert CheckedCase(change, PASSED).case_state(Gate(), AT) is CaseState.GREEN
+
+
+def test_the_words_of_the_comparison_with_earlier_sessions_decide() -> None:
+    """Not those that the case was stored with."""
+    stored = checked(case("a", "flaky", 8, 4, compared="regressed"), base=PASSED)
+    now = with_results([stored], [case("a", "flaky", 8, 4, compared="same")])
+    states = [each.case_state(Gate(EVERYTHING, None), AT) for each in (stored, *now)]
+    assert states == [CaseState.REGRESSED, CaseState.GREEN]
