@@ -123,10 +123,11 @@ class _SessionDocument(_Document):
 
 @frozen
 class SessionCalls:
-    """Calls of a session, as (redacted case id, fingerprint)."""
+    """The fingerprints of a session's calls. Two cases may make the same calls: another machine may take the run of one
+    for that of the other."""
 
     session_id: str
-    calls: frozenset[tuple[str, str]]
+    calls: frozenset[str]
 
 
 @frozen
@@ -174,7 +175,7 @@ class Reading:
 
 
 def _calls_of(session_id: str, calls: Iterable[SlotDocument | _CaseDocument]) -> SessionCalls:
-    return SessionCalls(session_id, frozenset((call.case_id, call.call_fingerprint) for call in calls))
+    return SessionCalls(session_id, frozenset(call.call_fingerprint for call in calls))
 
 
 def _refuse_newer(key: str, data: bytes) -> None:

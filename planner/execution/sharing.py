@@ -252,7 +252,7 @@ class IntentSharing:
     def _check_concurrent(self, now: Reader, documents: Mapping[str, IntentDocument]) -> None:
         """Raises `OvertakenError` if another session has started one of these calls since we planned them. It may have
         ended meanwhile: then its results have them."""
-        mine = {(slot.case_id, slot.call_fingerprint) for document in documents.values() for slot in document.slots}
+        mine = {slot.call_fingerprint for document in documents.values() for slot in document.slots}
         for key in (*now.keys(PREFIX), *now.keys(RESULTS)):
             if key in self._seen or key in documents:
                 continue

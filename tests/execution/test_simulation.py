@@ -38,6 +38,11 @@ def test_no_schedule_pays_twice_or_loses_a_run(first: int) -> None:
     assert crashes > 50
 
 
+def test_two_machines_that_match_one_run_to_different_cases() -> None:
+    """The cases make the same call. Each machine missed the other case's run, and called it again."""
+    Schedule(21_006_939, has_two_consents=True).run()
+
+
 @pytest.mark.parametrize("first", range(0, SCHEDULES, 200))
 def test_two_consents_in_one_session_pay_for_their_own_calls(first: int) -> None:
     """Each to its own ceiling, also where both make the same calls."""
