@@ -22,7 +22,7 @@ def judge() -> None:
 @options.PATHS
 @options.SELECT
 @options.TAG
-@option("Label", "--by", metavar="NAME", help="Who labels (default: your user name).")
+@option("Label", "--by", metavar="NAME", help="Who labels (default: as git names you).")
 @options.STORED
 @click.pass_obj
 def label(global_options: GlobalOptions, **values: Any) -> int:

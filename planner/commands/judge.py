@@ -163,7 +163,8 @@ def _shown(question: Question, shell: Shell, place: str) -> str:
     paint = painter(color=shell.color)
     lines = [paint(f"── {place} ──", Colour.DIM)]
     for turn in question.turns:
-        lines += wrapped(for_terminal(f"{turn.role.value:>7}  {turn.text}"), shell.width, indent="", hanging=" " * 9)
+        speaker = f"{turn.role.value:>7}  "
+        lines += wrapped(for_terminal(turn.text), shell.width, indent=speaker, hanging=" " * len(speaker))
     lines += ["", *wrapped(for_terminal(f"Does this hold? {question.rubric}"), shell.width), paint(_ASK, Colour.DIM)]
     return "\n".join(lines)
 

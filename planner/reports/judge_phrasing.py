@@ -7,7 +7,7 @@ from planner.results.judge_documents import CalibrationDocument, CanaryDocument,
 
 
 def judge_facts(document: JudgeDocument | None) -> str:
-    """`gpt-4o-mini: 20 canaries answered as before · agrees with people: kappa 0.71 (0.52–0.85), 55 of 60 labels`."""
+    """`gpt-4o-mini: 20 canaries answered as before · beside people: kappa 0.71 (0.52–0.85), agrees with 55 of 60 labels`."""
     if document is None:
         return ""
     parts = [_canaries(document.canaries), _agreement(document.calibration)]
@@ -33,7 +33,7 @@ def _agreement(document: CalibrationDocument | None) -> str:
         return ""
     if not document.compared:
         return "not compared with labels of people yet"
-    return f"agrees with people: {_kappa(document)}, {document.right:,} of {count(document.compared, 'label')}"
+    return f"beside people: {_kappa(document)}, agrees with {document.right:,} of {count(document.compared, 'label')}"
 
 
 def _kappa(document: CalibrationDocument) -> str:
@@ -63,4 +63,4 @@ def _rubric_line(document: CalibrationDocument) -> str:
         *(f"{number:,} {what}" for number, what in others if number),
         "only warns" if document.only_warns else "",
     ]
-    return f"{document.rubric}: {' · '.join(filter(None, parts))}"
+    return f"{document.rubric.rstrip('.')}: {' · '.join(filter(None, parts))}"
