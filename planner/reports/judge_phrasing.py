@@ -7,7 +7,8 @@ from planner.results.judge_documents import CalibrationDocument, CanaryDocument,
 
 
 def judge_facts(document: JudgeDocument | None) -> str:
-    """`gpt-4o-mini: 20 canaries answered as before · beside people: kappa 0.71 (0.52–0.85), agrees with 55 of 60 labels`."""
+    """`tiny-1: 20 canaries answered as before · beside people: kappa 0.71 (0.52–0.85), agrees with 55 of 60 labels`,
+    or empty."""
     if document is None:
         return ""
     parts = [_canaries(document.canaries), _agreement(document.calibration)]
