@@ -169,3 +169,22 @@ def test_nothing_changes_an_answer(data: st.DataObject) -> None:
             if keys and data.draw(st.integers(0, 3)) == 0:
                 key = data.draw(st.sampled_from(keys))
                 agrees(damaged(store, key, data.draw(st.sampled_from([*DAMAGES, "gone", "foreign"]))), asked)
+
+
+@pytest.mark.parametrize("causes", [[None, None, None], ["agent", "agent", "agent"]])
+@pytest.mark.parametrize("old", ["time", "consent", "agent"])
+def test_what_arrives_late_is_noticed(tmp_path: Path, old: str, causes: list[str | None]) -> None:
+    """A call that ended before those that are left out, of a consent of theirs, or of another agent."""
+    store, session = called_often(tmp_path), Session([CASE])
+    agrees(store, [session])
+    at = NOW - timedelta(days=9 if old == "time" else 1)
+    revisions = {AGENT: "2026-11-24 b" if old == "agent" else None}
+    later = play(CASE, store, runs_after(store, *causes, completed_at=at), rerun="all", revisions=revisions).store
+    content = dict(later.base.content)
+    del content["sessions/session-013.json"]
+    (key,) = (key for key in content if "session-013" in key)
+    if old == "consent":
+        content[key] = content[key].replace(b'"consent_id":"session-013"', b'"consent_id":"session-003"')
+    later = replace(later, base=CountingFiles(content))
+    assert files_read(later, session) == 13
+    agrees(later, [session, Session([CASE], revisions=revisions)])
