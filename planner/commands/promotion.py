@@ -26,8 +26,9 @@ from planner.results.documents import has_open_launches
 from planner.results.repository import ResultsRepository, configuration_key, evidence_key, vote_key
 from planner.results.store import BRANCHES, MERGED, BranchStore, Reader, Store
 from planner.values import frozen
+from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.cases import judge_case
-from planner.verdicts.pools import CallJudge, Pool, stored_case
+from planner.verdicts.pools import Pool, stored_case
 from planner.verdicts.runs import question_about_caller, questions
 from planner.workspace.earlier_results import project_name, scope_of
 from planner.workspace.stores import Workspace

@@ -22,11 +22,11 @@ from planner.session.executing import SessionEnd, after_judge_calls, await_calls
 from planner.session.preparing import Preparation
 from planner.session.recording import store_facts
 from planner.session.run_session import ConnectedSession, RunSession, next_commands
+from planner.verdicts.call_judge import could_pass
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
-from planner.verdicts.pools import could_pass
 
 
 async def refuse(session: ConnectedSession, prepared: Preparation, error: RefusedError) -> None:

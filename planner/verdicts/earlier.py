@@ -22,18 +22,11 @@ from planner.records.log import Records
 from planner.results.model import CaseInputs, CaseResult
 from planner.results.outcomes import CaseOutcome
 from planner.values import frozen
+from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.cases import sample_of
 from planner.verdicts.comparison import Pair, case_p_value, compare_pairs, measurement_change
 from planner.verdicts.needed_calls import Deciding, NeededCalls
-from planner.verdicts.pools import (
-    CallJudge,
-    Pool,
-    inputs_of,
-    other_case,
-    same_agent,
-    stored_case,
-    unreadable_case,
-)
+from planner.verdicts.pools import Pool, inputs_of, other_case, same_agent, stored_case, unreadable_case
 
 _SESSIONS_READ: Final = 200
 """The number of newest sessions that are searched for a case."""

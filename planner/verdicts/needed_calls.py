@@ -18,7 +18,8 @@ from planner.records.log import Records
 from planner.records.older_calls import CalledAgent, Choice, agent_of
 from planner.results.model import JudgedRun
 from planner.values import frozen
-from planner.verdicts.pools import CallJudge, Pool, inputs_of, pools_of, rounds_of
+from planner.verdicts.call_judge import CallJudge
+from planner.verdicts.pools import Pool, inputs_of, pools_of, rounds_of
 
 _DECIDES_NOTHING: Final = frozenset(
     {"prompt", "expectations", "expectation_places", "place", "target", "point", "tags", "description"}

@@ -16,8 +16,8 @@ from planner.records.log import Records, Scope
 from planner.records.older_calls import OlderCallsCache, OlderCallsReader
 from planner.results.model import CaseResult
 from planner.values import frozen
+from planner.verdicts.call_judge import CallJudge, could_pass
 from planner.verdicts.earlier import Today, earlier_cases
-from planner.verdicts.pools import CallJudge, could_pass
 from planner.workspace.merge_base import cases_at_merge_base
 from planner.workspace.stores import Workspace, repository_of
 

@@ -8,7 +8,7 @@ from planner.checks.opinions import no_judge
 from planner.evidence import Evidence
 from planner.planfile.model import Case
 from planner.results.model import JudgedRun
-from planner.verdicts.pools import CallJudge
+from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.runs import judge_stored
 from tests.support.samples import heard, plan_case
 from tests.support.stored_calls import Session, Store, play, runs_after

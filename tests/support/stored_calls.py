@@ -22,9 +22,9 @@ from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action
 from planner.results.repository import StoredFile
 from planner.session.recording import origin_of
+from planner.verdicts.call_judge import CallJudge, could_pass
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.earlier import EarlierCases, Today, earlier_cases
-from planner.verdicts.pools import CallJudge, could_pass
 from tests.support.stored_cases import NOW, make_runs
 from tests.support.stored_files import nothing
 
