@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -214,12 +214,14 @@ class Hosted:
             self.run("ci", "publish", str(file), *words)
         return self.status(number, project)["state"]
 
-    def queue(self, number: int = 7, project: Project | None = None) -> str:
-        """The workflow `plan.yml` for a merge group of this pull request."""
+    def queue(self, number: int = 7, project: Project | None = None, *, after: Sequence[int] = ()) -> str:
+        """The workflow `plan.yml` for a merge group of this pull request, queued `after` others."""
         project = project or Project()
         pull = self.pulls[number]
         git(self.work, "checkout", "-q", "-B", "queue", pull.into)
-        git(self.work, "merge", "-q", "--no-ff", "-m", f"Merge pull request #{number} from acme/x", pull.branch)
+        for each in (*after, number):
+            subject = f"Merge pull request #{each} from acme/x"
+            git(self.work, "merge", "-q", "--no-ff", "-m", subject, self.pulls[each].branch)
         self.publish_branch("queue")
         head, base = (git(self.remote, "rev-parse", name) for name in ("queue", pull.into))
         group = {"head_sha": head, "base_sha": base, "base_ref": f"refs/heads/{pull.into}"}

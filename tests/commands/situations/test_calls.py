@@ -93,7 +93,7 @@ def two_at_once(hosted: Hosted) -> str:
     assert hosted.plan(8) == "pending"
     assert hosted.agree(during=lambda: hosted.agree(8)) == 0
     hosted.check(8)
-    assert hosted.status(8)["state"] == "success"
+    assert hosted.status(8)["state"] == hosted.queue(8, after=[7]) == "success"
     return "success"
 
 

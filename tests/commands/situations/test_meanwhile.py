@@ -119,6 +119,7 @@ def combined_by_two_merges(hosted: Hosted) -> str:
         hosted.open(branch, number=number)
         assert hosted.plan(number) == "pending"
         assert hosted.agree(number) == 0
+    assert hosted.queue(8, after=[7]) == "pending", "a merge queue keeps them apart"
     for number in (7, 8):
         hosted.merge("merge", number)
         hosted.record()
