@@ -265,8 +265,8 @@ class IntentSharing:
                 )
 
     def is_called(self, target: Target, since: datetime) -> bool:
-        """Whether the store has an open launch to this target that was sent after `since`: until its runs are in
-        finished results there, some machine may still need the target."""
+        """Whether the store has an open launch to this target that was sent after `since`, or that is new: until its
+        runs are in finished results there, some machine may still need the target."""
         return any(self._is_to(key, target, since) for key in self._store.keys(PREFIX))
 
     def _is_to(self, key: str, target: Target, since: datetime) -> bool:

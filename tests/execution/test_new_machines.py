@@ -1,17 +1,21 @@
-"""What a new machine that has only the shared store finds: a batch of which the service lists only some calls yet. Nothing is
-paid twice."""
+"""What a new machine that has only the shared store finds: a batch of which the service lists only some calls yet; a store that
+does not answer for two minutes. Nothing is paid twice."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lost_machines import Fleet
+from lost_machines import AGENT_FILE, AGENTS, Fleet, SharedStore
 from mortality import Life
 
+from planner.errors import StoreError
+from planner.results.directory import DirectoryStore
+from planner.results.store import Change
 from planner.sandbox import Dialect
 
 PLAN = """\
@@ -70,4 +74,109 @@ def test_a_partly_listed_batch_has_arrived(
         assert fleet.session(machine, Life()).code in ((0,) if seconds < 60 else (0, 4))
         fleet.seconds += 100
     assert fleet.session(machine, Life()).code == 0
+    assert (fleet.made(), fleet.left_over()) == (WANTED, [])
+
+
+class AwayStore(SharedStore):
+    """Does not answer for two minutes, from an access on (by number)."""
+
+    def __init__(self, folder: Path, away_at: int, now: Callable[[], float]) -> None:
+        super().__init__(folder)
+        self.away_at = away_at
+        self.accesses = 0
+        self._now = now
+        self._back_at = 0.0
+
+    def _access(self) -> None:
+        self.accesses += 1
+        if self.accesses == self.away_at:
+            self._back_at = self._now() + 120
+        if self._now() < self._back_at:
+            raise StoreError("the store does not answer")
+
+    def get(self, key: str) -> bytes | None:
+        self._access()
+        return super().get(key)
+
+    def has(self, key: str) -> bool:
+        self._access()
+        return super().has(key)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        self._access()
+        return super().keys(prefix)
+
+    def update(self, change: Change) -> None:
+        self._access()
+        super().update(change)
+
+
+class FleetWithAwayStore(Fleet):
+    def away(self, number: int) -> AwayStore:
+        self.store = AwayStore(self.folder / "shared", number, self._monotonic)
+        return self.store
+
+    def _answered_questions(self) -> frozenset[str]:
+        return frozenset()  # reading them would be an access
+
+
+POINTS = 12
+"""Accesses at which the store goes away, in equal steps."""
+
+
+@pytest.mark.parametrize("config", ["", ", config: ../agents/clinic.yaml"])
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_store_that_is_away_for_two_minutes(tmp_path: Path, is_lost: bool, config: str) -> None:
+    """Also if the machine is lost meanwhile, and whether calls reach a preview or not: the next sessions make what is missing,
+    and delete the copy."""
+    files = {
+        **FILES,
+        "plans/lost.yaml": PLAN.replace("agent: 12", f"agent: 12{config}"),
+        "agents/clinic.yaml": AGENT_FILE,
+    }
+
+    def fleet_of(name: str) -> FleetWithAwayStore:
+        return FleetWithAwayStore(tmp_path / name, "page", {"concurrency_limit": 2}, files=files)
+
+    fleet = fleet_of("whole")
+    store = fleet.away(0)
+    assert fleet.session(fleet.new_machine(), Life()).code == 0
+    assert store.accesses > 5 * POINTS
+    for number in range(1, store.accesses, store.accesses // POINTS):
+        fleet = fleet_of(f"away{number}")
+        fleet.away(number)
+        machine = fleet.new_machine()
+        codes = [fleet.session(machine, Life()).code]
+        if is_lost:
+            fleet.lose(machine)
+            machine = fleet.new_machine()
+        while len(codes) == 1 or (codes[-1] == 4 and len(codes) < 4):  # one more at least, for what the first left
+            fleet.seconds += 130
+            codes.append(fleet.session(machine, Life()).code)
+        assert (codes[0] in (0, 4), codes[-1]) == (True, 0), number
+        assert (fleet.made(), fleet.left_over()) == (WANTED, []), number
+
+
+class Left(Life):
+    """The store goes away once results are shared."""
+
+    def __init__(self, store: AwayStore) -> None:
+        super().__init__()
+        self.store = store
+
+    def boundary(self, name: str) -> None:
+        super().boundary(name)
+        if name == "after the shared store" and any(DirectoryStore.keys(self.store, "sessions/")):
+            self.store.away_at = self.store.accesses + 1
+
+
+def test_a_store_that_is_away_when_a_copy_is_deleted(tmp_path: Path) -> None:
+    """Results are shared by then, so the session ends as they say. The next one deletes the copy."""
+    plan = PLAN.replace("agent: 12", "agent: 12, config: ../agents/clinic.yaml")
+    files = {**FILES, "plans/lost.yaml": plan, "agents/clinic.yaml": AGENT_FILE}
+    fleet = FleetWithAwayStore(tmp_path, "page", {"concurrency_limit": 2}, files=files)
+    ran = fleet.session(fleet.new_machine(), Left(fleet.away(0)))
+    assert (ran.code, fleet.sandbox.agents.ids) == (0, [*AGENTS, 18]), ran.err
+    fleet.seconds += 130
+    assert fleet.session(fleet.new_machine(), Life()).code == 0
     assert (fleet.made(), fleet.left_over()) == (WANTED, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -122,7 +122,7 @@ def test_masked_words_are_read_again_for_new_expectations() -> None:
     store = heard_in(EMPTY, "cca")
     other = replace(HEARD, expectations=plan_case({"check": "says", "any_of": ["forty"]}).expectations)
 
-    def missing(*, reads_base: bool) -> list[list[str]]:
+    def missing(*, reads_base: bool) -> list[Sequence[str]]:
         judge = replace(JUDGE, reads_base=reads_base)
         (change,) = Session([other], judge=judge).changes(store)
         assert change.action.value == "recheck"
