@@ -138,7 +138,10 @@ def search_launches(
     free_runs = [
         run
         for run in runs.found.values()
-        if run.id not in claimed and run.id not in in_batches and run.batch_id not in listed
+        if run.id not in claimed
+        and run.id not in in_batches
+        and run.batch_id not in listed
+        and run.batch_id not in claimed_batches  # the list of batches lags
     ]
     free_batches = [
         batch

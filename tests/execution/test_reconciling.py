@@ -362,6 +362,8 @@ def test_an_unlisted_batch_matches_by_its_runs() -> None:
     assert matched(launches, partial, every_batch=False) == {"a": "2 candidates"}
     assert matched(launches, partial[:2], every_batch=False) == {"a": 5}
     assert matched(launches, [run(1, "p"), run(2, "r")], every_batch=False) == {"a": "1 candidates"}
+    for every_batch in (True, False):  # another launch was answered with the batch
+        assert matched(launches, runs[:2], every_batch=every_batch, claimed_batches={201}) == {"a": None}
 
 
 @pytest.mark.parametrize("every_batch", [True, False])

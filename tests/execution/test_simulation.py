@@ -43,6 +43,11 @@ def test_two_machines_that_match_one_run_to_different_cases() -> None:
     Schedule(21_006_939, has_two_consents=True).run()
 
 
+def test_a_batch_that_is_listed_late() -> None:
+    """Its runs were given to an equal launch that was lost once, although another launch was answered with the batch."""
+    Schedule(21_007_679, has_two_consents=True).run()
+
+
 @pytest.mark.parametrize("first", range(0, SCHEDULES, 200))
 def test_two_consents_in_one_session_pay_for_their_own_calls(first: int) -> None:
     """Each to its own ceiling, also where both make the same calls."""
