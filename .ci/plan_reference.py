@@ -3,7 +3,7 @@
 Usage: python .ci/plan_reference.py            exit code 1 where the page says anything else, or leaves out a key
        python .ci/plan_reference.py --write    rewrite them
 
-A block begins with `<!-- keys: MODEL -->`, MODEL being a class of planner/planfile/grammar.py or project.py, and ends with `<!-- end -->`.
+A block begins with `<!-- keys: MODEL -->`, MODEL being a class of planner/planfile/grammar.py, project.py or policy.py, and ends with `<!-- end -->`.
 """
 
 from __future__ import annotations

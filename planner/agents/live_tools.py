@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from planner.changes.configuration import Configuration, EffectiveTarget, shown_value
-from planner.planfile.model import Case
+from planner.errors import RefusedError
+from planner.planfile.model import Case, Policy
 from planner.providers.base import Target, TargetState
 
 
@@ -28,12 +29,20 @@ def live_tools(
     return sorted(found)
 
 
-def live_tool_warnings(
-    cases: Iterable[Case], agents: Iterable[EffectiveTarget], targets: Mapping[Target, TargetState]
-) -> list[str]:
+def live_tool_warnings(names: Sequence[str]) -> list[str]:
     """One sentence, if there are any."""
-    names = live_tools(cases, agents, targets)
     return [f"these calls may reach live tools: {', '.join(names)}"] if names else []
+
+
+def live_tools_refusal(policy: Policy, names: Sequence[str]) -> RefusedError | None:
+    """The refusal if calls may reach these tools and policy forbids one of them."""
+    denied = [name for name in names if policy.denies_tools or name in policy.denied_tools]
+    if not denied:
+        return None
+    return RefusedError(
+        f"these calls may reach live tools that policy.live_tools denies: {', '.join(denied)}",
+        "Call an agent without them, or change policy.live_tools in planner.yaml.",
+    )
 
 
 def _names(configuration: Configuration) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Final
@@ -13,7 +13,7 @@ from planner.changes.model import Change, Reason
 from planner.checks.call import NUMBER_NOT_NAMED
 from planner.clock import aware
 from planner.planfile.model import Case
-from planner.quantities import count
+from planner.quantities import count, some
 from planner.results.model import CaseInputs, CaseResult, JudgedRun
 from planner.results.outcomes import Action, Cause
 
@@ -21,6 +21,7 @@ _SHOWN_LINES: Final = 4
 """Of each side."""
 _SHOWN_CHARACTERS: Final = 160
 _CONTEXT_CHARACTERS: Final = 40
+_LEFT_OUT_NAMED: Final = 5
 
 
 def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
@@ -223,3 +224,11 @@ def _start_of_difference(old: str, new: str) -> int:
 def _clipped(line: str, start: int) -> str:
     end = start + _SHOWN_CHARACTERS
     return ("…" if start else "") + line[start:end] + ("…" if end < len(line) else "")
+
+
+def left_out_warnings(changes: Iterable[Change]) -> Iterator[str]:
+    """Which cases `--rerun failed` leaves out although they have no results of today's plan."""
+    found = [f"{change.case_id} ({change.detail})" for change in changes if change.reason is Reason.NOT_SELECTED]
+    if found:
+        cases = f"{count(len(found), 'case')} whose results are missing or out of date"
+        yield f"--rerun failed leaves out {cases}: {some(found, _LEFT_OUT_NAMED)}"

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal
 
 from planner.agents.known_service import known_service
-from planner.agents.live_tools import live_tools
 from planner.changes.consent import ceiling_cents, consent_command
 from planner.changes.detail import needs_new_calls
 from planner.ci.step import publisher_of
@@ -81,7 +80,7 @@ def _view(work: Workspace, prepared: Preparation, refusal: RefusedError | None, 
         (*prepared.warnings, *prepared.judging.warnings()),
         [*prepared.open_launches.notes(work.selection.reconcile_command()), *notes],
         prepared.agents,
-        () if work.selection.sandbox else live_tools(change_set.called_cases, prepared.agents, prepared.targets),
+        prepared.live_tools,
         ceiling_cents=ceiling_cents(change_set, prepared.progress),
         spent_cents=prepared.progress.all_spent_cents,
         shows_all=shell.verbosity > 0,

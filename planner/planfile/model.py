@@ -186,6 +186,10 @@ class Policy:
     """Whether calls may be made on a preview: a copy of the agent with the configuration of its file."""
     gate: Literal["regressions", "strict"] | None = None
     """What makes the required check red; None: what the stored results allow."""
+    denied_tools: frozenset[str] = frozenset()
+    """Names of tools that no call may reach."""
+    denies_tools: bool = False
+    """No call may reach any tool."""
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SkipValidation, StringConstraints
 from pydantic_core import PydanticCustomError, PydanticKnownError
@@ -18,7 +18,6 @@ from planner.planfile.grammar import (
     AGE,
     FORMAT_VERSION,
     MAX_ITEMS,
-    AllowedTargetFields,
     Authored,
     ExecutionFields,
     Slug,
@@ -31,14 +30,14 @@ from planner.planfile.model import (
     JudgePrice,
     JudgeSettings,
     Keep,
-    Policy,
     Project,
     Target,
 )
+from planner.planfile.policy import PolicyFields, read_policy
 from planner.planfile.reporter import Reporter, TooManyErrors
 from planner.planfile.targets import check_slug, config_reference, read_target
 from planner.planfile.text import nearest, shorten
-from planner.planfile.yaml.document import Items, YamlMapping
+from planner.planfile.yaml.document import YamlMapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse
 
 Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -74,37 +73,6 @@ def _redacting(pattern: str) -> str:
     if compiled.search("") or finds_everything(compiled):
         raise ValueError("this matches everything, so nothing would be shown")
     return pattern
-
-
-class PolicyFields(Authored):
-    max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="Maximum cost of a session, in US cents.", examples=[2000]
-    )
-    allowed_targets: SkipValidation[list[AllowedTargetFields] | None] = Field(
-        default=None,
-        description="What may be called; by default everything.",
-        examples=[[{"agent": 12}, {"phone_number": 77}]],
-    )
-    max_concurrent_runs: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Maximum number of calls at one time."
-    )
-    gate: Literal["regressions", "strict"] | None = Field(
-        default=None,
-        description=(
-            "What makes the required check of a pull request red. regressions: a case or the suite got worse, a "
-            "critical expectation fails that does not fail on the base branch, or a new or changed case misses its "
-            "requirement. strict: any case misses its requirement. By default regressions, once the base branch has "
-            "two sessions to compare with."
-        ),
-    )
-    max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Maximum number of calls in a session.")
-    previews: Literal["allow", "deny"] = Field(
-        default="allow",
-        description=(
-            "allow: if an agent's file (`config`) differs from the deployed agent, planner makes a copy with the "
-            "file's fields, calls it and deletes it. deny: such calls are refused."
-        ),
-    )
 
 
 class TokenPriceFields(Authored):
@@ -337,7 +305,7 @@ def _project(root: YamlMapping, reporter: Reporter) -> Project:
         name=fields.name,
         environments=environments,
         execution=fields.execution or ExecutionFields(),
-        policy=_policy(root, fields.policy, reporter),
+        policy=read_policy(root, fields.policy, reporter),
         rates=tuple(fields.rates.items()),
         judge=_judge(root, fields.judge, reporter),
         redact=tuple(fields.redact),
@@ -352,24 +320,6 @@ def _project(root: YamlMapping, reporter: Reporter) -> Project:
 def _keep(root: YamlMapping, written: str | None) -> Keep | None:
     age = age_of(written) if written is not None else None
     return None if age is None or written is None else Keep(age, written, root.span("keep"))
-
-
-def _policy(root: YamlMapping, fields: PolicyFields | None, reporter: Reporter) -> Policy:
-    if fields is None:
-        return Policy()
-    written: YamlMapping = root["policy"]
-    allowed: frozenset[tuple[str, int]] | None = None
-    items: Any = written.get("allowed_targets")
-    if isinstance(items, Items):
-        targets = [read_target(items, index, reporter, AllowedTargetFields) for index in range(len(items))]
-        allowed = frozenset((target.kind, target.id) for target in targets if target is not None)
-    elif items is not None:
-        detail = wrong_type("a list such as [{agent: 12}]", items)
-        reporter.error("wrong-type", detail, written.span("allowed_targets"))
-        allowed = frozenset()
-    return Policy(
-        fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, fields.previews, fields.gate
-    )
 
 
 def _environments(

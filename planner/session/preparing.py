@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
 from planner.agents.copies import new_products
-from planner.agents.live_tools import live_tool_warnings
+from planner.agents.live_tools import live_tool_warnings, live_tools
 from planner.agents.recorded import (
     EffectiveTarget,
     agent_warnings,
@@ -20,9 +20,10 @@ from planner.agents.recorded import (
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import EarlierSpending, Limits, ceiling_cents, policy_refusal
 from planner.changes.consented_calls import ConsentedCalls
+from planner.changes.detail import left_out_warnings
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
-from planner.changes.model import Change, ChangeSet, Estimate, Reason
+from planner.changes.model import Change, ChangeSet, Estimate
 from planner.changes.waves import calls_left, with_waves
 from planner.ci.agreement import actor_of
 from planner.errors import RefusedError
@@ -42,12 +43,11 @@ from planner.execution.wanted import resumable_slots
 from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
-from planner.quantities import count, some
 from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.called_agents import previews_refusal
+from planner.session.called_agents import agents_refusal
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
@@ -62,8 +62,6 @@ from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
 from planner.workspace.stores import Workspace
 from planner.workspace.untouched import leave_to_base
-
-_LEFT_OUT_NAMED = 5
 
 
 @frozen
@@ -95,6 +93,8 @@ class Preparation:
     configurations: Configurations = field(default_factory=Configurations)
     targets: Mapping[Target, TargetState] = field(default_factory=dict[Target, TargetState])
     """What was read of the targets."""
+    live_tools: tuple[str, ...] = ()
+    """The tools that calls may reach."""
     copies: Copies = field(default_factory=dict[tuple[int, AgentFile], int])
     """The previews that calls reach instead of their agents, once they are made."""
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
@@ -204,6 +204,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         not_resumed = open_launches_of(journal, searched, shared=place.shared is not None, now=now)
     paid_cents = spending.of_calls().spent
     by_plan = {plan: spending.of_calls(plan) for plan in spending.plans}
+    tools = () if selection.sandbox else tuple(live_tools(change_set.called_cases, agents, targets))
     return Preparation(
         judging.with_votes(change_set, resumable),
         _with_paid(paid_cents, whole.estimate),
@@ -222,8 +223,8 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         (
             *draft_warnings(loaded.cases, targets),
             *agent_warnings(agents),
-            *_not_selected(change_set),
-            *([] if selection.sandbox else live_tool_warnings(change_set.called_cases, agents, targets)),
+            *left_out_warnings(change_set.changes),
+            *live_tool_warnings(tools),
             *unscripted_warnings(shell, selection, change_set.called_cases),
         ),
         start_over,
@@ -231,6 +232,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         agents,
         configurations,
         targets,
+        live_tools=tools,
         base=earlier.base,
         consent_id=consent_id,
         consent=None if journal is None else journal.consents.get(consent_id),
@@ -250,18 +252,6 @@ def _history(changes: Sequence[Change], records: Records) -> list[Session]:
     return earlier_sessions({case_id: each for case_id, each in called.items() if each is not None}, records.calls)
 
 
-def _not_selected(change_set: ChangeSet) -> Iterator[str]:
-    """Which cases `--rerun failed` leaves out although they have no results of today's plan."""
-    found = [
-        f"{change.case_id} ({change.detail})"
-        for change in change_set.with_action(Action.REUSE)
-        if change.reason is Reason.NOT_SELECTED
-    ]
-    if found:
-        cases = f"{count(len(found), 'case')} whose results are missing or out of date"
-        yield f"--rerun failed leaves out {cases}: {some(found, _LEFT_OUT_NAMED)}"
-
-
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:
     """Verify evidence that will be judged again, before anybody pays. Raises `StoreError`."""
     for change in change_set.changes:
@@ -277,7 +267,7 @@ def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
     """Why `run` would refuse the calls even with consent."""
     policy = work.loaded.project.policy
     limits = Limits(work.loaded.plans, policy, work.shell.clock.now())
-    return policy_refusal(prepared.change_set, limits, prepared.progress) or previews_refusal(policy, prepared)
+    return policy_refusal(prepared.change_set, limits, prepared.progress) or agents_refusal(policy, prepared)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from planner.providers.requests import RequestHooks
 from planner.quantities import count
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action, FailOn
-from planner.session.called_agents import previews_refusal
+from planner.session.called_agents import agents_refusal
 from planner.session.consents import agree
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, prepare
@@ -234,7 +234,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
         prepared.outside_consent,
         keeps_ceiling=options.max_cost_cents is None and prepared.consent is not None,
     )
-    if refusal := previews_refusal(session.loaded.project.policy, prepared):
+    if refusal := agents_refusal(session.loaded.project.policy, prepared):
         raise refusal
     limits = Limits(session.loaded.plans, session.loaded.project.policy, shell.clock.now())
     consent = check_consent(change_set, limits, request, prepared.progress)

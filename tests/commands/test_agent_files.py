@@ -362,6 +362,21 @@ def test_tools_that_calls_may_reach_are_named(described: Project) -> None:
     assert described.planner("plan", "--sandbox", "--format", "json").json["live_tools"] == []
 
 
+@pytest.mark.parametrize("denied", ["{deny: [issue_refund]}", "{default: deny}"])
+def test_tools_that_policy_denies(described: Project, service: Served, denied: str) -> None:
+    """Refused by the plan as by the run, before any call or preview; without the tool it is called."""
+    described.write("planner.yaml", f"version: 1\npolicy: {{live_tools: {denied}}}\n")
+    described.write(FILE, "prompt: You are new here.\nvoice: maya\ntools: [{name: issue_refund}, {name: look_up}]\n")
+    for command in (("plan",), ("run", CONSENT)):
+        ran = described.planner(*command)
+        assert ran.code == 3
+        said = " ".join((ran.out + ran.err).split())
+        assert ("policy.live_tools denies: issue_refund" in said, "look_up" in said) == (True, True)
+    assert service.own_runs() == []
+    described.write(FILE, "prompt: You are new here.\nvoice: maya\n")
+    assert described.planner("run", CONSENT).code == 0
+
+
 @pytest.mark.parametrize(
     ("tools", "names"),
     [
