@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.statistics import Counts
+from planner.statistics import Counts, fisher_mid_p
 from planner.values import frozen
 from planner.verdicts.sessions import Session
 
@@ -48,6 +48,8 @@ class Model:
     prior_width: float = 2.2
     prior_cases: float = 8.0
     """The prior of the rates counts as much as this many cases."""
+    edit_rejected_at: float = 0.1
+    """Runs of older configurations of the agent are left out if they differ from the newer ones at this level."""
     fit_steps: int = 30
     max_sessions: int = 20
     false_alarm_rate: float = 0.05
@@ -95,8 +97,8 @@ def _likelihood(model: Model, logits: Floats, case_sd: float, counts: Counts) ->
 
 @frozen
 class Fit:
-    """What earlier sessions show. `counts` are the runs of each case by the newest agent; `rate_prior` is by rate,
-    `shift_prior` by shift."""
+    """What earlier sessions show. `counts` are the runs of each case that say how often it passes; `rate_prior` is by
+    rate, `shift_prior` by shift."""
 
     model: Model
     counts: Mapping[str, Counts]
@@ -108,19 +110,27 @@ class Fit:
 def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
     """Fit the model to earlier sessions, oldest first.
 
-    Outdated runs do not say how often a case passes, but they do say how much sessions differ.
+    Outdated runs say how often a case passes only if they do not differ from its newer ones: most edits of an agent
+    change nothing. They always say how much sessions differ.
     """
     recent = sessions[-model.max_sessions :]
     counts: dict[str, Counts] = {}
+    outdated: dict[str, Counts] = {}
     for session in recent:
         for case_id, own in session.counts.items():
-            if case_id not in session.outdated:
-                counts[case_id] = _added(counts.get(case_id, (0, 0)), own)
+            known = outdated if case_id in session.outdated else counts
+            known[case_id] = _added(known.get(case_id, (0, 0)), own)
+    alike = {
+        case_id
+        for case_id, older in outdated.items()
+        if case_id in counts and fisher_mid_p(older, counts[case_id]) > model.edit_rejected_at
+    }
+    counts |= {case_id: _added(counts[case_id], outdated[case_id]) for case_id in alike}
     rate_prior = _rate_prior(model, counts.values())
     shift_priors = _shift_priors(model)
     log_likelihood = np.zeros((len(model.shift_sds), len(model.case_sds)))
     for session in recent:
-        others = _without(session, counts)
+        others = _without(session, counts, session.outdated - alike)
         for column, case_sd in enumerate(model.case_sds):
             by_shift = np.zeros(len(model.shifts))
             for (known, own), times in others.items():
@@ -135,13 +145,19 @@ def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
     return Fit(model, counts, rate_prior, shift_sd / shift_sd.sum() @ widened, case_sd)
 
 
-def _without(session: Session, counts: Mapping[str, Counts]) -> Counter[tuple[Counts, Counts]]:
-    """How often each pair of (all other runs of a case, its runs in this session) occurs."""
+def _without(
+    session: Session, counts: Mapping[str, Counts], uncounted: frozenset[str]
+) -> Counter[tuple[Counts, Counts]]:
+    """How often each pair of (all other runs of a case, its runs in this session) occurs.
+
+    Args:
+        uncounted: cases of which this session's runs are not among `counts`.
+    """
     pairs = Counter[tuple[Counts, Counts]]()
     for case_id, own in session.counts.items():
         if case_id in counts:
             others = counts[case_id]
-            pairs[others if case_id in session.outdated else _added(others, own, -1), own] += 1
+            pairs[others if case_id in uncounted else _added(others, own, -1), own] += 1
     return pairs
 
 

@@ -8,8 +8,8 @@ same price, and then somebody looks: an edit that made something worse is droppe
 Four checks see the same edits and hours: `all pass` (red if a call fails), `strict` (red if a case misses 80 %), `last
 session` (red if the exact tests find it worse than the session before), and `regressions` (the default gate: the
 regression test, with calls in waves). As the prompt is edited every day, only the newest session of the base branch
-reached the agent that a pull request changes; older ones say how much sessions differ. `all sessions` takes them as
-sessions of the same agent, which most edits hardly change.
+reached the agent that a pull request changes; of older ones, the calls of a case count unless they differ from the
+newest. `newest agent` leaves them all out, `all sessions` leaves none out.
 
 A regression that was merged stays until the next red day, whatever made it red: whoever looks then sees the failing
 cases, and repairs them. That is what "days until found" counts, 0 for an edit that was red itself.
@@ -18,13 +18,13 @@ cases, and repairs them. That is what "days until found" counts, 0 for an edit t
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from planner.statistics import Counts
-from planner.verdicts.regression import Floats, Integers, fit
+from planner.verdicts.regression import MODEL, Floats, Integers, fit
 from planner.verdicts.sessions import Session
 from planner.verdicts.waves import play
 from tests.benchmarks.power import REQUIRED, Judge, Noise, Setting, exact, remember
@@ -38,7 +38,7 @@ BAD_HOURS: Final = 0.1
 BAD_HOUR: Final = -1.5
 CENTS_A_CALL: Final = 16
 SEED: Final = 20261201
-CHECKS: Final = ("all pass", "strict", "last session", "regressions", "all sessions")
+CHECKS: Final = ("all pass", "strict", "last session", "regressions", "newest agent", "all sessions")
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ class Branch:
 
     def _judge(self, rates: Floats) -> tuple[bool, dict[str, Counts]]:
         """(whether the check is red, the calls)."""
-        if self.check in ("regressions", "all sessions"):
+        if self.check in CHECKS[3:]:
             return self._regressions(rates)
         now = self._equal(rates)
         if self.check == "all pass":
@@ -152,9 +152,10 @@ class Branch:
         return is_red, now
 
     def _regressions(self, rates: Floats) -> tuple[bool, dict[str, Counts]]:
-        names = frozenset(self.setting.names if self.check == "regressions" else ())
+        names = frozenset(() if self.check == "all sessions" else self.setting.names)
         history = [Session(each, names) for each in self.sessions[:-1]]
-        fitted = fit([*history, Session(self.sessions[-1])])
+        model = replace(MODEL, edit_rejected_at=1.0) if self.check == "newest agent" else MODEL
+        fitted = fit([*history, Session(self.sessions[-1])], model)
         judge = Judge.of(fitted, self.setting.names, self.setting.design(in_waves=True), self.random)
         passed, total = play(judge.scorer, judge.design, rates, self.random)
         is_red = bool(judge.alarms(judge.scorer.score(passed, total))[0])

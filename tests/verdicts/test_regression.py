@@ -187,6 +187,17 @@ def test_outdated_runs_show_how_sessions_differ_but_no_rates() -> None:
     assert find_changes(fitted, {**suite(20, 5, 5), "case-000": (0, 5)}).changed == {"case-000"}
 
 
+def test_runs_before_an_edit_that_changed_nothing_count() -> None:
+    """Those of a case that the edit repaired or broke do not. A daily edit would leave one session otherwise."""
+    old = [Session({**suite(20, 5, 5), "case-000": (2, 5)}, frozenset(suite(20, 0, 0))) for _ in range(5)]
+    history = [*old, *sessions(suite(20, 5, 5))]
+    fitted = fit(history)
+    assert fitted.counts == {**suite(20, 30, 30), "case-000": (5, 5)}
+    fallen = {**suite(20, 5, 5), "case-001": (2, 5), "case-002": (2, 5)}
+    assert find_changes(fitted, fallen).changed == {"case-001", "case-002"}
+    assert not find_changes(fit(history, replace(MODEL, edit_rejected_at=1.0)), fallen).changed
+
+
 def test_only_the_newest_sessions_count() -> None:
     ancient = sessions(*[suite(3, 0, 5)] * 3000)
     newest = sessions(*[suite(3, 5, 5)] * MODEL.max_sessions)
