@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
@@ -43,6 +43,7 @@ from planner.execution.wanted import resumable_slots
 from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
+from planner.records.facts import StoredCall
 from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
@@ -120,7 +121,7 @@ class Preparation:
         self, cases: Sequence[CaseResult], *, are_new: bool = False
     ) -> tuple[list[CaseResult], SuiteDocument | None]:
         """The cases and the suite as a whole, compared with earlier sessions. `are_new`: `compare_with_history`."""
-        stored = self.records.calls if self.records else lambda _: ()
+        stored: Callable[[str], Sequence[StoredCall]] = self.records.calls if self.records else lambda _: ()
         return compare_with_history(cases, stored, are_new=are_new)
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
