@@ -174,6 +174,28 @@ def test_new_labels_do_not_confirm_a_model_in_the_session_that_found_the_change(
     assert (changed["judge"]["only_warns"], changed["judge"]["calibration"]["missing"]) == (True, 12)
 
 
+def test_a_judge_that_answers_otherwise_each_time_fails_no_case(
+    checked: Project, service: Served, model: Model
+) -> None:
+    session(checked, 0)
+    for number, verdict in enumerate(("does_not_hold", "holds", "does_not_hold"), 2):
+        model.script = lambda asked, verdict=verdict: honest(asked, verdict)
+        document = session(checked, 0)
+        assert document["judge"]["only_warns"]
+        assert document["judge"]["model"] == f"scripted-1 #{number}"
+        assert (document["cases"][0]["outcome"], document["judge"]["canaries"]["has_drifted"]) == ("passed", True)
+
+
+def test_a_judge_that_rambles_decides_nothing(checked: Project, service: Served, model: Model) -> None:
+    session(checked, 0)
+    model.script = lambda _: "Well, it depends. Politeness has many faces."
+    checked.edit("plans/manners.yaml", "stays polite", "remains polite")
+    assert checked.planner("run", "--consent-to-charge").code == 4
+    document = checked.results()
+    assert (document["judge"]["canaries"]["compared"], document["judge"]["only_warns"]) == (0, False)
+    assert {run["outcome"] for run in document["cases"][0]["runs"]} == {"undecided"}
+
+
 def test_a_model_that_wavers_a_little_has_not_changed(checked: Project, service: Served, model: Model) -> None:
     session(checked, 0)
     model.script = lambda asked: reading(rude="holds" if "order 4," in asked.user else "does_not_hold")(asked)
@@ -304,8 +326,8 @@ def test_another_model_is_not_compared() -> None:
     record = CanaryRecord(key="0" * 64, number=3, edition="one", answers={"canary": {"holds": 9}}, compared=8)
     found = compare(record, {"canary": "does_not_hold"}, "other")
     assert (found.compared, found.has_drifted) == (0, False)
-    assert next_record("0" * 64, record, {"canary": "void"}, "other", found) == CanaryRecord(
-        key="0" * 64, number=4, edition="other", answers={"canary": {"void": 1}}
+    assert next_record("0" * 64, record, {"canary": "cannot_tell"}, "other", found) == CanaryRecord(
+        key="0" * 64, number=4, edition="other", answers={"canary": {"cannot_tell": 1}}
     )
 
 
