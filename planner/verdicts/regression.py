@@ -4,7 +4,7 @@ A suite of cases was called in earlier sessions, and again now. The model knows 
 whole session shifts all cases (a bad hour of the platform) and how much one case varies from session to session. It
 says whether the suite changed, and how likely each case changed.
 
-Pure functions, without a clock; random numbers come from a fixed seed. `docs/verdicts.md` explains the method, and
+Pure functions, without a clock; random numbers come from a fixed seed. `docs/statistics.md` explains the method, and
 `tests/benchmarks/power.py` measures its false alarms and its power.
 """
 

@@ -112,6 +112,18 @@ def test_waves_keep_to_the_consent_and_survive_restarts(seed: int) -> None:
     assert sum(whole[0].calls) < sum(whole[-1].calls) <= shares
 
 
+def test_resumed_calls_of_other_consents_are_no_more_than_all() -> None:
+    """Each case has more of them than its share: all have the calls of all, and no wave follows."""
+    cases = [adaptive(f"case-{number}", 5, 1.0, is_adaptive=True) for number in range(CASES)]
+    changes = with_waves(changes_of(cases), lambda _: True)
+    records = ConsentRecords()
+    records.apply(ConsentAdded(consent_of(changes)))
+    session = chooser(changes, [], {}, None)
+    found = session.choose(0, {case.case_id: 8 for case in cases})
+    records.validate(WaveChosen("c1", found))
+    assert (sum(found.calls), found.is_last) == (5 * CASES, True)
+
+
 @pytest.mark.parametrize("failing", [(0,), (0, 1)])
 def test_waves_go_to_the_case_that_may_have_got_worse(failing: Sequence[int]) -> None:
     cases = [adaptive(f"case-{number}", 5, 1.0, is_adaptive=True) for number in range(CASES)]
