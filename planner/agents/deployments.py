@@ -13,7 +13,7 @@ from planner.changes.configuration import EffectiveTarget
 from planner.planfile.model import Project
 from planner.results.documents import document_bytes
 from planner.results.outcomes import CheckState
-from planner.results.store import segment_for
+from planner.stores.store import segment_for
 from planner.workspace.stores import OpenedStore
 
 

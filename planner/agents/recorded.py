@@ -29,10 +29,10 @@ from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Balance, Target, TargetState
 from planner.records.log import Records
 from planner.reports.redaction import redact_value
-from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
-from planner.results.store import Change, Reader, Store, segment_for
 from planner.shell import Shell, redactor_of
+from planner.stores.directory import DirectoryStore
+from planner.stores.store import Change, Reader, Store, segment_for
 from planner.workspace.stores import OpenedStore
 
 _KEPT_VERSIONS: Final = 50

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from planner.errors import UsageError
-from planner.results.store import BRANCHES, segment_for
+from planner.stores.store import BRANCHES, segment_for
 from planner.values import frozen
 
 _COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from planner.errors import StoreError, UsageError
-from planner.results.git_objects import GitAnswer
+from planner.stores.git_objects import GitAnswer
 from planner.values import frozen
 
 TIMEOUT_SECONDS = 120.0

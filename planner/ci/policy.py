@@ -17,8 +17,8 @@ from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, root_of
 from planner.planfile.model import Policy, Project
 from planner.planfile.project import load_project, read_project
-from planner.results.git_objects import GitAnswer
 from planner.shell import Shell
+from planner.stores.git_objects import GitAnswer
 from planner.values import frozen
 
 NO_BASE: Final = "none"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from planner.ci.event import target_branch, target_namespace
 from planner.errors import PlannerError
-from planner.results.store import BRANCHES
+from planner.stores.store import BRANCHES
 
 if TYPE_CHECKING:
     from planner.ci.client import GitHub

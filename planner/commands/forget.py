@@ -14,10 +14,10 @@ from planner.quantities import count, money
 from planner.records.erasing import StoredWords, erasure, find, joined, namespaces_of, with_local_evidence
 from planner.records.log import CALLS, SESSIONS
 from planner.reports.neutral import for_terminal
-from planner.results.directory import DirectoryStore
 from planner.results.repository import evidence_key
-from planner.results.store import BRANCHES, Reader, Store
 from planner.shell import Shell
+from planner.stores.directory import DirectoryStore
+from planner.stores.store import BRANCHES, Reader, Store
 from planner.values import frozen
 from planner.workspace.selection import Selection
 from planner.workspace.stores import OpenedStore, locked, open_results

@@ -22,8 +22,8 @@ from planner.errors import NotFoundError, PlannerError
 from planner.execution.reading import Transactions
 from planner.execution.verification import Verifier
 from planner.results.documents import has_open_launches, stored_branches
-from planner.results.store import BRANCHES, MERGED, Store
 from planner.shell import Shell
+from planner.stores.store import BRANCHES, MERGED, Store
 from planner.values import frozen
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection, require_default_branch

@@ -24,7 +24,7 @@ from planner.records.log import CALLS, SESSIONS, Records, files_of, head_key, pa
 from planner.records.writing import Writing, planned
 from planner.results.documents import has_open_launches
 from planner.results.repository import ResultsRepository, configuration_key, evidence_key, vote_key
-from planner.results.store import BRANCHES, MERGED, BranchStore, Reader, Store
+from planner.stores.store import BRANCHES, MERGED, BranchStore, Reader, Store
 from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.cases import judge_case

@@ -12,7 +12,7 @@ from planner.providers.base import Target, TargetState
 from planner.quantities import count
 from planner.records.log import CALLS, Records, folder_of
 from planner.records.pruning import READ, Needed, Without, outdated
-from planner.results.directory import DirectoryStore
+from planner.stores.directory import DirectoryStore
 from planner.workspace.earlier_results import (
     EarlierResults,
     earlier_results,

@@ -30,8 +30,8 @@ from planner.errors import PlannerError, UsageError
 from planner.planfile.addresses import Folder, parse_store
 from planner.reports.problems import render_problem
 from planner.results.repository import change_set_key
-from planner.results.store import BRANCHES, BranchStore
 from planner.shell import Shell
+from planner.stores.store import BRANCHES, BranchStore
 from planner.values import frozen
 from planner.workspace.sharing import remote_store
 

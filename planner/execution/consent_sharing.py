@@ -23,7 +23,7 @@ from planner.execution.consents import Amount, Consent, ConsentImported, Spendin
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ceiling, OverCeilingError
 from planner.execution.spending import spending_of
-from planner.results.store import Reader, Store
+from planner.stores.store import Reader, Store
 from planner.values import frozen
 
 PREFIX: Final = "consents/"

@@ -12,7 +12,7 @@ from planner.errors import StoreError, UsageError
 from planner.execution.launches import Launch, LaunchState
 from planner.providers.base import Line
 from planner.results.documents import schema_major
-from planner.results.store import Store
+from planner.stores.store import Store
 from planner.values import frozen
 
 SCHEMA_VERSION: Final = "2.0"

@@ -16,7 +16,7 @@ from planner.errors import StoreError
 from planner.execution.events import PreviewIntended
 from planner.execution.journal import Journal
 from planner.execution.previews import GONE, Preview, PreviewState
-from planner.results.store import Reader, Store
+from planner.stores.store import Reader, Store
 
 SCHEMA_VERSION: Final = "2.0"
 PREFIX: Final = "previews/"

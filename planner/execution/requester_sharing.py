@@ -13,7 +13,7 @@ from planner.bounds import ServiceId
 from planner.errors import StoreError
 from planner.execution.events import RequesterLearned
 from planner.execution.journal import Journal
-from planner.results.store import Reader, Store
+from planner.stores.store import Reader, Store
 
 PREFIX: Final = "requesters/"
 _MOST: Final = 1000

@@ -41,7 +41,7 @@ from planner.execution.preview_sharing import PreviewSharing
 from planner.execution.reconciling import prompt_key, unconfirmed_launches
 from planner.execution.requester_sharing import RequesterSharing
 from planner.providers.base import Target
-from planner.results.store import Reader, Store
+from planner.stores.store import Reader, Store
 from planner.values import common_fields, frozen
 
 

@@ -19,7 +19,7 @@ from planner.results.documents import document_bytes
 from planner.results.model import CallData, CaseResult, JudgedRun, RunResult, RunVerdict
 from planner.results.repository import evidence_key
 from planner.results.shared_store import original_key
-from planner.results.store import BRANCHES, Reader
+from planner.stores.store import BRANCHES, Reader
 from planner.values import frozen
 
 ERASED: Final = "the words of this call were erased"

@@ -21,7 +21,7 @@ from planner.records.log import CALLS, SESSIONS, Files
 from planner.results.documents import document_bytes
 from planner.results.model import RunResult
 from planner.results.repository import StoredFile, evidence_key
-from planner.results.store import BRANCHES, Reader
+from planner.stores.store import BRANCHES, Reader
 from planner.values import frozen
 
 RUNS: Final = "runs/"

@@ -1,1 +1,1 @@
-"""Results of sessions and their storage: the source of reports and baselines."""
+"""Results of sessions as documents, and access to those that are stored."""

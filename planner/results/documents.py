@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from planner.bounds import SERVER_CLOCK_SKEW, is_possible
 from planner.errors import UsageError
 from planner.results.model import SCHEMA_VERSION, CaseResult, ExpectationRate, RunResult
-from planner.results.store import BRANCHES, Reader
+from planner.stores.store import BRANCHES, Reader
 
 
 def document_bytes(document: BaseModel) -> bytes:

@@ -26,7 +26,7 @@ from planner.results.documents import (
     parsed,
 )
 from planner.results.model import RunResult
-from planner.results.store import Store, segment_for
+from planner.stores.store import Store, segment_for
 from planner.values import frozen
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")

@@ -24,7 +24,7 @@ from planner.results.repository import (
     session_key,
     vote_key,
 )
-from planner.results.store import Change, Reader, Store
+from planner.stores.store import Change, Reader, Store
 
 _UNSHARED: Final = "unshared/"
 _UNSHARED_FILES: Final = "unshared-files/"

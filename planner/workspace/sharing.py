@@ -22,12 +22,12 @@ from planner.planfile.model import Case, Project
 from planner.quantities import count
 from planner.records.log import Records, Scope
 from planner.reports.redaction import Pattern, Redactor, redact, redact_case, redact_evidence
-from planner.results.git_ref import GitStore
 from planner.results.model import CaseResult, RunResult
 from planner.results.repository import Access, ResultsRepository
 from planner.results.shared_store import SharedRepository, Tiers
-from planner.results.store import Backoff, Store, of_branches
 from planner.shell import Shell, redactor_patterns
+from planner.stores.git_ref import GitStore
+from planner.stores.store import Backoff, Store, of_branches
 from planner.values import frozen
 
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
@@ -100,7 +100,7 @@ def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: b
             return GitStore(git, ref, remote=remote, backoff=backoff, offline=offline)
         case Bucket():
             try:
-                from planner.results.object_store import ObjectStore, open_bucket
+                from planner.stores.object_store import ObjectStore, open_bucket
             except ImportError as error:
                 raise UsageError(
                     "an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",

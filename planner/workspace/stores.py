@@ -19,10 +19,10 @@ from planner.errors import PlannerError, StoreError, UsageError
 from planner.planfile.addresses import Bucket, Folder, GitRef, parse_store
 from planner.planfile.model import Case, Project
 from planner.quantities import moment
-from planner.results.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
-from planner.results.store import UnverifiedKeys, of_branches, segment_for
 from planner.shell import Shell, print_diagnostics
+from planner.stores.directory import OPENING, DirectoryStore, locked_file, locked_folder
+from planner.stores.store import UnverifiedKeys, of_branches, segment_for
 from planner.values import frozen
 from planner.workspace.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
 from planner.workspace.sharing import import_launches, open_shared, remote_store

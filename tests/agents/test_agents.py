@@ -16,8 +16,8 @@ from planner.changes.configuration import Version, agree, configuration_digest, 
 from planner.errors import UsageError
 from planner.planfile.model import AgentFile, Project
 from planner.providers.base import AgentState
-from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
+from planner.stores.directory import DirectoryStore
 
 DEPLOYED = {"prompt": "Transfer to +1 415 555 0134.", "voice": "aria", "tools": [{"phone": "+14155550134"}], "speed": 1}
 

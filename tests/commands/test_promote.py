@@ -15,7 +15,7 @@ from repositories import commit, git
 from worlds import ANY_PROMPT
 
 from planner.commands.promotion import removed
-from planner.results.directory import DirectoryStore
+from planner.stores.directory import DirectoryStore
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import CASE, PLAN, STORE  # pyright: ignore[reportMissingImports]
 

@@ -40,9 +40,9 @@ from planner.execution.wanted import resumable_slots
 from planner.network.transport import Answer, InProcessTransport
 from planner.providers.base import Line
 from planner.providers.thunderphone.client import ApiClient
-from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.sandbox import Dialect, Sandbox
+from planner.stores.directory import DirectoryStore
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from lost_machines import AGENT_FILE, AGENTS, Fleet, SharedStore
 from mortality import Life
 
 from planner.errors import StoreError
-from planner.results.directory import DirectoryStore
-from planner.results.store import Change
 from planner.sandbox import Dialect
+from planner.stores.directory import DirectoryStore
+from planner.stores.store import Change
 
 PLAN = """\
 version: 1

@@ -29,9 +29,9 @@ from planner.execution.local import LocalEngine
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.execution.spending import spending_of
 from planner.providers.base import Target
-from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from planner.results.store import Change, Reader, of_branches
+from planner.stores.directory import DirectoryStore
+from planner.stores.store import Change, Reader, of_branches
 
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)

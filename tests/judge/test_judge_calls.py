@@ -30,8 +30,8 @@ from planner.judge.pricing import MICROCENTS, JudgeBudget, Pricing
 from planner.judge.votes import JudgeCallsResult, VoteCache, WantedVotes
 from planner.network.http import HttpxTransport
 from planner.planfile.model import JudgePrice
-from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
+from planner.stores.directory import DirectoryStore
 from tests.judge.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
 TALK = (

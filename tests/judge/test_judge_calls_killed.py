@@ -15,8 +15,8 @@ from planner.execution.spending import judge_spending, spending_of
 from planner.judge.judge_call_records import settle_answered
 from planner.judge.pricing import MICROCENTS
 from planner.planfile.model import JudgePrice
-from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
+from planner.stores.directory import DirectoryStore
 from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
 from tests.judge.test_judge_calls import CONSENT, TALK, Bench, bench, talk  # pyright: ignore[reportMissingImports]
 

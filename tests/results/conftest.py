@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from planner.planfile.model import Target
-from planner.results.directory import DirectoryStore
 from planner.results.model import CaseResult, JudgedRun, RunResult
 from planner.results.outcomes import RunOutcome
 from planner.results.repository import ResultsRepository
+from planner.stores.directory import DirectoryStore
 from tests.support.stored_cases import make_case, session_result, store_case
 
 

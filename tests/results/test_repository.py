@@ -12,9 +12,9 @@ from store_writes import put
 
 from planner.errors import StoreError, UsageError
 from planner.evidence import Call, Evidence, Role, RunStatus, Turn
-from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
+from planner.stores.directory import DirectoryStore
 from tests.support.samples import changed
 
 MakeResult = Callable[..., RunResult]

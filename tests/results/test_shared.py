@@ -13,10 +13,10 @@ from pydantic_core import from_json, to_json
 
 from planner.errors import StoreError
 from planner.evidence import Evidence, Role, RunStatus, Turn
-from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.shared_store import SharedRepository, Tiers
-from planner.results.store import segment_for, segments
+from planner.stores.directory import DirectoryStore
+from planner.stores.store import segment_for, segments
 from tests.support.samples import changed
 
 MakeResult = Callable[..., RunResult]

@@ -24,7 +24,7 @@ from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.sharing import IntentSharing
 from planner.providers.base import Line
-from planner.results.directory import DirectoryStore
+from planner.stores.directory import DirectoryStore
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -18,10 +18,10 @@ from store_writes import UNCONDITIONAL, put
 
 from planner.ci.event import namespace_of, target_namespace
 from planner.evidence import Evidence, Role, RunStatus, Turn
-from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.shared_store import SharedRepository, Tiers
-from planner.results.store import BranchStore
+from planner.stores.directory import DirectoryStore
+from planner.stores.store import BranchStore
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 from tests.support.stored_files import Document, edit_facts
 

@@ -415,7 +415,7 @@ def test_a_document_of_any_size(stored: Project, monkeypatch: pytest.MonkeyPatch
 
     Before: planner read all of it. Now: documents over 512 MB are refused with exit code 4.
     """
-    monkeypatch.setattr("planner.results.directory.MAX_DOCUMENT_BYTES", 1_000)
+    monkeypatch.setattr("planner.stores.directory.MAX_DOCUMENT_BYTES", 1_000)
     ran = stored.planner("plan", "--sandbox")
     assert ran.code == 4
     assert ".json" in ran.err

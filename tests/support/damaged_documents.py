@@ -37,10 +37,10 @@ from planner.execution.ledger import Purpose
 from planner.execution.sharing import IntentSharing
 from planner.execution.spending import spending_of
 from planner.records.log import summary_of
-from planner.results.directory import DirectoryStore
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
+from planner.stores.directory import DirectoryStore
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.workspace.selection import Loaded, Selection, load
 from planner.workspace.service import TargetState

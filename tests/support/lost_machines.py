@@ -34,9 +34,9 @@ import planner.workspace.stores
 from planner.network.transport import InProcessTransport
 from planner.providers.base import Launched, LaunchRequest
 from planner.providers.thunderphone.client import ApiClient
-from planner.results.directory import DirectoryStore
 from planner.results.repository import evidence_key
-from planner.results.store import Change, Reader
+from planner.stores.directory import DirectoryStore
+from planner.stores.store import Change, Reader
 from planner.workspace.selection import Selection
 
 SHARED = "git:refs/planner/results"

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from hashlib import sha256
 from random import Random
 from typing import Any, cast
 
@@ -59,7 +60,7 @@ from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.execution.state import State
 from planner.execution.wanted import resumable_slots
 from planner.providers.base import Line, Run
-from planner.results.store import Change
+from planner.stores.store import Change
 
 CONSENT, OTHER = "sha256:d", "sha256:e"
 MOST_SESSIONS = 40
@@ -91,6 +92,9 @@ class MemoryStore:
 
     def locate(self, key: str) -> str:
         return key
+
+    def versions(self, prefix: str) -> dict[str, str]:
+        return {key: sha256(data).hexdigest() for key, data in self._contents.items() if key.startswith(prefix)}
 
     def erase(self, change: Change) -> None:
         self.update(change)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import EllipsisType
 from typing import Final
 
-from planner.results.store import Reader, Store
+from planner.stores.store import Reader, Store
 
 Expected = bytes | EllipsisType | None
 UNCONDITIONAL: Final = ...

@@ -35,11 +35,11 @@ from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
-from planner.results.directory import DirectoryStore
-from planner.results.store import Change, Reader
 from planner.sandbox import Dialect, FaultSpec, Sandbox, World
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
+from planner.stores.directory import DirectoryStore
+from planner.stores.store import Change, Reader
 from planner.workspace.selection import Selection
 
 

@@ -127,7 +127,7 @@ def test_without_the_extra(fresh: Callable[[str], Any], monkeypatch: pytest.Monk
     real = builtins.__import__
 
     def without(name: str, *arguments: Any, **options: Any) -> Any:
-        if name.startswith("planner.results.object_store"):
+        if name.startswith("planner.stores.object_store"):
             raise ImportError(name)
         return real(name, *arguments, **options)
 

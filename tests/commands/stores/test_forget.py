@@ -15,9 +15,9 @@ from planner.judge.votes import VoteRecord, transcript_digest
 from planner.records.erasing import erasure, find
 from planner.records.facts import CallFact, SessionHead
 from planner.records.log import summary_of
-from planner.results.directory import DirectoryStore
 from planner.results.documents import document_bytes
 from planner.results.repository import evidence_key, vote_key
+from planner.stores.directory import DirectoryStore
 from tests.commands.stores.conftest import git  # pyright: ignore[reportMissingImports]
 from tests.commands.stores.test_shared_store import shared_blobs  # pyright: ignore[reportMissingImports]
 from tests.support.stored_cases import NOW

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from planner.ci.git import Git
-from planner.results.git_ref import GitStore
 from planner.results.repository import evidence_key
-from planner.results.store import Backoff
+from planner.stores.git_ref import GitStore
+from planner.stores.store import Backoff
 from tests.commands.stores.conftest import git  # pyright: ignore[reportMissingImports]
 
 REF = "refs/planner/results"

@@ -18,8 +18,8 @@ from threading import RLock
 from typing import Final
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.results.git_objects import Base, GitObjects, GitRunner
-from planner.results.store import Backoff, Change, segments
+from planner.stores.git_objects import Base, GitObjects, GitRunner
+from planner.stores.store import Backoff, Change, segments
 from planner.values import frozen
 
 COMMITS_A_HISTORY: Final = 1000

@@ -34,7 +34,7 @@ from obstore.store import (
 )
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.results.store import Backoff, Change, segments
+from planner.stores.store import Backoff, Change, segments
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from store_writes import UNCONDITIONAL, put
 
 from planner.errors import StoreError
-from planner.results.directory import DirectoryStore
+from planner.stores.directory import DirectoryStore
 
 
 def test_keys_by_prefix(store: DirectoryStore, folder: Path) -> None:
@@ -130,7 +130,7 @@ def test_writing_leaves_no_file_open(store: DirectoryStore, folder: Path) -> Non
 _RACE = """
 import sys
 from pathlib import Path
-from planner.results.directory import DirectoryStore
+from planner.stores.directory import DirectoryStore
 store = DirectoryStore(Path(sys.argv[1]))
 for _ in range(int(sys.argv[2])):
     store.update(lambda now: {"counter": str(int(now.get("counter") or 0) + 1).encode()})
@@ -147,7 +147,7 @@ def test_writers_of_several_processes_lose_nothing(folder: Path) -> None:
 _FLOOD = """
 import sys
 from pathlib import Path
-from planner.results.directory import DirectoryStore
+from planner.stores.directory import DirectoryStore
 store = DirectoryStore(Path(sys.argv[1]))
 print("ready", flush=True)
 for n in range(1_000_000):

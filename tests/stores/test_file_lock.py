@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from store_writes import UNCONDITIONAL, put
 
-import planner.results.directory
-from planner.results.directory import OPENING, DirectoryStore, locked_file
+import planner.stores.directory
+from planner.stores.directory import OPENING, DirectoryStore, locked_file
 
 
 @pytest.fixture(params=["flock", "sqlite"], autouse=True)
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "sqlite":
-        monkeypatch.setattr(planner.results.directory, "fcntl", None)
+        monkeypatch.setattr(planner.stores.directory, "fcntl", None)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Final
 
 from planner.bounds import MAX_DOCUMENT_BYTES
 from planner.errors import StoreError
-from planner.results.store import Change, segments
+from planner.stores.store import Change, segments
 
 _LOCK: Final = ".lock"
 _IGNORE: Final = ".gitignore"

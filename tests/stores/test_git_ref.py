@@ -17,10 +17,10 @@ from store_writes import UNCONDITIONAL, put
 
 from planner.ci.git import Git
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.results import git_ref
-from planner.results.git_objects import GitAnswer, GitRunner
-from planner.results.git_ref import GitStore
-from planner.results.store import Backoff, Reader
+from planner.stores import git_ref
+from planner.stores.git_objects import GitAnswer, GitRunner
+from planner.stores.git_ref import GitStore
+from planner.stores.store import Backoff, Reader
 
 REF = "refs/planner/results"
 BARE_ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
@@ -336,9 +336,9 @@ _COUNT = """
 import os, random, sys, time
 from pathlib import Path
 from planner.ci.git import Git
-from planner.results import git_ref
-from planner.results.git_ref import GitStore
-from planner.results.store import Backoff
+from planner.stores import git_ref
+from planner.stores.git_ref import GitStore
+from planner.stores.store import Backoff
 git_ref._REFUSALS_WITHOUT_A_WRITE = 1_000_000  # one of the others may be stopped for long while it holds the ref
 remote = sys.argv[2] or None
 chance = random.Random(os.getpid()).random

@@ -12,8 +12,8 @@ from store_writes import UNCONDITIONAL, Expected, put
 
 from planner.errors import StoreError, UsageError
 from planner.planfile.addresses import BUCKETS
-from planner.results.object_store import ObjectStore, open_bucket
-from planner.results.store import Backoff, Reader
+from planner.stores.object_store import ObjectStore, open_bucket
+from planner.stores.store import Backoff, Reader
 
 _KEYS = st.sampled_from(["runs/a.json", "runs/b.json", "latest/_/p.json", "votes/x", "top"])
 _DATA = st.sampled_from([b"", b"1", b"\0\xff"])
