@@ -189,9 +189,10 @@ def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -
         return
     called = change_set.with_action(Action.CALL)
     agents = list(dict.fromkeys(_target(each) for each in called if each.reason is Reason.AGENT_EDITED))
-    changed = f"; not agreed to: {some(request.outside, _NAMED, '; ')}" if request.outside else ""
+    digests = f"agreed to {digest}, now {change_set.digest}"
+    changed = some(request.outside, _NAMED, "; ") if request.outside else digests
     raise RefusedError(
-        f"the change set is not the one agreed to: agreed to {digest}, now {change_set.digest}{changed}"
+        f"the change set is not the one agreed to: {changed}"
         f"{f'; agents edited since: {some(agents, _NAMED)}' if agents else ''}",
         f"Review it with `planner plan`; with a key, it shows edited agents. To agree to it: {request.command}",
     )

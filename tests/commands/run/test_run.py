@@ -130,7 +130,7 @@ def test_a_digest_that_does_not_match_makes_no_call(project: Project, service: S
     project.edit("plans/hours.yaml", "of Monday", "of Friday")
     ran = project.planner("run", CONSENT, "--digest", digest)
     assert ran.code == 3
-    assert f"agreed to {digest}" in ran.err
+    assert "not the one agreed to: hours/cancel@clinic: a different call (new)" in ran.err
     assert service.ledger()["runs"] == []
     assert project.planner("run", CONSENT, "--digest", "sha256:abc").code == 2
 
