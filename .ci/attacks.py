@@ -27,6 +27,25 @@ SUBJECTS = {
         "tests/commands/stores/test_shared_store.py",
         "tests/judge/test_judge_calls_killed.py",
     ],
+    "Lost machines and true reports": [
+        "tests/execution/test_lost_machines.py",
+        "tests/execution/test_new_machines.py",
+        "tests/execution/test_reconciling.py",
+        "tests/commands/stores/test_forced_ref.py",
+        "tests/session/test_true_reports.py",
+        "tests/providers/test_client_reading.py",
+        "tests/providers/test_agents.py",
+        "tests/commands/test_gate_states.py",
+        "tests/execution/test_engine_stopped.py",
+        "tests/test_exit_codes.py",
+    ],
+    "Verdicts and deployments": [
+        "tests/verdicts/test_unfinished_sessions.py",
+        "tests/verdicts/test_whole_grades.py",
+        "tests/commands/test_gate.py",
+        "tests/agents/test_previews.py",
+        "tests/commands/test_deploy.py",
+    ],
     "Stored results": [
         "tests/security/test_stored_documents.py",
         "tests/security/test_namespaces.py",
@@ -35,7 +54,7 @@ SUBJECTS = {
     ],
     "Keys": ["tests/security/test_keys.py", "tests/commands/test_key_in_clear.py"],
     "Secrets of agents": ["tests/security/test_secrets.py", "tests/test_secret_values.py"],
-    "Sandbox worlds": ["tests/security/test_worlds.py"],
+    "Sandbox worlds": ["tests/security/test_worlds.py", "tests/sandbox/test_world_files.py"],
     "Folders and links": ["tests/security/test_own_folders.py", "tests/security/test_private_files.py"],
     "Bounded evaluation": [
         "tests/planfile/test_hostile.py",
@@ -92,7 +111,7 @@ def attacks() -> Iterator[tuple[tuple[Path, str], str]]:
     """Yield ((file, test), attack), sorted by file."""
     for path in sorted(ROOT.glob("tests/**/test_*.py")):
         source = path.read_text(encoding="utf-8")
-        if "Now: " not in source:
+        if "Now:" not in source:
             continue
         for node in ast.walk(ast.parse(source)):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):

@@ -52,7 +52,8 @@ def in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_the_exit_code_of_an_error(
     error: BaseException, exit_code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A bug is annotated, and its details are kept beside the reports."""
+    """Six requests are refused together with 403, in a group of exceptions. Before: exit code 5 or 1. Now: each error
+    has its exit code, and a group that of its gravest one."""
 
     def command() -> int:
         raise error

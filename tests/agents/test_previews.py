@@ -158,7 +158,8 @@ def test_a_preview_edited_between_sessions_proves_nothing(tmp_path: Path, edit: 
 
 
 def test_only_the_calls_on_the_edited_copy_are_lost(tmp_path: Path) -> None:
-    """One call of five was on a copy that somebody edited. The other four, on a new copy, count."""
+    """Somebody edits the copy that one call of five reached. Before: the other four, on a new copy, were lost, too.
+    Now: they count."""
     clinic = make_clinic(tmp_path)
     clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 5"))
     assert clinic.run(life=Life("after POST /v1/test-call"), max_concurrent=1).code is None
@@ -401,8 +402,9 @@ def test_a_field_that_the_service_does_not_show_is_a_warning(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("agreed_before", [False, True])
 def test_a_copy_that_differs_is_never_called(tmp_path: Path, agreed_before: bool) -> None:
-    """The service does not copy a field. Nothing is called, nothing is left behind, and no session passes, until the file has
-    the field: then planner sets it on the copy."""
+    """The service does not copy a field of the agent. Before: a warning, and calls on the copy could pass. Now:
+    nothing is called, nothing is left behind, and no session passes, until the file has the field: then planner sets
+    it on the copy."""
     clinic = make_clinic(tmp_path, world={"duplicates_leave_out": ("max_call_duration_seconds",)})
     clinic.sandbox.agents.deploy(12, {"max_call_duration_seconds": 600}, clinic.now().timestamp())
     for _ in range(2):

@@ -119,7 +119,8 @@ def _drift(shop: Shop) -> list[tuple[str, str]]:
 
 
 def test_an_edit_after_the_deployment_is_drift(shop: Shop) -> None:
-    """It is compared with what was deployed last, is shown, and is lost only if somebody says so."""
+    """Somebody edits an agent after it was deployed. Before: the next deployment overwrote the edit without a word.
+    Now: it is compared with what was deployed last, is shown, and is lost only if somebody says so."""
     shop.write_prompt(PROMPT, POLITE)
     assert shop.project.planner("run", CONSENT).code == 0
     assert shop.deploy("--yes").code == 0

@@ -119,7 +119,8 @@ def test_known_failures_of_the_base_branch(jobs: Jobs) -> None:
 def test_known_failures_are_those_of_the_target_branch(
     jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What fails on the default branch does not excuse a pull request into a release branch, nor the other way round."""
+    """A pull request is into a release branch, and its case fails on the default branch. Before: that excused it. Now:
+    it does not, nor the other way round."""
     jobs.edit(plans__hours=FAILING)
     run(jobs.start())
     file = tmp_path / "publication.json"

@@ -124,7 +124,8 @@ def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None
 def test_a_check_that_raises_is_logged_beside_the_reports(
     jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In CI, where the job keeps it: the action's output names the folder. No traceback is printed."""
+    """A check raises an exception in CI. Before: its details were lost with the machine. Now: the job keeps them, and
+    the action's output names the folder; no traceback is printed."""
     jobs.branch("topic")
     jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
     run(jobs.start(7, branch="topic"))

@@ -65,8 +65,8 @@ async def test_a_list_read_before_a_suspension_does_not_prove_absence(
 async def test_a_launch_delayed_by_sleep_is_replaced(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """The machine slept while connecting. Sent in the morning, the launch could not be found by its recorded time, so
-    it is not sent."""
+    """The process stands still between the record of a launch and its first byte. Before: another machine made the
+    call, and then this one did, too. Now: a launch that its recorded time would not find is not sent."""
     service = make_service(dialect)
     jobs, asleep = [job("ana")], [0.0]
     sleeps = once()

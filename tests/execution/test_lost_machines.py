@@ -60,7 +60,8 @@ def fleet_of(folder: Path, *, rich: bool, dialect: Dialect = "page") -> Fleet:
 def test_a_machine_that_is_lost_between_refusals_costs_no_second_call(
     tmp_path: Path, share: int, *, rich: bool
 ) -> None:
-    """Killed after each write and launch in turn; the next machine has only the store."""
+    """A machine is lost after any write or launch, some of which were refused; the next one has only the store.
+    Before: up to twice the calls were paid. Now: each is made once."""
     alive = Life()
     fleet = fleet_of(tmp_path / "alive", rich=rich)
     assert fleet.session(fleet.new_machine(), alive).code == 0
@@ -149,8 +150,9 @@ def test_a_copy_that_another_machine_deleted_was_not_edited(tmp_path: Path) -> N
 
 
 def test_a_new_machine_takes_no_run_of_somebody_else(tmp_path: Path) -> None:
-    """Who we are at the service is known from an earlier session, whose launches have ended. Then a machine is lost just before
-    a launch is sent, and somebody else makes the same call."""
+    """A machine is lost just before a launch is sent, and another user of the organization makes the same call.
+    Before: the next machine took it for its own. Now: who we are at the service is known from an earlier session,
+    whose launches have ended."""
     fleet = fleet_of(tmp_path, rich=False, dialect="client")
     fleet.files["plans/lost.yaml"] = fleet.files["plans/lost.yaml"].replace("[Ana, Bob]", "[Ana]")
     assert fleet.session(fleet.new_machine(), Life()).code == 0

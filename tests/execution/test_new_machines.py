@@ -61,8 +61,8 @@ class SlowList(Fleet):
 def test_a_partly_listed_batch_has_arrived(
     tmp_path: Path, dialect: Dialect, hides_batches: bool, seconds: float
 ) -> None:
-    """However long the rest takes: it is not sent again because the settling time is over. Until then, a session waits for the
-    rest."""
+    """The service lists only some calls of a batch, however long. Before: after the settling time, all were made
+    again. Now: the session waits for the rest, or ends with exit code 4."""
     fleet = SlowList(tmp_path, dialect, {"concurrency_limit": 20}, files=FILES, lag_seconds=1.0)
     machine = fleet.new_machine()
     assert fleet.session(machine, Life("after POST /v1/test-call-batches")).code is None
@@ -127,8 +127,9 @@ POINTS = 12
 @pytest.mark.parametrize("config", ["", ", config: ../agents/clinic.yaml"])
 @pytest.mark.parametrize("is_lost", [False, True])
 def test_a_store_that_is_away_for_two_minutes(tmp_path: Path, is_lost: bool, config: str) -> None:
-    """Also if the machine is lost meanwhile, and whether calls reach a preview or not: the next sessions make what is missing,
-    and delete the copy."""
+    """The shared store does not answer for two minutes, and the machine may be lost meanwhile. Before: nobody knew
+    what happens then. Now: whether calls reach a preview or not, the next sessions make what is missing, and delete
+    the copy."""
     files = {
         **FILES,
         "plans/lost.yaml": PLAN.replace("agent: 12", f"agent: 12{config}"),

@@ -368,7 +368,8 @@ def test_an_unlisted_batch_matches_by_its_runs() -> None:
 
 @pytest.mark.parametrize("every_batch", [True, False])
 def test_equal_launches_never_adopt_one_batch_together(every_batch: bool) -> None:
-    """Each batch is one launch's, whether the service lists the batch or only its runs."""
+    """The answers of two equal launches are lost. Before: both matched the same batch. Now: each batch is one
+    launch's, whether the service lists the batch or only its runs."""
     made = [run(1, "p", batch_id=201), run(2, "q", batch_id=201), run(3, "p", batch_id=202), run(4, "q", batch_id=202)]
     alike = [unconfirmed("a", "p", "q"), unconfirmed("b", "p", "q", after=1)]
     for shown, found in ((made[:2], [201]), (made, [201, 202])):

@@ -60,7 +60,8 @@ LARGE: dict[str, Any] = {
 
 @pytest.mark.parametrize("value", LARGE.values(), ids=LARGE)
 def test_an_agent_with_a_large_number_has_a_revision(revision: Callable[..., str | None], value: Any) -> None:
-    """Larger than a canonical document can write; another one is another revision."""
+    """An agent has a number that is larger than a canonical document can write. Before: exit code 5. Now: it has a
+    revision, and another number is another one."""
     assert revision({**A, "speed": value}) != revision({**A, "speed": 2**62})
     assert revision({**A, "speed": value}) == revision({**A, "speed": value})
     agent_state(12, {**AGENT, "speed": value}, [{**A, "speed": value}, B])

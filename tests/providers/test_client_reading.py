@@ -366,7 +366,8 @@ def test_no_date_header_breaks_a_read(date: str) -> None:
 async def test_an_unreadable_row_concerns_itself_only(
     talk: Callable[..., Any], row: object, shown: tuple[int, str] | None
 ) -> None:
-    """With an id, it is a run that has not ended as far as anybody knows; without one, it is dropped and counted."""
+    """The list of runs has a stranger's row that cannot be read. Before: no ended run was read, in any session. Now:
+    with an id, it is a run that has not ended as far as anybody knows; without one, it is dropped and counted."""
     asked = await talk((200, [{"id": 1, "status": "queued"}, row, {"id": 3, "status": "completed"}]))
     page = await asked.client.runs()
     assert [(run.id, run.problem) for run in page.rows if run.id != 2] == [(1, ""), (3, "")]

@@ -120,7 +120,8 @@ CALLING = SMALL.replace(
     ],
 )
 def test_a_misspelt_field_of_a_result(tmp_path: Path, field: str, message: str) -> None:
-    """Also in a branch, and of a result that the turn itself states."""
+    """A world misspells a field of a tool's result, also in a branch, or of a result that the turn itself states.
+    Before: it was an empty word, and the call could pass. Now: the world is refused."""
     for calling in (
         CALLING,
         CALLING.replace("find_slots, with", "find_slots, result: {slots: [nine, {at: ten}], error: '{day}'}, with"),

@@ -123,7 +123,8 @@ PLACES = ENGINE | LATER
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_bug_hides_no_paid_call(organisation: Organisation, place: str) -> None:
-    """Exit code 5; the details are beside the reports."""
+    """A task of the session raises an exception when calls were paid. Before: all reports said that nothing was
+    called. Now: exit code 5, the reports have the calls and their bills, and the details are beside them."""
     with broken(*PLACES[place]):
         ran = organisation.run()
     assert ran.code == 5, ran.err
@@ -140,7 +141,8 @@ def test_a_bug_hides_no_paid_call(organisation: Organisation, place: str) -> Non
 
 @pytest.mark.parametrize("name", REPORT_FILES)
 def test_a_broken_format_costs_only_itself(organisation: Organisation, name: str) -> None:
-    """The others are written and name it; no older file of it remains."""
+    """One format of the report cannot be written. Before: the others were replaced by empty ones. Now: they are
+    written and name it; no older file of it remains."""
     places = {
         "report.md": "planner.reports.markdown.render",
         "results.json": "planner.reports.for_json_text",
@@ -216,7 +218,8 @@ def test_a_bug_in_the_summary_of_a_step_is_named(
 
 @pytest.mark.parametrize("kind", ["a launch", "a list", "evidence"])
 def test_a_second_interruption_hides_no_paid_call(organisation: Organisation, kind: str) -> None:
-    """While an answer is awaited: exit code 130, and the reports show what was agreed to and what may be charged."""
+    """Somebody presses Ctrl-C a second time while an answer is awaited. Before: the reports denied calls that were
+    paid. Now: exit code 130, and the reports show what was agreed to and what may be charged."""
     paths = {
         "a launch": ("POST", "/v1/test-call"),
         "a list": ("GET", "/v1/test-calls"),

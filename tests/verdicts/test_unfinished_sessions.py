@@ -19,7 +19,8 @@ SECOND_LAUNCH_THROTTLED = refuse("launch", 429) | {"after": 1}
     ids=["no balance", "interrupted"],
 )
 def test_one_call_of_two_is_no_pass(tmp_path: Path, fault: dict[str, Any], code: int) -> None:
-    """Both must pass. The next session makes the other call, and nothing is paid twice."""
+    """Both calls of a case must pass, and the session is interrupted after one. Before: the case passed. Now: it is
+    unknown; the next session makes the other call, and nothing is paid twice."""
     clinic = make_clinic(tmp_path, faults=(fault,))
     clinic.write("plans/hours.yaml", PLAN.replace(", config: ../agents/clinic.yaml", ""))
 

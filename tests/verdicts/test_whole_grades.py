@@ -43,7 +43,8 @@ def _as_one(found: re.Match[bytes]) -> bytes:
 
 @pytest.mark.parametrize(("has_outcomes", "scores"), [(True, {1.0}), (False, {0.95, 1.0})])
 def test_a_perfect_grade_passes(tmp_path: Path, has_outcomes: bool, scores: set[float]) -> None:
-    """Its outcome says that the score is out of 1, or else the score of another call."""
+    """The service writes a perfect grade as the integer 1. Before: it was undecided in every run. Now: its outcome
+    says that the score is out of 1, or else the score of another call."""
     make_clinic(tmp_path)
     clinic = Rounding(tmp_path)
     clinic.has_outcomes = has_outcomes

@@ -92,7 +92,8 @@ def test_attempts_of_one_workflow_run_share_a_consent(
 
 @pytest.mark.parametrize("cents", [33, 50, 63])
 def test_plan_and_run_refuse_the_same_budget(project: Project, service: Served, cents: int) -> None:
-    """Above the expected cost of one call, 32 cents, and below the 64 that it reserves."""
+    """A plan's budget is above the expected cost of one call, 32 cents, and below the 64 that it reserves. Before:
+    `plan` printed a command that `run` refused. Now: both refuse."""
     project.write("plans/hours.yaml", HOURS.replace("scenarios:", f"budget: {{max_cost_cents: {cents}}}\nscenarios:"))
     select = ("--select", "hours/cancel*")
     planned = project.planner("plan", *select, "--format", "json")

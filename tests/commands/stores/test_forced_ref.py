@@ -22,8 +22,9 @@ def force_to_the_first_commit(remote: Path) -> None:
 
 
 def test_the_machine_that_called_still_knows(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
-    """It keeps its results. On others, the cases are unknown, since sessions name calls that no file has: they are not called
-    again."""
+    """Somebody force-pushes the git ref of results to what it was before. Before: nobody knew what happens then. Now:
+    the machine that called keeps its results; on others, the cases are unknown, since sessions name calls that no
+    file has, and are not called again."""
     one = fresh_clone("one")
     assert one.planner("run", "--consent-to-charge").code == 0
     force_to_the_first_commit(remote)
