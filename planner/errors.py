@@ -9,7 +9,7 @@
     │   ├── NotFoundError       2    404: a target (or call) the service does not know
     │   └── ConflictError       4    409 to a change of an agent: it changed meanwhile, or a limit is reached
     ├── RefusedError            3    consent, ceiling, policy, balance or digest: nothing (more) is called
-    ├── IncompleteError         4    something is unknown or unavailable now; running again goes on
+    ├── IncompleteError         4    something is unknown or unavailable now; running again resumes
     │   ├── ServiceError        4    5xx, garbage, an answer that makes no sense
     │   ├── UnreachableError    4    the request provably never left (DNS, connection refused)
     │   ├── LostAnswerError     4    the request may have arrived: timeout, reset

@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
 
     @property
     def has_failed(self) -> bool:
-        """It ended otherwise than as it should. The platform is the cause."""
+        """It ended abnormally. The platform is the cause."""
         return self.has_ended and self is not RunStatus.COMPLETED
 
     @classmethod

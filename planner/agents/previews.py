@@ -134,7 +134,7 @@ class Previews:
         try:
             await self.client.delete_agent(preview.copy_id)
         except NotFoundError:
-            self._move(preview, PreviewState.DELETED, detail="it did not exist any more")
+            self._move(preview, PreviewState.DELETED, detail="it no longer existed")
         else:
             self._move(preview, PreviewState.DELETED)
 
@@ -146,7 +146,7 @@ class Previews:
             agent = await self.client.agent(preview.copy_id)
         except NotFoundError:
             by_others &= self.intents is None or self.intents.previews.has(preview)  # whoever deletes it says so there
-            self._move(preview, PreviewState.DELETED, detail="it does not exist any more", was_changed=by_others)
+            self._move(preview, PreviewState.DELETED, detail="it no longer exists", was_changed=by_others)
             return None
         if agent.name.strip() != preview.name or preview.copy_id == preview.agent_id:
             self._move(preview, PreviewState.DELETED, detail="it has another name", was_changed=by_others)

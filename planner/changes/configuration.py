@@ -244,7 +244,7 @@ class Agents:
             return None
         by_revision = agent_edit(prior.agent_revision, today)
         if same is None and prior.has_agent_file and target.config is None:
-            return AgentEdit(Reason.AGENT_FILE_CHANGED, "the target has no file any more")
+            return AgentEdit(Reason.AGENT_FILE_CHANGED, "the target no longer has a file")
         if same is None and target.config is not None and not self._is_deployed(target):
             return AgentEdit(Reason.AGENT_FILE_CHANGED, f"{target.config.file} was not tested")
         if same is None or (by_revision and target.config is None):

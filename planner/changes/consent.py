@@ -20,7 +20,7 @@ from planner.values import frozen
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5
 MAX_COST: Final = "--max-cost"
-_AGREED_BEFORE: Final = "the ceiling agreed to before (--max-cost sets another)"
+_AGREED_BEFORE: Final = "the ceiling agreed to earlier (--max-cost sets another)"
 
 
 @frozen
@@ -99,7 +99,7 @@ def check_consent(
         _check_policy(change_set, calls, policy)
     if request.given and not request.by:
         raise RefusedError(
-            "the CI system names nobody with write access who agreed: a push to a pull request is no consent",
+            "the CI system names nobody with write access who agreed: a push to a pull request is not consent",
             "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment phone-calls "
             "and give the job `actions: read` and its token in GITHUB_TOKEN",
         )

@@ -73,7 +73,7 @@ class Combinator(Expectation, frozen=True):
         return self.judge_with(evidence, no_judge)
 
     def questions(self, evidence: Evidence) -> Sequence[Question]:
-        """The questions of the parts; none if the other parts decide alone, so that no answer is paid for in vain."""
+        """The questions of the parts; none if the other parts decide alone, so nothing is paid without need."""
         found = [question for part in self.parts.values() for question in part.questions(evidence)]
         return found if found and self.judge(evidence).outcome is FindingOutcome.UNDECIDED else ()
 

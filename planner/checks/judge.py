@@ -126,7 +126,9 @@ class Judge(Expectation, frozen=True):
             return undecided(f"not judged: {missing or 'there is no vote'}")
         if self.votes == 1:
             agreement = (
-                f": the vote is void, for {reasons}" if reasons else f": the judge could not decide{_because(votes[0])}"
+                f": the vote is invalid, for {reasons}"
+                if reasons
+                else f": the judge could not decide{_because(votes[0])}"
             )
         return undecided(f"undecided{agreement}")
 

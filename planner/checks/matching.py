@@ -1,4 +1,4 @@
-"""What a tool's arguments or result should be: a value, or `{matches}`, `{any_of}` or `{exists}` in place of one.
+"""What a tool's arguments or result should be: a value, or `{matches}`, `{any_of}` or `{exists}` instead.
 
 A mapping with one of these three keys is a matcher. Any other mapping is an object that is compared key by key, whose
 values may be matchers again; further keys are allowed unless `exact`. Lists are compared item by item. A string in the
@@ -143,7 +143,7 @@ def _check_special(written: Mapping[str, JsonValue]) -> None:
 
 
 def _meant(written: Mapping[str, JsonValue]) -> str | None:
-    """What to write in place of an object whose keys belong to another matcher language, or are misspelled.
+    """What to write instead of an object whose keys belong to another matcher language, or are misspelled.
 
     Compared as an object it would hardly ever be equal, and in `tool_not_called` it would hide every call.
     """
@@ -191,7 +191,7 @@ def _schema(*scalars: str) -> dict[str, Any]:
         return {"type": "object", "required": [key], "properties": {key: takes}, "additionalProperties": False}
 
     return {
-        "description": "A value to equal, or a matcher in place of one.",
+        "description": "A value to equal, or a matcher instead.",
         "anyOf": [
             matcher("matches", type="string", description="A regular expression (RE2 syntax) to find in it."),
             matcher("any_of", type="array", minItems=1, description="Values, one of which it equals."),

@@ -83,7 +83,7 @@ class Words(BaseModel, frozen=True):
         if len(written) > 1:
             raise ValueError(f"takes one of `any_of`, `all_of` and `matches`, not {named(written)}")
         if self.spoken and self.matches is not None:
-            raise ValueError("`spoken: true` compares phrases: write `any_of` or `all_of` in place of `matches`")
+            raise ValueError("`spoken: true` compares phrases: write `any_of` or `all_of` instead of `matches`")
         return self
 
     def lints(self) -> Sequence[Lint]:

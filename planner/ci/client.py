@@ -59,14 +59,14 @@ class GitHub:
         """Read an object. `permission` is what the token needs, such as `issues: read`."""
         found = self._json("GET", path, permission, True, params=query)
         if not isinstance(found, dict):
-            raise IncompleteError(f"GitHub's answer is no object (GET {path})", "Try again later.")
+            raise IncompleteError(f"GitHub's answer is not an object (GET {path})", "Try again later.")
         return cast("dict[str, Any]", found)
 
     def get_list(self, path: str, permission: str, **query: Any) -> list[dict[str, Any]]:
         """Read a list of objects; what is none is left out."""
         found = self._json("GET", path, permission, True, params=query)
         if not isinstance(found, list):
-            raise IncompleteError(f"GitHub's answer is no list (GET {path})", "Try again later.")
+            raise IncompleteError(f"GitHub's answer is not a list (GET {path})", "Try again later.")
         return [cast("dict[str, Any]", item) for item in cast("list[Any]", found) if isinstance(item, dict)]
 
     def pages(self, path: str, permission: str, **query: str) -> Iterator[dict[str, Any]]:
@@ -142,7 +142,7 @@ def _error(answer: httpx.Response, permission: str, what: str) -> PlannerError:
         return UsageError(f"GitHub rejected the content ({what}){said}", "Report this with the text of the comment.")
     if 300 <= status < 400:
         return IncompleteError(
-            f"GitHub says that the repository has another name now ({what})",
+            f"the repository was renamed ({what})",
             "Start the job again: it gets the new name.",
         )
     return IncompleteError(f"GitHub answered {status} ({what}){said}", "Try again later.")

@@ -24,7 +24,7 @@ _DIGEST: Final = re.compile(r"<!-- digest:(sha256:[0-9a-f]{64}) -->")
 _DECIDED: Final = re.compile(r"<!-- decided:([0-9a-f]{40,64}) (\S+) -->")
 _PERMISSION: Final = "pull-requests: write"
 _ISSUES: Final = "issues: write"
-_NOTHING: Final = "Nothing is to be called for the default branch, and no agent was edited."
+_NOTHING: Final = "The default branch needs no calls, and no agent was edited."
 
 
 @frozen
@@ -84,7 +84,7 @@ def decided(commit: str, at: datetime | None) -> str:
 
 def is_outdated(github: GitHub, place: CommentPlace, commit: str, at: datetime, now: datetime) -> bool:
     """Whether the comment has a newer answer about this commit than that of `at`: another job was faster, or an older
-    job was run again. A time after `now` is not believed. Raises `PlannerError`."""
+    job was run again. A time after `now` is ignored. Raises `PlannerError`."""
     old = _comment(github, place)
     found = _DECIDED.search(str(old["body"])) if old is not None else None
     if found is None or found[1] != commit:

@@ -1,7 +1,7 @@
 """Pull requests that are older than the plans of their base branch.
 
-The workflows start on an event of a pull request, so those that were open when planner was adopted wait in silence for
-the required status, until somebody tells them to update their branch.
+The workflows start on an event of a pull request, so those that were open when planner was adopted never get the
+required status. A comment asks to update their branch.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ RUNNING = options.together(
     options.RERUN,
     options.start_over("; the reason and your name, too."),
     options.PLACE,
-    options.offline("Call nobody and use no network: judge stored calls by today's expectations."),
+    options.offline("Make no calls, use no network: judge stored calls by today's expectations."),
     option(
         CALLING,
         "--max-concurrent",
@@ -166,8 +166,8 @@ RUNNING = options.together(
 @RUNNING
 @click.pass_obj
 def run(global_options: GlobalOptions, **values: Any) -> int:
-    """Make the calls that `planner plan` shows, judge them, write the reports. Calls nobody without
-    --consent-to-charge: then it does what is free, shows the price and exits with 3.
+    """Make the calls that `planner plan` shows, judge them, write the reports. Without
+    --consent-to-charge it makes no calls: it does what is free, shows the price and exits with 3.
 
     PATH… are plan files or folders (default: plans/).
 

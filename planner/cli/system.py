@@ -45,7 +45,7 @@ class _SafeStream:
 
 class _SafeMessages(_SafeStream):
     """Standard error. If it can no longer be written, because its reader has gone, nothing more is shown and all else
-    goes on: a message that nobody reads must not stop paid calls or change the exit code."""
+    continues: a message that nobody reads must not stop paid calls or change the exit code."""
 
     def write(self, text: str) -> int:
         try:

@@ -67,9 +67,9 @@ def pull(shell: Shell, selection: Selection, *, alias: str, overwrite: bool) -> 
     name = display_name(path, shell.cwd)
     shell.print(for_terminal(f"{name}: {', '.join(changed)} written" if changed else f"{name}: nothing changed"))
     for field in left_out:
-        shell.log(f"`{field}` is left out: it looks like a secret. It stays as it is at the service.")
+        shell.log(f"`{field}` is omitted: it looks like a secret. The service keeps its value.")
     if target.config is None:
-        shell.log(f"To use the file, write `config` at the target `{target.alias}`: its path, relative to the plan.")
+        shell.log(f"To use the file, set `config` of the target `{target.alias}` to its path, relative to the plan.")
     return 0
 
 
@@ -82,7 +82,7 @@ def _named(alias: str, targets: list[Target]) -> Target:
         raise UsageError(f"plans define {alias!r} differently", "Add the path of one plan after the target.")
     if found[0].kind != "agent":
         raise UsageError(
-            f"{alias!r} is a phone number, which has no file", "Name a target with `agent`, which the number reaches."
+            f"{alias!r} is a phone number, which has no file", "Name a target with the `agent` that the number reaches."
         )
     return found[0]
 

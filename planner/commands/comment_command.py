@@ -59,7 +59,7 @@ def parse_command(body: str) -> CommentCommand:
     if NO_CEILING in text:
         raise UsageError(f"this comment has {NO_CEILING} where an amount belongs", "Write for example: up to 2.00")
     if found is None or options is None:
-        raise UsageError(f"this comment is not understood: {one_line(text)[:200]}", _HOW)
+        raise UsageError(f"this comment is not a valid command: {one_line(text)[:200]}", _HOW)
     patterns = re.findall(_QUOTED, options["only"] or "")
     return CommentCommand(
         found["digest"],
@@ -75,7 +75,7 @@ def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:
     """The options with what the comment agrees to, if one started this job. `name` separates two uses in one
     repository.
 
-    Raises `UsageError` if the comment is not understood, `RefusedError` if it does not count.
+    Raises `UsageError` if the comment is not a valid command, `RefusedError` if it does not count.
     """
     if not is_command(shell.environ):
         return options
@@ -118,5 +118,5 @@ def _check(shell: Shell, command: CommentCommand, name: str) -> None:
         raise RefusedError("the comment was edited, so it does not count", "Write a new comment.")
     if newest is not None and newest != command.digest:
         raise RefusedError(
-            "this is not the newest set of calls of this pull request", "Copy the command of the comment once more."
+            "this is not the newest set of calls of this pull request", "Copy the command from the comment again."
         )

@@ -65,5 +65,5 @@ def _oldest(shell: Shell, options: HistoryOptions) -> datetime | None:
         return None
     age = age_of(options.since)
     if age is None:
-        raise UsageError(f"--since {options.since}: this is no age", "Write it as 30d, 12h or 2w.")
+        raise UsageError(f"--since {options.since} is not an age", "Write it as 30d, 12h or 2w.")
     return shell.clock.now() - age

@@ -52,7 +52,7 @@ def init(shell: Shell, options: InitOptions) -> int:
     project = _project_of(folder)
     if project is not None and not github:
         raise UsageError(
-            f"{for_terminal(display_name(project, shell.cwd))} is there: this is a project already",
+            f"{for_terminal(display_name(project, shell.cwd))} exists: this is already a project",
             f"Add a plan instead, such as {DEFAULT_PATH / 'second.yaml'}: copy one, or see docs/plans.md. Workflows:"
             " planner init --github.",
         )

@@ -1,6 +1,6 @@
 """`planner ci promote`: the calls of merged pull requests count for the default branch, without a new call.
 
-Each call is read from the service again. What it does not show, or shows differently, becomes no baseline.
+Each call is read from the service again. What it does not show, or shows differently, is never a baseline.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ async def _promote(work: Workspace, store: Store, merged: Sequence[Merged]) -> N
                 del waiting[number]
     except PlannerError as error:
         for number in waiting:
-            shell.print(f"#{number}: not verified, so it is no baseline yet: {error}")
+            shell.print(f"#{number}: not verified, so it is not a baseline yet: {error}")
         raise
 
 

@@ -91,7 +91,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
 
 
 def _no_answer(shell: Shell, why: str, fix: str) -> Publication:
-    """An older comment must not stand beside the status."""
+    """An older comment must not contradict the status."""
     comment = render_problem(UsageError(why, fix), "", run_url_of(shell.environ))
     return Publication(state="error", description=why, digest="", comment=comment, worth_saying=True)
 

@@ -109,7 +109,7 @@ def _tell_older_pull_requests(shell: Shell, name: str) -> None:
         with github_of(shell.environ, shell.pause) as github:
             told = tell_older_pull_requests(github, base, name)
     except PlannerError as error:
-        shell.log(f"open pull requests were not told to update their branches: {error}. {error.hint}")
+        shell.log(f"open pull requests were not asked to update their branches: {error}. {error.hint}")
         return
     if told:
-        shell.print(f"{count(told, 'open pull request')} told to update the branch")
+        shell.print(f"{count(told, 'open pull request')} asked to update the branch")

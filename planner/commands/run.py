@@ -19,9 +19,9 @@ def run(shell: Shell, options: RunOptions) -> int:
     reports say why."""
     if options.selection.offline:
         if options.consent_to_charge:
-            raise UsageError("--offline calls nobody, so there is nothing to consent to", "Leave out one of them.")
+            raise UsageError("--offline makes no calls, so there is nothing to consent to", "Leave out one of them.")
         if options.selection.start_over is not None:
-            raise UsageError("--offline calls nobody, so no case can start over", "Leave out one of them.")
+            raise UsageError("--offline makes no calls, so no case can start over", "Leave out one of them.")
         return judge_offline(
             shell,
             options.selection,

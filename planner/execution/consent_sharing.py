@@ -185,7 +185,7 @@ class ConsentSharing:
         if _key(shared.consent) != key or not key.startswith(f"{PREFIX}{id_prefix(shared.consent.digest)}"):
             raise self._impossible(key, f"it is of consent {shared.consent.consent_id[:80]!r}")
         if not is_possible(shared.consent.agreed_at, self._now, SERVER_CLOCK_SKEW):
-            raise self._impossible(key, f"{shared.consent.agreed_at.isoformat()} is no time of a consent")
+            raise self._impossible(key, f"{shared.consent.agreed_at.isoformat()} is not a valid time of a consent")
         return shared
 
     def _impossible(self, key: str, why: str) -> StoreError:

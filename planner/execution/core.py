@@ -138,7 +138,7 @@ def decide(state: State, now: Now) -> list[Action]:
 
 
 def _first_ended(state: State) -> str | None:
-    """A consent of which nothing is left, while others go on."""
+    """A consent with nothing left to do, while others continue."""
     if len(state.consents) < 2:
         return None
     for consent_id, consent in state.consents.items():

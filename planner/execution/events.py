@@ -158,7 +158,7 @@ class JobsAdded(NamedTuple):
 
 
 class JobsEnded(NamedTuple):
-    """Nothing is left to do for a consent, while others go on."""
+    """A consent has nothing left to do, while others continue."""
 
     consent_id: str
 

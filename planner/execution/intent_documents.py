@@ -151,7 +151,7 @@ class Reading:
         ended = [slot.completed_at for slot in document.slots if slot.completed_at is not None]
         for moment in (document.sent_at, *ended):
             if not is_possible(moment, self.now, SERVER_CLOCK_SKEW):
-                raise self.impossible(key, f"{moment.isoformat()} is no time of a launch")
+                raise self.impossible(key, f"{moment.isoformat()} is not a valid time of a launch")
         return document
 
     def calls(self, key: str, data: bytes) -> SessionCalls:

@@ -1,4 +1,4 @@
-"""When to read the service's lists next: as seldom as runs may wait for it. No I/O, no clock."""
+"""When to read the service's lists next: as rarely as the runs allow. No I/O, no clock."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class PreviewSharing:
         if document.preview_id != _preview_id(key):
             raise self._impossible(key, f"it names preview {document.preview_id[:80]!r}")
         if not is_possible(document.intended_at, self._now, SERVER_CLOCK_SKEW):
-            raise self._impossible(key, f"{document.intended_at.isoformat()} is no time of a preview")
+            raise self._impossible(key, f"{document.intended_at.isoformat()} is not a valid time of a preview")
         return document
 
     def _impossible(self, key: str, why: str) -> StoreError:

@@ -82,7 +82,7 @@ class State:
     consents: dict[str, ConsentState] = field(default_factory=dict[str, ConsentState])
     """Those with calls left to make or to wait for, by id."""
     ended: dict[str, ConsentState] = field(default_factory=dict[str, ConsentState])
-    """Those of which nothing is left, while others go on."""
+    """Those with nothing left to do, while others continue."""
     posting: dict[str, LaunchIntent] = field(default_factory=dict[str, LaunchIntent])
     """Intended launches without an answer."""
     watched: dict[RunId, Watched] = field(default_factory=dict[RunId, Watched])

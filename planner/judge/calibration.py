@@ -24,7 +24,7 @@ Table: TypeAlias = tuple[int, int, int, int]
 
 
 class Comparison(Enum):
-    """One label beside the model's vote."""
+    """One label and the model's vote."""
 
     BOTH_HOLD = "both_hold"
     FALSE_ALARM = "false_alarm"
@@ -45,7 +45,7 @@ class Comparison(Enum):
 
 @frozen
 class Calibration:
-    """The model beside people, on one rubric or on all ("")."""
+    """The model compared with people, on one rubric or on all ("")."""
 
     rubric: str
     counts: Counter[Comparison]

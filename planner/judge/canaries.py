@@ -41,7 +41,7 @@ class CanaryRecord(BaseModel):
 
 @frozen
 class CanaryComparison:
-    """This session's answers beside those of earlier sessions. `compared` is 0 if there are none by this model."""
+    """Answers of this session compared with earlier ones. `compared` is 0 if there are none by this model."""
 
     asked: int
     compared: int
@@ -92,7 +92,7 @@ def compare(before: CanaryRecord | None, answers: Mapping[str, str], edition: st
 def next_record(
     key: str, before: CanaryRecord | None, answers: Mapping[str, str], edition: str, found: CanaryComparison
 ) -> CanaryRecord:
-    """The record of this session. A model that is new, or has changed, starts anew."""
+    """The record of this session. A model that is new, or has changed, gets a new record."""
     number = 1 if before is None else before.number + 1
     given = {name: {answer: 1} for name, answer in answers.items()}
     if before is None or before.edition != edition:

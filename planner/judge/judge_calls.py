@@ -141,7 +141,7 @@ class JudgeCaller:
                 if len(request.wanted) == 1:
                     self._note_problem(request, str(error))
                     return
-                self.log(f"{error}: each rubric is asked alone")
+                self.log(f"{error}: asking each rubric alone")
                 for want in request.wanted:
                     await self._request(VoteRequest((want,)))
                 return
@@ -202,7 +202,7 @@ class JudgeCaller:
         again: list[WantedVotes] = []
         for want, vote, share in zip(request.wanted, votes, paid, strict=True):
             if vote.void and again_if_void:
-                self.log(f"a vote is void ({vote.void}): requested once more")
+                self.log(f"a vote is invalid ({vote.void}): requesting it again")
                 again.append(want)
                 continue
             self.cache.add(self._record(call, want, vote, completion, (share, cost)))

@@ -147,16 +147,16 @@ class JudgeChecks:
         if canaries is not None and canaries.has_drifted:
             compared = count(canaries.compared, "canary", "canaries")
             what = (
-                f"the judge is another model now, under the same name ({self.settings.model}): {canaries.different} of "
-                f"{compared} got another answer than before"
+                f"another model now answers under the judge's name ({self.settings.model}): {canaries.different} of "
+                f"{compared} got a different answer than before"
             )
         else:
-            what = f"canaries showed that the judge is another model than before ({self.cache.edition})"
+            what = f"canaries showed that the judge's model changed ({self.cache.edition})"
         agreement = over_all(self.calibrations)
         missing = agreement.counts[Comparison.MISSING]
         fix = "the next session asks it about the labels"
         if not missing:
-            fix = "it agrees too little with the labels; see planner judge calibrate"
+            fix = "it does not agree enough with the labels; see planner judge calibrate"
         return f"{what}. Its verdicts are not compared and only warn; {fix}"
 
 

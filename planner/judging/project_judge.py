@@ -251,7 +251,7 @@ class _Needs:
 
 @frozen
 class _Requests:
-    """Judge calls that ask the same rubrics. `transcript_bytes` is None for phone calls that are not made yet."""
+    """Judge calls that ask the same rubrics. `transcript_bytes` is None for phone calls that have not been made yet."""
 
     plan: str
     calls: int

@@ -258,8 +258,8 @@ class ScenarioDefaults(Authored):
     calls: Literal["adaptive", "equal"] = Field(
         default="adaptive",
         description=(
-            "adaptive: with `runs` of 3 or more, and two earlier sessions, first two calls a case; the rest of all "
-            "calls goes to the cases that most likely got worse. equal: `runs` calls for each case, as always with "
+            "adaptive: with `runs` of 3 or more and two earlier sessions, each case first gets two calls; the others "
+            "go to the cases that most likely got worse. equal: `runs` calls for each case, as always with "
             "`confidence` or a judge."
         ),
     )

@@ -117,7 +117,7 @@ class JudgeFields(Authored):
         default=None,
         description=(
             "A file with about 20 labelled transcripts, which the model is asked about in every session: if it answers "
-            "otherwise than before, its verdicts are not compared and only warn."
+            "differently than before, its verdicts are not compared and only warn."
         ),
         examples=["judge/canaries.jsonl"],
     )

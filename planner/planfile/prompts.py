@@ -65,7 +65,7 @@ class Prompt:
                 found.add(name)
                 detail = f"single braces are plain text; write {{{{ {path} }}}}"
                 if name not in known:
-                    hint = did_you_mean(name, known) or f"`{name}` is no variable and no axis either"
+                    hint = did_you_mean(name, known) or f"`{name}` is not a variable or axis"
                     detail += f"; {hint}"
                 error = TemplateError("unresolved-variable", detail, match.start(), match.end())
                 reporter.error(error.code, detail, self.place(error))

@@ -324,5 +324,5 @@ class AgentProvider(Provider, Protocol):
     async def discard_draft(self, agent_id: int) -> None: ...
 
     async def delete_agent(self, agent_id: int) -> None:
-        """Raises `NotFoundError` if it does not exist any more."""
+        """Raises `NotFoundError` if it no longer exists."""
         ...

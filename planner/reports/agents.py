@@ -19,7 +19,7 @@ from planner.values import frozen
 
 @frozen
 class AgentNote:
-    """One sentence, and the changed fields: `- ` and `+ ` before lines of strings. `to_do` says what leads on."""
+    """One sentence, and the changed fields: `- ` and `+ ` before lines of strings. `to_do` is the next step."""
 
     sentence: str
     lines: tuple[str, ...] = ()

@@ -191,7 +191,7 @@ def waves_line(preview: PlanView) -> str:
     most, total = max(change.most_runs for change in changes), sum(change.runs for change in changes)
     bound = "" if preview.ceiling_cents is None else f", at most {money(preview.ceiling_cents)}"
     return (
-        f"Calls go where they decide: first {least} a case, then to cases that may have got worse. "
+        f"Adaptive calls: first {least} per case, then more for cases that may have got worse. "
         f"Up to {most:,} calls a case, {total:,} in all{bound}"
     )
 

@@ -23,9 +23,9 @@ def _canaries(document: CanaryDocument | None) -> str:
     if not document.compared:
         return f"{asked} asked for the first time"
     if document.has_drifted:
-        how_many = f"{document.different} of {asked} answered otherwise than before"
+        how_many = f"{document.different} of {asked} answered differently than before"
         return f"{how_many}: another model ({chance(document.p_value)})"
-    return f"{asked} answered as before" + (f", {document.different} otherwise" if document.different else "")
+    return f"{asked} answered as before" + (f", {document.different} differently" if document.different else "")
 
 
 def _agreement(document: CalibrationDocument | None) -> str:

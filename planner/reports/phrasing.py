@@ -178,7 +178,7 @@ def sections(result: RunResult) -> list[tuple[str, list[str]]]:
     """(title, lines) of what a report lists after the cases."""
     found = [
         ("Warnings", warnings(result)),
-        ("Judge beside people", rubric_lines(result.judge)),
+        ("Judge compared with people", rubric_lines(result.judge)),
         ("Not called", _not_called(result)),
         ("Unconfirmed launches", _launches(result)),
         ("Next steps", [f"{step.text}: `{step.command}`" if step.command else step.text for step in result.next_steps]),
@@ -280,7 +280,7 @@ def _session(result: RunResult) -> list[str]:
     waves = [case.waves for case in result.cases if case.waves is not None and case.action == "call"]
     if waves:
         most, total = max(each.most for each in waves), sum(each.runs for each in waves)
-        ceiling += f", up to {most:,} calls a case and {total:,} in all where they decide"
+        ceiling += f", up to {most:,} calls per case and {total:,} in all"
     reasons = ["only some cases were selected"] * result.partial + ["it did not finish"] * (not result.finished)
     lines = [
         f"`{result.session_id}`, planner `{result.tool_version}`",

@@ -95,7 +95,7 @@ class Offer:
 
 @frozen
 class CommentFacts:
-    """What a comment says beside the change set and the check."""
+    """What a comment says in addition to the change set and the check."""
 
     pull: PullRequest
     last: LastCalls | None = None
@@ -162,7 +162,9 @@ def _forbidden(preview: PlanView, pull: PullRequest) -> str:
         return ""
     why = for_markdown(preview.refused[0].rstrip("."))
     where = f"{markdown_code(PROJECT_FILE)} of {markdown_code(pull.base or 'the base branch')}"
-    return f"{why}.\n\n**To go on:** plan fewer calls here, or change {where}: here, a change of it has no effect yet."
+    return (
+        f"{why}.\n\n**To continue:** plan fewer calls here, or change {where}: here, a change of it has no effect yet."
+    )
 
 
 def _price(preview: PlanView) -> str:
@@ -180,11 +182,13 @@ def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: Las
     if check.open_calls:
         parts += _open_calls(preview, check)
     elif check.calls:
-        parts.append(f"These calls{commit} are not made yet." if last is not None else f"Nothing called yet{commit}.")
+        parts.append(
+            f"These calls{commit} have not been made yet." if last is not None else f"Nothing called yet{commit}."
+        )
     if pull.base and pull.default not in ("", pull.base):
         base, default = markdown_code(pull.base), markdown_code(pull.default)
         parts.append(
-            f"Cases without results of {base} are compared with those of {default}, whose failures are no excuse here."
+            f"Cases without results of {base} are compared with those of {default}; failures there still count here."
         )
     return " ".join(parts)
 
@@ -202,8 +206,8 @@ def _open_calls(preview: PlanView, check: RequiredCheck) -> Iterator[str]:
     if unconfirmed:
         may_cost = f" It may cost {for_markdown(money(cents))}." if cents and not made else ""
         yield (
-            f"The service did not answer when {count(unconfirmed, 'call')} started, so it may have been made or not."
-            f"{may_cost} The next start finds out, at the earliest 10 minutes later, and calls only what was not made."
+            f"The service did not answer when {count(unconfirmed, 'call')} started, so it may or may not have been "
+            f"made.{may_cost} The next run checks this, at the earliest 10 minutes later, and makes only missing calls."
         )
 
 
@@ -330,7 +334,7 @@ def _not_counted(
 
 
 def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: bool) -> list[str]:
-    """The command that leads on, as a comment to write: it works on a phone, too."""
+    """The comment to write next, which also works on a phone."""
     offer, pull = facts.offer, facts.pull
     if offer is None or not pull.number:
         return []
@@ -353,7 +357,7 @@ def _what_to_do(check: RequiredCheck, facts: CommentFacts, offer: Offer, *, has_
     if check.calls:
         return "**To call**, write this comment:"
     if check.needs_run and has_unconfirmed:
-        return "**To find out and go on**, write this comment after 10 minutes:"
+        return "**To check and resume**, write this comment after 10 minutes:"
     if check.needs_run:
         return "**To collect the results**, write this comment. It makes no call:"
     if check.state is CheckState.FAILURE:

@@ -35,7 +35,7 @@ class _Failure:
 
     @property
     def way(self) -> str:
-        """Equal in cases that fail in the same way, be it after 41 or after 43 seconds."""
+        """Equal in cases that fail in the same way, whether after 41 or 43 seconds."""
         return _NUMBER.sub("0", f"{self.verb} {self.message}")
 
 

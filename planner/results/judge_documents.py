@@ -29,13 +29,13 @@ class CanaryDocument(BaseModel):
 
     asked: Count
     compared: Count = Field(description="With answers of earlier sessions by the same model.")
-    different: Count = Field(description="Answered otherwise than before.")
+    different: Count = Field(description="Answered differently than before.")
     p_value: Share = Field(description="Probability of so many different answers by the same model.")
     has_drifted: bool = Field(description="Another model answers under the same name.")
 
 
 class CalibrationDocument(BaseModel):
-    """The judge beside people who labelled transcripts. `does_not_hold` is what it has to find."""
+    """The judge compared with people who labelled transcripts. A `does_not_hold` of theirs is a failure to find."""
 
     model_config = _CONFIG
 

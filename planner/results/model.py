@@ -67,7 +67,7 @@ class Finding(Document):
 
 
 class RunVerdict(Document):
-    """The verdict on one run, made or imagined; `cause` is None if and only if it passed."""
+    """The verdict on one run, made or hypothetical; `cause` is None if and only if it passed."""
 
     outcome: RunOutcome
     cause: Cause | None = None
@@ -252,7 +252,7 @@ class CaseResult(Document):
     compared: Compared
     not_comparable: NotComparable | None = Field(
         default=None,
-        description="Why a difference to the baseline says nothing about the agent. prompt, settings, "
+        description="Why a difference from the baseline says nothing about the agent. prompt, settings, "
         "expectations: changed since. judging: the same calls, judged differently. grader, judge: measured with "
         "another one. variant: no variant of the agent has runs on both sides. Null if the case can be compared.",
     )
@@ -267,7 +267,7 @@ class CaseResult(Document):
     open_against: Sample | None = Field(
         default=None, description="What an unknown case will be compared with when it is called again."
     )
-    p_value: Share | None = Field(default=None, description="For the difference to the baseline, of this case alone.")
+    p_value: Share | None = Field(default=None, description="For the difference from the baseline, of this case alone.")
     change_probability: Share | None = Field(default=None, description="By several sessions, if it is at least 0.5.")
     inputs: CaseInputs
     call_fingerprint: str

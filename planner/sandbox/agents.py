@@ -146,7 +146,7 @@ class Agents:
         self.deploy(agent_id, {"prompt": snapshot.prompt}, at)
 
     def delete(self, agent_id: int, at: float) -> None:
-        """Its queued runs fail without a call; calls in progress go on."""
+        """Its queued runs fail without a call; calls in progress continue."""
         runs = tuple(
             replace(
                 run,

@@ -327,7 +327,7 @@ class Store:
                 self._apply(event_format().validate_json(line))
             except ValueError as error:
                 place = f"{self._path}: line {number + 1} after byte {self._offset}"
-                raise StateFileError(f"{place} is no event of a sandbox; move the file away") from error
+                raise StateFileError(f"{place} is not an event of a sandbox; move the file away") from error
         self._offset += len(whole) + len(newline)
 
     @contextmanager

@@ -131,7 +131,7 @@ def _wrong_code(caller: Sequence[Turn], agent: Sequence[Turn], prompt: str) -> C
             told = " ".join(map(squeezed, [prompt, *(each.text for each in agent if each.number < turn.number)]))
             for other in _values_like(code, turn.text):
                 if other not in told and 0 < fewest_edits(code, other) <= _MOST_DIFFERENCES:
-                    what = f"said {other.upper()} in place of {code.upper()}"
+                    what = f"said {other.upper()} instead of {code.upper()}"
                     return CallerCause(f"the caller {what} at turn {turn.number}", Quote.of(turn))
     return None
 
@@ -156,7 +156,7 @@ def _wrong_name(caller: Sequence[Turn], agent: Sequence[Turn], prompt: str) -> C
         given = _GIVEN_NAME.search(turn.text)
         told = {*_words_of(prompt), *_words([each for each in agent if each.number < turn.number])}
         if given and told.isdisjoint(_words_of(given["name"])):
-            what = f"called itself {shown(given['name'])} in place of {own['name']}"
+            what = f"called itself {shown(given['name'])} instead of {own['name']}"
             return CallerCause(f"the caller {what} at turn {turn.number}", Quote.of(turn))
     return None
 

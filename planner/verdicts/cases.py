@@ -76,7 +76,7 @@ def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: flo
 
 
 def _unproven(case: Case, verdicts: Sequence[RunVerdict]) -> CaseVerdict | None:
-    """The verdict on a case that other runs in place of its excluded ones could change, else None."""
+    """The verdict on a case that other runs instead of its excluded ones could change, else None."""
     excluded = sum(verdict.excluded is not None for verdict in verdicts)
     if not excluded or settled(case, [verdict for verdict in verdicts if verdict.excluded is None], excluded):
         return None

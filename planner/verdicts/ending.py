@@ -171,7 +171,7 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
     if hidden := sum(hides_number(run) for case in unknown for run in case.runs):
         yield (
             f"{count(hidden, 'transferred call')} undecided: the service does not name the number, so new calls would "
-            "be undecided too; expect `end_reason: transfer` in place of `transferred_to`"
+            "be undecided too; expect `end_reason: transfer` instead of `transferred_to`"
         )
     if lacking := {part for run in undecided for part in run.missing}:
         yield (

@@ -159,6 +159,6 @@ def _is_complete(case: CaseResult) -> bool:
 
 
 def _runs_to_decide(case: CaseResult) -> int:
-    """The `runs` with which the next session makes `more_runs` calls, beside the runs so far; 0 if nothing is known."""
+    """The `runs` with which the next session makes `more_runs` more calls; 0 if nothing is known."""
     kept = sum(run.had_call or case.counts_run(run) for run in case.runs)
     return kept + case.more_runs if case.more_runs else 0

@@ -1,4 +1,4 @@
-"""Calls where they decide (`calls: adaptive`): each wave goes to the cases that most likely got worse.
+"""The waves of `calls: adaptive`: each goes to the cases that most likely got worse.
 
 Arrays are by session and case, so that the test can simulate a thousand unchanged sessions with the same waves.
 """

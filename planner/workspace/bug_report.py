@@ -1,7 +1,7 @@
 """Writes what an unexpected exception says to a file, for a bug report: beside the reports, where a CI job keeps it.
 
-An exception that is no `PlannerError` is a bug in planner. A check that raises is one, too: it logs the exception, and
-its finding is undecided.
+An exception other than a `PlannerError` is a bug in planner. So is a check that raises: it logs the exception, and its
+finding is undecided.
 """
 
 from __future__ import annotations

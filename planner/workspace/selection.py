@@ -61,7 +61,7 @@ class Selection:
 
     @property
     def partial(self) -> bool:
-        """Only some cases are selected, so the results are no baseline."""
+        """Only some cases are selected, so the results are not a baseline."""
         return bool(self.select or self.tags)
 
     def reconcile_command(self) -> str:
@@ -194,7 +194,7 @@ def _check_paths(shell: Shell, selection: Selection, source: PolicySource) -> No
     if any(matches(glob, case.case_id) for glob in missing for plan in plans for case in plan.cases):
         others = tuple(path for path in selection.paths if path.as_posix() not in missing)
         meant = replace(selection, paths=others, select=(*selection.select, *missing))
-        raise UsageError(f"{missing[0]} is no file, but matches cases", f"To select them: {meant.command('plan')}")
+        raise UsageError(f"{missing[0]} is not a file, but matches cases", f"To select them: {meant.command('plan')}")
 
 
 def job_namespace(shell: Shell, selection: Selection) -> str:

@@ -128,10 +128,10 @@ def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Itera
         _claim_runs(journal, open_launches, results)
         _consume_stored(journal, Records(shared.repository, (), Scope(None)))
     if taken:
-        fate = "their calls are resumed and not repeated"
+        message = "their calls are resumed and not repeated"
         if open_launches:
-            fate = f"searching for {count(len(open_launches), 'launch', 'launches')} before anything is sent again"
-        shell.log(f"the shared store has launches of unfinished sessions: {fate}")
+            message = f"searching for {count(len(open_launches), 'launch', 'launches')} before anything is sent again"
+        shell.log(f"the shared store has launches of unfinished sessions: {message}")
     return intents
 
 

@@ -58,7 +58,7 @@ def test_votes_are_counted(
         ([Vote(Verdict.HOLDS, 2, "It comes on Friday", "b" * 241)], f"the rubric holds: {'b' * 239}…", 2),
         ([UNSURE], "undecided: the judge could not decide", None),
         ([Vote(Verdict.CANNOT_TELL, reason="It is in Greek.")], "undecided: the judge could not decide: It is in Greek.", None),
-        ([Vote(Verdict.HOLDS)], "undecided: the vote is void, for it quotes a turn that does not exist", None),
+        ([Vote(Verdict.HOLDS)], "undecided: the vote is invalid, for it quotes a turn that does not exist", None),
         ([], "not judged: the endpoint was gone", None),
     ],
 )  # fmt: skip

@@ -175,7 +175,7 @@ def test_schema_of_a_value_or_matcher(field: Any, scalars: list[str]) -> None:
         return {"type": "object", "required": [key], "properties": {key: takes}, "additionalProperties": False}
 
     assert TypeAdapter(field).json_schema() == {
-        "description": "A value to equal, or a matcher in place of one.",
+        "description": "A value to equal, or a matcher instead.",
         "anyOf": [
             matcher("matches", type="string", description="A regular expression (RE2 syntax) to find in it."),
             matcher("any_of", type="array", minItems=1, description="Values, one of which it equals."),

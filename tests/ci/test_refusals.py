@@ -142,7 +142,7 @@ def test_only_a_refused_status_fails_the_job(fake: FakeGitHub, tmp_path: Path, r
         assert (ended, [status["state"] for status in fake.statuses]) == (0, ["pending"])
         assert "the comment could not be written: " in said or fields["status"] in (404, 410)
     assert ("archived so is read-only" in said) == (refusal == "archived")
-    assert ("has another name now" in said) == (refusal == "renamed")
+    assert ("the repository was renamed" in said) == (refusal == "renamed")
 
 
 @pytest.mark.parametrize("event", ["workflow_dispatch", "pull_request"])

@@ -184,7 +184,7 @@ def blind(asked: Asked, verdict: str) -> str:
     return json.dumps({"seal": asked.seal, "answers": answers})
 
 
-VOID = "undecided: the vote is void, for "
+VOID = "undecided: the vote is invalid, for "
 LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
     "quotes what was not said": (
         lambda asked: honest(asked, quote="I will refund everything"),

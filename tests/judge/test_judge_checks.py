@@ -131,13 +131,13 @@ def test_a_model_that_changed_behind_its_name_is_noticed_in_one_session(
         ("call", "passed", "error"), ("judge", "failed", "warning"),
     ]  # fmt: skip
     (warning,) = changed["warnings"]
-    assert "6 of 12 canaries got another answer than before" in warning
+    assert "6 of 12 canaries got a different answer than before" in warning
     assert "another model" in checked.root.joinpath("reports/report.md").read_text()
 
     again = session(checked, 0)  # asked about the labels, it calls everything polite
     assert (again["judge"]["canaries"]["different"], again["judge"]["calibration"]["kappa"]) == (0, 0.0)
     assert again["judge"]["only_warns"]
-    assert "agrees too little with the labels" in again["warnings"][0]
+    assert "does not agree enough with the labels" in again["warnings"][0]
 
 
 def test_a_changed_model_that_agrees_with_people_counts_again(checked: Project, service: Served, model: Model) -> None:

@@ -30,7 +30,7 @@ def test_every_status_has_its_error() -> None:
                 "ServiceError",
                 4,
                 "GET /v1/billing: the service redirects (301); redirects are not followed, so that the key goes to no other host",
-                "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?",
+                "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), and not answered by a proxy?",
             ),
             ("UsageError", 2, "GET /v1/billing: the service rejects the request (400: No.)", ""),
             (

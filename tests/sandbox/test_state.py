@@ -127,7 +127,7 @@ def test_a_file_that_is_something_else(tmp_path: Path) -> None:
     """A state file of another kind is not overwritten."""
     state = tmp_path / "state.jsonl"
     state.write_text('{"kind": "shopping list"}\n')
-    with pytest.raises(StateFileError, match="is no event of a sandbox"):
+    with pytest.raises(StateFileError, match="is not an event of a sandbox"):
         Sandbox(load_world("demo"), state_path=state)
     assert state.read_text() == '{"kind": "shopping list"}\n'
 

@@ -255,7 +255,7 @@ def test_not_verified_yet(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, key: str,
         project = jobs.start()
         away.setenv("THUNDERPHONE_API_KEY", key)
         away.setenv("THUNDERPHONE_API_BASE_URL", OUT_OF_REACH)
-        assert "#9: not verified, so it is no baseline yet" in promote(project, 9, code=code)
+        assert "#9: not verified, so it is not a baseline yet" in promote(project, 9, code=code)
     assert stored(jobs, "calls/") == before
     assert stored(jobs, "merged/") == ["merged/9.json"]
     assert run(jobs.start()) == 0

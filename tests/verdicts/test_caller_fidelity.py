@@ -51,8 +51,8 @@ def judged(
 
 
 BLAMED: Final = {
-    "wrong-order-number": "said 48219 in place of 48213",
-    "wrong-name": 'called itself "Robert Chen" in place of Peter Lindqvist',
+    "wrong-order-number": "said 48219 instead of 48213",
+    "wrong-name": 'called itself "Robert Chen" instead of Peter Lindqvist',
     "an-early-end": "asked nothing",
     "gibberish": "nobody can understand the caller",
     "a-loop": "3 times, whatever the agent answered",
@@ -61,7 +61,7 @@ BLAMED: Final = {
     "silence": "never spoke in 12 s",
     "leaves-its-role": "left its role",
     "plays-the-agent": "spoke the agent's part",
-    "wrong-booking-code": "said QX7T9M in place of QX7T4M",
+    "wrong-booking-code": "said QX7T9M instead of QX7T4M",
 }
 """The broken callers that are found, and a part of the reason. A request that the caller was not given needs a judge."""
 

@@ -1,4 +1,4 @@
-"""The table of states in docs/pull-requests.md: each row has a test of its status, its comment and what leads on."""
+"""The table of states in docs/pull-requests.md: each row has a test of its status, its comment and the next step."""
 
 from __future__ import annotations
 

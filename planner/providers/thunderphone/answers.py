@@ -27,7 +27,7 @@ from planner.providers.base import Page
 from planner.values import frozen
 
 _NO_JSON = "no JSON body"
-GARBAGE_HINT = "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?"
+GARBAGE_HINT = "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), and not answered by a proxy?"
 
 
 def error_of(answer: Answer, request: str) -> PlannerError:

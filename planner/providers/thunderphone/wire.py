@@ -42,7 +42,7 @@ of runs has two thousand fields."""
 
 def _refuse_flag(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("true and false are no numbers")  # noqa: TRY004 - pydantic expects it
+        raise ValueError("true and false are not numbers")  # noqa: TRY004 - pydantic expects it
     return value
 
 

@@ -92,7 +92,7 @@ def test_the_ceiling_of_an_earlier_part_is_named(project: Project, service: Serv
     assert agreed(project, consented, "--select", "*cancel*").code == 0
     ran = agreed(project, consented)
     assert (ran.code, len(service.own_runs())) == (3, 1)
-    assert "the ceiling agreed to before (--max-cost sets another) allows $" in ran.err
+    assert "the ceiling agreed to earlier (--max-cost sets another) allows $" in ran.err
     assert agreed(project, consented, "--max-cost", "20.00").code == 0
     assert len(service.own_runs()) == 5
 
