@@ -132,7 +132,7 @@ def _comment(github: GitHub, options: PublishOptions, found: Publication) -> str
 
 
 def _reply(github: GitHub, options: PublishOptions, found: Publication, url: str) -> None:
-    """Tell whoever agreed to calls that they have ended. A comment that is edited notifies nobody."""
+    """Notify the person who agreed to calls when they have ended. GitHub sends nothing for an edited comment."""
     if not options.comment or not found.reply or options.number is None:
         return
     place = CommentPlace(options.number, options.name, options.author, is_reply=True)

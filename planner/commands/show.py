@@ -160,7 +160,7 @@ def _call_ids(change: Change) -> list[int]:
 
 
 def _deployment_lines(deployment: Deployment) -> list[str]:
-    """Who deployed what, when, and what it rests on."""
+    """Who deployed what, when, and on which results it is based."""
     fields = ", ".join(deployment.fields)
     grounds = f"forced: {deployment.forced}" if deployment.forced is not None else f"check: {deployment.check.value}"
     lost = f" · over edits of {', '.join(deployment.lost)}" if deployment.lost else ""

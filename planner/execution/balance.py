@@ -1,4 +1,4 @@
-"""Whether the organisation's money covers the calls."""
+"""Check whether the organisation's balance covers the calls."""
 
 from __future__ import annotations
 

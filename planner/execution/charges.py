@@ -1,4 +1,4 @@
-"""Which calls the account has still to be charged for, and what is known of the others. No I/O."""
+"""Track which calls have no final bill yet, and the bills of the others. No I/O."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Consents and what was spent under them, as the journal records them. No I/O.
 
 A consent is one agreement: some calls, who agreed, up to how much. Every launch and every judge call names its consent.
-Ceilings are per consent, on all machines. A consent ends when nothing of it is left to do.
+Ceilings are per consent, on all machines. A consent ends when all of its calls are done.
 
-What was spent is a union by identity: launches by their id, judge calls by their session. This journal's own launches
-and judge calls count as it knows them; the others (`Spending`), which only the shared store knows, as stored there.
+Spending counts each launch (by id) and each session's judge calls once. This journal's data takes precedence over those
+of the shared store (`Spending`).
 """
 
 from collections.abc import Iterable, Mapping

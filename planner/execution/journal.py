@@ -1,6 +1,6 @@
 """The write-ahead journal: the durable list of events. Each is on disk before `record` returns.
 
-SQLite, WAL, `synchronous=FULL`, one table. `JournalState` says what the events add up to.
+SQLite, WAL, `synchronous=FULL`, one table. `JournalState` is the state after all events.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the events of a journal add up to: launches, their slots, and which runs belong to them. No I/O.
+"""The state after all events of a journal: launches, their slots, and which runs belong to them. No I/O.
 
 `validate` raises before anything changes, so the journal can write an event between `validate` and `apply`.
 """

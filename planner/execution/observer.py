@@ -1,4 +1,4 @@
-"""What a driver reports to a session, and what it asks of it."""
+"""The interface between a driver and its session."""
 
 from __future__ import annotations
 

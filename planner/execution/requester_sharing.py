@@ -1,5 +1,5 @@
-"""Shares who an API key's requester is at the service, so that a machine without a journal takes no run of somebody
-else for its own.
+"""Shares who an API key's requester is at the service, so that a machine without a journal does not take
+somebody else's run for its own.
 
 `requesters/<digest of the key>.json` stays, while the launches that name the requester too are deleted when they end.
 """

@@ -1,4 +1,4 @@
-"""What a session waits for: runs under way, runs that are not known yet, unconfirmed launches, the service itself."""
+"""What a session waits for: runs in progress, unknown runs, unconfirmed launches, the service itself."""
 
 from __future__ import annotations
 

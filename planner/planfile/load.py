@@ -228,7 +228,7 @@ def _check_keep(plans: Sequence[Plan], keep: Keep | None, reporter: Reporter) ->
 
 @contextmanager
 def collector_paused() -> Generator[None]:
-    """Nearly all that loading makes is kept, so that the cyclic collector searches in vain; it takes half of the time.
+    """Nearly all objects that loading creates are kept, so cyclic collection finds nothing, but takes half of the time.
 
     What was made is passed on as old, or the collector would search all of it as soon as it is back.
     """

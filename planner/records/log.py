@@ -2,7 +2,7 @@
 
 `calls/<call fingerprint>/<session>-<n>.jsonl` (a *part*) has one fact per line. `sessions/<session>.json` (the *head*)
 is written last and has the number of lines and the digest of each part. Files never change once they are created, so no
-facts are overwritten. Names of files prove nothing: facts identify their calls, and the service's times order them.
+facts are overwritten. Names of files are not trusted: facts identify their calls, and the service's times order them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The reply that tells whoever agreed to calls that they have ended. GitHub sends it to them, so it fits one line."""
+"""The reply that notifies the person who agreed to calls when they have ended. It fits one line of GitHub's e-mail."""
 
 from __future__ import annotations
 

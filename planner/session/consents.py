@@ -1,4 +1,4 @@
-"""Records the consent of a session, and what of it is over."""
+"""Records the consent of a session, and when it ends."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What journal and intents show of a session that ended without results: what was agreed to, made and paid.
+"""What journal and intents show of a session that ended without results: consent, calls and costs.
 
-A report never says less: calls that were paid are in the journal before anything else can fail.
+Paid calls are in the journal before anything else can fail, so the report has all of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a person may do next after a session."""
+"""The next steps to suggest after a session."""
 
 from __future__ import annotations
 
