@@ -188,3 +188,18 @@ def test_what_arrives_late_is_noticed(tmp_path: Path, old: str, causes: list[str
     later = replace(later, base=CountingFiles(content))
     assert files_read(later, session) == 13
     agrees(later, [session, Session([CASE], revisions=revisions)])
+
+
+@pytest.mark.parametrize("today", [None, "2026-11-01 a", "2026-11-24 b"])
+@pytest.mark.parametrize("new", [None, "2026-11-01 a", "2026-11-24 b"])
+@pytest.mark.parametrize("first", ["2026-11-01 a", "2026-11-24 b"])
+def test_an_agent_that_was_set_back(tmp_path: Path, first: str, new: str | None, today: str | None) -> None:
+    """The calls of another agent count again, if today's is that agent, or if the newest call reached it and today's is unknown."""
+    store = replace(empty(tmp_path), older=None)
+    for number in range(8):
+        causes, revision = ([None, None, "agent"], first) if number < 4 else ([None] * 3, "2026-11-01 a")
+        store = play(CASE, store, causes, rerun="all", revisions={AGENT: revision}).store
+    store = replace(store, older=empty(tmp_path).older)
+    agrees(store, [Session([CASE], revisions={AGENT: today})])
+    later = play(CASE, store, [None, "agent", None], rerun="all", revisions={AGENT: new}).store
+    agrees(later, [Session([CASE], revisions={AGENT: each}) for each in (today, None, "2026-11-24 b", "2026-11-01 a")])
