@@ -178,7 +178,7 @@ def test_what_arrives_late_is_noticed(tmp_path: Path, old: str, causes: list[str
     store, session = called_often(tmp_path), Session([CASE])
     agrees(store, [session])
     at = NOW - timedelta(days=9 if old == "time" else 1)
-    revisions = {AGENT: "2026-11-24 b" if old == "agent" else None}
+    revisions: dict[tuple[str, int], str | None] = {AGENT: "2026-11-24 b" if old == "agent" else None}
     later = play(CASE, store, runs_after(store, *causes, completed_at=at), rerun="all", revisions=revisions).store
     content = dict(later.base.content)
     del content["sessions/session-013.json"]

@@ -26,6 +26,7 @@ from planner.evidence import Evidence, RunStatus, missing_parts
 from planner.execution.charges import AwaitedCharges
 from planner.execution.core import (
     Apply,
+    ChooseWave,
     Finish,
     Poll,
     ReadEvidence,
@@ -468,6 +469,8 @@ class Session:
                     case Finish():
                         self._end()
                         return
+                    case ChooseWave():
+                        raise AssertionError("the jobs of a schedule have no waves")
         self.wakes_at = max(wait.seconds, self.schedule.now)
 
     def _start(self, key: object, what: Callable[[], None]) -> None:
