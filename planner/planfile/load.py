@@ -269,7 +269,7 @@ def _load(path: Path, reader: PlanReader, names: dict[str, YamlPlace], others: l
         if others is not None:
             others.append(path)
             return None
-        detail = "this looks like an agent's file, but no plan names it: write `config` and its path at a target"
+        detail = "this looks like an agent's file, but no plan names it: set `config` of a target to its path"
         reporter.error("unknown-key", detail, start_of(root))
         return None
     plan = reader.read(root, path)

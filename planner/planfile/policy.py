@@ -54,7 +54,7 @@ class PolicyFields(Authored):
     )
     live_tools: LiveToolsFields | None = Field(
         default=None,
-        description="Whether calls may reach the tools of agents, which are real.",
+        description="Whether calls may reach the agents' real tools.",
         examples=[{"deny": ["issue_refund"]}],
     )
 
