@@ -63,7 +63,7 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
         prepared = prepare(work, known.targets, journal)
         cases = checked_cases(work, prepared, journal, excuse_known=options.selection.base != NO_BASE)
         own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
-        own, suite = prepared.with_history(own, are_new=True)
+        own, suite = prepared.with_history(own)
         cases = with_results(cases, own)
         again = replace(options.selection, rerun="failed").command("run")
         digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite, work.loaded.project.policy.gate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 
@@ -43,7 +43,6 @@ from planner.execution.wanted import resumable_slots
 from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
-from planner.records.facts import StoredCall
 from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
@@ -117,12 +116,9 @@ class Preparation:
     history: Sequence[Session] = ()
     """The earlier sessions of the base branch with calls of the cases that are called."""
 
-    def with_history(
-        self, cases: Sequence[CaseResult], *, are_new: bool = False
-    ) -> tuple[list[CaseResult], SuiteDocument | None]:
-        """The cases and the suite as a whole, compared with earlier sessions. `are_new`: `compare_with_history`."""
-        stored: Callable[[str], Sequence[StoredCall]] = self.records.calls if self.records else lambda _: ()
-        return compare_with_history(cases, stored, are_new=are_new)
+    def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
+        """The cases and the suite as a whole, compared with earlier sessions."""
+        return compare_with_history(cases, self.records.calls if self.records else lambda _: ())
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from planner.results.model import CaseResult, Compared, Sample, SuiteDocument
-from planner.results.outcomes import Action
 from planner.verdicts.comparison import clean_counts, suite_of, variants_of
 from planner.verdicts.sessions import MIN_SESSIONS, CallsOf, earlier_sessions, measured
 
@@ -14,10 +13,9 @@ if TYPE_CHECKING:  # imports numpy: only where there is a history to compare wit
     from planner.verdicts.changed_cases import Found
 
 
-def compare_with_history(
-    cases: Sequence[CaseResult], stored: CallsOf, *, are_new: bool = False
-) -> tuple[list[CaseResult], SuiteDocument | None]:
+def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[list[CaseResult], SuiteDocument | None]:
     """Compare the newest calls of the cases with those of earlier sessions; return the cases, and the suite as a whole.
+    Cases that were not called now are compared again, so that a regression remains until the case is called.
 
     Cases that cannot be compared, are quarantined or were called on several variants of an agent keep the result of the
     exact tests. So do all cases if there are too few sessions.
@@ -25,13 +23,8 @@ def compare_with_history(
     Args:
         cases: compared with their baselines.
         stored: the stored calls with a call fingerprint.
-        are_new: also compare cases that were not called now, as their calls are what is to be judged: those of a pull
-            request, in its required check.
     """
-    known = [
-        case if _keeps_word(case) and not are_new else case.model_copy(update={"change_probability": None})
-        for case in cases
-    ]
+    known = [case.model_copy(update={"change_probability": None}) for case in cases]
     now = {case.case_id: case for case in known if _is_comparable(case)}
     sessions = earlier_sessions({case_id: measured(case) for case_id, case in now.items()}, stored) if now else []
     if len(sessions) < MIN_SESSIONS:
@@ -49,12 +42,7 @@ def compare_with_history(
     }
     made = max((own.made for own, _ in in_waves.values()), default=0)
     worse, better = (find_changes(fitted, counts, sign, shares, waves=made) for sign in (-1, 1))
-    compared = [
-        _compared(case, worse, better)
-        if case.case_id in worse.probabilities and (are_new or case.action is Action.CALL)
-        else case
-        for case in known
-    ]
+    compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
     before = [fitted.counts[case_id] for case_id in worse.probabilities]
     latest = [counts[case_id] for case_id in worse.probabilities]
     suite = SuiteDocument(
@@ -68,11 +56,6 @@ def compare_with_history(
         compared=_suite_word(worse, better),
     )
     return compared, suite
-
-
-def _keeps_word(case: CaseResult) -> bool:
-    """A regression remains until the case is called again."""
-    return case.action is not Action.CALL and case.compared == "regressed"
 
 
 def _is_comparable(case: CaseResult) -> bool:

@@ -65,12 +65,12 @@ def session(day: int, counts: Mapping[str, Counts] = USUAL, **fields: Any) -> li
 
 
 def compared(
-    cases: Sequence[CaseResult], *stored: Sequence[StoredCall], **how: bool
+    cases: Sequence[CaseResult], *stored: Sequence[StoredCall]
 ) -> tuple[list[CaseResult], SuiteDocument | None]:
     by_fingerprint: dict[str, list[StoredCall]] = {}
     for call in chain.from_iterable(reversed(stored)):
         by_fingerprint.setdefault(call.call_fingerprint, []).append(call)
-    return compare_with_history(cases, lambda fingerprint: by_fingerprint.get(fingerprint, []), **how)
+    return compare_with_history(cases, lambda fingerprint: by_fingerprint.get(fingerprint, []))
 
 
 def today(counts: Mapping[str, Counts], day: int = 9, **fields: Any) -> list[CaseResult]:
@@ -197,15 +197,13 @@ def test_an_edited_agent_teaches_no_rates() -> None:
 
 
 def test_cases_that_cannot_be_compared_keep_their_word() -> None:
-    """Changed plans, quarantined cases and cases on two variants of an agent take no part. A case that was not called
-    keeps its comparison."""
+    """Changed plans, quarantined cases and cases on two variants of an agent take no part."""
     several = [run.model_copy(update={"agent_variant_id": index}) for index, run in enumerate(make_runs(None, None))]
     quarantine = Quarantine(NOW.date(), "x")
     fields: list[dict[str, Any]] = [
         {"not_comparable": "prompt"},
         {"quarantine": {"until": quarantine.until, "reason": quarantine.reason}},
         {"runs": several},
-        {"action": "reuse"},
     ]
     usual = today(USUAL)
     left_out = [
@@ -214,25 +212,18 @@ def test_cases_that_cannot_be_compared_keep_their_word() -> None:
         )
         for case, changed in zip(usual, fields, strict=False)
     ]
-    cases, suite = compared([*left_out, *usual[4:]], *HISTORY)
+    cases, suite = compared([*left_out, *usual[3:]], *HISTORY)
     assert words(cases) == {case.scenario: "regressed" for case in left_out}
     assert suite is not None
     assert suite.cases == 9
 
 
-def test_a_kept_regression_stays_as_likely_as_it_was() -> None:
-    """Until the case is called again. Of a case that is the same now, nothing remains."""
-    kept = today(FALLEN, action="reuse", compared="regressed", change_probability=0.97)
-    cases, _ = compared([*kept[:1], *today(FALLEN, action="reuse", change_probability=0.6)[1:]], *HISTORY)
-    assert [case.change_probability for case in cases] == [0.97, *[None] * 11]
-
-
-def test_calls_that_a_check_judges_are_compared_like_new_ones() -> None:
-    """In the required check of a pull request, which makes no calls: a word of the exact tests, which know one session
-    only, does not stay."""
+def test_a_kept_case_is_compared_like_a_called_one() -> None:
+    """A regression remains until the case is called again; a word of the exact tests, which know one session only, does
+    not. That is also so in the required check of a pull request, which makes no calls."""
     kept = [case.model_copy(update={"action": "reuse"}) for case in today(FALLEN)]
     kept[5] = kept[5].model_copy(update={"compared": "regressed"})
-    cases, suite = compared(kept, *HISTORY, are_new=True)
+    cases, suite = compared(kept, *HISTORY)
     assert words(cases) == {"case-00": "regressed", "case-01": "regressed"}
     assert (words(compared(today(FALLEN), *HISTORY)[0]), suite) == (words(cases), compared(kept, *HISTORY)[1])
 
