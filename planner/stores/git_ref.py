@@ -12,8 +12,10 @@ After `COMMITS_A_HISTORY` commits, and when something is erased, a new history s
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import RLock
 from typing import Final
 
@@ -45,6 +47,8 @@ _FETCHING: Final = (
 )
 _WITHOUT_BLOBS: Final = ("--filter=blob:none",)
 _READS: Final = 3
+_PAUSES_WITH_A_LOCK: Final = 8
+"""Git holds the lock of a ref for an instant: one that stays so long is of a git that was killed."""
 _REFUSALS_WITHOUT_A_WRITE: Final = 9
 """Give up on the remote after this many consecutive refusals without a competing write."""
 
@@ -79,6 +83,8 @@ class GitStore:
         self._known: _Snapshot | None = None
         self._may_start_new_history = True
         self._refused = ""
+        self._locked = ((0, 0), 0)
+        """Which lock of the ref was met, and how often again."""
 
     # Reading
 
@@ -226,7 +232,7 @@ class GitStore:
             f"{commit}:{self._ref}",
         )
         if pushed.code == 0:
-            self._run("written", "update-ref", self._tracked, commit)
+            self._git("update-ref", self._tracked, commit)  # if this fails, the next fetch does it
             return True
         rejected = next((line for line in pushed.out.decode(errors="replace").splitlines() if line[:1] == "!"), "")
         self._refused = rejected or pushed.said
@@ -282,7 +288,21 @@ class GitStore:
             is_busy = re.search(r"cannot lock ref|\.lock'|shallow file has changed|unable to update local ref", said)
             if not is_busy and (attempt + 1 >= _READS or _NO_RIGHTS.search(said)):
                 break
+            self._remove_abandoned_lock()
         raise self._failed("read", said)
+
+    def _remove_abandoned_lock(self) -> None:
+        """Remove the lock of the ref that mirrors the remote's, if it is still the one of many pauses ago."""
+        found = self._run("read", "rev-parse", "--path-format=absolute", "--git-path", f"{self._tracked}.lock")
+        path = Path(os.fsdecode(found).rstrip("\r\n"))
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return
+        lock = (status.st_ino, status.st_mtime_ns)
+        self._locked = (lock, self._locked[1] + 1 if self._locked[0] == lock else 0)
+        if self._locked[1] >= _PAUSES_WITH_A_LOCK:
+            path.unlink(missing_ok=True)
 
     def _snapshot_of(self, commit: str) -> _Snapshot:
         text = self._objects.read_commit(commit)

@@ -365,6 +365,48 @@ def test_writers_of_several_processes_lose_nothing(clone: Clones, shared: Path, 
     assert git(where, "rev-list", "--min-parents=2", REF) == ""
 
 
+def test_a_lock_that_a_killed_git_left(clone: Clones, shared: Path) -> None:
+    """It stops nobody for ever; the lock of another ref stays."""
+    folder, other = clone("ci"), clone("other")
+    store_in(folder).update(lambda _: {"a": b"1"})
+    store_in(other).update(lambda _: {"b": b"2"})
+    lock = folder / ".git/refs/planner-tracking/origin/planner/results.lock"
+    lock.touch()
+    foreign = folder / ".git/refs/heads/main.lock"
+    foreign.touch()
+    store = store_in(folder)
+    assert store.get("b") == b"2"
+    assert (lock.exists(), foreign.exists()) == (False, True)
+    lock.touch()
+    store.update(lambda _: {"c": b"3"})
+    assert store_in(other).get("c") == b"3"
+
+
+def test_a_lock_that_is_released_is_not_removed(clone: Clones, shared: Path) -> None:
+    """Each of these locks is another one: many processes take turns."""
+    folder, other = clone("ci"), clone("other")
+    store_in(folder).update(lambda _: {"a": b"1"})
+    store_in(other).update(lambda _: {"b": b"2"})
+    lock = folder / ".git/refs/planner-tracking/origin/planner/results.lock"
+    turns: list[int] = []
+
+    def taking_turns(command: str, run: Callable[[], GitAnswer]) -> GitAnswer | None:
+        if command != "fetch" or len(turns) >= 20:
+            return None
+        assert not turns or lock.exists()
+        turns.append(len(turns))
+        lock.unlink(missing_ok=True)
+        lock.touch()
+        os.utime(lock, ns=(len(turns), len(turns)))
+        answer = run()
+        if len(turns) == 20:
+            lock.unlink()
+        return answer
+
+    assert store_in(folder, runner=intercepted(folder, taking_turns)).get("b") == b"2"
+    assert len(turns) == 20
+
+
 def test_a_remote_that_takes_nothing(clone: Clones, shared: Path) -> None:
     """A rule or a hook of the remote that declines the ref is the set-up's fault, at once: exit 2, and what to allow."""
     hook = shared / "hooks/pre-receive"
