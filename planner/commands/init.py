@@ -49,7 +49,8 @@ def init(shell: Shell, options: InitOptions) -> int:
     only workflows are wanted."""
     directory, github = options.directory, options.github
     folder = shell.cwd / directory
-    project = _project_of(folder)
+    # With a folder of its own, `--github` wants another project beside that of the repository.
+    project = _project_in(folder) if github and directory != Path() else _project_of(folder)
     if project is not None and not github:
         raise UsageError(
             f"{for_terminal(display_name(project, shell.cwd))} exists: this is already a project",
@@ -95,11 +96,15 @@ def _set_up_github(shell: Shell, options: InitOptions, target: Target, written: 
 def _project_of(folder: Path) -> Path | None:
     """The planner.yaml that applies in the folder; None if there is none up to the repository's root."""
     for each in (folder, *folder.parents):
-        if os.path.lexists(each / PROJECT_FILE):
-            return each / PROJECT_FILE
+        if found := _project_in(each):
+            return found
         if os.path.lexists(each / ".git"):
             return None
     return None
+
+
+def _project_in(folder: Path) -> Path | None:
+    return folder / PROJECT_FILE if os.path.lexists(folder / PROJECT_FILE) else None
 
 
 def _has_plans(folder: Path) -> bool:

@@ -125,6 +125,17 @@ def test_a_project_in_a_folder(repository: Project) -> None:
     assert '"context": "phone-plans/Voice-bot"' in ran.out
 
 
+def test_a_second_project_beside_that_of_the_root(repository: Project) -> None:
+    """Each has its own file, plans and workflows."""
+    assert repository.planner(*GITHUB).code == 0
+    ran = repository.planner(*GITHUB, "--dir", "voice")
+    assert ran.code == 0, ran.err
+    assert (repository.root / "voice/planner.yaml").exists()
+    assert (repository.root / "voice/plans/first.yaml").exists()
+    assert (repository.root / ".github/workflows/phone-plans-voice.yml").exists()
+    assert '"context": "phone-plans/voice"' in ran.out
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_gh_sets_the_repository_up(repository: Project, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """The key is read from the environment, passed on standard input, and never an argument. A command that fails is named."""
