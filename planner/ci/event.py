@@ -47,9 +47,15 @@ def event_value(environ: Mapping[str, str], *keys: str) -> object:
 
 
 def is_command(environ: Mapping[str, str]) -> bool:
-    """Whether the event of this job is such a comment, well-formed or not."""
+    """Whether the event of this job is such a comment, well-formed or not. Upper and lower case are the same, as in the
+    condition of the workflow that it starts."""
     is_comment = environ.get("GITHUB_EVENT_NAME") == "issue_comment"
-    return is_comment and str(event_value(environ, "comment", "body")).lstrip().startswith(COMMAND)
+    return is_comment and str(event_value(environ, "comment", "body")).lstrip().casefold().startswith(COMMAND)
+
+
+def is_later_attempt(environ: Mapping[str, str]) -> bool:
+    """Whether somebody ran the jobs of a workflow run again. Its event is the same as before."""
+    return environ.get("GITHUB_RUN_ATTEMPT", "1") != "1"
 
 
 def started_by_pull_request(environ: Mapping[str, str]) -> bool:

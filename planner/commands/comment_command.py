@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _NAME: Final = r"(?:(?P<name>[A-Za-z0-9_.-]{1,40}) )?"
 _COMMAND: Final = re.compile(
-    re.escape(COMMAND) + rf" {_NAME}(?P<digest>sha256:[0-9a-f]{{64}}) up to \$?(?P<dollars>\d{{1,6}})\.(?P<cents>\d\d)"
-    r"(?P<rest>(?: .*)?)"
+    rf"(?i:{re.escape(COMMAND)}) {_NAME}(?P<digest>sha256:[0-9a-f]{{64}}) up to "
+    r"\$?(?P<dollars>\d{1,6})\.(?P<cents>\d\d)(?P<rest>(?: .*)?)"
 )
 _QUOTED: Final = r"(?:'[^']+'|\"[^\"]+\"|[‘’][^‘’]+[‘’]|[“”][^“”]+[“”]|[^\s'\"‘’“”]+)"
 """Phones write curved quotes."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from planner.changes.consented_calls import ConsentedCase, charged_changes, consented_cases
 from planner.changes.model import Change, Reason
 from planner.ci.agreement import how_agreed
+from planner.ci.event import is_later_attempt
+from planner.errors import RefusedError
 from planner.execution.consents import (
     CallReason,
     Consent,
@@ -51,6 +53,23 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
     )
     session.journal.record(ConsentAdded(consent))
     return document.model_copy(update={"id": consent.consent_id, "how": how.value})
+
+
+def repeated_refusal(session: RunSession, prepared: Preparation) -> RefusedError | None:
+    """Why a later attempt of a workflow run ("Re-run jobs") makes no call once more: a person asked for that once, and
+    an earlier attempt did it. None for calls that are needed anyway."""
+    selection = session.options.selection
+    is_asked_for = selection.rerun != "needed" or selection.start_over is not None
+    if not is_asked_for or not is_later_attempt(session.shell.environ):
+        return None
+    ended, places = session.journal.consents.ended_of(prepared.consent_id), places_of(prepared)
+    called = charged_changes(prepared.change_set.changes)
+    if not any(places.get(change.case_id) in ended for change in called):
+        return None
+    return RefusedError(
+        "an earlier attempt of this workflow run made these calls",
+        "To make them once more, write the comment again, or start the workflow instead of running its jobs again.",
+    )
 
 
 def _cases(prepared: Preparation) -> list[ConsentedCase]:

@@ -27,7 +27,7 @@ from planner.quantities import count
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action, FailOn
 from planner.session.called_agents import agents_refusal
-from planner.session.consents import agree
+from planner.session.consents import agree, repeated_refusal
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, prepare
 from planner.session.unfinished import known_facts
@@ -234,7 +234,8 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
         prepared.outside_consent,
         keeps_ceiling=options.max_cost_cents is None and prepared.consent is not None,
     )
-    if refusal := agents_refusal(session.loaded.project.policy, prepared):
+    refusal = agents_refusal(session.loaded.project.policy, prepared) or repeated_refusal(session, prepared)
+    if refusal:
         raise refusal
     limits = Limits(session.loaded.plans, session.loaded.project.policy, shell.clock.now())
     consent = check_consent(change_set, limits, request, prepared.progress)

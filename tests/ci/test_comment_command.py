@@ -35,6 +35,7 @@ CLOCK = Clock(
     [
         (RUN, {}),
         (f"\n  {RUN}\n\n", {}),
+        (RUN.replace("/planner", "/Planner"), {}),
         (f"/planner run {DIGEST} up to $100.00", {"max_cost_cents": 10_000}),
         (f"/planner run eu {DIGEST} up to 1.23", {"name": "eu"}),
         (f"{RUN} only 'refunds/*'", {"only": ("refunds/*",)}),
@@ -116,6 +117,8 @@ def test_the_comment_sets_the_options(written: Callable[..., Shell]) -> None:
     selected = (found.selection.select, found.selection.digest, found.selection.start_over)
     assert (selected, found.max_cost_cents) == ((("r/*",), DIGEST, "CRM"), 123)
     assert who_agrees(shell, sandbox=False, namespace="branches/42/") == "maria"
+    capital = with_command(written(RUN.replace("/planner", "/Planner")), options, "default")
+    assert (capital.selection.digest, capital.max_cost_cents) == (DIGEST, 123), "its workflow starts for it, too"
     other = written("Looks good to me")
     assert with_command(other, options, "default") is options
 

@@ -37,9 +37,10 @@ def test_a_comment_starts_the_calls(repository: Repository) -> None:
         ("Looks good", "maria", "write", {}, False),
         ("/planner run eu sha256:1", "maria", "write", {"asked": True}, False),
         ("/planner run", "maria", "write", {"asked": True, "call": False}, True),
+        ("/Planner run", "maria", "write", {"asked": True, "call": False}, True),
         ("{command} if CI is green", "maria", "write", {"asked": True, "call": False}, True),
     ],
-    ids=["reader", "stranger", "remark", "another project", "incomplete", "with a condition"],
+    ids=["reader", "stranger", "remark", "another project", "incomplete", "a capital", "with a condition"],
 )
 def test_a_comment_that_starts_no_call(
     repository: Repository, body: str, author: str, role: str, jobs: dict[str, bool], replied: bool
@@ -94,6 +95,31 @@ def test_a_refused_start_shows_the_calls_of_today(repository: Repository) -> Non
     assert "refused: " in repository.fake.statuses[-1]["description"]
     assert "@maria ✋ Refused" in repository.replies[0]
     assert repository.agree(repository.digest), repository.runner.log
+
+
+def test_a_form_without_a_digest(repository: Repository) -> None:
+    """It agrees to no set of calls, so none is made."""
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    repository.plan()
+    assert not repository.agree("")
+    assert repository.stored("branches/7/runs/") == []
+    assert repository.fake.statuses[-1]["state"] == "pending"
+
+
+def test_an_attempt_does_not_start_over_again(repository: Repository) -> None:
+    """Of a job that a comment started and that ended red, "Re-run jobs" makes no call; a new comment does."""
+    repository.push("topic", plans__hours_DOT_yaml=FAILING)
+    repository.plan()
+    repository.write(repository.command)
+    command, runs = repository.command, len(repository.stored("branches/7/runs/"))
+    made: list[int] = []
+    for run_id, attempt in (("78", "1"), ("78", "2"), ("79", "1")):
+        repository.runner.environ = {"GITHUB_RUN_ID": run_id, "GITHUB_RUN_ATTEMPT": attempt}
+        assert repository.write(command)["call"] is False
+        made.append(len(repository.stored("branches/7/runs/")) - runs)
+        assert repository.fake.statuses[-1]["state"] == "failure"
+        assert ("an earlier attempt" in repository.replies[0]) is (attempt == "2")
+    assert made == [1, 1, 2], repository.runner.log[-4:]
 
 
 def test_a_part_of_the_calls(repository: Repository) -> None:

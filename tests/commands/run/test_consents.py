@@ -71,15 +71,16 @@ def test_a_consent_ends_with_its_last_call(project: Project, service: Served) ->
     assert service.ledger()["total_cents"] == 2 * A_PART_CENTS
 
 
+@pytest.mark.parametrize("ceiling", ["1.20", "5.00"], ids=["used up", "not used up"])
 def test_attempts_of_one_workflow_run_share_a_consent(
-    project: Project, service: Served, monkeypatch: pytest.MonkeyPatch
+    project: Project, service: Served, monkeypatch: pytest.MonkeyPatch, ceiling: str
 ) -> None:
-    """Even after it has ended; another workflow run has another consent."""
+    """Even after it has ended: a later attempt pays for nothing twice. Another workflow run has another consent."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
     monkeypatch.setenv("GITHUB_RUN_ID", "7")
     project.write("planner.yaml", RATES)
-    again = ("run", "--consent-to-charge", "--rerun", "all", "--max-cost", "1.20")
+    again = ("run", "--consent-to-charge", "--rerun", "all", "--max-cost", ceiling)
     codes: list[int] = []
     for run_id, attempt in (("7", "1"), ("7", "2"), ("8", "1")):
         monkeypatch.setenv("GITHUB_RUN_ID", run_id)
