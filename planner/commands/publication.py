@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from planner.changes.consent import EarlierSpending, ceiling_cents, ceiling_of
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.model import ChangeSet
-from planner.ci.event import asked_by, head_commit
+from planner.ci.event import asked_by, head_commit, namespace_of
+from planner.ci.git import Git
 from planner.ci.older_branches import older_branch
 from planner.ci.policy import policy_source
 from planner.ci.pull_request import files_url, pull_request_of, run_url_of
@@ -140,7 +141,7 @@ def _reply(decision: Decision, pull: PullRequest) -> str:
 def problem_publication(shell: Shell, error: PlannerError, selection: Selection) -> Publication:
     """What to publish if the change set cannot be determined: an older answer must not stand."""
     environ = shell.environ
-    commit = head_commit(environ)
+    commit = head_commit(environ) or _checked_out(shell)
     if _is_older_than_project(shell, selection):
         error = older_branch()
     comment = render_problem(error, files_url(environ, commit, shell.cwd), run_url_of(environ))
@@ -156,6 +157,16 @@ def problem_publication(shell: Shell, error: PlannerError, selection: Selection)
         reply=f"{mention(who)} ❌ {for_markdown(problem_line(error))}" if who else "",
         worth_saying=True,
     )
+
+
+def _checked_out(shell: Shell) -> str:
+    """The head commit in a job for a pull request whose event does not name it, such as a comment; "" elsewhere."""
+    if not namespace_of(shell.environ):
+        return ""
+    try:
+        return Git(shell.cwd, shell.environ)("rev-parse", "--verify", "--quiet", "HEAD").out.decode().strip()
+    except PlannerError:
+        return ""  # no git: the error to publish says more
 
 
 def _is_older_than_project(shell: Shell, selection: Selection) -> bool:

@@ -66,6 +66,10 @@ def test_an_invalid_plan_replaces_a_green_answer(repository: Repository) -> None
     assert repository.comment.split("\n")[2].startswith("### ❌ Nothing can be called")
     assert "plans/hours.yaml:4" in repository.comment
     assert "✅" not in repository.comment
+    link = f"/blob/{git(repository.work, 'rev-parse', 'topic')}/plans/hours.yaml#L4)"
+    assert link in repository.comment
+    assert repository.write(f"/planner run sha256:{'0' * 64} up to 1.00")["call"] is False
+    assert link in repository.comment, "also after a command"
 
 
 def test_a_red_check_is_called_again_after_a_fix_elsewhere(repository: Repository) -> None:
