@@ -16,6 +16,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -59,6 +60,8 @@ class KnownCall:
 
 
 Calls = Mapping[tuple[str, str], KnownCall]
+_AFTER_A_KILL: Final = {LaunchState.INTENDED: LaunchState.UNSENT, LaunchState.SENT: LaunchState.UNCONFIRMED}
+"""The states of launches of a process that was killed."""
 
 
 class Counted(Enum):
@@ -154,6 +157,8 @@ class IntentSharing:
 
     def _adopt(self, document: IntentDocument, launch: Launch) -> None:
         """Another machine has found runs for this launch."""
+        if (state := _AFTER_A_KILL.get(launch.state)) is not None:
+            self._journal.record(Moved(launch.launch_id, state, launch.detail))
         bindings = {number: slot.run_id for number, slot in enumerate(document.slots) if slot.run_id is not None}
         self._journal.record(
             Moved(

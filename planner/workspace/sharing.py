@@ -13,6 +13,7 @@ from planner.ci.git import Git, shared_remote
 from planner.errors import UsageError
 from planner.evidence import Evidence
 from planner.execution.events import Consumed, Moved, RunsBound, RunsKnown
+from planner.execution.intent_documents import RESULTS
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.sharing import IntentSharing, KnownCall
@@ -23,7 +24,7 @@ from planner.quantities import count
 from planner.records.log import Records, Scope
 from planner.reports.redaction import Pattern, Redactor, redact, redact_case, redact_evidence
 from planner.results.model import CaseResult, RunResult
-from planner.results.repository import Access, ResultsRepository
+from planner.results.repository import Access, ResultsRepository, session_key
 from planner.results.shared_store import SharedRepository, Tiers
 from planner.shell import Shell, redactor_patterns
 from planner.stores.git_ref import GitStore
@@ -121,11 +122,13 @@ def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Itera
         for case in cases
     }
     intents = IntentSharing(shared.store, journal, show_name=name, now=shell.clock.now())
+    earlier = frozenset(shared.repository.file_keys(RESULTS))  # before the launches are read
     taken = intents.import_launches(calls)
     open_launches = journal.launches(UNSETTLED)
     if open_launches or journal.unconsumed_slots():
-        results = list(islice(shared.repository.sessions(), _RESULTS_READ))
-        _claim_runs(journal, open_launches, results)
+        results = islice(shared.repository.sessions(), _RESULTS_READ)
+        # The launches of later results are not imported yet: they would lose their runs.
+        _claim_runs(journal, open_launches, [each for each in results if session_key(each.session_id) in earlier])
         _consume_stored(journal, Records(shared.repository, (), Scope(None)))
     if taken:
         message = "their calls are resumed and not repeated"

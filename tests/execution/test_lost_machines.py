@@ -11,10 +11,12 @@ from mortality import Life, effects
 
 from planner.sandbox import Dialect
 
-FOUND = (19, 23, 45, 7700302, 8800489, 8801684)
+FOUND = (19, 23, 45, 7700302, 8800489, 8801684, 42000486, 42000653)
 """Two sessions side by side made the same calls: one looked too early, or while the other had already finished. Then: a
 process that stood still made a copy of an agent which the other took for one never made; one that was killed after it had stored
-its calls never shared them; and one deleted a copy with calls of the other that were in no results yet."""
+its calls never shared them; one deleted a copy with calls of the other that were in no
+results yet; one took the runs of results that it read after the launches for those of somebody else; and one was killed while a launch was
+under way whose runs the other found."""
 SAMPLE = tuple(range(1, 11))
 
 
