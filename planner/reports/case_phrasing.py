@@ -192,11 +192,12 @@ def settled(case: CaseResult) -> str:
 
 
 def in_waves(case: CaseResult) -> str:
-    """`9 calls instead of 5: it may have got worse`; empty if it got as many calls as the plan asks for."""
-    if case.runs_total < case.runs_required:
+    """`9 calls instead of 5, to see whether it got worse`; empty if it got as many calls as the plan asks for, or if
+    the others could not be made."""
+    if case.runs_total < case.runs_required and case.runs_not_needed:
         return f"{case.runs_total} of {case.runs_required} calls: the rest went to other cases"
     if case.runs_total > case.runs_required and case.action is Action.CALL:
-        return f"{case.runs_total} calls instead of {case.runs_required}: it may have got worse"
+        return f"{case.runs_total} calls instead of {case.runs_required}, to see whether it got worse"
     return ""
 
 

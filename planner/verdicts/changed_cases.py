@@ -11,7 +11,7 @@ import numpy as np
 from planner.planfile.waves import WAVES
 from planner.statistics import Counts
 from planner.values import frozen
-from planner.verdicts.regression import Fit, Model, scorer
+from planner.verdicts.regression import Fit, Model, p_values, scorer
 from planner.verdicts.waves import Share, design_of, next_calls, play
 
 NO_SHARES: Final[Mapping[str, Share]] = MappingProxyType({})
@@ -20,8 +20,7 @@ NO_SHARES: Final[Mapping[str, Share]] = MappingProxyType({})
 @frozen
 class Found:
     """The result of the test. `statistic` is the log of how much better a change of some cases explains the counts than
-    no change; `p_value` is the share of unchanged sessions in which it is at least as large. If that is at most
-    `Model.false_alarm_rate`, the suite changed."""
+    no change; `p_value` is that of `p_values`. If it is at most `Model.false_alarm_rate`, the suite changed."""
 
     statistic: float
     p_value: float
@@ -77,9 +76,8 @@ def find_changes(
     scores = prepared.score(passed[None], total[None])
     random = np.random.default_rng(seed)
     unchanged = play(worse, design, worse.draw_rates(model.simulations, random), random)
-    simulated = prepared.score(*unchanged).statistics
     statistic = float(scores.statistics[0])
-    p_value = float(1 + (simulated >= statistic).sum()) / (1 + model.simulations)
+    p_value = float(p_values(scores, prepared.score(*unchanged), model, sign)[0])
     return Found(statistic, p_value, dict(zip(totals, scores.probabilities[0].tolist(), strict=True)), model)
 
 

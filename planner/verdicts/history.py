@@ -81,6 +81,6 @@ def _compared(case: CaseResult, worse: Found, better: Found) -> CaseResult:
 
 
 def _suite_word(worse: Found, better: Found) -> Literal["worse", "better", "not_enough_evidence"]:
-    if worse.suite_changed and worse.statistic >= better.statistic:
+    if worse.suite_changed and not (better.suite_changed and better.statistic > worse.statistic):
         return "worse"
     return "better" if better.suite_changed else "not_enough_evidence"

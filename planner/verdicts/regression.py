@@ -53,6 +53,10 @@ class Model:
     fit_steps: int = 30
     max_sessions: int = 20
     false_alarm_rate: float = 0.05
+    rate_factor: float = 5.0
+    """The p-value of the mean pass rate is multiplied by this, so that it adds at most 1 % false alarms."""
+    least_improvement: float = 1.0
+    """The least statistic of a suite that got better. Its mean pass rate is no lower than usual, either."""
     simulations: int = 1000
     changed_at: float = 0.8
     """A case of a changed suite changed if it did so with at least this probability."""
@@ -213,10 +217,30 @@ def _case_sd(model: Model, posterior: Floats) -> float:
 @frozen
 class Scores:
     """Of several sessions. `statistics` are by session: the log of how much better a change of some cases explains the
-    counts than no change. `probabilities` that the case changed are by session and case."""
+    counts than no change. `rates` are the mean pass rates of the cases, by session. `probabilities` that the case
+    changed are by session and case."""
 
     statistics: Floats
+    rates: Floats
     probabilities: Floats
+
+
+def p_values(scores: Scores, unchanged: Scores, model: Model = MODEL, sign: int = -1) -> Floats:
+    """The share of unchanged sessions that look as if at least as much had changed, by session.
+
+    The statistic finds some cases that changed. It cannot tell a change of all cases from a bad hour: the mean pass
+    rate can, if it is lower than in almost every bad hour.
+    """
+    by_statistic = _as_extreme(scores.statistics, unchanged.statistics)
+    by_rate = model.rate_factor * _as_extreme(sign * scores.rates, sign * unchanged.rates)
+    found = np.minimum(by_statistic, by_rate)
+    is_doubtful = (scores.statistics < model.least_improvement) | (scores.rates < np.median(unchanged.rates))
+    return np.where((sign > 0) & is_doubtful, 1.0, np.minimum(found, 1.0))
+
+
+def _as_extreme(values: Floats, unchanged: Floats) -> Floats:
+    below = np.searchsorted(np.sort(unchanged), values - 1e-9)
+    return (1 + len(unchanged) - below) / (1 + len(unchanged))
 
 
 @frozen
@@ -245,7 +269,8 @@ class Scorer:
         statistics = _log_sum(joint) - np.log(shares) - _log_sum(same)
         weights = np.exp(joint - _log_sum(joint)[:, None])
         by_row = weights @ np.exp(self.log_share[used]).T
-        return Scores(statistics, np.take_along_axis(by_row, columns, axis=1))
+        rates = (passed / np.maximum(total, 1)).mean(axis=1)
+        return Scores(statistics, rates, np.take_along_axis(by_row, columns, axis=1))
 
     def draw_rates(self, sessions: int, random: np.random.Generator) -> Floats:
         """Rates of sessions in which nothing changed, by session and case."""

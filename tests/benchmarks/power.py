@@ -1,6 +1,6 @@
 """How often a regression is found, and how often one is reported without a change: `python tests/benchmarks/power.py`.
 
-    python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: usual grid sizes controls gate, each alone as well
+    python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: usual grid everywhere sizes controls gate, each alone
 
 Suites of 50 cases (40 % pass always, 30 % in 95 % of calls, 20 % in 90 %, 10 % in 80 %), some of which fall by 30
 points. Every history of earlier sessions is drawn anew, and compared with ten new sessions for each number of drops,
@@ -28,7 +28,7 @@ from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 from planner.verdicts import comparison
 from planner.verdicts.comparison import SIGNIFICANCE, compare, compare_suite
-from planner.verdicts.regression import MODEL, Fit, Floats, Integers, Scorer, Scores, fit, scorer
+from planner.verdicts.regression import MODEL, Fit, Floats, Integers, Scorer, Scores, fit, p_values, scorer
 from planner.verdicts.sessions import Session
 from planner.verdicts.waves import Design, Share, design_of, play
 from tests.support.samples import one_side
@@ -207,8 +207,8 @@ class Judge:
 
     scorer: Scorer
     design: Design
-    simulated: Floats
-    """Statistics of unchanged sessions, sorted."""
+    unchanged: Scores
+    """Of simulated sessions in which nothing changed."""
 
     @classmethod
     def of(
@@ -221,7 +221,7 @@ class Judge:
     ) -> Judge:
         prepared = scorer(fitted, dict(zip(names, design.totals(), strict=True)))
         rates = prepared.draw_rates(simulations, random)
-        return cls(prepared, design, np.sort(prepared.score(*play(prepared, design, rates, random)).statistics))
+        return cls(prepared, design, prepared.score(*play(prepared, design, rates, random)))
 
     def compare(self, setting: Setting, new: NewSessions, random: np.random.Generator) -> Compared:
         if not setting.controls:
@@ -239,8 +239,7 @@ class Judge:
 
     def alarms(self, scores: Scores) -> Flags:
         """Whether there is an alarm, by session."""
-        as_extreme = len(self.simulated) - np.searchsorted(self.simulated, scores.statistics)
-        return (1 + as_extreme) / (1 + len(self.simulated)) <= MODEL.false_alarm_rate
+        return np.asarray(p_values(scores, self.unchanged) <= MODEL.false_alarm_rate)
 
     def _compare(self, rates: Floats, random: np.random.Generator) -> Compared:
         passed, total = play(self.scorer, self.design, rates, random)
@@ -345,6 +344,11 @@ def main(histories: int, parts: Sequence[str]) -> None:
         for noise in NOISES:
             cells = [Setting(50, calls, sessions, noise) for calls in (3, 5, 10) for sessions in (1, 2, 5, 20)]
             table(f"**50 cases, noise: {noise}**", cells, (0, 1, 5, 25), histories)
+    if "everywhere" in parts:
+        for noise in NOISES:
+            table(f"**50 cases, noise: {noise}**", [Setting(noise=noise)], (50,), histories)
+        table("**A bad hour (-1.5), noise: none and shared 0.5**", [Setting(hour=-1.5)], (0,), histories)
+        table("", [Setting(noise=Noise(shared=0.5), hour=-1.5)], (0,), histories)
     if "sizes" in parts:
         for cases, drops in ((10, (0, 1, 3, 5)), (300, (0, 1, 30, 150))):
             for noise in NOISES[:3]:
@@ -366,4 +370,7 @@ def remember() -> None:
 
 if __name__ == "__main__":
     remember()
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40, sys.argv[2:] or ["usual", "grid", "sizes", "controls", "gate"])
+    main(
+        int(sys.argv[1]) if len(sys.argv) > 1 else 40,
+        sys.argv[2:] or ["usual", "grid", "everywhere", "sizes", "controls", "gate"],
+    )

@@ -8,8 +8,8 @@ import pytest
 
 from planner.reports import case_phrasing, phrasing
 from planner.results.judge_documents import JudgeCost
-from planner.results.model import JudgedRun, RunResult
-from planner.results.outcomes import CaseOutcome, Cause
+from planner.results.model import JudgedRun, RunResult, WavesDocument
+from planner.results.outcomes import Action, CaseOutcome, Cause
 from tests.support.samples import changed, one_side
 from tests.support.stored_cases import make_case, store_case
 
@@ -204,3 +204,18 @@ def test_how_likely_a_case_changed_is_said_where_sessions_show_it() -> None:
     assert case_phrasing.compared(case, p_value=True) == "regressed (20/20 → 12/20; 99 % likely)"
     perhaps = store_case(make_case(), compared="not_enough_evidence", change_probability=0.62, **sides)
     assert case_phrasing.compared(perhaps) == "may have regressed (20/20 → 12/20; 62 % likely)"
+
+
+@pytest.mark.parametrize(
+    ("calls", "not_needed", "text"),
+    [
+        (9, 0, "9 calls instead of 5, to see whether it got worse"),
+        (5, 0, ""),
+        (2, 3, "2 of 5 calls: the rest went to other cases"),
+        (2, 0, ""),  # a ceiling was reached
+    ],
+)
+def test_why_a_case_in_waves_got_other_calls_than_the_plan_asks_for(calls: int, not_needed: int, text: str) -> None:
+    waves = WavesDocument(runs=5, first=2, most=26, made=1)
+    case = store_case(make_case(), waves=waves, runs_total=calls, runs_required=5, runs_not_needed=not_needed)
+    assert case_phrasing.settled(changed(case, action=Action.CALL)) == text

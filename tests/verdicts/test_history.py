@@ -110,6 +110,13 @@ def test_cases_that_rose_improved() -> None:
     assert suite.compared == "better"
 
 
+def test_a_suite_that_fell_everywhere_is_worse() -> None:
+    """A few cases that changed would not explain it, so none is named."""
+    cases, suite = compared(today(dict.fromkeys(USUAL, (2, 3))), *HISTORY)
+    assert suite is not None
+    assert (suite.compared, set(words(cases).values())) == ("worse", {"not_enough_evidence"})
+
+
 def test_without_a_change_only_the_outcome_may_differ() -> None:
     """One failed run of thirty-six. A word of the exact tests does not remain."""
     cases, suite = compared(today({**USUAL, "case-00": (2, 3)}, compared="regressed"), *HISTORY)

@@ -11,7 +11,7 @@ import pytest
 
 from planner.statistics import Counts
 from planner.verdicts.changed_cases import Found, find_changes
-from planner.verdicts.regression import MODEL, Fit, Model, fit, scorer
+from planner.verdicts.regression import MODEL, Fit, Model, Scores, fit, p_values, scorer
 from planner.verdicts.sessions import Session
 
 SMALL = Model(
@@ -167,6 +167,34 @@ def test_cases_that_fall_to_nothing_always_regressed(cases: int, count: int) -> 
     fallen = suite(min(cases, 12), 0, 3)
     found = find_changes(fit(sessions(*[suite(cases, 3, 3)] * count)), {**suite(cases, 3, 3), **fallen})
     assert found.changed == set(fallen)
+
+
+@pytest.mark.parametrize("now", [suite(50, 3, 5), {**suite(50, 5, 5), **suite(48, 3, 5)}, suite(50, 2, 5)])
+def test_an_agent_that_gets_worse_everywhere_is_noticed(now: dict[str, Counts]) -> None:
+    """A change of a few cases explains it worse than a bad hour does, but no earlier hour was nearly so bad."""
+    found = find_changes(fit(usual(cases=50)), now)
+    assert found.suite_changed
+    assert found.statistic < 0
+
+
+@pytest.mark.parametrize(
+    ("sign", "statistic", "rate", "p_value"),
+    [
+        (-1, 0.15, 0.95, 0.01),  # no unchanged session has such a statistic
+        (-1, -2.0, 0.85, 0.05),  # or such a rate, which is tried in addition
+        (-1, -2.0, 0.95, 1.0),
+        (1, 0.15, 0.95, 1.0),  # rare, but no evidence of an improvement
+        (1, 1.5, 0.95, 0.01),
+        (1, 1.5, 0.93, 1.0),  # worse than usual
+        (1, -2.0, 0.99, 1.0),
+    ],
+)
+def test_a_suite_is_as_unlikely_as_its_cases_or_its_mean(
+    sign: int, statistic: float, rate: float, p_value: float
+) -> None:
+    unchanged = Scores(np.linspace(-1, 0, 99), np.linspace(0.9, 0.98, 99), np.zeros((99, 1)))
+    found = Scores(np.array([statistic]), np.array([rate]), np.zeros((1, 1)))
+    assert p_values(found, unchanged, MODEL, sign) == pytest.approx([p_value])
 
 
 def test_a_bad_hour_is_no_regression_where_sessions_differ() -> None:
