@@ -204,7 +204,7 @@ def grade(view: CallView) -> Answer:
         "call_outcome": given.outcome if graded else "unknown",
         "goal_achievement": given.goal if graded else None,
         "detected_issues": [issue.model_dump() for issue in given.issues] if graded else [],
-        "rubric_breakdown": {"overall": given.score} if graded and given.score is not None else {},
+        "rubric_breakdown": {},
         "summary": given.summary if graded else "",
         "id": view.run.id,
         "created_at": created_at,
