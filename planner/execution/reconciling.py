@@ -188,9 +188,12 @@ class _Free:
 
     def unlisted(self, item: Unconfirmed) -> list[Candidate]:
         """Runs created together that may be the launch's, whose batch the list of batches may miss."""
+        free = [run for run in self.runs if run.id not in self.taken_runs]
+        # A batch with a run that the launch did not ask for is not the launch's.
+        foreign = {run.batch_id for run in free if run.batch_id is not None and not run_fits(item, run)}
         made: dict[int | None, list[Run]] = {}
-        for run in self.runs:
-            if run.id not in self.taken_runs and run_fits(item, run):
+        for run in free:
+            if run.batch_id not in foreign and run_fits(item, run):
                 made.setdefault(run.batch_id, []).append(run)
         return [
             Candidate(

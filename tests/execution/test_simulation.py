@@ -55,6 +55,12 @@ def test_two_consents_in_one_session_pay_for_their_own_calls(first: int) -> None
         Schedule(seed, has_two_consents=True).run()
 
 
+@pytest.mark.parametrize("seed", [70_023_230, 70_104_488])
+def test_a_launch_takes_no_part_of_a_larger_batch(seed: int) -> None:
+    """The rest of the batch was then taken for not made, and called again."""
+    Schedule(seed).run()
+
+
 def test_a_run_that_is_listed_late() -> None:
     """It was left without a launch once, and its call was made again."""
     Schedule(2_023_866).run()
