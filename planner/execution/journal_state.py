@@ -336,6 +336,11 @@ class JournalState:
             if launch.batch_id is not None and launch.state in KNOWN
         }
 
+    def answered_batch_ids(self) -> set[int]:
+        """Only batches that answered a launch: one that was matched may be another launch's."""
+        answered = self.launches([LaunchState.ACKNOWLEDGED])
+        return {launch.batch_id for launch in answered if launch.batch_id is not None}
+
     def requesters(self, credential: str) -> set[int]:
         """The known requesters of this API key; may be empty."""
         return set(self._requesters.get(credential, ()))

@@ -133,6 +133,7 @@ def search_launches(
 ) -> list[Match]:
     """One match per launch, without runs that the journal attributes to other launches."""
     claimed, claimed_batches = journal.claimed_run_ids(), journal.claimed_batch_ids()
+    answered = journal.answered_batch_ids()  # the list of batches lags
     listed = batches.found
     in_batches = {run_id for batch in listed.values() for run_id in batch.run_ids}
     free_runs = [
@@ -141,7 +142,7 @@ def search_launches(
         if run.id not in claimed
         and run.id not in in_batches
         and run.batch_id not in listed
-        and run.batch_id not in claimed_batches  # the list of batches lags
+        and run.batch_id not in answered
     ]
     free_batches = [
         batch

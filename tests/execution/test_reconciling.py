@@ -107,7 +107,11 @@ def search(
     claimed_batches: Sequence[int] = (),
     every_batch: bool = True,
 ) -> list[Match]:
-    journal: Any = SimpleNamespace(claimed_run_ids=lambda: {*claimed}, claimed_batch_ids=lambda: {*claimed_batches})
+    journal: Any = SimpleNamespace(
+        claimed_run_ids=lambda: {*claimed},
+        claimed_batch_ids=lambda: {*claimed_batches},
+        answered_batch_ids=lambda: {*claimed_batches},
+    )
     return search_launches(
         launches,
         batches=Listed({batch.id: batch for batch in batches}, whole=every_batch),

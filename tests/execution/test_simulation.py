@@ -55,7 +55,7 @@ def test_two_consents_in_one_session_pay_for_their_own_calls(first: int) -> None
         Schedule(seed, has_two_consents=True).run()
 
 
-@pytest.mark.parametrize("seed", [70_023_230, 70_104_488])
+@pytest.mark.parametrize("seed", [70_023_230, 70_104_488, 90_029_607])
 def test_a_launch_takes_no_part_of_a_larger_batch(seed: int) -> None:
     """The rest of the batch was then taken for not made, and called again."""
     Schedule(seed).run()
