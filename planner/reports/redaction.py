@@ -44,6 +44,7 @@ _ALONE = rf"(?!{_GAP}\d)"
 _KEPT = (
     r"(?<![0-9A-Za-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9A-Za-z])"  # a UUID
     r"|(?<![0-9A-Za-z])sha256:[0-9a-f]{64}(?![0-9A-Za-z])"  # a digest, also one of digits alone
+    r"|(?<![0-9A-Za-z])(?P<folder>[0-9a-f]{2})/(?P=folder)[0-9a-f]{62}(?![0-9A-Za-z])"  # a file of a store
     r"|(?<![0-9A-Za-z])(?:sha256:)?(?=[0-9]*[a-f])[0-9a-f]{8,64}(?![0-9A-Za-z])"  # a digest, a short id
     # A session:
     r"|(?<![0-9A-Za-z])20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])T\d{6}(?:\d{3})?-[0-9a-f]{8}(?![0-9A-Za-z])"

@@ -108,6 +108,7 @@ def test_phone_numbers_are_masked(text: str, redacted: str) -> None:
         "sha256:9f3c12345678aa00",
         "not agreed to: sha256:" + "0" * 64 + " was",
         "session 12345678ab",
+        ".planner/evidence/76/7649934236" + "de8c91f6" * 6 + "abcdef.json",
         "at .planner/runs/20261125T132925-b47d994d.json",
         "5f1e1d2c-1234-4abc-8def-123456789012",
         "run 90071992547 and 90071992548",
