@@ -66,7 +66,7 @@ def _fills(template: str, text: str) -> bool:
 
 
 def _between_variables(template: str) -> list[str]:
-    """The texts around the variables."""
+    """The parts of the template around the variables."""
     begin, *rest = template.split(_OPEN)
     parts = [begin]
     for each in rest:

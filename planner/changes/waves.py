@@ -60,7 +60,7 @@ def calls_left(changes: Iterable[Change], made: Mapping[str, int]) -> dict[str, 
 def extreme_calls(
     changes: Iterable[Change], made: Mapping[str, int], price: Callable[[Change], float], *, dearest: bool
 ) -> dict[str, int]:
-    """The calls left if the waves go to the dearest (or cheapest) cases as far as they may, by case id."""
+    """The calls left if the waves go to the dearest (or cheapest) cases within their limits, by case id."""
     changes = [change for change in changes if change.action is Action.CALL]
     left = calls_left(changes, made)
     shared = [change for change in changes if change.most_runs]

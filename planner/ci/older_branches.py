@@ -20,23 +20,23 @@ _MOST: Final = 50
 
 
 def older_branch() -> IncompleteError:
-    """What such a pull request is told."""
+    """The comment on such a pull request."""
     return IncompleteError(
         f"this branch is older than {PROJECT_FILE} of its base branch",
         "Update the branch: merge the base branch into it, or rebase it.",
     )
 
 
-def tell_older_pull_requests(github: GitHub, base: str, name: str) -> int:
+def comment_on_older_pull_requests(github: GitHub, base: str, name: str) -> int:
     """Comment on the newest open pull requests into the branch `base` that have no comment of ours; return their
     number. Raises `PlannerError`."""
     found = (pull for pull in github.pages("pulls", "pull-requests: read", state="open") if _target(pull) == base)
     numbers = [number for pull in islice(found, _MOST) if type(number := pull.get("number")) is int]
     places = [CommentPlace(number, name) for number in numbers]
-    untold = [place for place in places if newest_digest(github, place) is None]
-    for place in untold:
+    without_comment = [place for place in places if newest_digest(github, place) is None]
+    for place in without_comment:
         upsert_comment(github, place, render_problem(older_branch(), "", ""))
-    return len(untold)
+    return len(without_comment)
 
 
 def _target(pull: dict[str, Any]) -> object:

@@ -19,7 +19,7 @@ from planner.changes.consent import ceiling_of
 from planner.ci.client import github_of
 from planner.ci.comment import upsert_issue
 from planner.ci.event import default_branch
-from planner.ci.older_branches import tell_older_pull_requests
+from planner.ci.older_branches import comment_on_older_pull_requests
 from planner.ci.pull_request import pull_request_of
 from planner.commands.pruning import prune
 from planner.errors import NotFoundError, PlannerError
@@ -63,7 +63,7 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
     if issue:
         _report(work, prepared, edited, name)
         if is_first:
-            _tell_older_pull_requests(shell, name)
+            _comment_on_older_pull_requests(shell, name)
     prune(work, known.targets)
     return 0
 
@@ -102,14 +102,14 @@ def _report(work: Workspace, prepared: Preparation, edited: Sequence[AgentNote],
         shell.log(f"the calls of this branch could not be listed in an issue: {error}. {error.hint}")
 
 
-def _tell_older_pull_requests(shell: Shell, name: str) -> None:
+def _comment_on_older_pull_requests(shell: Shell, name: str) -> None:
     """Nothing else would: they wait for a status, and no event starts a workflow for them."""
     base = default_branch(shell.environ)
     try:
         with github_of(shell.environ, shell.pause) as github:
-            told = tell_older_pull_requests(github, base, name)
+            commented = comment_on_older_pull_requests(github, base, name)
     except PlannerError as error:
         shell.log(f"open pull requests were not asked to update their branches: {error}. {error.hint}")
         return
-    if told:
-        shell.print(f"{count(told, 'open pull request')} asked to update the branch")
+    if commented:
+        shell.print(f"{count(commented, 'open pull request')} asked to update the branch")

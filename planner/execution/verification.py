@@ -196,7 +196,7 @@ class Verifier:
     async def _agent(
         self, claim: Claim, run: Run, evidence: Evidence, previews: RecordedPreviews
     ) -> ReachedAgent | Refusal:
-        """The agent that the call reached, as far as the service proves it."""
+        """The agent that the call reached, where the service proves it."""
         inputs, claimed = claim.inputs, claim.call.call.configuration
         target: Target = (inputs.target_kind, inputs.target_id)
         is_direct = (run.target_type, run.target_id) == target

@@ -63,8 +63,8 @@ class Calibration:
     @property
     def accuracy(self) -> tuple[int, int]:
         """(right, of all)."""
-        held, _, _, found = self.table
-        return held + found, sum(self.table)
+        both_hold, _, _, found = self.table
+        return both_hold + found, sum(self.table)
 
     @property
     def precision(self) -> tuple[int, int]:
@@ -81,8 +81,8 @@ class Calibration:
     @property
     def kappa(self) -> float | None:
         """Agreement beyond chance: 1 is perfect, 0 is chance. None without labels of both kinds."""
-        held, false_alarms, missed, found = self.table
-        return kappa(self.table) if held + false_alarms and missed + found else None
+        both_hold, false_alarms, missed, found = self.table
+        return kappa(self.table) if both_hold + false_alarms and missed + found else None
 
     @property
     def kappa_interval(self) -> tuple[float, float] | None:
@@ -92,11 +92,11 @@ class Calibration:
 
 def kappa(table: Sequence[float]) -> float:
     """Cohen's kappa of a table with both verdicts of people."""
-    held, false_alarms, missed, found = table
+    both_hold, false_alarms, missed, found = table
     total = sum(table)
-    people, model = (held + false_alarms) / total, (held + missed) / total
+    people, model = (both_hold + false_alarms) / total, (both_hold + missed) / total
     by_chance = people * model + (1 - people) * (1 - model)
-    return ((held + found) / total - by_chance) / (1 - by_chance)
+    return ((both_hold + found) / total - by_chance) / (1 - by_chance)
 
 
 def kappa_interval(table: Table) -> tuple[float, float]:

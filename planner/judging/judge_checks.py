@@ -44,7 +44,7 @@ class JudgeChecks:
     # What is asked
 
     def wanted_canaries(self, session_id: str) -> list[list[WantedVotes]]:
-        """One vote on each canary, whatever was answered before."""
+        """One vote on each canary, also if it was answered before."""
         wanted = [WantedVotes("", each, self._canary_key(each, session_id), 1) for each in self.canaries]
         return _by_transcript(wanted)
 

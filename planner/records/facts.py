@@ -101,7 +101,7 @@ FACT: Final[TypeAdapter[Fact]] = TypeAdapter(Fact)
 
 
 class PlannedCase(Document):
-    """A case in the plans that a session read. Names and texts are redacted in a shared store."""
+    """A case in the plans that a session read. Redacted in a shared store."""
 
     case_id: str
     plan: str

@@ -61,7 +61,7 @@ class OlderCalls(Document):
     planner: str
     chosen_at: StoredTime
     chosen_for: str
-    """Digest of the case, and of whatever else decides which calls are needed."""
+    """Digest of the case, and of everything else that decides which calls are needed."""
     environments: tuple[str, ...]
     names: tuple[str, ...]
     """Of the files, without their folder."""
@@ -107,7 +107,7 @@ class RecentCalls:
 
 @frozen
 class Choice:
-    """Why some calls are not needed: a digest of the case and of whatever else decides it, and today's agent."""
+    """Why some calls are not needed: a digest of the case and of everything else that decides it, and today's agent."""
 
     digest: str
     is_same_agent: Callable[[CalledAgent], bool | None]

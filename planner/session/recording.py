@@ -77,8 +77,8 @@ def origin_of(change: Change, records: Records | None = None) -> CallOrigin:
     )
     unverified = records.unverified_ids(change.call_fingerprint) if records is not None else ()
     counted_with = tuple(each for each in map(id_of, kept) if each not in unverified)
-    is_anew = change.start_over is not None and records is not None
-    discards = records.damaged(change.call_fingerprint) if records is not None and is_anew else ()
+    starts_over = change.start_over is not None and records is not None
+    discards = records.damaged(change.call_fingerprint) if records is not None and starts_over else ()
     return CallOrigin(call_reason(change).value, change.start_over, counted_with, discards)
 
 

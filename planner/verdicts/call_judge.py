@@ -67,7 +67,7 @@ class CallJudge:
         return run
 
     def as_stored(self, call: StoredCall) -> JudgedRun:
-        """The call as a run with its newest verdict, whatever expectations gave it; only for display."""
+        """The call as a run with its newest verdict, of any expectations; only for display."""
         newest = call.verdicts[-1] if call.verdicts else None
         return call.run(_UNJUDGED if newest is None else newest.verdict, newest.judge_model if newest else None)
 

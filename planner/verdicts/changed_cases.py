@@ -101,7 +101,7 @@ def choose_calls(fitted: Fit, now: Mapping[str, Counts], called: Mapping[str, Ca
     """How many calls a wave gives to each case.
 
     Args:
-        now: the results of all cases so far. Cases without any have not changed, as far as one knows.
+        now: the results of all cases so far. Cases without any count as unchanged.
         called: the cases in waves.
     """
     totals = _totals(fitted, now)

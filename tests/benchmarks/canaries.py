@@ -2,7 +2,7 @@
 
     python tests/benchmarks/canaries.py
 
-20 canaries; an answer differs from the usual one with the given probability, in every session anew. Another model gives other
+20 canaries; an answer differs from the usual one with the given probability, independently in every session. Another model gives other
 usual answers to some of them.
 """
 
@@ -34,7 +34,7 @@ def answers(random: Random, noise: Sequence[float], changed: int = 0) -> dict[st
 
 
 def false_alarms(random: Random, noise: Sequence[float]) -> int:
-    """In sessions of one model; after an alarm, what is known of it begins anew."""
+    """In sessions of one model; after an alarm, its record starts again."""
     record: CanaryRecord | None = None
     alarms = 0
     for _ in range(SESSIONS):

@@ -3,7 +3,7 @@
     python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: usual grid everywhere sizes controls gate, each alone
 
 Suites of 50 cases (40 % pass always, 30 % in 95 % of calls, 20 % in 90 %, 10 % in 80 %), some of which fall by 30
-points. Every history of earlier sessions is drawn anew, and compared with ten new sessions for each number of drops,
+points. Every history of earlier sessions is drawn again, and compared with ten new sessions for each number of drops,
 so that 40 histories are 400 suites. All methods get the same number of calls. `old` compares with the last session
 alone (Fisher's test with Holm's correction, and the exact test of the suite), `equal` is the regression test with the
 same number of calls for each case, `waves` the same where the calls follow the suspicion (`calls: adaptive`).

@@ -23,7 +23,7 @@ from planner.ci.comment import (
     upsert_comment,
     upsert_issue,
 )
-from planner.ci.older_branches import tell_older_pull_requests
+from planner.ci.older_branches import comment_on_older_pull_requests
 from planner.commands.publish import PublishOptions, publish
 from planner.errors import PlannerError
 from planner.shell import Shell
@@ -71,7 +71,7 @@ REQUESTS: dict[str, tuple[str, str, Callable[[GitHub], object]]] = {
     "status": ("POST", r"statuses/c+", lambda github: set_status(github, COMMIT, Status("success", "x"))),
     "issues": ("GET", r"issues", issue),
     "edit of the issue": ("PATCH", r"issues/\d+", issue),
-    "pull requests": ("GET", r"pulls", lambda github: tell_older_pull_requests(github, "main", "default")),
+    "pull requests": ("GET", r"pulls", lambda github: comment_on_older_pull_requests(github, "main", "default")),
 }
 
 

@@ -49,7 +49,7 @@ def test_another_machine_finds_the_calls(fresh_clone: Callable[[str], Any], remo
 def test_a_ref_that_is_deleted_while_calls_are_under_way(
     fresh_clone: Callable[[str], Any], remote: Path, service: Any
 ) -> None:
-    """The machine that was killed has its journal, resumes, and shares everything anew."""
+    """The machine that was killed has its journal, resumes, and shares everything again."""
     service.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
     one = fresh_clone("one")
     one.killed("run", "--consent-to-charge", when=service.own_runs)
