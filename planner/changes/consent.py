@@ -60,6 +60,8 @@ class EarlierSpending:
     """Their judge calls, which are in none of the others."""
     reservations: Mapping[str, int] = field(default_factory=dict[str, int])
     """What a call reserves, by case id, where bills were above its high estimate."""
+    month_spent_cents: int = 0
+    """What all consents of the store cost this month, without reservations."""
 
     @property
     def all_spent_cents(self) -> int:
@@ -234,6 +236,8 @@ class _Ceiling:
     cents: int
     plan: str | None
     case_ids: frozenset[str]
+    is_monthly: bool = False
+    """For all consents of this month."""
 
     def total(self, by_case: Mapping[str, float]) -> float:
         return sum(cents for case_id, cents in by_case.items() if case_id in self.case_ids)
@@ -246,11 +250,15 @@ def _ceilings(change_set: ChangeSet, limits: Limits, request: ConsentRequest) ->
         *((f"budget.max_cost_cents of plan {plan.name}", plan.max_cost_cents, plan.name) for plan in limits.plans),
     ]
     cases = [change.case for change in change_set.changes if change.case is not None]
-    return [
+    ceilings = [
         _Ceiling(name, cents, plan, frozenset(case.case_id for case in cases if plan in (None, case.plan)))
         for name, cents, plan in found
         if cents is not None
     ]
+    if (month_cents := limits.policy.max_cost_cents_per_month) is not None:
+        whole = frozenset(case.case_id for case in cases)
+        ceilings.append(_Ceiling("policy.max_cost_cents_per_month", month_cents, None, whole, is_monthly=True))
+    return ceilings
 
 
 def _check_ceilings(
@@ -268,7 +276,9 @@ def _check_ceilings(
         # can always be resumed under the same ceiling.
         billed = _of_plan(progress.spent_cents, ceiling.plan) - _of_plan(progress.reserved_cents, ceiling.plan)
         spent = billed + progress.judge.committed_cents(ceiling.plan)
+        spent = progress.month_spent_cents if ceiling.is_monthly else spent
         before = f" plus {money(spent)} already spent" if spent else ""
+        before += " this month" if spent and ceiling.is_monthly else ""
         covered = ceiling.case_ids.intersection(calls)
         least = min((_reservation(change_set, case_id, progress) for case_id in covered), default=0)
         if expected + spent + votes > ceiling.cents:

@@ -11,6 +11,7 @@ from planner.changes.detail import needs_new_calls
 from planner.ci.step import publisher_of
 from planner.errors import RefusedError
 from planner.execution.balance import short_of
+from planner.execution.month_spending import month_line
 from planner.execution.open_launches import launch_documents
 from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
 from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
@@ -43,6 +44,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     estimate = prepared.change_set.estimate
     notes = short_of(known.balance, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
     notes += [known.note] if known.note else []
+    notes += [month_line(loaded.project.policy, month) for month in prepared.months[:1]]
     if not known.was_asked and prepared.calls_to_make and estimate.high_cents is None:
         notes.append("the price of these calls is unknown: with a key, planner asks the service")
     notes += [loaded.limits_note] if loaded.limits_note else []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
@@ -25,6 +25,9 @@ from planner.execution.ledger import Ceiling, OverCeilingError
 from planner.execution.spending import spending_of
 from planner.stores.store import Reader, Store
 from planner.values import frozen
+
+if TYPE_CHECKING:
+    from planner.execution.month_spending import StoreSpending
 
 PREFIX: Final = "consents/"
 
@@ -67,12 +70,15 @@ class ConsentSharing:
         self._now = now
         self._consent_id = ""
         self._ceilings: Sequence[Ceiling] = ()
+        self._whole: StoreSpending | None = None
         self._turn = anyio.Lock()
         self._asked = self._written = 0
 
-    def begin(self, consent_id: str, ceilings: Iterable[Ceiling]) -> None:
-        """From now on, launches and judge calls are made under this consent and its ceilings."""
+    def begin(self, consent_id: str, ceilings: Iterable[Ceiling], whole: StoreSpending | None = None) -> None:
+        """From now on, launches and judge calls are made under this consent and its ceilings. `whole` reads what all
+        consents of a month cost; it is needed if a ceiling is of a month."""
         self._consent_id = consent_id
+        self._whole = whole
         self._ceilings = [ceiling for ceiling in ceilings if not ceiling.by_service]
 
     # What others spent
@@ -113,6 +119,7 @@ class ConsentSharing:
 
     def _put(self, write: ConsentWrite) -> None:
         self._store.update(lambda now: self.reserved(now, write))
+        self.check_months(write)
 
     def prepare(self) -> ConsentWrite | None:
         """What is reserved and spent now; None without a consent."""
@@ -122,13 +129,29 @@ class ConsentSharing:
     def reserved(self, now: Reader, write: ConsentWrite) -> dict[str, bytes]:
         """The document with this. May run in another thread. Raises `OverCeilingError`."""
         shared = self._merged(now, write)
+        self.check_months(write, shared)
         for ceiling in write.ceilings:
+            if ceiling.month is not None:
+                continue
             plan = None if ceiling.plan is None else self._show_name(ceiling.plan)
             judged = whole_cents(shared.spending.of_judge_calls(plan).committed)
             committed_cents = shared.spending.of_calls(plan).committed + judged
             if committed_cents > ceiling.limit_cents:
                 raise OverCeilingError(ceiling.label, ceiling.limit_cents, committed_cents)
         return {_key(write.consent): shared.model_dump_json().encode()}
+
+    def check_months(self, write: ConsentWrite, shared: SharedConsent | None = None) -> None:
+        """Check what all consents of the store reserved, `shared` instead of what it has of this one. Where a store is
+        written key by key, both of two machines check once more after they have written, and neither may send.
+
+        Raises `OverCeilingError`; `StoreError`: a consent cannot be read.
+        """
+        for ceiling in write.ceilings:
+            if ceiling.month is None or self._whole is None:
+                continue
+            committed_cents = self._whole.in_month(ceiling.month, shared).committed_cents
+            if committed_cents > ceiling.limit_cents:
+                raise OverCeilingError(ceiling.label, ceiling.limit_cents, committed_cents)
 
     def outcome(self, now: Reader, launch_ids: Iterable[str]) -> dict[str, bytes]:
         """The current documents of this session's consent, of open ones, and of those of these launches."""
@@ -152,6 +175,7 @@ class ConsentSharing:
         spending = Spending(
             {launch_id: by_plan for launch_id, by_plan in whole.launches.items() if launch_id in launches},
             records.judging_of(consent_id),
+            months=whole.months,
         )
         shown = replace(consent, by=self._show_name(consent.by))
         shown_spending = _renamed(spending, {plan: self._show_name(plan) for plan in spending.plans})
@@ -169,7 +193,9 @@ class ConsentSharing:
         elsewhere = _without_ended(stored.spending, now).launches
         others = {key: amounts for key, amounts in elsewhere.items() if key not in write.launches}
         spending = Spending(
-            {**others, **write.spending.launches}, {**stored.spending.judging, **write.spending.judging}
+            {**others, **write.spending.launches},
+            {**stored.spending.judging, **write.spending.judging},
+            months={**stored.spending.months, **write.spending.months},
         )
         ended = tuple(sorted(write.ended.union(stored.ended)))
         wave = stored.wave if _is_later(stored.wave, write.wave) else write.wave
@@ -201,15 +227,7 @@ def _is_later(one: Wave | None, other: Wave | None) -> bool:
 
 
 def _without_ended(spending: Spending, now: Reader) -> Spending:
-    """Without reservations of launches that are not open any more. A launch is written before it is reserved, and a
-    machine may be lost before it can release what the service refused."""
-    launches = {
-        launch_id: by_plan
-        if now.has(f"intents/{launch_id}.json")
-        else {plan: replace(amount, reserved=0) for plan, amount in by_plan.items()}
-        for launch_id, by_plan in spending.launches.items()
-    }
-    return replace(spending, launches=launches)
+    return spending.without_ended(lambda launch_id: now.has(f"intents/{launch_id}.json"))
 
 
 def _renamed(spending: Spending, names: Mapping[str, str]) -> Spending:
@@ -221,7 +239,8 @@ def _renamed(spending: Spending, names: Mapping[str, str]) -> Spending:
         return amounts
 
     launches = {launch_id: renamed(by_plan) for launch_id, by_plan in spending.launches.items()}
-    return Spending(launches, {session: renamed(by_plan) for session, by_plan in spending.judging.items()})
+    judging = {session: renamed(by_plan) for session, by_plan in spending.judging.items()}
+    return Spending(launches, judging, months=spending.months)
 
 
 def _key(consent: Consent) -> str:

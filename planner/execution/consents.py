@@ -7,7 +7,7 @@ Spending counts each launch (by id) and each session's judge calls once. This jo
 of the shared store (`Spending`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from enum import Enum
 from hashlib import sha256
@@ -111,6 +111,8 @@ class Amount:
 
 
 ByPlan = Mapping[str, Amount]
+Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
+"""UTC: `2026-11`."""
 
 
 @frozen
@@ -123,6 +125,8 @@ class Spending:
     """By session id and plan."""
     largest_bill_cents: Cents = 0
     """Of one call that this journal knows."""
+    months: Mapping[str, Month] = field(default_factory=dict[str, str])
+    """By launch and session id: the month in which it counts."""
 
     def of_calls(self, plan: str | None = None) -> Amount:
         """The cents of one plan's phone calls, or of all (None)."""
@@ -131,6 +135,17 @@ class Spending:
     def of_judge_calls(self, plan: str | None = None) -> Amount:
         """The microcents of one plan's judge calls, or of all (None)."""
         return _total(self.judging.values(), plan)
+
+    def without_ended(self, is_open: Callable[[str], bool]) -> Self:
+        """Without reservations of launches that are not open any more. A launch is written before it is reserved, and a
+        machine may be lost before it can release what the service refused."""
+        launches = {
+            launch_id: by_plan
+            if is_open(launch_id)
+            else {plan: replace(amount, reserved=0) for plan, amount in by_plan.items()}
+            for launch_id, by_plan in self.launches.items()
+        }
+        return replace(self, launches=launches)
 
     @property
     def plans(self) -> set[str]:
@@ -199,6 +214,8 @@ class JudgeCallReserved(NamedTuple):
     plan: str
     microcents: Microcents
     keys: tuple[Digest, ...]
+    month: Month
+    """In which it counts."""
 
 
 class JudgeCallSettled(NamedTuple):
@@ -225,6 +242,8 @@ class ConsentRecords:
         """By consent id, session id and plan."""
         self._open_judge_calls: dict[str, JudgeCallReserved] = {}
         self._settled_judge_calls: set[str] = set()
+        self._judge_months: dict[str, str] = {}
+        """By session id."""
 
     def validate(self, event: ConsentEvent) -> None:
         """Raises `StoreError` or `AssertionError` if the event is impossible now."""
@@ -268,8 +287,9 @@ class ConsentRecords:
                 self._consents[consent.consent_id] = consent if known is None else _renewed(consent, known)
                 self._ended.setdefault(consent.consent_id, set()).update(ended)
                 self._elsewhere[consent.consent_id] = spending
-            case JudgeCallReserved(call_id, consent_id, session_id, plan, microcents, _):
+            case JudgeCallReserved(call_id, consent_id, session_id, plan, microcents):
                 self._open_judge_calls[call_id] = event
+                self._judge_months[session_id] = event.month
                 self._add(consent_id, session_id, plan, Amount(0, microcents))
             case JudgeCallSettled(call_id, microcents):
                 reserved = self._open_judge_calls.pop(call_id)
@@ -307,6 +327,19 @@ class ConsentRecords:
     def judging_of(self, consent_id: str) -> Mapping[str, dict[str, Amount]]:
         """What this machine's judge calls cost, in microcents, by session id and plan."""
         return self._judging.get(consent_id, {})
+
+    def judge_months_of(self, consent_id: str) -> dict[str, str]:
+        """The month in which each session's judge calls count."""
+        return {session_id: self._judge_months[session_id] for session_id in self._judging.get(consent_id, {})}
+
+    def judging_in(self, month: str) -> dict[str, Amount]:
+        """What this machine's judge calls cost that count in a month, in microcents, by session id."""
+        found: dict[str, Amount] = {}
+        for by_session in self._judging.values():
+            for session_id, by_plan in by_session.items():
+                if self._judge_months[session_id] == month:
+                    found[session_id] = sum(by_plan.values(), found.get(session_id, Amount()))
+        return found
 
     def elsewhere(self, consent_id: str) -> Spending:
         """What the shared store says that was spent, this machine's included."""

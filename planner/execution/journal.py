@@ -33,7 +33,7 @@ from planner.execution.events import (
 )
 from planner.execution.journal_state import JournalState
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 IN_MEMORY: Final = Path(":memory:")
 """A journal in memory."""
 

@@ -38,6 +38,7 @@ from planner.execution.intent_documents import (
 )
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, UNSETTLED, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
+from planner.execution.ledger import OverCeilingError
 from planner.execution.preview_sharing import PreviewSharing
 from planner.execution.reconciling import prompt_key, unconfirmed_launches
 from planner.execution.requester_sharing import RequesterSharing
@@ -248,9 +249,11 @@ class IntentSharing:
         self._store.update(change)
         self._unmarked -= write.outcomes.keys()
         self._seen.update(documents)
-        try:
-            self._check_concurrent(self._store, documents)  # for stores without a transaction over all keys
-        except OvertakenError:
+        try:  # again, for stores without a transaction over all keys
+            self._check_concurrent(self._store, documents)
+            if write.consent is not None:
+                self.consents.check_months(write.consent)
+        except (OvertakenError, OverCeilingError):
             self._store.update(lambda _: dict.fromkeys(documents))
             raise
 

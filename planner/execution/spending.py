@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 
 from planner.changes.model import ChangeSet, JudgeSpending
 from planner.execution.consents import Amount, Spending
@@ -19,14 +20,21 @@ def spending_of(journal: JournalState, consent_id: str, *, unsent: AbstractSet[s
     """`unsent` are launches that were never sent, although the journal does not say so yet."""
     elsewhere = journal.consents.elsewhere(consent_id)
     largest_cents = 0
+    months = dict(elsewhere.months)
     launches = {key: amounts for key, amounts in elsewhere.launches.items() if journal.launch(key) is None}
     for launch in journal.launches(LIVE):
         if launch.consent_id == consent_id and launch.launch_id not in unsent:
             slots = journal.slots_of(launch.launch_id)
             launches[launch.launch_id] = amounts_of(slots)
+            months[launch.launch_id] = month_of(launch.sent_at)
             largest_cents = max(largest_cents, *(slot.cost_cents or 0 for slot in slots))
     judging = {**elsewhere.judging, **journal.consents.judging_of(consent_id)}
-    return Spending(launches, judging, largest_cents)
+    return Spending(launches, judging, largest_cents, {**months, **journal.consents.judge_months_of(consent_id)})
+
+
+def month_of(moment: datetime) -> str:
+    """`2026-11`, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m}"
 
 
 def amounts_of(slots: Iterable[Slot]) -> dict[str, Amount]:

@@ -38,6 +38,8 @@ class JudgeCallRecords:
     journal: Journal
     consent_id: str
     session_id: str
+    month: str
+    """In which they count."""
     share: Callable[[], Awaitable[None]] | None = None
     """Makes what is reserved durable in the shared store, if there is one."""
 
@@ -53,7 +55,9 @@ class JudgeCallRecords:
         request = call.request
         keys = tuple(want.key for want in request.wanted)
         self.journal.record(
-            JudgeCallReserved(call.call_id, self.consent_id, self.session_id, request.plan, call.reserved, keys)
+            JudgeCallReserved(
+                call.call_id, self.consent_id, self.session_id, request.plan, call.reserved, keys, self.month
+            )
         )
         if self.share is None:
             return

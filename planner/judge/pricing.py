@@ -81,6 +81,8 @@ class JudgeBudget:
 
     ceilings: Sequence[Ceiling] = ()
     before: JudgeSpending = NOTHING_JUDGED
+    month: str = ""
+    """For ceilings of a month, which include `before` rounded up."""
     spent: int = 0
     uncertain: int = 0
     """Reserved for requests under way, or without an answer, which may have been charged."""
@@ -90,7 +92,9 @@ class JudgeBudget:
     """By ceiling."""
 
     def __post_init__(self) -> None:
-        self._committed = [self.before.committed(ceiling.plan) for ceiling in self.ceilings]
+        self._committed = [
+            self.before.committed(ceiling.plan) if ceiling.month is None else 0 for ceiling in self.ceilings
+        ]
 
     def reserve(self, plan: str, amount: int) -> None:
         """Raises `CeilingReachedError` if a ceiling has no room."""
@@ -115,7 +119,7 @@ class JudgeBudget:
 
     def _covering(self, plan: str) -> Iterator[tuple[int, Ceiling]]:
         for place, ceiling in enumerate(self.ceilings):
-            if ceiling.covers(Purpose(plan)) and not ceiling.by_service:
+            if ceiling.covers(Purpose(plan, month=self.month)) and not ceiling.by_service:
                 yield place, ceiling
 
     def _commit(self, plan: str, amount: int) -> None:

@@ -79,7 +79,7 @@ class JudgeCalls:
             caller = JudgeCaller(
                 endpoint,
                 cache,
-                JudgeBudget(ledger.ceilings, before),
+                JudgeBudget(ledger.ceilings, before, self.records.month),
                 self.judging.pricing,
                 self.shell.clock,
                 self.shell.new_id,

@@ -190,6 +190,8 @@ class Policy:
     """Names of tools that no call may reach."""
     denies_tools: bool = False
     """No call may reach any tool."""
+    max_cost_cents_per_month: int | None = None
+    """Of all consents in the store, in one month (UTC)."""
 
 
 @frozen

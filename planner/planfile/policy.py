@@ -27,6 +27,14 @@ class PolicyFields(Authored):
     max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="Maximum cost of a session, in US cents.", examples=[2000]
     )
+    max_cost_cents_per_month: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description=(
+            "Maximum cost of all sessions in the store in one month (UTC), in US cents: what is spent, and what calls "
+            "under way may cost. Judge calls count, too."
+        ),
+        examples=[50_000],
+    )
     allowed_targets: SkipValidation[list[AllowedTargetFields] | None] = Field(
         default=None,
         description="What may be called; by default everything.",
@@ -83,4 +91,5 @@ def read_policy(root: YamlMapping, fields: PolicyFields | None, reporter: Report
         fields.gate,
         frozenset(tools.deny),
         tools.default == "deny",
+        fields.max_cost_cents_per_month,
     )

@@ -20,8 +20,9 @@ from planner.execution.engine import (
 from planner.execution.jobs import jobs_of, ledger_of
 from planner.execution.ledger import Ledger, Purpose
 from planner.execution.local import LocalEngine
+from planner.execution.month_spending import month_ceilings
 from planner.execution.observer import EndedRun, Observer, RunResponse
-from planner.execution.spending import spending_of
+from planner.execution.spending import month_of, spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.judging.judge_calls import JudgeCalls, copy_stop_reasons
@@ -39,7 +40,7 @@ from planner.session.called_agents import (
     preview_documents,
 )
 from planner.session.consents import places_of
-from planner.session.preparing import Preparation
+from planner.session.preparing import Preparation, store_spending
 from planner.session.run_session import ConnectedSession, RunSession
 from planner.session.waves import WaveChooser
 from planner.shell import redactor_of
@@ -133,6 +134,7 @@ async def _execute(
             session.journal,
             prepared.consent_id,
             session.reports.session_id,
+            month_of(session.shell.clock.now()),
             session.intents.consents.share_judge_calls if session.intents else None,
         ),
     )
@@ -142,7 +144,7 @@ async def _execute(
         prepared = await make_previews(session, prepared)
     ledger = _ledger(session, prepared)
     if session.intents is not None:
-        session.intents.consents.begin(prepared.consent_id, ledger.ceilings)
+        session.intents.consents.begin(prepared.consent_id, ledger.ceilings, store_spending(session.place))
     outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given, comment=comment)
     judge_calls = JudgeCallsResult()
     if not (outcome.interrupted or outcome.bug):
@@ -198,6 +200,7 @@ def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
         open_cents=prepared.open_launches.reserved_cents,
     )
     bills = session.journal.bills(prepared.consent_id)
+    ledger.ceilings = [*ledger.ceilings, *month_ceilings(session.loaded.project.policy, prepared.months)]
     for target, reserved_cents, billed_cents in bills_for_copies(bills, session.journal.previews, prepared.copies):
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
     return ledger
@@ -210,10 +213,14 @@ def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, ju
     jobs = {job.case_id: job for job in jobs_of(prepared.change_set, prepared.copies, places_of(prepared))}
     left = [(jobs[case_id], runs) for case_id, runs in outcome.left.items()]
     votes = prepared.change_set.votes.by_plan.items() if prepared.change_set.votes else ()
+    month = prepared.months[0].month if prepared.months else ""
     return ledger.enough(
         labels,
-        [(Purpose(job.plan), job.line.target, job.reserve_cents, runs) for job, runs in left],
-        {Purpose(plan): whole_cents(max(0, wanted.high - judged.by_plan.get(plan, 0))) for plan, wanted in votes},
+        [(Purpose(job.plan, month=month), job.line.target, job.reserve_cents, runs) for job, runs in left],
+        {
+            Purpose(plan, month=month): whole_cents(max(0, wanted.high - judged.by_plan.get(plan, 0)))
+            for plan, wanted in votes
+        },
     )
 
 

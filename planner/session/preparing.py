@@ -31,6 +31,7 @@ from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, Slot
+from planner.execution.month_spending import MonthSpending, StoreSpending, months_of
 from planner.execution.open_launches import OpenLaunches, open_launches_of
 from planner.execution.spending import (
     charged_slots,
@@ -60,7 +61,7 @@ from planner.workspace.earlier_results import earlier_results, records_of
 from planner.workspace.selection import Selection
 from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
-from planner.workspace.stores import Workspace
+from planner.workspace.stores import OpenedStore, Workspace
 from planner.workspace.untouched import leave_to_base
 
 
@@ -99,6 +100,8 @@ class Preparation:
     """The previews that calls reach instead of their agents, once they are made."""
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     """In a job of a pull request: the base branch's cases, by id."""
+    months: tuple[MonthSpending, ...] = ()
+    """What all consents of the store cost this month and in the next one; () without a ceiling for it."""
     of_target: frozenset[str] = frozenset()
     """Those that the branch stored which the pull request targets: only their failures are known."""
     balance: Balance | None = None
@@ -199,6 +202,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         unconfirmed = Counter(slot.case_id for slot in slots if slot.launch_id in unconfirmed_ids)
         searched = {slot.launch_id for slot in slots} | _open_launches_of(journal, whole)
         not_resumed = open_launches_of(journal, searched, shared=place.shared is not None, now=now)
+    months = months_of(loaded.project.policy, now, journal, store_spending(place))
     paid_cents = spending.of_calls().spent
     by_plan = {plan: spending.of_calls(plan) for plan in spending.plans}
     tools = () if selection.sandbox else tuple(live_tools(change_set.called_cases, agents, targets))
@@ -213,6 +217,7 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
             {plan: amount.reserved for plan, amount in by_plan.items()},
             judge_spending(spending),
             reservations_of(change_set, journal, consent_id),
+            months[0].spent_cents if months else 0,
         ),
         unconfirmed,
         judging,
@@ -237,8 +242,14 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
         spending=spending,
         records=records,
         history=history,
+        months=months,
         of_target=frozenset(earlier.stored.base),
     )
+
+
+def store_spending(place: OpenedStore) -> StoreSpending | None:
+    """Reads what all machines spent; None without a shared store."""
+    return None if place.shared is None else StoreSpending(place.shared.whole, place.namespace)
 
 
 def _history(changes: Sequence[Change], records: Records) -> list[Session]:

@@ -4,8 +4,8 @@ Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<2 digit
 `calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<2 digits>/<question>/<number>.json`,
 `change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
-`previews/…`, `requesters/<digest>.json`, `consents/<id>.json`, `merged/<number>.json`. `planner.results.repository`
-interprets the bytes.
+`previews/…`, `requesters/<digest>.json`, `consents/<id>.json`, `spent/<number>-<id>.json`, `merged/<number>.json`.
+`planner.results.repository` interprets the bytes.
 """
 
 from __future__ import annotations

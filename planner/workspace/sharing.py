@@ -67,6 +67,8 @@ class Shared:
     store: Store
     repository: SharedRepository
     redaction: SharedRedaction
+    whole: Store
+    """With the namespaces of all jobs."""
 
 
 def open_shared(
@@ -83,7 +85,7 @@ def open_shared(
         tiers = Tiers(of_branches(folder, namespaces), of_branches(remote, namespaces))
         return SharedRepository(tiers, redaction, access)
 
-    return Shared(of_branches(remote, namespaces), opened(namespaces), redaction), opened
+    return Shared(of_branches(remote, namespaces), opened(namespaces), redaction, remote), opened
 
 
 def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: bool, offline: bool = False) -> Store:

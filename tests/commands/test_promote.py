@@ -161,6 +161,14 @@ def test_open_launches_keep_their_namespace(tmp_path: Path) -> None:
     assert sorted(store.keys("branches/")) == ["branches/8/calls/a.jsonl", "branches/8/intents/abc.json"]
 
 
+def test_what_a_removed_pull_request_spent_still_counts(tmp_path: Path) -> None:
+    """Under the ceiling of the month."""
+    store = DirectoryStore(tmp_path)
+    store.update(lambda _: {"branches/7/calls/a.jsonl": b"{}", "branches/7/consents/a-b.json": b"agreed"})
+    store.update(lambda now: removed(now, 7, None))
+    assert [(key, store.get(key)) for key in store.keys("")] == [("spent/7-a-b.json", b"agreed")]
+
+
 def test_promoted_late(jobs: Jobs) -> None:
     """Both were merged before the job ran: only the calls of today's plans are promoted."""
     jobs.edit(plans__hours=SAD)

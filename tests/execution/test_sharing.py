@@ -640,7 +640,9 @@ def judging(session_id: str, microcents: int) -> Journal:
     journal = Journal(IN_MEMORY)
     journal.record(ConsentAdded(CONSENT))
     journal.record(
-        JudgeCallReserved(f"call-{session_id}", CONSENT.consent_id, session_id, "manners", microcents, (VOTE,))
+        JudgeCallReserved(
+            f"call-{session_id}", CONSENT.consent_id, session_id, "manners", microcents, (VOTE,), "2026-11"
+        )
     )
     return journal
 

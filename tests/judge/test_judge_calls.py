@@ -125,7 +125,7 @@ class Bench:
                 token,
                 self.max_concurrent,
                 self.name.append,
-                JudgeCallRecords(self.journal, CONSENT.consent_id, "session"),
+                JudgeCallRecords(self.journal, CONSENT.consent_id, "session", "2026-11"),
             )
             wanted = [
                 [

@@ -204,7 +204,7 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection(), loaded.project)
     prepared = prepare(Workspace(shell, Selection(), loaded, place), {}, None)
-    records = JudgeCallRecords(Journal(IN_MEMORY), "", "session")
+    records = JudgeCallRecords(Journal(IN_MEMORY), "", "session", "2026-11")
     judge = JudgeCalls(shell, prepared.judging, prepared.change_set, False, shell.log, records)
 
     async def ask() -> JudgeCallsResult:
