@@ -37,6 +37,7 @@ from planner.records.facts import (
 from planner.records.files import CALLS, SESSIONS, Files, Refused, Scope, file_of, folder_of
 from planner.records.older_calls import Choice, FileFacts, Folder, OlderCallsReader, RecentCalls
 from planner.results.documents import UnreadableError, parsed
+from planner.results.model import JudgedRun
 from planner.results.repository import StoredFile
 
 __all__ = ["CALLS", "SESSIONS", "Files", "Records", "Scope", "folder_of"]
@@ -140,9 +141,38 @@ class Records:
         self.calls(call_fingerprint)
         return self._ids.get(call_fingerprint, frozenset())
 
+    def find(self, call_fingerprint: str, run: JudgedRun) -> StoredCall | None:
+        """The stored call of a run; None if it is not stored."""
+        recent = self.recent(call_fingerprint)
+        found = next((call for call in recent.calls if call.id == id_of(run)), None)
+        if found is not None or recent.older is None or recent.older.left_out.ended_before(run):
+            return found
+        return next((call for call in self.calls(call_fingerprint) if call.id == id_of(run)), None)
+
+    def of_newest_sessions(self, call_fingerprint: str, sessions: int) -> list[StoredCall]:
+        """The calls of the newest sessions with calls of this fingerprint, oldest first. Hardly any other files are
+        read."""
+        prefix = folder_of(call_fingerprint)
+        keys = {key for files in (*self._base, self._own) for key in files.file_keys(prefix)}
+        every = sorted(set(map(_session_of, keys)))
+        read = sessions
+        while call_fingerprint not in self._calls and read < len(every):
+            first = every[-read]
+            older = {key for key in keys if _session_of(key) < first}
+            try:
+                calls = self._read(call_fingerprint, self._files(prefix, older), is_whole=False).calls
+            except UnreadableError:
+                break
+            newest = sorted({call.call.session_id for call in calls if call.call.session_id >= first})[-sessions:]
+            if len(newest) == sessions:
+                return [call for call in calls if call.call.session_id in newest]
+            read *= 2  # some sessions wrote nothing but verdicts
+        newest = sorted({call.call.session_id for call in self.calls(call_fingerprint)})[-sessions:]
+        return [call for call in self.calls(call_fingerprint) if call.call.session_id in newest]
+
     def unverified_ids(self, call_fingerprint: str) -> frozenset[CallId]:
         """The calls of merged pull requests that are not verified yet. They may go, so nothing may depend on them."""
-        return frozenset(call.id for call in self.calls(call_fingerprint) if not call.is_verified)
+        return frozenset(call.id for call in self.recent(call_fingerprint).calls if not call.is_verified)
 
     def damaged(self, call_fingerprint: str) -> tuple[str, ...]:
         """The files with this fingerprint that cannot be read."""
@@ -199,7 +229,8 @@ class Records:
             self._older.was_read_whole(call_fingerprint, folder)
         return list(folder.calls)
 
-    def _read(self, call_fingerprint: str, files: Iterable[StoredFile | Refused]) -> Folder:
+    def _read(self, call_fingerprint: str, files: Iterable[StoredFile | Refused], *, is_whole: bool = True) -> Folder:
+        """`is_whole`: a call that was counted with others may not lack them."""
         prefix = folder_of(call_fingerprint)
         base_keys = {key for files in self._base for key in files.file_keys(prefix)}
         default_keys = set(self._base[-1].file_keys(prefix)) if self._base else base_keys
@@ -239,7 +270,8 @@ class Records:
                 raise error
         for call in found.values():
             is_over = over is not None and call.order < over.order
-            if not is_over and not (found.keys() | self.ignored).issuperset(map(tuple, call.call.counted_with)):
+            must_be_whole = is_whole and not is_over
+            if must_be_whole and not (found.keys() | self.ignored).issuperset(map(tuple, call.call.counted_with)):
                 raise _unreadable(prefix, f"run {call.call.run_id} was counted with earlier calls whose file is gone")
         calls = sorted(_once(_completed(call, later.get(call.id, ())) for call in found.values()), key=_order)
         is_plain = is_plain and not damaged and len(calls) == len(found)
@@ -253,8 +285,8 @@ class Records:
     def _any_head(self, session_id: str) -> SessionHead | None:
         return next(filter(None, (self._head(session_id, files) for files in (self._own, *self._base))), None)
 
-    def _files(self, prefix: str) -> Iterator[StoredFile | Refused]:
-        seen: set[str] = set()
+    def _files(self, prefix: str, without: Iterable[str] = ()) -> Iterator[StoredFile | Refused]:
+        seen = set(without)
         for files in (*self._base, self._own):
             for key in files.file_keys(prefix):
                 file = None if key in seen else file_of(files, key)

@@ -25,7 +25,7 @@ from planner.clock import aware
 from planner.records.facts import CallFact, CallId, StoredCall
 from planner.records.files import SESSIONS, Refused, Scope, VersionedFiles, file_of, folder_of
 from planner.results.documents import UnreadableError
-from planner.results.model import CaseInputs, Document
+from planner.results.model import CaseInputs, Document, JudgedRun
 from planner.results.repository import StoredFile
 from planner.values import frozen
 
@@ -49,6 +49,11 @@ class LeftOut(Document):
     rounds: frozenset[str]
     agents: tuple[tuple[CalledAgent, StoredTime], ...]
     """The agents that they reached, each with the end of its last call."""
+
+    def ended_before(self, run: JudgedRun) -> bool:
+        """Whether the run ended after all of these, so that it is none of them."""
+        ended = run.completed_at
+        return ended is not None and (aware(ended), run.run_id) > (aware(self.last[0]), self.last[1])
 
     def is_before(self, call: StoredCall) -> bool:
         """Whether the call ended after all of these, in another round: then no pool of these changes."""

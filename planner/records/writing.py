@@ -39,7 +39,7 @@ class Writing:
     """Finds new facts.
 
     Args:
-        known: returns the stored calls with a fingerprint.
+        find: returns the stored call of a run with a call fingerprint.
         origins: why cases were called, by case id.
         consents: consent ids, by run id.
         show: redacts a case for a shared store.
@@ -48,7 +48,7 @@ class Writing:
 
     environment: str
     now: datetime
-    known: Callable[[str], Mapping[CallId, StoredCall]]
+    find: Callable[[str, JudgedRun], StoredCall | None]
     origins: Mapping[str, CallOrigin] = field(default_factory=dict[str, CallOrigin])
     consents: Mapping[int, str] = field(default_factory=dict[int, str])
     show: Callable[[CaseResult], CaseResult] = lambda case: case
@@ -58,10 +58,11 @@ class Writing:
         """New calls, corrections and verdicts, by call fingerprint."""
         found: dict[str, list[Fact]] = defaultdict(list)
         for case in cases:
-            origin, known = self.origins.get(case.case_id), self.known(case.call_fingerprint)
-            shown = self.show(case)
-            for run in shown.runs if self.is_finished else [run for run in shown.runs if id_of(run) in known]:
-                found[case.call_fingerprint] += self._of_run(shown, run, known.get(id_of(run)), origin)
+            origin, shown = self.origins.get(case.case_id), self.show(case)
+            for run in shown.runs:
+                stored = self.find(case.call_fingerprint, run)
+                if self.is_finished or stored is not None:
+                    found[case.call_fingerprint] += self._of_run(shown, run, stored, origin)
         return {fingerprint: facts for fingerprint, facts in found.items() if facts}
 
     def _of_run(

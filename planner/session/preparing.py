@@ -121,7 +121,7 @@ class Preparation:
 
     def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
         """The cases and the suite as a whole, compared with earlier sessions."""
-        return compare_with_history(cases, self.records.calls if self.records else lambda _: ())
+        return compare_with_history(cases, self.records.of_newest_sessions if self.records else lambda _, __: ())
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;
@@ -257,7 +257,8 @@ def _history(changes: Sequence[Change], records: Records) -> list[Session]:
     if not any(each.action is Action.CALL for each in may_adapt):
         return []
     called = {each.case_id: to_measure(each) for each in changes if each.action is Action.CALL}
-    return earlier_sessions({case_id: each for case_id, each in called.items() if each is not None}, records.calls)
+    measured = {case_id: each for case_id, each in called.items() if each is not None}
+    return earlier_sessions(measured, records.of_newest_sessions)
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:
@@ -315,18 +316,19 @@ def _resumable(
     not know that they are stored.
     """
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
-    finished = {each for change in wanted.values() for each in stored.records.ids(change.call_fingerprint)}
     edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
     unsent = unsent_launches(journal)
     same_consent_only = selection.rerun != "needed" or selection.start_over is not None
 
     def counts(slot: Slot) -> bool:
         change, launch = wanted.get(slot.case_id), journal.launch(slot.launch_id)
-        if change is None or launch is None or slot.launch_id in unsent or (launch.session_id, slot.run_id) in finished:
+        if change is None or launch is None or slot.launch_id in unsent:
             return False
         is_same_consent = launch.consent_id == consent_id
         is_wanted = launch.line.target not in edited and (is_same_consent or not same_consent_only)
-        return is_wanted and _same_call(slot, change, stored.agents)
+        if not is_wanted or not _same_call(slot, change, stored.agents):
+            return False
+        return (launch.session_id, slot.run_id) not in stored.records.ids(change.call_fingerprint)
 
     most_runs = {
         case_id: max(change.runs, change.most_runs) * (1 + (change.case.retries if change.case else 0))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from planner.changes.model import Change
-from planner.records.facts import CallId, Correction, Fact, SessionHead, StoredCall, id_of
+from planner.records.facts import Correction, Fact, SessionHead, id_of
 from planner.records.log import Records, files_of, part_bytes, part_key
 from planner.records.writing import CallOrigin, Writing, planned
 from planner.results.model import CaseResult, RunResult
@@ -28,7 +28,7 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
     writing = Writing(
         show(result.environment),
         session.shell.clock.now(),
-        lambda fingerprint: _by_run(records, fingerprint),
+        records.find if records is not None else lambda _, __: None,
         called,
         _consents(session, result.cases),
         redaction.case if redaction is not None else lambda case: case,
@@ -62,10 +62,6 @@ def store_corrections(session: RunSession, records: Records, corrections: Mappin
 def _parts(records: Records | None, session_id: str, facts: Mapping[str, Sequence[Fact]]) -> dict[str, bytes]:
     numbers = {each: records.part_number(each, session_id) if records is not None else 1 for each in facts}
     return {part_key(each, session_id, numbers[each]): part_bytes(own) for each, own in facts.items()}
-
-
-def _by_run(records: Records | None, fingerprint: str) -> dict[CallId, StoredCall]:
-    return {call.id: call for call in records.calls(fingerprint)} if records is not None else {}
 
 
 def origin_of(change: Change, records: Records | None = None) -> CallOrigin:

@@ -22,7 +22,7 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
 
     Args:
         cases: compared with their baselines.
-        stored: the stored calls with a call fingerprint.
+        stored: finds stored calls.
     """
     known = [case.model_copy(update={"change_probability": None}) for case in cases]
     now = {case.case_id: case for case in known if _is_comparable(case)}

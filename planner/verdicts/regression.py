@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from planner.statistics import Counts, fisher_mid_p
 from planner.values import frozen
-from planner.verdicts.sessions import Session
+from planner.verdicts.sessions import MAX_SESSIONS, Session
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -51,7 +51,7 @@ class Model:
     edit_rejected_at: float = 0.1
     """Runs of older configurations of the agent are left out if they differ from the newer ones at this level."""
     fit_steps: int = 30
-    max_sessions: int = 20
+    max_sessions: int = MAX_SESSIONS
     false_alarm_rate: float = 0.05
     rate_factor: float = 5.0
     """The p-value of the mean pass rate is multiplied by this, so that it adds at most 1 % false alarms."""

@@ -19,7 +19,11 @@ from planner.verdicts.runs import rests_on_grade
 
 MIN_SESSIONS: Final = 2
 """With fewer earlier sessions, nothing is known about how much they differ, and the exact tests decide."""
-CallsOf: TypeAlias = Callable[[str], Sequence[StoredCall]]
+MAX_SESSIONS: Final = 20
+"""How many of the newest earlier sessions are compared with. Older ones are not read: with more, the test gets hardly
+better, and a session would cost more the more sessions are stored."""
+CallsOf: TypeAlias = Callable[[str, int], Sequence[StoredCall]]
+"""The stored calls with a call fingerprint of so many of its newest sessions."""
 
 
 @frozen
@@ -73,12 +77,8 @@ def counts_of(case: Case, runs: Sequence[JudgedRun]) -> Counts:
 
 
 def earlier_sessions(now: Mapping[str, Measured], stored: CallsOf) -> list[Session]:
-    """The sessions of the base branch with calls of these cases, oldest first.
-
-    Args:
-        stored: the stored calls with a call fingerprint.
-    """
-    return _sessions(_calls_by_session(now, stored))
+    """The newest sessions of the base branch with calls of these cases, oldest first."""
+    return _sessions(_calls_by_session(now, stored))[-MAX_SESSIONS:]
 
 
 def cases_with_history(sessions: Sequence[Session]) -> frozenset[str]:
@@ -104,7 +104,8 @@ def _calls_by_session(now: Mapping[str, Measured], stored: CallsOf) -> dict[str,
     found: dict[str, dict[str, _Calls]] = {}
     for case_id, case in now.items():
         by_session: dict[str, list[StoredCall]] = {}
-        for call in stored(case.call_fingerprint):
+        sessions_of_latest = len({run.session_id for run in case.latest})
+        for call in stored(case.call_fingerprint, MAX_SESSIONS + sessions_of_latest):
             is_trusted = call.is_of_base and call.trust is not Trust.NOTHING
             if is_trusted and call.call.excluded is None and call.id not in latest:
                 by_session.setdefault(call.call.session_id, []).append(call)

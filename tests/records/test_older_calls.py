@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from planner.records import older_calls
 from planner.records.log import Scope
 from planner.records.older_calls import OlderCallsCache
+from planner.results.model import RunVerdict
+from planner.results.outcomes import RunOutcome
 from planner.results.repository import StoredFile
 from tests.support.stored_calls import MemoryFiles, Session, Store, play, runs_after
 from tests.support.stored_cases import NOW, make_case
@@ -30,6 +32,7 @@ CASES: Final = (
     replace(CASE, max_age=timedelta(hours=30)),
     replace(CASE, case_id="p/renamed@t"),
 )
+PASSED: Final = RunVerdict(outcome=RunOutcome.PASSED)
 SCOPE: Final = Scope(("",), now=NOW)
 
 
@@ -113,6 +116,39 @@ def test_only_the_newest_pools_are_read(tmp_path: Path) -> None:
     assert [files_read(store, other) for _ in range(2)] == [13, 2]
 
 
+def finds_each(store: Store) -> None:
+    """The calls of the newest sessions, and the call of a run, without reading all calls."""
+    fingerprints = {f"sha256:{key.split('/')[1]}" for key in store.base.content if key.startswith("calls/")}
+    for fingerprint in fingerprints:
+        whole, records = store.records().calls(fingerprint), store.records()
+        sessions = sorted({call.call.session_id for call in whole})
+        for number in (1, 2, 5):
+            newest = [call for call in whole if call.call.session_id in sessions[-number:]]
+            assert records.of_newest_sessions(fingerprint, number) == newest
+        for call in whole:
+            assert records.find(fingerprint, call.run(PASSED)) == call
+
+
+def test_earlier_sessions_of_a_case_are_read_up_to_a_number(tmp_path: Path) -> None:
+    store = called_often(tmp_path)
+    (fingerprint,) = {f"sha256:{key.split('/')[1]}" for key in store.base.content if key.startswith("calls/")}
+    READ.clear()
+    store.records().of_newest_sessions(fingerprint, 5)
+    assert len(READ) == 5
+    finds_each(store)
+
+
+def test_a_new_run_is_not_searched_for_in_older_calls(tmp_path: Path) -> None:
+    store, session = called_often(tmp_path), Session([CASE])
+    session.earlier(store)
+    (fingerprint,) = {f"sha256:{key.split('/')[1]}" for key in store.base.content if key.startswith("calls/")}
+    newest = store.records().recent(fingerprint).calls[-1]
+    READ.clear()
+    new = newest.run(PASSED).model_copy(update={"run_id": 99999})
+    assert store.records().find(fingerprint, new) is None
+    assert len(READ) == 2
+
+
 @pytest.mark.parametrize("number", [0, 5, 10, 11])
 @pytest.mark.parametrize("kind", [*DAMAGES, "gone", "foreign"])
 @pytest.mark.parametrize("folder", ["calls/", "sessions/"])
@@ -169,6 +205,7 @@ def test_nothing_changes_an_answer(data: st.DataObject) -> None:
             if keys and data.draw(st.integers(0, 3)) == 0:
                 key = data.draw(st.sampled_from(keys))
                 agrees(damaged(store, key, data.draw(st.sampled_from([*DAMAGES, "gone", "foreign"]))), asked)
+        finds_each(store)
 
 
 @pytest.mark.parametrize("causes", [[None, None, None], ["agent", "agent", "agent"]])

@@ -197,7 +197,7 @@ class Session:
         writing = Writing(
             "",
             self.now,
-            lambda fingerprint: {call.id: call for call in records.calls(fingerprint)},
+            records.find,
             {change.case_id: origin_of(change) for change in changes if change.action is Action.CALL},
             {run.run_id: session_id for runs in made.values() for run in runs},
         )
