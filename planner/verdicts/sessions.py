@@ -20,8 +20,8 @@ from planner.verdicts.runs import rests_on_grade
 MIN_SESSIONS: Final = 2
 """With fewer earlier sessions, nothing is known about how much they differ, and the exact tests decide."""
 MAX_SESSIONS: Final = 20
-"""How many of the newest earlier sessions are compared with. Older ones are not read: with more, the test gets hardly
-better, and a session would cost more the more sessions are stored."""
+"""How many of the newest earlier sessions are compared with. Older ones are not read, so that a session costs the
+same however many are stored."""
 CallsOf: TypeAlias = Callable[[str, int], Sequence[StoredCall]]
 """The stored calls with a call fingerprint of so many of its newest sessions."""
 
