@@ -5,6 +5,7 @@ digest.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -46,7 +47,8 @@ class ConsentedCase(BaseModel):
 
 
 class ConsentedCalls(BaseModel):
-    """`commit` is the head commit that was planned, in a job of a pull request; "" otherwise."""
+    """`commit` is the head commit that was planned, in a job of a pull request; "" otherwise. `times_made`: how often
+    these calls were made before, each time under a consent of its own."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
@@ -54,6 +56,7 @@ class ConsentedCalls(BaseModel):
     planned_at: datetime
     digest: str
     commit: str = ""
+    times_made: Count = 0
     cases: list[ConsentedCase]
 
     def outside(self, change_set: ChangeSet, show: Callable[[str], str] = str) -> list[str]:
@@ -75,19 +78,26 @@ def charged_changes(changes: Iterable[Change]) -> list[Change]:
     ]
 
 
-def change_set_digest(changes: Iterable[Change]) -> str:
-    """Identifies what may be charged: the cases to call, their calls, the agents' files, the expectations, and
-    rechecks with judge calls.
+def change_set_digest(changes: Iterable[Change], times_made: int = 0) -> str:
+    """Identifies what may be charged: the cases to call, their calls, the agents' files, the expectations, rechecks
+    with judge calls, and how often all this was done before. So a digest pays for its calls once.
 
     It does not depend on the order of cases, on what is reused, rechecked free or dropped, on reasons, prices or agent
     revisions, or on how many calls an interrupted session already made: the same command with the same digest resumes
     after a crash.
     """
-    return _digest(map(_consented, charged_changes(changes)))
+    return _digest(map(_consented, charged_changes(changes)), times_made)
 
 
-def _digest(cases: Iterable[ConsentedCase]) -> str:
-    return digest_of(sorted((case.terms for case in cases), key=lambda terms: terms[0]))
+def made_before(change_set: ChangeSet, times_made: int) -> ChangeSet:
+    """The same calls once more."""
+    digest = change_set_digest(change_set.changes, times_made)
+    return replace(change_set, digest=digest, times_made=times_made)
+
+
+def _digest(cases: Iterable[ConsentedCase], times_made: int) -> str:
+    terms = sorted((case.terms for case in cases), key=lambda terms: terms[0])
+    return digest_of([*terms, [f"made {times_made} times"]] if times_made else terms)
 
 
 def _consented(change: Change) -> ConsentedCase:
@@ -132,7 +142,13 @@ def _outside(agreed: ConsentedCase | None, now: ConsentedCase, why: str) -> Iter
 def consented_calls(change_set: ChangeSet, planned_at: datetime, commit: str) -> ConsentedCalls:
     """The set to store for this change set."""
     cases = consented_cases(change_set)
-    return ConsentedCalls(planned_at=planned_at, digest=change_set.digest, commit=commit, cases=cases)
+    return ConsentedCalls(
+        planned_at=planned_at,
+        digest=change_set.digest,
+        commit=commit,
+        times_made=change_set.times_made,
+        cases=cases,
+    )
 
 
 def consented_cases(change_set: ChangeSet) -> list[ConsentedCase]:
@@ -145,4 +161,4 @@ def parse_consented(data: bytes, digest: str) -> ConsentedCalls | None:
         found = ConsentedCalls.model_validate_json(data)
     except ValidationError:
         return None
-    return found if _digest(found.cases) == digest == found.digest else None
+    return found if _digest(found.cases, found.times_made) == digest == found.digest else None

@@ -257,6 +257,8 @@ class ChangeSet:
     """By case id, for every case to call."""
     votes: VoteEstimate | None = None
     """The judge calls; None if no expectation uses a judge, or the cost was not estimated."""
+    times_made: int = 0
+    """How often exactly these calls were made before, each time under a consent of its own."""
 
     @property
     def coverage(self) -> dict[Source, int]:

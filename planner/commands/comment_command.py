@@ -1,7 +1,7 @@
 """`/planner run sha256:… up to 1.23`: a comment on a pull request by which a person agrees to calls.
 
 It counts if its author may write to the repository (`who_agrees`), nobody has edited it, and the digest is the newest
-that the pull request's comment offers.
+that the pull request's comment offers (`superseded`).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:
         return options
     try:
         command = parse_command(str(event_value(shell.environ, "comment", "body")))
-        _check(shell, command, name)
+        newest = _check(shell, command, name)
     except PlannerError:
         # Reports say why, so that the comment on the pull request can.
         with report_session(shell, options.report_dir, options.selection, again=options.command()):
@@ -93,12 +93,14 @@ def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:
         start_over=command.start_over,
         digest=command.digest,
     )
-    return replace(options, selection=selection, max_cost_cents=command.max_cost_cents)
+    return replace(options, selection=selection, max_cost_cents=command.max_cost_cents, newest_digest=newest)
 
 
-def _check(shell: Shell, command: CommentCommand, name: str) -> None:
-    """Raises `RefusedError` if somebody edited the comment, or a newer set of calls is offered; `UsageError` if it is
-    for another use."""
+def _check(shell: Shell, command: CommentCommand, name: str) -> str | None:
+    """The digest of the calls that the pull request's comment offers; "" if it offers none, None if there is no
+    comment.
+
+    Raises `RefusedError` if somebody edited the command, `UsageError` if it is for another use."""
     from planner.ci.client import github_of  # imported late: it loads the HTTP client
     from planner.ci.comment import CommentPlace, newest_digest
 
@@ -116,7 +118,4 @@ def _check(shell: Shell, command: CommentCommand, name: str) -> None:
         raise RefusedError(f"the comment cannot be read again, so it does not count: {error}", error.hint) from error
     if now.get("body") != event_value(environ, "comment", "body") or now.get("updated_at") != now.get("created_at"):
         raise RefusedError("the comment was edited, so it does not count", "Write a new comment.")
-    if newest is not None and newest != command.digest:
-        raise RefusedError(
-            "this is not the newest set of calls of this pull request", "Copy the command from the comment again."
-        )
+    return newest

@@ -307,6 +307,11 @@ class ConsentRecords:
     def get(self, consent_id: str) -> Consent | None:
         return self._consents.get(consent_id)
 
+    def made_of(self, digest: str, namespace: str) -> list[tuple[Consent, frozenset[int]]]:
+        """The consents of this namespace to a set, and which of its calls, by their place, were made under each."""
+        alike = (each for each in self._consents.values() if (each.digest, each.namespace) == (digest, namespace))
+        return [(each, frozenset(self._ended[each.consent_id])) for each in alike]
+
     def open(self) -> list[Consent]:
         """The consents with something left to do, oldest first."""
         found = (each for each in self._consents.values() if self.is_open(each.consent_id))

@@ -50,7 +50,7 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
         return lines[span.line - 1].rstrip() if span.line <= len(lines) else ""
 
     paint, width = painter(color=color), max(width, NARROWEST)
-    groups, others = _grouped(items)
+    groups, others = grouped(items)
     blocks = ["\n".join(_group_block(group, line_of, width, paint)) for group in groups]
     blocks += [
         f"and {number:,} more [{code}] in {visible(file)}; --format json lists all"
@@ -94,7 +94,7 @@ def visible(text: str) -> str:
 _Group = list[Diagnostic]
 
 
-def _grouped(items: Iterable[Diagnostic]) -> tuple[list[_Group], Counter[tuple[str, str]]]:
+def grouped(items: Iterable[Diagnostic]) -> tuple[list[_Group], Counter[tuple[str, str]]]:
     """What to show, in the order of the places, many that say the same as one; and the number of others by file and
     code."""
     same: dict[tuple[Severity, str, str], _Group] = {}

@@ -55,6 +55,36 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
     return document.model_copy(update={"id": consent.consent_id, "how": how.value})
 
 
+def already_called(session: RunSession, prepared: Preparation) -> RefusedError | None:
+    """Why the set that `--digest` names is not called: it was, so that the same comment written twice pays once. None
+    if some of its calls were only interrupted, or nothing is charged."""
+    digest, places = session.options.selection.digest, places_of(prepared)
+    if digest is None or digest != prepared.change_set.digest:
+        return None
+    wanted = {places.get(change.case_id) for change in charged_changes(prepared.change_set.changes)}
+    for consent, ended in session.journal.consents.made_of(digest, session.place.namespace):
+        if not wanted.isdisjoint(ended):
+            return RefusedError(
+                f"already called: {consent.by} agreed to these calls at {consent.agreed_at:%Y-%m-%d %H:%M} UTC,"
+                " and they were made",
+                "To call once more on purpose, copy the new command from the comment, or from `planner plan`.",
+            )
+    return None
+
+
+def superseded(session: RunSession, prepared: Preparation) -> RefusedError | None:
+    """Why a comment does not count whose set of calls is not the one that the pull request's comment offers. None if
+    nothing is charged."""
+    digest, newest = session.options.selection.digest, session.options.newest_digest
+    if newest in (None, digest) or not charged_changes(prepared.change_set.changes):
+        return None
+    if not newest:
+        return RefusedError("the comment of this pull request offers no calls", "Read there what to do next.")
+    return RefusedError(
+        "this is not the newest set of calls of this pull request", "Copy the command from the comment again."
+    )
+
+
 def repeated_refusal(session: RunSession, prepared: Preparation) -> RefusedError | None:
     """Why a later attempt of a workflow run ("Re-run jobs") makes no call once more: a person asked for that once, and
     an earlier attempt did it. None for calls that are needed anyway."""

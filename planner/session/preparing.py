@@ -56,7 +56,7 @@ from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
 from planner.verdicts.sessions import Session, cases_with_history, earlier_sessions, to_measure
 from planner.workspace.agreed_calls import agreed_set
-from planner.workspace.consents import import_consents, known_consent_id
+from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, records_of
 from planner.workspace.selection import Selection
 from planner.workspace.service import draft_warnings, unscripted_warnings
@@ -142,9 +142,11 @@ class Preparation:
         return sum(calls_left(self.change_set.changes, self.progress.runs_made).values())
 
 
-def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Journal | None) -> Preparation:
-    """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none
-    yet."""
+def prepare(
+    work: Workspace, targets: Mapping[Target, TargetState], journal: Journal | None, *, to_call: bool = False
+) -> Preparation:
+    """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none yet.
+    `to_call`: this session makes the calls; otherwise it shows those of a later one."""
     shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
     now, repository = shell.clock.now(), place.repository
     judging = judging_of(work)
@@ -182,22 +184,22 @@ def prepare(work: Workspace, targets: Mapping[Target, TargetState], journal: Jou
     unconfirmed = Counter[str]()
     consent_id, spending = "", NO_SPENDING
     if journal:
-        if place.shared is not None:
-            import_consents(shell, place.shared, journal, whole.digest, loaded.plan_names)
+        whole = change_set = not_yet_made(work, whole, journal, to_call=to_call)
         consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace)
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         stored = StoredRuns(records, Agents(revisions, configurations))
         resumable = _resumable(journal, whole, consent_id, selection, stored)
         slots = [slot for mine in resumable.values() for slot in mine]
         if slots:  # runs already made are not priced again
-            change_set = build({case_id: len(mine) for case_id, mine in resumable.items()})
+            rest = build({case_id: len(mine) for case_id, mine in resumable.items()})
+            change_set = replace(whole, changes=rest.changes, estimate=rest.estimate, prices=rest.prices)
         # Runs of other consents, and runs with a bill, are not part of the whole estimate.
         mine = {slot.key for slot in journal.slots_of_consent(consent_id) if slot.consumed_by is None}
         known = Counter(slot.case_id for slot in slots if slot.key not in mine)
         for slot in charged_slots(journal, consent_id):
             known[slot.case_id] += slot.cost_cents is not None and slot.consumed_by is None
         if known.total():
-            whole = build(known)
+            whole = replace(whole, estimate=build(known).estimate)
         unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)}
         unconfirmed = Counter(slot.case_id for slot in slots if slot.launch_id in unconfirmed_ids)
         searched = {slot.launch_id for slot in slots} | _open_launches_of(journal, whole)
@@ -274,9 +276,8 @@ def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> Non
 
 def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
     """Why `run` would refuse the calls even with consent."""
-    policy = work.loaded.project.policy
-    limits = Limits(work.loaded.plans, policy, work.shell.clock.now())
-    return policy_refusal(prepared.change_set, limits, prepared.progress) or agents_refusal(policy, prepared)
+    limits = Limits(work.loaded.plans, work.loaded.project.policy, work.shell.clock.now())
+    return policy_refusal(prepared.change_set, limits, prepared.progress) or agents_refusal(limits.policy, prepared)
 
 
 @contextmanager

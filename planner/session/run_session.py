@@ -27,7 +27,7 @@ from planner.quantities import count
 from planner.results.model import ConsentDocument
 from planner.results.outcomes import Action, FailOn
 from planner.session.called_agents import agents_refusal
-from planner.session.consents import agree, repeated_refusal
+from planner.session.consents import agree, already_called, repeated_refusal, superseded
 from planner.session.late_data import correct_bills
 from planner.session.preparing import Preparation, prepare
 from planner.session.unfinished import known_facts
@@ -63,6 +63,8 @@ class RunOptions:
     consent_by: str | None = None
     """Who agreed, as another CI system than GitHub names them (`planner ci run --consent-by`)."""
     comment: CommentPlace | None = None
+    newest_digest: str | None = None
+    """Of the calls that the pull request's comment offers, if a comment agreed; "" if it offers none."""
 
     def command(self) -> str:
         return self.selection.command("run", *fail_on_words(self.fail_on))
@@ -200,7 +202,7 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     settle_answered(session.journal, place.repository.load_vote)
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
-    prepared = prepare(session.workspace, targets, session.journal)
+    prepared = prepare(session.workspace, targets, session.journal, to_call=True)
     prepared.judging.require_model(prepared.change_set)
     for warning in (*prepared.warnings, *prepared.judging.warnings()):
         shell.log(f"warning: {warning}")
@@ -234,7 +236,12 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
         prepared.outside_consent,
         keeps_ceiling=options.max_cost_cents is None and prepared.consent is not None,
     )
-    refusal = agents_refusal(session.loaded.project.policy, prepared) or repeated_refusal(session, prepared)
+    refusal = (
+        agents_refusal(session.loaded.project.policy, prepared)
+        or already_called(session, prepared)
+        or superseded(session, prepared)
+        or repeated_refusal(session, prepared)
+    )
     if refusal:
         raise refusal
     limits = Limits(session.loaded.plans, session.loaded.project.policy, shell.clock.now())

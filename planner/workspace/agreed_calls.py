@@ -9,6 +9,7 @@ from planner.changes.consent import is_digest
 from planner.changes.consented_calls import (
     ConsentedCalls,
     consented_calls,
+    made_before,
     parse_consented,
 )
 from planner.changes.model import Change, ChangeSet
@@ -89,7 +90,7 @@ class Agreed:
         """What today's change set needs beyond the stored set, one line per case. A set that was planned for an older
         commit of the pull request is superseded."""
         stored = self.stored
-        if stored is None or stored.digest == change_set.digest:
+        if stored is None or stored.digest == made_before(change_set, stored.times_made).digest:
             return ()
         if stored.commit and self.head and stored.commit != self.head:
             return (f"a newer push superseded it: it was planned for {stored.commit[:7]}, the head is {self.head[:7]}",)
@@ -106,7 +107,7 @@ class Agreed:
         sessions."""
         if self.stored is None or self.outside(change_set):
             return change_set
-        return replace(change_set, digest=self.stored.digest)
+        return replace(change_set, digest=self.stored.digest, times_made=self.stored.times_made)
 
 
 def agreed_set(work: Workspace) -> Agreed:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from planner.changes.consented_calls import charged_changes, made_before
+from planner.changes.model import ChangeSet
 from planner.execution.consent_sharing import ConsentSharing
 from planner.execution.consents import consent_id_of, id_prefix
 from planner.execution.journal import Journal
@@ -15,6 +17,7 @@ from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE
 from planner.shell import Shell
 from planner.workspace.sharing import Shared
+from planner.workspace.stores import Workspace
 
 
 def _workflow_run(environ: Mapping[str, str]) -> str:
@@ -35,6 +38,27 @@ def known_consent_id(journal: JournalState, digest: str, environ: Mapping[str, s
     return alike[-1].consent_id if alike else _lost_consent_id(journal, digest) or own
 
 
+def not_yet_made(work: Workspace, change_set: ChangeSet, journal: Journal, *, to_call: bool) -> ChangeSet:
+    """The set with a digest under which none of its calls were made in this namespace, so that the digest of earlier
+    calls never pays for them again. A set that `--digest` names keeps its digest.
+
+    `to_call`: this session makes the calls. It resumes the consent of its workflow run, even if that has ended.
+    """
+    shell, namespace = work.shell, work.place.namespace
+    places = set(range(len(charged_changes(change_set.changes))))
+    run = _workflow_run(shell.environ) if to_call else ""
+    while True:
+        digest = change_set.digest
+        if work.place.shared is not None:
+            _import_consents(shell, work.place.shared, journal, digest, work.loaded.plan_names)
+        is_own = bool(run) and journal.consents.get(consent_id_of(digest, run)) is not None
+        made = journal.consents.made_of(digest, namespace)
+        is_new = all(ended.isdisjoint(places) for _, ended in made)
+        if is_new or is_own or digest == work.selection.digest:
+            return change_set
+        change_set = made_before(change_set, change_set.times_made + 1)
+
+
 def _lost_consent_id(journal: JournalState, digest: str) -> str:
     """The consent of open launches of this set whose machine was lost before it could share the consent: they are
     charged under it. "" if there is none."""
@@ -42,7 +66,7 @@ def _lost_consent_id(journal: JournalState, digest: str) -> str:
     return next((consent_id for consent_id in ids if journal.consents.get(consent_id) is None), "")
 
 
-def import_consents(shell: Shell, shared: Shared, journal: Journal, digest: str, plans: Iterable[str]) -> None:
+def _import_consents(shell: Shell, shared: Shared, journal: Journal, digest: str, plans: Iterable[str]) -> None:
     """Import the consents to this set, with what other machines spent under them. Raises `StoreError`."""
     sharing = ConsentSharing(shared.store, journal, show_name=shared.redaction.name, now=shell.clock.now())
     sharing.import_consents(digest, plans)

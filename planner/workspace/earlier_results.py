@@ -19,7 +19,8 @@ from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge, could_pass
 from planner.verdicts.earlier import Today, earlier_cases
 from planner.workspace.merge_base import cases_at_merge_base
-from planner.workspace.stores import Workspace, repository_of
+from planner.workspace.project_names import folder_name, repository_of
+from planner.workspace.stores import Workspace
 
 
 @frozen
@@ -66,8 +67,7 @@ def project_name(work: Workspace) -> str:
     if work.loaded.project.name is not None:
         return work.loaded.project.name
     root = work.loaded.root.resolve()
-    repository = repository_of(root / "planner.yaml")
-    return "" if repository is None or root == repository else root.relative_to(repository).as_posix()
+    return folder_name(root, repository_of(root))
 
 
 def _environments(work: Workspace) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from planner.planfile.model import Case, Plan, Project
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.private_files import refuse_private
+from planner.workspace.project_names import check_project_names
 
 if TYPE_CHECKING:
     from planner.changes.request import Rerun
@@ -148,6 +149,7 @@ def read_files(
     if source.base is None:  # with a base commit, project files of the tree are ignored
         folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)
+    diagnostics.items.extend(check_project_names(shell, source.root).items)
     today = shell.clock.now().date()
     loaded = load_files(
         files, cwd=shell.cwd, project=project, environment=environment, today=today, read_agents=read_agents

@@ -24,6 +24,7 @@ from planner.shell import Shell, print_diagnostics
 from planner.stores.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.stores.store import UnverifiedKeys, of_branches, segment_for
 from planner.values import frozen
+from planner.workspace.project_names import repository_of
 from planner.workspace.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
 from planner.workspace.sharing import import_launches, open_shared, remote_store
 
@@ -69,12 +70,6 @@ def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) 
             f"Remove it from git (git rm -r --cached {tracked.partition('/')[0] if whole else shown}) and add it to "
             f".gitignore, or choose another folder with {option}.",
         )
-
-
-def repository_of(folder: Path) -> Path | None:
-    """The work tree that contains the folder, found by `.git`, which no commit can contain; None if there is none."""
-    at = folder.parent.resolve() / folder.name
-    return next((parent for parent in (at, *at.parents) if os.path.lexists(parent / ".git")), None)
 
 
 def _links(folder: Path) -> Iterator[Path]:

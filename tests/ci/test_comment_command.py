@@ -129,14 +129,9 @@ def test_the_comment_sets_the_options(written: Callable[..., Shell]) -> None:
         (lambda fake: fake.comments[42][-1].update(body=RUN + " "), RefusedError),
         (lambda fake: fake.comments[42][-1].update(updated_at="2026-11-25T09:00:01Z"), RefusedError),
         (lambda fake: fake.comments[42].pop(), RefusedError),
-        (
-            lambda fake: fake.comments[42][0].update(body=fake.comments[42][0]["body"].replace(DIGEST, OTHER)),
-            RefusedError,
-        ),
-        (lambda fake: fake.comments[42][0].update(body="<!-- phone-plans:default -->\n### green"), RefusedError),
         (lambda fake: fake.faults.append(Fault("GET", 500, 9)), RefusedError),
     ],
-    ids=["edited", "edited and back", "deleted", "superseded", "nothing to call", "GitHub is down"],
+    ids=["edited", "edited and back", "deleted", "GitHub is down"],
 )
 def test_a_comment_that_does_not_count(
     fake: FakeGitHub,
@@ -150,6 +145,21 @@ def test_a_comment_that_does_not_count(
         with_command(shell, RunOptions(Selection()), "default")
     reports = json.loads((shell.cwd / "reports/results.json").read_text())
     assert (reports["outcome"], reports["consent"]["given"], len(reports["problems"])) == ("refused", False, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "newest"),
+    [
+        (f"<!-- phone-plans:default -->\n<!-- digest:{OTHER} -->\n### 1 call", OTHER),
+        ("<!-- phone-plans:default -->\n### green", ""),
+        ("deleted by its author", None),
+    ],
+)
+def test_the_newest_calls(fake: FakeGitHub, written: Callable[..., Shell], body: str, newest: str | None) -> None:
+    """The session compares them with the command once it knows whether anything is charged."""
+    shell = written()
+    fake.comments[42][0]["body"] = body
+    assert with_command(shell, RunOptions(Selection()), "default").newest_digest == newest
 
 
 def test_a_comment_for_another_use(written: Callable[..., Shell]) -> None:

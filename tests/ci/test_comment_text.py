@@ -9,9 +9,10 @@ import pytest
 
 from planner.changes.model import ChangeSet
 from planner.ci.comment import MAX_CHARACTERS
-from planner.errors import IncompleteError, UsageError
+from planner.diagnostics import Diagnostics, Span
+from planner.errors import IncompleteError, PlanInvalidError, UsageError
 from planner.reports.change_set import PlanView
-from planner.reports.problems import render_problem
+from planner.reports.problems import render_invalid, render_problem
 from planner.reports.pull_request import CommentFacts, Offer, PullRequest, render_comment
 from planner.reports.reply import render_reply
 from planner.results.model import CaseResult, ConsentDocument, JudgedRun, RunResult
@@ -109,3 +110,28 @@ def test_an_error_leads_to_its_job(error: UsageError | IncompleteError, start: s
     text = render_problem(error, "", "https://x.test/run")
     assert text.startswith(start)
     assert "[This job](https://x.test/run)" in text
+
+
+@pytest.mark.parametrize(
+    ("detail", "longest", "shown"),
+    [
+        ("there is no check `sayz`; did you mean `says`?", 3_000, 1),
+        ("there is no check `sayz{}`", 10_000, 20),
+        ("there is no check `" + "sayz" * 1_000 + "{}`", MAX_CHARACTERS, 20),
+    ],
+    ids=["equal", "different", "long"],
+)
+def test_150_errors_of_a_plan(detail: str, longest: int, shown: int) -> None:
+    """Equal ones are one item with their number and places; of others, the first, and how many more. A single error of
+    another kind is not lost among them."""
+    found = Diagnostics()
+    for number in range(150):
+        span = Span("plans/hours.yaml", number + 5, 22, number + 5, 26)
+        found.error("unknown-check", "No such check", detail.format(number), span)
+    found.error("unknown-key", "Unknown key", "a scenario has no key `promt`", Span("plans/z.yaml", 9, 5, 9, 10))
+    text = render_invalid(found, "https://x.test/blob/c")
+    assert text.startswith("### ❌ Nothing can be called: the plans have 151 errors\n")
+    assert (text.count("(`unknown-check`)"), text.count("(`unknown-key`)")) == (shown, 1)
+    assert ("**error** 150 times: No such check" in text, "- and 130 more\n" in text) == (shown == 1, shown > 1)
+    assert "[`plans/hours.yaml:5:22`](https://x.test/blob/c/plans/hours.yaml#L5)" in text
+    assert len(render_problem(PlanInvalidError("x", found), "https://x.test/blob/c", "")) < longest

@@ -441,6 +441,11 @@ class Hosted:
         assert len(made) <= 1
         return made[0] if made else ""
 
+    def reply(self, number: int = 7) -> str:
+        """The reply that mentions who agreed."""
+        (made,) = [each for each in self.fake.comments[number] if each["body"].startswith("<!-- phone-plans-reply:")]
+        return made["body"]
+
     def command(self, number: int = 7, project: Project | None = None) -> str:
         found = COMMAND.search(self.comment(number, project))
         assert found is not None, self.comment(number, project)

@@ -111,19 +111,21 @@ def test_a_form_without_a_digest(repository: Repository) -> None:
 
 
 def test_an_attempt_does_not_start_over_again(repository: Repository) -> None:
-    """Of a job that a comment started and that ended red, "Re-run jobs" makes no call; a new comment does."""
+    """Of a job that a comment started and that ended red, neither "Re-run jobs" nor the same comment once more makes a call; the
+    new command does."""
     repository.push("topic", plans__hours_DOT_yaml=FAILING)
     repository.plan()
     repository.write(repository.command)
     command, runs = repository.command, len(repository.stored("branches/7/runs/"))
     made: list[int] = []
-    for run_id, attempt in (("78", "1"), ("78", "2"), ("79", "1")):
+    for run_id, attempt in (("78", "1"), ("78", "2"), ("79", "1"), ("80", "1")):
         repository.runner.environ = {"GITHUB_RUN_ID": run_id, "GITHUB_RUN_ATTEMPT": attempt}
-        assert repository.write(command)["call"] is False
+        assert repository.write(repository.command if run_id == "80" else command)["call"] is False
         made.append(len(repository.stored("branches/7/runs/")) - runs)
         assert repository.fake.statuses[-1]["state"] == "failure"
-        assert ("an earlier attempt" in repository.replies[0]) is (attempt == "2")
-    assert made == [1, 1, 2], repository.runner.log[-4:]
+        is_repeated = (run_id, attempt) in (("78", "2"), ("79", "1"))
+        assert ("already called" in repository.replies[0]) is is_repeated
+    assert made == [1, 1, 1, 2], repository.runner.log[-4:]
 
 
 def test_a_part_of_the_calls(repository: Repository) -> None:

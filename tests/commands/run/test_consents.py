@@ -91,6 +91,28 @@ def test_attempts_of_one_workflow_run_share_a_consent(
     assert service.ledger()["total_cents"] == 2 * A_PART_CENTS
 
 
+def test_a_digest_pays_for_its_calls_once(project: Project, service: Served) -> None:
+    """A second agreement to the same digest calls nobody; the next digest of the same calls does."""
+    again = ("--rerun", "all", "plans/hours.yaml")
+    digests: list[str] = []
+    for times in (1, 2, 3):
+        digests.append(project.planner("plan", *again, "--format", "json").json["digest"])
+        assert part(project, digests[-1], *again) == 0
+        for digest in digests:
+            assert part(project, digest, *again) == 3
+            assert project.results()["problems"][0].startswith("already called: ")
+        assert service.ledger()["total_cents"] == times * A_PART_CENTS
+    assert len(set(digests)) == 3
+
+
+def test_a_part_of_a_digest_pays_once(project: Project, service: Served, two: str) -> None:
+    """What was not called yet, still may be, under the same digest."""
+    again = ("--rerun", "all", "--max-cost", "9.00")
+    for path, code, parts in (("hours", 0, 1), ("hours", 3, 1), ("closing", 0, 2), ("closing", 3, 2)):
+        assert part(project, two, f"plans/{path}.yaml", *again) == code
+        assert service.ledger()["total_cents"] == parts * A_PART_CENTS
+
+
 @pytest.mark.parametrize("cents", [33, 50, 63])
 def test_plan_and_run_refuse_the_same_budget(project: Project, service: Served, cents: int) -> None:
     """A plan's budget is above the expected cost of one call, 32 cents, and below the 64 that it reserves. Before:

@@ -162,6 +162,47 @@ def failed_and_fixed_elsewhere(hosted: Hosted) -> str:
     return "failure"
 
 
+def ordered_twice(hosted: Hosted) -> str:
+    """The same comment twice, to start over: the second one is answered, and pays for nothing, by comment or form, also
+    if the first one's job was lost before it published. The comment has the command to call once more on purpose."""
+    failed(hosted)
+    for is_lost in (False, True):
+        command, made = hosted.command(), hosted.calls()
+        hosted.may_be_paid_again[ANA_IS_ANGRY] += 1
+        assert hosted.agree(command=command, until="run" if is_lost else "publish") == 1
+        for by_form in (False, True, False):
+            assert hosted.agree(command=command, by_form=by_form) == 3
+            assert "Refused, nothing was called: already called: maria agreed to these calls" in hosted.reply()
+            assert hosted.status()["state"] == "failure"
+        assert hosted.calls() - made == {ANA_IS_ANGRY: 1}
+        assert hosted.command() != command
+    return "failure"
+
+
+@alone
+def ordered_twice_and_cancelled(hosted: Hosted) -> str:
+    """A job that starts over is killed after its launch: the same comment goes on with its calls."""
+    failed(hosted)
+    command, made = hosted.command(), hosted.calls()
+    hosted.may_be_paid_again[ANA_IS_ANGRY] += 1
+    hosted.agree(kill=KILLED_AT_ONCE, until="run")
+    hosted.service.settle()
+    assert [hosted.agree(command=command), hosted.agree(command=command)] == [1, 3]
+    assert hosted.calls() - made == {ANA_IS_ANGRY: 1}
+    return "failure"
+
+
+def retried_twice(hosted: Hosted) -> str:
+    """A failure that more calls could outvote: the command that called it does not call it once more."""
+    to_call(hosted, FAILING.replace("saturday:\n", "saturday:\n    runs: 2\n    min_pass_rate: 0.4\n"))
+    command = hosted.command()
+    assert hosted.agree(command=command) == 1
+    made = hosted.calls()
+    assert hosted.agree(command=command) == 3
+    assert hosted.calls() == made
+    return hosted.status()["state"]
+
+
 def no_balance(hosted: Hosted) -> str:
     return _ended_early(hosted, "no_balance")
 
@@ -297,7 +338,7 @@ def no_answer(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, failed, failed_and_fixed_elsewhere, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
+    opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, failed, failed_and_fixed_elsewhere, ordered_twice, ordered_twice_and_cancelled, retried_twice, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
     many_failed, price_unknown, undecided, forbidden_by_policy, no_answer,
 ]  # fmt: skip
 PUBLIC = [opened, commented, of_a_fork, failed, second_attempt]
