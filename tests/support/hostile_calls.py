@@ -53,7 +53,16 @@ PARTS = {
 }
 IN_MANY_TURNS = ("digits with spaces", "telephone numbers", "one long number", "account numbers", "fractions", "dashes")
 """The others are in turns as long as may be."""
-LIKE_ANOTHER = {"one long number", "invisible characters", "dates", "digits with spaces", "fractions", "number words"}
+LIKE_ANOTHER = {
+    "an address without an end",
+    "different numbers",
+    "one long number",
+    "invisible characters",
+    "dates",
+    "digits with spaces",
+    "fractions",
+    "number words",
+}
 EXPECTATIONS: tuple[dict[str, Any], ...] = (
     {
         "check": "says",
