@@ -59,30 +59,27 @@ def group_similar(cases: Iterable[CaseResult]) -> list[list[CaseResult]]:
 
 def compared_word(compared: Compared, not_comparable: NotComparable | None) -> str:
     """`regressed`, or `not comparable: prompt changed` (unless the outcome is the same)."""
-    if compared == "not_enough_evidence" and not_comparable is None:
-        return "no significant change"
-    if not_comparable is None or compared == "same":
+    if compared == "same" or (not_comparable is None and compared != "not_comparable"):
         return compared
-    return f"not comparable: {_NOT_COMPARABLE[not_comparable]}"
+    return f"not comparable: {_NOT_COMPARABLE[not_comparable]}" if not_comparable else "not compared"
 
 
 def change_word(case: CaseResult) -> str:
-    """Like `compared_word`; `may have regressed` if that is likely; `not compared` without runs."""
-    if case.compared == "not_enough_evidence" and case.not_comparable is None:
-        if not case.runs:
-            return "not compared"
-        if case.change_probability is not None:
-            return "may have regressed"
+    """Like `compared_word`; `may have regressed` if that is likely; `no significant change` of another outcome."""
+    if case.compared == "suspected":
+        return "may have regressed"
+    if case.has_another_outcome:
+        return "no significant change"
     return compared_word(case.compared, case.not_comparable)
 
 
 def compared(case: CaseResult, *, p_value: bool = False) -> str:
     """`regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value only if wanted and the case changed. If earlier
     sessions show how likely the change is: `regressed (20/20 → 12/20; 97 % likely)`."""
-    moved = case.compared in ("regressed", "improved", "not_enough_evidence")
+    moved = case.compared in ("regressed", "suspected", "improved") or case.has_another_outcome
     alone = f"{chance(case.p_value)} on its own" if p_value and moved and case.p_value is not None else ""
-    if moved and case.change_probability is not None:
-        alone = f"{min(99, math.floor(case.change_probability * 100))} % likely"
+    if moved and case.probability_regressed is not None:
+        alone = f"{min(99, math.floor(case.probability_regressed * 100))} % likely"
     details = "; ".join(filter(None, [compared_counts(case), alone]))
     return f"{change_word(case)} ({details})" if details else change_word(case)
 

@@ -17,7 +17,7 @@ from planner.values import frozen
 _SECTIONS: Final[dict[Compared, tuple[str, str]]] = {
     "regressed": ("❌ ", "Regressed"),
     "improved": ("✅ ", "Improved"),
-    "not_enough_evidence": ("❔ ", "No significant change, or not comparable"),
+    "not_comparable": ("❔ ", "No significant change, or not comparable"),
     "new": ("➕ ", "New and failing"),
     "gone": ("➖ ", "Gone"),
     "same": ("", "Failing as before"),
@@ -75,7 +75,14 @@ class ComparedCase:
     @property
     def is_apart(self) -> bool:
         """Whether the outcome changed, but the case is not comparable."""
-        return self.not_comparable is not None and self.compared == "not_enough_evidence"
+        return self.not_comparable is not None and self.compared == "not_comparable"
+
+    @property
+    def has_another_outcome(self) -> bool:
+        """Whether the outcome changed, without evidence that the agent did."""
+        if self.compared != "same" or self.before is None or self.now is None:
+            return False
+        return self.before.outcome != self.now.outcome
 
     @property
     def is_failing(self) -> bool:
@@ -123,7 +130,7 @@ def _word_and_note(case: ComparedCase) -> tuple[str, str]:
         return case.compared, "in quarantine" if case.quarantined else ""
     if case.is_apart:
         return "not comparable", ""
-    if case.compared == "not_enough_evidence":
+    if case.compared == "not_comparable" or case.has_another_outcome:
         return (FAILING if case.is_failing else UNCHANGED), ""
     if case.compared == "same":
         return UNCHANGED, FAILED_BEFORE if case.is_failing else ""
@@ -148,10 +155,14 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
     if whole := suite(comparison.suite):
         yield for_markdown(whole)
     for compared, (mark, title) in _SECTIONS.items():
-        every = [case for case in comparison.cases if case.compared == compared]
+        every = [case for case in comparison.cases if _section(case) == compared]
         cases = [case for case in every if case.is_failing or compared not in ("new", "same")]
         if cases:
             yield from (f"## {title} ({len(cases):,})", _listed(cases, mark))
+
+
+def _section(case: ComparedCase) -> Compared:
+    return "not_comparable" if case.has_another_outcome else case.compared
 
 
 def _result(result: RunResult) -> str:
@@ -189,7 +200,7 @@ def _change(case: ComparedCase) -> str:
         parts.append(f"not counting {count(case.shared_runs, 'shared run')}")
     if case.not_comparable is not None:
         parts.append(compared_word(case.compared, case.not_comparable))
-    elif difference is not None and case.compared != "same":
+    elif difference is not None and (case.compared != "same" or case.has_another_outcome):
         low, high = (round(bound * 100) for bound in difference.interval)
         alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
         parts.append(f"{round(difference.points * 100):+d} points ({low:+d} to {high:+d} points, 95 % interval{alone})")

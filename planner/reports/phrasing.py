@@ -100,7 +100,7 @@ def _change(case: CaseResult) -> str:
         return outcome
     if _is_changed_by_author(case):
         return "not comparable"
-    if case.compared == "not_enough_evidence":
+    if case.compared in ("suspected", "not_comparable") or case.has_another_outcome:
         return FAILING if outcome == "failed" else UNCHANGED
     return UNCHANGED if case.compared == "same" else change_word(case)
 
@@ -147,7 +147,7 @@ def problems(result: RunResult) -> list[str]:
 
 
 def _is_changed_by_author(case: CaseResult) -> bool:
-    return case.compared == "not_enough_evidence" and case.not_comparable is not None
+    return case.compared == "not_comparable" and case.not_comparable is not None
 
 
 def sandbox_note(result: RunResult) -> str:

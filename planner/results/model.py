@@ -48,7 +48,7 @@ FRUITLESS_SESSIONS = 2
 """After so many sessions without a call that counts, a case is not called again by default."""
 
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
-Compared = Literal["regressed", "improved", "same", "new", "gone", "not_enough_evidence"]
+Compared = Literal["regressed", "suspected", "improved", "same", "new", "gone", "not_comparable"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
 
 
@@ -249,7 +249,10 @@ class CaseResult(Document):
     more_runs_cents: Total | None = Field(default=None, description="Their approximate cost.")
     expectations: ListOf[ExpectationRate] = Field(default=[])
     expected: ListOf[str] = Field(default=[], description="What the runs were judged by, one line each.")
-    compared: Compared
+    compared: Compared = Field(
+        description="suspected: it may have regressed. same: no significant change. not_comparable: the sides have no "
+        "common measure, because of `not_comparable` or because calls of one side decided nothing."
+    )
     not_comparable: NotComparable | None = Field(
         default=None,
         description="Why a difference from the baseline says nothing about the agent. prompt, settings, "
@@ -268,7 +271,7 @@ class CaseResult(Document):
         default=None, description="What an unknown case will be compared with when it is called again."
     )
     p_value: Share | None = Field(default=None, description="For the difference from the baseline, of this case alone.")
-    change_probability: Share | None = Field(default=None, description="By several sessions, if it is at least 0.5.")
+    probability_regressed: Share | None = Field(default=None, description="By several sessions, if at least 0.5.")
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str
@@ -295,6 +298,13 @@ class CaseResult(Document):
     def own_runs(self) -> list[JudgedRun]:
         """Runs that this case's calls made."""
         return [] if self.action is not Action.CALL else [run for run in self.runs if not run.pooled]
+
+    @property
+    def has_another_outcome(self) -> bool:
+        """Whether its new runs have another outcome than its baseline, without evidence of a change."""
+        if self.compared != "same" or self.action == Action.REUSE or self.baseline is None or self.latest is None:
+            return False
+        return self.baseline.outcome is not self.latest.outcome
 
     @property
     def counts(self) -> tuple[int, int]:

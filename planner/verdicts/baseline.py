@@ -130,7 +130,7 @@ def compare_outcomes(before: CaseResult, now: CaseOutcome, why: NotComparable | 
     if before.outcome is now:
         return BaselineComparison("same", why)
     unknown = CaseOutcome.UNKNOWN in (before.outcome, now)
-    return BaselineComparison("not_enough_evidence", why or (None if unknown else "judging"))
+    return BaselineComparison("not_comparable", why or (None if unknown else "judging"))
 
 
 def keeps_comparison(change: Change, prior: CaseResult) -> bool:
@@ -207,7 +207,7 @@ def _compare_outcomes(before: CaseResult, now: CaseResult, new_runs: Sequence[Ju
         return compare_outcomes(before, now.outcome, why)
     why = measurement_change(before.runs, new_runs, is_graded=before.is_graded or now.is_graded)
     if why is not None and differ_significantly(sample_of(before), sample_of(now)):
-        return BaselineComparison("not_enough_evidence", why)
+        return BaselineComparison("not_comparable", why)
     return None if why is None else compare_outcomes(before, now.outcome, why)
 
 

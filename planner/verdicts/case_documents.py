@@ -224,7 +224,7 @@ def _compare_calls(
         return None, each.pairs(baseline, new_runs), shared
     result = compare_outcomes(before, each.verdict.outcome, baseline.not_comparable or measured)
     if measured and baseline.sample is not None and differ_significantly(baseline.sample, each.sample(new_runs)):
-        result = result._replace(compared="not_enough_evidence")
+        result = result._replace(compared="not_comparable")
     if new_runs:
         result = result._replace(baseline=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
     return result, [], shared

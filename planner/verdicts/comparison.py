@@ -230,17 +230,17 @@ def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> 
         return "gone"
     if not (before.is_known and now.is_known):
         both_unknown = before.outcome is now.outcome is CaseOutcome.UNKNOWN
-        return "same" if both_unknown else "not_enough_evidence"
+        return "same" if both_unknown else "not_comparable"
     if is_different:
         most = strongest_rate(before, now)
         return "regressed" if _shift([(most.before, most.now)]) < 0 else "improved"
-    return "same" if before.outcome is now.outcome else "not_enough_evidence"
+    return "same"
 
 
 Pair: TypeAlias = tuple[Sample | None, Sample | None]
 """Before and now."""
 
-_WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "improved", "not_enough_evidence", "new", "gone", "same")
+_WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "improved", "not_comparable", "new", "gone", "same")
 _SEPARATOR: Final = "\n"
 """Never part of a case id."""
 _COMBINED: Final = frozenset({"all_of", "any_of", "not"})

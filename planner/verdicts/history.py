@@ -24,7 +24,7 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
         cases: compared with their baselines.
         stored: finds stored calls.
     """
-    known = [case.model_copy(update={"change_probability": None}) for case in cases]
+    known = [case.model_copy(update={"probability_regressed": None}) for case in cases]
     now = {case.case_id: case for case in known if _is_comparable(case)}
     sessions = earlier_sessions({case_id: measured(case) for case_id, case in now.items()}, stored) if now else []
     if len(sessions) < MIN_SESSIONS:
@@ -69,15 +69,14 @@ def _compared(case: CaseResult, worse: Found, better: Found) -> CaseResult:
     if case.baseline is None or case.latest is None:
         return case
     case_id = case.case_id
-    word: Compared = "same" if case.baseline.outcome is case.latest.outcome else "not_enough_evidence"
+    word: Compared = "same"
     probability = None
     if case_id in worse.changed or case_id in worse.suspected:
         probability = worse.probabilities[case_id]
-        word = "regressed" if case_id in worse.changed else "not_enough_evidence"
+        word = "regressed" if case_id in worse.changed else "suspected"
     elif case_id in better.changed:
-        probability = better.probabilities[case_id]
         word = "improved"
-    return case.model_copy(update={"compared": word, "change_probability": probability})
+    return case.model_copy(update={"compared": word, "probability_regressed": probability})
 
 
 def _suite_word(worse: Found, better: Found) -> Literal["worse", "better", "not_enough_evidence"]:

@@ -40,8 +40,8 @@ def test_recheck_judges_stored_evidence(called: Project, service: Served, monkey
     ran = called.planner("run", "--offline")
     assert ran.code == 1
     outcomes = {case["case_id"]: (case["outcome"], case["compared"]) for case in called.results()["cases"]}
-    assert outcomes["hours/cancel@clinic"] == ("failed", "not_enough_evidence")
-    assert Counter(outcomes.values()) == {("failed", "not_enough_evidence"): 1, ("passed", "same"): 2}
+    assert outcomes["hours/cancel@clinic"] == ("failed", "not_comparable")
+    assert Counter(outcomes.values()) == {("failed", "not_comparable"): 1, ("passed", "same"): 2}
     assert called.results()["cost"]["actual_cents"] == 0
     assert _stored(called) == before
     assert service.ledger() == ledger
@@ -113,7 +113,7 @@ def test_two_results_compared(called: Project) -> None:
     assert (document["suite"]["compared"], document["suite"]["cases"]) == ("worse", 3)
     assert all(0 < case["p_value"] < 0.05 for case in document["cases"])
     few = called.planner("report", "bad.json", "reports/results.json", "--format", "json").json
-    assert few["summary"] == {"regressed": 2, "not_enough_evidence": 1}
+    assert few["summary"] == {"regressed": 2, "same": 1}
     assert (
         called.planner("report", "bad.json", "good.json").out == called.planner("report", "bad.json", "good.json").out
     )

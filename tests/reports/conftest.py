@@ -24,10 +24,11 @@ from planner.results.model import (
     PreviewDocument,
     Quote,
     RunResult,
+    Sample,
     StatsDocument,
 )
 from planner.results.next_steps import NextStep, NextStepCode
-from planner.results.outcomes import Action, FailOn
+from planner.results.outcomes import Action, CaseOutcome, FailOn
 
 DIGEST = "sha256:" + "9f3c2a7b" * 8
 NUMBER = "+14155550199"
@@ -36,6 +37,9 @@ HOSTILE = (
     "\x1b]8;;https://evil.example\x07click\x1b]8;;\x07 \x1b[31mred\x1b[0m ![i](//e.vil/p.png) [a](javascript:b) | cell |\n"
     "::set-output name=a::b ##[add-mask]c `code` **bold** $x$ \u202egnp\u202c ]]> & \x00\ufffe call (415) 555-0199"
 )
+
+_ONE_PASSED = Sample(outcome=CaseOutcome.PASSED, runs_passed=1, runs_countable=1)
+_ONE_FAILED = Sample(outcome=CaseOutcome.FAILED, runs_passed=0, runs_countable=1)
 
 
 def _finding(
@@ -286,7 +290,14 @@ def canonical() -> RunResult:
                 carried_from=earlier,
                 runs=[_run(703, cost_cents=None)],
             ),
-            _case("hours/parking@hotline", reason="rerun", compared="not_enough_evidence", runs=[_run(806)]),
+            _case(
+                "hours/parking@hotline",
+                reason="rerun",
+                compared="same",
+                baseline=_ONE_FAILED,
+                latest=_ONE_PASSED,
+                runs=[_run(806)],
+            ),
             _unknown(),
             _case(
                 "orders/status@support",
@@ -307,7 +318,9 @@ def canonical() -> RunResult:
                 runs_passed=0,
                 pass_rate=0.0,
                 interval=(0.0, 0.79),
-                compared="not_enough_evidence",
+                compared="same",
+                baseline=_ONE_PASSED,
+                latest=_ONE_FAILED,
                 runs=[
                     _run(
                         807,

@@ -54,9 +54,9 @@ def test_each_changed_case_is_counted_once(canonical: RunResult) -> None:
         ("regressed", "failed", None),
         ("regressed", "flaky", None),
         ("improved", "passed", None),
-        ("not_enough_evidence", "failed", None),
-        ("not_enough_evidence", "unknown", None),
-        ("not_enough_evidence", "failed", "expectations"),
+        ("suspected", "failed", None),
+        ("not_comparable", "unknown", None),
+        ("not_comparable", "failed", "expectations"),
         ("same", "failed", "prompt"),
         ("same", "flaky", None),
         ("new", "unknown", None),
@@ -200,9 +200,9 @@ def test_how_likely_a_case_changed_is_said_where_sessions_show_it() -> None:
         "latest": one_side(outcome, 12, 20),
         "p_value": 0.003,
     }
-    case = store_case(make_case(), compared="regressed", change_probability=0.9996, **sides)
+    case = store_case(make_case(), compared="regressed", probability_regressed=0.9996, **sides)
     assert case_phrasing.compared(case, p_value=True) == "regressed (20/20 → 12/20; 99 % likely)"
-    perhaps = store_case(make_case(), compared="not_enough_evidence", change_probability=0.62, **sides)
+    perhaps = store_case(make_case(), compared="suspected", probability_regressed=0.62, **sides)
     assert case_phrasing.compared(perhaps) == "may have regressed (20/20 → 12/20; 62 % likely)"
 
 

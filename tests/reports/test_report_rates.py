@@ -141,7 +141,7 @@ def test_spoilt_runs_are_not_failures(canonical: RunResult) -> None:
 
 def test_the_suite_in_the_headline(measured: RunResult) -> None:
     """Shown if only all cases together show a significant change."""
-    cases = [changed(case, compared="not_enough_evidence", outcome="failed") for case in measured.cases[:3]]
+    cases = [changed(case, compared="suspected", outcome="failed") for case in measured.cases[:3]]
 
     def headline(**suite: object) -> str:
         assert measured.suite is not None

@@ -58,7 +58,8 @@ def test_the_whole_summary(canonical: RunResult) -> None:
 
   ∎ hours/parking@support
       quarantined through 2027-01-31 (ticket VOX-41, see @acme/voice); failed: 0
-      of 1 run passed, 100 % needed · no significant change · called: new
+      of 1 run passed, 100 % needed · no significant change (1/1 → 0/1) ·
+      called: new
       parking (says): the agent never said it
 
   ~ hours/opening@hotline

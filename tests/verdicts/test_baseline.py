@@ -117,10 +117,10 @@ def test_what_changed_in_the_judgement(fingerprint: str, before: str | None, now
     [
         ("passed", CaseOutcome.PASSED, None, ("same", None)),
         ("passed", CaseOutcome.PASSED, "prompt", ("same", "prompt")),
-        ("passed", CaseOutcome.FAILED, None, ("not_enough_evidence", "judging")),
-        ("passed", CaseOutcome.FAILED, "prompt", ("not_enough_evidence", "prompt")),
-        ("passed", CaseOutcome.UNKNOWN, None, ("not_enough_evidence", None)),
-        ("unknown", CaseOutcome.FAILED, None, ("not_enough_evidence", None)),
+        ("passed", CaseOutcome.FAILED, None, ("not_comparable", "judging")),
+        ("passed", CaseOutcome.FAILED, "prompt", ("not_comparable", "prompt")),
+        ("passed", CaseOutcome.UNKNOWN, None, ("not_comparable", None)),
+        ("unknown", CaseOutcome.FAILED, None, ("not_comparable", None)),
     ],
 )
 def test_outcomes_alone_show_no_regression(
@@ -198,7 +198,7 @@ def test_the_baseline_of_an_open_case_is_the_one_it_was_opened_against(
 
 def test_what_an_open_case_is_compared_with_next_time() -> None:
     prior = stored(runs("old", "1"), "unknown", open_against=BEFORE)
-    compared = BaselineComparison("not_enough_evidence", None, BEFORE)
+    compared = BaselineComparison("same", None, BEFORE)
     called, rechecked = change(prior), change(prior, action=Action.RECHECK)
     assert open_against(called, CaseOutcome.UNKNOWN, compared) == BEFORE
     assert open_against(called, CaseOutcome.FAILED, compared) is None
@@ -307,7 +307,7 @@ def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
     assert again.set_aside == one_side(CaseOutcome.FAILED, 0, 6)
 
 
-@pytest.mark.parametrize(("not_needed", "compared"), [(0, "improved"), (6, "not_enough_evidence")])
+@pytest.mark.parametrize(("not_needed", "compared"), [(0, "improved"), (6, "same")])
 def test_calls_not_made_count_for_each_variant(not_needed: int, compared: str) -> None:
     """Of an agent that splits its calls: each of them may have gone to either variant."""
 

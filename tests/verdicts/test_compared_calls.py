@@ -45,7 +45,7 @@ def test_stored_calls_alone_are_nothing_new() -> None:
     """If none of the additional calls could be made, they may still change the outcome, but nothing got worse."""
     four = make_case(runs=4, min_runs=2)
     found = play(replace(four, runs=8, min_runs=5), play(four, EMPTY, mix(4, 0)).store)
-    assert (found.pool, found.case.compared, found.case.baseline) == (("unknown", 4, 4), "not_enough_evidence", None)
+    assert (found.pool, found.case.compared, found.case.baseline) == (("unknown", 4, 4), "not_comparable", None)
     assert suite_of([found.case]) is None
 
 
@@ -76,7 +76,7 @@ def test_a_case_left_open_is_compared_as_one_sample() -> None:
     The comparison survives sessions without calls, but not other expectations."""
     case = make_case(runs=80, min_runs=10, min_pass_rate=0.8, confidence=0.9)
     left_open = play(case, play(case, EMPTY, mix(19, 1)).store, mix(14, 5), rerun="all")
-    assert (left_open.pool, left_open.case.compared) == (("unknown", 14, 19), "not_enough_evidence")
+    assert (left_open.pool, left_open.case.compared) == (("unknown", 14, 19), "same")
     assert left_open.case.open_against == left_open.case.baseline
     still_open = play(case, left_open.store)
     assert (still_open.pool, still_open.sides[0]) == (("unknown", 14, 19), (19, 20))
@@ -114,7 +114,7 @@ def test_known_calls_that_are_made_again_are_the_baseline() -> None:
 
 @pytest.mark.parametrize(
     ("today", "found"),
-    [(date(2026, 11, 30), ["regressed", "improved"]), (date(2026, 12, 1), ["not_enough_evidence", "same"])],
+    [(date(2026, 11, 30), ["regressed", "improved"]), (date(2026, 12, 1), ["same", "same"])],
 )
 def test_a_quarantine_is_valid_until_its_last_day(today: date, found: list[str]) -> None:
     """One case falls from 3 of 3 to 0 of 3, which is significant for one alone, and a quarantined one rises. After its

@@ -78,7 +78,7 @@ def today(counts: Mapping[str, Counts], day: int = 9, **fields: Any) -> list[Cas
     found: list[CaseResult] = []
     for name, own in counts.items():
         outcome = CaseOutcome.PASSED if own[0] == own[1] else CaseOutcome.FAILED
-        case = called(day, name, own, outcome=outcome, **{"compared": "not_enough_evidence"} | fields)
+        case = called(day, name, own, outcome=outcome, **{"compared": "same"} | fields)
         before = sample_of(called(8, name, (3, 3), outcome=CaseOutcome.PASSED))
         found.append(case.model_copy(update={"baseline": before, "latest": sample_of(case)}))
     return found
@@ -95,7 +95,7 @@ FALLEN = {**USUAL, "case-00": (0, 3), "case-01": (0, 3)}
 def test_cases_that_fell_regressed() -> None:
     cases, suite = compared(today(FALLEN), *HISTORY)
     assert words(cases) == {"case-00": "regressed", "case-01": "regressed"}
-    assert all(case.change_probability for case in cases if case.compared == "regressed")
+    assert all(case.probability_regressed for case in cases if case.compared == "regressed")
     assert suite is not None
     assert (suite.compared, suite.cases, suite.sessions) == ("worse", 12, 3)
     assert (suite.passed_before, suite.runs_before, suite.passed_now, suite.runs_now) == (108, 108, 30, 36)
@@ -114,13 +114,13 @@ def test_a_suite_that_fell_everywhere_is_worse() -> None:
     """A few cases that changed would not explain it, so none is named."""
     cases, suite = compared(today(dict.fromkeys(USUAL, (2, 3))), *HISTORY)
     assert suite is not None
-    assert (suite.compared, set(words(cases).values())) == ("worse", {"not_enough_evidence"})
+    assert (suite.compared, set(words(cases).values())) == ("worse", set())
 
 
 def test_without_a_change_only_the_outcome_may_differ() -> None:
     """One failed run of thirty-six. A word of the exact tests does not remain."""
     cases, suite = compared(today({**USUAL, "case-00": (2, 3)}, compared="regressed"), *HISTORY)
-    assert words(cases) == {"case-00": "not_enough_evidence"}
+    assert words(cases) == {}
     assert suite is not None
     assert suite.compared == "not_enough_evidence"
 
@@ -141,9 +141,9 @@ def test_without_a_change_only_the_outcome_may_differ() -> None:
 def test_without_two_sessions_of_the_same_call_the_exact_tests_decide(stored: list[list[StoredCall]]) -> None:
     """Among them sessions before a changed plan, and the session itself: no call is compared with itself. Calls of pull
     requests do not count, and none that others could have judged."""
-    cases, suite = compared(today(FALLEN, change_probability=0.9), *stored)
-    assert {case.compared for case in cases} == {"not_enough_evidence"}
-    assert {case.change_probability for case in cases} == {None}
+    cases, suite = compared(today(FALLEN, probability_regressed=0.9), *stored)
+    assert {case.compared for case in cases} == {"same"}
+    assert {case.probability_regressed for case in cases} == {None}
     assert suite is not None
     assert (suite.sessions, suite.compared, suite.runs_before) == (0, "worse", 36)
 
@@ -239,9 +239,9 @@ def test_a_likely_regression_is_suspected() -> None:
     """Named as such, and not counted as one."""
     history = [session(day, {**USUAL, "case-02": (1, 3)}) for day in (8, 7, 6)]
     found, _ = compared(today({**FALLEN, "case-02": (0, 3), "case-03": (2, 3)}), *history)
-    by_name = {case.scenario: (case.compared, case.change_probability) for case in found}
+    by_name = {case.scenario: (case.compared, case.probability_regressed) for case in found}
     word, probability = by_name["case-03"]
-    assert word == "not_enough_evidence"
+    assert word == "suspected"
     assert probability is not None
     assert 0.5 <= probability < 0.8
     assert by_name["case-04"] == ("same", None)

@@ -92,7 +92,7 @@ def test_another_grader_and_variants_are_not_compared() -> None:
         others = dict.fromkeys(fields, "2")
         older, newer = result("old", AT, with_runs(good, **fields)), result("new", AT, with_runs(bad, **others))
         (found,) = compare_results(older, newer).cases
-        assert (found.compared, found.not_comparable) == ("not_enough_evidence", why)
+        assert (found.compared, found.not_comparable) == ("not_comparable", why)
         (alike,) = compare_results(older, result("new", AT, with_runs(bad, **fields))).cases
         assert (alike.compared, alike.not_comparable) == ("regressed", None)
     split = case("a", "failed", 10, 10)
@@ -279,7 +279,7 @@ def test_quarantine_raises_no_bar_for_other_cases() -> None:
     found = compare_results(older, newer).cases
     assert [each.compared for each in found] == ["regressed", "improved"]
     both = result("new", AT, case("one", "failed", 0, 3), case("apart", "passed", 3))
-    assert [each.compared for each in compare_results(older, both).cases] == ["not_enough_evidence"] * 2
+    assert [each.compared for each in compare_results(older, both).cases] == ["same"] * 2
 
 
 def test_a_case_in_one_result_only_is_new_or_gone() -> None:

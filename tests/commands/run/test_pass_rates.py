@@ -256,7 +256,7 @@ def test_a_changed_plan_is_no_regression(plan: Project, service: Served) -> None
     plan.edit("plans/hours.yaml", "You are Ana, calm.", "You are Ana, patient.")
     plan.edit("plans/hours.yaml", "any_of: [Iris]", "any_of: [xylophone]")
     ran = plan.planner("run", CONSENT)
-    assert (ran.code, runs(plan)[NEVER], compared(plan)) == (1, ("failed", 5, 5), ("not_enough_evidence", "prompt"))
+    assert (ran.code, runs(plan)[NEVER], compared(plan)) == (1, ("failed", 5, 5), ("not_comparable", "prompt"))
     text = " ".join(ran.out.split())
     assert "1 not comparable (1 failing), 1 unchanged" in text
     assert plan.results()["suite"] is None
