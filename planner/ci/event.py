@@ -47,10 +47,12 @@ def event_value(environ: Mapping[str, str], *keys: str) -> object:
 
 
 def is_command(environ: Mapping[str, str]) -> bool:
-    """Whether the event of this job is such a comment, well-formed or not. Upper and lower case are the same, as in the
-    condition of the workflow that it starts."""
-    is_comment = environ.get("GITHUB_EVENT_NAME") == "issue_comment"
-    return is_comment and str(event_value(environ, "comment", "body")).lstrip().casefold().startswith(COMMAND)
+    """Whether the event of this job is such a comment, well-formed or not, as the job `asked` of call.yml says. Upper
+    and lower case, and any white space, are the same."""
+    if environ.get("GITHUB_EVENT_NAME") != "issue_comment":
+        return False
+    words = str(event_value(environ, "comment", "body")).casefold().split()
+    return words[:2] == COMMAND.split()
 
 
 def is_later_attempt(environ: Mapping[str, str]) -> bool:

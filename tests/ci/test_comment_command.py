@@ -36,6 +36,8 @@ CLOCK = Clock(
         (RUN, {}),
         (f"\n  {RUN}\n\n", {}),
         (RUN.replace("/planner", "/Planner"), {}),
+        (RUN.replace(" ", "  ") + " \r\n", {}),
+        (RUN.replace(" up ", "\tup\n"), {}),
         (f"/planner run {DIGEST} up to $100.00", {"max_cost_cents": 10_000}),
         (f"/planner run eu {DIGEST} up to 1.23", {"name": "eu"}),
         (f"{RUN} only 'refunds/*'", {"only": ("refunds/*",)}),

@@ -78,7 +78,7 @@ class Context:
         functions = {
             "found": found,
             "format": lambda text, *values: text.format(*values),
-            "startsWith": lambda text, start: str(text).lower().startswith(start.lower()),
+            "contains": lambda text, part: part.lower() in str(text).lower(),
         }
         return eval(python, {"__builtins__": {}}, functions)  # noqa: S307 - the text is this repository's
 

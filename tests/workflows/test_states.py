@@ -10,6 +10,7 @@ import pytest
 from fake_github import Fault
 from repositories import git
 
+from planner.ci.event import is_command
 from tests.workflows.conftest import PLAN, STORE, Repository  # pyright: ignore[reportMissingImports]
 
 ANGRY = PLAN.replace("calm", "angry")
@@ -54,6 +55,48 @@ def test_a_comment_that_starts_no_call(
     assert repository.command == command
     assert repository.fake.statuses[-1]["state"] == "pending"
     assert [f"@{author} ✋ Refused, nothing was called" in each for each in repository.replies] == [True] * replied
+
+
+@pytest.mark.parametrize(
+    ("body", "accepted"),
+    [
+        ("/planner run sha256:1 up to 1.00", True),
+        ("/planner  run sha256:1", True),
+        ("/planner\trun sha256:1", True),
+        ("/Planner Run sha256:1", True),
+        (" \n/planner run sha256:1", True),
+        ("/planner run", True),
+        ("/planner run \r\n", True),
+        ("/planner run\r\nsha256:1 up to 1.00", True),
+        ("/planner run default sha256:1", True),
+        ("/planner run eu sha256:1", False),
+        ("> /planner run sha256:1 up to 1.00", False),
+        ("> /planner run sha256:1 up to 1.00\n\nShall I?", False),
+        ("Write /planner run sha256:1", False),
+        ("```\n/planner run sha256:1\n```", False),
+        ("/plannerrun sha256:1", False),
+        ("/planner running", False),
+        ("/planner plan", False),
+    ],
+)
+def test_what_is_a_command(repository: Repository, body: str, accepted: bool) -> None:
+    """However it is spaced, a command starts the job that answers; a quoted one, or one in other text, does not."""
+    comment = repository.fake.add_comment(7, body, "maria")
+    event = {"issue": {"number": 7, "pull_request": {"url": "x"}}, "comment": comment}
+    assert repository.runner.job("phone-plans-call", "asked", "issue_comment", event)
+    assert (repository.runner.needs["asked"]["outputs"]["accepted"] == "true") is accepted, repository.runner.log
+    event_file = repository.runner.folder / "job1/temp/event.json"
+    is_planned = is_command({"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event_file)})
+    assert is_planned is (accepted or " eu " in body), "planner agrees; which project it is for is checked later"
+
+
+def test_an_odd_command_calls(repository: Repository) -> None:
+    """As a phone may write it."""
+    repository.push("topic", plans__hours_DOT_yaml=ANGRY)
+    repository.plan()
+    odd = "\n" + repository.command.replace("/planner ", "/Planner  ").replace(" up to ", "\tup  to ") + " \r\n"
+    assert repository.write(odd) == {"asked": True, "call": True}, repository.runner.log
+    assert "@maria ✅ 1 passed" in repository.replies[0]
 
 
 def test_an_invalid_plan_replaces_a_green_answer(repository: Repository) -> None:
