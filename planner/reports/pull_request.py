@@ -141,7 +141,8 @@ def _headline(preview: PlanView, check: RequiredCheck, *, cancelled: bool) -> st
     if cancelled:
         return f"### ⏹ Cancelled · {for_markdown(check.description)}"
     if not check.calls:
-        return f"### {SIGNS[check.state]} {for_markdown(check.description)}"
+        what = check.description
+        return f"### {SIGNS[check.state]} {for_markdown(what[:1].upper() + what[1:])}"
     if preview.refused is not None:
         return f"### ✋ {count(check.calls, 'call')} to make, but the policy forbids it"
     return f"### 📞 {count(check.calls, 'call')} to make · {_price(preview)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -29,4 +30,7 @@ def test_twelve_cases_regressed(project: Project, sessions: int) -> None:
     assert "12 regressed, 21 unchanged" in ran.out
     report = (project.root / "reports" / "report.md").read_text(encoding="utf-8")
     assert "- **Changed:** 12 regressed, 21 unchanged" in report
+    offline = project.planner("run", "plans/orders.yaml", "--sandbox", "--world", "regressed", "--offline")
+    assert offline.code == 1
+    assert re.search(r"^Suite +\d+ cases compared", offline.out, re.MULTILINE)
     assert sum(case["runs_total"] for case in results["cases"]) <= 80
