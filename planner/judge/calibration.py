@@ -67,18 +67,6 @@ class Calibration:
         return both_hold + found, sum(self.table)
 
     @property
-    def precision(self) -> tuple[int, int]:
-        """Of what the model says does not hold: (right, of all)."""
-        _, false_alarms, _, found = self.table
-        return found, found + false_alarms
-
-    @property
-    def recall(self) -> tuple[int, int]:
-        """Of what people say does not hold: (found, of all)."""
-        _, _, missed, found = self.table
-        return found, found + missed
-
-    @property
     def kappa(self) -> float | None:
         """Agreement beyond chance: 1 is perfect, 0 is chance. None without labels of both kinds."""
         both_hold, false_alarms, missed, found = self.table

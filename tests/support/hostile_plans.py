@@ -37,6 +37,7 @@ _LIKE_ANOTHER = frozenset(
         "5,000 expressions",
         "19,000 programs",
         "a chain of comparisons of a long list",
+        "the largest of a list, again and again",
         "filters of filters of filters",
         "a thousand cases of templates that work hard",
         "20,000 undefined names",

@@ -136,8 +136,6 @@ CONSTANTS: dict[str, dict[str, Any]] = {
 }
 """Answer → fields of the client's dialect with the value that they always have here."""
 
-ANSWERS = tuple(_PAGE)
-
 
 @cache
 def fields_of(answer: str, dialect: Dialect) -> dict[str, str]:

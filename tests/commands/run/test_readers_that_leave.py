@@ -33,11 +33,11 @@ def ran(root: Path, *, stdout: int = subprocess.DEVNULL, stderr: int | None = No
     return subprocess.run(command, cwd=root, check=False, stdout=stdout, stderr=stderr).returncode
 
 
-@pytest.mark.parametrize(("broken", "code"), [("stderr", 0), ("stdout", 141), ("stdout and stderr", 141)])
+@pytest.mark.parametrize(("broken", "code"), [("stderr", 0), ("stdout", 141)])
 def test_a_reader_that_leaves_costs_no_result(project: Project, broken: str, code: int) -> None:
     """All calls are made, and the reports have them. It is never a bug of planner (5) or a failing agent (1)."""
     with pipe_without_reader() as writer:
-        assert ran(project.root, **dict.fromkeys(broken.split(" and "), writer)) == code
+        assert ran(project.root, **{broken: writer}) == code
     results = json.loads((project.root / "reports/results.json").read_text(encoding="utf-8"))
     assert results["exit_code"] == 0
     assert results["cost"]["actual_cents"] > 0
