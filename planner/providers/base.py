@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, NewType, Protocol, TypeAlias, TypeVar
 
@@ -146,6 +146,8 @@ class Run:
     batch_id: BatchId | None = None
     requester_id: int | None = None
     """Who asked for it."""
+    listed: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    """What the list shows of the call of an ended run, for its `Reading`."""
     problem: str = ""
     """Why the service's row cannot be read as a whole. Fields that cannot be read are None."""
 

@@ -446,5 +446,6 @@ async def test_no_wire_model_leaves_the_client(talk: Callable[..., Any]) -> None
     assert [replace(each, status=RunStatus.COMPLETED).prompt for each in (*runs.rows, launched.run)] == ["Hi."] * 3
     assert [bool(each.problem) for each in runs.rows] == [False, True]
     assert replace(batches.rows[0], name="n").prompts == ("Hi.", "Ho.")
-    assert {field.name for field in fields(Run)} - {"problem"} == WireRun.model_fields.keys()
+    own = {field.name for field in fields(Run)} - {"problem", "listed"}
+    assert own | {"transcript", "grade"} == WireRun.model_fields.keys()
     assert {field.name for field in fields(Batch)} == WireBatch.model_fields.keys()

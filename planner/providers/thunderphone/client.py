@@ -38,6 +38,7 @@ from planner.providers.thunderphone.answers import Decoder, decoder, page_decode
 from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITED, ApiRequest
 from planner.providers.thunderphone.evidence import CallReading, bill_of
 from planner.providers.thunderphone.grades import ScoreScale
+from planner.providers.thunderphone.listed_parts import ListedParts
 from planner.providers.thunderphone.transactions import charged
 from planner.providers.thunderphone.wire import (
     WireBatch,
@@ -109,6 +110,7 @@ class ApiClient(AgentClient):
         self.credential = credential
         """A digest of the API key."""
         self.scores = ScoreScale()
+        self.listed = ListedParts()
         self._runs_path, self._batches_path = runs_path, BATCHES[runs_path]
 
     # Launching

@@ -197,9 +197,9 @@ class CallReading:
         if not (last or self._has_ended):
             return
         if not self.transcript:
-            self.transcript = await self.client.transcript(self.call_id)
+            self.transcript = await self._read_transcript()
         if self.await_grade and not self._is_graded:
-            self.grade = await self.client.grade(self.call_id)
+            self.grade = await self._read_grade()
 
     def complete(self, waited_seconds: float) -> bool:
         if self.call is None or not self._is_settled(self.call[0]) or self._is_charge_to_come(self.call[0]):
@@ -217,7 +217,7 @@ class CallReading:
         if is_late:  # transcript and history are written together
             self.transcript, self.history = None, self.history or None
         if not self.await_grade and self._may_have_grade:
-            self.grade = await self.client.grade(self.call_id)
+            self.grade = await self._read_grade()
         charged_cents = self.charges.charged_cents(self.call_id)
         evidence = evidence_from_wire(self.run, self.call, self.transcript, self.history, self.grade, charged_cents)
         return self.client.scores.completed(evidence, self.call[0] if self.call else None, self.grade)
@@ -232,6 +232,22 @@ class CallReading:
             return await self.client.call(self.call_id)
         except NotFoundError:
             return None  # a call id may appear before its call can be read
+
+    async def _read_transcript(self) -> list[WireTurn] | None:
+        listed = self.client.listed.transcript(self.run, self.call[0] if self.call else None)
+        if listed is not None:
+            return listed
+        read = await self.client.transcript(self.call_id)
+        self.client.listed.compare_transcript(self.run, read)
+        return read
+
+    async def _read_grade(self) -> WireGrade | None:
+        listed = self.client.listed.grade(self.run, self.call[0] if self.call else None)
+        if listed is not None:
+            return listed
+        read = await self.client.grade(self.call_id)
+        self.client.listed.compare_grade(self.run, read)
+        return read
 
     def _has_transcript(self, waited_seconds: float) -> bool:
         if self.transcript or not self._connected_seconds:

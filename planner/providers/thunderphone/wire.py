@@ -100,7 +100,8 @@ class Wire(BaseModel):
 
 
 class WireRun(Wire):
-    """A test-call run. Its fields are those of `Run`."""
+    """A test-call run. Its fields are those of `Run`, and in one dialect what its call said, which is validated where
+    it is used."""
 
     id: Annotated[RunId, _NO_FLAG, _FITTING]
     status: RunStatus
@@ -118,9 +119,13 @@ class WireRun(Wire):
     created_at: Moment | None = None
     batch_id: Annotated[BatchId, _NO_FLAG, _FITTING] | None = None
     requester_id: Int64 | None = Field(default=None, validation_alias="requested_by_id")
+    transcript: Any = None
+    grade: Any = None
 
     def plain(self, problem: str = "") -> Run:
-        return Run(**vars(self), problem=problem)
+        fields = dict(vars(self))
+        listed = {name: fields.pop(name) for name in ("transcript", "grade")}
+        return Run(**fields, listed=listed if self.status.has_ended else {}, problem=problem)
 
 
 class WireBatch(Wire):
