@@ -13,7 +13,7 @@ from planner.changes.waves import calls_left
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
 from planner.quantities import count, money, money_range, some
-from planner.results.model import ConsentDocument
+from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import Action
 from planner.values import frozen
 

@@ -192,6 +192,11 @@ class Change:
         return self.reason is Reason.INCONCLUSIVE and self.runs >= self.case.runs
 
     @property
+    def renamed_from(self) -> str | None:
+        """The id of the case whose runs count for this one, if it is another."""
+        return None if self.prior is None or self.prior.case_id == self.case_id else self.prior.case_id
+
+    @property
     def is_judged_alike(self) -> bool:
         """Whether today's expectations, and today's judge, gave the verdicts of `prior`."""
         if self.prior is None or self.prior.check_fingerprint != self.check_fingerprint:

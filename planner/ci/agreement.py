@@ -62,7 +62,9 @@ def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str |
 
 def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
     """How somebody agrees in this environment."""
-    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch" or is_command(environ):
+    if is_command(environ):
+        return ConsentWay.COMMENT
+    if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
         return ConsentWay.DISPATCH
     if environ.get("GITHUB_ACTIONS") == "true" and namespace_of(environ):
         return ConsentWay.APPROVAL

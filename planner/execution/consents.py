@@ -30,6 +30,8 @@ class ConsentWay(Enum):
     """They typed the command."""
     DISPATCH = "dispatch"
     """They started the CI job by hand."""
+    COMMENT = "comment"
+    """They wrote `/planner run` on the pull request."""
     APPROVAL = "approval"
     """They approved the job's environment."""
     FLAG = "flag"

@@ -10,7 +10,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from planner.reports.neutral import for_json_text
+from planner.reports.neutral import json_document
 
 if TYPE_CHECKING:
     from planner.evidence import Evidence
@@ -33,7 +33,7 @@ def _lazy(module: str) -> Render:
 
 def _json(result: RunResult) -> str:
     """`results.json`, safe to print; see `schemas/results.schema.json`."""
-    return for_json_text(result.model_dump_json(indent=2)) + "\n"
+    return json_document(result.model_dump(mode="json"))
 
 
 FORMATS: Mapping[str, Render] = MappingProxyType(

@@ -322,6 +322,7 @@ def _change_document(change: Change, preview: PlanView, name: str) -> dict[str, 
     return {
         "case_id": name,
         **picked(change, "action", "reason", "runs", "most_runs"),
+        "renamed_from": None if change.renamed_from is None else preview.redactor.name(change.renamed_from),
         "runs_made": preview.already_made.get(change.case_id, 0) - unconfirmed,
         "unconfirmed_runs": unconfirmed,
         "detail": preview.redactor.text(change.detail),

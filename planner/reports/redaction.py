@@ -19,8 +19,6 @@ from planner.results.judge_documents import CalibrationDocument, JudgeDocument
 from planner.results.model import (
     CaseInputs,
     CaseResult,
-    ConsentDocument,
-    CostDocument,
     DroppedCase,
     Finding,
     JudgedRun,
@@ -31,6 +29,7 @@ from planner.results.model import (
     RunResult,
     StartOverDocument,
 )
+from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep
 from planner.secret_values import mask_secrets, without_credentials
 from planner.values import frozen

@@ -7,14 +7,15 @@ version. Stored documents keep prompts and numbers; `planner.reports.redaction` 
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, StoredTime, Total
 from planner.checks.base import CheckSeverity
 from planner.checks.judgement import FindingOutcome, Quote
 from planner.evidence import CostBasis, Part
 from planner.results.agent_documents import AgentDocument
-from planner.results.judge_documents import JudgeCost, JudgeDocument
+from planner.results.judge_documents import JudgeDocument
+from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep
 from planner.results.outcomes import Action, CaseOutcome, Cause, FailOn, RunOutcome
 
@@ -23,24 +24,6 @@ class Document(BaseModel):
     """A part of the results document. Unknown fields are ignored, since a newer minor version may add some."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-
-class CostDocument(Document):
-    estimated_cents: Total | None = Field(description="Expected before the first call, including earlier payments.")
-    estimated_low_cents: Total | None = Field(default=None, description="80 % range of the bill.")
-    estimated_high_cents: Total | None = None
-    estimate_basis: str = Field(default="", description="Basis of the estimate.")
-    paid_before_cents: Total = Field(default=0, description="Billed to earlier sessions of the consent.")
-    actual_cents: Total = Field(description="Bills of all runs of this consent, in any session.")
-    this_session_cents: Total
-    unconfirmed_cents: Total = Field(description="Reserved for unconfirmed launches and for runs without a bill.")
-    calls_under_way: Count = Field(default=0, description="Launched and not known to have ended.")
-    unbilled_calls: Count = Field(default=0, description="Ended without a bill.")
-    unread_calls: Count = Field(default=0, description="Ended, but their data cannot be read.")
-    ceiling_cents: Total | None = None
-    carried_cents: Total = Field(default=0, description="Cost of earlier runs that count; not part of this bill.")
-    carried_unconfirmed_cents: Total = Field(default=0, description="Reserved for those of them without a bill.")
-    judge: JudgeCost | None = Field(default=None, description="Cost of judge calls, in addition.")
 
 
 SCHEMA_VERSION = "2.0"
@@ -324,21 +307,6 @@ class CaseResult(Document):
         return counted is not None and countable < counted <= len(self.runs)
 
 
-class ConsentDocument(Document):
-    given: bool
-    id: str = Field(default="", description="Costs and ceilings are of this consent; empty if there is none.")
-    by: str = Field(default="", description="User or CI actor.")
-    at: StoredTime | None = None
-    digest: str = ""
-    max_cost_cents: Total | None = None
-    how: Literal["terminal", "dispatch", "approval", "flag"] | None = Field(
-        default=None, description="How the person agreed; null if none was given or needed."
-    )
-    spent_cents: Total = Field(
-        default=0, description="What calls and judge calls of this consent cost, or may still cost, on all machines."
-    )
-
-
 class StatsDocument(Document):
     requests: Count = 0
     launches: Count = Field(default=0, description="POSTs accepted or adopted.")
@@ -407,3 +375,9 @@ class RunResult(Document):
         default=None, description="How far the judge can be relied on; null without canaries and labels."
     )
     stats: StatsDocument
+
+    @computed_field
+    @property
+    def consents(self) -> ListOf[ConsentDocument]:
+        """The agreements that `cost` is about; empty if nobody agreed or nothing was called."""
+        return [self.consent] if self.consent.given and self.consent.id else []

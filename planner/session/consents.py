@@ -17,7 +17,7 @@ from planner.execution.consents import (
     ConsentedCall,
     ConsentEnded,
 )
-from planner.results.model import ConsentDocument
+from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import Action
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ from planner.judging.judge_calls import JudgeCalls, copy_stop_reasons
 from planner.reports.progress import ProgressState
 from planner.reports.pull_request import NO_CEILING
 from planner.reports.pull_request_progress import CallsUnderWay
-from planner.results.model import ConsentDocument, JudgedRun, PreviewDocument
+from planner.results.model import JudgedRun, PreviewDocument
+from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.session.called_agents import (
     ReachedAgents,

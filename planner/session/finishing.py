@@ -14,7 +14,8 @@ from planner.execution.open_launches import launch_documents
 from planner.execution.spending import charged_slots, judge_spending, spending_of
 from planner.judging.judge_calls import judge_cost
 from planner.reports.agents import agent_documents
-from planner.results.model import CaseResult, ConsentDocument, CostDocument, DroppedCase, RunResult, SuiteDocument
+from planner.results.model import CaseResult, DroppedCase, RunResult, SuiteDocument
+from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import ended_calls

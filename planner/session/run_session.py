@@ -24,7 +24,7 @@ from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
 from planner.providers.requests import RequestHooks
 from planner.quantities import count
-from planner.results.model import ConsentDocument
+from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import Action, FailOn
 from planner.session.called_agents import agents_refusal
 from planner.session.consents import agree, already_called, repeated_refusal, superseded

@@ -13,7 +13,7 @@ from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState
 from planner.execution.open_launches import launch_documents, unsettled_launch
 from planner.execution.spending import charged_slots, judge_spending, spending_of, unsent_launches
 from planner.results.judge_documents import JudgeCost
-from planner.results.model import CostDocument
+from planner.results.money_documents import CostDocument
 
 if TYPE_CHECKING:
     from planner.session.run_session import RunSession

@@ -24,7 +24,8 @@ from planner.reports.diagnostics import as_documents
 from planner.reports.neutral import error_document, json_document
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import CaseResult, ConsentDocument, CostDocument, RunResult, StatsDocument
+from planner.results.model import CaseResult, RunResult, StatsDocument
+from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.repository import ResultsRepository
 from planner.shell import Shell, print_diagnostics, redactor_of, redactor_patterns

@@ -12,7 +12,7 @@ from planner.changes.consent import ConsentRequest, EarlierSpending, Limits, che
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy, Target
-from planner.results.model import ConsentDocument
+from planner.results.money_documents import ConsentDocument
 from tests.support.stored_cases import NOW, build, make_case, store_case
 
 Agree = Callable[..., ConsentDocument]

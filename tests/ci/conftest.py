@@ -12,17 +12,8 @@ import pytest
 
 from planner.changes.model import ChangeSet, Estimate
 from planner.diagnostics import Diagnostics, Span
-from planner.results.model import (
-    CaseInputs,
-    CaseResult,
-    ConsentDocument,
-    CostDocument,
-    Finding,
-    JudgedRun,
-    Quote,
-    RunResult,
-    StatsDocument,
-)
+from planner.results.model import CaseInputs, CaseResult, Finding, JudgedRun, Quote, RunResult, StatsDocument
+from planner.results.money_documents import ConsentDocument, CostDocument
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -15,7 +15,8 @@ from planner.reports.change_set import PlanView
 from planner.reports.problems import render_invalid, render_problem
 from planner.reports.pull_request import CommentFacts, Offer, PullRequest, render_comment
 from planner.reports.reply import render_reply
-from planner.results.model import CaseResult, ConsentDocument, JudgedRun, RunResult
+from planner.results.model import CaseResult, JudgedRun, RunResult
+from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 
 PULL = PullRequest("7", "c" * 40, "main", "main", "https://x.test/call", "https://x.test/run", "https://x.test/main")

@@ -16,7 +16,7 @@ import anyio.lowlevel
 import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
-from planner.ci.agreement import who_agrees
+from planner.ci.agreement import how_agreed, who_agrees
 from planner.ci.event import namespace_of
 from planner.clock import Clock
 from planner.errors import UsageError
@@ -55,6 +55,22 @@ PULL = {"pull_request": {"number": 42}}
 DISPATCH = {"inputs": {"pull-request": "42"}}
 CALLS = [{"name": "phone-calls"}]
 MARIA = {"state": "approved", "user": {"login": "maria"}, "environments": CALLS}
+
+
+@pytest.mark.parametrize(
+    ("event", "comment", "how"),
+    [
+        ("issue_comment", "/planner run sha256:0", "comment"),
+        ("workflow_dispatch", "", "dispatch"),
+        ("pull_request", "", "approval"),
+        ("schedule", "", "flag"),
+    ],
+)
+def test_how_somebody_agreed(tmp_path: Path, event: str, comment: str, how: str) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"comment": {"body": comment}, **PULL}))
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": str(file)}
+    assert how_agreed(environ).value == how
 
 
 def test_a_push_is_no_consent(tmp_path: Path, fake: FakeGitHub) -> None:

@@ -26,7 +26,8 @@ from planner.diagnostics import Diagnostics, Span
 from planner.errors import RefusedError
 from planner.reports.neutral import printable
 from planner.results.judge_documents import JudgeCost
-from planner.results.model import CaseResult, CostDocument, JudgedRun, RunResult
+from planner.results.model import CaseResult, JudgedRun, RunResult
+from planner.results.money_documents import CostDocument
 
 
 @pytest.fixture

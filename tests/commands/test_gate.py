@@ -15,7 +15,8 @@ from repositories import git
 
 from planner.commands.publication import billed_cents
 from planner.results.judge_documents import JudgeCost
-from planner.results.model import CostDocument, RunResult
+from planner.results.model import RunResult
+from planner.results.money_documents import CostDocument
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 PLAN = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ COMMANDS = [
     (("run", *CONSENT, "--digest", f"sha256:{'0' * 64}"), 3, "refused"),
     (("ci", "gate", "--sandbox"), 3, None),
     (("history", "--sandbox"), 0, None),
+    (("report",), 2, "usage"),
     (("transcript", "--sandbox", "hours/cancel@clinic"), 2, "usage"),
     (("show", "hours/cancel@clinic"), 0, None),
     (("show", "nowhere"), 2, "usage"),
@@ -35,6 +37,48 @@ def test_one_document_on_every_exit(project: Project, command: tuple[str, ...], 
     document = json.loads(ran.out)
     assert (ran.code, document["exit_code"], (document["error"] or {}).get("code")) == (code, code, error), ran.err
     assert isinstance(document["diagnostics"], list)
+
+
+PROMISED = {
+    "plan": {
+        "digest changes estimate agents live_tools summary",
+        "changes[].case_id action reason runs detail renamed_from",
+        "estimate.calls expected_cents low_cents high_cents expected_seconds basis",
+        "summary.call recheck reuse drop",
+    },
+    "report": {
+        "outcome session_id environment sandbox started_at ended_at consents cases suite cost stats",
+        "consents[].id digest by at how max_cost_cents spent_cents",
+        "cases[].case_id action reason outcome runs_passed runs_total pass_rate interval compared not_comparable",
+        "cases[].p_value probability_regressed baseline latest runs",
+        "cases[].runs[].run_id batch_id call_id session_id outcome cause cost_cents cost_basis duration_seconds",
+        "cases[].runs[].adopted agent_variant_id grader_version findings",
+        "cases[].runs[].findings[].expectation check outcome severity message quote",
+        "cost.estimated_cents actual_cents this_session_cents unconfirmed_cents judge_cents",
+        "stats.requests launches refused wall_seconds",
+        "open_launches next_steps",
+    },
+}
+"""The fields of each document that programs rely on: a path, whose last part names several."""
+
+
+def found(document: Any, path: list[str]) -> list[Any]:
+    if not path:
+        return [document]
+    inner = document[path[0].removesuffix("[]")]
+    parts = inner if path[0].endswith("[]") else [inner]
+    return [each for part in parts for each in found(part, path[1:])]
+
+
+def test_the_fields_that_programs_rely_on(project: Project) -> None:
+    project.planner("run", *CONSENT)
+    for command, lines in PROMISED.items():
+        options = ("--sandbox", "--rerun", "all") if command == "plan" else ()
+        document = project.planner(command, *options, "--format", "json").json
+        for line in lines:
+            *path, names = line.split(".")
+            for each in found(document, path):
+                assert set(names.split()) <= set(each), line
 
 
 @pytest.mark.parametrize("command", [("plan",), ("run", *CONSENT), ("validate",)])

@@ -15,8 +15,6 @@ from planner.results.agent_documents import AgentDocument, FieldDocument
 from planner.results.model import (
     CaseInputs,
     CaseResult,
-    ConsentDocument,
-    CostDocument,
     DroppedCase,
     Finding,
     JudgedRun,
@@ -27,6 +25,7 @@ from planner.results.model import (
     Sample,
     StatsDocument,
 )
+from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action, CaseOutcome, FailOn
 

@@ -13,7 +13,8 @@ from planner.reports.redaction import Redactor
 from planner.reports.spending import render_json as spending_json
 from planner.reports.spending import render_text as spending_text
 from planner.reports.spending import spending_of
-from planner.results.model import CaseResult, ConsentDocument, RunResult
+from planner.results.model import CaseResult, RunResult
+from planner.results.money_documents import ConsentDocument
 from planner.workspace.report_session import NO_COST
 from tests.support.stored_cases import make_case, make_runs, session_result, store_case
 

@@ -136,7 +136,7 @@ def test_another_name_needs_no_call() -> None:
     selected is not gone."""
     store, case = play(CASE, EMPTY, PASSED).store, make_case("delayed-order")
     (change,) = Session([case]).changes(store)
-    assert (change.action.value, change.reason.value) == ("recheck", "renamed")
+    assert (change.action.value, change.reason.value, change.renamed_from) == ("recheck", "renamed", CASE.case_id)
     assert change.detail == "was refunds/late-order@support · 3 stored runs · free"
     assert change.prior is not None
     assert change.prior.case_id == CASE.case_id
