@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections import Counter
+from textwrap import dedent
 
 import pytest
 from patience import wait_for
@@ -15,11 +15,23 @@ from patience import wait_for
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
-PLANNER = shlex.join([sys.executable, "-m", "planner"])
+HEAD = """\
+import contextlib, os, shutil, subprocess, sys
+from pathlib import Path
+from planner.cli import main
+
+def planner(*words, to=sys.stderr):
+    with contextlib.redirect_stdout(to):
+        code = main([*words])
+    print(f"exit {code}", flush=True)
+
+def mount(*words):
+    subprocess.run(["mount", *words], check=True)
+"""
 
 
 def in_namespace(project: Project, script: str) -> subprocess.CompletedProcess[str]:
-    """A shell with mounts of its own, `planner` in its words."""
+    """A program with mounts of its own, and `planner` as a function."""
     apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
     try:
         allowed = subprocess.run([*apart, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False)
@@ -28,7 +40,7 @@ def in_namespace(project: Project, script: str) -> subprocess.CompletedProcess[s
     if allowed.returncode:
         pytest.skip("mounts are not allowed here")
     return subprocess.run(
-        [*apart, "sh", "-c", f'planner() {{ {PLANNER} "$@"; }}\n{script}'],
+        [*apart, sys.executable, "-c", HEAD + dedent(script)],
         cwd=project.root,
         capture_output=True,
         text=True,
@@ -52,16 +64,22 @@ def test_a_read_only_store_can_be_planned_with(project: Project, service: Served
     ran = in_namespace(
         project,
         f"""
-        mount --bind .planner .planner && mount -o remount,bind,ro .planner || exit 99
-        planner plan; echo "exit $?"
-        planner run {CONSENT} >&2; echo "exit $?"
-        planner reconcile >&2; echo "exit $?"
-        planner history >&2; echo "exit $?"
-        planner run --offline --report-dir rechecked >&2; echo "exit $?"
-        mount -o remount,bind,rw .planner && mkdir .planner/runs || exit 99
-        mount --bind .planner/runs .planner/runs && mount -o remount,bind,ro .planner/runs || exit 99
-        planner run --report-dir part {CONSENT} >&2; echo "exit $?"
-        rm .planner/lock; umount .planner/runs; rmdir .planner/runs
+        mount("--bind", ".planner", ".planner")
+        mount("-o", "remount,bind,ro", ".planner")
+        planner("plan", to=sys.stdout)
+        planner("run", "{CONSENT}")
+        planner("reconcile")
+        planner("history")
+        planner("run", "--offline", "--report-dir", "rechecked")
+        mount("-o", "remount,bind,rw", ".planner")
+        runs = Path(".planner/runs")
+        runs.mkdir()
+        mount("--bind", runs, runs)
+        mount("-o", "remount,bind,ro", runs)
+        planner("run", "--report-dir", "part", "{CONSENT}")
+        Path(".planner/lock").unlink()
+        subprocess.run(["umount", runs], check=True)
+        runs.rmdir()
         """,
     )
     planned, code, rest = ran.stdout.partition("exit 0\n")
@@ -86,15 +104,16 @@ def test_a_disk_that_is_full_again_and_again(project: Project, service: Served) 
     ran = in_namespace(
         project,
         f"""
-        mkdir .planner; mount -t tmpfs -o size=4k tmpfs .planner || exit 99
-        for size in 4k 48k 300k; do
-            mount -o remount,size=$size .planner
-            planner run {CONSENT} --max-concurrent 1 > output-$size 2>&1; echo "exit $?"
-            cp reports/results.json $size.json
-        done
-        mount -o remount,size=50m .planner
-        planner run {CONSENT} >&2; echo "exit $?"
-        planner run >&2; echo "exit $?"
+        Path(".planner").mkdir()
+        mount("-t", "tmpfs", "-o", "size=4k", "tmpfs", ".planner")
+        for size in ("4k", "48k", "300k"):
+            mount("-o", f"remount,size={{size}}", ".planner")
+            with open(f"output-{{size}}", "w") as output, contextlib.redirect_stderr(output):
+                planner("run", "{CONSENT}", "--max-concurrent", "1", to=output)
+            shutil.copy("reports/results.json", f"{{size}}.json")
+        mount("-o", "remount,size=50m", ".planner")
+        planner("run", "{CONSENT}")
+        planner("run")
         """,
     )
     assert ran.stdout.split("exit ")[1:] == ["4\n", "4\n", "4\n", "0\n", "0\n"], ran.stderr
