@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -92,12 +90,9 @@ class Project:
 
     def killed(self, *arguments: str, when: Callable[[], object]) -> None:
         """`planner` in a process of its own, until `kill -9`."""
-        command = [sys.executable, "-m", "planner", *arguments]
-        output = subprocess.DEVNULL
-        process = subprocess.Popen(command, cwd=self.root, env={**os.environ}, stdout=output, stderr=output)
+        process = forked.planner(*arguments, cwd=self.root)
         wait_for(when)
         process.kill()
-        process.wait()
 
     def rests(self) -> bool:
         """Whether a session was refused a launch, and has no other under way."""

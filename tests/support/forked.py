@@ -41,6 +41,7 @@ _CONTEXT.set_forkserver_preload(
         "planner.cli.ci",
         "planner.cli.results",
         "planner.cli.tools",
+        "planner.commands.run",
         "planner.commands.sandbox",
         "planner.sandbox.service.server",
         "uvicorn.lifespan.off",

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +112,7 @@ def test_a_killed_session_leaves_a_report_that_says_so(project: Project, service
     """Kill -9 in the middle: neither the older report nor a verdict, and no price for what is not known."""
     leave_passed_reports(project)
     service.hold(1, retry_after_seconds=600)
-    process = start(project, "--rerun", "all", "--max-concurrent", "1")
-    wait_for(project.rests)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    project.killed("run", CONSENT, "--rerun", "all", "--max-concurrent", "1", when=project.rests)
     service.release()
     results = checked_results(project)
     assert (results["outcome"], results["under_way"]) == ("unknown", True)

@@ -10,10 +10,9 @@ from collections import Counter
 from textwrap import dedent
 
 import pytest
-from patience import wait_for
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 HEAD = """\
 import contextlib, os, shutil, subprocess, sys
@@ -51,10 +50,7 @@ def in_namespace(project: Project, script: str) -> subprocess.CompletedProcess[s
 def test_a_read_only_store_can_be_planned_with(project: Project, service: Served) -> None:
     """What a killed writer left in the journal is seen too, and looking changes nothing; `run` refuses before it spends."""
     service.hold(2, retry_after_seconds=600)
-    process = start(project, "--max-concurrent", "1")
-    wait_for(project.rests)
-    process.kill()
-    process.communicate()
+    project.killed("run", CONSENT, "--max-concurrent", "1", when=project.rests)
     service.release()
     store = project.root / ".planner"
     assert (store / "journal.sqlite-wal").stat().st_size
