@@ -13,7 +13,7 @@ import pytest
 from spoiled_sessions import Spoiling, all_spoilings, faults_of
 from whole_runs import Organisation
 
-SAMPLE = 40
+SAMPLE = 20
 
 
 @pytest.fixture(scope="module")

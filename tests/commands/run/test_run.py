@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -231,16 +230,14 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_reports_and_the_next_run_resumes(
-    sent: signal.Signals, project: Project, service: Served
-) -> None:
-    """Exit 130 with a report; the same command again pays for nothing twice. (How soon: tests/execution/test_interruption.py.)"""
+def test_an_interruption_reports_and_the_next_run_resumes(project: Project, service: Served) -> None:
+    """Exit 130 with a report; the same command again pays for nothing twice. (How soon: tests/execution/test_interruption.py;
+    other signals: test_signals.py.)"""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
     service.hold(2, retry_after_seconds=600)
     process = start(project, "--max-concurrent", "2")
     wait_for(project.rests)
-    process.send_signal(sent)
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, err
     results = project.results()
@@ -259,29 +256,6 @@ def test_an_interruption_reports_and_the_next_run_resumes(
     assert project.planner("run", CONSENT).code == 0
     assert len(service.own_runs()) == 21
     assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
-
-
-def test_kill_nine_at_three_moments(project: Project, service: Served) -> None:
-    """Killed after a launch, in one and a little later, then run to the end: no run twice, none lost, the bill to the cent.
-    (After every effect: tests/execution/test_crash.py.)"""
-    project.edit("plans/hours.yaml", "runs: 2", "runs: 16")
-    for number in range(3):
-        if number % 2:  # its launch is carried out, and killed before the answer comes
-            service.control({"faults": [{"kind": "slow", "seconds": 1000}]})
-        before = len(service.own_runs())
-        process = start(project, "--max-concurrent", "6")
-        wait_for(lambda: process.poll() is not None or len(service.own_runs()) > before or before >= 33)  # noqa: B023
-        time.sleep(0.1 * (number // 2))
-        process.kill()
-        process.communicate()
-        service.release()
-        service.settle()
-    ran = project.planner("run", CONSENT)
-    assert ran.code == 0, ran.err + ran.out
-    assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {16: 2, 1: 1}
-    # Not the change set's bill: one of those that were to be killed may have got to its end, and the last run then calls nobody.
-    bills = [run["cost_cents"] for case in project.results()["cases"] for run in case["runs"]]
-    assert sum(bills) == service.ledger()["total_cents"]
 
 
 def test_one_session_at_a_time(project: Project, service: Served) -> None:

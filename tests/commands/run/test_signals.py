@@ -1,21 +1,24 @@
-"""SIGHUP, as a closed terminal sends it, interrupts a session like SIGINT (test_run.py)."""
+"""Signals that interrupt a session. What it does then: test_run.py."""
 
 from __future__ import annotations
 
 import os
 import signal
 
+import pytest
+
 from planner.interruption import interruptible
 
 
-async def test_a_hang_up_interrupts() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it may be ignored where the tests run
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_interrupts(sent: signal.Signals) -> None:
+    before = signal.signal(sent, signal.default_int_handler)  # SIGHUP may be ignored where the tests run
     try:
         async with interruptible() as interrupted:
-            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), sent)
             await interrupted.wait()
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(sent, before)
 
 
 async def test_a_hang_up_ignored_from_the_start_stays_ignored() -> None:
