@@ -262,7 +262,7 @@ class _Facts:
         writing = Writing(
             self._environment,
             self.pull.work.shell.clock.now(),
-            lambda _: {},
+            lambda _fingerprint, _run: None,
             consents={each.call.run_id: each.call.consent_id for each in stored},
             show=(lambda shown: shown) if shared is None else shared.redaction.case,
         )
