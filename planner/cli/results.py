@@ -74,12 +74,17 @@ def history(global_options: GlobalOptions, **values: Any) -> int:
     return module.history(shell(global_options), module.HistoryOptions(selection(values), **values))
 
 
-@command(examples=["planner forget 7110", "planner forget 7110 7111 --yes"])
-@click.argument("calls", metavar="RUN...", nargs=-1, required=True, type=int)
+@command(examples=["planner forget 7110 --yes", "planner forget --containing 'Ana Ruiz'"])
+@click.argument("calls", metavar="[RUN...]", nargs=-1, type=int)
+@option(
+    options.CASES,
+    "--containing",
+    metavar="TEXT",
+    help="Also the calls in which TEXT was said: in originals on this machine and, with a key, at the service.",
+)
 @option("Agree", "--yes", is_flag=True, help="Do not ask for confirmation.")
-@options.ENVIRONMENT
-@options.SANDBOX
-@options.STORE
+@options.PLACE
+@options.output_format(OUTPUT, "text", "json")
 @click.pass_obj
 def forget(global_options: GlobalOptions, **values: Any) -> int:
     """Erase the words of calls from the store of this machine and the shared one. Makes no calls.
@@ -87,11 +92,13 @@ def forget(global_options: GlobalOptions, **values: Any) -> int:
     RUN is the id of a stored run or of its call. Transcripts, quotes, findings and answers of a judge go; ids, times,
     costs and outcomes stay, so that nothing is called again and no verdict changes. A git ref starts a new history.
 
-    It lists first what it erases and what it cannot reach, and asks. Exit code 4 if something is left in the stores.
+    It lists first what it erases and what it cannot reach, and asks. Exit code 4 if something is left in the stores, or
+    could not be searched.
     """
     from planner.commands import forget as module
 
-    confirm = click.confirm if sys.stdin.isatty() and sys.stdout.isatty() else None
+    is_asked = sys.stdin.isatty() and sys.stdout.isatty() and values["output_format"] == "text"
+    confirm = click.confirm if is_asked else None
     return module.forget(shell(global_options), module.ForgetOptions(selection(values), confirm=confirm, **values))
 
 
@@ -129,6 +136,7 @@ _SETTLE = "Settle"
     help="With --assume-not-sent: this run does not belong to the launch; repeat for each run.",
 )
 @options.PLACE
+@options.output_format(OUTPUT, "text", "json")
 @click.pass_obj
 def reconcile(global_options: GlobalOptions, **values: Any) -> int:
     """List unconfirmed launches, or settle one.

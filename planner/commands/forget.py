@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from planner.commands.forget_search import Search, search
 from planner.errors import RefusedError, UsageError
 from planner.evidence import Evidence
 from planner.judge.votes import transcript_digest
 from planner.quantities import count, money
 from planner.records.erasing import StoredWords, erasure, find, joined, namespaces_of, with_local_evidence
 from planner.records.log import CALLS, SESSIONS
-from planner.reports.neutral import for_terminal
+from planner.reports.neutral import for_terminal, json_document
+from planner.reports.redaction import Redactor
 from planner.results.repository import evidence_key
 from planner.shell import Shell
 from planner.stores.directory import DirectoryStore
@@ -35,35 +38,64 @@ _OF_A_BUCKET = "old versions, if the bucket keeps them"
 
 @frozen
 class ForgetOptions:
-    """`calls` are ids of runs or calls. `confirm` asks a question; None: there is no terminal."""
+    """`calls` are ids of runs or calls; those with the words `containing` are added. `confirm` asks a question; None:
+    there is no terminal."""
 
     selection: Selection
     calls: Sequence[int]
+    containing: str | None = None
     yes: bool = False
+    output_format: Literal["text", "json"] = "text"
     confirm: Callable[[str], bool] | None = None
 
 
 def forget(shell: Shell, options: ForgetOptions) -> int:
     """Erase, and return 4 if words are left, otherwise 0. Raises `UsageError` if a call is not stored, `RefusedError`
     without a confirmation."""
+    if not options.calls and not options.containing:
+        raise UsageError("name the calls to forget", "Give ids of runs or calls, or --containing TEXT.")
     _, place = open_results(shell, options.selection)
     if place.namespace:
         raise UsageError("a job of a pull request or branch erases nothing", "Run this on the default branch.")
-    words = shlex.join(["planner", "forget", *map(str, options.calls), *options.selection.words()])
-    with locked(shell, place, words):
+    is_json = options.output_format == "json"
+    print_line = shell.log if is_json else shell.print
+    with locked(shell, place, _command(options, options.calls)):
         stores = list(_stores(place))
-        found = joined([_found(store, options.calls) for store in stores])
-        _show(shell, options, found, place)
-        _agree(options, words)
+        calls, unsearched = _wanted(shell, options, place, stores)
+        found = joined([_found(store, calls) for store in stores])
+        _require_stored(options.calls, found)
+        document = _document(found, [*OUT_OF_REACH, *_of_shared(place), *unsearched])
+        for line in _lines(found, document["out_of_reach"], place):
+            print_line(line)
+        if found.calls:
+            _agree(options)
         transcripts = _transcripts(stores, found)
         for store in stores:
-            _erase(store, options.calls, transcripts, place)
-        left = joined([_found(store, options.calls) for store in stores])
+            _erase(store, calls, transcripts, place)
+        left = joined([_found(store, calls) for store in stores])
     for key in left.unreadable:
-        shell.print(f"{for_terminal(key)} names a call and cannot be read: delete it, or restore it and run this again")
+        print_line(f"{for_terminal(key)} names a call and cannot be read: delete it, or restore it and run this again")
     is_whole = not left.has_words and not left.unreadable
-    shell.print("Erased." if is_whole else "Not everything was erased.")
-    return 0 if is_whole else 4
+    code = 0 if is_whole and not unsearched else 4
+    if found.calls:
+        print_line("Erased." if is_whole else "Not everything was erased.")
+    if is_json:
+        shell.print(json_document({**document, "erased": is_whole, "unreadable": left.unreadable}, exit_code=code))
+    return code
+
+
+def _command(options: ForgetOptions, calls: Sequence[int]) -> str:
+    return shlex.join(["planner", "forget", *map(str, calls), *options.selection.words()])
+
+
+def _wanted(
+    shell: Shell, options: ForgetOptions, place: OpenedStore, stores: Sequence[Store]
+) -> tuple[list[int], list[str]]:
+    """The ids of what to erase, and what could not be searched."""
+    if options.containing is None:
+        return list(options.calls), []
+    found, unsearched = search(Search(shell, options.selection, place, stores, options.containing))
+    return list(dict.fromkeys([*options.calls, *found])), unsearched
 
 
 def _stores(place: OpenedStore) -> Iterator[Store]:
@@ -80,21 +112,38 @@ def _found(now: Reader, calls: Sequence[int]) -> StoredWords:
     return with_local_evidence(now, words) if is_local else words
 
 
-def _show(shell: Shell, options: ForgetOptions, found: StoredWords, place: OpenedStore) -> None:
-    for number in options.calls:
+def _require_stored(calls: Sequence[int], found: StoredWords) -> None:
+    for number in calls:
         if not any(number in (call.run_id, call.data.call_id) for call in found.calls.values()):
             raise UsageError(f"no stored run or call has the id {number}", "`planner history` lists the cases.")
+
+
+def _document(found: StoredWords, out_of_reach: Sequence[str]) -> dict[str, Any]:
+    calls = [
+        {
+            "run_id": call.run_id,
+            "call_id": call.data.call_id,
+            "case_id": Redactor().name(call.case_id),
+            "cost_cents": call.data.cost_cents,
+            "was_erased": call.erased,
+        }
+        for call in found.calls.values()
+    ]
+    return {"calls": calls, "transcripts": len(found.evidence), "out_of_reach": out_of_reach}
+
+
+def _lines(found: StoredWords, out_of_reach: Sequence[str], place: OpenedStore) -> Iterator[str]:
     for call in found.calls.values():
         cents = money(call.data.cost_cents) if call.data.cost_cents is not None else "no bill"
         state = "already erased" if call.erased else cents
-        shell.print(f"run {call.run_id}  {for_terminal(call.case_id)}  {state}")
+        yield f"run {call.run_id}  {for_terminal(call.case_id)}  {state}"
+    if not found.calls:
+        yield "No stored call has these words."
+        return
     where = "this machine" if place.shared is None else "this machine and the shared store"
-    shell.print(
-        f"To erase from {where}: {count(len(found.evidence), 'transcript')} with findings and answers of a judge"
-    )
-    shell.print("Out of reach:")
-    for line in (*OUT_OF_REACH, *_of_shared(place)):
-        shell.print(f"  {line}")
+    yield f"To erase from {where}: {count(len(found.evidence), 'transcript')} with findings and answers of a judge"
+    yield "Out of reach:"
+    yield from (f"  {for_terminal(line)}" for line in out_of_reach)
 
 
 def _of_shared(place: OpenedStore) -> Iterator[str]:
@@ -102,12 +151,12 @@ def _of_shared(place: OpenedStore) -> Iterator[str]:
         yield _OF_A_REF if "refs/" in place.shared.store.locate(CALLS + "x") else _OF_A_BUCKET
 
 
-def _agree(options: ForgetOptions, words: str) -> None:
+def _agree(options: ForgetOptions) -> None:
     if options.yes:
         return
     if options.confirm is None:
         raise RefusedError(
-            "erasing needs a confirmation, and there is no terminal to ask", f"To erase exactly this: {words} --yes"
+            "erasing needs a confirmation, and there is no terminal to ask", "Repeat the command with --yes."
         )
     if not options.confirm("Erase?"):
         raise RefusedError("not erased: you did not confirm", "Nothing was changed.")

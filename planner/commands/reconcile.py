@@ -7,7 +7,8 @@ not sent only after checking the service: otherwise its calls are charged twice.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import anyio
 
@@ -28,6 +29,8 @@ from planner.execution.reconciling import (
 )
 from planner.interruption import interruptible
 from planner.quantities import count, money
+from planner.reports.neutral import json_document
+from planner.reports.redaction import Redactor
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection
@@ -45,6 +48,11 @@ class ReconcileOptions:
     adopt: Sequence[int] = ()
     assume_not_sent: bool = False
     not_ours: Sequence[int] = ()
+    output_format: Literal["text", "json"] = "text"
+
+    @property
+    def is_json(self) -> bool:
+        return self.output_format == "json"
 
     def command(self, launch_id: str | None) -> str:
         launch = [launch_id] if launch_id else []
@@ -61,7 +69,7 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         raise UsageError("--not-ours has no effect without --assume-not-sent: add it")
     _, place = open_results(shell, options.selection)
     if not place.journal_path.exists() and place.shared is None:
-        shell.print("No launch is open: this store has no launches.")
+        _report(shell, options, ["No launch is open: this store has no launches."], [])
         return 0
     with locked(shell, place, options.command(options.launch)):
         journal = Journal(place.journal_path, now=shell.clock.now())
@@ -80,6 +88,10 @@ class _Reconciliation:
     place: OpenedStore
     journal: Journal
 
+    def print_line(self, line: str) -> None:
+        """What was settled. With `--format json`, standard output has the document only."""
+        (self.shell.log if self.options.is_json else self.shell.print)(line)
+
 
 async def _reconcile(work: _Reconciliation) -> int:
     journal, options = work.journal, work.options
@@ -94,11 +106,12 @@ async def _reconcile(work: _Reconciliation) -> int:
             shown = None  # then list what else is open
     launches = [launch for launch in journal.launches(UNSETTLED) if shown in (None, launch.launch_id)]
     if not launches:
-        work.shell.print("No launch is open.")
+        _report(work.shell, options, ["No launch is open."], [])
         return 0
     found = await _search(work, launches)
-    for match in sorted(found.matches, key=lambda match: match.unconfirmed.launch.sent_at):
-        work.shell.print("\n".join(_shown(match, options, found)))
+    matches = sorted(found.matches, key=lambda match: match.unconfirmed.launch.sent_at)
+    lines = (line for match in matches for line in _shown(match, options, found))
+    _report(work.shell, options, lines, [_document(match, found) for match in matches])
     return 4
 
 
@@ -137,7 +150,7 @@ async def _assume_not_sent(work: _Reconciliation, launch: Launch) -> None:
             f"{command} shows how to adopt them. If none of them is yours: {command} --assume-not-sent {not_ours}",
         )
     work.journal.record(Moved(launch_id, LaunchState.ABSENT, detail="a person confirmed that it was not sent"))
-    work.shell.print(f"{launch_id} is settled as not sent; the next run may make its {calls} again.")
+    work.print_line(f"{launch_id} is settled as not sent; the next run may make its {calls} again.")
 
 
 async def _adopt(work: _Reconciliation, launch: Launch) -> None:
@@ -175,7 +188,7 @@ async def _adopt(work: _Reconciliation, launch: Launch) -> None:
         )
     )
     calls = count(len(slots), "call")
-    work.shell.print(f"{launch_id} is adopted; the next run resumes its {calls}, which are not charged again.")
+    work.print_line(f"{launch_id} is adopted; the next run resumes its {calls}, which are not charged again.")
 
 
 @frozen
@@ -203,6 +216,38 @@ async def _search(work: _Reconciliation, launches: Sequence[Launch]) -> _Found:
     missing = [match.unconfirmed for match in matches if not match.candidates]
     elsewhen = possibly_sent(missing, batches=batches, runs=runs, journal=journal)
     return _Found(matches, elsewhen, runs.whole, other_key)
+
+
+def _report(
+    shell: Shell, options: ReconcileOptions, lines: Iterable[str], launches: Sequence[Mapping[str, Any]]
+) -> None:
+    """List the open launches."""
+    if options.is_json:
+        shell.print(json_document({"launches": launches}, exit_code=4 if launches else 0))
+    else:
+        shell.print("\n".join(lines))
+
+
+def _document(match: Match, found: _Found) -> dict[str, Any]:
+    launch, slots = match.unconfirmed.launch, match.unconfirmed.slots
+    redactor = Redactor()
+    return {
+        "launch_id": launch.launch_id,
+        "target_kind": launch.line.target_type,
+        "target_id": launch.line.target_id,
+        "sent_at": launch.sent_at,
+        "calls": len(slots),
+        "reserved_cents": sum(slot.reserved_cents for slot in slots),
+        "detail": redactor.text(launch.detail),
+        "cases": [redactor.name(case_id) for case_id in sorted({slot.case_id for slot in slots})],
+        "candidates": [
+            {"run_ids": candidate.run_ids, "batch_id": candidate.batch_id, "created_at": candidate.created_at}
+            for candidate in found.candidates(match)
+        ],
+        "is_time_and_prompt_equal": bool(match.candidates),
+        "is_list_complete": found.all_read,
+        "used_another_key": launch.launch_id in found.other_key,
+    }
 
 
 def _shown(match: Match, options: ReconcileOptions, found: _Found) -> Iterator[str]:

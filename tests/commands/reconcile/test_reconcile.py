@@ -121,6 +121,19 @@ def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
     assert project.planner("reconcile").code == 0
 
 
+def test_reconcile_as_json(project: Project, service: Served) -> None:
+    """The open launches with their candidates; standard output has only the document, also when one is settled."""
+    project.write("plans/hours.yaml", PLAN)
+    lose(project)
+    run_id = call_dora(service)
+    listed = project.planner("reconcile", "--format", "json")
+    (launch,) = listed.json["launches"]
+    assert (listed.code, listed.json["exit_code"], launch["launch_id"], launch["calls"]) == (4, 4, "lost-1", 1)
+    assert [candidate["run_ids"] for candidate in launch["candidates"]] == [[run_id]]
+    settled = project.planner("reconcile", "lost-1", "--adopt", str(run_id), "--format", "json")
+    assert (settled.code, settled.json["launches"]) == (0, [])
+
+
 def test_reconcile_prints_the_command_for_a_batch(project: Project, service: Served) -> None:
     """The command runs as printed: one option per run, and the store."""
     prompts = ["You are Dora.", "You are Eve."]
