@@ -56,9 +56,13 @@ os.environ |= {
     "XDG_CACHE_HOME": _CACHE,
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_COUNT": "1",  # of this checkout, which may be another user's, as in a container
-    "GIT_CONFIG_KEY_0": "safe.directory",
+    "GIT_CONFIG_COUNT": "3",
+    "GIT_CONFIG_KEY_0": "safe.directory",  # of this checkout, which may be another user's, as in a container
     "GIT_CONFIG_VALUE_0": "*",
+    "GIT_CONFIG_KEY_1": "maintenance.auto",  # a process of its own after each commit and fetch
+    "GIT_CONFIG_VALUE_1": "false",
+    "GIT_CONFIG_KEY_2": "receive.autogc",  # and after each push
+    "GIT_CONFIG_VALUE_2": "false",
 }
 
 # A shell starts what runs in its background with SIGINT ignored, and programs keep it so: those of the tests are sent some.
