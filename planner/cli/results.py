@@ -59,7 +59,12 @@ def report(global_options: GlobalOptions, **values: Any) -> int:
 
 @command(examples=["planner history", "planner history 'refunds/*'", "planner history --spend --since 30d"])
 @click.argument("case", required=False, metavar="[CASE]")
-@option(options.CASES, "--spend", is_flag=True, help="Who agreed to what, and what it cost, with sums by month.")
+@option(
+    options.CASES,
+    "--spend",
+    is_flag=True,
+    help="Who agreed to what, and what it cost, with sums by month, person and plan.",
+)
 @option(options.CASES, "--since", metavar="AGE", help="Only sessions of at most this age, such as 30d or 12h.")
 @options.STORED
 @options.output_format(OUTPUT, "text", "json")

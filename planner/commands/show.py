@@ -124,6 +124,8 @@ def _show_target(work: Workspace, options: ShowOptions, cases: Sequence[Case], p
                 "action": change.action,
                 "reason": change.reason,
                 "outcome": change.prior.outcome if change.prior else None,
+                "runs_passed": change.prior.counts[0] if change.prior else 0,
+                "runs_countable": change.prior.counts[1] if change.prior else 0,
                 "run_ids": [run.run_id for run in change.prior.runs] if change.prior else [],
                 "call_ids": _call_ids(change),
             }
@@ -131,7 +133,7 @@ def _show_target(work: Workspace, options: ShowOptions, cases: Sequence[Case], p
         ]
         target: dict[str, object] = {
             "alias": options.wanted,
-            "agents": [{"kind": kind, "id": number} for kind, number in sorted(targets)],
+            "agents": [_agent_document(kind, number, prepared) for kind, number in sorted(targets)],
             "files": [
                 redact_fields(each, FIELDS, how_to_redact(redactor)).model_dump(mode="json")
                 for each in agent_documents(agents)
@@ -175,6 +177,20 @@ def _deployment_lines(deployment: Deployment) -> list[str]:
 
 def _calls(call_ids: Sequence[int]) -> str:
     return f" · calls {some([str(number) for number in call_ids], _MAX_CALLS)}" if call_ids else ""
+
+
+def _agent_document(kind: str, number: int, prepared: Preparation) -> dict[str, object]:
+    """What is deployed, and since when."""
+    state = prepared.targets.get((kind, number))
+    revision = None if state is None else state.revision
+    since = None if revision is None else revision.partition(" ")[0]
+    return {
+        "kind": kind,
+        "id": number,
+        "product": None if state is None else state.product,
+        "revision": revision,
+        "edited_at": since,
+    }
 
 
 def _described(kind: str, number: int, prepared: Preparation) -> str:

@@ -1,9 +1,9 @@
-"""`planner history --spend`: who agreed to what, and what it cost, with sums by month and person."""
+"""`planner history --spend`: who agreed to what, and what it cost, with sums by month, person and plan."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 
@@ -29,6 +29,8 @@ class Spent:
     launches: int
     cents: int
     """Of the calls and judge calls that are billed."""
+    plans: Mapping[str, int]
+    """Cents of its calls, by plan."""
 
 
 def spending_of(sessions: Iterable[RunResult]) -> list[Spent]:
@@ -52,7 +54,23 @@ def _spent(consent_id: str, sessions: Sequence[RunResult]) -> Spent:
         first.change_set_digest,
         sum(each.stats.launches for each in sessions),
         _cents(sessions),
+        _by_plan(sessions),
     )
+
+
+def _by_plan(sessions: Sequence[RunResult]) -> dict[str, int]:
+    own = {session.session_id for session in sessions}
+    bills = {
+        run.run_id: (case.plan, run.cost_cents)
+        for session in sessions
+        for case in session.cases
+        for run in case.runs
+        if run.session_id in own and run.cost_cents is not None
+    }
+    plans: dict[str, int] = defaultdict(int)
+    for plan, cents in bills.values():
+        plans[plan] += cents
+    return dict(plans)
 
 
 def _cents(sessions: Sequence[RunResult]) -> int:
@@ -82,11 +100,21 @@ def _people(entries: Sequence[Spent]) -> dict[str, int]:
     return _sums(entries, lambda entry: entry.by or "unknown")
 
 
+def _plans(entries: Sequence[Spent]) -> dict[str, int]:
+    """Judge calls are not part of a plan's sum."""
+    plans: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        for plan, cents in entry.plans.items():
+            plans[plan] += cents
+    return dict(plans)
+
+
 def render_text(entries: Sequence[Spent]) -> str:
     if not entries:
         return "Nobody has agreed to calls yet."
     lines = [_line(entry) for entry in entries]
-    sums = [*_months(entries).items(), *_people(entries).items()]
+    plans = [(f"plan {name}", cents) for name, cents in _plans(entries).items()]
+    sums = [*_months(entries).items(), *_people(entries).items(), *plans]
     width = max(len(name) for name, _ in sums)
     lines += ["", *(f"{for_terminal(name):<{width}}  {money(cents):>9}" for name, cents in sums)]
     return "\n".join(lines)
@@ -106,4 +134,5 @@ def _line(entry: Spent) -> str:
 
 def render_json(entries: Sequence[Spent]) -> str:
     shown = [picked(entry, *(each.name for each in fields(entry))) for entry in entries]
-    return json_document({"consents": shown, "months": _months(entries), "people": _people(entries)})
+    sums = {"months": _months(entries), "people": _people(entries), "plans": _plans(entries)}
+    return json_document({"consents": shown, **sums})

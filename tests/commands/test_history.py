@@ -71,6 +71,7 @@ def test_who_agreed_to_what(project: Project) -> None:
     spent = project.planner(*spend).json
     assert [each["launches"] > 0 for each in spent["consents"]] == [True, True]
     assert sum(spent["months"].values()) == sum(each["cents"] for each in spent["consents"]) > 0
+    assert spent["plans"] == {"hours": sum(spent["months"].values())}
     assert project.planner(*spend, "--since", "0h").json["consents"] == []
     assert project.planner("history", "--sandbox", "--since", "soon").code == 2
 

@@ -332,7 +332,10 @@ def test_a_target_and_its_cases(project: Project) -> None:
     """Its agent, and each case with its outcome, its runs and what happens to it."""
     assert project.planner(*RUN).code == 0
     target = project.planner("show", "clinic", "--sandbox", "--format", "json").json["target"]
-    assert (target["alias"], target["agents"]) == ("clinic", [{"kind": "agent", "id": 12}])
+    (agent,) = target["agents"]
+    assert (target["alias"], agent["kind"], agent["id"]) == ("clinic", "agent", 12)
+    assert agent["revision"].startswith(agent["edited_at"])
+    assert [(case["runs_passed"], case["runs_countable"]) for case in target["cases"]] == [(2, 2), (2, 2), (1, 1)]
     assert [(case["outcome"], case["action"], len(case["run_ids"])) for case in target["cases"]] == [
         ("passed", "reuse", 2),
         ("passed", "reuse", 2),
