@@ -69,7 +69,7 @@ class Hosted:
     made: int = 0
     _before: Counter[str] = field(default_factory=Counter[str])
     """Calls at the service that others made."""
-    _plans: dict[tuple[str, str], Counter[str]] = field(default_factory=dict[tuple[str, str], Counter[str]])
+    _plans: dict[str, dict[str, Counter[str]]] = field(default_factory=dict[str, dict[str, Counter[str]]])
 
     # What people do
 
@@ -420,7 +420,7 @@ class Hosted:
     # What people see
 
     def head(self, pull: Pull) -> str:
-        return git(self.remote, "rev-parse", f"refs/pull/{pull.number}/head")
+        return (self.remote / f"refs/pull/{pull.number}/head").read_text().strip()
 
     def _last_status(self, commit_id: str, project: Project) -> dict[str, Any]:
         found = [
@@ -483,10 +483,9 @@ class Hosted:
 
     def check_payments(self) -> None:
         planned = Counter[str]()
-        for branch in git(self.work, "for-each-ref", "--format=%(refname:short)", "refs/heads").split():
-            for commit_id in git(self.work, "rev-list", branch).split():
-                for project in self._projects(commit_id):
-                    planned |= self._wanted(commit_id, project)
+        for commit_id in git(self.work, "rev-list", "--branches").split():
+            for wanted in self._plans_of(commit_id).values():
+                planned |= wanted
         twice = {
             prompt: times
             for prompt, times in self.calls().items()
@@ -507,29 +506,22 @@ class Hosted:
         doors = (COMMAND.pattern, r"^\[This job\]\(", r"^Fix this and push", r"^\*\*To continue:", r"Update the branch")
         assert any(re.search(door, comment, re.MULTILINE) for door in doors), comment
 
-    def _projects(self, commit_id: str) -> list[Project]:
-        listed = git(self.work, "ls-tree", "-r", "--name-only", commit_id).splitlines()
-        folders = {name.rpartition("plans/")[0] for name in listed if re.search(r"(^|/)plans/\w+\.yaml$", name)}
-        return [Project(folder or ".") for folder in folders]
-
     def _wanted(self, commit_id: str, project: Project | None) -> Counter[str]:
         """How many calls of each prompt the plans of a commit ask for."""
         commit_id = git(self.work, "rev-parse", commit_id)
-        known = self._plans.get((commit_id, project.folder if project is not None else ""))
-        if known is None:
-            known = self._plans[commit_id, project.folder if project is not None else ""] = self._read(
-                commit_id, project
-            )
-        return known
+        folder = (project or Project()).folder.rstrip("/")
+        return self._plans_of(commit_id).get(folder, Counter[str]())
 
-    def _read(self, commit_id: str, project: Project | None) -> Counter[str]:
-        folder = "" if project is None or project.folder == "." else f"{project.folder.rstrip('/')}/"
-        listed = git(self.work, "ls-tree", "-r", "--name-only", commit_id).splitlines()
-        found = Counter[str]()
-        for name in listed:
-            if re.fullmatch(re.escape(folder) + r"plans/\w+\.yaml", name):
-                plan = YAML(typ="safe").load(git(self.work, "cat-file", "blob", f"{commit_id}:{name}"))
-                for scenario in plan.get("scenarios", {}).values():
-                    if "prompt" in scenario:
-                        found[scenario["prompt"].strip()] += scenario.get("runs", 1)
-        return found
+    def _plans_of(self, commit_id: str) -> dict[str, Counter[str]]:
+        """The same by the folder of each project."""
+        if commit_id not in self._plans:
+            wanted: dict[str, Counter[str]] = {}
+            for name in git(self.work, "ls-tree", "-r", "--name-only", commit_id).splitlines():
+                if found := re.fullmatch(r"(?:(.+)/)?plans/\w+\.yaml", name):
+                    counts = wanted.setdefault(found[1] or ".", Counter[str]())
+                    plan = YAML(typ="safe").load(git(self.work, "cat-file", "blob", f"{commit_id}:{name}"))
+                    for scenario in plan.get("scenarios", {}).values():
+                        if "prompt" in scenario:
+                            counts[scenario["prompt"].strip()] += scenario.get("runs", 1)
+            self._plans[commit_id] = wanted
+        return self._plans[commit_id]
