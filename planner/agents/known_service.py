@@ -38,6 +38,13 @@ def known_service(work: Workspace) -> Known:
     return Known(world.states, world.balance, note=note)
 
 
+def money_line(balance: Balance) -> str:
+    """`balance $464.16 · monthly limit of the organisation $500.00 · test-call budget left $9.00`"""
+    parts = [("balance", balance.cents), ("monthly limit of the organisation", balance.monthly_limit_cents)]
+    parts.append(("test-call budget left", balance.test_budget_left_cents))
+    return " · ".join(f"{label} {money(cents)}" for label, cents in parts if cents is not None)
+
+
 def ask_service(work: Workspace) -> Known:
     """Read targets and balance."""
     return asyncio.run(_ask(work))
@@ -51,7 +58,5 @@ async def _ask(work: Workspace) -> Known:
         targets = await read_targets(client, work.loaded.cases, selection)
         balance = await client.balance()
     if balance is not None and balance.cents is not None:
-        left = balance.test_budget_left_cents
-        budget = f" · test-call budget left {money(left)}" if left is not None else ""
-        shell.log(f"balance {money(balance.cents)}{budget}")
+        shell.log(money_line(balance))
     return Known(targets, balance, was_asked=True)

@@ -20,6 +20,12 @@ from planner.reports import FORMATS
 @option(options.CASES, "--failed", is_flag=True, help="Only runs that did not pass.")
 @options.STORED
 @options.output_format(OUTPUT, "text", "json")
+@option(
+    OUTPUT,
+    "--unmasked",
+    is_flag=True,
+    help="Show numbers, and what `redact` lists, as they were said: on a terminal, where the originals are stored.",
+)
 @click.pass_obj
 def transcript(global_options: GlobalOptions, **values: Any) -> int:
     """Read stored conversations. Makes no calls.

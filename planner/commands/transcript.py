@@ -16,20 +16,33 @@ from planner.workspace.stores import open_results
 
 
 def transcript(
-    shell: Shell, selection: Selection, *, wanted: str, failed: bool, output_format: Literal["text", "json"]
+    shell: Shell,
+    selection: Selection,
+    *,
+    wanted: str,
+    failed: bool,
+    unmasked: bool = False,
+    output_format: Literal["text", "json"] = "text",
 ) -> int:
     """Print the newest stored runs of a case, or one run; return 0. `wanted` is a case id, a pattern of case ids, or
-    the id of a run or call."""
+    the id of a run or call. `unmasked`: as it was said, on a terminal only."""
+    if unmasked and not (shell.out.isatty() and output_format == "text"):
+        raise UsageError(
+            "--unmasked shows text on a terminal only", "Run it at a terminal, without a pipe or --format."
+        )
     project, place = open_results(shell, selection)
     sessions = partial(place.repository.sessions_of, selection.environment or "", sandbox=selection.sandbox)
     patterns = redactor_patterns(project)
     conversations: list[Conversation] = []
-    for case in (case for result in _wanted(sessions(), wanted) for case in redact(result, patterns).cases):
+    found = _wanted(sessions(), wanted)
+    for case in (case for result in found for case in (result if unmasked else redact(result, patterns)).cases):
         for run in case.runs:
             if (failed and run.outcome == "passed") or (wanted.isdecimal() and not is_run(wanted, run)):
                 continue
             stored = place.repository.load_evidence(run.evidence) if run.evidence else None
-            conversations.append(Conversation(case, run, None if stored is None else redact_evidence(stored, patterns)))
+            if stored is not None and not unmasked:
+                stored = redact_evidence(stored, patterns)
+            conversations.append(Conversation(case, run, stored))
     if not conversations:
         known = list({case.case_id: None for result in sessions() for case in result.cases})
         if failed and any(matches(wanted, case_id) for case_id in known):

@@ -96,6 +96,7 @@ class Balance:
     test_budget_left_cents: int | None = None
     limit_reached: bool = False
     """Its monthly spending limit."""
+    monthly_limit_cents: int | None = None
 
 
 @frozen

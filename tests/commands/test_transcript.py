@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,21 @@ def test_a_case_shows_its_newest_runs_with_turns_and_findings(finished: Project)
     at = next(index for index, line in enumerate(lines) if spoken[:20] in line)
     assert any("✗ quiet" in line for line in lines[at : at + 6])
     assert f"end reason: {found[0]['end_reason']}" in text
+
+
+def test_words_are_unmasked_on_a_terminal_only(finished: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the original is stored; never in what a program reads."""
+    word = max(transcripts(finished, CASE)[0]["turns"][0]["text"].split(), key=len).strip(".,!?")
+    finished.write("planner.yaml", f"redact: ['{word}']\n")
+    show = ("transcript", "--sandbox", CASE)
+    assert word not in finished.planner(*show).out
+    for piped in ((*show, "--unmasked"), (*show, "--unmasked", "--format", "json")):
+        assert finished.planner(*piped).code == 2
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(getattr(sys.stdout, "stream", sys.stdout), "isatty", lambda: True)
+    assert word not in finished.planner(*show).out
+    assert word in finished.planner(*show, "--unmasked").out
+    assert finished.planner(*show, "--unmasked", "--format", "json").code == 2
 
 
 def test_a_run_is_shown_by_its_number(finished: Project) -> None:

@@ -407,8 +407,8 @@ async def test_a_list_without_any_run_is_garbage(talk: Callable[..., Any]) -> No
 async def test_a_test_call_budget_of_zero_or_null_is_none(
     talk: Callable[..., Any], billing: dict[str, int | None], left_cents: int | None
 ) -> None:
-    asked = await talk((200, {"balance_cents": 500, **billing}))
-    assert await asked.client.balance() == Balance(500, test_budget_left_cents=left_cents)
+    asked = await talk((200, {"balance_cents": 500, "monthly_spending_limit_cents": 1_000, **billing}))
+    assert await asked.client.balance() == Balance(500, test_budget_left_cents=left_cents, monthly_limit_cents=1_000)
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -189,6 +189,7 @@ class ApiClient(AgentClient):
             billing.balance_cents,
             limit_reached=bool(billing.spending_limit_reached),
             test_budget_left_cents=billing.test_call_budget_remaining_cents if budget_is_set else None,
+            monthly_limit_cents=billing.monthly_spending_limit_cents,
         )
 
     async def transactions(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> tuple[list[Any], int | None]:

@@ -222,6 +222,7 @@ class WireGrade(Wire):
 
 class WireBilling(Wire):
     balance_cents: Int64 | None = None
+    monthly_spending_limit_cents: Int64 | None = None
     spending_limit_reached: bool | None = None
     test_call_budget_cents: Int64 | None = None
     test_call_budget_remaining_cents: Int64 | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from planner.agents.known_service import money_line
 from planner.changes.consent import Limits
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import NO_SPENDING
@@ -141,6 +142,9 @@ def test_an_empty_balance_is_reported_before_calls() -> None:
 @pytest.mark.parametrize("expected_cents", [320, None])
 def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> None:
     """The service decides, with 402; the price of the calls does not matter."""
+    assert money_line(Balance(500, 90, monthly_limit_cents=1_000)) == (
+        "balance $5.00 · monthly limit of the organisation $10.00 · test-call budget left $0.90"
+    )
     spent = Balance(500, test_budget_left_cents=0)
     check_balance(spent)
     (warning,) = short_of(spent, expected_cents, reserved_cents=0)
