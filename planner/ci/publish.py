@@ -230,8 +230,10 @@ class Publisher:
         """Where something was written for people, as an output."""
         self._output({"report-dir": folder.as_posix()})
 
-    def required_check(self, check: RequiredCheck) -> None:
-        """The answer of `planner ci gate`, as outputs."""
+    def required_check(self, check: RequiredCheck, markdown: str = "") -> None:
+        """The answer of `planner ci gate`, as outputs; `markdown` (unless empty) in the summary."""
+        if markdown:
+            self._summarise(markdown)
         self._output(required_check_outputs(check))
 
     def error(self, error: PlannerError) -> None:

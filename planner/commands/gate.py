@@ -71,6 +71,7 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
         names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)
         render = render_json if options.output_format == "json" else render_text
         shell.print(render(check, names))
+        summary = ""
         if options.publication is not None:
             judged = [case.judged for case in cases if case.judged is not None]
             ended = read_ended(shell.cwd / options.results) if options.results is not None else None
@@ -81,8 +82,10 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
                     update={"state": CheckState.PENDING.value, "description": one_line(str(trouble))}
                 )
             _write(shell, options.publication, publication)
+            summary = "" if options.results is not None else publication.comment  # else `run` has written one
     if trouble is None and (to_github := publisher_of(shell)):
-        to_github.required_check(check)
+        to_github.diagnostics(work.loaded.diagnostics)
+        to_github.required_check(check, summary)
     return check.exit_code, trouble
 
 

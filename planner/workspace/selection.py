@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from planner.ci.event import namespace_of
 from planner.ci.policy import BaseCommit, PolicySource, policy_source, work_tree_source
-from planner.diagnostics import Diagnostics
+from planner.diagnostics import Diagnostics, Severity
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
+from planner.planfile.project import load_project
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.private_files import refuse_private
@@ -149,6 +150,9 @@ def read_files(
     if source.base is None:  # with a base commit, project files of the tree are ignored
         folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)
+    else:
+        proposed = load_project(source.root, cwd=shell.cwd)[1]  # what would be wrong after the merge
+        diagnostics.items.extend(item for item in proposed if item.severity is Severity.ERROR)
     diagnostics.items.extend(check_project_names(shell, source.root).items)
     today = shell.clock.now().date()
     loaded = load_files(

@@ -22,6 +22,8 @@ def test_a_comment_starts_the_calls(repository: Repository) -> None:
     repository.push("topic", plans__hours_DOT_yaml=ANGRY)
     assert repository.plan() == "pending"
     assert repository.fake.statuses[-1]["target_url"].endswith("#issuecomment-1")
+    summary = (repository.runner.folder / "job1/temp/summary.md").read_text()
+    assert summary.startswith("### 📞 1 call to make"), "the page of the job shows it, too"
     assert repository.write(repository.command) == {"asked": True, "call": True}, repository.runner.log
     assert repository.fake.statuses[-1]["state"] == "success"
     assert "agreed by `maria`" in repository.comment
@@ -113,6 +115,20 @@ def test_an_invalid_plan_replaces_a_green_answer(repository: Repository) -> None
     assert link in repository.comment
     assert repository.write(f"/planner run sha256:{'0' * 64} up to 1.00")["call"] is False
     assert link in repository.comment, "also after a command"
+
+
+def test_an_invalid_project_file(repository: Repository) -> None:
+    """The policy is that of the base branch, but after the merge this file would be. One of the same name, too."""
+    for file, text, place in (
+        ("planner_DOT_yaml", STORE + "policy: {max_cost: 1}\n", "planner.yaml:2: "),
+        ("planner_DOT_yaml", STORE + "name: bots\n", "planner.yaml:2: "),
+    ):
+        repository.push("topic", **{file: text, "other__planner_DOT_yaml": "name: bots\n"})
+        assert repository.plan() == "failure"
+        assert repository.fake.statuses[-1]["description"].startswith(place)
+        assert "/planner.yaml#L2)" in repository.comment
+    repository.push("topic", planner_DOT_yaml=STORE)
+    assert repository.plan() == "success"
 
 
 def test_a_red_check_is_called_again_after_a_fix_elsewhere(repository: Repository) -> None:
