@@ -49,8 +49,8 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     if word in by_lower or f"{word}s" in by_lower:
         return by_lower.get(word) or by_lower[f"{word}s"]
     with_unit = [choice for choice in by_lower if choice.startswith(f"{word}_")]
-    if len(with_unit) == 1:
-        return by_lower[with_unit[0]]
+    if with_unit:
+        return by_lower[min(with_unit, key=len)]
     similar = (choice for choice in by_lower if abs(len(choice) - len(word)) <= _MAX_DIFFERENCE)
     matches = get_close_matches(word, islice(similar, _MAX_COMPARED), n=1, cutoff=_LIKENESS)
     return by_lower[matches[0]] if matches else None
