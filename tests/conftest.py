@@ -93,7 +93,7 @@ def pytest_collection_finish() -> None:
     """Python would search all that was imported and collected for garbage again and again: a quarter of the tests' time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(50_000, 5, 2)  # seldom, but often enough that the processes of stories end
 
 
 @pytest.hookimpl(optionalhook=True)
