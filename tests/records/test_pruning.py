@@ -95,7 +95,7 @@ ROUNDS = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(rounds=st.lists(ROUNDS, min_size=1, max_size=5))
 def test_every_case_counts_as_before(rounds: list[tuple[int, str | None, list[str | None]]]) -> None:
     """Whatever is dropped of any history."""
