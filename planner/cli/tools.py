@@ -23,7 +23,7 @@ from planner.cli.system import GlobalOptions, shell
 )
 @click.pass_obj
 def schema(global_options: GlobalOptions, directory: Path) -> int:
-    """Write the JSON Schemas of plans, planner.yaml, worlds and results."""
+    """Write the JSON Schemas of plans, planner.yaml and worlds, and of what commands print."""
     from planner.commands import schema as module
 
     return module.schema(shell(global_options), directory)

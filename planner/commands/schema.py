@@ -1,4 +1,4 @@
-"""`planner schema`: write the JSON Schemas of plans, libraries, planner.yaml, results and worlds."""
+"""`planner schema`: write the JSON Schemas of what people write, and of what commands print."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from planner.errors import UsageError
-from planner.planfile.schema import DIALECT, library_schema, plan_schema, project_schema
-from planner.results.model import RunResult
+from planner.planfile.schema import library_schema, plan_schema, project_schema
+from planner.reports.document_schemas import printed_schemas
 from planner.sandbox.worlds.files import world_schema
 from planner.shell import Shell
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """File name → schema."""
-    results = RunResult.model_json_schema(mode="serialization")
     return {
         "plan.schema.json": plan_schema(),
         "library.schema.json": library_schema(),
         "project.schema.json": project_schema(),
-        "results.schema.json": {"$schema": DIALECT, **results, "title": "planner results"},
         "world.schema.json": world_schema(),
+        **printed_schemas(),
     }
 
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 
+from planner.reports.document_schemas import (
+    DOCUMENTS,
+    ChangeSetDocument,
+    DiagnosticsDocument,
+    HistoryDocument,
+    SpendingDocument,
+    TranscriptsDocument,
+    printed_schemas,
+)
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 CONSENT = ("--sandbox", "--consent-to-charge")
@@ -83,6 +93,29 @@ def test_the_fields_that_programs_rely_on(project: Project) -> None:
             *path, names = line.split(".")
             for each in found(document, path):
                 assert set(names.split()) <= set(each), line
+
+
+PRINTED = {
+    ("plan", "--sandbox", "--rerun", "all"): ChangeSetDocument,
+    ("validate",): DiagnosticsDocument,
+    ("history", "--sandbox"): HistoryDocument,
+    ("history", "--sandbox", "--spend"): SpendingDocument,
+    ("transcript", "--sandbox", "hours/*"): TranscriptsDocument,
+}
+
+
+def test_the_schemas_have_every_field(project: Project) -> None:
+    """And no other; the documents, also those after an error, are valid by them."""
+    project.planner("run", *CONSENT)
+    schemas = printed_schemas()
+    titles = {model: f"{name}.schema.json" for name, model in DOCUMENTS.items()}
+    for command, model in PRINTED.items():
+        document = project.planner(*command, "--format", "json").json
+        model.model_validate(document)
+        for each in (document, project.planner(*command, "--nonsense", "--format", "json").json):
+            jsonschema.Draft202012Validator(schemas[titles[model]]).validate(each)
+    results = project.planner("report", "--format", "json").json
+    jsonschema.Draft202012Validator(schemas["results.schema.json"]).validate(results)
 
 
 @pytest.mark.parametrize("command", [("plan",), ("run", *CONSENT), ("validate",)])
