@@ -45,5 +45,7 @@ async def _run(opened: RunSession) -> int:
         prepared = await refresh(session, prepared)
         end = await execute(session, prepared, consent)
         code = finish(session, prepared, end)
+        if session.organisation is not None and not session.journal.consents.is_open(prepared.consent_id):
+            session.organisation.close(prepared.consent_id)
         await delete_previews(session)
         return code

@@ -112,6 +112,8 @@ class Outcome:
     """Why launching stopped while runs under way were still watched: the shared store failed, or another session makes
     the same calls."""
     fail_fast: bool = False
+    submitted: bool = False
+    """The organisation's workers go on with the calls, and nobody waits for them here."""
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched, by case id."""
     not_needed: dict[str, int] = field(default_factory=dict[str, int])
@@ -131,6 +133,7 @@ class Outcome:
         """Everything was done, and no launch is unconfirmed."""
         return not (
             self.interrupted
+            or self.submitted
             or self.ceiling
             or self.refusal
             or self.usage

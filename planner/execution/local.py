@@ -53,7 +53,7 @@ from planner.execution.events import (
     Stopped,
 )
 from planner.execution.fold import apply
-from planner.execution.journal import Journal
+from planner.execution.journal_state import JournalState
 from planner.execution.launches import LaunchIntent, ReportedRun, Slot
 from planner.execution.observer import EndedRun, Observer
 from planner.execution.observing import evidence_result, evidence_wait, poll_request, poll_result
@@ -82,7 +82,7 @@ class LocalEngine:
 
     provider: Provider
     transactions: Transactions
-    journal: Journal
+    journal: JournalState
     save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
     load_evidence: Callable[[str], Evidence | None]
     clock: Clock

@@ -112,6 +112,19 @@ def is_this_machine(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+def problem_with_database(written: str) -> str:
+    """Why this is not the address of an organisation's database; "" if it is."""
+    try:
+        parts = urlsplit(written)
+    except ValueError:
+        return "this is not the address of a database"
+    if parts.password:
+        return "a password does not belong here: set PLANNER_ORGANISATION_PASSWORD in the environment"
+    if parts.scheme not in ("postgresql", "sqlite") or len(parts.path) < 2:
+        return "write postgresql://USER@HOST/DATABASE, or sqlite:///FILE on one machine"
+    return ""
+
+
 def problem_with_endpoint(base_url: str) -> str:
     """Why transcripts and a key cannot be sent to this address; empty if they can."""
     shown = f"`{shorten(base_url)}`"

@@ -25,6 +25,7 @@ _MARKS = {
     "passed": "✅",
     "refused": "✋",
     "interrupted": "⏹️",
+    "submitted": "📤",
 }
 _SHOWN_EXPECTATIONS = 6
 _FOLD_FROM = 10

@@ -36,6 +36,7 @@ SIGNS = {
     "quarantined": ("∎", Colour.DIM),
     "refused": ("!", Colour.YELLOW),
     "interrupted": ("!", Colour.YELLOW),
+    "submitted": ("→", Colour.YELLOW),
 }
 """Of outcomes of sessions, cases, runs and findings."""
 

@@ -30,7 +30,7 @@ SCHEMA_VERSION = "2.0"
 FRUITLESS_SESSIONS = 2
 """After so many sessions without a call that counts, a case is not called again by default."""
 
-PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
+PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted", "submitted"]
 Compared = Literal["regressed", "suspected", "improved", "same", "new", "gone", "not_comparable"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
 

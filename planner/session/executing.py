@@ -277,7 +277,7 @@ async def _make_calls(
         if comment is not None:
             comment.update(state)
 
-    engine = LocalEngine(
+    engine = session.organisation or LocalEngine(
         provider=session.transactions.client,
         transactions=session.transactions,
         journal=session.journal,
@@ -289,7 +289,7 @@ async def _make_calls(
     )
     terms = SessionTerms(
         session_id=session.reports.session_id,
-        credential=engine.provider.credential,
+        credential=session.transactions.client.credential,
         ledger=ledger,
         settings=EngineSettings(
             settle_seconds=project.execution.settle_seconds,

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
 
@@ -14,7 +14,7 @@ from planner.agents.previews import Previews
 from planner.agents.recorded import record_agents
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.ci.agreement import who_agrees
-from planner.errors import InterruptedRunError, RefusedError
+from planner.errors import InterruptedRunError, RefusedError, UsageError
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
@@ -36,14 +36,18 @@ from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, fail_on_words
 from planner.verdicts.next_steps import NextCommands
 from planner.workspace.agreed_calls import share_agreed
+from planner.workspace.earlier_results import repository_name
 from planner.workspace.report_session import ReportSession, report_session
 from planner.workspace.request_log import RequestLog, open_request_log
 from planner.workspace.selection import Loaded, Selection
-from planner.workspace.service import open_client, read_targets
+from planner.workspace.service import open_client, read_targets, service_of
 from planner.workspace.stores import OpenedStore, Workspace, locked, shared_session
 
 if TYPE_CHECKING:
     from planner.ci.comment import CommentPlace
+    from planner.organisation.client import OrganisationClient
+
+NO_ENGINE: Final = "an organisation needs the extra `engine`; in planner's clone: uv tool install '.[engine]'"
 
 
 @frozen
@@ -65,6 +69,8 @@ class RunOptions:
     comment: CommentPlace | None = None
     newest_digest: str | None = None
     """Of the calls that the pull request's comment offers, if a comment agreed; "" if it offers none."""
+    detach: bool = False
+    """Do not wait for the organisation's workers."""
 
     def command(self) -> str:
         return self.selection.command("run", *fail_on_words(self.fail_on))
@@ -124,6 +130,8 @@ class ConnectedSession(RunSession):
     interrupted: anyio.Event
     transactions: Transactions
     previews: Previews
+    organisation: OrganisationClient | None = None
+    """Where others make the calls; None if this session makes them."""
 
 
 @contextmanager
@@ -189,7 +197,39 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
             interrupted=interrupted,
             transactions=Transactions(client, log.log),
             previews=previews,
+            organisation=_organisation(session, client.credential),
         )
+
+
+def _organisation(session: RunSession, credential: str) -> OrganisationClient | None:
+    """Raises `UsageError` if the organisation's tables are not of this version; `StoreError`."""
+    shell, project, options = session.shell, session.loaded.project, session.options
+    if project.organisation is None or options.selection.sandbox:
+        if options.detach:
+            raise UsageError(
+                "--detach needs `organisation` in planner.yaml", "Leave it out, or see docs/organisation.md."
+            )
+        return None
+    if options.fail_fast:
+        raise UsageError("--fail-fast needs verdicts between calls, and workers do not judge", "Leave it out.")
+    try:  # late: only with the extra `engine`
+        from planner.organisation.client import OrganisationClient
+        from planner.organisation.opening import check, open_tables
+    except ImportError as error:
+        raise UsageError(NO_ENGINE, "Install it, or leave `organisation` out of planner.yaml.") from error
+    tables = open_tables(project.organisation, session.loaded.root, shell.environ)
+    check(tables)
+    repository = session.place.repository
+    return OrganisationClient(
+        tables,
+        session.journal,
+        repository_name(session.workspace),
+        service_of(shell.environ),
+        credential,
+        repository.save_evidences,
+        repository.load_evidence,
+        options.detach,
+    )
 
 
 async def prepare_calls(session: ConnectedSession) -> Preparation:
@@ -200,6 +240,8 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     balance = await client.balance()
     await correct_bills(session)
     settle_answered(session.journal, place.repository.load_vote)
+    if session.organisation is not None:
+        session.organisation.import_consents(place.namespace)
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
     prepared = prepare(session.workspace, targets, session.journal, to_call=True)

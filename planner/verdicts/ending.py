@@ -125,6 +125,8 @@ def ending_of(
         text = "To resume (nothing is charged twice)"
         steps.append(NextStep(code=NextStepCode.RESUME, text=text, command=resume, charged=charged))
     code = first_of(codes)
+    if outcome.submitted and code == 4:
+        return Ending("submitted", code, (*problems,), tuple(steps), finished)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
 
 
@@ -132,6 +134,8 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
     """(exit codes, problems, steps) for everything that stopped calls or left their result unconfirmed."""
     found: list[tuple[int, str]] = []
     steps: list[NextStep] = []
+    if outcome.submitted:
+        found.append((4, "submitted to the organisation's workers; the same command follows the calls"))
     if outcome.bug is not None:
         found.append((5, _words_of(outcome.bug)))
     if outcome.interrupted:

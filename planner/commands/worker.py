@@ -1,0 +1,82 @@
+"""`planner worker`: make the calls of all repositories of an organisation. Any number of them; one is at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from planner import __version__
+from planner.errors import UsageError
+from planner.interruption import interruptible
+from planner.providers.base import Target
+from planner.session.run_session import NO_ENGINE
+from planner.shell import Shell
+from planner.values import frozen
+from planner.workspace.selection import load_current_project
+from planner.workspace.service import open_service, service_of
+
+if TYPE_CHECKING:
+    from planner.organisation.policy import WorkerPolicy
+    from planner.organisation.tables import Tables
+
+
+@frozen
+class WorkerOptions:
+    """`organisation` is an address; None: that of planner.yaml."""
+
+    organisation: str | None = None
+    people: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+    """What may be called; () allows all."""
+    max_cost_cents_per_month: int | None = None
+    repositories: tuple[tuple[str, int], ...] = ()
+    """Ceilings of a month, in cents."""
+    max_concurrent: int | None = None
+    settle_seconds: float = 600.0
+    upgrade: bool = False
+
+
+def worker(shell: Shell, options: WorkerOptions) -> int:
+    """Work until a signal; return the exit code. Raises `UsageError`, `StoreError`, `CredentialError`."""
+    try:  # late: only with the extra `engine`
+        from planner.organisation.opening import open_tables, prepare
+        from planner.organisation.policy import WorkerPolicy
+    except ImportError as error:
+        raise UsageError(NO_ENGINE) from error
+    address, root = options.organisation, shell.cwd
+    if address is None:
+        root, project = load_current_project(shell, None)
+        address = project.organisation
+    if address is None:
+        raise UsageError("no organisation is named", "Write `organisation` in planner.yaml, or --organisation.")
+    tables = open_tables(address, Path(root), shell.environ)
+    prepare(tables, upgrade=options.upgrade)
+    if options.upgrade:
+        shell.print(f"the tables in {tables.shown} are up to date")
+        return 0
+    if not options.people:
+        raise UsageError("nobody may agree to calls", "Name them: --person ana@example.org. Repeatable.")
+    policy = WorkerPolicy(
+        frozenset(options.people),
+        frozenset(options.targets) or None,
+        options.max_cost_cents_per_month,
+        dict(options.repositories),
+    )
+    return anyio.run(_work, shell, options, tables, policy)
+
+
+async def _work(shell: Shell, options: WorkerOptions, tables: Tables, policy: WorkerPolicy) -> int:
+    from planner.organisation.coordinator import Worker, coordinate, engine_settings
+    from planner.organisation.lease import LeaseHost
+
+    async with interruptible() as stop, open_service(shell) as provider:
+        await provider.balance()  # a wrong key shows now, not with the first consent
+        settings = engine_settings(settle_seconds=options.settle_seconds, max_concurrent=options.max_concurrent)
+        service = service_of(shell.environ)
+        at_work = Worker(tables, provider, service, policy, settings, shell.clock, shell.new_id, shell.log)
+        host = LeaseHost(tables, shell.process, __version__, shell.clock, shell.log)
+        shell.log(f"waiting for consents in {tables.shown}")
+        await host.keep_alive(lambda epoch, ending: coordinate(at_work, epoch, ending), stop)
+    return 0

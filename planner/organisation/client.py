@@ -1,0 +1,330 @@
+"""`planner run` with an organisation: the calls of its consent are made by the organisation's workers.
+
+The client submits its consent, then follows the events of that consent in the tables into the journal of this machine.
+So everything after the calls is as it is without an organisation, and any checkout can follow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from sqlalchemy import RowMapping
+
+from planner.errors import IncompleteError, PlannerError, RefusedError, StoreError, UsageError
+from planner.evidence import Evidence
+from planner.execution.consents import NO_SPENDING, ConsentImported
+from planner.execution.engine import ConsentedJobs, Job, Outcome, SessionTerms
+from planner.execution.events import (
+    Collected,
+    DuplicateAnswer,
+    Event,
+    EvidenceStored,
+    Intended,
+    Moved,
+    RunsBound,
+    RunsClaimed,
+)
+from planner.execution.journal import Journal
+from planner.execution.launches import TRANSITIONS, Slot, SlotKey
+from planner.execution.ledger import Ledger, Purpose
+from planner.execution.observer import EndedRun, Observer
+from planner.execution.spending import month_of
+from planner.organisation.documents import (
+    ENDED,
+    SNAPSHOT,
+    SUBMISSION,
+    Submission,
+    SubmittedCeiling,
+    parsed,
+    submission_of,
+    written,
+)
+from planner.organisation.journal import event_of
+from planner.organisation.policy import check_needs_no_verdicts
+from planner.organisation.tables import AT_WORK, ConsentState, Tables
+
+LOOK_SECONDS: Final = 0.5
+_NO_WORKER: Final = "Start one: planner worker"
+
+
+@dataclass(slots=True)
+class OrganisationClient:
+    """`namespace` is where this job stores results: only consents of its own are followed."""
+
+    tables: Tables
+    journal: Journal
+    repository: str
+    service: str
+    credential: str
+    save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
+    load_evidence: Callable[[str], Evidence | None]
+    detach: bool = False
+    _followed: dict[str, int] = field(default_factory=dict[str, int])
+    """The number of the last event that was followed, by consent id."""
+
+    # Before the calls are planned
+
+    def import_consents(self, namespace: str) -> None:
+        """Learn of consents whose results are not stored yet, and of their calls: any checkout may finish them. Raises
+        `StoreError`."""
+        states = (ConsentState.SUBMITTED, ConsentState.OPEN, ConsentState.ENDED, ConsentState.DEAD)
+        for row in self.tables.consents(*states):
+            if row["repository"] != self.repository:
+                continue
+            consent_id = row["consent_id"]
+            try:
+                submission = submission_of(row["submission"], consent_id)
+            except StoreError:
+                continue  # refused by the workers; submitted again if its calls are still wanted
+            consent = submission.consent
+            if consent.namespace != namespace or submission.service != self.service:
+                continue
+            if self.journal.consents.get(consent_id) is None:
+                self.journal.record(ConsentImported(consent, (), NO_SPENDING))
+            self._follow(consent_id)
+
+    # Making the calls
+
+    async def execute(
+        self,
+        terms: SessionTerms,
+        consented: ConsentedJobs,
+        resumed: Sequence[Slot],
+        *,
+        observer: Observer,
+        interrupted: anyio.Event,
+    ) -> Outcome:
+        """As `LocalEngine.execute`. If this process ends, the workers go on."""
+        try:
+            return await self._execute(terms, consented, resumed, observer=observer, interrupted=interrupted)
+        except RefusedError as error:
+            return Outcome(refusal=error.with_hint, left=_all(consented))
+        except UsageError as error:
+            return Outcome(usage=error.with_hint, left=_all(consented))
+        except PlannerError as error:
+            return Outcome(trouble=error.with_hint, left=_all(consented))
+
+    async def _execute(
+        self,
+        terms: SessionTerms,
+        consented: ConsentedJobs,
+        resumed: Sequence[Slot],
+        *,
+        observer: Observer,
+        interrupted: anyio.Event,
+    ) -> Outcome:
+        consent_id = consented.consent_id
+        before = {slot.key for slot in self.journal.slots_of_consent(consent_id)}
+        others = [slot for slot in resumed if slot.key not in before]
+        if consented.may_launch:
+            await self._submit(terms, consented, others, observer)
+            if self.detach:
+                return Outcome(submitted=True, left=_all(consented))
+        resumed_keys = {slot.key for slot in resumed}
+        told: set[SlotKey] = set()
+        self._tell(others, resumed_keys, told, observer)
+        while True:
+            row = await anyio.to_thread.run_sync(self.tables.consent, consent_id)
+            self._follow(consent_id)
+            self._report(consented, resumed_keys, told, observer)
+            if row is None or ConsentState(row["state"]) not in AT_WORK:
+                self._count(terms.ledger, consent_id, before)
+                return self._outcome(row, consented, resumed_keys, told, observer)
+            if interrupted.is_set():
+                observer.log("the organisation's workers go on with these calls")
+                return Outcome(interrupted=True, left=_all(consented))
+            await self._show_progress(consent_id, observer)
+            with anyio.move_on_after(LOOK_SECONDS):
+                await interrupted.wait()
+
+    async def _submit(
+        self, terms: SessionTerms, consented: ConsentedJobs, others: Sequence[Slot], observer: Observer
+    ) -> None:
+        """Write the consent with its calls, unless it is at work or nothing of it is left. `others` are calls of other
+        consents that were not used yet. Raises `IncompleteError` without a worker; `RefusedError`, `StoreError`,
+        `UsageError`."""
+        consent_id = consented.consent_id
+        row = await anyio.to_thread.run_sync(self.tables.consent, consent_id)
+        if row is not None and ConsentState(row["state"]) in AT_WORK:
+            observer.log("following the calls that were submitted before")
+            return
+        if row is not None and row["outcome"] and _is_done(row):
+            return
+        for job in consented.jobs.values():
+            check_needs_no_verdicts(job)
+        if any(slot.evidence is None for slot in others):
+            raise UsageError(
+                "some of these calls were begun under another consent and have not ended",
+                "Finish them first: leave `organisation` out of planner.yaml for one session.",
+            )
+        jobs = tuple(_less(consented, others))
+        if not jobs:
+            return
+        if await anyio.to_thread.run_sync(self.tables.worker) is None:
+            raise IncompleteError("no worker of the organisation is running, so no call is made", _NO_WORKER)
+        consent = self.journal.consents.get(consent_id)
+        assert consent is not None, "it was recorded when somebody agreed"
+        submission = Submission(
+            consent=consent,
+            jobs=jobs,
+            session_id=terms.session_id,
+            repository=self.repository,
+            service=self.service,
+            credential=self.credential,
+            ceilings=tuple(self._ceilings(terms.ledger, consent_id)),
+        )
+        text = written(SUBMISSION, submission)
+        await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text)
+        observer.log(f"submitted {len(consented.jobs)} cases to the organisation's workers")
+
+    def _ceilings(self, ledger: Ledger, consent_id: str) -> Iterator[SubmittedCeiling]:
+        """For the calls alone: without what judge calls and, in a month, other consents have cost."""
+        for ceiling in ledger.ceilings:
+            if ceiling.by_service:
+                continue
+            calls_cents = sum(
+                slot.committed_cents for slot, purpose in self._spent(consent_id) if ceiling.covers(purpose)
+            )
+            left_cents = max(0, ceiling.left_cents + calls_cents)
+            yield SubmittedCeiling(ceiling.label, left_cents, ceiling.plan, ceiling.month, ceiling.limit_cents)
+
+    def _spent(self, consent_id: str) -> Iterator[tuple[Slot, Purpose]]:
+        for slot in self.journal.slots_of_consent(consent_id):
+            launch = self.journal.launch(slot.launch_id)
+            assert launch is not None
+            yield slot, Purpose(slot.plan, consent_id, month=month_of(launch.sent_at))
+
+    def _count(self, ledger: Ledger, consent_id: str, before: set[SlotKey]) -> None:
+        """What the workers spent, so that judge calls have the rest."""
+        for slot, purpose in self._spent(consent_id):
+            if slot.key not in before:
+                reserved_cents = slot.reserved_cents if slot.cost_cents is None else 0
+                ledger.count(purpose, spent_cents=slot.cost_cents or 0, reserved_cents=reserved_cents)
+
+    # Following
+
+    def _follow(self, consent_id: str) -> None:
+        """Record what happened since the last look. What this journal has already is left out."""
+        for row in self.tables.events(self._followed.get(consent_id, 0), consent_id):
+            event = event_of(row["kind"], row["event"], self.tables)
+            for known in self._as_here(event, row["session_id"]):
+                self.journal.record(known)
+            self._followed[consent_id] = row["number"]
+
+    def _as_here(self, event: Event, session_id: str) -> Iterable[Event]:
+        match event:
+            case Intended(intent):
+                if self.journal.launch(intent.launch_id) is None:
+                    yield Intended(replace(intent, session_id=session_id))
+            case Moved() | DuplicateAnswer():
+                launch = self.journal.launch(event.launch_id)
+                state = event.state if isinstance(event, Moved) else None
+                if launch is not None and (state is None or state in TRANSITIONS.get(launch.state, ())):
+                    yield event
+            case RunsClaimed() | RunsBound():
+                yield event
+            case EvidenceStored(slots):
+                yield from (EvidenceStored((found,)) for found in filter(None, map(self._fetched, slots)))
+            case _:
+                pass  # this machine has its own
+
+    def _fetched(self, slot: Collected) -> Collected | None:
+        """With the digest that the evidence has here, where it may be redacted. None if it was fetched before."""
+        known = self.journal.slots_of(slot.launch_id)[slot.ordinal]
+        data = None if slot.evidence is None else self.tables.evidence(slot.evidence)
+        if data is None:
+            return None if known.evidence is not None else replace(slot, evidence=None)
+        (digest,) = self.save_evidences([Evidence.model_validate_json(data)])
+        return replace(slot, evidence=digest)
+
+    def _report(
+        self,
+        consented: ConsentedJobs,
+        resumed: set[SlotKey],
+        told: set[SlotKey],
+        observer: Observer,
+        unread: dict[SlotKey, str] | None = None,
+    ) -> None:
+        """Judge the runs that have evidence, once each; with `unread`, at the end, also those without."""
+        slots = [
+            slot
+            for slot in self.journal.slots_of_consent(consented.consent_id)
+            if slot.case_id in consented.jobs
+            and slot.consumed_by is None
+            and (slot.evidence is not None or (unread is not None and slot.run_id is not None))
+        ]
+        self._tell(slots, resumed, told, observer, unread or {})
+
+    def _tell(
+        self,
+        slots: Iterable[Slot],
+        resumed: set[SlotKey],
+        told: set[SlotKey],
+        observer: Observer,
+        unread: Mapping[SlotKey, str] = MappingProxyType({}),
+    ) -> None:
+        for slot in slots:
+            if slot.key in told:
+                continue
+            told.add(slot.key)
+            launch = self.journal.launch(slot.launch_id)
+            assert launch is not None
+            evidence = None if slot.evidence is None else self.load_evidence(slot.evidence)
+            why = "" if evidence is not None else unread.get(slot.key, "")
+            observer.on_run(EndedRun(slot, launch, slot.key in resumed, evidence, why))
+
+    def _outcome(
+        self,
+        row: RowMapping | None,
+        consented: ConsentedJobs,
+        resumed: set[SlotKey],
+        told: set[SlotKey],
+        observer: Observer,
+    ) -> Outcome:
+        if row is None:
+            return Outcome(left=_all(consented)) if not told else Outcome()
+        ended = parsed(ENDED, row["outcome"], row["consent_id"]) if row["outcome"] else None
+        if ended is None:
+            return Outcome()
+        unread = dict.fromkeys(ended.unread_slots, "its data could not be read")
+        self._report(consented, resumed, told, observer, unread)
+        return ended.outcome()
+
+    async def _show_progress(self, consent_id: str, observer: Observer) -> None:
+        text = await anyio.to_thread.run_sync(self.tables.progress, consent_id)
+        if text is not None:
+            observer.on_snapshot(parsed(SNAPSHOT, text, consent_id))
+        elif await anyio.to_thread.run_sync(self.tables.worker) is None:
+            observer.log(f"no worker of the organisation is running: {_NO_WORKER}")
+
+    # After the results are stored
+
+    def close(self, consent_id: str) -> None:
+        """The results are stored here: the tables need not keep what belongs to them. Raises `StoreError`."""
+        row = self.tables.consent(consent_id)
+        if row is None or ConsentState(row["state"]) in AT_WORK:
+            return
+        text = row["submission"]
+        self.tables.close(consent_id, text)
+
+
+def _less(consented: ConsentedJobs, others: Iterable[Slot]) -> Iterator[Job]:
+    """The calls that are left to make, without those that count already."""
+    made = Counter(slot.case_id for slot in others)
+    for job in consented.jobs.values():
+        if job.runs > made[job.case_id]:
+            yield replace(job, runs=job.runs - made[job.case_id])
+
+
+def _all(consented: ConsentedJobs) -> dict[str, int]:
+    return {case_id: job.runs for case_id, job in consented.jobs.items()}
+
+
+def _is_done(row: RowMapping) -> bool:
+    return parsed(ENDED, row["outcome"], row["consent_id"]).outcome().finished

@@ -1,0 +1,152 @@
+"""The journal of a coordinator: the events of all consents, in the organisation's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from planner.errors import StoreError
+from planner.execution.consents import ConsentAdded
+from planner.execution.events import (
+    KINDS,
+    NAMES,
+    DuplicateAnswer,
+    Event,
+    EvidenceStored,
+    Intended,
+    Moved,
+    RunsBound,
+    RunsClaimed,
+)
+from planner.execution.journal_state import JournalState
+from planner.execution.launches import KNOWN, UNSETTLED
+from planner.execution.reconciling import prompt_key
+from planner.organisation.tables import Tables
+
+
+class TablesJournal(JournalState):
+    """Each event is in the tables before `record` returns, in one transaction with the check of the epoch."""
+
+    def __init__(self, tables: Tables, epoch: int) -> None:
+        """Replay every event. Raises `StoreError` if one is not as a coordinator writes it."""
+        super().__init__()
+        self._tables = tables
+        self._epoch = epoch
+        self._recorded = 0
+        self.sessions: dict[str, str] = {}
+        """The session of the client that submitted a consent, by consent id."""
+        for row in tables.events():
+            if row["number"] != self._recorded + 1:
+                raise _impossible(tables, self._recorded + 1, "it is missing")
+            event = event_of(row["kind"], row["event"], tables)
+            try:
+                super().record(event)
+            except (AssertionError, LookupError, StoreError) as error:
+                raise _impossible(tables, row["number"], str(error)) from error
+            self._recorded = row["number"]
+
+    def record(self, event: Event) -> None:
+        """Make an event durable, then add it.
+
+        Raises:
+            FencedError: another coordinator has taken over. Nothing was written.
+            StoreError: the event may or may not be in the tables, so this journal must not be used any more.
+            TakenError: a run or batch belongs to another launch. Nothing was written.
+        """
+        for part in self._by_consent(event):
+            self.validate(part)
+            consent_id = self._consent_of(part)
+            self._tables.add_event(
+                self._epoch,
+                {
+                    "number": self._recorded + 1,
+                    "consent_id": consent_id,
+                    "session_id": self.sessions.get(consent_id, ""),
+                    "kind": NAMES[type(part)],
+                    "event": to_json(part._asdict()).decode(),
+                },
+            )
+            self._recorded += 1
+            self.apply(part)
+
+    def _by_consent(self, event: Event) -> Iterator[Event]:
+        """Evidence that was stored together may be of several consents, whose clients read only their own events."""
+        if not isinstance(event, EvidenceStored):
+            yield event
+            return
+        by_consent: dict[str, list[Any]] = {}
+        for slot in event.slots:
+            by_consent.setdefault(self._launched_under(slot.launch_id), []).append(slot)
+        yield from (EvidenceStored(tuple(slots)) for slots in by_consent.values())
+
+    def _consent_of(self, event: Event) -> str:
+        """An empty id for what concerns all."""
+        match event:
+            case Intended(intent):
+                return intent.consent_id
+            case ConsentAdded(consent):
+                return consent.consent_id
+            case Moved() | DuplicateAnswer() | RunsClaimed() | RunsBound():
+                return self._launched_under(event.launch_id)
+            case EvidenceStored(slots):
+                return self._launched_under(slots[0].launch_id)
+            case _:
+                return ""
+
+    def _launched_under(self, launch_id: str) -> str:
+        launch = self.launch(launch_id)
+        assert launch is not None, launch_id
+        return launch.consent_id
+
+    def forget_prompts(self, consent_id: str) -> None:
+        """Remove the prompts of an ended consent from the tables, but for launches that may still be searched for."""
+        rewritten: dict[int, str] = {}
+        for row in self._tables.events(consent_id=consent_id):
+            event = event_of(row["kind"], row["event"], self._tables) if row["kind"] == "intended" else None
+            if isinstance(event, Intended) and not self._is_open(event.intent.launch_id):
+                rewritten[row["number"]] = to_json(without_prompts(event)._asdict()).decode()
+        self._tables.rewrite_events(self._epoch, rewritten)
+
+    def _is_open(self, launch_id: str) -> bool:
+        launch = self.launch(launch_id)
+        assert launch is not None, launch_id
+        unbound = any(slot.run_id is None for slot in self.slots_of(launch_id))
+        return launch.state in UNSETTLED or (launch.state in KNOWN and unbound)
+
+
+def without_prompts(event: Intended) -> Intended:
+    slots = tuple(replace(slot, prompt=prompt_key(slot.prompt)) for slot in event.intent.slots)
+    return Intended(replace(event.intent, slots=slots))
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(KINDS[kind])
+
+
+def event_of(kind: str, text: str, tables: Tables) -> Event:
+    """Raises `StoreError` for what no coordinator writes."""
+    if kind not in KINDS:
+        raise StoreError(
+            f"the organisation's tables ({tables.shown}) have an event of an unknown kind: {kind[:80]!r}",
+            "Upgrade planner on this machine.",
+        )
+    try:
+        return cast("Event", _adapter(kind).validate_json(text, strict=True))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise StoreError(
+            f"the organisation's tables ({tables.shown}) hold an impossible {kind} event: {first['msg']}", _RESTORE
+        ) from error
+
+
+_RESTORE = "Nothing is launched: its sums cannot be trusted. Restore the database from a backup."
+
+
+def _impossible(tables: Tables, number: int, why: str) -> StoreError:
+    return StoreError(f"event {number} of the organisation's tables ({tables.shown}) is impossible: {why}", _RESTORE)

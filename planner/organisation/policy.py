@@ -1,0 +1,106 @@
+"""What a worker allows, whatever the tables say: who may agree, what may be called, and the ceilings of a month."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Final
+
+from planner.changes.consent import MAX_COST
+from planner.errors import RefusedError
+from planner.execution.engine import Job
+from planner.execution.journal_state import JournalState
+from planner.execution.launches import LIVE
+from planner.execution.ledger import Ceiling, Purpose
+from planner.execution.spending import month_of
+from planner.organisation.documents import Submission
+from planner.providers.base import Target
+from planner.values import frozen
+
+MONTHLY: Final = "the organisation's ceiling of the month"
+
+
+@frozen
+class WorkerPolicy:
+    """`people` may agree to calls. `targets` may be called; None: all. `repositories` have ceilings of their own."""
+
+    people: frozenset[str]
+    targets: frozenset[Target] | None = None
+    max_cost_cents_per_month: int | None = None
+    repositories: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def check(self, submission: Submission, service: str, credential: str) -> None:
+        """Check a row of the tables: whoever may write it could otherwise spend. Raises `RefusedError`."""
+        consent = submission.consent
+        if consent.by not in self.people:
+            raise RefusedError(
+                f"{consent.by or 'nobody'} agreed, whom the organisation's workers do not know",
+                "Add the person to the workers' --person, or let somebody agree who is there.",
+            )
+        if (submission.service, submission.credential) != (service, credential):
+            raise RefusedError(
+                f"the calls are for {submission.service} with another API key than the workers use for {service}",
+                "Use the key of the workers' organisation.",
+            )
+        allowed = Counter[str]()
+        for call in consent.calls:
+            allowed[call.fingerprint] += call.runs
+        for job in submission.jobs:
+            allowed[job.call_fingerprint] -= job.runs * (1 + job.retries)
+            if self.targets is not None and (job.line.target_type, job.line.target_id) not in self.targets:
+                raise RefusedError(
+                    f"the organisation's workers may not call {job.line.target_type} {job.line.target_id}",
+                    "Add it to the workers' --target, or exclude its cases with --select.",
+                )
+            check_needs_no_verdicts(job)
+        if min(allowed.values(), default=0) < 0:
+            raise RefusedError("more calls are asked for than were agreed to", "Run the same command again.")
+        if consent.max_cost_cents is None:
+            raise RefusedError("the consent has no ceiling", "Add --max-cost.")
+
+    def ceilings(self, month: str) -> list[Ceiling]:
+        """Those of all consents, for one month."""
+        found: list[Ceiling] = []
+        if self.max_cost_cents_per_month is not None:
+            found.append(Ceiling(f"{MONTHLY} ({month})", self.max_cost_cents_per_month, month=month))
+        for repository, cents in sorted(self.repositories.items()):
+            label = f"the ceiling of {repository} ({month})"
+            found.append(Ceiling(label, cents, repository=repository, month=month))
+        return found
+
+
+def check_needs_no_verdicts(job: Job) -> None:
+    """Raises `RefusedError` for a case whose verdicts decide how often it is called: workers do not judge."""
+    if job.may_stop_early or job.place is not None:
+        raise RefusedError(
+            f"case {job.case_id} needs verdicts between its calls, and the organisation's workers do not judge",
+            "Set `when_settled: continue` and no `calls: adaptive`, or leave `organisation` out of planner.yaml.",
+        )
+
+
+def ceilings_of(submission: Submission) -> list[Ceiling]:
+    """Those that a consent came with. Its own `--max-cost` may not be higher than what was agreed to."""
+    consent, found = submission.consent, list[Ceiling]()
+    has_own = False
+    for each in submission.ceilings:
+        limit_cents = each.limit_cents
+        if each.label == MAX_COST and consent.max_cost_cents is not None:
+            has_own, limit_cents = True, min(limit_cents, consent.max_cost_cents)
+        found.append(Ceiling(each.label, limit_cents, each.plan, consent_id=consent.consent_id))
+        if each.month is not None:
+            label = f"{each.label} of {submission.repository}"
+            found.append(Ceiling(label, each.monthly_cents, repository=submission.repository, month=each.month))
+    if consent.max_cost_cents is not None and not has_own:
+        found.append(Ceiling(MAX_COST, consent.max_cost_cents, consent_id=consent.consent_id))
+    return found
+
+
+def spent_before(ceiling: Ceiling, journal: JournalState, repositories: Mapping[str, str]) -> None:
+    """Count what the journal has under a new ceiling. `repositories` are those of the consents."""
+    for launch in journal.launches(LIVE):
+        for slot in journal.slots_of(launch.launch_id):
+            repository = repositories.get(launch.consent_id, "")
+            if ceiling.covers(Purpose(slot.plan, launch.consent_id, repository, month_of(launch.sent_at))):
+                ceiling.committed_cents += slot.committed_cents
+                ceiling.pending_cents += slot.reserved_cents if slot.cost_cents is None else 0

@@ -1,0 +1,220 @@
+"""`planner run` and `planner worker` with one organisation: real processes, a served sandbox, SQLite."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import forked
+import pytest
+from forked import Forked
+from patience import wait_for
+
+from planner.organisation.opening import open_tables
+from planner.organisation.tables import ConsentState, Tables
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = ("--consent-to-charge", "--max-cost", "9.00")
+USER = "ana"
+Workers = Callable[..., Forked]
+
+
+@pytest.fixture
+def shared(project: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The project's planner.yaml names an organisation, whose tables are in the same folder."""
+    del service
+    monkeypatch.setenv("USER", USER)
+    project.write("planner.yaml", f"organisation: sqlite:///{project.root}/organisation.sqlite\n")
+    return project
+
+
+@pytest.fixture
+def workers(shared: Project) -> Iterator[Workers]:
+    started: list[Forked] = []
+
+    def start(*options: str) -> Forked:
+        arguments = ("worker", "--person", USER, "--settle-seconds", "20", *options)
+        worker = forked.planner(*arguments, cwd=shared.root)
+        started.append(worker)
+        first = worker.output.readline()
+        assert "waiting for consents" in first, first
+        return worker
+
+    yield start
+    for worker in started:
+        worker.kill()
+
+
+def tables_of(project: Project) -> Tables:
+    return open_tables(f"sqlite:///{project.root}/organisation.sqlite", project.root, {})
+
+
+def states(project: Project) -> list[str]:
+    return [row["state"] for row in tables_of(project).consents()]
+
+
+def stop_between_writes(project: Project, worker: Forked) -> None:
+    """SIGSTOP. A process that stands still while it writes keeps all others from an SQLite file, until it wakes."""
+
+    def is_stopped() -> bool:
+        os.kill(worker.process.pid or 0, signal.SIGSTOP)
+        with closing(sqlite3.connect(project.root / "organisation.sqlite", isolation_level=None, timeout=1)) as file:
+            try:
+                file.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                os.kill(worker.process.pid or 0, signal.SIGCONT)
+                return False
+        return True
+
+    wait_for(is_stopped)
+
+
+def comparable(results: Any) -> Any:
+    """Without what differs from session to session: times, ids, and what the client itself requested."""
+    cases = [
+        {
+            **case,
+            "runs": [
+                {key: run[key] for key in ("outcome", "cost_cents", "cost_basis", "findings")} for run in case["runs"]
+            ],
+        }
+        for case in results["cases"]
+    ]
+    ignored = ("session_id", "started_at", "ended_at", "consent", "consents", "stats", "cases", "change_set_digest")
+    return {key: value for key, value in results.items() if key not in ignored} | {"cases": cases}
+
+
+def test_a_run_of_workers_and_a_local_one_say_the_same(
+    shared: Project, workers: Workers, service: Served, serve_here: Callable[..., Served]
+) -> None:
+    """Field by field, and to the cent."""
+    workers()
+    ran = shared.planner("run", *CONSENT)
+    assert ran.code == 0, ran.err
+    with_workers = shared.results()
+    assert len(service.own_runs()) == 5
+    assert with_workers["cost"]["actual_cents"] == service.ledger()["total_cents"]
+    wait_for(lambda: states(shared) == ["closed"])
+    assert (
+        shared.actions() == dict.fromkeys(shared.actions(), ("reuse", "passed", 0)) or shared.planner("run").code == 0
+    )
+    serve_here()
+    shared.write("planner.yaml", "")
+    assert shared.planner("run", *CONSENT, "--store", "local").code == 0
+    assert comparable(with_workers) == comparable(shared.results())
+
+
+def test_a_worker_that_is_killed_is_replaced(shared: Project, workers: Workers, service: Served) -> None:
+    """In the middle, after some calls: the other one finds what was launched, and pays nothing twice."""
+    first = workers()
+    service.hold(1, retry_after_seconds=1)
+    shared.planner("run", *CONSENT, "--detach")
+    wait_for(lambda: len(service.own_runs()) >= 1)
+    os.kill(first.process.pid or 0, signal.SIGKILL)
+    service.release()
+    second = workers()
+    del second
+    ran = shared.planner("run", *CONSENT)
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 5
+    assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+
+
+def test_a_worker_that_is_stopped_and_wakes_sends_nothing(shared: Project, workers: Workers, service: Served) -> None:
+    """SIGSTOP for longer than its lease: the other one makes the calls."""
+    first = workers()
+    service.hold(1, retry_after_seconds=1)
+    shared.planner("run", *CONSENT, "--detach")
+    wait_for(lambda: len(service.own_runs()) >= 1)
+    stop_between_writes(shared, first)
+    service.release()
+    workers()
+    assert shared.planner("run", *CONSENT).code == 0
+    os.kill(first.process.pid or 0, signal.SIGCONT)
+    wait_for(lambda: "no longer holds" in first.output.readline())
+    assert len(service.own_runs()) == 5
+
+
+def test_calls_that_were_submitted_are_followed_from_another_checkout(
+    shared: Project, workers: Workers, service: Served, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
+) -> None:
+    workers()
+    ran = shared.planner("run", *CONSENT, "--detach")
+    assert (ran.code, shared.results()["outcome"]) == (4, "submitted")
+    assert "submitted to the organisation's workers" in ran.out
+    wait_for(lambda: states(shared) == ["ended"])
+    other = Project(tmp_path_factory.mktemp("checkout") / shared.root.name, shared.capsys)
+    for name in ("planner.yaml", "plans/hours.yaml"):
+        other.write(name, (shared.root / name).read_text())
+    monkeypatch.chdir(other.root)
+    ran = other.planner("run", *CONSENT)
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 5
+    assert other.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+
+
+def test_a_ceiling_of_the_organisation_ends_with_3(shared: Project, workers: Workers, service: Served) -> None:
+    """What is left is listed, and the same command goes on under a higher one."""
+    low = workers("--max-cost-per-month", "0.70")
+    ran = shared.planner("run", *CONSENT)
+    assert ran.code == 3, ran.err
+    assert "the organisation's ceiling of the month" in shared.results()["problems"][0]
+    assert 0 < service.ledger()["total_cents"] <= 70
+    os.kill(low.process.pid or 0, signal.SIGTERM)
+    low.process.join()
+    workers()
+    assert shared.planner("run", *CONSENT).code == 0
+    assert len(service.own_runs()) == 5
+
+
+def test_bad_input_spends_nothing(shared: Project, workers: Workers, service: Served) -> None:
+    """No tables, no worker, what needs verdicts, and an option that does."""
+    ran = shared.planner("run", *CONSENT)
+    assert (ran.code, "has no tables of planner" in ran.err) == (2, True), ran.err
+    worker = workers()
+    os.kill(worker.process.pid or 0, signal.SIGTERM)
+    worker.process.join()
+    ran = shared.planner("run", *CONSENT)
+    assert ran.code == 4, ran.err
+    assert "no worker of the organisation is running" in shared.results()["problems"][0]
+    ran = shared.planner("run", *CONSENT, "--fail-fast")
+    assert (ran.code, "--fail-fast needs verdicts" in ran.err) == (2, True), ran.err
+    workers()
+    shared.edit("plans/hours.yaml", "    runs: 2\n", "    runs: 6\n    min_pass_rate: 0.5\n    when_settled: stop\n")
+    ran = shared.planner("run", *CONSENT)
+    assert ran.code == 3, ran.err
+    assert "needs verdicts between its calls" in shared.results()["problems"][0]
+    shared.edit("planner.yaml", "organisation.sqlite", "nowhere/organisation.sqlite")
+    ran = shared.planner("run", *CONSENT)
+    assert (ran.code, "does not exist" in ran.err) == (2, True), ran.err
+    assert service.own_runs() == []
+    assert tables_of(shared).consents(ConsentState.OPEN) == []
+
+
+WORKER_ERRORS = [
+    ([], "nobody may agree to calls"),
+    (["--person", "ana", "--target", "clinic"], "is no target"),
+    (["--person", "ana", "--repository", "shop"], "names no ceiling"),
+    (["--person", "ana", "--organisation", "mysql://db/planner"], "write postgresql://"),
+]
+
+
+@pytest.mark.parametrize(("options", "why"), WORKER_ERRORS)
+def test_a_worker_says_what_is_wrong(shared: Project, options: list[str], why: str) -> None:
+    ran = shared.planner("worker", *options)
+    assert (ran.code, why in ran.err) == (2, True), ran.err
+
+
+def test_an_organisation_is_needed(project: Project, service: Served) -> None:
+    del service
+    ran = project.planner("run", *CONSENT, "--detach")
+    assert (ran.code, "--detach needs `organisation`" in ran.err) == (2, True), ran.err
+    ran = project.planner("worker", "--person", "ana")
+    assert (ran.code, "no organisation is named" in ran.err) == (2, True), ran.err
+    project.write("planner.yaml", "organisation: postgresql://ana:secret@db/planner\n")
+    ran = project.planner("validate")
+    assert (ran.code, "a password does not belong here" in ran.out + ran.err) == (2, True), ran.err

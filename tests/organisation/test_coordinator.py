@@ -1,0 +1,294 @@
+"""The coordinator against a sandbox in virtual time: many consents, crashes, takeovers, refusals and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pytest
+from mortality import Life, effects
+from organisations import PERSON, Organisation, WithMethods
+
+from planner.execution.engine import BALANCE
+from planner.organisation.coordinator import coordinate
+from planner.organisation.documents import SubmittedCeiling
+from planner.organisation.policy import MONTHLY, WorkerPolicy
+from planner.organisation.tables import CONSENTS, EVENTS, ConsentState, FencedError
+
+pytestmark = pytest.mark.anyio
+Make = Callable[..., Organisation]
+MakeJob = Callable[..., Any]
+
+
+async def test_consents_of_several_repositories_share_one_limit(make_organisation: Make, job: MakeJob) -> None:
+    """Each ends by itself, and is asked for once."""
+    organisation = make_organisation(concurrency_limit=4)
+    ids = [organisation.submit(n, job(f"caller{n}", runs=3), repository=f"r{n % 3}") for n in range(1, 7)]
+    assert not await organisation.work()
+    assert [organisation.state(each) for each in ids] == [ConsentState.ENDED] * 6
+    assert all(organisation.outcome(each).finished for each in ids)
+    await organisation.check_exact()
+
+
+async def test_a_consent_that_arrives_later_is_served_at_once(make_organisation: Make, job: MakeJob) -> None:
+    """While another one is at work. A higher priority is launched first."""
+    organisation = make_organisation(concurrency_limit=1)
+    first = organisation.submit(1, job("ana", runs=6))
+
+    async def later() -> None:
+        await anyio.sleep(5.0)
+        organisation.submit(2, job("bob"), priority=1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(later)
+        await organisation.work(until=lambda: len(organisation.tables.consents(ConsentState.ENDED)) == 2)
+    ended = [row["consent_id"] for row in organisation.tables.consents(ConsentState.ENDED)]
+    assert ended[1] == first
+    await organisation.check_exact()
+
+
+FAULTS = [
+    {"kind": "lost_answer", "times": 1},
+    {"kind": "throttle", "times": 2, "after": 1},
+    {"kind": "error_after", "times": 1, "after": 3},
+    {"kind": "garbage", "times": 1, "after": 4},
+]
+
+
+@pytest.mark.parametrize("part", range(6))
+async def test_a_coordinator_that_dies_anywhere_pays_nothing_twice(
+    make_organisation: Make, job: MakeJob, part: int
+) -> None:
+    """Right after each durable effect of three consents with lost answers and refusals; the next one goes on."""
+
+    def begin() -> Organisation:
+        organisation = make_organisation(*FAULTS, concurrency_limit=3)
+        for number, name in enumerate(("ana", "bob", "cleo"), 1):
+            organisation.submit(number, job(name, runs=2), repository=f"r{number}")
+        return organisation
+
+    alive = Life()
+    organisation = begin()
+    await organisation.work(alive)
+    await organisation.check_exact()
+    boundaries = effects(alive.crossed)
+    assert len(boundaries) > 24
+    for boundary in boundaries[part::12]:
+        organisation = begin()
+        assert await organisation.work(Life(dies_at=boundary)), alive.crossed[boundary - 1]
+        assert not await organisation.work()
+        await organisation.check_exact()
+
+
+async def test_a_coordinator_that_wakes_after_a_takeover_sends_nothing(make_organisation: Make, job: MakeJob) -> None:
+    """It stands still between its intent and its first byte, for longer than its lease and for less than a launch may
+    be old. The next one has made the calls by then."""
+    organisation = make_organisation()
+    organisation.submit(1, job("ana", runs=2))
+    stops = anyio.Event()
+    await organisation.begin()
+
+    async def frozen() -> None:
+        worker, epoch = organisation.worker(Life()), organisation.tables.take("frozen", "0")
+        launch = worker.provider.launch
+        assert epoch is not None
+
+        async def late(*arguments: Any, **more: Any) -> Any:
+            stops.set()
+            await anyio.sleep(45.0)
+            return await launch(*arguments, **more)
+
+        object.__setattr__(worker, "provider", WithMethods(worker.provider, launch=late))
+        try:
+            await coordinate(worker, epoch, anyio.Event())
+        except FencedError:
+            organisation.log.append("fenced")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(frozen)
+        await stops.wait()
+        await organisation.work()
+        await anyio.sleep(60.0)
+        tasks.cancel_scope.cancel()
+    assert "fenced" in organisation.log
+    await organisation.check_exact()
+
+
+async def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(make_organisation: Make, job: MakeJob) -> None:
+    """Leases are by the database's clock, launches by the service's."""
+    organisation = make_organisation({"kind": "lost_answer", "times": 1})
+    organisation.clock_error_seconds = -3600.0
+    organisation.submit(1, job("ana", runs=2))
+    assert await organisation.work(Life(dies_at="after event moved"))
+    organisation.clock_error_seconds = 3600.0
+    await organisation.work()
+    await organisation.check_exact()
+
+
+async def test_one_consent_that_fails_again_and_again_is_dead(make_organisation: Make, job: MakeJob) -> None:
+    """Its reason is kept, and all others are served."""
+    organisation = make_organisation()
+    bad = organisation.submit(1, job("ana"))
+    good = organisation.submit(2, job("bob", runs=2))
+
+    def amend(method: str, path: str, answer: Any) -> Any:
+        del method
+        if "/calls/" in path and organisation.service.sandbox is not None:
+            prompts = {run["call_id"]: run["prompt"] for run in known}
+            call_id = int(path.split("/calls/")[1].split("/", maxsplit=1)[0])
+            if "ana" in prompts.get(call_id, ""):
+                raise ValueError("nobody expected this")
+        return answer
+
+    known: list[Any] = []
+
+    async def look() -> None:
+        while True:
+            known[:] = await organisation.service.own_runs()
+            await anyio.sleep(0.2)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look)
+        await organisation.work(amend=amend)
+        tasks.cancel_scope.cancel()
+    assert (organisation.state(bad), organisation.state(good)) == (ConsentState.DEAD, ConsentState.ENDED)
+    assert (
+        "failed 3 times, and is not tried again: ValueError: nobody expected this" in organisation.outcome(bad).trouble
+    )
+    assert organisation.outcome(good).finished
+    assert len(await organisation.service.own_runs()) == 3
+
+
+CEILINGS = [
+    ("--max-cost", {"max_cost_cents": 60}, {}, 2),
+    ("the plan", {"ceilings": (SubmittedCeiling("the plan", 40, "p"),)}, {}, 1),
+    (f"{MONTHLY} (2026-11)", {}, {"max_cost_cents_per_month": 60}, 2),
+    ("the ceiling of shop (2026-11)", {}, {"repositories": {"shop": 60, "clinic": 0}}, 2),
+]
+
+
+@pytest.mark.parametrize(("label", "submission", "policy", "calls"), CEILINGS, ids=[row[0] for row in CEILINGS])
+async def test_no_ceiling_is_exceeded(
+    make_organisation: Make, job: MakeJob, label: str, submission: Any, policy: Any, calls: int
+) -> None:
+    """Whoever reaches it is refused the rest; with a higher one, the same consent goes on."""
+    organisation = make_organisation(rates={"spark": 24, "bolt": 24})
+    organisation.policy = replace(organisation.policy, **policy)
+    consent_id = organisation.submit(1, job("ana", runs=5), **submission)
+    await organisation.work()
+    outcome = organisation.outcome(consent_id)
+    assert label in outcome.ceiling.split(", ")
+    assert (sum(outcome.left.values()), len(await organisation.service.own_runs())) == (5 - calls, calls)
+    organisation.policy = WorkerPolicy(frozenset({PERSON}))
+    organisation.submit(1, job("ana", runs=5))
+    await organisation.work()
+    assert organisation.outcome(consent_id).finished
+    await organisation.check_exact()
+
+
+async def test_the_balance_is_shared_and_never_overdrawn(make_organisation: Make, job: MakeJob) -> None:
+    """A consent is not refused while another one's reservation may still free its money."""
+    organisation = make_organisation(balance_cents=200)
+    ids = [organisation.submit(n, job(f"caller{n}", runs=3), repository=f"r{n}") for n in range(1, 6)]
+    await organisation.work()
+    spent = (await organisation.service.ledger())["total_cents"]
+    assert 200 - 24 < spent <= 200
+    left = sum(sum(organisation.outcome(each).left.values()) for each in ids)
+    assert left == 15 - len(await organisation.service.own_runs())
+    assert any(organisation.outcome(each).ceiling == BALANCE for each in ids)
+
+
+def _refusals(job: MakeJob) -> dict[str, tuple[Any, dict[str, Any], str]]:
+    return {
+        "a person nobody named": (job("ana"), {"by": "mallory@example.org"}, "do not know"),
+        "nobody": (job("ana"), {"by": ""}, "nobody agreed"),
+        "another organisation's key": (job("ana"), {"credential": "other"}, "another API key"),
+        "another service": (job("ana"), {"service": "https://elsewhere.example"}, "another API key"),
+        "a target that is not allowed": (job("ana", target=17), {}, "may not call agent 17"),
+        "a case that stops early": (job("ana", may_stop_early=True), {}, "needs verdicts between its calls"),
+        "a case in waves": (job("ana", place=0), {}, "needs verdicts between its calls"),
+        "no ceiling": (job("ana"), {"max_cost_cents": None}, "no ceiling"),
+    }
+
+
+@pytest.mark.parametrize("name", _refusals(lambda *_, **__: None))
+async def test_a_row_that_policy_forbids_is_refused(make_organisation: Make, job: MakeJob, name: str) -> None:
+    """Whoever may write the tables could otherwise spend: nothing is sent."""
+    work, changes, why = _refusals(job)[name]
+    organisation = make_organisation()
+    organisation.policy = WorkerPolicy(frozenset({PERSON}), frozenset({("agent", 12)}))
+    consent_id = organisation.submit(1, work, **changes)
+    await organisation.work()
+    assert why in organisation.outcome(consent_id).refusal
+    assert await organisation.service.own_runs() == []
+
+
+EDITS = [
+    ("more calls than were agreed to", '"runs":1,"timeout', '"runs":9,"timeout', "more calls are asked for"),
+    ("another consent's calls", '"digest":"sha256:0', '"digest":"sha256:1', "has the calls of another one"),
+    ("no number", '"reserve_cents":24', '"reserve_cents":"24"', "cannot be read: jobs.0.reserve_cents"),
+    ("another version", '"priority":0', '"urgency":0,"priority":"x"', "cannot be read"),
+    ("no JSON", '{"consent"', "consent", "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "why"), [row[1:] for row in EDITS], ids=[row[0] for row in EDITS])
+async def test_a_row_that_was_edited_is_refused(
+    make_organisation: Make, job: MakeJob, old: str, new: str, why: str
+) -> None:
+    organisation = make_organisation()
+    consent_id = organisation.submit(1, job("ana"))
+    row = organisation.tables.consent(consent_id)
+    assert row is not None
+    assert old in row["submission"]
+    organisation.tables.change(None, consent_id, submission=row["submission"].replace(old, new))
+    await organisation.work()
+    outcome = organisation.outcome(consent_id)
+    assert why in outcome.refusal + outcome.trouble
+    assert await organisation.service.own_runs() == []
+
+
+async def test_the_tables_keep_no_key_and_no_prompt_of_an_ended_consent(make_organisation: Make, job: MakeJob) -> None:
+    organisation = make_organisation()
+    ended = organisation.submit(1, job("ana", prompt="You are Ana, an ended secret."))
+    await organisation.work()
+    with organisation.tables.reading() as connection:
+        dump = "\n".join(str(row) for table in (CONSENTS, EVENTS) for row in connection.execute(table.select()))
+    assert ended in dump
+    assert "ended secret" not in dump
+    assert organisation.service.key not in dump
+
+
+async def test_a_closed_consent_is_not_resumed(make_organisation: Make, job: MakeJob) -> None:
+    """Its results are stored: if the same workflow run needs more calls, they are made."""
+    organisation = make_organisation()
+    consent_id = organisation.submit(1, job("ana", runs=2))
+    await organisation.work()
+    row = organisation.tables.consent(consent_id)
+    assert row is not None
+    organisation.tables.close(consent_id, row["submission"])
+    await organisation.work()
+    assert organisation.state(consent_id) is ConsentState.CLOSED
+    organisation.submit(1, job("ana", runs=2))
+    await organisation.work()
+    assert len(await organisation.service.own_runs()) == 4
+
+
+async def test_a_failure_of_the_platform_is_retried(make_organisation: Make, job: MakeJob) -> None:
+    """Workers do not judge; that the platform failed shows in the evidence alone."""
+    organisation = make_organisation({"kind": "fail_run", "times": 1})
+    consent_id = organisation.submit(1, job("ana", runs=2, retries=1))
+    await organisation.work()
+    assert organisation.outcome(consent_id).finished
+    assert len(await organisation.service.own_runs()) == 4  # both runs of the launch failed
+
+
+async def test_equal_calls_of_two_repositories_need_no_person(make_organisation: Make, job: MakeJob) -> None:
+    """Both answers are lost: all intents are in one table, so it does not matter which run is whose."""
+    organisation = make_organisation({"kind": "lost_answer", "times": 2})
+    ids = [organisation.submit(n, job("ana"), repository=f"r{n}") for n in (1, 2)]
+    await organisation.work()
+    assert all(organisation.outcome(each).finished for each in ids)
+    await organisation.check_exact()

@@ -1,0 +1,238 @@
+"""The organisation's tables, in SQLite and in Postgres: who may write, by which clock, and in which version."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from stat import S_IMODE
+from typing import Any
+
+import pytest
+from databases import Postgres
+from sqlalchemy import text, update
+
+from planner.errors import StoreError, UsageError
+from planner.execution.events import RequesterLearned
+from planner.organisation.journal import TablesJournal
+from planner.organisation.opening import check, open_tables, prepare
+from planner.organisation.tables import CONSENTS, COORDINATOR, EVENTS, ConsentState, FencedError, Tables
+
+EVENT = {"consent_id": "c", "session_id": "s", "kind": "requester_learned", "event": "{}"}
+
+
+def expire(tables: Tables) -> None:
+    """The heartbeat has stopped, by the database's clock."""
+    with tables.engine.begin() as connection:
+        connection.execute(update(COORDINATOR).values(expires_at=1.0))
+
+
+def test_one_coordinator_holds_the_tables(tables: Tables) -> None:
+    """Until its lease is over. Each one has a higher epoch."""
+    assert tables.worker() is None
+    assert (tables.take("a", "1"), tables.take("b", "1")) == (1, None)
+    worker = tables.worker()
+    assert worker is not None
+    assert (worker["holder"], worker["epoch"]) == ("a", 1)
+    expire(tables)
+    assert (tables.worker(), tables.take("b", "1")) == (None, 2)
+    tables.release(2)
+    assert tables.take("a", "1") == 3
+
+
+FENCED: dict[str, Any] = {
+    "an event": lambda tables: tables.add_event(1, {"number": 1, **EVENT}),
+    "a heartbeat": lambda tables: tables.heartbeat(1),
+    "a state": lambda tables: tables.change(1, "c", state="open"),
+    "evidence": lambda tables: tables.save_evidence(1, [{"digest": "d", "consent_id": "c", "data": b""}]),
+    "progress": lambda tables: tables.show_progress(1, {"c": "{}"}),
+    "rewritten events": lambda tables: tables.rewrite_events(1, {1: "{}"}),
+}
+
+
+@pytest.mark.parametrize("what", FENCED)
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_coordinator_whose_lease_is_over_writes_nothing(tables: Tables, what: str, is_taken: bool) -> None:
+    """Even if nobody has taken over yet."""
+    tables.take("a", "1")
+    FENCED[what](tables)
+    expire(tables)
+    if is_taken:
+        tables.take("b", "1")
+    before = tables.events()
+    with pytest.raises(FencedError):
+        FENCED[what](tables)
+    assert tables.events() == before
+
+
+def test_of_two_that_take_at_once_one_has_the_tables(tables: Tables) -> None:
+    """By the database's transactions."""
+    tables.take("before", "1")
+    expire(tables)
+    taken: list[int | None] = []
+
+    def take() -> None:
+        try:
+            taken.append(tables.take("any", "1"))
+        except StoreError:  # the database was busy
+            taken.append(None)
+
+    threads = [threading.Thread(target=take) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(filter(None, taken)) == [2]
+
+
+def test_a_number_is_used_once(tables: Tables) -> None:
+    """Another copy of the same process cannot write beside this one, whatever its epoch."""
+    epoch = tables.take("a", "1")
+    assert epoch is not None
+    one, other = TablesJournal(tables, epoch), TablesJournal(tables, epoch)
+    one.record(RequesterLearned("key", 1))
+    with pytest.raises(StoreError, match="written by somebody else"):
+        other.record(RequesterLearned("key", 2))
+    assert other.requesters("key") == set()
+    assert TablesJournal(tables, epoch).requesters("key") == {1}
+
+
+EDITS = [
+    ("an event is missing", text("DELETE FROM events WHERE number = 1"), "event 1 .* is missing"),
+    ("an unknown kind", update(EVENTS).values(kind="spent"), "unknown kind: 'spent'"),
+    ("another event", update(EVENTS).values(event='{"credential": 7, "requester_id": 1}'), "impossible requester"),
+]
+
+
+@pytest.mark.parametrize(("edit", "why"), [row[1:] for row in EDITS], ids=[row[0] for row in EDITS])
+def test_events_that_were_edited_stop_the_coordinator(tables: Tables, edit: Any, why: str) -> None:
+    epoch = tables.take("a", "1")
+    assert epoch is not None
+    journal = TablesJournal(tables, epoch)
+    journal.record(RequesterLearned("key", 1))
+    journal.record(RequesterLearned("key", 2))
+    with tables.engine.begin() as connection:
+        connection.execute(edit)
+    with pytest.raises(StoreError, match=why):
+        TablesJournal(tables, epoch)
+
+
+def test_a_consent_is_submitted_once(tables: Tables) -> None:
+    """While it is at work, it is not replaced; when it has ended, what is left of it can be submitted again."""
+    tables.submit("c", "shop", "first")
+    tables.submit("c", "shop", "second")
+    row = tables.consent("c")
+    assert row is not None
+    assert (row["submission"], row["state"]) == ("first", "submitted")
+    tables.change(None, "c", state=ConsentState.ENDED.value, outcome="{}", failures=2)
+    tables.submit("c", "shop", "second")
+    row = tables.consent("c")
+    assert row is not None
+    assert (row["submission"], row["state"], row["outcome"], row["failures"]) == ("second", "submitted", "", 0)
+
+
+def test_evidence_is_kept_until_its_consent_is_closed(tables: Tables) -> None:
+    epoch = tables.take("a", "1")
+    assert epoch is not None
+    tables.submit("c", "shop", "")
+    row = {"digest": "d", "consent_id": "c", "data": b"\x00words"}
+    tables.save_evidence(epoch, [row, row])
+    tables.save_evidence(epoch, [row])
+    assert tables.evidence("d") == b"\x00words"
+    tables.close("c", "")
+    assert tables.evidence("d") is None
+    assert [each["state"] for each in tables.consents()] == ["closing"]
+
+
+# Versions
+
+
+def revise(tables: Tables, version: str) -> None:
+    with tables.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def test_tables_of_a_newer_version_are_refused(tables: Tables) -> None:
+    check(tables)
+    revise(tables, "9999")
+    for open_again in (lambda: check(tables), lambda: prepare(tables, upgrade=True)):
+        with pytest.raises(UsageError, match="newer version of planner"):
+            open_again()
+
+
+def test_an_empty_database_is_prepared_by_a_worker_only(address: str, tmp_path: Path) -> None:
+    tables = open_tables(address, tmp_path, {})
+    with pytest.raises(UsageError, match="has no tables of planner") as caught:
+        check(tables)
+    assert caught.value.hint == "Start `planner worker`, which makes them."
+    prepare(tables, upgrade=False)
+    check(tables)
+    prepare(tables, upgrade=True)
+    assert tables.count(CONSENTS) == 0
+    tables.engine.dispose()
+
+
+def test_a_database_with_other_tables_is_refused(address: str, tmp_path: Path) -> None:
+    tables = open_tables(address, tmp_path, {})
+    with tables.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE customers (name TEXT)"))
+    with pytest.raises(UsageError, match="has other tables"):
+        prepare(tables, upgrade=True)
+    tables.engine.dispose()
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("postgresql://ana:secret@db.example.org/planner", "a password does not belong here"),
+        ("mysql://db.example.org/planner", "write postgresql://"),
+        ("postgresql://db.example.org", "write postgresql://"),
+        ("sqlite://", "write postgresql://"),
+    ],
+)
+def test_an_invalid_address_is_refused(tmp_path: Path, address: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why) as caught:
+        open_tables(address, tmp_path, {})
+    assert "secret" not in str(caught.value)
+
+
+def test_another_machine_is_reached_over_tls(tmp_path: Path) -> None:
+    """With the password of the environment, which no message shows."""
+    environ = {"PLANNER_ORGANISATION_PASSWORD": "secret"}
+    tables = open_tables("postgresql://ana@db.example.org/planner", tmp_path, environ)
+    assert dict(tables.engine.url.query) == {"sslmode": "verify-full", "sslrootcert": "system"}
+    assert (tables.engine.url.password, tables.shown) == ("secret", "postgresql://ana@db.example.org/planner")
+    own = open_tables("postgresql://ana@db.example.org/planner?sslrootcert=/etc/ca.pem", tmp_path, {})
+    assert own.engine.url.query["sslrootcert"] == "/etc/ca.pem"
+
+
+def test_no_other_user_may_read_the_file(tmp_path: Path) -> None:
+    open_tables("sqlite:///organisation.sqlite", tmp_path, {})
+    assert S_IMODE((tmp_path / "organisation.sqlite").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("address", ["postgresql://planner@127.0.0.1:1/planner", "sqlite:///nowhere/tables.sqlite"])
+def test_a_database_that_is_away_is_named(tmp_path: Path, address: str) -> None:
+    with pytest.raises((StoreError, UsageError), match=r"127\.0\.0\.1:1/planner|nowhere/tables.sqlite"):
+        check(open_tables(address, tmp_path, {}))
+
+
+def test_a_server_that_was_restarted_is_used_again(postgres: Postgres, tmp_path: Path) -> None:
+    """What was committed is there."""
+    tables = open_tables(postgres.new(), tmp_path, {})
+    prepare(tables, upgrade=False)
+    epoch = tables.take("a", "1")
+    assert epoch is not None
+    tables.add_event(epoch, {"number": 1, **EVENT})
+    postgres.stop()
+    with pytest.raises(StoreError):
+        tables.add_event(epoch, {"number": 2, **EVENT})
+    postgres.start()
+    expire(tables)
+    epoch = tables.take("a", "1")
+    assert epoch == 2
+    tables.add_event(epoch, {"number": 2, **EVENT})
+    assert [row["number"] for row in tables.events()] == [1, 2]
+    tables.engine.dispose()
