@@ -31,6 +31,7 @@ class ConsentedCase(BaseModel):
         default=0, description="If waves share out the calls of cases: the most for this one; `runs` is what it adds."
     )
     retries: Count = 0
+    shares: str = Field(default="", description="The case that makes its calls, if these are the same.")
     call: str = Field(default="", description="Fingerprint of the call.")
     config: str = Field(default="", description="Digest of the fields of the agent's file; empty without a file.")
     check: str = Field(description="Fingerprint of the expectations.")
@@ -43,7 +44,14 @@ class ConsentedCase(BaseModel):
         retries = [f"retries {self.retries}"] if self.retries else []
         config = [f"config {self.config}"] if self.config else []
         waves = [f"at most {self.most_runs}"] if self.most_runs else []
-        return [self.case_id, Action.CALL.value, str(self.runs), self.call, *retries, *config, *waves, self.check]
+        shares = [f"shares {self.shares}"] if self.shares else []
+        terms = [*retries, *config, *waves, *shares]
+        return [self.case_id, Action.CALL.value, str(self.runs), self.call, *terms, self.check]
+
+    @property
+    def most_calls(self) -> int:
+        """The most calls that are paid for it, retries included."""
+        return 0 if self.shares or not self.call else self.runs * (1 + self.retries)
 
 
 class ConsentedCalls(BaseModel):
@@ -61,7 +69,11 @@ class ConsentedCalls(BaseModel):
 
     def outside(self, change_set: ChangeSet, show: Callable[[str], str] = str) -> list[str]:
         """What today's change set needs beyond this set, one line per case. Fewer calls are within it."""
-        agreed = {case.case_id: case for case in self.cases}
+        most: dict[str, int] = {}
+        for case in self.cases:
+            most[case.call] = max(case.runs, most.get(case.call, 0))
+        # If only some of the cases that share calls are selected, another one of them pays.
+        agreed = {case.case_id: case.model_copy(update={"runs": most[case.call]}) for case in self.cases}
         return [
             f"{show(change.case_id)}: {why}"
             for change in charged_changes(change_set.changes)
@@ -107,7 +119,8 @@ def _consented(change: Change) -> ConsentedCase:
     file = case.target.config
     return ConsentedCase(
         case_id=change.case_id,
-        runs=change.runs,
+        runs=change.calls or change.runs,
+        shares=change.shares,
         most_runs=change.most_runs,
         retries=case.retries,
         call=change.call_fingerprint,

@@ -186,7 +186,7 @@ def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Chan
     return replace(today.call(change.prior, reason, detail), start_over=why)
 
 
-def _reused(today: _Today, step: Change, why: Literal[Reason.CALLED_BEFORE, Reason.RENAMED]) -> Change:
+def _reused(today: _Today, step: Change, why: Literal[Reason.CALLED_BEFORE, Reason.RENAMED, Reason.SHARED]) -> Change:
     """Say why calls count that the newest session did not make; they are rechecked, free."""
     prior = step.prior
     needs_nothing = step.action is Action.REUSE and step.reason in (Reason.PASSED, Reason.KNOWN_FAILING)
@@ -195,8 +195,10 @@ def _reused(today: _Today, step: Change, why: Literal[Reason.CALLED_BEFORE, Reas
         return step
     ended = max((run.completed_at for run in prior.runs if run.completed_at), default=None)
     stored = f"{stored_runs(len(prior.runs))}{f' of {ended:%Y-%m-%d}' if ended else ''} · free"
-    detail = f"was {prior.case_id} · {stored_runs(len(prior.runs))} · free" if why is Reason.RENAMED else stored
-    return today.recheck(prior, why, detail)
+    if why is not Reason.CALLED_BEFORE:
+        verb = "was" if why is Reason.RENAMED else "uses the calls of"
+        stored = f"{verb} {prior.case_id} · {stored_runs(len(prior.runs))} · free"
+    return today.recheck(prior, why, stored)
 
 
 def _change(today: _Today, prior: CaseResult | None) -> Change:

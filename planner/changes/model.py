@@ -118,6 +118,8 @@ class Reason(Enum):
     CALLED_BEFORE = "called_before"
     """The same call was made before and passed: a change was reverted, or made on another branch."""
     RENAMED = "renamed"
+    SHARED = "shared"
+    """Another case made the same call."""
     OUT_OF_REACH = "out_of_reach"
     """It failed, and even passing calls could not bring it to its required rate."""
     KNOWN_FAILING = "known_failing"
@@ -144,6 +146,7 @@ _LABELS = {
     Reason.RERUN: "--rerun all",
     Reason.OFFLINE: "--offline",
     Reason.START_OVER: "started over",
+    Reason.SHARED: "another case made the same call",
     Reason.OUT_OF_REACH: "failed, rate out of reach",
     Reason.KNOWN_FAILING: "already failing on the base branch",
     Reason.NOT_SELECTED: "not selected",
@@ -181,6 +184,22 @@ class Change:
     """Why the earlier runs of a called case are discarded; None if they count."""
     most_runs: int = 0
     """If waves decide how many calls it gets: the most. `runs` is then its share of all their calls. 0: no waves."""
+    shares: str = ""
+    """The case that makes the calls of this one, since they are the same; "" if it makes its own."""
+    shared_by: tuple[str, ...] = ()
+    """The cases that share its calls."""
+    shared_runs: int = 0
+    """If it shares calls: how many calls are made for all of these cases. `runs` is what this one needs."""
+
+    @property
+    def calls(self) -> int:
+        """How many calls are made and paid for this case, with those that share them."""
+        return 0 if self.shares else self.shared_runs or self.runs
+
+    @property
+    def payer(self) -> str:
+        """The case that makes its calls."""
+        return self.shares or self.case_id
 
     @property
     def is_retry(self) -> bool:
@@ -275,6 +294,16 @@ class ChangeSet:
     def in_waves(self) -> tuple[Change, ...]:
         """The cases whose number of calls waves decide."""
         return tuple(change for change in self.changes if change.most_runs)
+
+    @property
+    def payers(self) -> tuple[Change, ...]:
+        """The cases that make calls; others share them."""
+        return tuple(change for change in self.with_action(Action.CALL) if not change.shares)
+
+    def sharing(self, payer: Change) -> tuple[Change, ...]:
+        """The cases that share calls, the one that makes them first."""
+        by_id = {change.case_id: change for change in self.changes} if payer.shared_by else {}
+        return (payer, *(by_id[case_id] for case_id in payer.shared_by))
 
     @property
     def called_cases(self) -> tuple[Case, ...]:

@@ -30,7 +30,7 @@ class Earlier:
 
     prior: CaseResult | None = None
     compared_with: CaseResult | None = None
-    reuse: Literal[Reason.CALLED_BEFORE, Reason.RENAMED] | None = None
+    reuse: Literal[Reason.CALLED_BEFORE, Reason.RENAMED, Reason.SHARED] | None = None
     problem: str = ""
 
 

@@ -17,7 +17,7 @@ _LEAST_CASES: Final = 2
 
 def with_waves(changes: Sequence[Change], has_history: Callable[[Change], bool]) -> tuple[Change, ...]:
     """The changes, of which those are called in waves that can be: all calls are made for the first time or again, no
-    judge is asked (which answers later), and `has_history`.
+    other case shares them, no judge is asked (which answers later), and `has_history`.
 
     Args:
         has_history: whether there are calls of earlier sessions to compare with.
@@ -33,7 +33,12 @@ def _may_adapt(change: Change) -> bool:
     if change.action is not Action.CALL or case is None or case.calls != "adaptive":
         return False
     is_whole = not change.kept_run_ids and change.runs == case.runs
-    return is_whole and case.quarantine is None and not any(each.asks_model for each in case.expectations)
+    return (
+        is_whole
+        and not change.shared_runs
+        and case.quarantine is None
+        and not any(each.asks_model for each in case.expectations)
+    )
 
 
 def _in_wave(change: Change, changes: Iterable[Change], found: set[str]) -> Change:
@@ -48,7 +53,7 @@ def calls_left(changes: Iterable[Change], made: Mapping[str, int]) -> dict[str, 
     """The calls that are left to make, by case id. Those in waves are counted with the cases that have not had their
     share, as nobody knows yet which cases will get them."""
     called = [change for change in changes if change.action is Action.CALL]
-    left = {change.case_id: max(0, change.runs - made.get(change.case_id, 0)) for change in called}
+    left = {change.case_id: max(0, change.calls - made.get(change.case_id, 0)) for change in called}
     shared = [change for change in called if change.most_runs]
     rest = max(0, sum(change.runs - made.get(change.case_id, 0) for change in shared))
     for change in shared:

@@ -18,7 +18,8 @@ from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 from planner.execution.engine import Job, Now, Outcome, PaceQuestion, Snapshot, UnsettledLaunch
-from planner.execution.events import DeferredReleased, IdleChanged, JobsEnded, RunJudged, Stopped
+from planner.execution.equal_calls import equal_call
+from planner.execution.events import DeferredReleased, IdleChanged, JobsEnded, RunJudged, SlotMoved, Stopped
 from planner.execution.launches import Launch, LaunchProblem, LaunchState
 from planner.execution.ledger import Ledger, Purpose
 from planner.execution.poll_times import NEVER
@@ -83,7 +84,7 @@ class ChooseWave(NamedTuple):
 class Apply(NamedTuple):
     """Record a decision; nothing is sent."""
 
-    event: Stopped | DeferredReleased | IdleChanged | JobsEnded
+    event: Stopped | DeferredReleased | IdleChanged | JobsEnded | SlotMoved
 
 
 class WaitUntil(NamedTuple):
@@ -112,6 +113,8 @@ def decide(state: State, now: Now) -> list[Action]:
     for consent in state.consents.values():
         if (wave := _next_wave(state, consent)) is not None:
             return [*actions, wave]
+    if (move := equal_call(state)) is not None:
+        return [*actions, Apply(move)]
     launching = _next_launch(state, now)
     if isinstance(launching, SendLaunch | Apply):
         return [*actions, launching]

@@ -19,7 +19,7 @@ from planner.execution.consents import (
     WaveChosen,
 )
 from planner.execution.engine import ConsentedJobs
-from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot
+from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot, SlotKey
 from planner.execution.previews import PreviewIntended, PreviewMoved
 from planner.providers.base import Run, RunId
 from planner.values import frozen
@@ -163,6 +163,17 @@ class JobsEnded(NamedTuple):
     consent_id: str
 
 
+class SlotMoved(NamedTuple):
+    """A consent that wants a call gets one that another consent made and does not need: the calls are equal, and the
+    machines that searched for their launches gave their runs to different ones."""
+
+    key: SlotKey
+    giver_id: str
+    taker_id: str
+    case_id: str
+    """The job of the taker."""
+
+
 class RunResumed(NamedTuple):
     """A run of an earlier session needs nothing but a verdict."""
 
@@ -298,6 +309,7 @@ class Interrupted(NamedTuple):
 SessionEvent: TypeAlias = (
     JobsAdded
     | JobsEnded
+    | SlotMoved
     | RunResumed
     | Throttled
     | NotSent

@@ -11,6 +11,7 @@ from typing import Final
 from planner.evidence import RunStatus
 from planner.execution.consents import ConsentEvent, WaveChosen
 from planner.execution.engine import ConsentedJobs, Now
+from planner.execution.equal_calls import is_free, move_slot
 from planner.execution.events import (
     BillLate,
     Consumed,
@@ -43,12 +44,13 @@ from planner.execution.events import (
     ServiceAnswered,
     ServiceFailed,
     SessionEvent,
+    SlotMoved,
     Stopped,
     Throttled,
     Unreachable,
 )
 from planner.execution.launches import UNSETTLED, LaunchState, ReportedRun, Slot
-from planner.execution.state import ConsentState, State
+from planner.execution.state import ConsentState, CountsFor, State
 from planner.execution.waits import Outage, Watched
 from planner.providers.base import Run
 from planner.quantities import count, money, rounded_duration
@@ -98,6 +100,8 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
             _add_jobs(state, consented, resumed, now)
         case JobsEnded(consent_id):
             state.ended[consent_id] = state.consents.pop(consent_id)
+        case SlotMoved():
+            move_slot(state, event)
         case Throttled(runs, retry_after_seconds):
             _throttled(state, runs, retry_after_seconds, now)
         case NotSent(launch_id):
@@ -105,9 +109,7 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
             del state.posting[launch_id]
             state.release(launch_id)
         case Unreachable(message):
-            state.limit.pause_until = now.seconds + UNREACHABLE_PAUSE_SECONDS
-            state.is_unreachable = True
-            _failed(state, message, now)
+            _unreachable(state, message, now)
         case ServiceFailed(message):
             _failed(state, message, now)
         case ServiceAnswered():
@@ -155,15 +157,15 @@ def _add_jobs(state: State, consented: ConsentedJobs, resumed: Sequence[Slot], n
     state.ended.pop(consented.consent_id, None)
     if state.interrupted_at is not None:
         consent.outcome.interrupted = consent.stopped = True
-    state.resumed_slots.update((slot.key, consented.consent_id) for slot in resumed)
+    resumed = [slot for slot in resumed if is_free(state, slot, consented.consent_id)]
+    state.counts_for.update((slot.key, CountsFor(consented.consent_id, slot.case_id)) for slot in resumed)
     if (wave := state.journal.consents.wave_of(consented.consent_id)) is not None:
         consent.wanted.begin_wave(wave)
     consent.wanted.resume(resumed)
-    wanted = {job.call_fingerprint for job in consented.jobs.values()}
     for launch in state.journal.launches(UNSETTLED):
-        asked = {slot.call_fingerprint for slot in state.journal.slots_of(launch.launch_id)}
+        slots = state.journal.slots_of(launch.launch_id)
         is_known = launch.launch_id in state.unconfirmed or launch.launch_id in state.posting
-        if not is_known and asked & wanted:
+        if not is_known and any(consent.jobs_of(slot.call_fingerprint) for slot in slots):
             state.search(launch.launch_id, now)
     if resumed:
         state.log(f"resuming {len(resumed)} runs of earlier sessions")
@@ -249,6 +251,12 @@ def _stop(state: State, event: Stopped) -> None:
             setattr(consent.outcome, name, value)
     if event.ceiling:
         state.log(f"launching stopped: {event.ceiling_detail}")
+
+
+def _unreachable(state: State, message: str, now: Now) -> None:
+    state.limit.pause_until = now.seconds + UNREACHABLE_PAUSE_SECONDS
+    state.is_unreachable = True
+    _failed(state, message, now)
 
 
 def _failed(state: State, message: str, now: Now) -> None:
@@ -369,7 +377,7 @@ def bill(state: State, watched: Watched, billed_cents: int, *, is_final: bool) -
     slot, launch = watched.slot, watched.launch
     reserved_cents = slot.reserved_cents if watched.reservation_cents is None else watched.reservation_cents
     state.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-    if launch.consent_id in state.consents:
+    if state.served(launch.consent_id) is not None:
         purpose = state.purpose(slot.plan, launch.consent_id, launch.sent_at)
         counted_cents = billed_cents if is_final else max(billed_cents, reserved_cents)
         state.ledger.bill(purpose, reserved_cents=reserved_cents, billed_cents=counted_cents)
@@ -379,7 +387,7 @@ def expect_estimate(state: State, run: Run, watched: Watched) -> None:
     """A call of unknown price ended and its bill is late: replace its reservation, which is everything left, by the
     service's estimate, so that other calls can start. Our own estimates stay."""
     slot, job, launch = watched.slot, watched.job, watched.launch
-    is_ours = launch.consent_id in state.consents
+    is_ours = state.served(launch.consent_id) is not None
     is_unpriced = job.reserve_cents is None and watched.reservation_cents is None and slot.cost_cents is None
     if is_unpriced and is_ours and run.estimated_cents is not None:
         watched.reservation_cents = run.estimated_cents

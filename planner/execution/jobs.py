@@ -13,7 +13,6 @@ from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.spending import judge_spending
 from planner.planfile.model import AgentFile
 from planner.providers.base import Balance, Line
-from planner.results.outcomes import Action
 
 Copies: TypeAlias = Mapping[tuple[int, AgentFile], int]
 """The previews that are called, by source agent and file."""
@@ -22,10 +21,11 @@ Copies: TypeAlias = Mapping[tuple[int, AgentFile], int]
 def jobs_of(change_set: ChangeSet, copies: Copies, places: Mapping[str, int]) -> list[Job]:
     """`copies` are the previews that are called instead of agents; `places` say where in the consent each case is."""
     jobs: list[Job] = []
-    for change in change_set.with_action(Action.CALL):
+    for change in change_set.payers:
         case = change.case
         if case is None:
             continue
+        cases = [each.case for each in change_set.sharing(change) if each.case is not None]
         price, target = change_set.prices.get(change.case_id), case.target
         copy_id = copies.get((target.id, target.config)) if target.config is not None else None
         called_id = target.id if copy_id is None else copy_id
@@ -37,13 +37,13 @@ def jobs_of(change_set: ChangeSet, copies: Copies, places: Mapping[str, int]) ->
                 prompt=case.prompt,
                 call_fingerprint=change.call_fingerprint,
                 agent_revision=change.inputs.agent_revision if change.inputs else None,
-                runs=change.runs,
+                runs=change.calls,
                 timeout_seconds=case.timeout_seconds,
-                await_grade=case.wants_grade,
+                await_grade=any(each.wants_grade for each in cases),
                 reserve_cents=price.high_cents if price else None,
                 expected_seconds=price.expected_seconds if price else None,
                 retries=case.retries,
-                may_stop_early=case.when_settled == "stop" and not change.most_runs,
+                may_stop_early=all(each.when_settled == "stop" for each in cases) and not change.most_runs,
                 configuration=change.inputs.configuration if change.inputs else None,
                 place=places[case.case_id] if change.most_runs else None,
             )

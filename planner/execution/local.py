@@ -162,7 +162,7 @@ class Session:
                 self._unjudged = {slot.evidence: evidence}
                 grade_wanted = self.consented.jobs[slot.case_id].await_grade
                 missing = missing_parts(evidence, grade_wanted=grade_wanted)
-            self.happen_all(resume_slot(state, slot, missing, self.engine.now()))
+            self.happen_all(resume_slot(state, consent_id, slot, missing, self.engine.now()))
         self._unjudged.clear()
 
     async def _carry_out(self) -> None:

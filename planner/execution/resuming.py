@@ -9,13 +9,17 @@ from planner.execution.engine import Now
 from planner.execution.events import Event, RunResumed, RunsBound
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Slot
 from planner.execution.reconciling import bind_slots
-from planner.execution.state import State
+from planner.execution.state import CountsFor, State
 
 
-def resume_slot(state: State, slot: Slot, missing: Sequence[Part] | None, now: Now) -> Iterator[Event | RunResumed]:
-    """Wait for what is missing of a paid run. `missing` are the parts that its stored evidence has not; None if none is
-    stored."""
+def resume_slot(
+    state: State, consent_id: str, slot: Slot, missing: Sequence[Part] | None, now: Now
+) -> Iterator[Event | RunResumed]:
+    """Wait for what is missing of a paid run, unless it counts for another consent. `missing` are the parts that its
+    stored evidence has not; None if none is stored."""
     launch = state.launch(slot.launch_id)
+    if state.use_of(launch, slot) != CountsFor(consent_id, slot.case_id):
+        return
     if launch.state in UNSETTLED:
         if launch.launch_id not in state.unconfirmed:
             state.search(launch.launch_id, now)

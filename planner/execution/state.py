@@ -34,6 +34,13 @@ LAST_LOOK_SECONDS: Final = 10.0
 """Time allowed for a resumed run that should have ended long ago."""
 
 
+class CountsFor(NamedTuple):
+    """What a slot counts for: a call of this job."""
+
+    consent_id: str
+    case_id: str
+
+
 class Note(NamedTuple):
     """A line for people."""
 
@@ -51,10 +58,19 @@ class ConsentState:
     stopped: bool = field(init=False)
     """Nothing more of it is launched."""
     runs_done: int = 0
+    _jobs_by_fingerprint: dict[str, list[Job]] = field(default_factory=dict[str, list[Job]], init=False)
 
     def __post_init__(self) -> None:
         self.stopped = not self.consented.may_launch
         self.wanted = WantedRuns(self.consented.jobs)
+        for job in self.jobs.values():
+            equal = self._jobs_by_fingerprint.setdefault(job.call_fingerprint, [])
+            assert all(other.line != job.line for other in equal), f"{job.case_id} makes the same call as another job"
+            equal.append(job)
+
+    def jobs_of(self, call_fingerprint: str) -> Sequence[Job]:
+        """Those that make this call. If there are several, they reach different previews of one agent."""
+        return self._jobs_by_fingerprint.get(call_fingerprint, ())
 
     @property
     def consent_id(self) -> str:
@@ -98,9 +114,9 @@ class State:
     notes: list[Note] = field(default_factory=list[Note])
     """To show; the driver takes them."""
     interrupted_at: float | None = None
-    resumed_slots: dict[SlotKey, str] = field(default_factory=dict[SlotKey, str])
-    """Slots of earlier sessions that count as calls of this one, and for which consent. Other slots of their launches
-    do not."""
+    counts_for: dict[SlotKey, CountsFor] = field(default_factory=dict[SlotKey, CountsFor])
+    """Slots of earlier sessions that count as calls of this one, and slots that one consent left to another. Equal
+    calls are interchangeable: a slot may count for another case than it was launched for."""
     requesters: set[int] = field(default_factory=set[int])
     """Our ids at the service, from acknowledged launches. Runs of other requesters are never ours."""
     launched_with_other: frozenset[str] = frozenset()
@@ -144,30 +160,37 @@ class State:
         """Whether this session made the launch."""
         return launch.session_id == self.terms.session_id
 
+    def use_of(self, launch: Launch, slot: Slot) -> CountsFor | None:
+        """What the slot counts for in this session; None if for nothing."""
+        own = CountsFor(launch.consent_id, slot.case_id) if self.is_own(launch) else None
+        return self.counts_for.get(slot.key, own)
+
     def consent_of(self, launch: Launch, slot: Slot) -> ConsentState | None:
-        """The consent that the slot counts for; None if for none."""
-        own_id = launch.consent_id if self.is_own(launch) else ""
-        consent = self.consents.get(self.resumed_slots.get(slot.key, own_id))
-        return consent if consent is not None and slot.case_id in consent.jobs else None
+        """The consent that the slot counts for; None if for none that is served."""
+        use = self.use_of(launch, slot)
+        consent = None if use is None else self.consents.get(use.consent_id)
+        return consent if use is not None and consent is not None and use.case_id in consent.jobs else None
+
+    def served(self, consent_id: str) -> ConsentState | None:
+        """A consent of this session, even if nothing of it is left to do."""
+        return self.consents.get(consent_id) or self.ended.get(consent_id)
 
     def concerned(self, launch: Launch) -> list[ConsentState]:
         """The consents that have slots of a launch, or that may not make its calls before it is settled."""
         slots = self.journal.slots_of(launch.launch_id)
-        if self.is_own(launch):
-            own = self.consents.get(launch.consent_id)
-            return [] if own is None else [own]
-        resumed = {self.resumed_slots.get(slot.key) for slot in slots}
-        asked = {slot.call_fingerprint for slot in slots}
+        uses = {use.consent_id for slot in slots if (use := self.use_of(launch, slot)) is not None}
+        asked = set[str]() if self.is_own(launch) else {slot.call_fingerprint for slot in slots}
         return [
             consent
             for consent_id, consent in self.consents.items()
-            if consent_id in resumed or any(job.call_fingerprint in asked for job in consent.jobs.values())
+            if consent_id in uses or any(map(consent.jobs_of, asked))
         ]
 
     def purpose(self, plan: str, consent_id: str, moment: datetime) -> Purpose:
         """What a call of a launch at this time is spent for."""
-        repository = self.consents[consent_id].consented.repository
-        return Purpose(plan, consent_id, repository, f"{moment:%Y-%m}")
+        consent = self.served(consent_id)
+        assert consent is not None, consent_id
+        return Purpose(plan, consent_id, consent.consented.repository, f"{moment:%Y-%m}")
 
     def accepted_in_flight(self) -> int:
         """Accepted runs that are not known to have ended."""
@@ -232,12 +255,8 @@ class State:
             return
         self.begin_polling(now)
         known = self.unbound.get(launch.launch_id)
-        jobs = [
-            consent.jobs[slot.case_id]
-            for consent in self.consents.values()
-            for slot in slots
-            if slot.case_id in consent.jobs
-        ]
+        asked = {slot.call_fingerprint for slot in slots}
+        jobs = [job for consent in self.consents.values() for each in asked for job in consent.jobs_of(each)]
         longest = max((job.timeout_seconds for job in jobs), default=0.0)
         since = known.since if known else now.seconds
         deadline = known.deadline if known else now.seconds + self._seconds_left(launch, longest, now)
@@ -245,15 +264,22 @@ class State:
 
     def watch(self, slot: Slot, launch: Launch, now: Now) -> None:
         """Watch for the end of this slot's run."""
-        consent = self.consent_of(launch, slot)
+        use, consent = self.use_of(launch, slot), self.consent_of(launch, slot)
         assert slot.run_id is not None
+        assert use is not None
         assert consent is not None
         self.begin_polling(now)
-        job = consent.jobs[slot.case_id]
+        job = consent.jobs[use.case_id]
         allowed_seconds = slot.ordinal * launch.line.stagger_seconds + job.timeout_seconds
         deadline = now.seconds + self._seconds_left(launch, allowed_seconds, now)
         self.watched[RunId(slot.run_id)] = Watched(
-            slot, launch, consent.consent_id, job, now.seconds, deadline, resumed=not self.is_own(launch)
+            replace(slot, case_id=use.case_id),
+            launch,
+            consent.consent_id,
+            job,
+            now.seconds,
+            deadline,
+            resumed=not self.is_own(launch),
         )
 
     def _seconds_left(self, launch: Launch, allowed_seconds: float, now: Now) -> float:
@@ -282,12 +308,13 @@ class State:
         """A launch never happened: release its reservations; its runs are wanted again."""
         launch = self.launch(launch_id)
         for slot in self.journal.slots_of(launch_id):
-            if launch.consent_id in self.consents:
+            if self.served(launch.consent_id) is not None:
                 purpose = self.purpose(slot.plan, launch.consent_id, launch.sent_at)
                 self.ledger.release(purpose, slot.reserved_cents)
-            counts_for = self.consents.get(self.resumed_slots.get(slot.key, launch.consent_id))
-            if counts_for is not None:
-                counts_for.wanted.not_launched(slot.case_id, slot.key)
+            use = self.use_of(launch, slot)
+            consent = None if use is None else self.served(use.consent_id)
+            if use is not None and consent is not None:
+                consent.wanted.not_launched(use.case_id, slot.key)
 
     def log(self, line: str) -> None:
         self.notes.append(Note(line, is_warning=False))

@@ -165,7 +165,7 @@ class Judging:
         if settings is None:
             return change_set
         needs = {
-            change.case_id: self._needs(change, resumable.get(change.case_id, ()))
+            change.case_id: self._needs(change, resumable.get(change.payer, ()))
             for change in self.asking(change_set.changes)
         }
         requests = [request for need in needs.values() for request in need.requests]
@@ -204,7 +204,7 @@ class Judging:
             stored += sum(question.votes for question in questions(case, evidence)) - lacking
             requests += [_Requests.of(request) for request in requests_of(wanted)]
         collected = sum(slot.evidence is not None for slot in slots)
-        runs = max(0, change.runs - collected) if change.action is Action.CALL else 0
+        runs = max(0, (change.shared_runs or change.runs) - collected) if change.action is Action.CALL else 0
         # Every vote of every rubric counts, even if other parts of an expectation may decide alone.
         rubrics = [pair for expectation in case.expectations for pair in expectation.rubrics()]
         if self.cache.checks_callers and case.caller_faults == "ignore":

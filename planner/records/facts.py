@@ -39,6 +39,8 @@ class CallFact(Document):
     """The session that launched it."""
     consent_id: str = ""
     case_id: str
+    shared_by: ListOf[str] = Field(default=[])
+    """The other cases that the call was made for."""
     plan: str
     file: str = ""
     environment: str
@@ -59,6 +61,10 @@ class CallFact(Document):
     erased: bool = False
     """True if its words and evidence were erased (`planner forget`). Its verdicts stay."""
     data: CallData
+
+    def is_for(self, case_id: str) -> bool:
+        """Whether the call was made for this case, and not only for others that make the same call."""
+        return case_id == self.case_id or case_id in self.shared_by
 
 
 class Correction(Document):

@@ -57,25 +57,45 @@ class Writing:
     def facts(self, cases: Sequence[CaseResult]) -> dict[str, list[Fact]]:
         """New calls, corrections and verdicts, by call fingerprint."""
         found: dict[str, list[Fact]] = defaultdict(list)
+        sharing = self._sharing(cases)
+        written = set[CallId]()
         for case in cases:
-            origin, shown = self.origins.get(case.case_id), self.show(case)
+            shown = self.show(case)
             for run in shown.runs:
-                stored = self.find(case.call_fingerprint, run)
-                if self.is_finished or stored is not None:
-                    found[case.call_fingerprint] += self._of_run(shown, run, stored, origin)
+                stored, facts, run_id = self.find(case.call_fingerprint, run), found[case.call_fingerprint], id_of(run)
+                if not (self.is_finished or stored is not None):
+                    continue
+                if run_id not in written:  # cases may share it
+                    facts += self._of_call(shown, run, stored, sharing.get(run_id, ()))
+                    written.add(run_id)
+                facts += self._of_verdict(shown, run, stored)
         return {fingerprint: facts for fingerprint, facts in found.items() if facts}
 
-    def _of_run(
-        self, case: CaseResult, run: JudgedRun, stored: StoredCall | None, origin: CallOrigin | None
+    def _sharing(self, cases: Sequence[CaseResult]) -> dict[CallId, list[str]]:
+        """The cases that share calls with others, by call, as they are shown."""
+        first: dict[CallId, CaseResult] = {}
+        found: dict[CallId, list[str]] = {}
+        for case in cases:
+            shared = [run_id for run_id in map(id_of, case.runs) if first.setdefault(run_id, case) is not case]
+            name = self.show(case.model_copy(update={"runs": []})).case_id if shared else ""
+            for run_id in shared:
+                found.setdefault(run_id, []).append(name)
+        return found
+
+    def _of_call(
+        self, case: CaseResult, run: JudgedRun, stored: StoredCall | None, shared_by: Sequence[str]
     ) -> list[Fact]:
-        facts: list[Fact] = []
         data = data_of(run)
         if stored is None:
-            facts.append(self._call(case, run, origin))
-        elif stored.is_unclaimed:  # judged by its evidence, it is this machine's from now on, and is shared
-            facts.append(stored.call.model_copy(update={"data": data}))
-        elif stored.data != data:
-            facts.append(Correction(run_id=run.run_id, session_id=run.session_id, at=self.now, data=data))
+            return [self._call(case, run, shared_by)]
+        if stored.is_unclaimed:  # judged by its evidence, it is this machine's from now on, and is shared
+            return [stored.call.model_copy(update={"data": data})]
+        if stored.data != data:
+            return [Correction(run_id=run.run_id, session_id=run.session_id, at=self.now, data=data)]
+        return []
+
+    def _of_verdict(self, case: CaseResult, run: JudgedRun, stored: StoredCall | None) -> list[Fact]:
+        facts: list[Fact] = []
         is_known = (
             stored is not None
             and not stored.is_unclaimed
@@ -98,12 +118,14 @@ class Writing:
             )
         return facts
 
-    def _call(self, case: CaseResult, run: JudgedRun, origin: CallOrigin | None) -> CallFact:
+    def _call(self, case: CaseResult, run: JudgedRun, shared_by: Sequence[str]) -> CallFact:
+        origin = self.origins.get(case.case_id)
         return CallFact(
             run_id=run.run_id,
             session_id=run.session_id,
             consent_id=self.consents.get(run.run_id, ""),
             case_id=case.case_id,
+            shared_by=list(shared_by),
             plan=case.plan,
             file=case.file,
             environment=self.environment,

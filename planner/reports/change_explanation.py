@@ -55,7 +55,8 @@ def _entries(
 
 def _action(change: Change, redactor: Redactor) -> str:
     """`called, 1 call, in addition to 2 stored runs: runs raised`."""
-    calls = f", {count(change.runs, 'call')}" if change.action is Action.CALL else ""
+    calls = f", {count(change.calls, 'call')}" if change.action is Action.CALL else ""
+    calls = f", uses the calls of {redactor.name(change.shares)}" if change.shares else calls
     kept = f", in addition to {count(len(change.kept_run_ids), 'stored run')}" if change.kept_run_ids else ""
     is_shown = change.detail and "\n" not in change.detail and change.action is not Action.CALL
     detail = f" ({redactor.text(change.detail)})" if is_shown else ""

@@ -109,7 +109,9 @@ def shown_changes(preview: PlanView, action: Action) -> list[ShownChange]:
                 seen.add(key)
                 moved = lines
         sign = "+" if action is Action.CALL and change.prior is None else _SIGNS[action]
-        what = count(change.runs, "call") if action is Action.CALL else _DONE[action]
+        what = count(change.calls, "call") if action is Action.CALL else _DONE[action]
+        if change.shares:
+            what, why = "shared", f"{why} · uses the calls of {names[change.shares]}"
         if change.most_runs and change.case is not None:
             what = f"{change.case.first_calls}–{change.most_runs} calls"
         shown.append(ShownChange(sign, names[change.case_id], what, why, moved))
@@ -287,7 +289,7 @@ def render_json(
     return json_document(
         {
             "digest": change_set.digest,
-            "changes": [_change_document(change, preview, names[change.case_id]) for change in change_set.changes],
+            "changes": [_change_document(change, preview, names) for change in change_set.changes],
             "estimate": asdict(change_set.estimate) | {"coverage": coverage} | judge,
             "summary": {action.value: len(change_set.with_action(action)) for action in Action},
             "agents": [
@@ -317,11 +319,13 @@ def _redacted(diagnostic: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
     return diagnostic | {"detail": redactor.text(diagnostic["detail"]), "related": related}
 
 
-def _change_document(change: Change, preview: PlanView, name: str) -> dict[str, object]:
+def _change_document(change: Change, preview: PlanView, names: Mapping[str, str]) -> dict[str, object]:
     unconfirmed = preview.unconfirmed.get(change.case_id, 0)
     return {
-        "case_id": name,
+        "case_id": names[change.case_id],
         **picked(change, "action", "reason", "runs", "most_runs"),
+        "calls": change.calls,
+        "shares": names.get(change.shares),
         "renamed_from": None if change.renamed_from is None else preview.redactor.name(change.renamed_from),
         "runs_made": preview.already_made.get(change.case_id, 0) - unconfirmed,
         "unconfirmed_runs": unconfirmed,

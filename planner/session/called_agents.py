@@ -16,7 +16,7 @@ from planner.errors import InterruptedRunError, NotFoundError, PlannerError, Ref
 from planner.interruption import until_interrupted
 from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
-from planner.results.outcomes import Action, Cause, RunOutcome
+from planner.results.outcomes import Cause, RunOutcome
 
 if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
@@ -33,8 +33,8 @@ def previews_needed(prepared: Preparation) -> list[EffectiveTarget]:
     """The agents that need a preview, because calls to them may still be launched."""
     launching = {
         (change.case.target.id, change.case.target.config)
-        for change in prepared.change_set.with_action(Action.CALL)
-        if change.case is not None and _may_launch(prepared, change.case, change.runs)
+        for change in prepared.change_set.payers
+        if change.case is not None and _may_launch(prepared, change.case, change.calls)
     }
     return [each for each in prepared.agents if each.needs_preview and (each.agent_id, each.file) in launching]
 
@@ -238,14 +238,11 @@ def exclude(session: RunSession, runs: EndedRuns, edited: Container[str]) -> Non
         "excluded": "agent_edited",
         "findings": [],
     }
-    excluded: dict[str, set[int]] = {}
-    for record in runs.records:
-        if record.slot.launch_id in edited or record.run_id in runs.ran_another:
-            excluded.setdefault(record.slot.case_id, set()).add(record.run_id)
-    for case_id, run_ids in excluded.items():
-        runs.judged[case_id] = [
-            run.model_copy(update=update) if run.run_id in run_ids else run for run in runs.judged[case_id]
-        ]
+    excluded = {
+        record.run_id for record in runs.records if record.slot.launch_id in edited or record.run_id in runs.ran_another
+    }
+    for case_id, judged in runs.judged.items() if excluded else ():
+        runs.judged[case_id] = [run.model_copy(update=update) if run.run_id in excluded else run for run in judged]
     aliases = {case.case_id: case.target.alias for case in session.loaded.cases}
     cases = [record.slot.case_id for record in runs.records if record.slot.launch_id in edited]
     for alias in dict.fromkeys(aliases[case_id] for case_id in cases):

@@ -117,9 +117,8 @@ def places_of(prepared: Preparation) -> dict[str, int]:
 def _calls(prepared: Preparation) -> Iterator[ConsentedCall]:
     reasons = {change.case_id: call_reason(change) for change in prepared.change_set.with_action(Action.CALL)}
     for case in _cases(prepared):
-        runs = case.runs * (1 + case.retries) if case.call else 0
         share = case.runs if case.most_runs else 0
-        yield ConsentedCall(case.call or case.check, runs, reasons.get(case.case_id), share, case.most_runs)
+        yield ConsentedCall(case.call or case.check, case.most_calls, reasons.get(case.case_id), share, case.most_runs)
 
 
 def call_reason(change: Change) -> CallReason:

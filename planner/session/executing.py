@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from planner.execution.spending import month_of, spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.judging.judge_calls import JudgeCalls, copy_stop_reasons
+from planner.planfile.model import Case
 from planner.reports.progress import ProgressState
 from planner.reports.pull_request import NO_CEILING
 from planner.reports.pull_request_progress import CallsUnderWay
@@ -68,11 +69,13 @@ class EndedRuns:
     ran_another: set[int] = field(default_factory=set[int])
     """Runs whose calls ran another configuration of the agent than planned."""
 
-    def add(self, record: EndedRun, judged: JudgedRun) -> None:
+    def add(self, record: EndedRun, judged: Mapping[str, JudgedRun]) -> None:
+        """Add a run with its verdict for each case that shares it."""
         self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
         self.overdue += [record] if record.evidence is None else []
         self.launched_now += not record.resumed
-        self.judged.setdefault(record.slot.case_id, []).append(judged)
+        for case_id, run in judged.items():
+            self.judged.setdefault(case_id, []).append(run)
 
 
 @frozen
@@ -114,7 +117,7 @@ def _progress_comment(session: RunSession, prepared: Preparation, consent: Conse
         cases=list(names.values()),
         by=consent.by,
         max_cost=NO_CEILING if cents is None else f"{cents // 100}.{cents % 100:02d}",
-        total=sum(change.runs for change in calls),
+        total=sum(change.calls for change in calls),
         start_over=next((change.start_over for change in calls if change.start_over is not None), None),
     )
     pull = pull_request_of(shell.environ, head_of(shell, session.place, loaded), place.name)
@@ -244,20 +247,28 @@ async def _make_calls(
     limits = [limit for limit in (options.max_concurrent, project.policy.max_concurrent_runs) if limit]
     progress = ProgressDisplay(shell)
     session.request_log.note = progress.note  # do not write over the live display
-    cases = {case.case_id: case for case in session.loaded.cases}
+    sharing = {change.case_id: prepared.change_set.sharing(change) for change in prepared.change_set.payers}
     settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
 
     def on_run(record: EndedRun) -> RunResponse:
-        case = cases[record.slot.case_id]
-        judged = judge_record(case, record, prepared.judging.cache)
-        counts = case.quarantine is None or session.reports.started_at.date() > case.quarantine.until
+        cases = [change.case for change in sharing[record.slot.case_id] if change.case is not None]
+        judged = {case.case_id: judge_record(case, record, prepared.judging.cache) for case in cases}
         runs.add(record, judged)
         reached.note(record.slot, record.evidence)
-        settling.note(record.slot.case_id, judged)
+        for case_id, run in judged.items():
+            settling.note(case_id, run)
+        failed = [case for case in cases if judged[case.case_id].outcome is RunOutcome.FAILED]
+        platform_failed = judged[record.slot.case_id].cause is Cause.PLATFORM
         return RunResponse(
-            platform_failed=record.evidence is not None and judged.cause is Cause.PLATFORM,
-            stop=options.fail_fast and counts and judged.outcome is RunOutcome.FAILED,
+            platform_failed=record.evidence is not None and platform_failed,
+            stop=options.fail_fast and any(map(counts, failed)),
         )
+
+    def counts(case: Case) -> bool:
+        return case.quarantine is None or session.reports.started_at.date() > case.quarantine.until
+
+    def pace(case_id: str, to_come: int, retries: int) -> int:
+        return max(settling.pace(change.case_id, to_come, retries) for change in sharing[case_id])
 
     def on_snapshot(snapshot: Snapshot) -> None:
         seconds = shell.clock.monotonic() - session.reports.started
@@ -306,7 +317,7 @@ async def _make_calls(
         on_snapshot=on_snapshot,
         log=progress.note if shell.verbosity else lambda _: None,
         warn=progress.note,
-        pace=settling.pace,
+        pace=pace,
         choose_wave=WaveChooser(
             prepared.change_set.with_action(Action.CALL),
             places_of(prepared),

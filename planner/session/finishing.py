@@ -25,6 +25,7 @@ from planner.session.recording import store_facts
 from planner.session.run_session import ConnectedSession, RunSession, next_commands
 from planner.verdicts.call_judge import could_pass
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.cases import run_key
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
@@ -59,7 +60,8 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     options, outcome = session.options, end.outcome
     prepared = after_judge_calls(session, prepared)
     cases, suite = _cases(session, prepared, end, why_not_called(outcome))
-    open_overdue = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
+    waiting = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
+    open_overdue = {change.case_id for change in prepared.change_set.changes if change.payer in waiting}
     consenting = end.consent.given or bool(outcome.left)
     commands = next_commands(options, consenting=consenting)
     gate = Gate(options.fail_on, suite)
@@ -109,7 +111,7 @@ def _cases(
     open_runs = open_runs_at_end(
         session.journal,
         session.reports.session_id,
-        {slot.key for slots in prepared.resumable.values() for slot in slots},
+        {slot.key: case_id for case_id, slots in prepared.resumable.items() for slot in slots},
         end.runs.records,
         end.runs.overdue,
         session.shell.clock.now(),
@@ -184,7 +186,7 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
     mine = {launch.launch_id for launch in journal.launches_of(session.reports.session_id)}
     unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
-    carried = [run for case in cases for run in case.carried_runs]
+    carried = {run_key(run): run for case in cases for run in case.carried_runs}.values()  # cases may share calls
     not_seen = [slot for slot in unbilled if slot.launch_id not in unsettled and slot.evidence is None]
     late = [journal.slot_of_run(run.run_id) for run in carried if run.cost_cents is None]
     launches = {slot.launch_id for slot in charged}

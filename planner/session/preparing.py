@@ -24,6 +24,7 @@ from planner.changes.detail import left_out_warnings
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
 from planner.changes.model import Change, ChangeSet, Estimate
+from planner.changes.sharing import with_shared_calls
 from planner.changes.waves import calls_left, with_waves
 from planner.ci.agreement import actor_of
 from planner.errors import RefusedError
@@ -34,13 +35,11 @@ from planner.execution.launches import UNSETTLED, Slot
 from planner.execution.month_spending import MonthSpending, StoreSpending, months_of
 from planner.execution.open_launches import OpenLaunches, open_launches_of
 from planner.execution.spending import (
-    charged_slots,
     judge_spending,
     reservations_of,
     spending_of,
     unsent_launches,
 )
-from planner.execution.wanted import resumable_slots
 from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
@@ -49,6 +48,7 @@ from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.session.called_agents import agents_refusal
+from planner.session.resumable import StoredRuns, not_estimated, open_launches_of_calls, resumable_runs
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
@@ -58,7 +58,6 @@ from planner.verdicts.sessions import Session, cases_with_history, earlier_sessi
 from planner.workspace.agreed_calls import agreed_set
 from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, records_of
-from planner.workspace.selection import Selection
 from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
 from planner.workspace.stores import OpenedStore, Workspace
@@ -161,7 +160,7 @@ def prepare(
     agents, configurations = agents_of(place, loaded.cases, targets)
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
-    changes = judging.with_rechecks(leave_to_base(work, diff(loaded.cases, earlier.stored, request)))
+    changes = with_shared_calls(judging.with_rechecks(leave_to_base(work, diff(loaded.cases, earlier.stored, request))))
     agreed = agreed_set(work)
     history = _history(changes, records)
     changes = with_waves(changes, agreed.may_adapt(cases_with_history(history)))
@@ -188,21 +187,17 @@ def prepare(
         consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace)
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         stored = StoredRuns(records, Agents(revisions, configurations))
-        resumable = _resumable(journal, whole, consent_id, selection, stored)
+        resumable = resumable_runs(journal, whole, consent_id, selection, stored)
         slots = [slot for mine in resumable.values() for slot in mine]
         if slots:  # runs already made are not priced again
             rest = build({case_id: len(mine) for case_id, mine in resumable.items()})
             change_set = replace(whole, changes=rest.changes, estimate=rest.estimate, prices=rest.prices)
-        # Runs of other consents, and runs with a bill, are not part of the whole estimate.
-        mine = {slot.key for slot in journal.slots_of_consent(consent_id) if slot.consumed_by is None}
-        known = Counter(slot.case_id for slot in slots if slot.key not in mine)
-        for slot in charged_slots(journal, consent_id):
-            known[slot.case_id] += slot.cost_cents is not None and slot.consumed_by is None
+        known = not_estimated(journal, whole, consent_id, slots)
         if known.total():
             whole = replace(whole, estimate=build(known).estimate)
         unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)}
         unconfirmed = Counter(slot.case_id for slot in slots if slot.launch_id in unconfirmed_ids)
-        searched = {slot.launch_id for slot in slots} | _open_launches_of(journal, whole)
+        searched = {slot.launch_id for slot in slots} | open_launches_of_calls(journal, whole)
         not_resumed = open_launches_of(journal, searched, shared=place.shared is not None, now=now)
     months = months_of(loaded.project.policy, now, journal, store_spending(place))
     paid_cents = spending.of_calls().spent
@@ -300,56 +295,6 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
         yield journal
 
 
-@frozen
-class StoredRuns:
-    """The stored calls, and the agents that they are compared with."""
-
-    records: Records
-    agents: Agents
-
-
-def _resumable(
-    journal: Journal, change_set: ChangeSet, consent_id: str, selection: Selection, stored: StoredRuns
-) -> dict[str, tuple[Slot, ...]]:
-    """Unconsumed runs of the same calls, as `resumable_slots`, without those of previews that somebody edited.
-
-    With `--rerun` or `--start-over`, only runs of the same consent. Stored calls are excluded, even if the journal does
-    not know that they are stored.
-    """
-    wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
-    edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
-    unsent = unsent_launches(journal)
-    same_consent_only = selection.rerun != "needed" or selection.start_over is not None
-
-    def counts(slot: Slot) -> bool:
-        change, launch = wanted.get(slot.case_id), journal.launch(slot.launch_id)
-        if change is None or launch is None or slot.launch_id in unsent:
-            return False
-        is_same_consent = launch.consent_id == consent_id
-        is_wanted = launch.line.target not in edited and (is_same_consent or not same_consent_only)
-        if not is_wanted or not _same_call(slot, change, stored.agents):
-            return False
-        return (launch.session_id, slot.run_id) not in stored.records.ids(change.call_fingerprint)
-
-    most_runs = {
-        case_id: max(change.runs, change.most_runs) * (1 + (change.case.retries if change.case else 0))
-        for case_id, change in wanted.items()
-    }
-    open_launches = {launch.launch_id for launch in journal.launches(UNSETTLED)}
-    return resumable_slots(filter(counts, journal.unconsumed_slots()), most_runs, open_launches)
-
-
-def _open_launches_of(journal: Journal, change_set: ChangeSet) -> set[str]:
-    """Open launches that asked for calls of this change set. They are settled before these are made again, even those
-    that do not count as runs of it."""
-    wanted = {change.call_fingerprint for change in change_set.with_action(Action.CALL)}
-    return {
-        launch.launch_id
-        for launch in journal.launches(UNSETTLED)
-        if any(slot.call_fingerprint in wanted for slot in journal.slots_of(launch.launch_id))
-    }
-
-
 def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:
     """The estimate of `rest` plus what was already paid."""
     if not paid_cents:
@@ -359,13 +304,6 @@ def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:
         for cents in (rest.expected_cents, rest.low_cents, rest.high_cents)
     )
     return replace(rest, expected_cents=expected, low_cents=low, high_cents=high)
-
-
-def _same_call(slot: Slot, change: Change, agents: Agents) -> bool:
-    if slot.call_fingerprint != change.call_fingerprint or change.case is None or change.inputs is None:
-        return False
-    update = {"agent_revision": slot.agent_revision, "configuration": slot.configuration}
-    return agents.edit(change.inputs.model_copy(update=update), change.case) is None
 
 
 def checked_cases(
@@ -387,7 +325,7 @@ def checked_cases(
     documents = {document.case_id: document for document in judged}
     cases: list[CheckedCase] = []
     for change in changes:
-        made = prepared.progress.runs_made.get(change.case_id, 0)
+        made = prepared.progress.runs_made.get(change.payer, 0)
         calls = max(0, change.runs - made) if must_call(change) else 0
         document, base = documents.get(change.case_id), prepared.base.get(change.case_id)
         is_excusable = excuse_known and change.case_id in prepared.of_target

@@ -25,7 +25,7 @@ from planner.judge.judge_call_records import settle_answered
 from planner.providers.requests import RequestHooks
 from planner.quantities import count
 from planner.results.money_documents import ConsentDocument
-from planner.results.outcomes import Action, FailOn
+from planner.results.outcomes import FailOn
 from planner.session.called_agents import agents_refusal
 from planner.session.consents import agree, already_called, repeated_refusal, superseded
 from planner.session.late_data import correct_bills
@@ -256,7 +256,7 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
 def _is_bounded(session: RunSession, prepared: Preparation) -> bool:
     """Whether a ceiling holds for all calls. In the sandbox, none is needed."""
     budgets = {plan.name: plan.max_cost_cents for plan in session.loaded.plans}
-    called = {change.case.plan for change in prepared.change_set.with_action(Action.CALL) if change.case is not None}
+    called = {change.case.plan for change in prepared.change_set.payers if change.case is not None}
     has_budgets = all(budgets.get(plan) is not None for plan in called)
     is_free = session.options.selection.sandbox
     return is_free or has_budgets or session.ceiling_cents(prepared) is not None

@@ -53,7 +53,8 @@ _OTHER_AGENT: Final = (Reason.AGENT_EDITED, Reason.AGENT_FILE_CHANGED)
 
 @frozen
 class MissingRuns:
-    """Runs without a verdict, by case id. `not_called` says in one line why some were not launched."""
+    """Runs without a verdict, by the case that makes the calls. `not_called` says in one line why some were not
+    launched."""
 
     not_called: str = ""
     not_needed: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -147,10 +148,10 @@ def _judge(
     earlier = [judge(case, run, load_evidence, ask) for run in stored_runs_to_judge(change)]
     set_aside = _not_poolable(case, earlier, new_runs) if change.is_retry else None
     runs = new_runs if set_aside else [*earlier, *new_runs]
-    open_runs = missing.open_runs.get(change.case_id, NO_OPEN_RUNS)
+    open_runs = missing.open_runs.get(change.payer, NO_OPEN_RUNS)
     if change.action is Action.CALL:
-        not_needed = missing.not_needed.get(change.case_id, 0)
-        never_sent = open_runs.not_made + missing.left.get(change.case_id, 0)
+        not_needed = missing.not_needed.get(change.payer, 0)
+        never_sent = open_runs.not_made + missing.left.get(change.payer, 0)
         never_reported = change.runs - len(made) - not_needed - open_runs.launched
         open_runs = replace(open_runs, not_made=max(never_sent, never_reported, 0))
     else:

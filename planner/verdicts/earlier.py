@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Final, Literal
 
 from planner.changes.configuration import Agents
 from planner.changes.detail import revision_digest
@@ -101,13 +101,12 @@ class _View:
         self._records = records
         self._shown = {today.show(case.case_id) for case in today.cases}
         self._planned = _PlannedCases(records)
-        self._needed = NeededCalls(records, Deciding(today.agents, today.judge, today.now, self._name, self._last))
+        deciding = Deciding(today.agents, today.judge, today.now, self._name, self._last, today.is_gone)
+        self._needed = NeededCalls(records, deciding)
         last = [self._last(case) for case in today.cases]
         records.prepare(each.call_fingerprint for each in last if each is not None)
         self.counted: set[CallId] = set()
         """The calls of the pools and baselines that were found, and those that they replaced."""
-        self._taken: dict[tuple[str, str], str] = {}
-        """The case that adopted the calls of a deleted case, by their fingerprint and the id of the deleted case."""
 
     def _name(self, case: Case) -> str:
         return self._today.show(case.case_id)
@@ -146,8 +145,8 @@ class _View:
         previous = self._previous(case, pools)
         if not is_own_of_base and base is not None:
             return _Found(Earlier(own, base, Reason.CALLED_BEFORE), base, previous)
-        if last is None and own.case_id != today.show(case.case_id):
-            return _Found(Earlier(own, None, Reason.RENAMED))
+        if last is None and (reuse := self._made_for_another(case, pools[-1])) is not None:
+            return _Found(Earlier(own, None, reuse))
         if base is None or base is own:
             named = own if own.case_id == case.case_id else own.model_copy(update={"case_id": case.case_id})
             return _Found(Earlier(named), named if is_own_of_base else None, previous)
@@ -170,9 +169,18 @@ class _View:
             if not wanted:
                 return
 
+    def _made_for_another(self, case: Case, pool: Pool) -> Literal[Reason.RENAMED, Reason.SHARED] | None:
+        """How the case came to calls that were made for another one; None if they were made for it."""
+        newest = max(pool.calls, key=lambda call: call.order).call
+        if newest.is_for(self._name(case)):
+            return None
+        return Reason.RENAMED if self._today.is_gone(newest) else Reason.SHARED
+
     def _stored(self, case: Case, pool: Pool, last: PlannedCase | None = None) -> CaseResult:
         self._count(pool)
-        return stored_case(case, pool, self._today.agents, self._needed.judge_of(case), last)
+        stored = stored_case(case, pool, self._today.agents, self._needed.judge_of(case), last)
+        is_known = self._last(case) is not None or self._made_for_another(case, pool) is None
+        return stored.model_copy(update={"case_id": self._name(case)}) if is_known else stored
 
     def _count(self, pool: Pool) -> None:
         self.counted.update(call.id for call in (*pool.calls, *pool.replaced))
@@ -191,14 +199,8 @@ class _View:
         ]
 
     def _calls(self, case: Case, fingerprint: str) -> list[StoredCall]:
-        """The calls of this case, and those of deleted cases that no other case adopted."""
-        own = self._today.show(case.case_id)
-        return [
-            call
-            for call in self._needed.calls(case, fingerprint)
-            if call.call.case_id == own
-            or (self._today.is_gone(call.call) and self._taken.setdefault((fingerprint, call.call.case_id), own) == own)
-        ]
+        """The calls of this case and of others that make the same call, also deleted ones."""
+        return list(self._needed.calls(case, fingerprint))
 
     def _is_moved(self, case: Case, inputs: CaseInputs, last: PlannedCase) -> bool:
         """True if only the agent's id differs, and both agents have the same configuration."""
@@ -218,7 +220,7 @@ class _View:
         """The result of the newest session of the case, if its calls differ from today's."""
         today, own = self._today, self._today.show(case.case_id)
         of_base = [call for call in self._needed.calls(case, last.call_fingerprint) if call.is_of_base]
-        mine = [call for call in of_base if call.call.case_id == own] or of_base
+        mine = [call for call in of_base if call.call.is_for(own)] or of_base
         then = _agent_of(last)
         if mine and all(_agent_of(call.call) != then for call in mine):  # it was not known when they were made
             then = _agent_of(mine[-1].call)

@@ -13,7 +13,7 @@ from planner.changes.model import Change
 from planner.errors import PlannerError, StoreError
 from planner.execution.engine import Outcome
 from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
+from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot, SlotKey
 from planner.execution.observer import EndedRun
 from planner.planfile.model import Case
 from planner.quantities import count, money
@@ -241,12 +241,13 @@ def judge_with_open_runs(
 def open_runs_at_end(
     journal: Journal,
     session_id: str,
-    resumed: AbstractSet[tuple[str, int]],
+    resumed: Mapping[SlotKey, str],
     records: Sequence[EndedRun],
     overdue: Sequence[EndedRun],
     now: datetime,
 ) -> dict[str, OpenRuns]:
-    """By case id, the runs that are open at the end of a session that launched or `resumed` (keys of slots) them.
+    """By the case that makes the calls, the runs that are open at the end of a session that launched or `resumed` them
+    (slots, and for which case).
 
     `records` are the runs it reported, `overdue` those of them that it stopped waiting for. An accepted run is given up
     after a day; an unconfirmed launch stays open until it is confirmed.
@@ -261,10 +262,11 @@ def open_runs_at_end(
         launch = launches[slot.launch_id]
         if slot.key not in resumed and launch.session_id != session_id:
             continue
+        case_id = resumed.get(slot.key, slot.case_id)
         if launch.state is LaunchState.INTENDED:
-            never_sent[slot.case_id] += 1
+            never_sent[case_id] += 1
         elif _is_open(launch, now):
-            launched[slot.case_id] += 1
+            launched[case_id] += 1
     unended: dict[str, set[int]] = {}
     for record in overdue:
         if (launch := launches.get(record.slot.launch_id)) and _is_open(launch, now):
@@ -282,7 +284,7 @@ def open_runs_of_stored(
     together with the runs that each change keeps."""
     found: dict[str, OpenRuns] = {}
     for change in changes:
-        slots = resumable.get(change.case_id, ())
+        slots = resumable.get(change.payer, ())
         launches = [journal.launch(slot.launch_id) for slot in slots if slot.evidence is None]
         if any(launch is not None and _is_open(launch, now) for launch in launches):
             stored = change.prior.runs if change.prior else ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from planner.results.model import CaseResult, Compared, Sample, SuiteDocument
+from planner.verdicts.cases import RunKey, run_key
 from planner.verdicts.comparison import clean_counts, suite_of, variants_of
 from planner.verdicts.sessions import MIN_SESSIONS, CallsOf, earlier_sessions, measured
 
@@ -25,7 +26,7 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
         stored: finds stored calls.
     """
     known = [case.model_copy(update={"probability_regressed": None}) for case in cases]
-    now = {case.case_id: case for case in known if _is_comparable(case)}
+    now = {case.case_id: case for case in _without_shared(filter(_is_comparable, known))}
     sessions = earlier_sessions({case_id: measured(case) for case_id, case in now.items()}, stored) if now else []
     if len(sessions) < MIN_SESSIONS:
         return known, suite_of(known)
@@ -56,6 +57,16 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
         compared=_suite_word(worse, better),
     )
     return compared, suite
+
+
+def _without_shared(cases: Iterable[CaseResult]) -> Iterator[CaseResult]:
+    """The cases, but of those that share calls only the first: calls that count twice look like a larger change."""
+    seen = set[RunKey]()
+    for case in cases:
+        keys = set(map(run_key, case.runs))
+        if seen.isdisjoint(keys):
+            yield case
+        seen |= keys
 
 
 def _is_comparable(case: CaseResult) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 from planner.changes.configuration import Agents
 from planner.changes.fingerprint import check_fingerprint, digest_of
 from planner.planfile.model import Case
-from planner.records.facts import CallId, PlannedCase, StoredCall
+from planner.records.facts import CallFact, CallId, PlannedCase, StoredCall
 from planner.records.log import Records
 from planner.records.older_calls import CalledAgent, Choice, agent_of
 from planner.results.model import JudgedRun
@@ -34,6 +34,7 @@ class Deciding:
     Args:
         name: the case's id as it is stored.
         last: the case in its newest session.
+        is_gone: whether the case of a stored call was deleted from all plans.
     """
 
     agents: Agents
@@ -41,6 +42,11 @@ class Deciding:
     now: datetime
     name: Callable[[Case], str]
     last: Callable[[Case], PlannedCase | None]
+    is_gone: Callable[[CallFact], bool]
+
+    def is_for(self, case: Case, call: CallFact) -> bool:
+        """Whether a call was made for this case, or for one that was deleted."""
+        return call.is_for(self.name(case)) or self.is_gone(call)
 
 
 @frozen
@@ -78,7 +84,8 @@ class NeededCalls:
         """The pools of these calls, judged by today's expectations, or else as they are stored."""
         judge = self._deciding.judge
         judged: Callable[[StoredCall], JudgedRun] = partial(judge.judged, case, self._check(case))
-        pools = pools_of(case, calls, judged if is_judged else judge.as_stored, self._deciding.now)
+        is_own = partial(self._deciding.is_for, case)
+        pools = pools_of(case, calls, judged if is_judged else judge.as_stored, self._deciding.now, is_own)
         if pools:
             self._used[case.case_id].append(_Used(calls, _calls_since(calls, pools[-2:][0]), is_judged))
         return pools

@@ -112,15 +112,32 @@ def inputs_of(call: CallFact | CalledAgent, case: Case, agents: Agents) -> CaseI
     )
 
 
+def _is_own(_: CallFact) -> bool:
+    return True
+
+
 def pools_of(
-    case: Case, calls: Sequence[StoredCall], judge: Callable[[StoredCall], JudgedRun], now: datetime
+    case: Case,
+    calls: Sequence[StoredCall],
+    judge: Callable[[StoredCall], JudgedRun],
+    now: datetime,
+    is_own: Callable[[CallFact], bool] = _is_own,
 ) -> list[Pool]:
-    """The pools of calls that reached one agent, oldest first."""
+    """The pools of calls that reached one agent, oldest first.
+
+    Args:
+        is_own: False for calls that were made for other cases only, which make the same call. They count too, but what
+            was called again for these cases does not enter a pool that has passed with all of its calls.
+    """
     pools: list[Pool] = []
     for made in rounds_of(calls):
+        is_of_others = not any(is_own(each.call) for each in made)
+        if is_of_others and pools and pools[-1].has_passed and len(pools[-1].calls) >= case.runs:
+            continue
         new = _pool(case, made, tuple(map(judge, made)))
-        begins_by = made[0].call.start_over if made[0].call.reason == "start_over" else None
-        if not pools or begins_by is not None or made[0].call.reason == "start_over":
+        starts_over = made[0].call.reason == "start_over" and not is_of_others
+        begins_by = made[0].call.start_over if starts_over else None
+        if not pools or starts_over:
             pools.append(_with(new, start_over=begins_by))
             continue
         last = pools[-1]

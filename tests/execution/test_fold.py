@@ -54,7 +54,7 @@ from planner.execution.events import (
 )
 from planner.execution.launches import LaunchState, ReportedRun
 from planner.execution.ledger import Ceiling
-from planner.execution.state import LAST_LOOK_SECONDS, State
+from planner.execution.state import LAST_LOOK_SECONDS, CountsFor, State
 from planner.providers.base import CallId, RunId
 
 
@@ -273,7 +273,7 @@ def test_overdue_runs_are_given_up(state: State, ana: Any) -> None:
 def test_a_resumed_run_has_the_rest_of_its_time(state: State, ana: Any, sent_ago: int, left: float) -> None:
     accept(state, ana, 7, launch_id="l1", session_id="i0")
     assert state.watched == {}
-    state.resumed_slots["l1", 0] = CONSENT
+    state.counts_for["l1", 0] = CountsFor(CONSENT, ana.case_id)
     happen(state, RunsBound("l1", {0: 7}), seconds=sent_ago)
     watched = state.watched[RunId(7)]
     assert (watched.resumed, watched.deadline) == (True, sent_ago + left)

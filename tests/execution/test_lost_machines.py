@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lost_machines import AGENT_FILE, AGENTS, JUDGE, JUDGED, Fate, Fleet, SharedStore, Story
+from lost_machines import AGENT_FILE, AGENTS, JUDGE, JUDGED, PROJECT_OF_STORIES, Fate, Fleet, SharedStore, Story
 from mortality import Life, effects
 
 from planner.sandbox import Dialect
@@ -40,7 +40,7 @@ scenarios:
     runs: 3
     expect: [{check: call, status: completed}JUDGED]
 """
-PROJECT = "version: 1\nexecution: {settle_seconds: 60, linger_seconds: 60}\n"
+PROJECT = PROJECT_OF_STORIES
 WANTED = {"You are Ana. Ask for Saturday.": 3, "You are Bob. Ask for Saturday.": 3}
 SHARES = 2
 """Points are divided among this many tests, which may run in parallel."""

@@ -11,21 +11,26 @@ from core_state import CONSENT, accept, at, consent_of, ended, happen, intent_of
 
 from planner.errors import CredentialError, NotFoundError
 from planner.execution.core import Apply, Finish, SendLaunch, WaitReason, WaitUntil, decide, outcome_of, snapshot
+from planner.execution.engine import ConsentedJobs
 from planner.execution.events import (
     EvidenceComplete,
     Intended,
     Interrupted,
+    JobsAdded,
     JobsEnded,
     Moved,
     Paced,
     RunEnded,
     RunJudged,
+    SlotMoved,
     Stopped,
 )
 from planner.execution.launches import LaunchState
 from planner.execution.launching import launch_result
 from planner.execution.ledger import Ceiling
+from planner.execution.resuming import resume_slot
 from planner.execution.state import State
+from planner.providers.base import RunId
 
 OTHER = "sha256:2"
 
@@ -56,9 +61,8 @@ def launched(state: State) -> tuple[str, int] | None:
 def end(state: State, *run_ids: int) -> None:
     """These runs have ended, at 24 cents each, and are judged."""
     for run_id in run_ids:
-        slot = state.journal.slot_of_run(run_id)
-        assert slot is not None
-        run, slot = ended(run_id), replace(slot, evidence="0" * 64, cost_cents=24)
+        watched = state.watched[RunId(run_id)].slot
+        run, slot = ended(run_id), replace(watched, evidence="0" * 64, cost_cents=24)
         happen(state, RunEnded(run), EvidenceComplete(run, slot, is_final=True), RunJudged(slot, False))
     state.reported.clear()
 
@@ -205,3 +209,100 @@ def test_each_consent_has_its_own_progress(ana: Any, bob: Any) -> None:
     accept(state, bob, 7, 8, consent_id=OTHER)
     shown = [snapshot(state, each, None, at(0)) for each in (CONSENT, OTHER)]
     assert [(each.runs_total, each.reserved_cents, each.in_flight) for each in shown] == [(3, 0, 2), (2, 48, 2)]
+
+
+# Equal calls
+
+
+@pytest.fixture
+def eve(job: Callable[..., Any], ana: Any) -> Any:
+    """A case that makes the call of `ana`."""
+    return replace(job("eve", runs=1), prompt=ana.prompt, call_fingerprint=ana.call_fingerprint)
+
+
+def moved(state: State) -> SlotMoved:
+    (action,) = decide(state, at(0))
+    assert isinstance(action, Apply)
+    assert isinstance(action.event, SlotMoved)
+    happen(state, action.event)
+    return action.event
+
+
+def test_a_call_that_one_consent_does_not_need_counts_for_another(ana: Any, eve: Any) -> None:
+    """It is watched for that one then, and no other call is made. Its bill belongs to the consent that made it."""
+    state = two(replace(ana, runs=1), eve)
+    accept(state, ana, 7, 8)
+    assert moved(state) == SlotMoved(("l1", 0), CONSENT, OTHER, eve.case_id)
+    assert launched(state) is None
+    watched = {run_id: (each.consent_id, each.slot.case_id, each.job.case_id) for run_id, each in state.watched.items()}
+    assert watched == {7: (OTHER, eve.case_id, eve.case_id), 8: (CONSENT, ana.case_id, ana.case_id)}
+    end(state, 7, 8)
+    assert [each.runs_done for each in state.consents.values()] == [1, 1]
+    assert decide(state, at(0)) == [Apply(JobsEnded(CONSENT))]
+    assert (outcome_of(state, CONSENT).left, outcome_of(state, OTHER).left) == ({}, {})
+    assert state.ledger.spent == {CONSENT: 48}
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_call_that_was_judged_is_judged_for_the_other_consent_too(
+    ana: Any, bob: Any, eve: Any, has_ended: bool
+) -> None:
+    state = state_of(replace(ana, runs=1), bob)
+    accept(state, ana, 7, 8)
+    accept(state, bob, 5, 6, launch_id="l2")
+    end(state, 7, 8)
+    if has_ended:
+        happen(state, JobsEnded(CONSENT))
+    want(state, eve, consent_id=OTHER)
+    event = moved(state)
+    (reported,) = state.reported
+    assert (reported.slot.key, reported.slot.case_id) == (event.key, eve.case_id)
+    happen(state, RunJudged(reported.slot, False))
+    assert (consent_of(state, OTHER).runs_done, outcome_of(state, OTHER).left) == (1, {})
+    assert launched(state) is None
+
+
+def test_an_open_launch_counts_for_the_other_consent_until_it_is_absent(ana: Any, eve: Any) -> None:
+    state = two(replace(ana, runs=1), eve)
+    lose(state, ana, runs=2)
+    moved(state)
+    assert launched(state) is None
+    assert [state.is_searching(each) for each in (CONSENT, OTHER)] == [True, True]
+    happen(state, Moved("l1", LaunchState.ABSENT))
+    assert [each.wanted.left() for each in state.consents.values()] == [{ana.case_id: 1}, {eve.case_id: 1}]
+    assert state.ledger.reserved_cents == 0
+
+
+def test_only_an_equal_call_counts(ana: Any, bob: Any, eve: Any) -> None:
+    """Another line may be another preview of the agent."""
+    elsewhere = replace(eve, line=replace(eve.line, target_id=99))
+    for other in (bob, elsewhere):
+        state = two(replace(ana, runs=1), other)
+        accept(state, ana, 7, 8)
+        assert launched(state) == (OTHER, other.runs)
+
+
+@pytest.mark.parametrize(("missing", "watched", "reported"), [(None, [CONSENT], 0), ((), [], 1)])
+def test_calls_of_an_earlier_session_count_once(
+    ana: Any, eve: Any, missing: Any, watched: list[str], reported: int
+) -> None:
+    """Whatever case they were made for, and for the consent that resumed them first."""
+    state = state_of()
+    intent = intent_of(eve, session_id="i0", consent_id="sha256:3")
+    for event in (Intended(intent), Moved("l1", LaunchState.SENT)):
+        state.journal.record(event)
+    state.journal.record(Moved("l1", LaunchState.ACKNOWLEDGED, run_ids=(7,), bindings={0: 7}))
+    (slot,) = state.journal.slots_of("l1")
+    resumed = {CONSENT: replace(slot, case_id=ana.case_id), OTHER: slot}
+    for consent_id, job in ((CONSENT, ana), (OTHER, eve)):
+        happen(state, JobsAdded(ConsentedJobs(consent_id=consent_id, jobs={job.case_id: job}), (resumed[consent_id],)))
+        for event in resume_slot(state, consent_id, resumed[consent_id], missing, at(0)):
+            happen(state, event)
+    assert [each.consent_id for each in state.watched.values()] == watched
+    assert [each.slot.case_id for each in state.reported] == [ana.case_id] * reported
+    assert [each.wanted.left() for each in state.consents.values()] == [{ana.case_id: 2}, {eve.case_id: 1}]
+
+
+def test_two_jobs_of_one_consent_never_make_the_same_call(ana: Any, eve: Any) -> None:
+    with pytest.raises(AssertionError, match="the same call"):
+        state_of(ana, eve)

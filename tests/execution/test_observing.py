@@ -424,7 +424,7 @@ def resumed(state: State, slots: Any, missing: Any, seconds: float) -> list[Any]
     found: list[Any] = []
     for slot in slots:
         stored = None if slot.evidence is None else missing
-        for event in resume_slot(state, slot, stored, at(seconds)):
+        for event in resume_slot(state, consent_of(state).consent_id, slot, stored, at(seconds)):
             happen(state, event, seconds=seconds)
             found.append(event)
     return found

@@ -43,6 +43,19 @@ def test_two_machines_that_match_one_run_to_different_cases() -> None:
     Schedule(21_006_939, has_two_consents=True).run()
 
 
+def test_a_lost_machine_that_comes_back_after_another_one_took_its_run_for_an_equal_call() -> None:
+    """Two consents wanted the same call once each. One machine counted both runs for the first consent, and made a third
+    call for the second one."""
+    Schedule(22_001_603, has_two_consents=True).run()
+
+
+@pytest.mark.parametrize("has_two_consents", [False, True])
+@pytest.mark.parametrize("first", range(0, SCHEDULES // 2, 100))
+def test_cases_that_make_the_same_call(first: int, has_two_consents: bool) -> None:
+    for seed in range(first, first + 100):
+        Schedule(seed, has_two_consents=has_two_consents, has_equal_calls=True).run()
+
+
 def test_a_batch_that_is_listed_late() -> None:
     """Its runs were given to an equal launch that was lost once, although another launch was answered with the batch."""
     Schedule(21_007_679, has_two_consents=True).run()
@@ -242,6 +255,11 @@ def look_for_other_sessions_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IntentSharing, "_check_concurrent", check)
 
 
+def count_equal_calls_for_each_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one consent does not need is not left to another that wants the same call."""
+    monkeypatch.setattr(core, "equal_call", lambda _: None)
+
+
 def ignore_results_of_other_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another session may have ended since this one planned its calls."""
     monkeypatch.setattr(sharing, "RESULTS", "nowhere/")
@@ -269,8 +287,13 @@ BROKEN: list[Callable[[pytest.MonkeyPatch], None]] = [
     ignore_results_of_other_sessions,
     count_every_launch_for_the_first_consent,
     end_a_consent_before_its_calls,
+    count_equal_calls_for_each_consent,
 ]
-OF_TWO_CONSENTS = (count_every_launch_for_the_first_consent, end_a_consent_before_its_calls)
+OF_TWO_CONSENTS = (
+    count_every_launch_for_the_first_consent,
+    end_a_consent_before_its_calls,
+    count_equal_calls_for_each_consent,
+)
 
 
 SEEN_IN: dict[Callable[[pytest.MonkeyPatch], None], int] = {
@@ -279,6 +302,7 @@ SEEN_IN: dict[Callable[[pytest.MonkeyPatch], None], int] = {
     call_again_before_open_launches_are_settled: 155,
     look_for_other_sessions_once: 155,
     ignore_results_of_other_sessions: 610,
+    count_equal_calls_for_each_consent: 22_001_603,
 }
 """Where to look first for those that few schedules show."""
 

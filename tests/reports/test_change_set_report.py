@@ -134,6 +134,8 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
             "reason": "new",
             "runs": 5,
             "most_runs": 0,
+            "calls": 5,
+            "shares": None,
             "renamed_from": None,
             "runs_made": 0,
             "unconfirmed_runs": 0,

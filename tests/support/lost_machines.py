@@ -9,6 +9,7 @@ machine that has only the store, until nothing is left to do.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 from collections import Counter
@@ -46,6 +47,7 @@ MOST_FINAL_SESSIONS = 20
 ALLOWED_CODES = (0, 1, 4)
 AGENTS = [12, 14, 17]
 
+PROJECT_OF_STORIES = "version: 1\nexecution: {settle_seconds: 60, linger_seconds: 60}\n"
 AGENT_FILE = "prompt: You are Iris of Larkfield Clinic. Be brief.\ntimezone: Europe/Berlin\n"
 JUDGED = "{check: judge, id: polite, rubric: The agent stays polite.}"
 JUDGE = f"judge: {{base_url: http://127.0.0.1:9/v1, model: scripted-1, cents_per_vote: {CENTS_PER_VOTE}}}\n"
@@ -276,6 +278,8 @@ class Story:
 
     seed: int
     folder: Path
+    has_equal_calls: bool = False
+    """A second plan makes the same calls, each once more."""
     sessions: int = 0
     killed: int = 0
     lost: int = 0
@@ -326,6 +330,10 @@ class Story:
         settle_seconds = dice.choice([60, 120, 600])
         project = f"version: 1\nexecution: {{settle_seconds: {settle_seconds}, linger_seconds: 60}}\n"
         files = {"plans/lost.yaml": plan, "planner.yaml": project + (JUDGE if has_judge else "")}
+        if self.has_equal_calls:
+            more = re.sub(r"runs: (\d)", lambda found: f"runs: {int(found[1]) + 1}", plan)
+            files["plans/more.yaml"] = more.replace("plan: lost", "plan: more")
+            self.wanted.update(dict.fromkeys(self.wanted, 1))
         if has_preview:
             files["agents/clinic.yaml"] = AGENT_FILE
         faults = [

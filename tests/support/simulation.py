@@ -36,6 +36,7 @@ from planner.execution.core import (
     outcome_of,
 )
 from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, Outcome, SessionTerms
+from planner.execution.equal_calls import is_free
 from planner.execution.events import (
     NAMES,
     Consumed,
@@ -49,7 +50,7 @@ from planner.execution.events import (
 )
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
-from planner.execution.launches import LIVE, UNSETTLED, LaunchIntent, LaunchState
+from planner.execution.launches import LIVE, UNSETTLED, LaunchIntent, LaunchState, SlotKey
 from planner.execution.launching import Cancelled, LaunchResult, intent_of, is_late, launch_result, share_result
 from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.observing import evidence_result, poll_request, poll_result
@@ -139,6 +140,8 @@ class Schedule:
 
     seed: int
     has_two_consents: bool = False
+    has_equal_calls: bool = False
+    """Cases make the same call: of two consents, or of one, which each session then names after any of the cases."""
     now: float = 0.0
     sessions: int = 0
     crashes: int = 0
@@ -209,7 +212,7 @@ class Schedule:
         of its own."""
         first = dict(list(self.jobs.items())[::2])
         other = {case_id: job for case_id, job in self.jobs.items() if case_id not in first}
-        if not other or random.random() < 0.3:
+        if not other or random.random() < 0.3 or self.has_equal_calls:
             copied = replace(self.jobs["p/0@t"], case_id="q/0@t", runs=random.randint(1, 2))
             other[copied.case_id] = self.jobs[copied.case_id] = copied
             self.model.wanted[copied.prompt] += copied.runs
@@ -318,13 +321,26 @@ class Schedule:
             session.settle_by_person()
         return False
 
+    def jobs_of(self, consent_id: str, session: int) -> Mapping[str, Job]:
+        """As a session names them."""
+        jobs = self.consents[consent_id]
+        if not self.has_equal_calls or self.has_two_consents:
+            return jobs
+        named = [replace(job, case_id=f"{job.case_id} {(session + n) % 2}") for n, job in enumerate(jobs.values())]
+        return {job.case_id: job for job in named}
+
     def _check_finished(self, last: Session) -> None:
         made = Counter(made.run.prompt or "" for made in self.model.made if made.launch_id)
         if made != self.model.wanted:
             raise Violation(f"{dict(made)} runs were made, {dict(self.model.wanted)} are wanted")
-        judged = Counter(self.jobs[case_id].prompt for case_id in last.judged)
-        if judged != self.model.wanted:
-            raise Violation(f"{dict(judged)} runs were judged, {dict(self.model.wanted)} are wanted")
+        judged = Counter(last.judged.values())
+        wanted = {
+            (consent_id, job.call_fingerprint): job.runs
+            for consent_id, jobs in self.consents.items()
+            for job in jobs.values()
+        }
+        if judged != wanted:
+            raise Violation(f"{dict(judged)} runs were judged, {wanted} are wanted")
         charged = {made.run.id: made.cents for made in self.model.made if made.launch_id}
         if last.bills != charged:
             raise Violation(f"the journal says {last.bills}, the service charged {charged}")
@@ -346,7 +362,8 @@ class Session:
         self.number = number
         self.random = schedule.random
         self.journal = DurableJournal(machine)
-        self.judged: list[str] = []
+        self.judged: dict[SlotKey, tuple[str, str]] = {}
+        """The consent and the call for which each run was judged last."""
         self.started: set[object] = set()
         self.wakes_at = schedule.now
         self.has_ended = False
@@ -400,9 +417,11 @@ class Session:
             self.journal.record(event)
         apply(self.state, event, self.now)
         while self.state.reported:
-            slot = self.state.reported.pop(0).slot
+            reported = self.state.reported.pop(0)
+            slot, use = reported.slot, self.state.use_of(reported.launch, reported.slot)
             is_missing = slot.evidence not in self.machine.evidence
-            self.judged += [] if is_missing else [slot.case_id]
+            if use is not None and not is_missing:
+                self.judged[slot.key] = use.consent_id, slot.call_fingerprint
             apply(self.state, RunJudged(slot, platform_failed=False, is_missing=is_missing), self.now)
         self._perhaps_die()
 
@@ -426,9 +445,14 @@ class Session:
             self._add(OTHER)
 
     def _add(self, consent_id: str) -> None:
-        jobs = self.schedule.consents[consent_id]
+        jobs = self.schedule.jobs_of(consent_id, self.number)
         open_launches = {launch.launch_id for launch in self.journal.launches(UNSETTLED)}
-        slots = [slot for slot in self.journal.unconsumed_slots() if slot.case_id in jobs]
+        named = {job.call_fingerprint: job.case_id for job in jobs.values()}
+        slots = [
+            replace(slot, case_id=named[slot.call_fingerprint])
+            for slot in self.journal.unconsumed_slots()
+            if slot.call_fingerprint in named and is_free(self.state, slot, consent_id)
+        ]
         most_runs = {case_id: job.runs for case_id, job in jobs.items()}
         found = resumable_slots(slots, most_runs, open_launches).values()
         resumed = [slot for mine in found for slot in mine]
@@ -436,7 +460,7 @@ class Session:
         for slot in resumed:
             evidence = self.machine.evidence.get(slot.evidence or "")
             missing = None if evidence is None else missing_parts(evidence, grade_wanted=False)
-            self.happen_all(resume_slot(self.state, slot, missing, self.now))
+            self.happen_all(resume_slot(self.state, consent_id, slot, missing, self.now))
 
     def outcomes(self) -> list[Outcome]:
         """Those of the consents that were added."""

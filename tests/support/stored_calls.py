@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.model import Change
+from planner.changes.sharing import with_shared_calls
 from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, SessionHead
@@ -183,7 +184,7 @@ class Session:
             judge=self.judge.judged_by,
             **self.asked,
         )
-        return diff(self.cases, stored, request)
+        return with_shared_calls(diff(self.cases, stored, request))
 
     def results(self, store: Store, made: Mapping[str, Sequence[JudgedRun]]) -> list[CaseResult]:
         return assemble_cases(

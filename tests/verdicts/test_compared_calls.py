@@ -119,7 +119,10 @@ def test_known_calls_that_are_made_again_are_the_baseline() -> None:
 def test_a_quarantine_is_valid_until_its_last_day(today: date, found: list[str]) -> None:
     """One case falls from 3 of 3 to 0 of 3, which is significant for one alone, and a quarantined one rises. After its
     last day, the quarantined case counts again."""
-    cases = [make_case("one"), make_case("apart", quarantine=Quarantine(date(2026, 11, 30), "ticket VOX-41"))]
+    cases = [
+        make_case("one"),
+        make_case("apart", prompt="Hello.", quarantine=Quarantine(date(2026, 11, 30), "ticket VOX-41")),
+    ]
     ways = [mix(3, 0), mix(0, 3)]
 
     def made(store: Store, first: int, ways: list[list[str | None]]) -> dict[str, list[JudgedRun]]:

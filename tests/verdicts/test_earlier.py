@@ -133,14 +133,14 @@ def test_earlier_calls_that_are_not_enough(case: Case, made: list[str | None], e
 
 def test_another_name_needs_no_call() -> None:
     """The runs of the deleted case are rechecked under the new id, and the old case is not dropped. What was not
-    selected is not gone."""
+    selected is not gone: both make the same call."""
     store, case = play(CASE, EMPTY, PASSED).store, make_case("delayed-order")
     (change,) = Session([case]).changes(store)
     assert (change.action.value, change.reason.value, change.renamed_from) == ("recheck", "renamed", CASE.case_id)
     assert change.detail == "was refunds/late-order@support · 3 stored runs · free"
     assert change.prior is not None
     assert change.prior.case_id == CASE.case_id
-    assert Session([case], partial=True).changes(store)[0].reason.value == "new"
+    assert Session([case], partial=True).changes(store)[0].reason.value == "shared"
     assert decided(case, store, None, rerun="all") == ("call", "rerun", 3)
     moved = make_case("delayed-order", target=Target("support", "agent", 13))
     assert decided(moved, store, None) == ("call", "new", 3)
@@ -160,16 +160,17 @@ def test_a_renamed_case_keeps_its_failures() -> None:
     assert Session([other]).prior(again.store).runs_total == 10
 
 
-def test_a_case_is_renamed_once_and_only_when_it_is_gone() -> None:
-    """Two new cases do not share the calls of one, and a case that still exists keeps its own."""
+def test_a_case_is_renamed_only_when_it_is_gone() -> None:
+    """Others that make the same call use its calls."""
     store = play(CASE, EMPTY, PASSED).store
 
     def reasons(*cases: Case) -> list[str]:
         return [change.reason.value for change in Session(cases).changes(store)]
 
-    assert reasons(make_case("one"), make_case("two")) == ["renamed", "new"]
-    assert reasons(CASE, make_case("one")) == ["passed", "new"]
-    assert reasons(make_case("one"), CASE) == ["new", "passed"]
+    assert reasons(make_case("one"), make_case("two")) == ["renamed", "renamed"]
+    assert reasons(CASE, make_case("one")) == ["passed", "shared"]
+    assert reasons(make_case("one"), CASE) == ["shared", "passed"]
+    assert reasons(CASE, make_case("one", prompt="Hello.")) == ["passed", "new"]
 
 
 def test_a_case_whose_old_name_is_used_again_keeps_its_calls() -> None:
@@ -181,19 +182,6 @@ def test_a_case_whose_old_name_is_used_again_keeps_its_calls() -> None:
         (CASE.case_id, "reuse", 3),
         (other.case_id, "reuse", 3),
     ]
-
-
-def test_cases_with_equal_calls_keep_their_own() -> None:
-    """One fingerprint, two cases: no call counts for both, and the failure of one is not the other's."""
-    one, two = make_case("one"), make_case("two")
-    made = {one.case_id: runs_after(EMPTY, *PASSED), two.case_id: runs_after(EMPTY, *FAILED, first=151)}
-    _, store = Session([one, two]).finish(EMPTY, made)
-    found = Session([one, two]).earlier(store).cases
-    assert [
-        (each.prior.outcome.value, [run.run_id for run in each.prior.runs])
-        for each in found.values()
-        if each.prior is not None
-    ] == [("passed", [101, 102, 103]), ("failed", [151, 152, 153])]
 
 
 def test_the_same_agent_with_another_id() -> None:

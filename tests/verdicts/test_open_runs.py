@@ -136,19 +136,20 @@ def test_a_launch_is_open_by_its_state_and_age(state: LaunchState, hours: float,
     sent is a call not made."""
     known = journal([launch("1", hours, state)], slot("a", "1"), slot("a", "1", 1))
     never_sent = {"a": OpenRuns(not_made=2)} if state is LaunchState.INTENDED else {}
-    assert open_runs_at_end(known, "i", set(), [], [], NOW) == ({"a": OpenRuns(2)} if is_open else never_sent)
+    assert open_runs_at_end(known, "i", {}, [], [], NOW) == ({"a": OpenRuns(2)} if is_open else never_sent)
     change = Change("a", Action.REUSE, Reason.PASSED, 0, "", None, None, None, "", "")
     found = open_runs_of_stored([change], {"a": [slot("a", "1")]}, known, NOW)
     assert found == ({"a": OpenRuns(1)} if is_open else {})
 
 
 def test_open_runs_at_the_end_of_a_session() -> None:
-    """Runs that it launched or resumed and has not reported, and reported ones that it stopped waiting for."""
+    """Runs that it launched or resumed and has not reported, and reported ones that it stopped waiting for. A resumed
+    one counts for the case that makes this call now."""
     launches = [launch("1"), launch("2", session="other"), launch("3", session="other"), launch("4", 30)]
     slots = [slot("a", "1"), slot("a", "1", 1), slot("b", "2"), slot("c", "3")]
     late = [record("a", "1", 70, ordinal=1), record("d", "4", 71), record("e", "gone", 72)]
-    found = open_runs_at_end(journal(launches, *slots), "i", {("3", 0)}, late, late, NOW)
-    assert found == {"a": OpenRuns(1, frozenset({70})), "c": OpenRuns(1)}
+    found = open_runs_at_end(journal(launches, *slots), "i", {("3", 0): "f"}, late, late, NOW)
+    assert found == {"a": OpenRuns(1, frozenset({70})), "f": OpenRuns(1)}
 
 
 def test_open_runs_of_a_session_without_calls() -> None:

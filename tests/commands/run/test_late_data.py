@@ -105,7 +105,7 @@ def test_late_evidence_is_read_although_other_calls_are_refused(
     late(service, LATE_SECONDS, "grade")
     assert hasty() == 4
     text = (project.root / "plans/hours.yaml").read_text()
-    project.write("plans/other.yaml", text.replace("graded", "other"))
+    project.write("plans/other.yaml", text.replace("graded", "other").replace("prompt: ", "prompt: Hello. "))
     service.advance(LATE_SECONDS)
     assert project.planner("run").code == 3
     assert project.actions()["graded/hours@clinic"] == ("reuse", "passed", 0)

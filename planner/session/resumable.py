@@ -1,0 +1,100 @@
+"""Which runs of earlier sessions count as calls of a change set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from planner.changes.configuration import Agents
+from planner.changes.model import Change, ChangeSet
+from planner.execution.journal import Journal
+from planner.execution.launches import UNSETTLED, Slot
+from planner.execution.spending import charged_slots, unsent_launches
+from planner.execution.wanted import resumable_slots
+from planner.records.log import Records
+from planner.results.outcomes import Action
+from planner.values import frozen
+from planner.workspace.selection import Selection
+
+
+@frozen
+class StoredRuns:
+    """The stored calls, and the agents that they are compared with."""
+
+    records: Records
+    agents: Agents
+
+
+def resumable_runs(
+    journal: Journal, change_set: ChangeSet, consent_id: str, selection: Selection, stored: StoredRuns
+) -> dict[str, tuple[Slot, ...]]:
+    """Unconsumed runs of the same calls, as `resumable_slots`, by the case that makes these calls now, without those of
+    previews that somebody edited.
+
+    With `--rerun` or `--start-over`, only runs of the same consent. Stored calls are excluded, even if the journal does
+    not know that they are stored.
+    """
+    wanted: dict[str, list[Change]] = {}
+    for change in change_set.payers:
+        wanted.setdefault(change.call_fingerprint, []).append(change)
+    edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
+    unsent = unsent_launches(journal)
+    same_consent_only = selection.rerun != "needed" or selection.start_over is not None
+
+    def may_count(slot: Slot) -> bool:
+        launch = journal.launch(slot.launch_id)
+        if launch is None or slot.launch_id in unsent:
+            return False
+        is_same_consent = launch.consent_id == consent_id
+        return launch.line.target not in edited and (is_same_consent or not same_consent_only)
+
+    def is_stored(slot: Slot) -> bool:
+        launch = journal.launch(slot.launch_id)
+        return launch is not None and (launch.session_id, slot.run_id) in stored.records.ids(slot.call_fingerprint)
+
+    def payer_of(slot: Slot) -> Change | None:
+        equal = (change for change in wanted.get(slot.call_fingerprint, ()) if _same_call(slot, change, stored.agents))
+        return max(equal, key=lambda change: change.case_id == slot.case_id, default=None)
+
+    slots = [
+        replace(slot, case_id=payer.case_id)
+        for slot in journal.unconsumed_slots()
+        if may_count(slot) and (payer := payer_of(slot)) is not None and not is_stored(slot)
+    ]
+    most_runs = {
+        change.case_id: max(change.calls, change.most_runs) * (1 + (change.case.retries if change.case else 0))
+        for change in change_set.payers
+    }
+    open_launches = {launch.launch_id for launch in journal.launches(UNSETTLED)}
+    return resumable_slots(slots, most_runs, open_launches)
+
+
+def open_launches_of_calls(journal: Journal, change_set: ChangeSet) -> set[str]:
+    """Open launches that asked for calls of this change set. They are settled before these are made again, even those
+    that do not count as runs of it."""
+    wanted = {change.call_fingerprint for change in change_set.with_action(Action.CALL)}
+    return {
+        launch.launch_id
+        for launch in journal.launches(UNSETTLED)
+        if any(slot.call_fingerprint in wanted for slot in journal.slots_of(launch.launch_id))
+    }
+
+
+def not_estimated(journal: Journal, change_set: ChangeSet, consent_id: str, resumed: Iterable[Slot]) -> Counter[str]:
+    """The calls that are not part of the estimate of what this consent pays for: those of other consents that are
+    `resumed`, and those with a bill; by the case that makes these calls."""
+    mine = {slot.key for slot in journal.slots_of_consent(consent_id) if slot.consumed_by is None}
+    known = Counter(slot.case_id for slot in resumed if slot.key not in mine)
+    payers = {change.call_fingerprint: change.case_id for change in change_set.payers}
+    for slot in charged_slots(journal, consent_id):
+        if slot.cost_cents is not None and slot.consumed_by is None:
+            known[payers.get(slot.call_fingerprint, slot.case_id)] += 1
+    return known
+
+
+def _same_call(slot: Slot, change: Change, agents: Agents) -> bool:
+    if slot.call_fingerprint != change.call_fingerprint or change.case is None or change.inputs is None:
+        return False
+    update = {"agent_revision": slot.agent_revision, "configuration": slot.configuration}
+    return agents.edit(change.inputs.model_copy(update=update), change.case) is None
