@@ -192,6 +192,11 @@ def _publish_exit_code(code: int) -> None:
             to_github.exit_code(code)
 
 
+def _hint_of(error: PlannerError) -> str:
+    later = "Run the same command again later to resume; nothing is charged twice."
+    return error.hint or (later if error.exit_code == INCOMPLETE else "")
+
+
 def _report(error: PlannerError) -> None:
     """Print the error and its hint; on GitHub, annotate it too."""
     from planner.ci.step import publisher_of
@@ -202,13 +207,11 @@ def _report(error: PlannerError) -> None:
     outside = shell(GlobalOptions())
     if isinstance(error, PlanInvalidError):
         print_diagnostics(outside, error.diagnostics)
-    # Both lines may repeat text from the service.
-    later = "Run the same command again later to resume; nothing is charged twice."
-    hint = error.hint or (later if error.exit_code == INCOMPLETE else "")
     # Others can find it by the session's id: the service's support, or a reader of our reports.
     session = f"Session {error.session_id}" if error.exit_code in (INCOMPLETE, BUG) and error.session_id else ""
-    shown = [*(for_terminal(Redactor().name(line)) for line in (str(error), hint) if line), *filter(None, [session])]
-    outside.log("planner: " + "\n  ".join(shown))
+    # The message and the hint may repeat text from the service. What to do stands last.
+    message, hint = (for_terminal(Redactor().name(line)) for line in (str(error), _hint_of(error)))
+    outside.log("planner: " + "\n  ".join(filter(None, [message, session, hint])))
     if to_github := publisher_of(outside):
         if isinstance(error, PlanInvalidError):
             to_github.diagnostics(error.diagnostics)
@@ -224,7 +227,7 @@ def _print_document(error: BaseException, exit_code: int) -> None:
     show = Redactor().name
     match error:
         case PlannerError():
-            shown = error_document(error.code, show(str(error)), show(error.hint))
+            shown = error_document(error.code, show(str(error)), show(_hint_of(error)))
         case click.ClickException():
             shown = error_document(UsageError.code, error.format_message())
         case KeyboardInterrupt() | click.Abort():

@@ -88,6 +88,8 @@ def test_an_early_end_is_reported(
         assert (results["outcome"], results["exit_code"], results["finished"]) == (outcome, code, False), name
         assert results["under_way"] is False
         assert (f"Session {results['session_id']}" in ran.err) == (code == 4), name
+        shown = [line for line in ran.err.splitlines() if not line.startswith("::")]
+        assert "Session " not in shown[-1], name  # that line says what to do
         assert any(why in problem for problem in results["problems"]), results["problems"]
         assert code != 2 or not any(step["code"] == "resume" for step in results["next_steps"]), name
         text = outputs.read_text().splitlines()
