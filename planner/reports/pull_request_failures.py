@@ -8,7 +8,7 @@ from typing import Final
 
 from planner.quantities import count, some
 from planner.reports.case_phrasing import reason
-from planner.reports.neutral import for_markdown, markdown_block, markdown_code
+from planner.reports.neutral import for_markdown, markdown_code
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult
 from planner.results.outcomes import CaseState, RequiredCheck
@@ -95,7 +95,7 @@ def _failure(case: CaseResult, redactor: Redactor) -> _Failure:
     if (quote := failed.quote) is None:
         return _Failure(verb, counts, message)
     words = redactor.text(quote.text)[:_QUOTE_CHARACTERS]
-    return _Failure(verb, counts, message, markdown_block(f"turn {quote.turn}, {quote.role}: {words}"))
+    return _Failure(verb, counts, message, f"> turn {quote.turn}, {quote.role}: {for_markdown(words)}")
 
 
 def render_undecided(

@@ -16,7 +16,8 @@ _NAMED: Final = 20
 
 @frozen
 class CallsUnderWay:
-    """The calls of a session. `cases` are names to show; `digest` and `max_cost` (dollars) are what was agreed to."""
+    """The calls of a session. `cases` are names to show; `digest`, `max_cost` (dollars) and `options` (words of the
+    command) are what was agreed to."""
 
     digest: str
     cases: Sequence[str]
@@ -28,18 +29,19 @@ class CallsUnderWay:
     spent_cents: int = 0
     reserved_cents: int = 0
     start_over: StartOverDocument | None = None
+    options: str = ""
 
 
 def render_progress(calls: CallsUnderWay, pull: PullRequest) -> str:
     """Markdown. It has no times, so that it changes only when something happened."""
     spent = for_markdown(money(calls.spent_cents))
     blocks = [
-        f"### ⏳ {calls.done:,} of {calls.total:,} done · {spent}",
+        f"### ⏳ {calls.done:,} of {count(calls.total, 'call')} done · {spent}",
         " ".join(_progress_facts(calls, pull)),
         ignored_results(calls.start_over),
         some(list(map(markdown_code, calls.cases)), _NAMED),
         "If the job stops, comment the same again. Calls that were made are not made again:",
-        markdown_block(call_command(pull, calls.digest, calls.max_cost)),
+        markdown_block(" ".join(filter(None, [call_command(pull, calls.digest, calls.max_cost), calls.options]))),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
 

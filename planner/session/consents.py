@@ -64,10 +64,11 @@ def already_called(session: RunSession, prepared: Preparation) -> RefusedError |
     wanted = {places.get(change.case_id) for change in charged_changes(prepared.change_set.changes)}
     for consent, ended in session.journal.consents.made_of(digest, session.place.namespace):
         if not wanted.isdisjoint(ended):
+            newer = "the comment has a new command" if session.place.namespace else "`planner plan` has a new digest"
             return RefusedError(
-                f"already called: {consent.by} agreed to these calls at {consent.agreed_at:%Y-%m-%d %H:%M} UTC,"
-                " and they were made",
-                "To call once more on purpose, copy the new command from the comment, or from `planner plan`.",
+                f"already called, as {consent.by} agreed at {consent.agreed_at:%Y-%m-%d %H:%M} UTC;"
+                f" to call once more on purpose, {newer}",
+                "A digest pays for its calls once.",
             )
     return None
 

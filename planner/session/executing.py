@@ -51,6 +51,7 @@ from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.runs import judge_record, judge_stored
 from planner.workspace.agreed_calls import head_of
 from planner.workspace.progress import ProgressDisplay
+from planner.workspace.selection import command_options
 
 if TYPE_CHECKING:
     from planner.ci.progress_comment import ProgressComment
@@ -119,6 +120,7 @@ def _progress_comment(session: RunSession, prepared: Preparation, consent: Conse
         max_cost=NO_CEILING if cents is None else f"{cents // 100}.{cents % 100:02d}",
         total=sum(change.calls for change in calls),
         start_over=next((change.start_over for change in calls if change.start_over is not None), None),
+        options=command_options(session.options.selection),
     )
     pull = pull_request_of(shell.environ, head_of(shell, session.place, loaded), place.name)
     return ProgressComment(shell, place, replace(pull, number=str(place.number)), under_way)

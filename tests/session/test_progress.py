@@ -201,7 +201,7 @@ async def test_edited_at_once_and_then_every_thirty_seconds(fake: FakeGitHub) ->
         await anyio.sleep(600)
         assert edits(fake) == before
     (made,) = fake.comments[7]
-    assert "### ⏳ 9 of 10 done · $0.32" in made["body"]
+    assert "### ⏳ 9 of 10 calls done · $0.32" in made["body"]
     assert "`a1b2c3d`, agreed by `maria` up to $1.23. 1 call in progress, which may cost $0.41 more." in made["body"]
     assert f"<!-- digest:{DIGEST} -->" in made["body"]
     assert err.getvalue() == ""
@@ -214,7 +214,7 @@ async def test_the_comment_of_the_plan_is_edited(fake: FakeGitHub) -> None:
     async with shown.keeping_current():
         await anyio.sleep(1)
     (made,) = fake.comments[7]
-    assert "### ⏳ 0 of 2 done" in made["body"]
+    assert "### ⏳ 0 of 2 calls done" in made["body"]
     assert "~~" not in made["body"]
 
 

@@ -101,7 +101,7 @@ def test_a_digest_pays_for_its_calls_once(project: Project, service: Served) -> 
         assert part(project, digests[-1], *again) == 0
         for digest in digests:
             assert part(project, digest, *again) == 3
-            assert project.results()["problems"][0].startswith("already called: ")
+            assert project.results()["problems"][0].startswith("already called, as ")
         assert service.ledger()["total_cents"] == times * A_PART_CENTS
     assert len(set(digests)) == 3
 

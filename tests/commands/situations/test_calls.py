@@ -167,12 +167,13 @@ def ordered_twice(hosted: Hosted) -> str:
     if the first one's job was lost before it published. The comment has the command to call once more on purpose."""
     failed(hosted)
     for is_lost in (False, True):
-        command, made = hosted.command(), hosted.calls()
+        command, made, written = hosted.command(), hosted.calls(), len(hosted.fake.written)
         hosted.may_be_paid_again[ANA_IS_ANGRY] += 1
         assert hosted.agree(command=command, until="run" if is_lost else "publish") == 1
+        assert command in hosted.fake.written[written], "while it calls, the comment shows the same command"
         for by_form in (False, True, False):
             assert hosted.agree(command=command, by_form=by_form) == 3
-            assert "Refused, nothing was called: already called: maria agreed to these calls" in hosted.reply()
+            assert "Refused, nothing was called: already called, as maria agreed at " in hosted.reply()
             assert hosted.status()["state"] == "failure"
         assert hosted.calls() - made == {ANA_IS_ANGRY: 1}
         assert hosted.command() != command
@@ -181,12 +182,13 @@ def ordered_twice(hosted: Hosted) -> str:
 
 @alone
 def ordered_twice_and_cancelled(hosted: Hosted) -> str:
-    """A job that starts over is killed after its launch: the same comment goes on with its calls."""
+    """A job that starts over is killed after its launch: the command that its comment shows goes on with its calls."""
     failed(hosted)
     command, made = hosted.command(), hosted.calls()
     hosted.may_be_paid_again[ANA_IS_ANGRY] += 1
     hosted.agree(kill=KILLED_AT_ONCE, until="run")
     hosted.service.settle()
+    assert hosted.command() == command
     assert [hosted.agree(command=command), hosted.agree(command=command)] == [1, 3]
     assert hosted.calls() - made == {ANA_IS_ANGRY: 1}
     return "failure"
