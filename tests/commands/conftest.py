@@ -15,6 +15,7 @@ from typing import Any
 import forked
 import pytest
 from forked import Forked
+from hours import HOURS
 from patience import PATIENCE_SECONDS, wait_for
 from worlds import ANY_PROMPT
 
@@ -27,28 +28,6 @@ from planner.sandbox import World
 from planner.shell import Shell
 from planner.workspace.selection import Selection
 from planner.workspace.service import world_of
-
-HOURS = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: |
-      You are {{ name }}, calm. Ask when the clinic is open on Saturday.
-    matrix:
-      axes:
-        name: [Ana, Bob]
-    runs: 2
-    expect:
-      - {check: call, status: completed}
-  cancel:
-    prompt: |
-      You are Dora Diaz, polite. Cancel your appointment of Monday.
-    expect:
-      - {check: duration, max_seconds: 600}
-"""
 
 
 @dataclass(frozen=True)

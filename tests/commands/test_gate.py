@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ci_jobs import Jobs
 from fake_github import fake_github
+from hours import SATURDAY
 from repositories import git
 
 from planner.commands.publication import billed_cents
@@ -19,19 +20,9 @@ from planner.results.model import RunResult
 from planner.results.money_documents import CostDocument
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
-PLAN = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
-    expect: [{check: call, status: completed}]
-"""
 CASE = "hours/saturday@clinic"
 STORE = "store: git:refs/planner/results\n"
-FAILING = PLAN.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+FAILING = SATURDAY.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
 FAILING_WORLD = """\
 version: 1
 world: failing
@@ -44,7 +35,7 @@ CONSENT = ("--sandbox", "--consent-to-charge")
 @pytest.fixture
 def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     jobs = Jobs(tmp_path, project, monkeypatch)
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     return jobs
 
 
@@ -69,7 +60,7 @@ def test_from_to_call_to_green(jobs: Jobs) -> None:
     assert gate(jobs.start(7, event="merge_group"), 0)["green"] == [CASE]
     assert gate(jobs.start(8), 3)["calls"] == 1
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
     assert gate(jobs.start(7, branch="topic"), 3)["to_call"] == [CASE]
 
 
@@ -94,7 +85,7 @@ def test_only_expectations_changed(jobs: Jobs) -> None:
     """The gate judges stored calls itself: green or red without a call."""
     run(jobs.start())
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("status: completed", "min_turns: 1"))
+    jobs.edit(plans__hours=SATURDAY.replace("status: completed", "min_turns: 1"))
     assert gate(jobs.start(7, branch="topic"), 0)["green"] == [CASE]
     jobs.edit(plans__hours=FAILING)
     assert gate(jobs.start(7, branch="topic"), 1)["failed"] == [CASE]
@@ -176,7 +167,7 @@ def test_cancelled_and_run_again(project: Project, service: Served) -> None:
     """A session ends with calls in progress; the gate waits for the session that collects them."""
     service.control({"faults": [{"kind": "hang", "times": 1}]})
     project.write("planner.yaml", "execution: {linger_seconds: 0}\n")
-    plan = PLAN.replace("expect:", "timeout_seconds: 1\n    expect:")
+    plan = SATURDAY.replace("expect:", "timeout_seconds: 1\n    expect:")
     project.write("plans/hours.yaml", plan)
     assert project.planner("run", "--consent-to-charge").code == 4
     found = project.planner("ci", "gate", "--format", "json")
@@ -186,7 +177,7 @@ def test_cancelled_and_run_again(project: Project, service: Served) -> None:
 
 def test_service_down(project: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a key the service is read. If it is down, the answer is incomplete, never green."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     assert project.planner("run", "--consent-to-charge").code == 0
     assert project.planner("ci", "gate").code == 0
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
@@ -199,7 +190,7 @@ def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     file = tmp_path / "out"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_OUTPUT", str(file))
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     assert project.planner("ci", "gate").code == 3
     lines = file.read_text().splitlines()
     named = {line.partition("<<")[0]: lines[at + 1] for at, line in enumerate(lines) if "<<" in line}
@@ -217,7 +208,7 @@ def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
     """Comment and status for the job that may write them: to call, then failed with its quote, then known failing."""
-    hostile = PLAN.replace("calm", "calm @maria <img src=x> | ::error::")
+    hostile = SATURDAY.replace("calm", "calm @maria <img src=x> | ::error::")
     jobs.branch("topic")
     jobs.edit(plans__hours=hostile)
     file = tmp_path / "publication.json"
@@ -240,7 +231,7 @@ def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
 def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
     """After an unfinished session, the comment's command has the ceiling of `planner plan`, which covers its calls."""
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry").replace("scenarios:", "defaults: {runs: 4}\nscenarios:"))
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry").replace("scenarios:", "defaults: {runs: 4}\nscenarios:"))
     file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
     project.write(
         "world.yaml", "extends: demo\nversion: 1\nworld: w\nfaults: [{kind: no_balance, after: 1, times: 9}]\n"
@@ -259,7 +250,7 @@ def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
 def test_another_job_stores_the_change_set(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job that plans may only read. What is published has the digest of its content, or is not stored."""
     jobs.branch("topic")
-    head = jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    head = jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
     file = tmp_path / "publication.json"
     gate(jobs.start(7, branch="topic"), 3, "--publication", str(file))
     found = json.loads(file.read_text())
@@ -291,7 +282,7 @@ def test_the_adopting_pull_request(tmp_path: Path, project: Project, monkeypatch
     jobs = Jobs(tmp_path, project, monkeypatch)
     jobs.begin(other="text: 1\n")
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN, planner=STORE)
+    jobs.edit(plans__hours=SATURDAY, planner=STORE)
     file = tmp_path / "publication.json"
     gate(jobs.start(7, branch="topic"), 3, "--publication", str(file))
     found = json.loads(file.read_text())
@@ -332,7 +323,7 @@ def test_cancelled_calls_in_the_comment(
 ) -> None:
     """What is in progress, what it may cost, and a command that collects it."""
     jobs = Jobs(tmp_path, project, monkeypatch)
-    plan = PLAN.replace("expect:", "timeout_seconds: 1\n    expect:")
+    plan = SATURDAY.replace("expect:", "timeout_seconds: 1\n    expect:")
     jobs.begin(plans__hours=plan, planner=f"{STORE}execution: {{linger_seconds: 0}}\n")
     jobs.branch("topic")
     jobs.edit(plans__hours=plan.replace("calm", "angry"))
@@ -384,7 +375,7 @@ def test_sandbox_results_of_a_public_repository_are_not_refused(jobs: Jobs) -> N
     assert jobs.start(7, repository=PUBLIC).planner("plan", "--sandbox").code == 0
 
 
-TWO = PLAN.replace("expect:", "expect: &same").replace("    prompt", "    runs: 2\n    prompt") + (
+TWO = SATURDAY.replace("expect:", "expect: &same").replace("    prompt", "    runs: 2\n    prompt") + (
     "  back:\n    runs: 2\n    prompt: You are Bob, calm. Ask to be called back.\n    expect: *same\n"
 )
 PHRASE = "{check: says, any_of: [abracadabra]}"
@@ -403,7 +394,7 @@ def test_the_cost_in_the_comment_is_that_of_the_digest(
     """Two dispatches of one digest, then two that find nothing to call: the bill of all, and no result was ignored."""
     monkeypatch.setenv("GITHUB_ACTOR", "maria")
     jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     jobs.branch("topic")
     jobs.edit(plans__hours=TWO)
 
@@ -442,7 +433,7 @@ def test_ignored_results_stay_in_the_comment(jobs: Jobs, tmp_path: Path) -> None
     assert "ignored" not in comment_of(jobs.start(7, branch="topic"), 1, file)
     assert run(jobs.start(7, branch="topic"), *start_over) == 1
     assert start_over[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
-    jobs.edit(plans__other=PLAN.replace("plan: hours", "plan: other"))
+    jobs.edit(plans__other=SATURDAY.replace("plan: hours", "plan: other"))
     assert run(jobs.start(7, branch="topic")) == 1
     assert start_over[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
 
@@ -453,7 +444,7 @@ def test_a_called_commit_is_not_said_to_be_uncalled(
     """The agent is edited at the service after the calls."""
     jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
     monkeypatch.setenv("GITHUB_ACTOR", "maria")
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
 
     def comment() -> str:
         jobs.start(7).planner("ci", "gate", "--publication", str(file))
@@ -501,7 +492,7 @@ def test_the_comment_shows_how_red_became_green(
     jobs: Jobs, tmp_path: Path, edit: tuple[str, str], headline: str, named: str, diff: str
 ) -> None:
     """Only what is expected changed after the calls: the diff and the counts, also for a redacted shared store."""
-    red = PLAN.replace("{check: call, status: completed}", PHRASE).replace("    prompt", "    runs: 2\n    prompt")
+    red = SATURDAY.replace("{check: call, status: completed}", PHRASE).replace("    prompt", "    runs: 2\n    prompt")
     jobs.branch("topic")
     jobs.edit(plans__hours=red)
     run(jobs.start(7, branch="topic"))

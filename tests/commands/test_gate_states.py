@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ci_jobs import Jobs
+from hours import SATURDAY
 from repositories import git
 
 from planner.checks.call import CallCheck
@@ -17,7 +18,6 @@ from tests.commands.test_gate import (  # pyright: ignore[reportMissingImports]
     CONSENT,
     FAILING,
     FAILING_WORLD,
-    PLAN,
     STORE,
     gate,
     run,
@@ -31,9 +31,9 @@ def test_the_service_is_down_after_the_calls(
     green."""
     jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
     monkeypatch.setenv("GITHUB_ACTOR", "maria")
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
     words = ("ci", "gate", "--base", "origin/main", "--publication", str(file))
     found: list[tuple[str, bool]] = []
     for call in (False, True):
@@ -48,13 +48,13 @@ def test_the_service_is_down_after_the_calls(
     assert found == [("pending", True), ("pending", False)]
 
 
-OTHER = PLAN.replace("plan: hours", "plan: other")
+OTHER = SATURDAY.replace("plan: hours", "plan: other")
 
 
 @pytest.fixture
 def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     jobs = Jobs(tmp_path, project, monkeypatch)
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     return jobs
 
 
@@ -93,7 +93,7 @@ def test_why_calls_are_missing(jobs: Jobs, tmp_path: Path, how: str) -> None:
     """The session of this job was refused or ended early: comment, status and reply say why."""
     options, faults, said, status = _ENDED[how]
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
     file, project = tmp_path / "publication.json", jobs.start(7, branch="topic", event="workflow_dispatch")
     project.write("world.yaml", f"extends: demo\nversion: 1\nworld: w\n{faults}\n")
     reports, shared = tmp_path / "reports", ("--sandbox", "--world", "world.yaml", "--base", "origin/main")
@@ -110,12 +110,12 @@ def test_why_calls_are_missing(jobs: Jobs, tmp_path: Path, how: str) -> None:
 def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None:
     """The commonest mistake: the comment has file, line and fix; the status the first error; no digest is left."""
     jobs.branch("topic")
-    head = jobs.edit(plans__hours=PLAN.replace("scenarios:", "scenarois:"))
+    head = jobs.edit(plans__hours=SATURDAY.replace("scenarios:", "scenarois:"))
     file = tmp_path / "publication.json"
     assert jobs.start(7, branch="topic").planner("ci", "gate", "--sandbox", "--publication", str(file)).code == 2
     found = json.loads(file.read_text())
     assert (found["state"], found["digest"], found["commit"], found["worth_saying"]) == ("failure", "", head, True)
-    line = PLAN.splitlines().index("scenarios:") + 1
+    line = SATURDAY.splitlines().index("scenarios:") + 1
     assert found["description"].startswith(f"plans/hours.yaml:{line}: ")
     assert f"plans/hours.yaml:{line}:" in found["comment"]
     assert "`scenarios`" in found["comment"]
@@ -127,7 +127,7 @@ def test_a_check_that_raises_is_logged_beside_the_reports(
     """A check raises an exception in CI. Before: its details were lost with the machine. Now: the job keeps them, and
     the action's output names the folder; no traceback is printed."""
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
     run(jobs.start(7, branch="topic"))
 
     def broken(*_: object) -> None:
@@ -148,7 +148,7 @@ def test_a_check_that_raises_is_logged_beside_the_reports(
 def test_undecided_cases_are_offered_again(jobs: Jobs, tmp_path: Path) -> None:
     """Calls that the platform spoiled are made again only if somebody asks for it."""
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"), world=FAILING_WORLD)
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"), world=FAILING_WORLD)
     options = ("--sandbox", "--world", "world.yaml")
     for _ in range(3):
         assert jobs.start(7, branch="topic").planner("run", *options, "--consent-to-charge").code == 4
@@ -167,9 +167,9 @@ def test_calls_of_an_earlier_push_are_no_news(jobs: Jobs, tmp_path: Path) -> Non
     """They were judged when they were made: a revert to them is green, and the comment lists no recheck."""
     jobs.branch("topic")
     for mood in ("angry", "sad"):
-        jobs.edit(plans__hours=PLAN.replace("calm", mood))
+        jobs.edit(plans__hours=SATURDAY.replace("calm", mood))
         assert run(jobs.start(7, branch="topic")) == 1
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
     file = tmp_path / "publication.json"
     gate(jobs.start(7, branch="topic"), 0, "--publication", str(file))
     assert "recheck" not in json.loads(file.read_text())["comment"]
@@ -195,7 +195,7 @@ def test_what_cannot_be_read_is_said(
 ) -> None:
     """No older answer stands, and the comment leads to the job."""
     jobs.branch("topic")
-    jobs.edit(plans__hours=PLAN.replace("calm", "angry"))
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
     file = tmp_path / "publication.json"
     project = jobs.start(7, branch="topic", event="workflow_dispatch")
     monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "maria")
@@ -238,7 +238,7 @@ def test_a_pull_request_waits_only_for_calls_that_it_causes(
     the pull request touches them."""
     jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
     monkeypatch.setenv("GITHUB_ACTOR", "maria")
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     assert jobs.start().planner("run", "--consent-to-charge").code == 0
     jobs.edit(plans__other=OTHER)
     service.control({"deploy": {"agent_id": 12, "revision": 1}})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ci_jobs import Jobs
+from hours import SATURDAY
 from repositories import git
 
 from planner.ci.event import group_namespaces
@@ -14,14 +15,14 @@ from tests.commands.conftest import (
     Project,  # pyright: ignore[reportMissingImports]
     Served,  # pyright: ignore[reportMissingImports]
 )
-from tests.commands.test_gate import PLAN, STORE, gate, run  # pyright: ignore[reportMissingImports]
+from tests.commands.test_gate import STORE, gate, run  # pyright: ignore[reportMissingImports]
 
 SUNDAY = """\
   sunday:
     prompt: You are Bob, calm. Ask when the clinic is open on Sunday.
     expect: [{check: call, status: completed}]
 """
-ANGRY = PLAN.replace("calm", "angry")
+ANGRY = SATURDAY.replace("calm", "angry")
 CASE, OTHER = "hours/saturday@clinic", "hours/sunday@clinic"
 
 
@@ -39,9 +40,9 @@ def jobs(tmp_path: Path, kept: Path, project: Project, monkeypatch: pytest.Monke
 
 
 def two_pull_requests(jobs: Jobs) -> None:
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     run(jobs.start())
-    for number, plan in ((7, ANGRY), (8, PLAN + SUNDAY)):
+    for number, plan in ((7, ANGRY), (8, SATURDAY + SUNDAY)):
         jobs.branch(f"topic{number}", "main")
         jobs.edit(plans__hours=plan)
     jobs.branch("queue", "main")
@@ -77,7 +78,7 @@ def test_results_of_another_call_do_not_count(jobs: Jobs) -> None:
     """The group has a third version of the prompt, which neither pull request called."""
     run(jobs.start(7, branch="topic7"))
     run(jobs.start(8, branch="topic8"))
-    both = PLAN.replace("calm", "sad") + SUNDAY
+    both = SATURDAY.replace("calm", "sad") + SUNDAY
     assert gate(queue(jobs, both, "One (#7)", "Two (#8)"), 3)["to_call"] == [CASE]
 
 
@@ -122,7 +123,7 @@ def test_numbers_in_subjects() -> None:
 
 
 REF = "refs/planner/results"
-SAD = PLAN.replace("calm", "sad")
+SAD = SATURDAY.replace("calm", "sad")
 ORDERS = ["p7 p8 c8 c7 m7 m8", "p7 c7 p8 m7 c8 m8", "p7 p8 c7 m7 c8 m8", "p8 p7 c7 m7 p8 c8 m8"]
 """p: a push, which is planned; c: the calls of its digest; m: merged and promoted."""
 
@@ -170,7 +171,7 @@ class Race:
     ("first", "second", "both", "paid", "order"),
     [
         *(pytest.param(ANGRY, SAD, SAD, (3, 3), order, id=f"same case, {order}") for order in ORDERS),
-        pytest.param(ANGRY, PLAN + SUNDAY, ANGRY + SUNDAY, (3, 3), ORDERS[0], id="different cases"),
+        pytest.param(ANGRY, SATURDAY + SUNDAY, ANGRY + SUNDAY, (3, 3), ORDERS[0], id="different cases"),
         pytest.param(ANGRY, ANGRY, ANGRY, (2, 3), ORDERS[1], id="same digest, merged first"),
         pytest.param(ANGRY, ANGRY, ANGRY, (2, 3), ORDERS[0], id="same digest"),
     ],
@@ -189,7 +190,7 @@ def test_two_pull_requests(
     """Nothing is refused, no case of the other one is dropped, and each call is paid for once. With the same digest,
     8 pays only if 7 is not merged yet: a pull request does not read the results of another one."""
     jobs = Jobs(tmp_path, project, monkeypatch)
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     monkeypatch.setenv("GITHUB_ACTOR", "maria")
     assert jobs.start().planner("run", "--consent-to-charge").code == 0
     for number, plan in ((7, first), (8, second)):
@@ -210,9 +211,9 @@ def test_a_case_that_the_pull_request_removes_is_dropped(
 ) -> None:
     """The base branch had it where the pull request branched off."""
     jobs = Jobs(tmp_path, project, monkeypatch)
-    jobs.begin(plans__hours=PLAN + SUNDAY, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY + SUNDAY, planner=STORE)
     assert jobs.start().planner("run", "--sandbox", "--consent-to-charge").code == 0
     jobs.branch("topic7", "main")
-    jobs.edit(plans__hours=PLAN)
+    jobs.edit(plans__hours=SATURDAY)
     dropped = jobs.start(7, branch="topic7").actions("--sandbox")["hours/sunday@clinic"]
     assert dropped == ("drop", "no_longer_in_plan", 0)

@@ -11,17 +11,18 @@ import forked
 import pytest
 from ci_jobs import Jobs
 from fake_github import FakeGitHub, fake_github
+from hours import SATURDAY
 from repositories import commit, git
 from worlds import ANY_PROMPT
 
 from planner.commands.promotion import removed
 from planner.stores.directory import DirectoryStore
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_gate import CASE, PLAN, STORE  # pyright: ignore[reportMissingImports]
+from tests.commands.test_gate import CASE, STORE  # pyright: ignore[reportMissingImports]
 
 REF = "refs/planner/results"
-ANGRY = PLAN.replace("calm", "angry")
-SAD = PLAN.replace("calm", "sad")
+ANGRY = SATURDAY.replace("calm", "angry")
+SAD = SATURDAY.replace("calm", "sad")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def jobs(tmp_path: Path, kept: Path, project: Project, served: Served, monkeypat
 
 
 def called(jobs: Jobs) -> None:
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     assert run(jobs.start()) == 1
     for number, plan in ((7, ANGRY), (8, SAD)):
         jobs.branch(f"topic{number}", "main")
@@ -187,7 +188,7 @@ def test_an_outcome_is_judged_again(jobs: Jobs) -> None:
 def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """7 is merged, 8 closed, 9 open."""
     jobs.branch("topic9", "main")
-    jobs.edit(plans__hours=PLAN.replace("calm", "glad"))
+    jobs.edit(plans__hours=SATURDAY.replace("calm", "glad"))
     call(jobs, 9)
     jobs.branch("main")
     jobs.edit(plans__hours=ANGRY)
@@ -250,6 +251,6 @@ def test_a_merge_commit(jobs: Jobs) -> None:
 def test_earlier_calls_apply_again_after_a_revert(jobs: Jobs) -> None:
     jobs.edit(plans__hours=ANGRY)
     promote(jobs.start(), 7)
-    jobs.edit(plans__hours=PLAN)
+    jobs.edit(plans__hours=SATURDAY)
     assert jobs.start().actions() == {CASE: ("recheck", "called_before", 0)}
     assert gate(jobs.start(9), 0)["green"] == [CASE]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ci_jobs import REF, Jobs
+from hours import SATURDAY
 from repositories import commit, git
 from store_writes import UNCONDITIONAL, put
 
@@ -25,16 +26,6 @@ from planner.stores.store import BranchStore
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 from tests.support.stored_files import Document, edit_facts
 
-PLAN = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
-    expect: [{check: call, status: completed}]
-"""
 CASE = "hours/saturday@clinic"
 RETURNS = """\
 version: 1
@@ -54,7 +45,7 @@ SAYS = "{check: says, who: any, any_of: [Saturday]}"
 @pytest.fixture
 def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     jobs = Jobs(tmp_path, project, monkeypatch)
-    jobs.begin(plans__hours=PLAN, planner="store: git:refs/planner/results\n")
+    jobs.begin(plans__hours=SATURDAY, planner="store: git:refs/planner/results\n")
     return jobs
 
 
@@ -135,7 +126,7 @@ def test_evidence_that_the_store_redacts(jobs: Jobs) -> None:
     request cannot be evaluated on another machine, so it is undecided there."""
     jobs.edit(
         planner="store: git:refs/planner/results\nredact: [Saturday]\n",
-        plans__hours=PLAN.replace("{check: call, status: completed}", SAYS),
+        plans__hours=SATURDAY.replace("{check: call, status: completed}", SAYS),
     )
     assert run(pull_request(jobs)) == 1
     assert [fact["verdict"]["outcome"] for fact in facts(jobs, "branches/7/", "verdict")] == ["passed"]

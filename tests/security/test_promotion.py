@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from ci_jobs import Jobs
 from fake_github import fake_github
+from hours import SATURDAY
 from repositories import commit, git
 
 from planner.changes.configuration import configuration_digest
 from planner.results.repository import evidence_key
-from tests.commands.test_gate import CASE, PLAN, STORE  # pyright: ignore[reportMissingImports]
+from tests.commands.test_gate import CASE, STORE  # pyright: ignore[reportMissingImports]
 from tests.commands.test_promote import (  # pyright: ignore[reportMissingImports]
     REF,
     asks,
@@ -36,7 +37,7 @@ from tests.support.stored_files import Document, edit_facts, edit_parts
 
 __all__ = ["jobs", "kept", "model", "served"]
 
-FAILING = PLAN.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+FAILING = SATURDAY.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
 OUT_OF_REACH = "http://127.0.0.1:9"
 """Nobody listens there."""
 
@@ -171,7 +172,7 @@ def test_a_passing_call_of_another_case(jobs: Jobs) -> None:
 
     Before: the file decided which call it is. Now: the service's prompt and target of the run decide, and it is not promoted.
     """
-    plan = plan_with("hasty", PLAN)
+    plan = plan_with("hasty", SATURDAY)
     called_by_9(jobs, plan)
     (angry,) = facts(jobs, "call", "branches/7/")
 
@@ -194,7 +195,7 @@ def test_a_call_that_was_never_made(jobs: Jobs) -> None:
 
     Before: it became the baseline. Now: the service does not list it, so it is removed and the case is called.
     """
-    plan = plan_with("eager", PLAN)
+    plan = plan_with("eager", SATURDAY)
     called_by_9(jobs, plan)
 
     def change(folder: Path) -> None:
@@ -247,7 +248,7 @@ def test_deleted_failing_calls(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(("key", "code"), [("", 2), ("sk_test_commands", 4)])
 def test_not_verified_yet(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, key: str, code: int) -> None:
     """Without a key, or with a service that is away, nothing becomes a baseline; nothing is called again either."""
-    plan = plan_with(f"late{code}", PLAN)
+    plan = plan_with(f"late{code}", SATURDAY)
     called_by_9(jobs, plan)
     merge(jobs, plan)
     before = stored(jobs, "calls/")
@@ -268,7 +269,7 @@ def test_not_verified_yet(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, key: str,
 
 def test_a_call_that_is_no_longer_readable(jobs: Jobs, served: Any) -> None:
     """It still saves calls, and is no baseline."""
-    plan = plan_with("faded", PLAN)
+    plan = plan_with("faded", SATURDAY)
     called_by_9(jobs, plan)
     merge(jobs, plan)
     before = stored(jobs, "calls/")
@@ -284,7 +285,7 @@ def test_a_call_that_is_no_longer_readable(jobs: Jobs, served: Any) -> None:
 
 def test_a_number_that_the_store_masks(jobs: Jobs) -> None:
     """The verdict is on what was said, not on what the store keeps of it: it counts on machines that have only the store."""
-    plan = plan_with("plain", PLAN.replace("{check: call, status: completed}", "{check: says, any_of: [at eight]}"))
+    plan = plan_with("plain", SATURDAY.replace("{check: call, status: completed}", "{check: says, any_of: [at eight]}"))
     jobs.branch("topic9", "main")
     jobs.edit(planner='store: git:refs/planner/results\nredact: ["at eight"]\n', plans__hours=plan)
     assert call(jobs, 9) == 1
@@ -297,7 +298,7 @@ def test_a_number_that_the_store_masks(jobs: Jobs) -> None:
 def test_answers_of_a_judge(jobs: Jobs, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are of the same evidence, so nobody pays for them again."""
     plan = plan_with(
-        "polite", PLAN.replace("{check: call, status: completed}", "{check: judge, rubric: The agent helps.}")
+        "polite", SATURDAY.replace("{check: call, status: completed}", "{check: judge, rubric: The agent helps.}")
     )
     judge = f"judge: {{base_url: {json.dumps(model.url)}, model: scripted-1, cents_per_vote: 2}}\n"
     monkeypatch.setenv("PLANNER_JUDGE_API_KEY", "sk_judge_secret")
@@ -344,7 +345,7 @@ def test_an_erased_call(jobs: Jobs) -> None:
 
 def test_a_release_branch(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was merged into a release branch is verified for that branch, and is no baseline of the default branch."""
-    plan = plan_with("brisk", PLAN)
+    plan = plan_with("brisk", SATURDAY)
     jobs.branch("release", "main")
     jobs.edit(README="release")
     jobs.branch("topic9", "release")
@@ -378,7 +379,7 @@ def pull(number: int, head: str, base: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("owner_id", [1, 2])
 def test_a_stacked_pull_request(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, owner_id: int) -> None:
     """10 builds on 9, so that 9's calls count; those of a fork with a branch of this name do not."""
-    plan = plan_with(f"stacked{owner_id}", PLAN)
+    plan = plan_with(f"stacked{owner_id}", SATURDAY)
     called_by_9(jobs, plan)
     jobs.branch("topic10", "topic9")
     jobs.edit(README=f"more {owner_id}")
@@ -396,8 +397,8 @@ def test_a_stacked_pull_request(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, own
 
 def test_a_stack_is_merged(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """10 into the branch of 9, then 9 into the default branch: all verified calls end there."""
-    plan = plan_with("stout", PLAN)
-    called_by_9(jobs, plan_with("slim", PLAN))
+    plan = plan_with("stout", SATURDAY)
+    called_by_9(jobs, plan_with("slim", SATURDAY))
     jobs.branch("topic10", "topic9")
     jobs.edit(plans__hours=plan)
     assert call(jobs, 10, into="topic9") == 1
@@ -414,7 +415,7 @@ def test_a_stack_is_merged(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_project_of_the_repository(jobs: Jobs) -> None:
     """Each promotes its own, and removes only that."""
-    plan = plan_with("double", PLAN)
+    plan = plan_with("double", SATURDAY)
     called_by_9(jobs, plan)
 
     def change(folder: Path) -> None:
@@ -422,7 +423,7 @@ def test_another_project_of_the_repository(jobs: Jobs) -> None:
             path.write_text(json.dumps(json.loads(path.read_text()) | {"project": "refunds"}))
 
     rewrite(jobs, change)
-    merge(jobs, plan_with("single", PLAN))
+    merge(jobs, plan_with("single", SATURDAY))
     assert "0 cases promoted" in promote(jobs.start(), 9)
     assert len(facts(jobs, "call", "branches/9/")) == 1
     assert stored(jobs, "merged/") == ["merged/9.json"]
@@ -431,7 +432,7 @@ def test_another_project_of_the_repository(jobs: Jobs) -> None:
 # Agents as files: calls reach a copy of the agent, which is deleted afterwards
 
 AGENT = "prompt: You answer the phone of Larkfield Clinic, {word}.\n"
-FILED = PLAN.replace("clinic: {agent: 12}", "clinic: {agent: 12, config: ../agents/desk.yaml}")
+FILED = SATURDAY.replace("clinic: {agent: 12}", "clinic: {agent: 12, config: ../agents/desk.yaml}")
 
 
 @pytest.fixture(params=["page", "client"])

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import anyio
 import pytest
+from hours import HOURS
 from whole_runs import Organisation
 
 import planner.workspace.report_session
@@ -18,32 +19,13 @@ from planner.ci.publish import Publisher
 from planner.workspace.bug_report import BUG_LOG
 from planner.workspace.report_files import REPORT_FILES
 
-PLAN = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: You are {{ name }}, calm. Ask when the clinic is open on Saturday.
-    matrix:
-      axes:
-        name: [Ana, Bob]
-    runs: 2
-    expect:
-      - {check: call, status: completed}
-  cancel:
-    prompt: You are Dora, polite. Cancel your appointment.
-    expect:
-      - {check: duration, max_seconds: 600}
-"""
 WANTED = {"Ana": 2, "Bob": 2, "Dora": 1}
 
 
 @pytest.fixture
 def organisation(tmp_path: Path) -> Organisation:
     service = Organisation(tmp_path)
-    service.write("plans/hours.yaml", PLAN)
+    service.write("plans/hours.yaml", HOURS)
     return service
 
 
@@ -145,7 +127,7 @@ def test_a_broken_format_costs_only_itself(organisation: Organisation, name: str
     written and name it; no older file of it remains."""
     places = {
         "report.md": "planner.reports.markdown.render",
-        "results.json": "planner.reports.for_json_text",
+        "results.json": "planner.reports.json_document",
         "junit.xml": "planner.reports.junit.render",
         "report.html": "planner.reports.html.pieces",
     }

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hours import SATURDAY
 from patience import wait_for
 
 from planner.changes.consent import Limits
@@ -21,17 +22,6 @@ from planner.planfile.model import Policy
 from planner.providers.base import Balance, Line
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
-
-PLAN = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
-    expect: [{check: call, status: completed}]
-"""
 
 
 def kill_in_a_launch(project: Project, service: Served) -> None:
@@ -92,7 +82,7 @@ def costs(project: Project) -> tuple[int, int]:
 
 def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project, service: Served) -> None:
     """`plan` shows its possible cost; `run` adopts it and reports its bill. Nothing is open afterwards."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     kill_in_a_launch(project, service)
     project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
     open_launch = "1 unconfirmed launch (up to $0.64) for cases that are kept, edited, removed or not selected"
@@ -119,7 +109,7 @@ def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project,
 
 def test_a_launch_that_is_not_found_stays_in_every_report(project: Project, service: Served) -> None:
     """Its possible cost counts as unconfirmed, the way to it is shown, and the cases of this session pass all the same."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     lose(project)
     problem = "1 unconfirmed launch (up to $0.32) for cases that are kept, edited, removed or not selected"
     for _ in range(2):
@@ -138,7 +128,7 @@ def test_a_launch_that_is_not_found_stays_in_every_report(project: Project, serv
 
 def test_a_launch_that_has_settled_as_absent_is_open_no_more(project: Project, service: Served) -> None:
     """As long after it was sent as any launch is looked for."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     lose(project, seconds_ago=660)
     assert project.planner("run", CONSENT).code == 0
     assert project.results()["problems"] == []
@@ -147,7 +137,7 @@ def test_a_launch_that_has_settled_as_absent_is_open_no_more(project: Project, s
 
 def test_a_run_adopted_by_a_person_is_billed(project: Project, service: Served) -> None:
     """A run that somebody named, of a case edited since, is reported by its bill once."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     kill_in_a_launch(project, service)
     (lost,) = service.own_runs()
     listed = project.planner("reconcile").out
@@ -169,7 +159,7 @@ def test_open_launches_reduce_the_available_balance() -> None:
 
 def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, service: Served) -> None:
     """A launch that an interrupted session did not see end is billed, even if no case needs it. Undoing the edit reuses the call."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     kill_after_an_answer(project, service)
     (paid,) = service.own_runs()
     project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
@@ -205,7 +195,7 @@ def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
 
 def test_the_cost_of_an_adopted_launch_is_reported_by_another_change_set(project: Project, service: Served) -> None:
     """A run launched by an earlier change set and adopted by a person is not called again, and its cost is reported."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     kill_in_a_launch(project, service)
     (lost,) = service.own_runs()
     launch_id = project.planner("reconcile").out.split()[0]

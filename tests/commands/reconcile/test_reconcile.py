@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import httpx
+from hours import SATURDAY
 from journals import edit_launches
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.reconcile.test_open_launches import PLAN, lose  # pyright: ignore[reportMissingImports]
+from tests.commands.reconcile.test_open_launches import lose  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 
@@ -33,7 +34,7 @@ def test_reconcile_without_a_journal(project: Project) -> None:
 
 def test_adopting_an_impossible_run_is_refused(project: Project, service: Served) -> None:
     """A slip of the hand would have somebody else's call judged, or the launch's own charged twice."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     assert project.planner("run", CONSENT).code == 0
     (made,) = service.own_runs()
     service.control({"foreign_runs": {"count": 1}})
@@ -59,7 +60,7 @@ def test_adopting_an_impossible_run_is_refused(project: Project, service: Served
 def test_a_launch_that_was_never_sent_is_open_no_more(project: Project, service: Served) -> None:
     """A person who has looked says so, once."""
     del service
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     lose(project)
     ran = project.planner("reconcile", "lost-1", "--assume-not-sent")
     assert (ran.code, ran.out) == (
@@ -123,7 +124,7 @@ def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
 
 def test_reconcile_as_json(project: Project, service: Served) -> None:
     """The open launches with their candidates; standard output has only the document, also when one is settled."""
-    project.write("plans/hours.yaml", PLAN)
+    project.write("plans/hours.yaml", SATURDAY)
     lose(project)
     run_id = call_dora(service)
     listed = project.planner("reconcile", "--format", "json")

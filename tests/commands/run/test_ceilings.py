@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hours import SATURDAY
 
 from planner.agents.known_service import money_line
 from planner.changes.consent import Limits
@@ -19,18 +20,7 @@ from planner.providers.base import Balance
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
-TEN_CALLS = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
-    runs: 10
-    expect:
-      - {check: call, status: completed}
-"""
+TEN_CALLS = SATURDAY.replace("expect:", "runs: 10\n    expect:")
 CHEAP_RATES = "rates: {spark: 2}\n"
 """A quarter of what the service charges: the expected cost fits under ceilings that the bills then reach."""
 

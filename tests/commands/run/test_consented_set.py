@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from ci_jobs import Jobs
+from hours import SATURDAY
 
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_gate import PLAN, STORE  # pyright: ignore[reportMissingImports]
+from tests.commands.test_gate import STORE  # pyright: ignore[reportMissingImports]
 
 TWO = HOURS.replace("[Ana, Bob]", "[Ana]")
 TIMED = "{check: duration, max_seconds: 600}"
@@ -121,5 +122,5 @@ def test_a_dispatch_for_a_pull_request_must_name_the_policy(
 ) -> None:
     """GitHub does not name the base commit of the pull request, whose files are checked out."""
     jobs = Jobs(tmp_path, project, monkeypatch)
-    jobs.begin(plans__hours=PLAN, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
     assert jobs.start(7, event="workflow_dispatch").planner("plan", "--sandbox").code == 2

@@ -8,28 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hours import HOURS
 
-PLAN = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: |
-      You are {{ name }}, calm. Ask when the clinic is open on Saturday. Your number is +1 415 555 0199, member M-77.
-    matrix:
-      axes:
-        name: [Ana, Bob]
-    runs: 2
-    expect:
-      - {check: call, status: completed}
-  cancel:
-    prompt: |
-      You are Dora Diaz, polite. Cancel your appointment of Monday.
-    expect:
-      - {check: duration, max_seconds: 600}
-"""
+PLAN = HOURS.replace("on Saturday.", "on Saturday. Your number is +1 415 555 0199, member M-77.")
 PROJECT = r"""store: git:refs/planner/results
 redact: ['member M-\d+']
 """
