@@ -125,7 +125,7 @@ class MatrixReader:
         points = (self._pairs if in_pairs else self._combinations)(axes, exclusions)
         if points is None:
             sizes = [len(axis.values) for axis in axes]
-            self._too_many(fewest_rows(sizes) if in_pairs else math.prod(sizes), "about ")
+            self._too_many(axes, fewest_rows(sizes) if in_pairs else math.prod(sizes), "about ")
             return self._some(axes)
         names = {_tokens(point) for point in points}
         kept = len(points)
@@ -146,7 +146,7 @@ class MatrixReader:
                 "no-cases", "this excludes every combination; exclude fewer", self.written.span("exclude")
             )
         if len(points) * self.cases_per_point > self.max_cases:
-            self._too_many(len(points))
+            self._too_many(axes, len(points))
             return tuple(points[:_SAMPLE])
         return tuple(points)
 
@@ -187,7 +187,13 @@ class MatrixReader:
         values = [list(axis.values.values()) for axis in axes]
         return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in table.rows]
 
-    def _too_many(self, points: int, about: str = "") -> None:
+    def _sizes(self, axes: tuple[Axis, ...]) -> str:
+        """`mood: 2 × order: 300 × targets: 2`"""
+        sizes = [f"{axis.name}: {len(axis.values):,}" for axis in axes]
+        sizes += [f"targets: {self.cases_per_point}"] if self.cases_per_point > 1 else []
+        return " × ".join(sizes)
+
+    def _too_many(self, axes: tuple[Axis, ...], points: int, about: str = "") -> None:
         limit = self.max_cases
         if self.written.get("max_cases", self.fields.max_cases) != self.fields.max_cases:
             return  # it could not be read, which was reported
@@ -201,7 +207,9 @@ class MatrixReader:
             advice = f"more than {limit:,}; {'' if in_pairs else 'use `strategy: pairwise`, '}{fewer}"
         is_set = "max_cases" in self.written
         place = self.written.span("max_cases") if is_set else self.written.key_span("axes")
-        self.reporter.error("too-many-cases", f"this makes {about}{cases:,} cases, {advice}", place)
+        self.reporter.error(
+            "too-many-cases", f"this makes {about}{cases:,} cases ({self._sizes(axes)}), {advice}", place
+        )
 
     # Exclusions and inclusions
 

@@ -318,7 +318,9 @@ def test_enormous_matrix_is_not_walked(workspace: Any, head: str) -> None:
     workspace.write("plan.yaml", text)
     _, diagnostics = workspace.load()
     (found,) = diagnostics
-    assert found.detail.startswith("this makes about 8,000,000,000 cases, more than 500; ")
+    assert found.detail.startswith(
+        "this makes about 8,000,000,000 cases (a: 2,000 × b: 2,000 × c: 2,000), more than 500; "
+    )
 
 
 def test_exclusions_that_take_too_long_are_refused(workspace: Any, head: str) -> None:
@@ -332,6 +334,16 @@ def test_exclusions_that_take_too_long_are_refused(workspace: Any, head: str) ->
     workspace.write("plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{prompt}"\n    matrix: {matrix}\n')
     _, diagnostics = workspace.load()
     assert [item.code for item in diagnostics] == ["too-many-cases"]
+
+
+def test_too_many_cases_are_shown_axis_by_axis(workspace: Any, head: str) -> None:
+    numbers = "[" + ", ".join(map(str, range(300))) + "]"
+    matrix = f"{{axes: {{mood: [calm, furious], order: {numbers}}}}}"
+    workspace.write(
+        "plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{{{{ mood }}}} {{{{ order }}}}"\n    matrix: {matrix}\n'
+    )
+    _, diagnostics = workspace.load()
+    assert ["(mood: 2 × order: 300), more than 500" in item.detail for item in diagnostics] == [True]
 
 
 def test_max_cases_raises_the_bound(workspace: Any, head: str) -> None:
