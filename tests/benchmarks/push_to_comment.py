@@ -2,16 +2,15 @@
 
 Usage: uv run python tests/benchmarks/push_to_comment.py [TIMES]
 
-What GitHub adds is not measured: starting two machines, and setting up uv on them. The cache of uv is empty in each job. On a busy machine, look at the CPU.
+What GitHub adds is not measured: starting two machines, and setting up uv on them. The cache of uv is empty in each job. On a busy machine, look at the CPU, or
+start it with `chrt --rr 20`, which lets nothing else run.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import defaultdict
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 from tempfile import TemporaryDirectory
 
@@ -29,8 +28,8 @@ PASSED_ON = {name: value for name, value in os.environ.items() if name.startswit
 """Where packages come from."""
 
 
-def push_to_comment(folder: Path) -> dict[str, float]:
-    """Seconds by step."""
+def push_to_comment(folder: Path) -> dict[str, tuple[float, float]]:
+    """Seconds and processor seconds by step."""
     work = folder / "work"
     git(folder, "init", "-q", "-b", "main", str(work))
     git(work, "commit", "-q", "--allow-empty", "-m", "begin")
@@ -42,24 +41,27 @@ def push_to_comment(folder: Path) -> dict[str, float]:
         repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
         assert repository.plan() == "pending", runner.log
         assert "1 call to make" in repository.comment
-    taken = defaultdict[str, float](float)
-    for name, seconds in runner.seconds:
-        taken[name] += seconds
+    taken: dict[str, tuple[float, float]] = {}
+    for name, seconds, cpu in runner.seconds:
+        earlier = taken.get(name, (0.0, 0.0))
+        taken[name] = (earlier[0] + seconds, earlier[1] + cpu)
     return taken
 
 
 def main(times: int) -> None:
-    found: list[dict[str, float]] = []
-    before = getrusage(RUSAGE_CHILDREN)
+    found: list[dict[str, tuple[float, float]]] = []
+    loads = [os.getloadavg()[0]]
     for _ in range(times):
         with TemporaryDirectory() as name:
             found.append(push_to_comment(Path(name).resolve()))
+        loads.append(os.getloadavg()[0])
     for step in found[0]:
-        print(f"{median(each[step] for each in found):6.2f} s  {step}")
-    total = median(sum(each.values()) for each in found)
-    after = getrusage(RUSAGE_CHILDREN)
-    cpu = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / times
-    print(f"{total:6.2f} s  from the push to the comment, without GitHub's own part; {cpu:.2f} s of CPU")
+        seconds, cpu = (median(each[step][part] for each in found) for part in (0, 1))
+        print(f"{seconds:6.2f} s  {cpu:5.2f} s of CPU  {step}")
+    seconds, cpu = (median(sum(step[part] for step in each.values()) for each in found) for part in (0, 1))
+    print(f"{seconds:6.2f} s  {cpu:5.2f} s of CPU  from the push to the comment, without GitHub's own part")
+    processors = os.cpu_count()
+    print(f"Load of the machine, with {processors} processors: {min(loads):.1f} to {max(loads):.1f}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 
 from fake_github import FakeGitHub
@@ -53,6 +54,12 @@ else:
     values = {"head": found["head"]["sha"], "into": found["base"]["ref"]}
     print("\\n".join(f"{name}={value}" for name, value in values.items() if f"{name}=" in sys.argv[-1]))
 """
+
+
+def _processor_seconds() -> float:
+    """Of all child processes that have ended."""
+    used = getrusage(RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass
@@ -115,8 +122,8 @@ class Runner:
     """Whether each job installs planner itself, as on a new machine."""
     environ: dict[str, str] = field(default_factory=dict[str, str])
     """More variables of the machines."""
-    seconds: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
-    """The names of steps, and how long they took."""
+    seconds: list[tuple[str, float, float]] = field(default_factory=list[tuple[str, float, float]])
+    """The names of steps, how long they took, and their processor time."""
     made: int = 0
 
     @property
@@ -286,7 +293,7 @@ class Runner:
         file = work.parent / "outputs"
         file.write_text("")
         own = {name: context.text(value) for name, value in step.get("env", {}).items()}
-        begun = time.monotonic()
+        begun, before = time.monotonic(), _processor_seconds()
         ran = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", context.text(step["run"])],
             cwd=work / context.text(step.get("working-directory", ".")),
@@ -295,7 +302,7 @@ class Runner:
             text=True,
             check=False,
         )
-        self.seconds.append((step["name"], time.monotonic() - begun))
+        self.seconds.append((step["name"], time.monotonic() - begun, _processor_seconds() - before))
         self.log.append(f"{step['name']}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
         text = file.read_text()
         outputs |= dict(re.findall(r"^([a-z-]+)=(.*)$", text, re.MULTILINE))
