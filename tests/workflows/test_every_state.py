@@ -1,9 +1,11 @@
-"""The table of states in docs/pull-requests.md: each row has a test of its status, its comment and the next step."""
+"""The tables of docs/pull-requests.md: each row has a test, of a state that of its status, its comment and the next step."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 TESTS = {
@@ -26,13 +28,32 @@ TESTS = {
     "GitHub or the store does not answer": "commands/test_gate_states.py::test_what_cannot_be_read_is_said",
     "planner crashed, or the job was cancelled": "ci/test_comment_and_status.py::test_without_an_answer_the_status_is_no_success",
 }
+MEANWHILE = {
+    "somebody edits or deletes planner's comment": "commands/situations/test_meanwhile.py::comment_deleted_and_planned_again",
+    "another app, or a workflow of a branch, sets `phone-plans`": "commands/situations/test_meanwhile.py::status_taken",
+    "GitHub refuses the comment, or the issue (turned off)": "workflows/test_states.py::test_without_comments_the_status_is_set",
+    "GitHub refuses the status (a missing permission, an archived repository)": "ci/test_refusals.py::test_only_a_refused_status_fails_the_job",
+    "somebody writes the same command twice, or runs the jobs of a workflow again": "workflows/test_states.py::test_an_attempt_does_not_start_over_again",
+    "the pull request is closed and opened again within 30 days": "commands/situations/test_meanwhile.py::closed_and_opened_again",
+}
 
 
-def test_every_state_has_a_test() -> None:
+@pytest.mark.parametrize(("head", "tests"), [("| State | Status |", TESTS), ("| What | Then |", MEANWHILE)])
+def test_every_row_has_a_test(head: str, tests: dict[str, str]) -> None:
     page = (ROOT / "docs/pull-requests.md").read_text(encoding="utf-8")
-    table = page.partition("| State | Status |")[2].partition("\n\n")[0]
-    states = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
-    assert set(states) - {"---"} == set(TESTS)
-    for name in TESTS.values():
+    table = page.partition(head)[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
+    assert set(rows) - {"---"} == set(tests)
+    for name in tests.values():
         file, _, function = name.partition("::")
         assert f"def {function}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize("folder", [".github/workflows", "docs/workflows"])
+def test_every_permission_says_why(folder: str) -> None:
+    """In one line, beside it. Without such a line, a job has none."""
+    for file in (ROOT / folder).glob("*.yml"):
+        text = file.read_text(encoding="utf-8")
+        lines = re.findall(r"^ +(?!id:)[a-z-]+: (?:read|write)\b.*$", text, re.MULTILINE)
+        assert [line for line in lines if not re.search(r" # \w.{10,}", line)] == [], file
+        assert "permissions: {}\n" in text, file
