@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +13,6 @@ from typing import Any
 
 import anyio
 import pytest
-from patience import PATIENCE_SECONDS
 
 from planner.changes.model import NOTHING_JUDGED
 from planner.cli import system
@@ -283,15 +280,7 @@ def test_a_kill_repeats_only_the_request_in_flight(manners: Project, service: Se
         return Reply(completion(honest(asked)), seconds=1000)
 
     model.script = script
-    process = subprocess.Popen(
-        [sys.executable, "-m", "planner", "run", "--consent-to-charge"],
-        cwd=manners.root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    assert arrived.wait(PATIENCE_SECONDS)
-    process.kill()
-    process.wait()
+    manners.killed("run", "--consent-to-charge", when=arrived.is_set)
     calls = len(service.own_runs())
     assert (calls, len(list(manners.root.glob(".planner/votes/*/*/*.json")))) == (2, 1)
 

@@ -27,7 +27,6 @@ from planner.planfile.yaml.parser import NOT_IN_YAML, OTHER_SPACES, Parser, bad_
 MAX_BYTES = 16 * 1024 * 1024
 MAX_PURE_CHARACTERS = 256 * 1024
 _MAX_HIDDEN = 20
-_MAX_EXPLAINING = 1_000
 _HIDING = (
     *range(0x200B, 0x200E),
     *range(0x202A, 0x202F),
@@ -83,7 +82,7 @@ def parse_text(source: Source) -> tuple[YamlMapping | None, list[Problem]]:
     if error is not None:
         problem = explain_syntax(error, source)
         place = problem.span
-        causes = [other.span for other in problems[:_MAX_EXPLAINING] if other.code in UNREADABLE]
+        causes = [other.span for other in problems if other.code in UNREADABLE]
         if not any(cause.end_line == place.line and cause.column < place.column for cause in causes):
             problems.append(problem)
     if parser.found is None:
