@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+import databases
 import forked
 import pytest
+from databases import Postgres
 from forked import Forked
 from patience import wait_for
 
@@ -120,6 +122,31 @@ def test_a_worker_that_is_killed_is_replaced(shared: Project, workers: Workers, 
     del second
     ran = shared.planner("run", *CONSENT)
     assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 5
+    assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+
+
+@pytest.mark.skipif(databases.programs() is None, reason=databases.MISSING)
+def test_a_database_that_is_lost_for_a_while_costs_nothing(shared: Project, workers: Workers, service: Served) -> None:
+    """Postgres, stopped in the middle of the calls and started again; the worker is killed meanwhile."""
+    server = Postgres()
+    try:
+        shared.write("planner.yaml", f"organisation: {server.new()}\n")
+        first = workers()
+        service.hold(1, retry_after_seconds=1)
+        shared.planner("run", *CONSENT, "--detach")
+        wait_for(lambda: len(service.own_runs()) >= 1)
+        server.stop()
+        service.release()
+        ran = shared.planner("run", *CONSENT)
+        assert (ran.code, "cannot be read" in ran.err) == (4, True), ran.err
+        os.kill(first.process.pid or 0, signal.SIGKILL)
+        server.start()
+        workers()
+        ran = shared.planner("run", *CONSENT)
+        assert ran.code == 0, ran.err
+    finally:
+        server.remove()
     assert len(service.own_runs()) == 5
     assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
 

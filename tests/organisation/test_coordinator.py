@@ -173,7 +173,7 @@ CEILINGS = [
 async def test_no_ceiling_is_exceeded(
     make_organisation: Make, job: MakeJob, label: str, submission: Any, policy: Any, calls: int
 ) -> None:
-    """Whoever reaches it is refused the rest; with a higher one, the same consent goes on."""
+    """Whoever reaches it is refused the rest, also when it is submitted again; with a higher one, it goes on."""
     organisation = make_organisation(rates={"spark": 24, "bolt": 24})
     organisation.policy = replace(organisation.policy, **policy)
     consent_id = organisation.submit(1, job("ana", runs=5), **submission)
@@ -181,6 +181,9 @@ async def test_no_ceiling_is_exceeded(
     outcome = organisation.outcome(consent_id)
     assert label in outcome.ceiling.split(", ")
     assert (sum(outcome.left.values()), len(await organisation.service.own_runs())) == (5 - calls, calls)
+    organisation.submit(1, job("ana", runs=5), **submission)
+    await organisation.work()
+    assert len(await organisation.service.own_runs()) == calls
     organisation.policy = WorkerPolicy(frozenset({PERSON}))
     organisation.submit(1, job("ana", runs=5))
     await organisation.work()
