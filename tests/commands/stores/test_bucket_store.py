@@ -52,31 +52,15 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     kinds = [path.split("/")[3] for path in bucket.writes]
     assert kinds[:2] == ["intents", "consents"]
     assert kinds.index("evidence") < kinds.index("calls") < kinds.index("sessions") < kinds.index("runs")
-    assert {path.split("/")[3] for path in bucket.objects} == {
-        "configurations",
-        "consents",
-        "evidence",
-        "requesters",
-        "runs",
-        "calls",
-        "sessions",
-    }
+    folders = {"configurations", "consents", "evidence", "requesters", "runs", "calls", "sessions"}
+    assert {path.split("/")[3] for path in bucket.objects} == folders
     assert {action for action, _, _ in fresh("two").actions().values()} == {"reuse"}
     text = b"".join(bucket.objects.values())
     assert b"[redacted]" in text
     for secret in (b"Dora Diaz", b"sk_test_commands", b"AKIAEXAMPLE", b"secretexample"):
         assert secret not in text
     assert fresh("three").planner("run", "--sandbox", "--consent-to-charge").code == 0
-    assert {path.split("/")[3] for path in bucket.objects} == {
-        "configurations",
-        "consents",
-        "evidence",
-        "requesters",
-        "runs",
-        "calls",
-        "sessions",
-        "sandbox",
-    }
+    assert {path.split("/")[3] for path in bucket.objects} == {*folders, "sandbox"}
 
 
 def test_words_are_erased_from_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
