@@ -13,7 +13,7 @@ from planner.checks import CHECKS
 from planner.checks.base import CheckSeverity, Expectation
 from planner.diagnostics import Related, Span
 from planner.planfile.drafts import ExpectationDraft
-from planner.planfile.model import Plan, Project, least_call_cents
+from planner.planfile.model import Case, Plan, Project, least_call_cents
 from planner.planfile.reporter import Reporter, first_few
 from planner.planfile.yaml.document import YamlMapping
 
@@ -36,6 +36,24 @@ def cannot_fail(drafts: Sequence[ExpectationDraft], min_pass_rate: float) -> boo
 def _is_harmless(written: YamlMapping, min_pass_rate: float) -> bool:
     severity = written.get("severity", _ERROR)
     return severity == _WARNING or (severity == _ERROR and written.get("min_pass_rate", min_pass_rate) == 0)
+
+
+def warn_of_same_calls(plans: Sequence[Plan], reporter: Reporter) -> None:
+    """One warning for each scenario that makes a call of another scenario."""
+    first: dict[tuple[object, ...], Case] = {}
+    warned: set[tuple[str, str]] = set()
+    for case in (case for plan in plans for case in plan.cases):
+        target = case.target.kind, case.target.id, case.target.config
+        other = first.setdefault((case.prompt, *target, case.direction, case.mode, case.target_number), case)
+        scenario = case.plan, case.scenario
+        if (other.plan, other.scenario) == scenario or scenario in warned:
+            continue
+        warned.add(scenario)
+        detail = (
+            f"`{case.case_id}` makes the same call as `{other.case_id}`: they share it, and the first one pays "
+            "(to repeat calls, use `runs`)"
+        )
+        reporter.warning("same-call", detail, case.span, Related("the same call", other.span))
 
 
 WORK_PER_PLAN = 1_000_000

@@ -21,7 +21,7 @@ from planner.planfile.files import FileError, Neighbours, display_name, plan_fil
 from planner.planfile.grammar import PlanFields, ScenarioDefaults
 from planner.planfile.imports import UNREADABLE, Imports
 from planner.planfile.library import Libraries, is_library, read_variables
-from planner.planfile.lint import has_used_anchor, report_price, warn_of_unasked_model
+from planner.planfile.lint import has_used_anchor, report_price, warn_of_same_calls, warn_of_unasked_model
 from planner.planfile.model import Case, Keep, Plan, Project
 from planner.planfile.prompts import PromptReader
 from planner.planfile.reporter import Reporter, TooManyErrors, Unresolved
@@ -211,6 +211,7 @@ def load_files(
                     _load(path, reader, names, None)
     if project.judge is None and project.readable:
         warn_of_unasked_model(plans, reader.reporter)
+    warn_of_same_calls(plans, reader.reporter)
     _check_keep(plans, project.keep, reader.reporter)
     named = reader.neighbours.read_files
     return LoadedFiles(tuple(plans), reader.libraries.paths, reader.reporter.diagnostics, named)

@@ -253,6 +253,7 @@ def test_all_files_are_read_despite_errors_in_one(workspace: Any) -> None:
     assert [(item.code, item.span.file) for item in diagnostics if item.span.file != "plans/g.yaml"] == [
         ("yaml-syntax", "plans/a.yaml"),
         ("duplicate-plan", "plans/c.yaml"),
+        ("same-call", "plans/d.yaml"),
         ("not-utf8", "plans/e.yaml"),
         ("empty-file", "plans/f.yaml"),
     ]

@@ -139,7 +139,7 @@ imports: [lib.yaml]
 targets: {a: {agent: 1}}
 scenarios:
   one: {prompt: Hello., expect: [{use: both, severity: error, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]}
-  other: {prompt: Hello., expect: [{use: both}]}
+  other: {prompt: Howdy., expect: [{use: both}]}
 """
     )
     assert [(item.id, item.severity.value, item.min_pass_rate) for item in one.expectations[:2]] == [
@@ -160,7 +160,7 @@ TARGETS
 defaults: {expect: [{check: call, status: completed}]}
 scenarios:
   s: {prompt: Hello.}
-  t: {prompt: Hello., targets: [hotline]}
+  t: {prompt: Howdy., targets: [hotline]}
 """
 
 

@@ -358,8 +358,8 @@ def test_max_cases_raises_the_bound(workspace: Any, head: str) -> None:
 def test_cases_of_a_plan_are_bounded_together(workspace: Any, head: str) -> None:
     """Scenarios that are each allowed may not make more than 10,000 cases together, unless policy allows more calls."""
     axes = "{a: [" + ", ".join(map(str, range(80))) + "], b: [" + ", ".join(map(str, range(80))) + "]}"
-    scenario = f'prompt: "{{{{ a }}}} {{{{ b }}}}", matrix: {{max_cases: 100000, axes: {axes}}}'
-    text = f"{head}scenarios:\n  s: {{{scenario}}}\n  t: {{{scenario}}}\n  u: {{{scenario}}}\n"
+    scenario = f'{{{{ a }}}} {{{{ b }}}}", matrix: {{max_cases: 100000, axes: {axes}}}'
+    text = f"{head}scenarios:\n" + "".join(f'  {name}: {{prompt: "{name} {scenario}}}\n' for name in "stu")
     workspace.write("plan.yaml", text)
     _, diagnostics = workspace.load()
     assert [(item.code, item.span.line) for item in diagnostics] == [("too-many-cases", 7)]

@@ -198,7 +198,7 @@ def test_the_work_for_all_tables_of_a_plan_is_bounded(workspace: Any, monkeypatc
         prompt = "".join(f"{{{{ {name} }}}}" for name in axes)
         scenarios = {
             f"s{number}": {
-                "prompt": prompt,
+                "prompt": f"{number} {prompt}",
                 "matrix": {"axes": axes, "exclude": [pattern], "strategy": "pairwise"},
                 "expect": [{"check": "duration", "max_seconds": 9}],
             }

@@ -145,7 +145,7 @@ scenarios:
     prompt: Hello.
     runs: 2
     expect: &e [{check: call, status: completed}]
-  t: {<<: *s, runs: 4}
+  t: {<<: *s, runs: 4, mode: sip}
   u: {prompt: Other., expect: *e}
 """)
     assert [(case.case_id, case.prompt, case.runs) for case in cases] == [

@@ -107,7 +107,7 @@ scenarios:
 defaults: {expect: [{check: call, status: completed, severity: warning}]}
 scenarios:
   s: {prompt: Hello.}
-  t: {prompt: Hello., expect: [{check: duration, max_seconds: 9}]}
+  t: {prompt: Hi., expect: [{check: duration, max_seconds: 9}]}
 """,
         snapshot("6:3 warning cannot-fail"),
     ),
@@ -116,10 +116,21 @@ scenarios:
 defaults: {min_pass_rate: 0, expect: [{check: call, status: completed}]}
 scenarios:
   s: {prompt: Hello.}
-  t: {prompt: Hello., expect: [{check: duration, max_seconds: 9, severity: critical}]}
-  u: {prompt: Hello., expect: [{check: duration, max_seconds: 9, min_pass_rate: 0.5}]}
+  t: {prompt: Hi., expect: [{check: duration, max_seconds: 9, severity: critical}]}
+  u: {prompt: Bye., expect: [{check: duration, max_seconds: 9, min_pass_rate: 0.5}]}
 """,
         snapshot("6:3 warning cannot-fail"),
+    ),
+    "the same call": (
+        """targets: {support: {agent: 12}, other: {agent: 14}}
+defaults: {targets: [support]}
+scenarios:
+  s: {prompt: Hello., expect: [{check: call, status: completed}]}
+  t: {prompt: Hello., expect: [{check: duration, max_seconds: 9}], runs: 3}
+  u: {prompt: Hello., expect: [{check: call, status: completed}], targets: [other]}
+  v: {prompt: Hello., expect: [{check: call, status: completed}], mode: sip}
+""",
+        snapshot("7:3 warning same-call"),
     ),
     "keys of other parts": (
         """targets: {support: {agent: 12}}

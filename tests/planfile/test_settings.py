@@ -18,7 +18,7 @@ scenarios:
 
 def test_confidence_is_a_scenarios_or_the_defaults(workspace: Any) -> None:
     """It reaches the case like any other setting; the least runs that could pass are enough."""
-    cases = workspace.cases(HEAD + "  a: {prompt: Hi.}\n  b: {prompt: Hi., confidence: 0.5, runs: 5}\n")
+    cases = workspace.cases(HEAD + "  a: {prompt: Hi.}\n  b: {prompt: Hello., confidence: 0.5, runs: 5}\n")
     assert [(case.confidence, case.runs) for case in cases] == [(0.9, 11), (0.5, 5)]
 
 
