@@ -235,7 +235,8 @@ def settled(state: State, lists: Lists, now: Now) -> Iterator[Event]:
         is_ambiguous = match.found is None and bool(match.candidates)
         known, search.needs_person = search.needs_person, is_ambiguous and not is_arriving
         if match.found is not None:
-            yield _adopted(state, match, match.found, lists)
+            if not (is_young and match.found.may_grow):
+                yield _adopted(state, match, match.found, lists)
         elif search.needs_person:
             if not known:
                 state.log(f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose")

@@ -75,6 +75,8 @@ class Candidate:
     """The batch has the name of the launch."""
     is_partial: bool = False
     """These are not the runs that the launch asked for, but some of them may be its."""
+    may_grow: bool = False
+    """A larger launch may have made these runs, and others that are not listed yet."""
 
 
 @frozen
@@ -133,21 +135,18 @@ def search_launches(
 ) -> list[Match]:
     """One match per launch, without runs that the journal attributes to other launches."""
     claimed, claimed_batches = journal.claimed_run_ids(), journal.claimed_batch_ids()
-    answered = journal.answered_batch_ids()  # the list of batches lags
-    listed = batches.found
-    in_batches = {run_id for batch in listed.values() for run_id in batch.run_ids}
+    free_batches = [
+        batch
+        for batch in batches.found.values()
+        if batch.id not in claimed_batches and not claimed & set(batch.run_ids)  # not all batches list their runs
+    ]
+    # A batch that was matched, but answered no launch, may be another launch's: what is left of it is free.
+    whole_ids = journal.answered_batch_ids() | {batch.id for batch in free_batches}
+    in_batches = {run_id for batch in free_batches for run_id in batch.run_ids}
     free_runs = [
         run
         for run in runs.found.values()
-        if run.id not in claimed
-        and run.id not in in_batches
-        and run.batch_id not in listed
-        and run.batch_id not in answered
-    ]
-    free_batches = [
-        batch
-        for batch in listed.values()
-        if batch.id not in claimed_batches and not claimed & set(batch.run_ids)  # not all batches list their runs
+        if run.id not in claimed and run.id not in in_batches and run.batch_id not in whole_ids
     ]
     groups: dict[tuple[object, ...], list[Unconfirmed]] = {}
     # launches with a number or a known requester match fewer runs, so they choose first
@@ -158,7 +157,7 @@ def search_launches(
     missing = [match.unconfirmed for match in matches if not match.candidates and len(match.unconfirmed.slots) > 1]
     found = [match for match in matches if match.unconfirmed not in missing]
     for group in groups.values():
-        found += _match_unlisted([item for item in group if item in missing], free)
+        found += _match_unlisted([item for item in group if item in missing], free, missing)
     return found
 
 
@@ -187,8 +186,9 @@ class _Free:
             found = [candidate for batch in self.batches if (candidate := _batch_candidate(item, batch))]
         return [candidate for candidate in found if _key(candidate) not in self.taken]
 
-    def unlisted(self, item: Unconfirmed) -> list[Candidate]:
-        """Runs created together that may be the launch's, whose batch the list of batches may miss."""
+    def unlisted(self, item: Unconfirmed, others: Sequence[Unconfirmed]) -> list[Candidate]:
+        """Runs created together that may be the launch's, whose batch the list of batches may miss. `others` are the
+        launches that may have made them, too."""
         free = [run for run in self.runs if run.id not in self.taken_runs]
         # A batch with a run that the launch did not ask for is not the launch's.
         foreign = {run.batch_id for run in free if run.batch_id is not None and not run_fits(item, run)}
@@ -202,6 +202,10 @@ class _Free:
                 tuple(run.id for run in together),
                 together[0].created_at,
                 is_partial=tuple(sorted(prompt_key(run.prompt) for run in together)) != item.prompts,
+                may_grow=any(
+                    len(other.slots) > len(together) and all(run_fits(other, run) for run in together)
+                    for other in others
+                ),
             )
             for batch_id, together in made.items()
         ]
@@ -221,9 +225,9 @@ def _match_group(group: list[Unconfirmed], free: _Free) -> list[Match]:
     return matches + _match_alike(remaining, possible, free)
 
 
-def _match_unlisted(group: Sequence[Unconfirmed], free: _Free) -> list[Match]:
+def _match_unlisted(group: Sequence[Unconfirmed], free: _Free, missing: Sequence[Unconfirmed]) -> list[Match]:
     """Match launches by their runs alone."""
-    return _match_alike(group, {item.launch.launch_id: free.unlisted(item) for item in group}, free)
+    return _match_alike(group, {item.launch.launch_id: free.unlisted(item, missing) for item in group}, free)
 
 
 def _match_alike(group: Sequence[Unconfirmed], possible: Mapping[str, Sequence[Candidate]], free: _Free) -> list[Match]:

@@ -77,7 +77,8 @@ def test_a_failure_that_no_open_run_can_change_is_final(make: Make, plan: str, o
 def test_a_failure_elsewhere_decides_the_exit_code(make: Make) -> None:
     """Exit code 1 comes before 4: an unknown case does not hide a failure."""
     service = make(UNANSWERED | {"after": 2}, plan=PLAN)
-    service.write("plans/failing.yaml", STRICT.replace("plan: hours", "plan: failing").replace("runs: 2", "runs: 1"))
+    failing = STRICT.replace("plan: hours", "plan: failing").replace("Ana", "Bob").replace("runs: 2", "runs: 1")
+    service.write("plans/failing.yaml", failing)
     assert service.run(max_concurrent=1).code == 1
     assert sorted(case["outcome"] for case in service.results()["cases"]) == ["failed", "unknown"]
 

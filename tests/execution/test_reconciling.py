@@ -384,6 +384,25 @@ def test_equal_launches_never_adopt_one_batch_together(every_batch: bool) -> Non
     assert matched(overlapping, made[:2], every_batch=False) == {"a": 201, "c": None}
 
 
+def test_the_rest_of_a_batch_that_another_launch_took_is_a_candidate() -> None:
+    """The batch is listed whole only now. Two of its runs were given to another launch, which it did not answer."""
+    shown = [run(20100, "p"), run(20101, "q"), run(20102, "r"), run(20103, "s")]
+    shown = [replace(each, batch_id=201) for each in shown]
+    larger, listed = unconfirmed("b", "p", "q", "r", "s"), [batch(201, "p", "q", "r", "s", name="planner b")]
+    assert matched([larger], shown, listed, claimed=[20100, 20101]) == {"b": "1 candidates"}
+    assert matched([larger], shown, listed, claimed=[20100, 20101], claimed_batches=[201]) == {"b": None}
+
+
+def test_runs_that_a_larger_launch_may_have_made_are_marked() -> None:
+    """Its other runs may be listed later."""
+    launches = [unconfirmed("a", "p", "q"), unconfirmed("b", "p", "q", "r")]
+    made = [run(1, "p", batch_id=201), run(2, "q", batch_id=201)]
+    found = {match.unconfirmed.launch.launch_id: match.candidates for match in search(launches, made, [])}
+    assert [(each.may_grow, each.is_partial) for each in found["a"]] == [(True, False)]
+    alone = search(launches[:1], made, [])
+    assert [(each.may_grow, each.is_partial) for match in alone for each in match.candidates] == [(False, False)]
+
+
 # A law
 
 

@@ -74,6 +74,11 @@ def test_a_launch_takes_no_part_of_a_larger_batch(seed: int) -> None:
     Schedule(seed).run()
 
 
+def test_a_part_of_a_batch_that_is_listed_first() -> None:
+    """A lost launch took it, and the launch that had made the batch was taken for not made, although its rest was listed."""
+    Schedule(120_016_395, has_two_consents=True).run()
+
+
 def test_a_run_that_is_listed_late() -> None:
     """It was left without a launch once, and its call was made again."""
     Schedule(2_023_866).run()
@@ -238,8 +243,8 @@ def adopt_one_batch_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal launches match the same runs, where the list of batches does not reach back."""
     match_unlisted = vars(reconciling)["_match_unlisted"]
 
-    def match_each(group: list[Unconfirmed], free: Any) -> list[Match]:
-        return [match for item in group for match in match_unlisted([item], copy.deepcopy(free))]
+    def match_each(group: list[Unconfirmed], free: Any, missing: Any) -> list[Match]:
+        return [match for item in group for match in match_unlisted([item], copy.deepcopy(free), missing)]
 
     monkeypatch.setattr(reconciling, "_match_unlisted", match_each)
 
