@@ -49,8 +49,13 @@ def init(shell: Shell, options: InitOptions) -> int:
     only workflows are wanted."""
     directory, github = options.directory, options.github
     folder = shell.cwd / directory
-    # With a folder of its own, `--github` wants another project beside that of the repository.
-    project = _project_in(folder) if github and directory != Path() else _project_of(folder)
+    project = _project_of(folder)
+    if project is not None and github and directory != Path() and project.parent.resolve() != folder.resolve():
+        raise UsageError(
+            f"{for_terminal(display_name(project, shell.cwd))} is above this folder, and a project cannot be inside"
+            " another",
+            "Move that project and its plans into a folder of its own, too, or add a target to it instead.",
+        )
     if project is not None and not github:
         raise UsageError(
             f"{for_terminal(display_name(project, shell.cwd))} exists: this is already a project",

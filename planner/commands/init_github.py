@@ -77,8 +77,20 @@ def target_of(shell: Shell, folder: Path, typed_pin: str | None) -> Target:
     if git("remote", "get-url", "origin").code != 0:
         raise UsageError("this repository has no remote `origin`", "Create it first: gh repo create")
     place = folder.resolve().relative_to(layout.work_tree.resolve()).as_posix()
-    name = "" if place == "." else re.sub(r"[^A-Za-z0-9_.]+", "-", Path(place).name).strip("-")
+    name = "" if place == "." else _name_of(layout.work_tree, place)
     return Target(layout.work_tree, pin_of(shell, typed_pin), default_branch(git), place, name)
+
+
+_MAX_NAME: Final = 40
+"""Characters of a name in a comment's marker."""
+
+
+def _name_of(root: Path, place: str) -> str:
+    """The last part of the folder, or all of it if the workflows of that name belong to another folder."""
+    short, long = (re.sub(r"[^A-Za-z0-9_.]+", "-", each).strip("-")[:_MAX_NAME] for each in (Path(place).name, place))
+    file = root / WORKFLOWS / f"phone-plans-{short}.yml"
+    is_taken = file.is_file() and f"working-directory: {json.dumps(place)}" not in file.read_text(errors="replace")
+    return long if is_taken else short
 
 
 def write_workflows(shell: Shell, target: Target) -> None:

@@ -34,29 +34,26 @@ def is_project_root(folder: Path) -> bool:
     return (folder / ".git").exists() or (folder / PROJECT_FILE).is_file()
 
 
-def plan_files(paths: Sequence[Path]) -> list[Path]:
+def plan_files(paths: Sequence[Path], *, cwd: Path | None = None) -> list[Path]:
     """Plan files in order: files as given, folders as the YAML files inside them, hidden ones and `planner.yaml` left
-    out.
+    out. Errors name paths relative to `cwd`; None: as they are.
 
     Raises `UsageError` for a path that does not exist and for a folder with no plans.
     """
     found: dict[str, Path] = {}
     for path in paths:
+        name = path.as_posix() if cwd is None else display_name(path, cwd)
         try:
             if not path.exists():
                 raise UsageError(
-                    f"{path.as_posix()} does not exist",
+                    f"{name} does not exist",
                     "Name plan files, or folders with plan files; planner init writes a first one",
                 )
             inside = sorted(_inside(path)) if path.is_dir() else [path]
         except OSError as error:
-            raise UsageError(
-                f"{shorten(path.as_posix())} cannot be read: {error.strerror}", "Check its permissions."
-            ) from error
+            raise UsageError(f"{shorten(name)} cannot be read: {error.strerror}", "Check its permissions.") from error
         if not inside:
-            raise UsageError(
-                f"no plans in {path.as_posix()}", "A plan is a .yaml file; planner init writes a first one"
-            )
+            raise UsageError(f"no plans in {name}", "A plan is a .yaml file; planner init writes a first one")
         for file in inside:
             found.setdefault(os.path.realpath(file), file)
     return list(found.values())

@@ -345,7 +345,10 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: 
         blocks.append(f"or {form} with pull request `{pull.number}` and the same values.")
     if not offer.max_cost:
         record = f"[record the prices]({pull.record_url})" if pull.record_url else "record the prices"
-        blocks.append(f"The price is unknown. To see it, {record} and push again.")
+        of_base = (
+            f" For agents that {markdown_code(pull.base)} calls, too, {record} and push again." if pull.base else ""
+        )
+        blocks.append(f"The price is unknown: no job with the key has read these agents yet.{of_base}")
     return blocks
 
 

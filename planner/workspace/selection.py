@@ -146,7 +146,7 @@ def read_files(
             f"planner.yaml declares: {', '.join(names)}." if names else "planner.yaml declares no `environments`.",
         )
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
-    files = plan_files(plans if named else [_default_path(shell.cwd, source.root)])
+    files = plan_files(plans if named else [_default_path(shell.cwd, source.root)], cwd=shell.cwd)
     if source.base is None:  # with a base commit, project files of the tree are ignored
         folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)

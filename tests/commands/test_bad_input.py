@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Generator
@@ -228,3 +229,11 @@ def test_reports_ignore_themselves_in_git(project: Project) -> None:
     (project.root / "mine").mkdir()
     assert project.planner("run", "--sandbox", "--report-dir", "mine").code == 0
     assert not (project.root / "mine/.gitignore").exists()
+
+
+def test_plans_that_do_not_exist(project: Project) -> None:
+    """Named as the user would: a comment on a pull request shows no path of the machine."""
+    shutil.rmtree(project.root / "plans")
+    for words, name in (((), "plans"), (("plans/hours.yaml",), "plans/hours.yaml")):
+        ran = project.planner("plan", "--sandbox", *words)
+        assert (ran.code, ran.err.startswith(f"planner: {name} does not exist\n")) == (2, True), ran.err

@@ -125,15 +125,25 @@ def test_a_project_in_a_folder(repository: Project) -> None:
     assert '"context": "phone-plans/Voice-bot"' in ran.out
 
 
-def test_a_second_project_beside_that_of_the_root(repository: Project) -> None:
-    """Each has its own file, plans and workflows."""
+def test_two_projects_in_folders_of_one_name(repository: Project) -> None:
+    """Each has workflows, a comment and a status of its own, also when the command is repeated."""
+    for _ in range(2):
+        for folder, name in (("shop/bot", "bot"), ("bank/bot", "bank-bot")):
+            ran = repository.planner(*GITHUB, "--dir", folder)
+            assert ran.code == 0, ran.err
+            assert f'"context": "phone-plans/{name}"' in ran.out
+            text = (repository.root / f".github/workflows/phone-plans-{name}.yml").read_text()
+            assert f'with: {{working-directory: "{folder}", name: {name}}}' in text
+    assert len(list((repository.root / ".github/workflows").iterdir())) == 6
+
+
+def test_a_project_inside_another_is_not_written(repository: Project) -> None:
+    """No command would accept it."""
     assert repository.planner(*GITHUB).code == 0
     ran = repository.planner(*GITHUB, "--dir", "voice")
-    assert ran.code == 0, ran.err
-    assert (repository.root / "voice/planner.yaml").exists()
-    assert (repository.root / "voice/plans/first.yaml").exists()
-    assert (repository.root / ".github/workflows/phone-plans-voice.yml").exists()
-    assert '"context": "phone-plans/voice"' in ran.out
+    assert (ran.code, "planner.yaml is above this folder" in ran.err) == (2, True)
+    assert not (repository.root / "voice").exists()
+    assert len(list((repository.root / ".github/workflows").iterdir())) == 3
 
 
 @pytest.mark.parametrize("code", [0, 1])
