@@ -46,7 +46,6 @@ from planner.organisation.documents import (
     written,
 )
 from planner.organisation.journal import event_of
-from planner.organisation.policy import check_needs_no_verdicts
 from planner.organisation.tables import AT_WORK, ConsentState, Tables
 
 LOOK_SECONDS: Final = 0.5
@@ -156,8 +155,6 @@ class OrganisationClient:
             return
         if row is not None and row["outcome"] and _is_done(row):
             return
-        for job in consented.jobs.values():
-            check_needs_no_verdicts(job)
         if any(slot.evidence is None for slot in others):
             raise UsageError(
                 "some of these calls were begun under another consent and have not ended",

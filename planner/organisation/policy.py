@@ -53,7 +53,7 @@ class WorkerPolicy:
                     f"the organisation's workers may not call {job.line.target_type} {job.line.target_id}",
                     "Add it to the workers' --target, or exclude its cases with --select.",
                 )
-            check_needs_no_verdicts(job)
+            _check_needs_no_verdicts(job)
         if min(allowed.values(), default=0) < 0:
             raise RefusedError("more calls are asked for than were agreed to", "Run the same command again.")
         if consent.max_cost_cents is None:
@@ -70,12 +70,12 @@ class WorkerPolicy:
         return found
 
 
-def check_needs_no_verdicts(job: Job) -> None:
+def _check_needs_no_verdicts(job: Job) -> None:
     """Raises `RefusedError` for a case whose verdicts decide how often it is called: workers do not judge."""
     if job.may_stop_early or job.place is not None:
         raise RefusedError(
             f"case {job.case_id} needs verdicts between its calls, and the organisation's workers do not judge",
-            "Set `when_settled: continue` and no `calls: adaptive`, or leave `organisation` out of planner.yaml.",
+            "Run `planner run` again, of the same version as the workers.",
         )
 
 
