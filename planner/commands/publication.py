@@ -200,7 +200,7 @@ def _offered(decision: Decision, journal: Journal | None) -> tuple[ChangeSet, Ea
     """The change set to agree to, what was spent on it, and the options of its command; None if there is none.
 
     A red check offers the calls of the failed cases without their earlier runs, since only a fix that planner cannot
-    see makes them pass. Undecided cases are called again together with theirs.
+    see makes them pass. Undecided cases are called again together with theirs, and all cases if everything is worse.
     """
     work, check = decision.work, decision.check
     if check.needs_run:
@@ -208,6 +208,8 @@ def _offered(decision: Decision, journal: Journal | None) -> tuple[ChangeSet, Ea
     if check.state is CheckState.FAILURE:
         selection = replace(work.selection, start_over=_FIXED_ELSEWHERE)
         options = f"start over: {_FIXED_ELSEWHERE}"
+    elif check.everything_worse:
+        selection, options = replace(work.selection, rerun="all"), "rerun all"
     elif check.cases.get(CaseState.UNDECIDED):
         selection, options = replace(work.selection, rerun="failed"), "rerun failed"
     else:

@@ -77,7 +77,7 @@ def changed(result: RunResult) -> str:
         parts.append(f"{len(result.dropped):,} dropped")
     moved = {case.compared for case in result.cases} & {"regressed", "improved"}
     if (whole := result.suite) and whole.cases > 1 and whole.compared != "not_enough_evidence" and not moved:
-        parts.append(f"{whole.compared} as a whole")
+        parts.append("everything worse" if whole.compared == "everything_worse" else f"{whole.compared} as a whole")
     return ", ".join(parts)
 
 
@@ -137,6 +137,8 @@ def meaning(result: RunResult) -> str:
         return "All cases met their required pass rate, except quarantined ones, which do not count."
     if result.exit_code == 0:
         return f"All {'selected ' if result.partial else ''}cases met their required pass rate."
+    if result.exit_code == 4 and result.suite is not None and result.suite.compared == "everything_worse":
+        return "Everything is worse than usual, because of the agent or of the platform: another session decides."
     if result.exit_code == 4 and result.finished:
         return "Some outcomes are unknown: calls were inconclusive, or evidence or judge calls are missing."
     return _MEANINGS.get(result.exit_code, "See the problems listed.")
@@ -211,7 +213,8 @@ def suite(document: SuiteDocument | None) -> str:
     earlier sessions: …`; empty for fewer than two cases."""
     if document is None or document.cases < 2:
         return ""
-    word = INSIGNIFICANT if document.compared == "not_enough_evidence" else document.compared
+    words = {"not_enough_evidence": INSIGNIFICANT, "everything_worse": "everything is worse"}
+    word = words.get(document.compared, document.compared)
     before = f"{document.passed_before:,} of {document.runs_before:,} runs passed before"
     now = f"{document.passed_now:,} of {document.runs_now:,} now"
     sessions = f" with {count(document.sessions, 'earlier session')}" if document.sessions else ""

@@ -28,7 +28,9 @@ def render_text(check: RequiredCheck, names: Mapping[str, str]) -> str:
 
 
 def render_json(check: RequiredCheck, names: Mapping[str, str]) -> str:
-    numbers = picked(check, "description", "digest", "calls", "open_calls", "suite_regressed", "call_undecided")
+    numbers = picked(
+        check, "description", "digest", "calls", "open_calls", "suite_regressed", "everything_worse", "call_undecided"
+    )
     return json_document(
         {
             "state": check.state.value,

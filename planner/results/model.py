@@ -32,6 +32,7 @@ FRUITLESS_SESSIONS = 2
 
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted", "submitted"]
 Compared = Literal["regressed", "suspected", "improved", "same", "new", "gone", "not_comparable"]
+SuiteChange = Literal["worse", "everything_worse", "better", "not_enough_evidence"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
 
 
@@ -140,7 +141,9 @@ class SuiteDocument(Document):
     passed_now: Count
     runs_now: Count
     p_value: Share = Field(description="Probability of such a change by chance: exact, two-sided; else simulated.")
-    compared: Literal["worse", "better", "not_enough_evidence"]
+    compared: SuiteChange = Field(
+        description="`everything_worse`: all cases alike, because of a worse agent or of a bad hour of the platform."
+    )
 
 
 class CaseInputs(Document):

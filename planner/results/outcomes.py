@@ -122,6 +122,8 @@ class RequiredCheck:
     """The green cases in which some runs failed."""
     unbilled: Sequence[str] = ()
     """Cases with a call that has had no bill for a day."""
+    everything_worse: bool = False
+    """All cases are worse alike: because of the agent or of the platform. Another session decides."""
 
     @property
     def needs_run(self) -> bool:

@@ -93,6 +93,7 @@ def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:
         rerun=suggested(rest, consenting),
         rerun_free=suggested(rest, consenting=False),
         failed=replace(afterwards, selection=replace(afterwards.selection, rerun="failed")).command(),
+        everything=replace(afterwards, selection=replace(afterwards.selection, rerun="all")).command(),
         transcript=selection.transcript_command(),
         reconcile=selection.reconcile_command(),
     )

@@ -60,7 +60,8 @@ _AGENTS_PART = re.compile(
     # Only as a question that ends the turn. Excludes "you always say how may I help you" and questions about
     # the caller's own things.
     rf"{_OPENING}(?:is there anything else (?:that )?(?:i|we) can (?:help|assist)(?: you)?"
-    r"|(?:so,? |and |now,? )?how (?:can|may) (?:i|we) (?:help|assist) you)\b"
+    r"|(?:so,? |and |now,? )?how (?:else )?(?:can|may) (?:i|we) (?:help|assist) you"
+    r"|what (?:else )?can (?:i|we) do for you)\b"
     r"(?![^.!?]*\b(?:i|i'm|me|my|mine|us|our)\b)(?=[^.!?]*[.!?]*\s*$)",
     re.IGNORECASE,
 )

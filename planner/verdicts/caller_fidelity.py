@@ -18,11 +18,14 @@ from planner.checks.spoken.agent_words import digit_rows, squeezed
 from planner.checks.spoken.numbers import names
 from planner.evidence import Evidence, Role, Turn
 from planner.verdicts.attribution import CallerCause
+from planner.verdicts.caller_request import another_day, forgotten_request
 
 _LEAST_SILENT_MS: Final = 10_000
 """A caller that never spoke had time to speak in a call of this length, if the agent spoke at least twice."""
 _LEAST_REPEATS: Final = 3
 _LEAST_REPEATED_WORDS: Final = 4
+_LEAST_ECHOES: Final = 2
+_LEAST_READ_WORDS: Final = 5
 _LEAST_CODE: Final = 5
 """Shorter numbers of a prompt may be years, prices or times, which callers say in many ways."""
 _MOST_DIFFERENCES: Final = 2
@@ -61,6 +64,8 @@ _SAID_TO_BE_SILENT: Final = re.compile(
 _SAID_TO_REPEAT: Final = re.compile(
     r"\b(?:again|repeat\w*|insist\w*|keep\w*|same|times|twice|persist\w*|over and over|stubborn\w*)\b", re.IGNORECASE
 )
+_SENTENCES: Final = re.compile(r"(?<=[.!?])\s+")
+_INSTRUCTION: Final = re.compile(r"(?:ask|find out|inquire|request|you (?:are|want|need|should))\b", re.IGNORECASE)
 _OTHER_LANGUAGE: Final = re.compile(
     r"\b(?:language|gibberish|nonsense|mumble|accent|spanish|french|german|italian|portuguese|dutch|polish|russian"
     r"|turkish|arabic|hindi|chinese|mandarin|cantonese|japanese|korean|vietnamese|tagalog|swedish|danish|norwegian)\b",
@@ -73,6 +78,10 @@ _OWN_NAME: Final = re.compile(
 )
 _NAME_IN_SENTENCE: Final = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 _GIVEN_NAME: Final = re.compile(rf"\b(?:[Mm]y name is|[Mm]y name's|[Tt]he name is|[Tt]he name's) {_NAME}")
+_INTRODUCTION: Final = re.compile(
+    r"\b(?:[Tt]his is|I'm|I am) (?P<name>[A-Z][\w-]+(?: [A-Z][\w-]+(?!')|(?= (?:speaking|calling|here)\b)))"
+)
+"""A first and a last name; one name only before a word that shows that it is one."""
 
 
 def broken_caller(evidence: Evidence, prompt: str) -> CallerCause | None:
@@ -90,6 +99,9 @@ def broken_caller(evidence: Evidence, prompt: str) -> CallerCause | None:
         or _wrong_code(caller, agent, prompt)
         or _wrong_name(caller, agent, prompt)
         or _loop(turns, prompt)
+        or _echo(turns, prompt)
+        or _read_aloud(caller, prompt)
+        or _another_thing(caller, agent, prompt)
     )
 
 
@@ -113,13 +125,17 @@ def _asked_nothing(caller: Sequence[Turn], agent: Sequence[Turn], prompt: str) -
 
 def _gibberish(caller: Sequence[Turn], agent: Sequence[Turn], prompt: str) -> CallerCause | None:
     words = [word for turn in caller for word in _words_of(turn.text)]
-    is_english = len(set(_words_of(prompt)) & _COMMON) > 1
-    if len(words) < _LEAST_GIBBERISH_WORDS or not is_english or _OTHER_LANGUAGE.search(prompt):
+    if len(words) < _LEAST_GIBBERISH_WORDS or not _is_english(prompt):
         return None
     known = _COMMON | _words(agent) | set(_words_of(prompt))
     if sum(word in known for word in words) > _MOST_KNOWN_SHARE * len(words):
         return None
     return CallerCause(f"nobody can understand the caller: it said {shown(_said(caller))}", Quote.of(caller[0]))
+
+
+def _is_english(prompt: str) -> bool:
+    """Whether the prompt is English and names no other language."""
+    return len(set(_words_of(prompt)) & _COMMON) > 1 and not _OTHER_LANGUAGE.search(prompt)
 
 
 def _wrong_code(caller: Sequence[Turn], agent: Sequence[Turn], prompt: str) -> CallerCause | None:
@@ -152,13 +168,45 @@ def _wrong_name(caller: Sequence[Turn], agent: Sequence[Turn], prompt: str) -> C
     own = _OWN_NAME.search(prompt)
     if own is None:
         return None
+    says_own = not _words(caller).isdisjoint(_words_of(own["name"]))
     for turn in caller:
-        given = _GIVEN_NAME.search(turn.text)
+        given = _GIVEN_NAME.search(turn.text) or (None if says_own else _INTRODUCTION.search(turn.text))
         told = {*_words_of(prompt), *_words([each for each in agent if each.number < turn.number])}
         if given and told.isdisjoint(_words_of(given["name"])):
             what = f"called itself {shown(given['name'])} instead of {own['name']}"
             return CallerCause(f"the caller {what} at turn {turn.number}", Quote.of(turn))
     return None
+
+
+def _echo(turns: Sequence[Turn], prompt: str) -> CallerCause | None:
+    """The caller repeated what the agent had just said, word by word."""
+    if _SAID_TO_REPEAT.search(prompt):
+        return None
+    repeated = [
+        turn
+        for before, turn in pairwise(turns)
+        if turn.role is Role.CALLER and before.role is Role.AGENT
+        if len(_words_of(turn.text)) >= _LEAST_REPEATED_WORDS and _words_of(turn.text) == _words_of(before.text)
+    ]
+    if len(repeated) < _LEAST_ECHOES:
+        return None
+    return CallerCause(f"the caller repeated the agent's words {len(repeated)} times", Quote.of(repeated[0]))
+
+
+def _read_aloud(caller: Sequence[Turn], prompt: str) -> CallerCause | None:
+    """The caller said an instruction of its prompt instead of following it."""
+    instructions = [_words_of(each) for each in _SENTENCES.split(prompt) if _INSTRUCTION.match(each)]
+    for turn in caller:
+        said = f" {' '.join(_words_of(turn.text))} "
+        if any(len(words) >= _LEAST_READ_WORDS and f" {' '.join(words)} " in said for words in instructions):
+            return CallerCause(f"the caller read its prompt aloud: {shown(turn.text)}", Quote.of(turn))
+    return None
+
+
+def _another_thing(caller: Sequence[Turn], agent: Sequence[Turn], prompt: str) -> CallerCause | None:
+    if not _is_english(prompt) or _SAID_TO_BE_SILENT.search(prompt):
+        return None
+    return another_day(caller, agent, prompt) or forgotten_request(caller, agent, prompt)
 
 
 def _loop(turns: Sequence[Turn], prompt: str) -> CallerCause | None:

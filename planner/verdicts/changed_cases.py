@@ -11,7 +11,7 @@ import numpy as np
 from planner.planfile.waves import WAVES
 from planner.statistics import Counts
 from planner.values import frozen
-from planner.verdicts.regression import Fit, Model, p_values, scorer
+from planner.verdicts.regression import Fit, Model, chances, scorer, worse_alike
 from planner.verdicts.waves import Share, design_of, next_calls, play
 
 NO_SHARES: Final[Mapping[str, Share]] = MappingProxyType({})
@@ -20,12 +20,14 @@ NO_SHARES: Final[Mapping[str, Share]] = MappingProxyType({})
 @frozen
 class Found:
     """The result of the test. `statistic` is the log of how much better a change of some cases explains the counts than
-    no change; `p_value` is that of `p_values`. If it is at most `Model.false_alarm_rate`, the suite changed."""
+    no change; `p_value` is `Chances.of_either`. If it is at most `Model.false_alarm_rate`, the suite changed."""
 
     statistic: float
     p_value: float
     probabilities: Mapping[str, float]
     model: Model
+    is_alike: bool = False
+    """The mean pass rate is low, and all cases are worse alike, as in a bad hour: no case stands out."""
 
     @property
     def suite_changed(self) -> bool:
@@ -42,7 +44,7 @@ class Found:
         return self._at_least(self.model.suspected_at) - self.changed
 
     def _at_least(self, least: float) -> frozenset[str]:
-        if not self.suite_changed:
+        if self.is_alike or not self.suite_changed:
             return frozenset()
         return frozenset(case_id for case_id, probability in self.probabilities.items() if probability >= least)
 
@@ -77,8 +79,10 @@ def find_changes(
     random = np.random.default_rng(seed)
     unchanged = play(worse, design, worse.draw_rates(model.simulations, random), random)
     statistic = float(scores.statistics[0])
-    p_value = float(p_values(scores, prepared.score(*unchanged), model, sign)[0])
-    return Found(statistic, p_value, dict(zip(totals, scores.probabilities[0].tolist(), strict=True)), model)
+    found = chances(scores, prepared.score(*unchanged), model, sign)
+    is_alike = sign < 0 and bool(worse_alike(scores, found, model)[0])
+    probabilities = dict(zip(totals, scores.probabilities[0].tolist(), strict=True))
+    return Found(statistic, float(found.of_either[0]), probabilities, model, is_alike)
 
 
 def _totals(fitted: Fit, now: Mapping[str, Counts]) -> dict[str, int]:

@@ -26,6 +26,7 @@ from planner.verdicts.gate import DEFAULT_GATE, Gate
 from planner.verdicts.next_steps import (
     NextCommands,
     rerun_of,
+    step_after_bad_hour,
     step_after_ceiling,
     steps_of,
     steps_to_confirm,
@@ -99,7 +100,7 @@ def ending_of(
     stopped_at_failure = outcome.fail_fast and FailOn.FAILURE in gate.fail_on  # its case may not be decided any more
     if stopped_at_failure or gate.has_failure(cases) or gate.has_regression(cases):
         codes.add(1)
-    if unknown:
+    if unknown or gate.is_undecided:
         codes.add(4)
     problems += _undecided(unknown)
     if waiting:
@@ -116,6 +117,7 @@ def ending_of(
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
     steps += steps_to_read(cases, commands)
     if finished:
+        steps += step_after_bad_hour(commands) if gate.is_undecided else ()
         steps += steps_to_decide(cases, out_of_reach, commands)
     elif not outcome.ceiling:  # the same ceiling would stop it again
         is_free = waiting and {case.case_id for case in unknown} <= waiting

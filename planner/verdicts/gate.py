@@ -43,6 +43,12 @@ class Gate:
         """For the results document."""
         return [kind for kind in FailOn if kind in self.fail_on]
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether everything is worse than usual, because of the agent or of the platform."""
+        is_worse = self.suite is not None and self.suite.compared == "everything_worse"
+        return is_worse and FailOn.REGRESSION in self.fail_on
+
     def has_failure(self, cases: Iterable[CaseResult]) -> bool:
         """Whether a case failed, quarantined ones excepted."""
         return FailOn.FAILURE in self.fail_on and any(
@@ -216,14 +222,14 @@ def decide_check(
         code, state = 3, CheckState.PENDING
     elif worse or any(map(by_state.get, _RED)):
         code, state = 1, CheckState.FAILURE
-    elif any(map(by_state.get, _INCOMPLETE)):
+    elif gate.is_undecided or any(map(by_state.get, _INCOMPLETE)):
         code, state = 4, CheckState.PENDING
     else:
         code, state = 0, CheckState.SUCCESS
     return RequiredCheck(
         code,
         state,
-        _description(by_state, calls, len(flaky), len(unbilled), worse=worse),
+        _description(by_state, calls, len(flaky), len(unbilled), suite=_suite_words(gate, worse=worse)),
         digest,
         by_state,
         calls,
@@ -232,15 +238,22 @@ def decide_check(
         call_undecided if by_state.get(CaseState.UNDECIDED) else "",
         flaky,
         unbilled,
+        everything_worse=gate.is_undecided,
     )
 
 
+def _suite_words(gate: Gate, *, worse: bool) -> list[str]:
+    if worse:
+        return ["the suite regressed"]
+    return ["everything is worse than usual (agent or platform)"] if gate.is_undecided else []
+
+
 def _description(
-    cases: Mapping[CaseState, Sequence[str]], calls: int, flaky: int, unbilled: int, *, worse: bool
+    cases: Mapping[CaseState, Sequence[str]], calls: int, flaky: int, unbilled: int, *, suite: Sequence[str]
 ) -> str:
     """`2 calls to make, 1 failed, 20 passed`: what is missing comes first."""
     parts = [f"{count(calls, 'call')} to make"] if cases.get(CaseState.TO_CALL) else []
-    parts += ["the suite regressed"] if worse else []
+    parts += suite
     shown = (
         *_RED,
         *_INCOMPLETE,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from planner.results.model import CaseResult, Compared, Sample, SuiteDocument
+from planner.results.model import CaseResult, Compared, Sample, SuiteChange, SuiteDocument
 from planner.verdicts.cases import RunKey, run_key
 from planner.verdicts.comparison import clean_counts, suite_of, variants_of
-from planner.verdicts.sessions import MIN_SESSIONS, CallsOf, earlier_sessions, measured
+from planner.verdicts.sessions import MIN_SESSIONS, CallsOf, earlier_sessions, measured, session_before
 
 if TYPE_CHECKING:  # imports numpy: only where there is a history to compare with
     from planner.verdicts.changed_cases import Found
@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # imports numpy: only where there is a history to compare wit
 def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[list[CaseResult], SuiteDocument | None]:
     """Compare the newest calls of the cases with those of earlier sessions; return the cases, and the suite as a whole.
     Cases that were not called now are compared again, so that a regression remains until the case is called.
+
+    If all cases are worse alike, it may be a bad hour of the platform. Another session of the same pull request with
+    the same result shows that it is the agent.
 
     Cases that cannot be compared, are quarantined or were called on several variants of an agent keep the result of the
     exact tests. So do all cases if there are too few sessions.
@@ -27,7 +30,8 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
     """
     known = [case.model_copy(update={"probability_regressed": None}) for case in cases]
     now = {case.case_id: case for case in _without_shared(filter(_is_comparable, known))}
-    sessions = earlier_sessions({case_id: measured(case) for case_id, case in now.items()}, stored) if now else []
+    to_compare = {case_id: measured(case) for case_id, case in now.items()}
+    sessions = earlier_sessions(to_compare, stored) if now else []
     if len(sessions) < MIN_SESSIONS:
         return known, suite_of(known)
     from planner.verdicts.changed_cases import find_changes
@@ -44,6 +48,11 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
     made = max((own.made for own, _ in in_waves.values()), default=0)
     worse, better = (find_changes(fitted, counts, sign, shares, waves=made) for sign in (-1, 1))
     compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
+    change = _suite_change(worse, better)
+    if worse.is_alike and change != "better":
+        last = session_before(to_compare, stored)
+        if last is not None and find_changes(fitted, last.counts).is_alike:
+            change = "worse"
     before = [fitted.counts[case_id] for case_id in worse.probabilities]
     latest = [counts[case_id] for case_id in worse.probabilities]
     suite = SuiteDocument(
@@ -54,7 +63,7 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
         passed_now=sum(passed for passed, _ in latest),
         runs_now=sum(total for _, total in latest),
         p_value=min(worse.p_value, better.p_value),
-        compared=_suite_word(worse, better),
+        compared=change,
     )
     return compared, suite
 
@@ -90,7 +99,7 @@ def _compared(case: CaseResult, worse: Found, better: Found) -> CaseResult:
     return case.model_copy(update={"compared": word, "probability_regressed": probability})
 
 
-def _suite_word(worse: Found, better: Found) -> Literal["worse", "better", "not_enough_evidence"]:
+def _suite_change(worse: Found, better: Found) -> SuiteChange:
     if worse.suite_changed and not (better.suite_changed and better.statistic > worse.statistic):
-        return "worse"
+        return "everything_worse" if worse.is_alike else "worse"
     return "better" if better.suite_changed else "not_enough_evidence"

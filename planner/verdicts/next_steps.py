@@ -33,6 +33,8 @@ class NextCommands:
     rerun_free: str
     failed: str
     """Calls what did not pass, also what the default leaves out."""
+    everything: str
+    """Calls all cases again."""
     transcript: str
     """Shows conversations; the case id follows."""
     reconcile: str = "planner reconcile"
@@ -65,6 +67,14 @@ def step_after_ceiling(outcome: Outcome) -> NextStep:
     enough = f" ({outcome.ceiling_enough} is enough)" if outcome.ceiling_enough else ""
     text = f"Raise the ceiling{enough} to {purpose}; nothing is charged twice."
     return NextStep(code=NextStepCode.RAISE_CEILING, text=text)
+
+
+def step_after_bad_hour(commands: NextCommands) -> tuple[NextStep]:
+    text = (
+        "Everything is worse than usual: because of the agent, or of a bad hour of the platform. To find out, call all "
+        "cases again later (charged)"
+    )
+    return (NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.everything, charged=True),)
 
 
 def steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> Iterator[NextStep]:

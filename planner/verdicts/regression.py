@@ -10,7 +10,6 @@ Pure functions, without a clock; random numbers come from a fixed seed. `docs/st
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -31,15 +30,15 @@ class Model:
     """The constants. Rates are on a grid of logits; the shift of a session is added to the logit of every case."""
 
     rate_logits: tuple[float, ...] = tuple(float(each) for each in np.linspace(-3, 7, 22))
-    shifts: tuple[float, ...] = tuple(float(each) for each in np.linspace(-3, 3, 19))
+    shifts: tuple[float, ...] = tuple(each / 5 for each in range(-15, 16))
     shift_sds: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.4)
     """Standard deviations of the shift of a session, in logits."""
     shift_sd_weights: tuple[float, ...] = (0.2, 0.15, 0.2, 0.2, 0.1, 0.1, 0.05)
-    case_sds: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.2)
+    case_sds: tuple[float, ...] = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.3)
     """Standard deviations of a case's own noise in a session, in logits."""
-    case_sd_weights: tuple[float, ...] = (0.3, 0.2, 0.2, 0.1, 0.1, 0.1)
-    least_case_sd: float = 0.4
-    """The noise of a case counts as at least this much: few sessions cannot show that there is less."""
+    case_sd_weights: tuple[float, ...] = (0.05, 0.15, 0.25, 0.25, 0.1, 0.06, 0.06, 0.04, 0.04)
+    case_sd_certainty: float = 0.65
+    """The noise of a case is this quantile of its posterior. After few sessions, it is about 0.5."""
     drops: tuple[float, ...] = (0.2, 0.3, 0.45, 0.7)
     """By how much the rate of a regressed case falls."""
     changed_shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -55,10 +54,16 @@ class Model:
     false_alarm_rate: float = 0.05
     rate_factor: float = 5.0
     """The p-value of the mean pass rate is multiplied by this, so that it adds at most 1 % false alarms."""
+    bad_hour_sd: float = 1.5
+    """Standard deviation of the shift of a session in which everything is worse (or better), in logits."""
+    least_alike: int = 5
+    """In a smaller suite, nothing distinguishes all cases from some."""
+    low_rate: float = 0.05
+    """A session in which all cases are worse alike has a mean pass rate that at most this share of sessions has."""
     least_improvement: float = 1.0
     """The least statistic of a suite that got better. Its mean pass rate is no lower than usual, either."""
     simulations: int = 1000
-    changed_at: float = 0.8
+    changed_at: float = 0.75
     """A case of a changed suite changed if it did so with at least this probability."""
     suspected_at: float = 0.5
 
@@ -101,11 +106,12 @@ def _likelihood(model: Model, logits: Floats, case_sd: float, counts: Counts) ->
 
 @frozen
 class Fit:
-    """What earlier sessions show. `counts` are the runs of each case that say how often it passes; `rate_prior` is by
-    rate, `shift_prior` by shift."""
+    """What earlier sessions show. `counts` are the runs of each case that say how often it passes, and `weights` how
+    likely each rate therefore is. `rate_prior` is by rate, `shift_prior` by shift."""
 
     model: Model
     counts: Mapping[str, Counts]
+    weights: Mapping[str, Floats]
     rate_prior: Floats
     shift_prior: Floats
     case_sd: float
@@ -114,8 +120,8 @@ class Fit:
 def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
     """Fit the model to earlier sessions, oldest first.
 
-    Outdated runs say how often a case passes only if they do not differ from its newer ones: most edits of an agent
-    change nothing. They always say how much sessions differ.
+    Outdated runs count only if they do not differ from the newer ones of their case: most edits of an agent change
+    nothing.
     """
     recent = sessions[-model.max_sessions :]
     counts: dict[str, Counts] = {}
@@ -130,76 +136,103 @@ def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
         if case_id in counts and fisher_mid_p(older, counts[case_id]) > model.edit_rejected_at
     }
     counts |= {case_id: _added(counts[case_id], outdated[case_id]) for case_id in alike}
-    rate_prior = _rate_prior(model, counts.values())
+    rows = {case_id: row for row, case_id in enumerate(counts)}
+    by_session = [_known_counts(session, rows, session.outdated - alike) for session in recent]
     shift_priors = _shift_priors(model)
     log_likelihood = np.zeros((len(model.shift_sds), len(model.case_sds)))
-    for session in recent:
-        others = _without(session, counts, session.outdated - alike)
-        for column, case_sd in enumerate(model.case_sds):
-            by_shift = np.zeros(len(model.shifts))
-            for (known, own), times in others.items():
-                by_shift += times * np.log(_weights(model, rate_prior, known) @ _same(model, case_sd, own))
+    rates = [_rates(model, by_session, len(rows), case_sd) for case_sd in model.case_sds]
+    for column, fitted in enumerate(rates):
+        for session in by_session:
+            by_shift = fitted.log_shifts(model, session)
             log_likelihood[:, column] += _log_sum(by_shift + np.log(shift_priors + _TINY))
     posterior = np.exp(log_likelihood - log_likelihood.max())
     posterior *= np.outer(model.shift_sd_weights, model.case_sd_weights)
     posterior /= posterior.sum()
     case_sd = _case_sd(model, posterior.sum(axis=0))
-    shift_sd = posterior[:, model.case_sds.index(case_sd)]
+    column = model.case_sds.index(case_sd)
+    shift_sd = posterior[:, column]
     widened = _shift_priors(model, 1 + 1 / max(1, len(recent)))
-    return Fit(model, counts, rate_prior, shift_sd / shift_sd.sum() @ widened, case_sd)
+    weights = dict(zip(counts, rates[column].weights(), strict=True))
+    return Fit(model, counts, weights, rates[column].prior, shift_sd / shift_sd.sum() @ widened, case_sd)
 
 
-def _without(
-    session: Session, counts: Mapping[str, Counts], uncounted: frozenset[str]
-) -> Counter[tuple[Counts, Counts]]:
-    """How often each pair of (all other runs of a case, its runs in this session) occurs.
+@frozen
+class _Known:
+    """The runs of a session that count, and the cases they belong to."""
 
-    Args:
-        uncounted: cases of which this session's runs are not among `counts`.
-    """
-    pairs = Counter[tuple[Counts, Counts]]()
-    for case_id, own in session.counts.items():
-        if case_id in counts:
-            others = counts[case_id]
-            pairs[others if case_id in uncounted else _added(others, own, -1), own] += 1
-    return pairs
+    rows: Integers
+    counts: tuple[Counts, ...]
+
+
+def _known_counts(session: Session, rows: Mapping[str, int], uncounted: Collection[str]) -> _Known:
+    own = {name: counts for name, counts in session.counts.items() if name in rows and name not in uncounted}
+    return _Known(np.array([rows[name] for name in own], dtype=np.int64), tuple(own.values()))
+
+
+@frozen
+class _Rates:
+    """How often cases pass if each has this noise of its own in every session. `log_likelihood` is by case and rate."""
+
+    case_sd: float
+    prior: Floats
+    log_likelihood: Floats
+
+    def weights(self) -> Floats:
+        return _weighted(self.prior, self.log_likelihood)
+
+    def log_shifts(self, model: Model, session: _Known) -> Floats:
+        """The log likelihood of each shift of a session, given all other runs of its cases."""
+        own = np.array([_log_same_rate(model, self.case_sd, each) for each in session.counts])
+        others = self.log_likelihood[session.rows] - own.reshape(-1, len(self.prior))
+        weights = _weighted(self.prior, others)
+        found = np.zeros(len(model.shifts))
+        for counts in set(session.counts):
+            chosen = [row for row, each in enumerate(session.counts) if each == counts]
+            found += np.log(weights[chosen] @ _same(model, self.case_sd, counts)).sum(axis=0)
+        return found
+
+
+def _rates(model: Model, sessions: Sequence[_Known], cases: int, case_sd: float) -> _Rates:
+    """Empirical Bayes: how the rates of the cases are distributed, and what the sessions say of each."""
+    logits = np.array(model.rate_logits)
+    found = np.zeros((cases, len(logits)))
+    for session in sessions:
+        for row, counts in zip(session.rows, session.counts, strict=True):
+            found[row] += _log_same_rate(model, case_sd, counts)
+    base = np.exp(-(((logits - model.prior_centre) / model.prior_width) ** 2) / 2)
+    base /= base.sum()
+    prior = base
+    for _ in range(model.fit_steps):
+        prior = (_weighted(prior, found).sum(axis=0) + model.prior_cases * base) / (cases + model.prior_cases)
+    return _Rates(case_sd, prior, found)
+
+
+@lru_cache(maxsize=4096)
+def _log_same_rate(model: Model, case_sd: float, counts: Counts) -> Floats:
+    """The log likelihood of one result of a case in a session that shifts nothing, by rate."""
+    return np.log(_same(model, case_sd, counts)[:, model.shifts.index(0)])
+
+
+def _weighted(prior: Floats, log_likelihood: Floats) -> Floats:
+    """How likely each rate of the grid is, by case."""
+    logs = np.log(prior + _TINY) + log_likelihood
+    weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def _added(one: Counts, other: Counts, sign: int = 1) -> Counts:
     return one[0] + sign * other[0], one[1] + sign * other[1]
 
 
-def _rate_prior(model: Model, counts: Collection[Counts]) -> Floats:
-    """How the rates of the cases are distributed, by empirical Bayes."""
-    logits = np.array(model.rate_logits)
-    base = np.exp(-(((logits - model.prior_centre) / model.prior_width) ** 2) / 2)
-    base /= base.sum()
-    prior = base
-    for _ in range(model.fit_steps):
-        found = np.zeros(len(logits))
-        for each, times in Counter(counts).items():
-            found += times * _weights(model, prior, each)
-        prior = (found + model.prior_cases * base) / (len(counts) + model.prior_cases)
-    return prior
-
-
-def _weights(model: Model, rate_prior: Floats, counts: Counts) -> Floats:
-    """How likely each rate of the grid is for a case with these counts."""
-    logits = np.array(model.rate_logits)
-    passed, total = counts
-    logs = -passed * np.logaddexp(0, -logits) - (total - passed) * np.logaddexp(0, logits)
-    weights = rate_prior * np.exp(logs - logs.max())
-    return weights / weights.sum()
-
-
 def _shift_priors(model: Model, widened: float = 1.0) -> Floats:
     """The distribution of the shift of a session, by standard deviation."""
+    return np.array([_normal(model, sd * np.sqrt(widened)) for sd in model.shift_sds])
+
+
+def _normal(model: Model, sd: float) -> Floats:
     shifts = np.array(model.shifts)
-    rows = [
-        np.exp(-(shifts**2) / (2 * sd * sd * widened)) if sd else np.where(shifts == 0, 1.0, 0.0)
-        for sd in model.shift_sds
-    ]
-    return np.array([row / row.sum() for row in rows])
+    found = np.exp(-(shifts**2) / (2 * sd * sd)) if sd else np.where(shifts == 0, 1.0, 0.0)
+    return found / found.sum()
 
 
 def _log_sum(logs: Floats) -> Floats:
@@ -209,33 +242,51 @@ def _log_sum(logs: Floats) -> Floats:
 
 
 def _case_sd(model: Model, posterior: Floats) -> float:
-    """The posterior mean, rounded up to the grid, but at least `least_case_sd`."""
-    mean = max(float(posterior @ np.array(model.case_sds)), model.least_case_sd)
-    return min((sd for sd in model.case_sds if sd >= mean - 1e-9), default=model.case_sds[-1])
+    """A quantile of the posterior."""
+    return model.case_sds[int(np.argmax(np.cumsum(posterior) >= model.case_sd_certainty - 1e-9))]
 
 
 @frozen
 class Scores:
     """Of several sessions. `statistics` are by session: the log of how much better a change of some cases explains the
-    counts than no change. `rates` are the mean pass rates of the cases, by session. `probabilities` that the case
-    changed are by session and case."""
+    counts than no change. `of_some` is the log of how much better it explains them than a session that shifts all
+    cases alike. `rates` are the mean pass rates of the cases, by session. `probabilities` that the case changed are by
+    session and case."""
 
     statistics: Floats
+    of_some: Floats
     rates: Floats
     probabilities: Floats
 
 
-def p_values(scores: Scores, unchanged: Scores, model: Model = MODEL, sign: int = -1) -> Floats:
-    """The share of unchanged sessions that look as if at least as much had changed, by session.
+@frozen
+class Chances:
+    """How likely sessions without a change are to look as if at least as much had changed, by session: by their
+    statistic, by their mean rate, and by either."""
+
+    by_statistic: Floats
+    by_rate: Floats
+    of_either: Floats
+
+
+def chances(scores: Scores, unchanged: Scores, model: Model = MODEL, sign: int = -1) -> Chances:
+    """Compare sessions with unchanged ones.
 
     The statistic finds some cases that changed. It cannot tell a change of all cases from a bad hour: the mean pass
     rate can, if it is lower than in almost every bad hour.
     """
     by_statistic = _as_extreme(scores.statistics, unchanged.statistics)
-    by_rate = model.rate_factor * _as_extreme(sign * scores.rates, sign * unchanged.rates)
-    found = np.minimum(by_statistic, by_rate)
+    by_rate = _as_extreme(sign * scores.rates, sign * unchanged.rates)
+    found = np.minimum(by_statistic, model.rate_factor * by_rate)
     is_doubtful = (scores.statistics < model.least_improvement) | (scores.rates < np.median(unchanged.rates))
-    return np.where((sign > 0) & is_doubtful, 1.0, np.minimum(found, 1.0))
+    of_either = np.where((sign > 0) & is_doubtful, 1.0, np.minimum(found, 1.0))
+    return Chances(by_statistic, by_rate, of_either)
+
+
+def worse_alike(scores: Scores, found: Chances, model: Model = MODEL) -> NDArray[np.bool_]:
+    """Whether all cases are worse alike, by session: a bad hour explains that as well as a worse agent."""
+    is_large = scores.probabilities.shape[1] >= model.least_alike
+    return (found.by_rate <= model.low_rate) & (scores.of_some < 0) & is_large
 
 
 def _as_extreme(values: Floats, unchanged: Floats) -> Floats:
@@ -263,21 +314,24 @@ class Scorer:
         columns = columns.reshape(rows.shape)
         sessions = np.arange(len(rows))[:, None] * len(used)
         hits = np.bincount((sessions + columns).ravel(), minlength=len(rows) * len(used)).reshape(-1, len(used))
-        same = hits @ self.log_same[used] + np.log(self.fitted.shift_prior + _TINY)
+        alike = hits @ self.log_same[used]
+        same = alike + np.log(self.fitted.shift_prior + _TINY)
         shares = len(self.fitted.model.changed_shares)
         joint = hits @ self.log_mixed[used] + np.tile(same, shares)
-        statistics = _log_sum(joint) - np.log(shares) - _log_sum(same)
+        changed = _log_sum(joint) - np.log(shares)
+        bad_hour = _normal(self.fitted.model, self.fitted.model.bad_hour_sd)
+        statistics, of_some = changed - _log_sum(same), changed - _log_sum(alike + np.log(bad_hour))
         weights = np.exp(joint - _log_sum(joint)[:, None])
         by_row = weights @ np.exp(self.log_share[used]).T
         rates = (passed / np.maximum(total, 1)).mean(axis=1)
-        return Scores(statistics, rates, np.take_along_axis(by_row, columns, axis=1))
+        return Scores(statistics, of_some, rates, np.take_along_axis(by_row, columns, axis=1))
 
     def draw_rates(self, sessions: int, random: np.random.Generator) -> Floats:
         """Rates of sessions in which nothing changed, by session and case."""
         model, prior = self.fitted.model, self.fitted.shift_prior
         logits = np.array(model.rate_logits)
         shifts = random.choice(np.array(model.shifts), size=(sessions, 1), p=prior)
-        weights = [_weights(model, self.fitted.rate_prior, self.fitted.counts[case_id]) for case_id in self.cases]
+        weights = [self.fitted.weights[case_id] for case_id in self.cases]
         levels = np.cumsum(weights, axis=1)
         drawn = random.random((sessions, len(self.cases)))
         rates = (levels[None, :, :-1] < drawn[:, :, None]).sum(axis=2)
@@ -295,21 +349,19 @@ def scorer(fitted: Fit, totals: Mapping[str, Collection[int]], sign: int = -1) -
     model, case_sd = fitted.model, fitted.case_sd
     shares = np.array(model.changed_shares)[None, :, None]
     first_rows = np.zeros((len(totals), 1 + max(map(max, totals.values()))), dtype=np.int64)
-    known: dict[tuple[Counts, int], int] = {}
+    known: dict[tuple[bytes, int], int] = {}
     same_rows: list[Floats] = []
     changed_rows: list[Floats] = []
-    rows = 0
     for index, (case_id, sizes) in enumerate(totals.items()):
-        counts = fitted.counts[case_id]
-        weights = _weights(model, fitted.rate_prior, counts)
+        weights = fitted.weights[case_id]
         for total in sizes:
-            if (counts, total) not in known:
-                known[counts, total] = rows
-                for result in ((passed, total) for passed in range(total + 1)):
-                    same_rows.append(weights @ _same(model, case_sd, result))
-                    changed_rows.append(weights @ _changed(model, case_sd, result, sign))
-                rows += total + 1
-            first_rows[index, total] = known[counts, total]
+            key = (weights.tobytes(), total)
+            first_rows[index, total] = known.setdefault(key, len(same_rows))
+            if known[key] < len(same_rows):
+                continue
+            for result in ((passed, total) for passed in range(total + 1)):
+                same_rows.append(weights @ _same(model, case_sd, result))
+                changed_rows.append(weights @ _changed(model, case_sd, result, sign))
     same = np.array(same_rows)
     ratio = (np.array(changed_rows) / same)[:, None, :]
     mixed = 1 + shares * (ratio - 1)
@@ -318,6 +370,6 @@ def scorer(fitted: Fit, totals: Mapping[str, Collection[int]], sign: int = -1) -
         tuple(totals),
         first_rows,
         np.log(same),
-        np.log(mixed).reshape(rows, -1),
-        np.log(shares * ratio / mixed).reshape(rows, -1),
+        np.log(mixed).reshape(len(same), -1),
+        np.log(shares * ratio / mixed).reshape(len(same), -1),
     )

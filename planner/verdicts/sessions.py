@@ -81,6 +81,17 @@ def earlier_sessions(now: Mapping[str, Measured], stored: CallsOf) -> list[Sessi
     return _sessions(_calls_by_session(now, stored))[-MAX_SESSIONS:]
 
 
+def session_before(now: Mapping[str, Measured], stored: CallsOf) -> Session | None:
+    """The newest earlier session of a pull request that called the same agents as today. None if it has less than half
+    of the cases."""
+    calls = _calls_by_session(now, stored, is_of_base=False)
+    for session_id in sorted(calls, reverse=True)[:1]:
+        own = {case_id: each for case_id, each in calls[session_id].items() if each.agent == _agent_of(now[case_id])}
+        counts = {case_id: each.counts for case_id, each in own.items() if each.counts[1]}
+        return Session(counts) if 2 * len(counts) >= len(now) else None
+    return None
+
+
 def cases_with_history(sessions: Sequence[Session]) -> frozenset[str]:
     """The cases that the newest configuration of the base branch was called with, if there are enough sessions."""
     if len(sessions) < MIN_SESSIONS:
@@ -97,17 +108,19 @@ class _Calls:
     counts: Counts
 
 
-def _calls_by_session(now: Mapping[str, Measured], stored: CallsOf) -> dict[str, dict[str, _Calls]]:
-    """The base branch's earlier calls of each case that are judged and measured like today's, by the session that made
-    them."""
+def _calls_by_session(
+    now: Mapping[str, Measured], stored: CallsOf, *, is_of_base: bool = True
+) -> dict[str, dict[str, _Calls]]:
+    """The earlier calls of each case on the base branch, or else on a pull request, that are judged and measured like
+    today's, by the session that made them."""
     latest = {id_of(run) for case in now.values() for run in case.latest}
     found: dict[str, dict[str, _Calls]] = {}
     for case_id, case in now.items():
         by_session: dict[str, list[StoredCall]] = {}
         sessions_of_latest = len({run.session_id for run in case.latest})
         for call in stored(case.call_fingerprint, MAX_SESSIONS + sessions_of_latest):
-            is_trusted = call.is_of_base and call.trust is not Trust.NOTHING
-            if is_trusted and call.call.excluded is None and call.id not in latest:
+            is_wanted = call.is_of_base is is_of_base and call.trust is not Trust.NOTHING
+            if is_wanted and call.call.excluded is None and call.id not in latest:
                 by_session.setdefault(call.call.session_id, []).append(call)
         for session_id, calls in by_session.items():
             verdicts = [(call, call.verdict(case.check_fingerprint, case.judged_by)) for call in calls]
@@ -118,9 +131,16 @@ def _calls_by_session(now: Mapping[str, Measured], stored: CallsOf) -> dict[str,
 
 
 def _calls(case: Measured, newest: CallFact, runs: Sequence[JudgedRun]) -> _Calls:
-    agent = newest.configuration or revision_digest(newest.agent_revision or "")
     target = case.inputs.target_kind, newest.target_id
-    return _Calls(target, agent, case.counts(runs))
+    return _Calls(target, _agent(newest.configuration, newest.agent_revision), case.counts(runs))
+
+
+def _agent(configuration: str | None, revision: str | None) -> str:
+    return configuration or revision_digest(revision or "")
+
+
+def _agent_of(case: Measured) -> str:
+    return _agent(case.inputs.configuration, case.inputs.agent_revision)
 
 
 def _sessions(calls: Mapping[str, Mapping[str, _Calls]]) -> list[Session]:

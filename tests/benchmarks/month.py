@@ -11,6 +11,9 @@ regression test, with calls in waves). As the prompt is edited every day, only t
 reached the agent that a pull request changes; of older ones, the calls of a case count unless they differ from the
 newest. `newest agent` leaves them all out, `all sessions` leaves none out.
 
+If everything is worse, the agent or the platform may be the cause: all cases are called again at another hour, and the
+check is red if they are worse again.
+
 A regression that was merged stays until the next red day, whatever made it red: whoever looks then sees the failing
 cases, and repairs them. That is what "days until found" counts, 0 for an edit that was red itself.
 """
@@ -44,7 +47,7 @@ CHECKS: Final = ("all pass", "strict", "last session", "regressions", "newest ag
 @dataclass(slots=True)
 class Tally:
     """Over all days. `stopped` are edits that made something worse and were red themselves, `found` those found within
-    the month, `days` how long these took."""
+    the month, `days` how long these took. `unchanged` are days on which the agent was as good as at first."""
 
     worse: int = 0
     stopped: int = 0
@@ -55,13 +58,15 @@ class Tally:
     bad_hours: int = 0
     red_in_bad_hours: int = 0
     calls: int = 0
+    called_twice: int = 0
+    """Days on which everything was worse."""
 
     def row(self, months: int) -> str:
         dollars = self.calls * CENTS_A_CALL / 100 / months
         return (
             f"{self.stopped} of {self.worse} | {self.found} | {self.days / max(1, self.found):.1f} | "
             f"{self.false_red / self.unchanged:.0%} | "
-            f"{self.red_in_bad_hours} of {self.bad_hours} | ${dollars:,.0f}"
+            f"{self.red_in_bad_hours} of {self.bad_hours} | {self.called_twice} | ${dollars:,.0f}"
         )
 
 
@@ -94,11 +99,14 @@ class Branch:
         """A pull request is called, and merged or not."""
         rates = self._edited(day)
         is_worse = bool((rates < self.rates - 1e-9).any())
-        is_red, session = self._judge(self._now(rates, day.hour))
-        made = sum(total for _, total in session.values())
-        tally.calls += made * (2 if is_red else 1)
+        is_red, *made = self._judge(rates, day.hour)
+        session = made[-1]
+        calls = [sum(total for _, total in each.values()) for each in made]
+        tally.calls += sum(calls) + calls[-1] * is_red
+        tally.called_twice += len(made) > 1
         tally.worse += is_worse
         tally.stopped += is_worse and is_red
+        was_worse = bool(self.merged_days)
         self.merged_days = [days + 1 for days in self.merged_days]
         if is_red:
             tally.found += len(self.merged_days) + is_worse
@@ -106,7 +114,7 @@ class Branch:
             self.merged_days = []
             self.rates = np.maximum(self.rates, self.usual)
             rates = np.maximum(rates, self.usual)
-        if not is_worse:
+        if not (is_worse or was_worse):
             tally.unchanged += 1
             tally.false_red += is_red
             tally.bad_hours += day.hour != 0
@@ -138,11 +146,11 @@ class Branch:
     def _add(self, session: dict[str, Counts]) -> None:
         self.sessions.append(session)
 
-    def _judge(self, rates: Floats) -> tuple[bool, dict[str, Counts]]:
-        """(whether the check is red, the calls)."""
+    def _judge(self, rates: Floats, hour: float) -> tuple[bool, *tuple[dict[str, Counts], ...]]:
+        """(whether the check is red, the calls of each session)."""
         if self.check in CHECKS[3:]:
-            return self._regressions(rates)
-        now = self._equal(rates)
+            return self._regressions(rates, hour)
+        now = self._equal(self._now(rates, hour))
         if self.check == "all pass":
             return any(passed < total for passed, total in now.values()), now
         if self.check == "strict":
@@ -151,16 +159,26 @@ class Branch:
         is_red, _ = exact("old", before, after, self.setting.calls)
         return is_red, now
 
-    def _regressions(self, rates: Floats) -> tuple[bool, dict[str, Counts]]:
+    def _regressions(self, rates: Floats, hour: float) -> tuple[bool, *tuple[dict[str, Counts], ...]]:
+        """If everything is worse, all cases are called again at another hour."""
         names = frozenset(() if self.check == "all sessions" else self.setting.names)
         history = [Session(each, names) for each in self.sessions[:-1]]
         model = replace(MODEL, edit_rejected_at=1.0) if self.check == "newest agent" else MODEL
         fitted = fit([*history, Session(self.sessions[-1])], model)
         judge = Judge.of(fitted, self.setting.names, self.setting.design(in_waves=True), self.random)
-        passed, total = play(judge.scorer, judge.design, rates, self.random)
-        is_red = bool(judge.alarms(judge.scorer.score(passed, total))[0])
+        is_red, is_alike, session = self._called(judge, hour, rates)
+        if not (is_red and is_alike):
+            return is_red, session
+        another_hour = BAD_HOUR if self.random.random() < BAD_HOURS else 0.0
+        is_red, is_alike, second = self._called(judge, another_hour, rates)
+        return is_red or is_alike, session, second
+
+    def _called(self, judge: Judge, hour: float, rates: Floats) -> tuple[bool, bool, dict[str, Counts]]:
+        """(whether there is an alarm, whether everything is worse alike, the calls)."""
+        passed, total = play(judge.scorer, judge.design, self._now(rates, hour), self.random)
+        is_red, is_alike = judge.alarms(judge.scorer.score(passed, total))
         counts = zip(passed[0].tolist(), total[0].tolist(), strict=True)
-        return is_red, dict(zip(self.setting.names, counts, strict=True))
+        return bool(is_red[0]), bool(is_alike[0]), dict(zip(self.setting.names, counts, strict=True))
 
 
 def main(months: int) -> None:
@@ -182,8 +200,8 @@ def main(months: int) -> None:
             for day in days:
                 branch.live(day, tallies[check])
     print(f"{months} months of {DAYS} edits, 50 cases, 5 calls, sessions differ by sd 0.5.\n")
-    print("| Check | worse edits stopped | found | days until found | false red days | red in bad hours | a month |")
-    print("|---|---|---|---|---|---|---|")
+    print("| Check | worse edits stopped | found | days until found | false red | red in bad hours | twice | a month |")
+    print("|---|---|---|---|---|---|---|---|")
     for check, tally in tallies.items():
         print(f"| {check} | {tally.row(months)} |")
 

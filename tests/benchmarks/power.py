@@ -23,12 +23,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import statistics
-from planner.planfile.waves import FIRST_CALLS, most_calls
+from planner.planfile.waves import LEAST_RUNS, first_calls, most_calls
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 from planner.verdicts import comparison
 from planner.verdicts.comparison import SIGNIFICANCE, compare, compare_suite
-from planner.verdicts.regression import MODEL, Fit, Floats, Integers, Scorer, Scores, fit, p_values, scorer
+from planner.verdicts.regression import (
+    MODEL,
+    Fit,
+    Floats,
+    Integers,
+    Scorer,
+    Scores,
+    chances,
+    fit,
+    scorer,
+    worse_alike,
+)
 from planner.verdicts.sessions import Session
 from planner.verdicts.waves import Design, Share, design_of, play
 from tests.support.samples import one_side
@@ -107,12 +118,13 @@ class Setting:
     def design(self, *, in_waves: bool) -> Design:
         """The calls of each case. Controls are taken from them."""
         runs = (self.calls - self.controls_a_case).tolist()
-        if not in_waves or self.calls <= FIRST_CALLS:
+        first = first_calls(self.calls, 0)
+        if not in_waves or self.calls < LEAST_RUNS:
             return design_of(dict(zip(self.names, runs, strict=True)), {})
-        shares = sum(runs) - FIRST_CALLS * self.cases
-        most = most_calls(self.calls, FIRST_CALLS)
+        shares = sum(runs) - first * self.cases
+        most = most_calls(self.calls, first)
         own = {
-            name: Share(each, FIRST_CALLS, min(most, shares + FIRST_CALLS), REQUIRED)
+            name: Share(each, first, min(most, shares + first), REQUIRED)
             for name, each in zip(self.names, runs, strict=True)
         }
         return design_of(dict.fromkeys(self.names, 0), own)
@@ -124,21 +136,26 @@ class Tally:
 
     suites: int = 0
     alarms: int = 0
+    alike: int = 0
+    """Alarms that say that everything is worse, because of the agent or of a bad hour."""
     named: int = 0
     wrong: int = 0
     missed: int = 0
     """Suites in which a case misses its requirement."""
 
-    def add(self, alarm: Flags, named: Flags, fallen: Flags) -> None:
-        """All by session; the latter two also by case."""
+    def add(self, alarm: Flags, named: Flags, fallen: Flags, alike: Flags | None = None) -> None:
+        """All by session; `named` and `fallen` also by case."""
         self.suites += len(alarm)
         self.alarms += int(alarm.sum())
+        self.alike += 0 if alike is None else int(alike.sum())
         self.named += int((named & fallen).sum())
         self.wrong += int((named & ~fallen).sum())
 
     def row(self, drops: int) -> str:
         named = f" / {self.named / self.suites / drops:.0%}" if drops else ""
-        return f"{self.alarms / self.suites:.1%}{named} / {self.wrong / self.suites:.2f}"
+        return (
+            f"{self.alarms / self.suites:.1%} ({self.alike / self.suites:.1%}){named} / {self.wrong / self.suites:.2f}"
+        )
 
 
 class NewSessions(NamedTuple):
@@ -188,15 +205,17 @@ def measure(
             judge = Judge.of(fitted, names, setting.design(in_waves=method == "waves"), random)
             for index, sessions in enumerate(new):
                 compared = judge.compare(setting, sessions, random)
-                tallies[method][index].add(compared.alarm, compared.named, sessions.fallen)
+                tallies[method][index].add(compared.alarm, compared.named, sessions.fallen, compared.alike)
                 tallies[method][index].missed += int(compared.missed.sum())
     return tallies
 
 
 class Compared(NamedTuple):
-    """By session: whether there is an alarm, the cases that are named, and whether a case misses its requirement."""
+    """By session: whether there is an alarm, and one that everything is worse; the cases that are named; and whether a
+    case misses its requirement."""
 
     alarm: Flags
+    alike: Flags
     named: Flags
     missed: Flags
 
@@ -237,17 +256,18 @@ class Judge:
             found.append(told._compare(rates[None], random))
         return Compared(*map(np.concatenate, zip(*found, strict=True)))
 
-    def alarms(self, scores: Scores) -> Flags:
-        """Whether there is an alarm, by session."""
-        return np.asarray(p_values(scores, self.unchanged) <= MODEL.false_alarm_rate)
+    def alarms(self, scores: Scores) -> tuple[Flags, Flags]:
+        """Whether there is an alarm, and whether all cases are worse alike, by session."""
+        found = chances(scores, self.unchanged)
+        return found.of_either <= MODEL.false_alarm_rate, worse_alike(scores, found)
 
     def _compare(self, rates: Floats, random: np.random.Generator) -> Compared:
         passed, total = play(self.scorer, self.design, rates, random)
         scores = self.scorer.score(passed, total)
-        alarm = self.alarms(scores)
+        alarm, alike = self.alarms(scores)
         assert (total.sum(axis=1) <= self.design.runs.sum()).all()
-        named = alarm[:, None] & (scores.probabilities >= MODEL.changed_at)
-        return Compared(alarm, named, np.asarray((passed < REQUIRED * total).any(axis=1)))
+        named = (alarm & ~alike)[:, None] & (scores.probabilities >= MODEL.changed_at)
+        return Compared(alarm, alarm & alike, named, np.asarray((passed < REQUIRED * total).any(axis=1)))
 
 
 def _counts(passed: Integers, total: int) -> Iterator[Counts]:
@@ -287,7 +307,7 @@ def with_controls(fitted: Fit, controls: Mapping[str, Counts]) -> Fit:
 def table(title: str, settings: Sequence[Setting], drops: Sequence[int], histories: int) -> None:
     """Print one table."""
     print(f"\n{title}; {histories * NEW_SESSIONS:,} suites a cell.")
-    print("Alarms / fallen cases named / wrong names a suite.\n")
+    print("Alarms (of which: everything is worse) / fallen cases named / wrong names a suite.\n")
     print("| Calls | Sessions | Method | " + " | ".join(f"{each} fall" if each else "none" for each in drops) + " |")
     print("|---" * (3 + len(drops)) + "|")
     for seed, setting in enumerate(settings):
@@ -301,8 +321,8 @@ def gate(histories: int) -> None:
     suites = histories * NEW_SESSIONS
     for noise in NOISES[:2]:
         print(f"\n**The gate, 50 unchanged cases, 80 % required, noise: {noise}**; {suites:,} suites a cell.\n")
-        print("| True rate | Calls | strict | strict, waves | regressions, 1 session | regressions, 5 sessions |")
-        print("|---|---|---|---|---|---|")
+        print("| True rate | Calls | strict | strict, waves | regressions, 1 session | 5 sessions | undecided |")
+        print("|---|---|---|---|---|---|---|")
         for rate in (0.9, 0.95, 0.98, 1.0):
             for calls in (3, 5, 10):
                 one, several = (
@@ -313,7 +333,8 @@ def gate(histories: int) -> None:
                 random = np.random.default_rng([SEED, calls])
                 passed = random.binomial(calls, noise.applied(np.tile(one.rates, (suites, 1)), random))
                 strict = (passed < REQUIRED * calls).any(axis=1).mean()
-                red = [strict, *(each / suites for each in (waves.missed, alone.alarms, waves.alarms))]
+                found = (waves.missed, alone.alarms, waves.alarms - waves.alike, waves.alike)
+                red = [strict, *(each / suites for each in found)]
                 print(f"| {rate:.0%} | {calls} | {' | '.join(f'{share:.1%}' for share in red)} |", flush=True)
 
 
@@ -321,7 +342,7 @@ def controls(histories: int) -> None:
     """What calls of the unchanged agent at the same time add, taken from the same number of calls."""
     suites = histories * NEW_SESSIONS
     print(f"\n**Controls**: 50 cases, 5 calls, 5 sessions, waves; {suites:,} suites a cell.")
-    print("Alarms / fallen cases named / wrong names a suite.\n")
+    print("Alarms (of which: everything is worse) / fallen cases named / wrong names a suite.\n")
     drops = (0, 5, 25)
     print("| Noise | New session | Controls | none | 5 fall by 30 | 25 fall by 30 | 25 fall by 15 |")
     print("|---|---|---|---|---|---|---|")

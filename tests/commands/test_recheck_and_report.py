@@ -50,7 +50,7 @@ def test_recheck_judges_stored_evidence(called: Project, service: Served, monkey
 def test_recheck_reports_what_it_skips(called: Project) -> None:
     """A case that was never called, and calls that were made with another prompt."""
     called.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Eva]")
-    called.edit("plans/hours.yaml", "Monday", "Tuesday")
+    called.edit("plans/hours.yaml", "polite", "friendly")
     ran = called.planner("run", "--offline")
     assert ran.code == 0
     assert "1 case skipped: no stored run" in ran.out

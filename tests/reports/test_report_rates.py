@@ -149,6 +149,7 @@ def test_the_suite_in_the_headline(measured: RunResult) -> None:
         return phrasing.changed(changed(measured, cases=cases, suite=whole, dropped=[]))
 
     assert headline(compared="worse") == "3 failing, worse as a whole"
+    assert headline(compared="everything_worse") == "3 failing, everything worse"
     assert headline(compared="not_enough_evidence") == "3 failing"
     assert headline(compared="worse", cases=1) == "3 failing"
     cases[0] = changed(cases[0], compared="regressed")

@@ -23,7 +23,6 @@ def calls_of(file: str) -> dict[str, dict[str, Any]]:
 
 
 CALLS: Final = calls_of("callers.yaml")
-MORE_CALLS: Final = calls_of("more_callers.yaml")
 ROLES: Final = {"agent": "agent", "caller": "user"}
 
 
@@ -79,20 +78,29 @@ def test_a_broken_caller_is_not_blamed_on_the_agent(name: str, dialect: str) -> 
     assert judged(CALLS["broken"][name], dialect, caller_faults="count").cause != Cause.CALLER
 
 
-FOUND_BY_RULES: Final = {
-    "swaps-two-digits",
-    "gives-up-after-the-greeting",
-    "says-it-is-a-program",
-    "the-same-sentence-for-ever",
-    "only-agrees",
+OTHER_CALLS: Final = {
+    file: calls_of(file) for file in ("development_callers.yaml", "more_callers.yaml", "fresh_callers.yaml")
 }
+NEEDS_JUDGE: Final = {
+    "development_callers.yaml": {"another-request", "invented-request"},
+    "more_callers.yaml": {"asks-for-something-else", "invents-a-complaint", "word-salad"},
+    "fresh_callers.yaml": {
+        "a-question-without-a-question",
+        "an-employee",
+        "another-amount",
+        "another-destination",
+        "gives-the-answer-itself",
+        "the-last-of-three",
+    },
+}
+"""The broken callers that no rule finds."""
 
 
-def test_a_second_set_of_callers_measures_the_rules() -> None:
-    """No rule was changed to suit it: five of twelve broken callers are found, and no honest one is blamed."""
-    for kind, found in (("broken", FOUND_BY_RULES), ("honest", set[str]())):
-        assert len(MORE_CALLS[kind]) == 12
-        blamed = {name for name, call in MORE_CALLS[kind].items() if judged(call).cause is Cause.CALLER}
+@pytest.mark.parametrize("file", OTHER_CALLS)
+def test_more_callers_measure_the_rules(file: str) -> None:
+    """No honest caller is blamed."""
+    for kind, found in (("broken", OTHER_CALLS[file]["broken"].keys() - NEEDS_JUDGE[file]), ("honest", set[str]())):
+        blamed = {name for name, call in OTHER_CALLS[file][kind].items() if judged(call).cause is Cause.CALLER}
         assert blamed == found
 
 
@@ -107,10 +115,10 @@ def saying(verdict: Verdict, quote: str | None = None) -> Ask:
     return ask
 
 
-@pytest.mark.parametrize("name", sorted(MORE_CALLS["broken"].keys() - FOUND_BY_RULES))
-def test_a_judge_finds_what_no_rule_does(name: str) -> None:
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file in NEEDS_JUDGE for name in sorted(NEEDS_JUDGE[file])])
+def test_a_judge_finds_what_no_rule_does(file: str, name: str) -> None:
     """The run counts for nothing, and quotes the caller; also if every expectation holds."""
-    call = MORE_CALLS["broken"][name]
+    call = OTHER_CALLS[file]["broken"][name]
     passing = {**call, "turns": [*call["turns"], {"agent": f"By the way: {call['expect']}."}]}
     for each in (call, passing):
         verdict = judged(each, ask=saying(Verdict.DOES_NOT_HOLD))
@@ -124,14 +132,14 @@ def test_a_judge_finds_what_no_rule_does(name: str) -> None:
     ("verdict", "quote"),
     [(Verdict.HOLDS, None), (Verdict.CANNOT_TELL, None), (Verdict.DOES_NOT_HOLD, "words that nobody said")],
 )
-@pytest.mark.parametrize("name", MORE_CALLS["honest"])
+@pytest.mark.parametrize("name", OTHER_CALLS["more_callers.yaml"]["honest"])
 def test_a_judge_that_does_not_blame_the_caller_changes_nothing(name: str, verdict: Verdict, quote: str | None) -> None:
-    assert judged(MORE_CALLS["honest"][name], ask=saying(verdict, quote)).cause is Cause.AGENT
+    assert judged(OTHER_CALLS["more_callers.yaml"]["honest"][name], ask=saying(verdict, quote)).cause is Cause.AGENT
 
 
 def test_a_judge_excuses_nothing_that_the_agent_did_on_its_own() -> None:
     forbidden = {"check": "never_says", "any_of": ["misunderstanding"]}
-    call = MORE_CALLS["broken"]["answers-as-the-shop"]
+    call = OTHER_CALLS["more_callers.yaml"]["broken"]["answers-as-the-shop"]
     assert judged(call, "page", forbidden, ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
     assert judged(call, caller_faults="count", ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
 

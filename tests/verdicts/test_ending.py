@@ -20,7 +20,7 @@ from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import case
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
-COMMANDS = NextCommands("RESUME", "RESUME FREE", "RERUN", "RERUN FREE", "FAILED", "READ", "RECONCILE")
+COMMANDS = NextCommands("RESUME", "RESUME FREE", "RERUN", "RERUN FREE", "FAILED", "ALL", "READ", "RECONCILE")
 PASSED = case("good", "passed", 3)
 FAILED = case("bad", "failed", 0, 3)
 READ_FAILED = ("transcript", "READ p/bad@s --failed")

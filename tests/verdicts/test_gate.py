@@ -6,6 +6,7 @@ import pytest
 
 from planner.execution.engine import Outcome
 from planner.results.model import CaseResult, SuiteDocument
+from planner.results.next_steps import NextStepCode
 from planner.results.outcomes import FailOn
 from planner.verdicts.ending import Ending, ending_of
 from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words, fail_on_written
@@ -16,11 +17,12 @@ WORSE = SuiteDocument(
     cases=9, passed_before=27, runs_before=27, passed_now=18, runs_now=27, p_value=0.01, compared="worse"
 )
 QUARANTINE = {"until": "2026-12-31", "reason": "x"}
+COMMANDS = NextCommands("a", "b", "c", "d", "e", "f", "g")
 FAILURE, REGRESSION = frozenset({FailOn.FAILURE}), frozenset({FailOn.REGRESSION})
 
 
 def ending(cases: list[CaseResult], fail_on: frozenset[FailOn], suite: SuiteDocument | None = None) -> Ending:
-    return ending_of(cases, Outcome(), frozenset(), NextCommands("a", "b", "c", "d", "e", "f"), Gate(fail_on, suite))
+    return ending_of(cases, Outcome(), frozenset(), COMMANDS, Gate(fail_on, suite))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,18 @@ def test_unknown_cases_hide_no_regression() -> None:
     unknown = case("b", "unknown", 1)
     assert ending([unknown], EVERYTHING).exit_code == 4
     assert ending([unknown, case("a", "flaky", 12, 8, compared="regressed")], EVERYTHING).exit_code == 1
+
+
+def test_a_suite_in_which_everything_is_worse_is_called_again() -> None:
+    """Unknown, unless regressions do not count or a case failed."""
+    everything = WORSE.model_copy(update={"compared": "everything_worse"})
+    found = ending([case("a", "passed", 3)], EVERYTHING, everything)
+    assert (found.exit_code, found.outcome, found.finished) == (4, "unknown", True)
+    assert [(step.code, step.command, step.charged) for step in found.next_steps] == [
+        (NextStepCode.CALL_AGAIN, COMMANDS.everything, True)
+    ]
+    assert ending([case("a", "failed", 0, 3)], EVERYTHING, everything).exit_code == 1
+    assert ending([case("a", "passed", 3)], FAILURE, everything).exit_code == 0
 
 
 def test_fail_on_is_read_as_written() -> None:

@@ -111,10 +111,22 @@ def test_cases_that_rose_improved() -> None:
 
 
 def test_a_suite_that_fell_everywhere_is_worse() -> None:
-    """A few cases that changed would not explain it, so none is named."""
-    cases, suite = compared(today(dict.fromkeys(USUAL, (2, 3))), *HISTORY)
-    assert suite is not None
-    assert (suite.compared, set(words(cases).values())) == ("worse", set())
+    """A few cases that changed would not explain it, so none is named. A bad hour would, so only a second session of
+    the same pull request shows that it is the agent."""
+    fallen = dict.fromkeys(USUAL, (2, 3))
+    agent: dict[str, Any] = {"revision": "2026-11-02 new"}
+    first = session(8, fallen, is_of_base=False, **agent)
+    for stored, change in (
+        (HISTORY, "everything_worse"),
+        ([first, *HISTORY], "worse"),
+        ([session(8, USUAL, is_of_base=False, **agent), *HISTORY], "everything_worse"),
+        ([session(8, fallen, is_of_base=False, revision="2026-11-02 other"), *HISTORY], "everything_worse"),
+        ([session(8, dict.fromkeys(NAMES[:5], (2, 3)), is_of_base=False, **agent), *HISTORY], "everything_worse"),
+        ([session(8, fallen, is_of_base=False, trust=Trust.NOTHING, **agent), *HISTORY], "everything_worse"),
+    ):
+        cases, suite = compared(today(fallen, **agent), *stored)
+        assert suite is not None
+        assert (suite.compared, set(words(cases).values())) == (change, set())
 
 
 def test_without_a_change_only_the_outcome_may_differ() -> None:

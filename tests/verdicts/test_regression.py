@@ -11,12 +11,12 @@ import pytest
 
 from planner.statistics import Counts
 from planner.verdicts.changed_cases import Found, find_changes
-from planner.verdicts.regression import MODEL, Fit, Model, Scores, fit, p_values, scorer
+from planner.verdicts.regression import MODEL, Fit, Model, Scores, chances, fit, scorer, worse_alike
 from planner.verdicts.sessions import Session
 
 SMALL = Model(
     rate_logits=(-1.0, 1.0, 3.0), shifts=(-1.0, 0.0, 1.0), drops=(0.3, 0.6), changed_shares=(0.1, 0.4), case_sds=(0.0,),
-    case_sd_weights=(1.0,), least_case_sd=0.0, shift_sds=(0.0, 1.0), shift_sd_weights=(0.5, 0.5),
+    case_sd_weights=(1.0,), shift_sds=(0.0, 1.0), shift_sd_weights=(0.5, 0.5),
 )  # fmt: skip
 """Small enough to be summed by hand."""
 
@@ -192,9 +192,26 @@ def test_an_agent_that_gets_worse_everywhere_is_noticed(now: dict[str, Counts]) 
 def test_a_suite_is_as_unlikely_as_its_cases_or_its_mean(
     sign: int, statistic: float, rate: float, p_value: float
 ) -> None:
-    unchanged = Scores(np.linspace(-1, 0, 99), np.linspace(0.9, 0.98, 99), np.zeros((99, 1)))
-    found = Scores(np.array([statistic]), np.array([rate]), np.zeros((1, 1)))
-    assert p_values(found, unchanged, MODEL, sign) == pytest.approx([p_value])
+    unchanged = Scores(np.linspace(-1, 0, 99), np.zeros(99), np.linspace(0.9, 0.98, 99), np.zeros((99, 1)))
+    found = Scores(np.array([statistic]), np.array([0.0]), np.array([rate]), np.zeros((1, 1)))
+    assert chances(found, unchanged, MODEL, sign).of_either == pytest.approx([p_value])
+
+
+@pytest.mark.parametrize(
+    ("of_some", "rate", "cases", "is_alike"),
+    [
+        (-0.1, 0.904, 5, True),  # four of a hundred unchanged sessions are as bad
+        (-0.1, 0.905, 5, False),
+        (0.1, 0.85, 5, False),  # some cases fell more than a bad hour explains
+        (-0.1, 0.85, 4, False),
+    ],
+)
+def test_all_cases_are_worse_alike_if_a_bad_hour_explains_it(
+    of_some: float, rate: float, cases: int, is_alike: bool
+) -> None:
+    unchanged = Scores(np.zeros(99), np.zeros(99), np.linspace(0.901, 0.999, 99), np.zeros((99, cases)))
+    found = Scores(np.array([2.0]), np.array([of_some]), np.array([rate]), np.zeros((1, cases)))
+    assert worse_alike(found, chances(found, unchanged)).tolist() == [is_alike]
 
 
 def test_a_bad_hour_is_no_regression_where_sessions_differ() -> None:
@@ -221,7 +238,7 @@ def test_runs_before_an_edit_that_changed_nothing_count() -> None:
     history = [*old, *sessions(suite(20, 5, 5))]
     fitted = fit(history)
     assert fitted.counts == {**suite(20, 30, 30), "case-000": (5, 5)}
-    fallen = {**suite(20, 5, 5), "case-001": (2, 5), "case-002": (2, 5)}
+    fallen = {**suite(20, 5, 5), "case-001": (3, 5), "case-002": (3, 5)}
     assert find_changes(fitted, fallen).changed == {"case-001", "case-002"}
     assert not find_changes(fit(history, replace(MODEL, edit_rejected_at=1.0)), fallen).changed
 

@@ -171,6 +171,18 @@ def test_fail_on_and_the_suite() -> None:
     assert decide_check([checked(PASSED)], "", Gate(FAILURE, WORSE), AT).exit_code == 0
 
 
+def test_a_suite_in_which_everything_is_worse_is_undecided() -> None:
+    """Neither green nor red: it may be a bad hour of the platform."""
+    everything = WORSE.model_copy(update={"compared": "everything_worse"})
+    check = decide_check([checked(PASSED)], "", Gate(suite=everything), AT)
+    assert (check.exit_code, check.state, check.everything_worse) == (4, CheckState.PENDING, True)
+    assert not check.suite_regressed
+    assert "everything is worse than usual" in check.description
+    assert decide_check([ROWS["failed"][0]], "", Gate(suite=everything), AT).exit_code == 1
+    green = decide_check([checked(PASSED)], "", Gate(FAILURE, everything), AT)
+    assert (green.exit_code, green.everything_worse) == (0, False)
+
+
 SIDE = one_side(CaseOutcome.FAILED, 3, 5)
 AS_BEFORE = failing(compared="same", baseline=SIDE, latest=SIDE)
 CRITICAL = AS_BEFORE.model_copy(update={"runs": failing_also(severity="critical").runs})
