@@ -22,7 +22,8 @@ from planner.planfile.model import Case
 from planner.quantities import count
 from planner.records.erasing import erased_fact
 from planner.records.facts import CallFact, Fact, PlannedCase, SessionHead, StoredCall, Trust, id_of
-from planner.records.log import CALLS, SESSIONS, Records, files_of, head_key, part_bytes, part_key
+from planner.records.files import files_of, head_key, part_bytes, part_key
+from planner.records.log import CALLS, SESSIONS, Records
 from planner.records.writing import Writing, planned
 from planner.results.documents import has_open_launches
 from planner.results.repository import ResultsRepository, configuration_key, evidence_key, vote_key

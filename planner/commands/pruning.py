@@ -12,9 +12,11 @@ from planner.providers.base import Target, TargetState
 from planner.quantities import count
 from planner.records.log import CALLS, Records, folder_of
 from planner.records.pruning import READ, Needed, Without, outdated
+from planner.records.shared_choices import KEY
 from planner.stores.directory import DirectoryStore
 from planner.workspace.earlier_results import (
     EarlierResults,
+    choices_of,
     earlier_results,
     project_name,
     records_of,
@@ -44,16 +46,24 @@ def prune(work: Workspace, targets: Mapping[Target, TargetState]) -> None:
         after = _earlier(work, targets, Records(Without(place.repository, gone), (), scope_of(work)))
         needed = replace(needed, folders=_that_count_otherwise(before, after))
     store.erase(lambda now: outdated(now, needed))
+    if gone:  # what was found about the folders as they were no longer holds
+        judging = judging_of(work)
+        agents = _agents(work, targets, records_of(work))
+        choices = choices_of(work, agents, judging.cache, judging.name)
+        store.update(lambda _: {} if choices is None else {KEY: choices})
     if writes:
         shell.print(f"dropped {count(len(gone), 'file')} of calls older than {keep.written}, and their evidence")
 
 
 def _earlier(work: Workspace, targets: Mapping[Target, TargetState], records: Records) -> EarlierResults:
-    cases, judging = work.loaded.cases, judging_of(work)
+    judging = judging_of(work)
+    return earlier_results(work, records, _agents(work, targets, records), judging.cache, judging.name)
+
+
+def _agents(work: Workspace, targets: Mapping[Target, TargetState], records: Records) -> Agents:
     states = without_outdated(targets, agents_seen(records, work.loaded.cases))
-    revisions = {key: state.revision for key, state in states.items()}
-    _, configurations = agents_of(work.place, cases, states)
-    return earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
+    _, configurations = agents_of(work.place, work.loaded.cases, states)
+    return Agents({key: state.revision for key, state in states.items()}, configurations)
 
 
 def _that_count_otherwise(before: EarlierResults, after: EarlierResults) -> frozenset[str]:

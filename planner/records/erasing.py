@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from planner.records.facts import FACT, CallFact, CallId, Correction, Fact, SessionHead, VerdictFact, id_of
-from planner.records.log import CALLS, SESSIONS, part_bytes, summary_of
+from planner.records.files import part_bytes, summary_of
+from planner.records.log import CALLS, SESSIONS
 from planner.results.documents import document_bytes
 from planner.results.model import CallData, CaseResult, JudgedRun, RunResult, RunVerdict
 from planner.results.repository import evidence_key

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
 from planner.errors import UsageError
+from planner.records.facts import FACT, Fact, PartSummary, SessionHead
 from planner.results.repository import StoredFile
 
 CALLS: Final = "calls/"
@@ -22,15 +24,15 @@ class Files(Protocol):
 
     def file_keys(self, prefix: str) -> Iterator[str]: ...
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
-        """These folders will be read: fetch them in one request, where that is possible."""
+    def prepare(self, keys: Sequence[str]) -> None:
+        """These files will be read: fetch them in one request, where that is possible."""
         ...
 
     def file(self, key: str) -> StoredFile | None: ...
 
 
-class VersionedFiles(Files, Protocol):
-    """A part of a store that notices changes without reading."""
+class Versions(Protocol):
+    """Notices changes of a part of a store without reading it."""
 
     def versions(self, prefix: str) -> Mapping[str, str]:
         """The files whose keys begin with the prefix, and for each a text that changes when the file does."""
@@ -80,3 +82,26 @@ def file_of(files: Files, key: str) -> StoredFile | Refused | None:
         return files.file(key)
     except UsageError as error:
         return Refused(key, f"{error}. {error.hint}")
+
+
+def part_key(call_fingerprint: str, session_id: str, number: int) -> str:
+    return f"{folder_of(call_fingerprint)}{session_id}-{number}.jsonl"
+
+
+def head_key(session_id: str) -> str:
+    return f"{SESSIONS}{session_id}.json"
+
+
+def part_bytes(facts: Iterable[Fact]) -> bytes:
+    return b"".join(FACT.dump_json(fact) + b"\n" for fact in facts)
+
+
+def summary_of(data: bytes) -> PartSummary:
+    return PartSummary(lines=data.count(b"\n"), digest=sha256(data).hexdigest())
+
+
+def files_of(head: SessionHead, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a session: its parts, then its head."""
+    summaries = {**head.parts, **{key: summary_of(data) for key, data in parts.items()}}
+    whole = head.model_copy(update={"parts": summaries})
+    return {**parts, head_key(head.session_id): whole.model_dump_json().encode()}

@@ -8,12 +8,11 @@ facts are overwritten. Names of files are not trusted: facts identify their call
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 
@@ -27,14 +26,13 @@ from planner.records.facts import (
     CallId,
     Correction,
     Fact,
-    PartSummary,
     SessionHead,
     StoredCall,
     Trust,
     VerdictFact,
     id_of,
 )
-from planner.records.files import CALLS, SESSIONS, Files, Refused, Scope, file_of, folder_of
+from planner.records.files import CALLS, SESSIONS, Files, Refused, Scope, file_of, folder_of, head_key, summary_of
 from planner.records.older_calls import Choice, FileFacts, Folder, OlderCallsReader, RecentCalls
 from planner.results.documents import UnreadableError, parsed
 from planner.results.model import JudgedRun
@@ -43,22 +41,8 @@ from planner.results.repository import StoredFile
 __all__ = ["CALLS", "SESSIONS", "Files", "Records", "Scope", "folder_of"]
 
 
-def part_key(call_fingerprint: str, session_id: str, number: int) -> str:
-    return f"{folder_of(call_fingerprint)}{session_id}-{number}.jsonl"
-
-
-def head_key(session_id: str) -> str:
-    return f"{SESSIONS}{session_id}.json"
-
-
-def part_bytes(facts: Iterable[Fact]) -> bytes:
-    return b"".join(FACT.dump_json(fact) + b"\n" for fact in facts)
-
-
-def summary_of(data: bytes) -> PartSummary:
-    return PartSummary(lines=data.count(b"\n"), digest=sha256(data).hexdigest())
-
-
+_PREPARED_HEADS: Final = 20
+"""How many of the newest sessions are fetched together. Most often, the newest one has all cases."""
 _Later: TypeAlias = tuple[Correction | VerdictFact, Trust]
 
 
@@ -71,7 +55,7 @@ class Records:
             empty.
         unverified: the keys with a prefix of merged pull requests that are not verified yet. They save calls, and are
             no baseline.
-        older: knows which files of older calls need not be read again; None: all are read. Only without a base.
+        older: knows which files of older calls need not be read again; None: all are read.
     """
 
     def __init__(
@@ -86,7 +70,7 @@ class Records:
         self._base = base
         self._scope = scope
         self._unverified = unverified
-        self._older = None if base else older
+        self._older = older
         self._calls: dict[str, list[StoredCall]] = {}
         self._recent: dict[str, RecentCalls] = {}
         self._problems: dict[str, str] = {}
@@ -97,11 +81,14 @@ class Records:
         self._head_of: dict[str, SessionHead | None] = {}
 
     def prepare(self, call_fingerprints: Iterable[str]) -> None:
-        """The calls with these fingerprints will be read, and the heads."""
-        wanted = [folder_of(each) for each in call_fingerprints if each not in self._calls]
-        if wanted:
-            for files in (*self._base, self._own):
-                files.prepare([SESSIONS, *wanted])
+        """The calls with these fingerprints will be read, without older ones that are not needed, and the newest
+        sessions."""
+        wanted = [each for each in call_fingerprints if each not in self._calls]
+        left_out = set[str]().union(*(self._older.left_out(each) for each in wanted)) if self._older else set[str]()
+        for files in (*self._base, self._own) if wanted else ():
+            keys = [key for each in wanted for key in files.file_keys(folder_of(each)) if key not in left_out]
+            heads = sorted(files.file_keys(SESSIONS))[-_PREPARED_HEADS:]
+            files.prepare([*heads, *dict.fromkeys(head_key(_session_of(key)) for key in keys), *keys])
 
     def calls(self, call_fingerprint: str) -> list[StoredCall]:
         """The calls with this fingerprint, oldest first; none if one of their files cannot be read (`problem`)."""
@@ -121,7 +108,10 @@ class Records:
         if self._older is None or call_fingerprint in self._calls:
             return RecentCalls(self.calls(call_fingerprint))
         if call_fingerprint not in self._recent:
-            found = self._older.read(call_fingerprint, self._read)
+            prefix = folder_of(call_fingerprint)
+            found = self._older.read(
+                call_fingerprint, lambda without: self._read(call_fingerprint, self._files(prefix, without))
+            )
             self._recent[call_fingerprint] = RecentCalls(self.calls(call_fingerprint)) if found is None else found
         return self._recent[call_fingerprint]
 
@@ -206,7 +196,10 @@ class Records:
             yield from self._read_heads(self._base[0], set(self._base[-1].file_keys(SESSIONS)))
 
     def _read_heads(self, files: Files, without: Container[str]) -> Iterator[SessionHead]:
-        for key in sorted(files.file_keys(SESSIONS), reverse=True):
+        keys = sorted(files.file_keys(SESSIONS), reverse=True)
+        for number, key in enumerate(keys):
+            if number == _PREPARED_HEADS:
+                files.prepare(keys[number:])
             head = None if key in without else self._head(key.removeprefix(SESSIONS).removesuffix(".json"), files)
             if head is not None and self._counts(head):
                 yield head
@@ -253,7 +246,7 @@ class Records:
             except UnreadableError as error:
                 damaged[file.key] = error
                 continue
-            is_plain = is_plain and is_trusted and len(facts) == len(file.data.splitlines())
+            is_plain = is_plain and (is_trusted or not is_of_base) and len(facts) == len(file.data.splitlines())
             own = frozenset(id_of(fact) for fact in facts if isinstance(fact, CallFact))
             facts_of[file.key] = FileFacts(own, frozenset(map(id_of, facts)))
             for fact in facts:
@@ -386,10 +379,3 @@ def _completed(call: StoredCall, later: Iterable[_Later]) -> StoredCall:
     newest = max(corrections, key=lambda fact: (-len(fact.data.missing), aware(fact.at)), default=None)
     verdicts = tuple(fact for fact in own if isinstance(fact, VerdictFact))
     return replace(call, data=call.data if newest is None else newest.data, verdicts=verdicts)
-
-
-def files_of(head: SessionHead, parts: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files of a session: its parts, then its head."""
-    summaries = {**head.parts, **{key: summary_of(data) for key, data in parts.items()}}
-    whole = head.model_copy(update={"parts": summaries})
-    return {**parts, head_key(head.session_id): whole.model_dump_json().encode()}

@@ -14,8 +14,9 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import takewhile
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from pydantic import ValidationError
 
@@ -23,13 +24,14 @@ from planner import __version__
 from planner.bounds import StoredTime
 from planner.clock import aware
 from planner.records.facts import CallFact, CallId, StoredCall
-from planner.records.files import SESSIONS, Refused, Scope, VersionedFiles, file_of, folder_of
+from planner.records.files import SESSIONS, Scope, Versions, folder_of
 from planner.results.documents import UnreadableError
 from planner.results.model import CaseInputs, Document, JudgedRun
-from planner.results.repository import StoredFile
 from planner.values import frozen
 
 _DIGEST_CHARACTERS: Final = 64
+_SHORTENED: Final = 8
+"""How often fewer files are tried, if others have facts of the same calls."""
 
 
 class CalledAgent(Document):
@@ -47,6 +49,7 @@ class LeftOut(Document):
     last: tuple[StoredTime, int]
     """When the last of them ended, and its run id."""
     rounds: frozenset[str]
+    """Digests of their rounds."""
     agents: tuple[tuple[CalledAgent, StoredTime], ...]
     """The agents that they reached, each with the end of its last call."""
 
@@ -57,25 +60,30 @@ class LeftOut(Document):
 
     def is_before(self, call: StoredCall) -> bool:
         """Whether the call ended after all of these, in another round: then no pool of these changes."""
-        return call.order > (aware(self.last[0]), self.last[1]) and call.round not in self.rounds
+        return call.order > (aware(self.last[0]), self.last[1]) and _short(call.round) not in self.rounds
+
+
+def _short(text: str) -> str:
+    """Two rounds with the same digest only cause older calls to be read."""
+    return sha256(text.encode()).hexdigest()[:8]
 
 
 class OlderCalls(Document):
-    """The files of a folder that are not read, and all that this depends on."""
+    """Which files of a folder are not read, and all that this depends on."""
 
     planner: str
     chosen_at: StoredTime
     chosen_for: str
     """Digest of the case, and of everything else that decides which calls are needed."""
     environments: tuple[str, ...]
-    names: tuple[str, ...]
-    """Of the files, without their folder."""
+    until: str
+    """The last file that is left out, by name, without its folder. All before it are left out, too."""
+    known: str
+    """The last file that was there."""
     versions: str
-    """Digest of the versions of these files and of the heads of their sessions."""
+    """Digest of the versions of all files up to that one, and of the heads of their sessions."""
     verified: tuple[int, str]
     """What this machine had verified: it decides which files are trusted."""
-    known: dict[str, str]
-    """The versions of the folder's other files."""
     left_out: LeftOut
     same_agents: tuple[bool | None, ...]
     """Whether each agent of `left_out` was today's, when this was stored."""
@@ -118,12 +126,21 @@ class Choice:
     is_same_agent: Callable[[CalledAgent], bool | None]
 
     def is_that_of(self, recent: RecentCalls) -> bool:
-        """Whether today, too, the older calls are not needed."""
+        """Whether today, too, the older calls are not needed.
+
+        An agent that is no longer today's may be among those of older calls: its calls count no more. If it is unknown
+        whether the newest call reached today's agent, nothing may differ.
+        """
         older = recent.older
         if older is None or older.chosen_for != self.digest or not recent.calls:
             return False
-        is_same_newest = agent_of(recent.calls[-1].call) == older.newest_agent
-        return is_same_newest and self.answers(older.left_out) == older.same_agents
+        newest = agent_of(recent.calls[-1].call)
+        today = self.answers(older.left_out)
+        if newest == older.newest_agent and today == older.same_agents:
+            return True
+        is_new = newest == older.newest_agent or all(newest != agent for agent, _ in older.left_out.agents)
+        no_more = all(now is then or now is False for now, then in zip(today, older.same_agents, strict=True))
+        return is_new and no_more and self.is_same_agent(newest) is not None
 
     def answers(self, left_out: LeftOut) -> tuple[bool | None, ...]:
         return tuple(self.is_same_agent(agent) for agent, _ in left_out.agents)
@@ -157,7 +174,7 @@ class OlderCallsCache:
             found = OlderCalls.model_validate_json(content)
         except ValidationError:
             return None
-        return found if found.planner == __version__ else None
+        return found
 
     def save(self, prefix: str, older: OlderCalls) -> None:
         content = older.model_dump_json().encode()
@@ -172,103 +189,172 @@ class OlderCallsCache:
         return self.folder / f"{sha256(f'{self.store} {prefix}'.encode()).hexdigest()}.json"
 
 
-Read: TypeAlias = Callable[[str, Iterable[StoredFile | Refused]], Folder]
-"""Reads the calls with this fingerprint in these files. Raises `UnreadableError`."""
+class OlderCallsSource(Protocol):
+    """Where choices are stored, by folder."""
+
+    def load(self, prefix: str) -> OlderCalls | None: ...
+    def save(self, prefix: str, older: OlderCalls) -> None: ...
+
+
+Read: TypeAlias = Callable[[AbstractSet[str]], Folder]
+"""Reads the calls of a folder without those in these files. Raises `UnreadableError`."""
+
+
+class _Read(NamedTuple):
+    """What was read of a folder, and what was left out."""
+
+    folder: Folder
+    older: OlderCalls | None = None
 
 
 class OlderCallsReader:
-    """Reads folders of calls without the files that need not be read again."""
+    """Reads folders of calls without the files that need not be read again.
 
-    def __init__(self, files: VersionedFiles, scope: Scope, cache: OlderCallsCache) -> None:
+    Args:
+        files: those of the default branch. Only these are left out.
+        may_choose: False in a job of a branch, which uses what the default branch chose.
+    """
+
+    def __init__(
+        self, files: Versions, scope: Scope, sources: Sequence[OlderCallsSource], *, may_choose: bool = True
+    ) -> None:
         self._files = files
         self._scope = scope
-        self._cache = cache
-        self._folders: dict[str, tuple[Folder, LeftOut | None, Sequence[str]]] = {}
-        """What was read of each fingerprint, and what was left out."""
+        self._sources = sources
+        self._may_choose = may_choose
+        self._read: dict[str, _Read] = {}
+        """By fingerprint."""
+        self._choices: dict[str, tuple[OlderCalls, frozenset[str]] | None] = {}
         self._heads: Mapping[str, str] | None = None
+
+    def left_out(self, call_fingerprint: str) -> frozenset[str]:
+        """The keys of the files that are probably not needed."""
+        found = self._newest(folder_of(call_fingerprint))
+        return frozenset() if found is None else found[1]
 
     def read(self, call_fingerprint: str, read: Read) -> RecentCalls | None:
         """None if all files have to be read."""
         prefix = folder_of(call_fingerprint)
-        older = self._cache.load(prefix)
-        versions = {} if older is None else self._versions(prefix)
-        if older is None or not self._is_current(older, versions):
+        found = self._newest(prefix)
+        if found is None:
             return None
-        rest = sorted(versions.keys() - set(older.names))
-        found = [file for name in rest if (file := file_of(self._files, prefix + name)) is not None]
+        older, gone = found
         try:
-            folder = read(call_fingerprint, found)
+            folder = read(gone)
         except UnreadableError:
             return None
-        new = [folder.files.get(prefix + name) for name in rest if name not in older.known]
-        is_complete = all(facts is not None and facts.every <= folder.ids for facts in new)
+        names = self._versions(prefix).keys()
+        new = [facts for key, facts in folder.files.items() if not _is_known(key.removeprefix(prefix), names, older)]
+        is_complete = all(facts.every <= folder.ids for facts in new)
         if not folder.is_plain or not is_complete or not all(map(older.left_out.is_before, folder.calls)):
             return None
-        self._folders[call_fingerprint] = folder, older.left_out, older.names
+        for source in self._sources if self._may_choose else ():
+            source.save(prefix, older)
+        self._read[call_fingerprint] = _Read(folder, older)
         return RecentCalls(folder.calls, older)
 
+    def _newest(self, prefix: str) -> tuple[OlderCalls, frozenset[str]] | None:
+        """The newest choice that still holds, and the keys of the files that it leaves out."""
+        if prefix not in self._choices:
+            self._choices[prefix] = self._find(prefix)
+        return self._choices[prefix]
+
+    def _find(self, prefix: str) -> tuple[OlderCalls, frozenset[str]] | None:
+        loaded = [each for source in self._sources if (each := source.load(prefix)) is not None]
+        versions = self._versions(prefix) if loaded else {}
+        current = [each for each in loaded if self._is_current(each, versions)]
+        if not current:
+            return None
+        older = max(current, key=lambda each: aware(each.chosen_at))
+        return older, frozenset(prefix + name for name in versions if name <= older.until)
+
     def was_read_whole(self, call_fingerprint: str, folder: Folder) -> None:
-        self._folders[call_fingerprint] = folder, None, ()
+        self._read[call_fingerprint] = _Read(folder)
 
     def remember(self, call_fingerprint: str, unneeded: AbstractSet[CallId], choice: Choice) -> None:
-        """Remember that the files of these calls need not be read again to choose the same. Only if they have facts of
-        no other calls, and no other file has these calls."""
-        folder, left_out, names = self._folders[call_fingerprint]
+        """Remember that the files of these calls need not be read again to choose the same: those before the first
+        file with facts of other calls. Only if no other file has facts of them."""
+        folder, before = self._read[call_fingerprint]
         now, environments = self._scope.now, self._scope.environments
-        gone = [key for key, facts in folder.files.items() if facts.every and facts.every <= unneeded]
-        is_apart = all(key in gone or not facts.calls & unneeded for key, facts in folder.files.items())
-        rest = [call for call in folder.calls if call.id not in unneeded]
-        if not gone or not is_apart or not rest or not folder.is_plain or now is None or environments is None:
+        if not self._may_choose or not folder.is_plain or now is None or environments is None:
             return
-        left_out = _left_out([call for call in folder.calls if call.id in unneeded], left_out)
         prefix = folder_of(call_fingerprint)
         versions = self._versions(prefix)
-        if left_out is None or not all(map(left_out.is_before, rest)):
-            return
-        every = sorted({*names, *(key.removeprefix(prefix) for key in gone)})
-        digest = self._digest(every, versions)
-        if digest is None:
+        until = "" if before is None else before.until
+        after = sorted(name for name in versions if name > until)
+        facts = [(name, folder.files.get(prefix + name)) for name in after]
+        gone = [name for name, _ in takewhile(lambda each: _is_only_of(each[1], unneeded), facts)]
+        left_out, rest = self._split(folder, [prefix + name for name in gone], before)
+        for _ in range(_SHORTENED):
+            if gone and left_out is None:
+                gone.pop()
+                left_out, rest = self._split(folder, [prefix + name for name in gone], before)
+        digest = self._digest(versions, max(versions, default=""))
+        if not gone or left_out is None or digest is None:
             return
         older = OlderCalls(
             planner=__version__,
             chosen_at=now,
             chosen_for=choice.digest,
             environments=tuple(environments),
-            names=tuple(every),
+            until=gone[-1],
+            known=max(versions),
             versions=digest,
             verified=self._files.verified_state(),
-            known={name: version for name, version in versions.items() if name not in set(every)},
             left_out=left_out,
             same_agents=choice.answers(left_out),
             newest_agent=agent_of(rest[-1].call),
         )
-        self._cache.save(prefix, older)
+        for source in self._sources:
+            source.save(prefix, older)
+
+    def _split(
+        self, folder: Folder, gone: Sequence[str], before: OlderCalls | None
+    ) -> tuple[LeftOut | None, list[StoredCall]]:
+        """What is known of the calls in these files, and the other calls; None if other files have facts of them, or if
+        others ended before them."""
+        ids = frozenset[CallId]().union(*(folder.files[key].every for key in gone))
+        rest = [call for call in folder.calls if call.id not in ids]
+        is_apart = all(key in gone or not facts.every & ids for key, facts in folder.files.items())
+        if not is_apart or not rest or not gone:
+            return None, rest
+        left_out = _left_out(
+            [call for call in folder.calls if call.id in ids], None if before is None else before.left_out
+        )
+        return left_out if left_out is not None and all(map(left_out.is_before, rest)) else None, rest
 
     def _is_current(self, older: OlderCalls, versions: Mapping[str, str]) -> bool:
         now, environments = self._scope.now, self._scope.environments
-        if now is None or aware(older.chosen_at) > aware(now):
+        if now is None or aware(older.chosen_at) > aware(now) or older.planner != __version__:
             return False
         is_here = environments is not None and older.environments == tuple(environments)
-        are_known = all(versions.get(name) == version for name, version in older.known.items())
         is_verified = self._files.is_still_verified(older.verified)
-        return is_here and are_known and is_verified and self._digest(older.names, versions) == older.versions
+        return is_here and is_verified and self._digest(versions, older.known) == older.versions
 
     def _versions(self, prefix: str) -> dict[str, str]:
         """By the name of the file."""
         at = len(prefix)
         return {key[at:]: version for key, version in self._files.versions(prefix).items()}
 
-    def _digest(self, names: Iterable[str], versions: Mapping[str, str]) -> str | None:
-        """Of the versions of these files and of their sessions' heads; None if a file is gone."""
+    def _digest(self, versions: Mapping[str, str], until: str) -> str | None:
+        """Of the versions of the files up to this one, and of their sessions' heads; None if it is gone."""
+        if until not in versions:
+            return None
         if self._heads is None:
             self._heads = self._versions(SESSIONS)
-        lines: list[str] = []
-        for name in names:
-            version = versions.get(name)
-            if version is None:
-                return None
-            lines.append(f"{name} {version} {self._heads.get(name.rpartition('-')[0] + '.json')}")
-        return sha256("\n".join(lines).encode()).hexdigest()
+        names = sorted(name for name in versions if name <= until)
+        heads = (self._heads.get(f"{name.rpartition('-')[0]}.json") for name in names)
+        lines = (f"{name} {versions[name]} {head}\n" for name, head in zip(names, heads, strict=True))
+        return sha256("".join(lines).encode()).hexdigest()
+
+
+def _is_known(name: str, names: AbstractSet[str], older: OlderCalls) -> bool:
+    """Whether this file was there when it was chosen what to read."""
+    return name in names and name <= older.known
+
+
+def _is_only_of(facts: FileFacts | None, calls: AbstractSet[CallId]) -> bool:
+    return facts is not None and bool(facts.every) and facts.every <= calls
 
 
 def _left_out(calls: Iterable[StoredCall], before: LeftOut | None) -> LeftOut | None:
@@ -285,5 +371,5 @@ def _left_out(calls: Iterable[StoredCall], before: LeftOut | None) -> LeftOut | 
         known = agents.get(name)
         agents[name] = (agent, ended if known is None else max(aware(known[1]), aware(ended)))
         last.append(call.order)
-        rounds.add(call.round)
+        rounds.add(_short(call.round))
     return LeftOut(last=max(last), rounds=frozenset(rounds), agents=tuple(agents.values())) if last else None

@@ -65,8 +65,8 @@ class Without:
     def file(self, key: str) -> StoredFile | None:
         return None if key in self._keys else self._files.file(key)
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
-        self._files.prepare(prefixes)
+    def prepare(self, keys: Sequence[str]) -> None:
+        self._files.prepare(keys)
 
 
 class _Part(NamedTuple):

@@ -219,8 +219,8 @@ class ResultsRepository:
     def file_keys(self, prefix: str) -> Iterator[str]:
         return self._store.keys(prefix)
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
-        self._store.prepare(prefixes)
+    def prepare(self, keys: Sequence[str]) -> None:
+        self._store.prepare(keys)
 
     def files(self, prefix: str) -> Iterator[StoredFile]:
         """The files whose keys begin with the prefix, sorted by key."""

@@ -58,8 +58,8 @@ class Tiers:
     def keys(self, prefix: str) -> Iterator[str]:
         return iter(sorted({*self.local.keys(prefix), *self.shared.keys(prefix)}))
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
-        self.shared.prepare(prefixes)
+    def prepare(self, keys: Sequence[str]) -> None:
+        self.shared.prepare(keys)
 
     def versions(self, prefix: str) -> Mapping[str, str]:
         mine, shared = self.local.versions(prefix), self.shared.versions(prefix)

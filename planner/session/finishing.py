@@ -21,7 +21,7 @@ from planner.results.outcomes import Action
 from planner.session.consents import ended_calls
 from planner.session.executing import SessionEnd, after_judge_calls, await_calls
 from planner.session.preparing import Preparation
-from planner.session.recording import store_facts
+from planner.session.recording import share_choices, store_facts
 from planner.session.run_session import ConnectedSession, RunSession, next_commands
 from planner.verdicts.call_judge import could_pass
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
@@ -216,6 +216,7 @@ def _store(session: RunSession, prepared: Preparation, result: RunResult, end: S
     if not result.finished:
         return
     store_facts(session, prepared, result, is_finished=True)
+    share_choices(session, prepared)
     stored = tuple(record.slot.key for record in end.runs.records)
     session.journal.record(Consumed(result.session_id, stored))
     if session.journal.consents.get(prepared.consent_id) is not None:

@@ -107,7 +107,7 @@ class DirectoryStore:
     def erase(self, change: Change) -> None:
         self.update(change)
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
+    def prepare(self, keys: Sequence[str]) -> None:
         """Does nothing: files need no preparation."""
 
     def locate(self, key: str) -> str:

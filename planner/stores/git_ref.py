@@ -109,10 +109,13 @@ class GitStore:
         with self._lock:
             return {key: oid for key, oid in self._below(names) if key.startswith(prefix)}
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
+    def prepare(self, keys: Sequence[str]) -> None:
         with self._lock:
             if self._fetches and self._is_shallow():
-                oids = {oid for prefix in prefixes for _, oid in self._below(segments(prefix.strip("/")))}
+                tree = self._snapshot().tree
+                folders = [segments(key.strip("/")) for key in keys if key.endswith("/")]
+                oids = {oid for folder in folders for _, oid in self._below(folder)}
+                oids.update(filter(None, (self._blob_id(tree, segments(key)) for key in keys if key[-1:] != "/")))
                 self._fetch_blobs(self._objects.missing(oids))
 
     def _below(self, folder: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -119,7 +119,7 @@ class ObjectStore:
         """Versions that the bucket keeps remain."""
         self.update(change)
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
+    def prepare(self, keys: Sequence[str]) -> None:
         """Does nothing: objects are read one by one."""
 
     def locate(self, key: str) -> str:
@@ -188,8 +188,8 @@ class _Seen:
     def keys(self, prefix: str) -> Iterator[str]:
         return self._store.keys(prefix)
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
-        self._store.prepare(prefixes)
+    def prepare(self, keys: Sequence[str]) -> None:
+        self._store.prepare(keys)
 
 
 def _first_line(error: BaseException) -> str:

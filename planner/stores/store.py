@@ -4,8 +4,8 @@ Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<2 digit
 `calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<2 digits>/<question>/<number>.json`,
 `change-sets/<digest>.json`,
 `world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
-`previews/…`, `requesters/<digest>.json`, `consents/<id>.json`, `spent/<number>-<id>.json`, `merged/<number>.json`.
-`planner.results.repository` interprets the bytes.
+`previews/…`, `requesters/<digest>.json`, `consents/<id>.json`, `spent/<number>-<id>.json`, `merged/<number>.json`,
+`older-calls`. `planner.results.repository` interprets the bytes.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class Reader(Protocol):
         """All keys with the prefix, sorted."""
         ...
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
-        """These folders (with a slash at the end) will be read: fetch them in one request, where that is possible."""
+    def prepare(self, keys: Sequence[str]) -> None:
+        """These keys, and those in these folders (with a slash at the end), will be read: fetch them in one request,
+        where that is possible."""
         ...
 
 
@@ -151,9 +152,9 @@ class _BranchReader:
             found.update(key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, *_OWN)))
         return iter(sorted(found))
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
+    def prepare(self, keys: Sequence[str]) -> None:
         branches = dict.fromkeys(("", self._prefix, *self._also))
-        self._inner.prepare([branch + prefix for branch in branches for prefix in prefixes])
+        self._inner.prepare([branch + key for branch in branches for key in keys])
 
 
 class BranchStore(_BranchReader):

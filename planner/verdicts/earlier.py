@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Final, Literal
 
 from planner.changes.configuration import Agents
-from planner.changes.detail import revision_digest
 from planner.changes.fingerprint import call_fingerprint
 from planner.changes.model import Reason
 from planner.changes.request import Earlier
@@ -26,7 +25,7 @@ from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.cases import sample_of
 from planner.verdicts.comparison import Pair, case_p_value, compare_pairs, measurement_change
 from planner.verdicts.needed_calls import Deciding, NeededCalls
-from planner.verdicts.pools import Pool, inputs_of, other_case, same_agent, stored_case, unreadable_case
+from planner.verdicts.pools import Pool, inputs_of, last_agent, other_case, same_agent, stored_case, unreadable_case
 
 _SESSIONS_READ: Final = 200
 """The number of newest sessions that are searched for a case."""
@@ -221,10 +220,10 @@ class _View:
         today, own = self._today, self._today.show(case.case_id)
         of_base = [call for call in self._needed.calls(case, last.call_fingerprint) if call.is_of_base]
         mine = [call for call in of_base if call.call.is_for(own)] or of_base
-        then = _agent_of(last)
-        if mine and all(_agent_of(call.call) != then for call in mine):  # it was not known when they were made
-            then = _agent_of(mine[-1].call)
-        calls = [call for call in mine if _agent_of(call.call) == then]
+        then = last_agent(last.inputs)
+        if mine and all(last_agent(call.call) != then for call in mine):  # it was not known when they were made
+            then = last_agent(mine[-1].call)
+        calls = [call for call in mine if last_agent(call.call) == then]
         is_same_call = last.call_fingerprint == call_fingerprint(today.agents.inputs(case))
         pools = self._needed.pools(case, calls, is_judged=is_same_call)
         if not pools:
@@ -255,8 +254,8 @@ class _View:
             return None
         if len(pools) > 1 and older[-1].id == max(pools[-2].calls, key=lambda call: call.order).id:
             return self._stored(case, pools[-2])
-        last = _agent_of(older[-1].call)
-        alike = [call for call in older if _agent_of(call.call) == last]
+        last = last_agent(older[-1].call)
+        alike = [call for call in older if last_agent(call.call) == last]
         before = self._needed.pools(case, alike)
         return self._stored(case, before[-1])
 
@@ -278,11 +277,6 @@ class _PlannedCases:
             for case in head.cases:
                 self._found.setdefault(case.case_id, case)
         return self._found.get(case_id)
-
-
-def _agent_of(seen: PlannedCase | CallFact) -> tuple[str | None, str]:
-    inputs = seen.inputs if isinstance(seen, PlannedCase) else seen
-    return inputs.configuration, revision_digest(inputs.agent_revision or "")
 
 
 def _with_comparisons(found: Mapping[str, _Found]) -> dict[str, _Found]:

@@ -19,7 +19,7 @@ from planner.records.older_calls import CalledAgent, Choice, agent_of
 from planner.results.model import JudgedRun
 from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge
-from planner.verdicts.pools import Pool, inputs_of, pools_of, rounds_of
+from planner.verdicts.pools import Pool, inputs_of, last_agent, pools_of, rounds_of
 
 _DECIDES_NOTHING: Final = frozenset(
     {"prompt", "expectations", "expectation_places", "place", "target", "point", "tags", "description"}
@@ -51,10 +51,12 @@ class Deciding:
 
 @frozen
 class _Used:
-    """Calls of a case, oldest first, those of them in the newest two pools, and whether today's expectations judge."""
+    """Calls of a case, oldest first, those of them in the newest pools, when the newest pool began, and whether
+    today's expectations judge."""
 
     calls: Sequence[StoredCall]
     needed: set[CallId]
+    began_at: tuple[datetime, int]
     is_judged: bool
 
 
@@ -80,14 +82,16 @@ class NeededCalls:
             self._recent[at] = self._records.calls(fingerprint) if is_whole else recent.calls
         return self._recent[at]
 
-    def pools(self, case: Case, calls: Sequence[StoredCall], *, is_judged: bool = True) -> list[Pool]:
-        """The pools of these calls, judged by today's expectations, or else as they are stored."""
+    def pools(self, case: Case, calls: Sequence[StoredCall], *, is_judged: bool = True, needed: int = 2) -> list[Pool]:
+        """The pools of these calls, judged by today's expectations, or else as they are stored. So many of the newest
+        are needed."""
         judge = self._deciding.judge
         judged: Callable[[StoredCall], JudgedRun] = partial(judge.judged, case, self._check(case))
         is_own = partial(self._deciding.is_for, case)
         pools = pools_of(case, calls, judged if is_judged else judge.as_stored, self._deciding.now, is_own)
         if pools:
-            self._used[case.case_id].append(_Used(calls, _calls_since(calls, pools[-2:][0]), is_judged))
+            since = _calls_since(calls, pools[-needed:][0])
+            self._used[case.case_id].append(_Used(calls, since, pools[-1].began_at, is_judged))
         return pools
 
     def judge_of(self, case: Case) -> str | None:
@@ -99,6 +103,7 @@ class NeededCalls:
         where a pool begins, and if no evidence would be judged again."""
         every = self._used[case.case_id]
         for fingerprint in {used.calls[0].call_fingerprint for used in every}:
+            self._use_calls_of_last_agents(case, fingerprint)
             lists = [used for used in every if used.calls[0].call_fingerprint == fingerprint]
             calls = self.calls(case, fingerprint)
             needed = set[CallId]().union(*(used.needed for used in lists))
@@ -113,6 +118,23 @@ class NeededCalls:
             name = self._deciding.name(case)
             if not is_cut and not is_open and all(call.call.case_id == name for call in calls):
                 self._records.skip_next_time(fingerprint, {call.id for call in others}, self._choice(case))
+
+    def _use_calls_of_last_agents(self, case: Case, fingerprint: str) -> None:
+        """They are compared with if the agent or the prompt is edited next, or an edit is taken back."""
+        calls, last = self.calls(case, fingerprint), self._deciding.last(case)
+        agents = {last_agent(calls[-1].call), *([] if last is None else [last_agent(last.inputs)])}
+        every = self._used[case.case_id]
+        for agent in agents:
+            self._use(case, [call for call in calls if last_agent(call.call) == agent])
+        for began_at in {used.began_at for used in every if used.calls[0].call_fingerprint == fingerprint}:
+            before = [call for call in calls if call.order < began_at]
+            if before:
+                agent = last_agent(before[-1].call)
+                self._use(case, [call for call in before if last_agent(call.call) == agent])
+
+    def _use(self, case: Case, calls: Sequence[StoredCall]) -> None:
+        if calls and all(used.calls != calls for used in self._used[case.case_id]):
+            self.pools(case, calls, needed=1)
 
     def _choice(self, case: Case) -> Choice:
         if case.case_id not in self._choices:

@@ -88,15 +88,15 @@ def same_agent(
 
     if not calls or is_same(calls[-1].call) is not None:
         return [call for call in calls if is_same(call.call)]
-    then = _agent(calls[-1].call)
+    then = last_agent(calls[-1].call)
     if last is not None and calls[-1].is_of_base and last.call_fingerprint != calls[-1].call_fingerprint:
         seen = last.inputs.agent_revision
         if seen is None or then[1] != revision_digest(seen):
             return []
-    return [call for call in calls if _agent(call.call) == then]
+    return [call for call in calls if last_agent(call.call) == then]
 
 
-def _agent(call: CallFact) -> tuple[str | None, str]:
+def last_agent(call: CallFact | CaseInputs) -> tuple[str | None, str]:
     return call.configuration, revision_digest(call.agent_revision or "")
 
 

@@ -14,7 +14,8 @@ from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact, CallId
 from planner.records.log import Records, Scope
-from planner.records.older_calls import OlderCallsCache, OlderCallsReader
+from planner.records.older_calls import OlderCallsCache, OlderCallsReader, OlderCallsSource
+from planner.records.shared_choices import SharedOlderCalls, SharedVersions
 from planner.results.model import CaseResult
 from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge, could_pass
@@ -43,13 +44,30 @@ def records_of(work: Workspace) -> Records:
     return Records(place.repository, base, scope, place.unverified, _older_calls(work, scope))
 
 
-def _older_calls(work: Workspace, scope: Scope) -> OlderCallsReader | None:
-    """Beside the digests of what this machine verified, where no commit and no restored cache of CI can write."""
-    place, verified = work.place, work.place.verified.path
-    if verified is None:
+def choices_of(work: Workspace, agents: Agents, ask: VoteCache, judged_by: str | None) -> bytes | None:
+    """What today's cases need of the stored calls, for machines that read them for the first time: a document for the
+    shared store. None if it is there, or in a job of a branch."""
+    shared, scope = work.place.shared, scope_of(work)
+    if shared is None or work.place.base is not None:
         return None
-    cache = OlderCallsCache(verified.parent / "older-calls", str(place.directory.resolve()))
-    return OlderCallsReader(place.repository, scope, cache)
+    choices = SharedOlderCalls(shared.whole)
+    records = Records(work.place.repository, (), scope, work.place.unverified, _older_calls(work, scope, choices))
+    earlier_results(work, records, agents, ask, judged_by)
+    return choices.document()
+
+
+def _older_calls(work: Workspace, scope: Scope, choices: SharedOlderCalls | None = None) -> OlderCallsReader | None:
+    """On this machine beside the digests of what it verified, where no commit and no restored cache of CI can write,
+    and in the shared store."""
+    place, verified = work.place, work.place.verified.path
+    sources: list[OlderCallsSource] = []
+    if verified is not None:
+        sources.append(OlderCallsCache(verified.parent / "older-calls", str(place.directory.resolve())))
+    if place.shared is None:
+        is_branch = place.base is not None
+        return OlderCallsReader(place.repository, scope, sources) if sources and not is_branch else None
+    sources.append(choices or SharedOlderCalls(place.shared.whole))
+    return OlderCallsReader(SharedVersions(place.shared.whole), scope, sources, may_choose=place.base is None)
 
 
 def scope_of(work: Workspace) -> Scope:

@@ -33,6 +33,7 @@ CASES: Final = (
     replace(CASE, max_age=timedelta(hours=30)),
     replace(CASE, case_id="p/renamed@t"),
 )
+REVISIONS: Final = ("2026-11-01 a", "2026-11-01 a", "2026-11-24 b", None)
 PASSED: Final = RunVerdict(outcome=RunOutcome.PASSED)
 SCOPE: Final = Scope(("",), now=NOW)
 
@@ -168,7 +169,7 @@ def test_what_happens_to_files_that_were_left_out_is_noticed(
     agrees(damaged(store, key, kind), sessions)
 
 
-@pytest.mark.parametrize(("old", "new"), [(b"}", b""), (b"session-003", b"session-012"), (b"{", b"["), (b"0", b"1")])
+@pytest.mark.parametrize(("old", "new"), [(b"}", b""), (b"session-010", b"session-012"), (b"{", b"["), (b"0", b"1")])
 def test_a_damaged_cache_is_ignored(tmp_path: Path, old: bytes, new: bytes) -> None:
     store = called_often(tmp_path)
     session = Session([CASE])
@@ -197,7 +198,7 @@ def test_nothing_changes_an_answer(data: st.DataObject) -> None:
         store = empty(folder)
         for _ in range(data.draw(st.integers(3, 9))):
             case = data.draw(st.sampled_from(CASES))
-            revision = data.draw(st.sampled_from(["2026-11-01 a", "2026-11-01 a", "2026-11-24 b", None]))
+            revision = data.draw(st.sampled_from(REVISIONS))
             causes = data.draw(st.lists(st.sampled_from([None, None, None, "agent", "platform"]), max_size=4))
             rerun = data.draw(st.sampled_from(["needed", "all", "all", "failed"]))
             session = Session([case], revisions={AGENT: revision}, asked={"rerun": rerun})
@@ -205,8 +206,16 @@ def test_nothing_changes_an_answer(data: st.DataObject) -> None:
             at = NOW - timedelta(days=2) + timedelta(hours=number)
             runs = runs_after(store, *causes, completed_at=at)
             _, store = session.finish(store, {case.case_id: runs})
+            today = data.draw(st.sampled_from(REVISIONS))
             asked = [Session([each], revisions={AGENT: revision}) for each in (case, data.draw(st.sampled_from(CASES)))]
+            asked += [Session([case], revisions={AGENT: today})]
             agrees(store, asked)
+            branch = store.on_branch()
+            if data.draw(st.booleans()):
+                session = Session([case], revisions={AGENT: today}, asked={"rerun": rerun})
+                runs = runs_after(store, *causes, completed_at=NOW - timedelta(hours=1))
+                _, branch = session.finish(branch, {case.case_id: runs})
+            agrees(branch, asked)
             keys = sorted(store.base.content)
             if keys and data.draw(st.integers(0, 3)) == 0:
                 key = data.draw(st.sampled_from(keys))

@@ -36,7 +36,7 @@ from planner.execution.launches import LaunchState
 from planner.execution.ledger import Purpose
 from planner.execution.sharing import IntentSharing
 from planner.execution.spending import spending_of
-from planner.records.log import summary_of
+from planner.records.files import summary_of
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.shell import Shell

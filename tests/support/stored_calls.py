@@ -16,8 +16,9 @@ from planner.changes.sharing import with_shared_calls
 from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, SessionHead
-from planner.records.log import Records, Scope, files_of, part_bytes, part_key, summary_of
-from planner.records.older_calls import OlderCallsCache, OlderCallsReader
+from planner.records.files import files_of, part_bytes, part_key, summary_of
+from planner.records.log import Records, Scope
+from planner.records.older_calls import OlderCallsReader, OlderCallsSource
 from planner.records.writing import Writing, planned
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action
@@ -55,7 +56,7 @@ class MemoryFiles:
         is_trusted = self.is_trusted and key not in self.foreign
         return StoredFile(key, self.content[key], is_trusted) if key in self.content else None
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
+    def prepare(self, keys: Sequence[str]) -> None:
         pass
 
     def versions(self, prefix: str) -> Mapping[str, str]:
@@ -82,18 +83,20 @@ class Store:
     """Those of the branch that the pull request targets, if that is not the default branch."""
     sessions: int = 0
     scope: Scope = EVERYTHING
-    older: OlderCallsCache | None = None
+    older: OlderCallsSource | None = None
 
     @property
     def files(self) -> MemoryFiles:
         return self.base if self.own is None else self.own
 
     def records(self) -> Records:
+        may_choose = self.own is None
+        sources = [] if self.older is None else [self.older]
+        older = OlderCallsReader(self.base, self.scope, sources, may_choose=may_choose) if sources else None
         if self.own is None:
-            older = None if self.older is None else OlderCallsReader(self.base, self.scope, self.older)
             return Records(self.base, (), self.scope, older=older)
         targets = [self.base] if self.target is None else [self.base.with_files(self.target.content), self.base]
-        return Records(targets[0].with_files(self.own.content), targets, self.scope)
+        return Records(targets[0].with_files(self.own.content), targets, self.scope, older=older)
 
     def on_branch(self) -> Store:
         return replace(self, own=MemoryFiles())

@@ -13,7 +13,8 @@ import pytest
 from planner.checks.opinions import no_judge
 from planner.evidence import Grade
 from planner.records.facts import Correction, data_of
-from planner.records.log import Scope, part_bytes
+from planner.records.files import part_bytes
+from planner.records.log import Scope
 from planner.verdicts.call_judge import CallJudge, could_pass
 from tests.support.heard_calls import BAD, EMPTY, GOOD, HEARD, JUDGE, LATE, calls, heard_in, load, shown
 from tests.support.samples import heard, plan_case

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.evidence import Evidence
 from planner.records.facts import CallFact, Correction, Fact, SessionHead, StoredCall, VerdictFact
-from planner.records.log import files_of, part_bytes, part_key
+from planner.records.files import files_of, part_bytes, part_key
 from planner.results.model import CallData, RunVerdict
 from planner.verdicts.runs import judge_run
 from tests.support.heard_calls import BAD, GOOD, HEARD, JUDGE, load

@@ -14,7 +14,7 @@ from planner.evidence import Evidence
 from planner.judge.votes import VoteRecord, transcript_digest
 from planner.records.erasing import erasure, find
 from planner.records.facts import CallFact, SessionHead
-from planner.records.log import summary_of
+from planner.records.files import summary_of
 from planner.results.documents import document_bytes
 from planner.results.repository import evidence_key, vote_key
 from planner.stores.directory import DirectoryStore

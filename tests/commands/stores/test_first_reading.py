@@ -1,0 +1,59 @@
+"""A machine that reads a shared store for the first time, after several sessions of another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.records.shared_choices import KEY
+from planner.results.repository import StoredFile
+from planner.results.shared_store import SharedRepository
+from tests.commands.stores.test_keep import store_of
+
+READ: list[str] = []
+
+
+class Reading:
+    """Notes which files of calls are read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        read = SharedRepository.file
+
+        def noted(repository: SharedRepository, key: str) -> StoredFile | None:
+            if key.startswith("calls/"):
+                READ.append(key)
+            return read(repository, key)
+
+        monkeypatch.setattr(SharedRepository, "file", noted)
+
+
+def planned(project: Any, *arguments: str) -> tuple[Any, int]:
+    """What `plan` finds, and how many files of calls it reads."""
+    READ.clear()
+    ran = project.planner("plan", "--format", "json", *arguments)
+    assert ran.code == 0, ran.err
+    return ran.json, len(set(READ))
+
+
+def test_it_reads_only_the_calls_that_count(
+    fresh_clone: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Any
+) -> None:
+    """Three cases, each called by four sessions: the newest two pools of each, and all without the document."""
+    Reading(monkeypatch)
+
+    def machine(name: str) -> Any:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"cache-{name}"))
+        return fresh_clone(name)
+
+    first = machine("one")
+    for _ in range(4):
+        assert first.planner("run", "--consent-to-charge", "--rerun", "all").code == 0
+    assert len(service.own_runs()) == 20
+    found, read = planned(machine("two"))
+    assert read == 6
+    third = machine("three")
+    store_of(third).erase(lambda _: {KEY: None})
+    assert planned(third) == (found, 12)
