@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Final
 
-from planner.changes.model import Change, Reason
+from planner.changes.model import UNDECIDED, Change, Reason
 from planner.checks.call import NUMBER_NOT_NAMED
 from planner.clock import aware
 from planner.planfile.model import Case
@@ -147,7 +147,7 @@ def is_unchanged(change: Change) -> bool:
     """True if another session without new calls has nothing to do: also for an unknown case with complete evidence."""
     if change.action is Action.REUSE:
         return True
-    if change.action is not Action.RECHECK or change.reason is not Reason.INCONCLUSIVE or change.prior is None:
+    if change.action is not Action.RECHECK or change.reason not in UNDECIDED or change.prior is None:
         return False
     return not any(run.missing or run.votes_missing or run.has_bug for run in change.prior.runs)
 

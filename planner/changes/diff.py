@@ -16,7 +16,7 @@ from planner.changes.detail import (
     stored_runs,
 )
 from planner.changes.fingerprint import call_fingerprint, check_fingerprint
-from planner.changes.model import Change, Reason
+from planner.changes.model import UNDECIDED, Change, Reason
 from planner.changes.request import Earlier, Request, StoredResults
 from planner.clock import aware
 from planner.planfile.model import Case
@@ -34,7 +34,7 @@ _DIFFERENT_CALL: Final = (
     Reason.EXPIRED,
 )
 """For these reasons, earlier runs do not count."""
-_NOT_PASSED: Final = (Reason.FAILED, Reason.INCONCLUSIVE)
+_NOT_PASSED: Final = (Reason.FAILED, Reason.INCONCLUSIVE, Reason.UNREAD)
 _NOT_A_CHANGE_OF_THE_CALL: Final = (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 
 
@@ -175,7 +175,7 @@ def _unreadable(today: _Today, earlier: Earlier) -> Change:
 def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Change:
     """The change without the earlier runs of a case that did not pass (with `--rerun all`: of any case)."""
     is_known = change.prior is not None
-    is_unread = change.action is Action.RECHECK and change.reason is Reason.INCONCLUSIVE
+    is_unread = change.action is Action.RECHECK and change.reason in UNDECIDED
     has_passed = change.prior is not None and change.prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
     if not is_known or not (is_unread or change.action is Action.CALL):
         return change
@@ -190,7 +190,7 @@ def _reused(today: _Today, step: Change, why: Literal[Reason.CALLED_BEFORE, Reas
     """Say why calls count that the newest session did not make; they are rechecked, free."""
     prior = step.prior
     needs_nothing = step.action is Action.REUSE and step.reason in (Reason.PASSED, Reason.KNOWN_FAILING)
-    rechecks = step.action is Action.RECHECK and step.reason is not Reason.INCONCLUSIVE
+    rechecks = step.action is Action.RECHECK and step.reason not in UNDECIDED
     if prior is None or not (needs_nothing or rechecks):
         return step
     ended = max((run.completed_at for run in prior.runs if run.completed_at), default=None)
@@ -249,7 +249,8 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
             return today.call(prior, Reason.INCONCLUSIVE, kept=counted)
         if not expectations_changed:
             detail = inconclusive_calls(prior) if lacks_calls else incomplete_evidence(counted)
-            return today.recheck(prior, Reason.INCONCLUSIVE, detail)
+            is_unread = not lacks_calls and any(run.missing for run in counted)
+            return today.recheck(prior, Reason.UNREAD if is_unread else Reason.INCONCLUSIVE, detail)
     if case.runs > prior.runs_required and len(kept) < case.runs:
         return today.call(prior, Reason.RUNS_RAISED, kept=kept)
     if recheckable and len(kept) + skipped < case.runs:
@@ -285,11 +286,11 @@ def _retry(today: _Today, prior: CaseResult, reason: Reason) -> Change:
 def _only_failed(today: _Today, step: Change) -> Change:
     prior = step.prior
     passed_or_new = prior is None or prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
-    if step.action is Action.RECHECK and step.reason is Reason.INCONCLUSIVE and prior is not None:
+    if step.action is Action.RECHECK and step.reason in UNDECIDED and prior is not None:
         decided = [run for run in prior.runs if run.countable and today.counts_again(run)]
         if len(decided) < today.case.runs:
-            return today.call(prior, step.reason, kept=decided)
-        return _retry(today, prior, step.reason)
+            return today.call(prior, Reason.INCONCLUSIVE, kept=decided)
+        return _retry(today, prior, Reason.INCONCLUSIVE)
     if step.action is not Action.CALL or not passed_or_new:
         return step
     return today.keep(prior, Reason.NOT_SELECTED, f"not called: {step.reason.label}")

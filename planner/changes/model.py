@@ -104,6 +104,8 @@ class Reason(Enum):
     AGENT_FILE_CHANGED = "agent_file_changed"
     FAILED = "failed"
     INCONCLUSIVE = "inconclusive"
+    UNREAD = "unread"
+    """The service lacked a part of the evidence: it is read again, free."""
     RUNS_RAISED = "runs_raised"
     EXPIRED = "expired"
     RERUN = "rerun"
@@ -143,6 +145,7 @@ _LABELS = {
     Reason.AGENT_FILE_CHANGED: "agent changed (file)",
     Reason.FAILED: "failed before",
     Reason.INCONCLUSIVE: "inconclusive before",
+    Reason.UNREAD: "evidence missing",
     Reason.RERUN: "--rerun all",
     Reason.OFFLINE: "--offline",
     Reason.START_OVER: "started over",
@@ -154,6 +157,10 @@ _LABELS = {
     Reason.NO_LONGER_IN_PLAN: "no longer in the plan",
     Reason.UNREADABLE: "earlier calls cannot be read",
 }
+
+
+UNDECIDED: Final = frozenset({Reason.INCONCLUSIVE, Reason.UNREAD})
+"""Of a case that is rechecked because it could not be decided."""
 
 
 @frozen

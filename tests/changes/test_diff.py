@@ -269,7 +269,7 @@ def test_missing_evidence() -> None:
     """Late evidence is read again, free; runs whose evidence is gone cannot be rechecked."""
     late = [changed(run, missing=["grade"]) for run in make_runs("judge", "judge")]
     prior = store_case(CASE, outcome="unknown", runs=[*late, *make_runs(None, first=103)])
-    again = ("recheck", "inconclusive", 0, (), "2 stored runs without grade: read again, free")
+    again = ("recheck", "unread", 0, (), "2 stored runs without grade: read again, free")
     assert decide(CASE, prior) == again
     gone = ("call", "expectations_changed", 3, (), "the stored evidence is missing")
     assert decide(EASIER, STORED, has_evidence=lambda digest: digest != f"{102:064x}") == gone

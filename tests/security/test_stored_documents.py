@@ -150,7 +150,7 @@ def test_an_outcome_without_evidence(stored: Project) -> None:
             fact["evidence"] = None
 
     edit(stored, change)
-    assert actions(stored)[BAD] == ("recheck", "inconclusive", 0)
+    assert actions(stored)[BAD] == ("recheck", "unread", 0)
     assert stored.planner("run", "--offline", "--sandbox").code == 4
 
 
@@ -168,7 +168,7 @@ def test_the_evidence_of_another_call(stored: Project) -> None:
                 (fact.get("data") or fact)["evidence"] = evidence
 
     edit(stored, change)
-    assert actions(stored) == {GOOD: ("reuse", "passed", 0), BAD: ("recheck", "inconclusive", 0)}
+    assert actions(stored) == {GOOD: ("reuse", "passed", 0), BAD: ("recheck", "unread", 0)}
 
 
 def test_evidence_that_was_edited(stored: Project) -> None:

@@ -81,7 +81,7 @@ def test_late_evidence_is_fetched_by_the_next_run(
     first = project.results()
     assert {run["cause"] for run in first["cases"][0]["runs"]} == {"judge"}
     assert any("reads it again, free" in problem for problem in first["problems"])
-    assert project.actions()["graded/hours@clinic"] == ("recheck", "inconclusive", 0)
+    assert project.actions()["graded/hours@clinic"] == ("recheck", "unread", 0)
     digest = project.planner("plan", "--format", "json").json["digest"]
     service.advance(LATE_SECONDS)
     ran = project.planner("run", "--digest", digest)
