@@ -3,8 +3,8 @@
     uv run python tests/benchmarks/stored_sessions.py [folder|git|bucket [SESSIONS [REPETITIONS]]]
 
 Prints the CPU and wall seconds of `planner plan --sandbox` with one stored session and with SESSIONS, medians of REPETITIONS in turns:
-unchanged, with every prompt edited, and (`cold`) the first time. Then those of a new session that calls everything again, and the
-bytes that it writes to a shared store.
+unchanged, with every prompt edited, and (`cold`) the first time, before any session said which older calls are not needed. Then those
+of a new session that calls everything again, the bytes that it writes to a shared store, and `plan` on a machine that has read nothing.
 """
 
 from __future__ import annotations
@@ -147,6 +147,17 @@ def in_bucket(first: Path, name: str, files: dict[str, bytes], server: BucketSer
     return Place(project, f"s3://results/{name}", size)
 
 
+def another_machine(place: Place) -> Place:
+    """The same project and store, without anything that was read before."""
+    project = place.project.with_name(f"{place.project.name}-again")
+    shutil.copytree(place.project, project, ignore=shutil.ignore_patterns(".planner", "reports", ".git"))
+    if (place.project / ".git").exists():
+        remote = f"file://{place.project.with_name(f'{place.project.name}.git')}"
+        shutil.rmtree(project)
+        run("git", "clone", "-q", "--depth=1", remote, str(project), cwd=project.parent)
+    return place._replace(project=project)
+
+
 def show(name: str, costs: Sequence[Cost], more: str = "") -> None:
     one, many = costs
     print(
@@ -205,6 +216,10 @@ def main() -> int:
         written = [each.size() - size for each, size in zip(places, before, strict=True)]
         show("run, everything again", costs, f", shared {written[0]:,} -> {written[1]:,} bytes")
         show("plan, after it", tuple(each.planner("plan") for each in places))
+        if kind != "folder":
+            os.environ["XDG_CACHE_HOME"] = f"{folder}/another-cache"
+            machines = [another_machine(each) for each in places]
+            show("plan, another machine", tuple(each.planner("plan") for each in machines))
     return 0
 
 

@@ -261,3 +261,13 @@ def test_an_agent_that_was_set_back(tmp_path: Path, first: str, new: str | None,
     agrees(store, [Session([CASE], revisions={AGENT: today})])
     later = play(CASE, store, [None, "agent", None], rerun="all", revisions={AGENT: new}).store
     agrees(later, [Session([CASE], revisions={AGENT: each}) for each in (today, None, "2026-11-24 b", "2026-11-01 a")])
+
+
+def test_an_edit_of_the_prompt_that_is_taken_back(tmp_path: Path) -> None:
+    """The edited prompt does not need the calls of the agent before, but the old one is compared with them."""
+    store = replace(empty(tmp_path), older=None)
+    for revision in ("2026-11-01 a", "2026-11-01 a", "2026-11-24 b"):
+        store = play(CASE, store, [None] * 3, rerun="all", revisions={AGENT: revision}).store
+    store = replace(store, older=empty(tmp_path).older)
+    unchanged = Session([CASE], revisions={AGENT: "2026-11-24 b"})
+    agrees(store, [replace(unchanged, cases=[replace(CASE, prompt="Ask something else.")]), unchanged])
