@@ -223,6 +223,24 @@ def test_a_bad_hour_is_no_regression_where_sessions_differ() -> None:
     assert not find_changes(fit(different), bad_hour).suite_changed
 
 
+def shifted(shift: float, seed: int) -> dict[str, Counts]:
+    """300 cases that pass in 88 % of their five calls, in a session with this shift: as often as expected, in random
+    order."""
+    rate = sigmoid(2 + shift)
+    at_most = np.cumsum([comb(5, passed) * rate**passed * (1 - rate) ** (5 - passed) for passed in range(6)])
+    levels = np.random.default_rng(seed).permutation((np.arange(300) + 0.5) / 300)
+    return {
+        name: (int(np.searchsorted(at_most, level)), 5) for name, level in zip(suite(300, 0, 0), levels, strict=True)
+    }
+
+
+def test_a_shift_between_two_points_of_the_grid_looks_like_no_change() -> None:
+    """In a large suite, a grid as coarse as a third did: the simulated sessions shift by its points only."""
+    fitted = fit([Session(shifted(shift, seed)) for seed, shift in enumerate((-0.5, 0.4, 0.0, 0.6, -0.4))])
+    found = [find_changes(fitted, shifted(shift, 9)).statistic for shift in (-1 / 3, -1 / 2, -2 / 3)]
+    assert found[1] < max(found[0], found[2]) + 0.2
+
+
 def test_outdated_runs_show_how_sessions_differ_but_no_rates() -> None:
     """An older configuration failed the case. The newest one passes it, so failing again is a regression."""
     old = [Session({**suite(20, 5, 5), "case-000": (0, 5)}, frozenset({"case-000"})) for _ in range(5)]
