@@ -325,7 +325,7 @@ def _change_document(change: Change, preview: PlanView, names: Mapping[str, str]
         "case_id": names[change.case_id],
         **picked(change, "action", "reason", "runs", "most_runs"),
         "calls": change.calls,
-        "shares": names.get(change.shares),
+        "shares_with": names.get(change.shares),
         "renamed_from": None if change.renamed_from is None else preview.redactor.name(change.renamed_from),
         "runs_made": preview.already_made.get(change.case_id, 0) - unconfirmed,
         "unconfirmed_runs": unconfirmed,

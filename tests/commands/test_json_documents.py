@@ -56,7 +56,7 @@ def test_one_document_on_every_exit(project: Project, command: tuple[str, ...], 
 PROMISED = {
     "plan": {
         "digest changes estimate agents live_tools summary",
-        "changes[].case_id action reason runs detail renamed_from",
+        "changes[].case_id action reason runs detail shares_with renamed_from",
         "estimate.calls expected_cents low_cents high_cents expected_seconds basis",
         "summary.call recheck reuse drop",
     },

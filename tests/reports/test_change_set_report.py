@@ -135,7 +135,7 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
             "runs": 5,
             "most_runs": 0,
             "calls": 5,
-            "shares": None,
+            "shares_with": None,
             "renamed_from": None,
             "runs_made": 0,
             "unconfirmed_runs": 0,

@@ -41,7 +41,7 @@ def test_plan_as_json(project: Project) -> None:
         "runs",
         "most_runs",
         "calls",
-        "shares",
+        "shares_with",
         "renamed_from",
         "runs_made",
         "unconfirmed_runs",
