@@ -8,8 +8,8 @@ from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[re
 
 RATES = "rates: {spark: 4}\n"
 """So that a call is expected to cost its bill, 16 cents."""
-CLOSING = HOURS.replace("plan: hours", "plan: closing").replace("saturday", "sunday")
-CLOSING = CLOSING.replace("Saturday", "Sunday").replace("Monday", "Tuesday")
+_NAMED_CLOSING = HOURS.replace("plan: hours", "plan: closing").replace("saturday", "sunday")
+CLOSING = _NAMED_CLOSING.replace("Saturday", "Sunday").replace("Monday", "Tuesday")
 A_PART_CENTS = 5 * 16
 """What the calls of one plan cost."""
 
