@@ -10,6 +10,7 @@ from planner.changes.model import Change, Reason
 from planner.errors import UsageError
 from planner.execution.engine import Outcome
 from planner.quantities import count
+from planner.results.calls import each_call
 from planner.results.model import RunResult
 from planner.results.outcomes import Action, FailOn
 from planner.session.preparing import prepare, stored_journal
@@ -85,7 +86,7 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
     skipped = [f"{count(missing, 'case')} skipped: no stored run that counts"] if missing else []
     if moved:
         skipped.append(f"{count(moved, 'case')} rechecked with runs whose inputs have changed since")
-    carried_cents = sum(run.cost_cents or 0 for case in cases for run in case.runs)
+    carried_cents = sum(run.cost_cents or 0 for _, run in each_call(cases))
     return reports.result(
         replace(ending, problems=(*ending.problems, *skipped), finished=True),
         cases,

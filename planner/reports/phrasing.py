@@ -16,6 +16,7 @@ from planner.reports.case_phrasing import (
     why,
 )
 from planner.reports.judge_phrasing import judge_facts, rubric_lines
+from planner.results.calls import each_call, own_calls
 from planner.results.judge_documents import JudgeCost
 from planner.results.model import CaseResult, RunResult, StartOverDocument, SuiteDocument
 
@@ -225,7 +226,7 @@ def scope(result: RunResult) -> str:
     """`24 cases · 72 runs · 3 plans · environment staging · only some cases were selected`."""
     parts = [
         count(len(result.cases), "case"),
-        count(sum(case.runs_total for case in result.cases), "run"),
+        count(sum(1 for _ in each_call(result.cases)), "run"),
         count(len(result.plans), "plan"),
         f"environment {result.environment}" if result.environment else "",
         "only some cases were selected" if result.partial else "",
@@ -355,7 +356,7 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(
             f"{money(costs.this_session_cents)} of it in this session, the rest in earlier sessions of this change set"
         )
-    paid = sum(run.cost_cents or 0 for case in result.cases for run in case.own_runs)
+    paid = sum(run.cost_cents or 0 for run in own_calls(result.cases))
     if paid > costs.actual_cents:
         lines.append(f"{money(paid - costs.actual_cents)} more was paid by earlier sessions, for runs reused here")
     if (unbilled := _unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way - costs.unread_calls) > 0:
@@ -392,4 +393,4 @@ def _still_unknown(result: RunResult) -> str:
 
 def _unbilled_runs(result: RunResult) -> int:
     """Runs of this change set without a known bill."""
-    return sum(run.cost_cents is None for case in result.cases for run in case.own_runs)
+    return sum(run.cost_cents is None for run in own_calls(result.cases))

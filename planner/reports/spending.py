@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from planner.clock import aware
 from planner.quantities import count, money
 from planner.reports.neutral import for_terminal, json_document, picked
+from planner.results.calls import each_call
 from planner.results.model import RunResult
 from planner.values import frozen
 
@@ -63,8 +64,7 @@ def _by_plan(sessions: Sequence[RunResult]) -> dict[str, int]:
     bills = {
         run.run_id: (case.plan, run.cost_cents)
         for session in sessions
-        for case in session.cases
-        for run in case.runs
+        for case, run in each_call(session.cases)
         if run.session_id in own and run.cost_cents is not None
     }
     plans: dict[str, int] = defaultdict(int)

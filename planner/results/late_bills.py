@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from planner.evidence import CostBasis
+from planner.results.calls import each_call
 from planner.results.model import CaseResult, JudgedRun, RunResult
 from planner.values import frozen
 
@@ -37,8 +38,7 @@ def corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
     """The result with these bills, by run id; itself if it has none of them, or they are known."""
     late = [
         (case, run, bills[run.run_id])
-        for case in result.cases
-        for run in case.runs
+        for case, run in each_call(result.cases)
         if run.run_id in bills and not bills[run.run_id].is_known(run)
     ]
     if not late:

@@ -281,11 +281,6 @@ class CaseResult(Document):
         return self.runs if self.action is not Action.CALL else [run for run in self.runs if run.pooled]
 
     @property
-    def own_runs(self) -> list[JudgedRun]:
-        """Runs that this case's calls made."""
-        return [] if self.action is not Action.CALL else [run for run in self.runs if not run.pooled]
-
-    @property
     def has_another_outcome(self) -> bool:
         """Whether its new runs have another outcome than its baseline, without evidence of a change."""
         if self.compared != "same" or self.action == Action.REUSE or self.baseline is None or self.latest is None:

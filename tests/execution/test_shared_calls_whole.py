@@ -61,7 +61,7 @@ def until_done(fleet: Fleet, machine: Path) -> int:
     code: int | None = 4
     for _ in range(6):
         fleet.seconds += 100
-        code = fleet.session(machine, Life()).code
+        code = fleet.session(machine, Life(), max_cost_cents=1_000).code
         if code != 4:
             break
     assert code is not None
@@ -75,6 +75,9 @@ def test_two_cases_of_one_call_are_paid_once_and_judged_each_by_its_own_expectat
     assert (fleet.made(), cases_of(fleet)) == (WANTED, {FEW: ("passed", 5), MANY: ("failed", 5)})
     cost, charged = fleet.results()["cost"], sum(fleet.charged().values())
     assert (cost["actual_cents"], cost["this_session_cents"], cost["unconfirmed_cents"]) == (charged, charged, 0)
+    text = (fleet.root / "reports" / "report.md").read_text()
+    assert "2 cases · 5 runs · 2 plans" in text
+    assert "more was paid" not in text
     facts = stored(fleet)
     assert [(fact.case_id, fact.shared_by) for fact in facts] == [(FEW, [MANY])] * 5
     assert fleet.left_over() == []
@@ -88,18 +91,19 @@ def test_a_plan_that_is_run_alone_leaves_its_calls_to_the_other(tmp_path: Path) 
     """Also the ones that were under way when its machine was lost."""
     fleet = fleet_of(tmp_path)
     machine = fleet.new_machine()
-    few = Selection(sandbox=True, paths=(Path("plans/few.yaml"),), store="git:refs/planner/results")
+    few, many = (
+        Selection(sandbox=True, paths=(Path(f"plans/{name}.yaml"),), store="git:refs/planner/results")
+        for name in ("few", "many")
+    )
     fleet.root = machine
-    life = Life()
-    assert fleet.run(life=life, selection=few).code == 0
+    assert fleet.run(selection=few).code == 0
     assert fleet.made().total() == 3
     assert until_done(fleet, fleet.new_machine()) == 0
     assert (fleet.made(), cases_of(fleet)[MANY]) == (WANTED, ("passed", 5))
 
-    at = next(number for number, name in enumerate(life.crossed, 1) if name.startswith("after POST /v1/test-call"))
-    fleet = fleet_of(tmp_path / "killed")
+    fleet = fleet_of(tmp_path / "killed", concurrency_limit=20)
     fleet.root = machine = fleet.new_machine()
-    assert fleet.run(life=Life(at), selection=few).code is None
+    assert fleet.run(life=Life("after POST /v1/test-call"), selection=many).code is None
     fleet.lose(machine)
     assert until_done(fleet, fleet.new_machine()) == 0
     assert (fleet.made(), cases_of(fleet)) == (WANTED, {FEW: ("passed", 5), MANY: ("passed", 5)})
@@ -138,6 +142,18 @@ def test_an_interrupted_case_has_not_passed_with_a_part_of_the_calls(tmp_path: P
     fleet.session(fleet.new_machine(), Life(), max_cost_cents=60)
     assert fleet.made().total() < 5
     assert {outcome for outcome, _ in cases_of(fleet).values()} == {"unknown"}
+
+
+@pytest.mark.parametrize(("expected", "calls"), [(PASSES, 6), (FAILS, 4)])
+def test_calls_stop_when_every_case_is_settled(tmp_path: Path, expected: str, calls: int) -> None:
+    """One that fails is settled after 4 of 6 calls, one that passes after all."""
+    plans = {"few": expected, "many": FAILS}
+    fleet = fleet_of(tmp_path)
+    for name, own in plans.items():
+        fleet.files[f"plans/{name}.yaml"] = plan_of(name, 6, own) + "    min_pass_rate: 0.5\n"
+    assert fleet.session(fleet.new_machine(), Life(), max_concurrent=1).code == 1
+    assert fleet.made().total() == calls
+    assert [total for _, total in cases_of(fleet).values()] == [calls, calls]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])

@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
+from planner.changes.consent import ConsentRequest, Limits, check_consent
 from planner.changes.consented_calls import consented_calls, parse_consented
 from planner.changes.estimate import build_change_set
 from planner.changes.model import Change, ChangeSet
 from planner.changes.sharing import with_shared_calls
 from planner.changes.waves import with_waves
+from planner.errors import RefusedError
 from planner.execution.jobs import jobs_of
-from planner.planfile.model import AgentFile, Case, Target
+from planner.planfile.model import AgentFile, Case, Policy, Target
 from planner.records.facts import CallFact
+from planner.reports.change_set import PlanView, shown_changes
 from planner.results.model import CaseResult, StartOverDocument
+from planner.results.outcomes import Action
 from planner.verdicts.history import compare_with_history
 from tests.support.stored_calls import Session, Store, mix, runs_after
 from tests.support.stored_cases import NOW, Says, changes_of, make_case
@@ -116,6 +120,21 @@ def test_a_part_of_what_was_agreed_to_may_be_called(cases: tuple[Case, ...], out
     assert parse_consented(agreed.model_dump_json().encode(), agreed.digest) == agreed
     assert [case.most_calls for case in agreed.cases] == [5, 0, 0]
     assert len(agreed.outside(set_of(*cases))) == outside
+
+
+def test_the_policy_counts_a_shared_call_once() -> None:
+    found, asked = set_of(ONE, TWO, OF_ANOTHER_PLAN), ConsentRequest(given=True, by="Ana", command="")
+    assert check_consent(found, Limits((), Policy(max_calls=5), NOW), asked).given
+    with pytest.raises(RefusedError, match="5 calls"):
+        check_consent(found, Limits((), Policy(max_calls=4), NOW), asked)
+
+
+def test_the_plan_names_a_case_that_uses_the_calls_of_another() -> None:
+    view = PlanView(set_of(ONE, OF_ANOTHER_PLAN), (), (), "")
+    assert [(shown.what, shown.why) for shown in shown_changes(view, Action.CALL)] == [
+        ("5 calls", "new"),
+        ("shared", f"new · uses the calls of {ONE.case_id}"),
+    ]
 
 
 # What counts for whom
