@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
@@ -40,12 +41,15 @@ class TablesJournal(JournalState):
         self._recorded = 0
         self.sessions: dict[str, str] = {}
         """The session of the client that submitted a consent, by consent id."""
+        self.agreed: dict[str, datetime] = {}
+        """When somebody first agreed, by consent id."""
         for row in tables.events():
             if row["number"] != self._recorded + 1:
                 raise _impossible(tables, self._recorded + 1, "it is missing")
             event = event_of(row["kind"], row["event"], tables)
             try:
-                super().record(event)
+                self.validate(event)
+                self.apply(event)
             except (AssertionError, LookupError, StoreError) as error:
                 raise _impossible(tables, row["number"], str(error)) from error
             self._recorded = row["number"]
@@ -73,6 +77,11 @@ class TablesJournal(JournalState):
             )
             self._recorded += 1
             self.apply(part)
+
+    def apply(self, event: Event) -> None:
+        JournalState.apply(self, event)
+        if isinstance(event, ConsentAdded):
+            self.agreed.setdefault(event.consent.consent_id, event.consent.agreed_at)
 
     def _by_consent(self, event: Event) -> Iterator[Event]:
         """Evidence that was stored together may be of several consents, whose clients read only their own events."""

@@ -12,7 +12,7 @@ from planner.errors import RefusedError
 from planner.execution.engine import Job
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE
-from planner.execution.ledger import Ceiling, Purpose
+from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.spending import month_of
 from planner.organisation.documents import Submission
 from planner.providers.base import Target
@@ -104,3 +104,16 @@ def spent_before(ceiling: Ceiling, journal: JournalState, repositories: Mapping[
             if ceiling.covers(Purpose(slot.plan, launch.consent_id, repository, month_of(launch.sent_at))):
                 ceiling.committed_cents += slot.committed_cents
                 ceiling.pending_cents += slot.reserved_cents if slot.cost_cents is None else 0
+
+
+def ledger_of(journal: JournalState, repositories: Mapping[str, str]) -> Ledger:
+    """Everything that was spent, so that consents are priced by all bills. Ceilings are added with their consents."""
+    ledger = Ledger([])
+    for launch in journal.launches(LIVE):
+        for slot in journal.slots_of(launch.launch_id):
+            purpose = Purpose(slot.plan, launch.consent_id, repositories.get(launch.consent_id, ""))
+            ledger.reserve(purpose, slot.reserved_cents)
+            if slot.cost_cents is not None:
+                ledger.bill(purpose, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+                ledger.learn(launch.line.target, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+    return ledger

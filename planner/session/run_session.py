@@ -14,7 +14,7 @@ from planner.agents.previews import Previews
 from planner.agents.recorded import record_agents
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.ci.agreement import who_agrees
-from planner.errors import InterruptedRunError, RefusedError, UsageError
+from planner.errors import InterruptedRunError, PlannerError, RefusedError, UsageError
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
@@ -186,20 +186,25 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
                 " searching for them before anything is sent again"
             )
-        yield ConnectedSession(
-            shell=shell,
-            options=session.options,
-            loaded=session.loaded,
-            place=session.place,
-            journal=session.journal,
-            reports=session.reports,
-            intents=session.intents,
-            request_log=log,
-            interrupted=interrupted,
-            transactions=Transactions(client, log.log),
-            previews=previews,
-            organisation=_organisation(session, client.credential),
-        )
+        organisation = _organisation(session, client.credential)
+        try:
+            yield ConnectedSession(
+                shell=shell,
+                options=session.options,
+                loaded=session.loaded,
+                place=session.place,
+                journal=session.journal,
+                reports=session.reports,
+                intents=session.intents,
+                request_log=log,
+                interrupted=interrupted,
+                transactions=Transactions(client, log.log),
+                previews=previews,
+                organisation=organisation,
+            )
+        finally:
+            if organisation is not None:
+                organisation.tables.engine.dispose()
 
 
 def _organisation(session: RunSession, credential: str) -> OrganisationClient | None:
@@ -219,7 +224,11 @@ def _organisation(session: RunSession, credential: str) -> OrganisationClient | 
     except ImportError as error:
         raise UsageError(NO_ENGINE, "Install it, or leave `organisation` out of planner.yaml.") from error
     tables = open_tables(project.organisation, session.loaded.root, shell.environ)
-    check(tables)
+    try:
+        check(tables)
+    except PlannerError:
+        tables.engine.dispose()
+        raise
     repository = session.place.repository
     return OrganisationClient(
         tables,

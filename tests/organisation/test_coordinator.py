@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -277,6 +280,31 @@ async def test_a_closed_consent_is_not_resumed(make_organisation: Make, job: Mak
     organisation.submit(1, job("ana", runs=2))
     await organisation.work()
     assert len(await organisation.service.own_runs()) == 4
+
+
+@pytest.mark.parametrize("is_submitted", [True, False])
+async def test_tables_restored_from_an_older_copy_pay_nothing_again(
+    make_organisation: Make, job: MakeJob, is_submitted: bool
+) -> None:
+    """The service has the calls: what the tables do not know is not made again, also if it is submitted again."""
+    organisation = make_organisation()
+    consent_id = organisation.submit(1, job("ana", runs=2))
+    path = Path(organisation.tables.shown)
+    if not is_submitted:
+        assert await organisation.work(Life(dies_at="before event intended"))
+    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(path.with_name("copy"))) as copy:
+        live.backup(copy)
+    await organisation.work()
+    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(path.with_name("copy"))) as copy:
+        copy.backup(live)
+    for _ in range(2):
+        await organisation.work()
+        assert "the service has 2 calls like these" in organisation.outcome(consent_id).trouble
+        organisation.submit(1, job("ana", runs=2))
+    other = organisation.submit(2, job("bob"))
+    await organisation.work()
+    assert organisation.outcome(other).finished
+    assert len(await organisation.service.own_runs()) == 3
 
 
 async def test_a_failure_of_the_platform_is_retried(make_organisation: Make, job: MakeJob) -> None:
