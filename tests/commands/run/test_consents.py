@@ -9,7 +9,7 @@ from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[re
 RATES = "rates: {spark: 4}\n"
 """So that a call is expected to cost its bill, 16 cents."""
 _NAMED_CLOSING = HOURS.replace("plan: hours", "plan: closing").replace("saturday", "sunday")
-CLOSING = _NAMED_CLOSING.replace("Saturday", "Sunday").replace("Monday", "Tuesday")
+CLOSING = _NAMED_CLOSING.replace("Saturday", "Sunday").replace("polite", "calm")
 A_PART_CENTS = 5 * 16
 """What the calls of one plan cost."""
 
