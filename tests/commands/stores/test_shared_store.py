@@ -176,7 +176,7 @@ def planned(fresh_clone: Callable[[str], Any], remote: Path) -> str:
     project = fresh_clone("planning")
     project.write("planner.yaml", "store: git:refs/planner/results\nrates: {spark: 4}\n")
     project.write(PLANS[0], HOURS)
-    project.write(PLANS[1], HOURS.replace("plan: hours", "plan: closing").replace("Ana", "Eve").replace("Dora", "Dan"))
+    project.write(PLANS[1], HOURS.replace("plan: hours", "plan: closing").replace("Ana", "Eve").replace("Bob", "Dan"))
     git(project.root, "add", "-A")
     git(project.root, "commit", "-qm", "two plans")
     git(project.root, "push", "-q", "origin", "HEAD:main")
