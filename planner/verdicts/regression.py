@@ -120,8 +120,8 @@ class Fit:
 def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
     """Fit the model to earlier sessions, oldest first.
 
-    Outdated runs count only if they do not differ from the newer ones of their case: most edits of an agent change
-    nothing.
+    Outdated runs say how often a case passes only if they do not differ from its newer ones: most edits of an agent
+    change nothing. They always say how much sessions differ.
     """
     recent = sessions[-model.max_sessions :]
     counts: dict[str, Counts] = {}
@@ -158,15 +158,20 @@ def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
 
 @frozen
 class _Known:
-    """The runs of a session that count, and the cases they belong to."""
+    """The runs of a session, the cases they belong to, and whether they say how often these pass."""
 
     rows: Integers
     counts: tuple[Counts, ...]
+    counted: NDArray[np.bool_]
 
 
 def _known_counts(session: Session, rows: Mapping[str, int], uncounted: Collection[str]) -> _Known:
-    own = {name: counts for name, counts in session.counts.items() if name in rows and name not in uncounted}
-    return _Known(np.array([rows[name] for name in own], dtype=np.int64), tuple(own.values()))
+    own = {name: counts for name, counts in session.counts.items() if name in rows}
+    return _Known(
+        np.array([rows[name] for name in own], dtype=np.int64),
+        tuple(own.values()),
+        np.array([name not in uncounted for name in own], dtype=np.bool_),
+    )
 
 
 @frozen
@@ -183,7 +188,7 @@ class _Rates:
     def log_shifts(self, model: Model, session: _Known) -> Floats:
         """The log likelihood of each shift of a session, given all other runs of its cases."""
         own = np.array([_log_same_rate(model, self.case_sd, each) for each in session.counts])
-        others = self.log_likelihood[session.rows] - own.reshape(-1, len(self.prior))
+        others = self.log_likelihood[session.rows] - own.reshape(-1, len(self.prior)) * session.counted[:, None]
         weights = _weighted(self.prior, others)
         found = np.zeros(len(model.shifts))
         for counts in set(session.counts):
@@ -197,8 +202,9 @@ def _rates(model: Model, sessions: Sequence[_Known], cases: int, case_sd: float)
     logits = np.array(model.rate_logits)
     found = np.zeros((cases, len(logits)))
     for session in sessions:
-        for row, counts in zip(session.rows, session.counts, strict=True):
-            found[row] += _log_same_rate(model, case_sd, counts)
+        for row, counts, is_counted in zip(session.rows, session.counts, session.counted, strict=True):
+            if is_counted:
+                found[row] += _log_same_rate(model, case_sd, counts)
     base = np.exp(-(((logits - model.prior_centre) / model.prior_width) ** 2) / 2)
     base /= base.sum()
     prior = base
