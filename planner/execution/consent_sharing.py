@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -57,6 +57,15 @@ class ConsentWrite:
     """Those to keep; empty if nothing new is reserved."""
 
 
+class AnswerSharing(Protocol):
+    """The answers of judge calls, as documents of the shared store."""
+
+    def unshared_votes(self) -> dict[str, bytes]: ...
+
+    def votes_shared(self, keys: Iterable[str]) -> None:
+        """These documents are in the store."""
+
+
 class ConsentSharing:
     """Connects the consents of a journal to a shared store. `show_name` redacts a plan or person."""
 
@@ -71,14 +80,22 @@ class ConsentSharing:
         self._consent_id = ""
         self._ceilings: Sequence[Ceiling] = ()
         self._whole: StoreSpending | None = None
+        self._answers: AnswerSharing | None = None
         self._turn = anyio.Lock()
         self._asked = self._written = 0
 
-    def begin(self, consent_id: str, ceilings: Iterable[Ceiling], whole: StoreSpending | None = None) -> None:
+    def begin(
+        self,
+        consent_id: str,
+        ceilings: Iterable[Ceiling],
+        whole: StoreSpending | None = None,
+        answers: AnswerSharing | None = None,
+    ) -> None:
         """From now on, launches and judge calls are made under this consent and its ceilings. `whole` reads what all
-        consents of a month cost; it is needed if a ceiling is of a month."""
+        consents of a month cost; it is needed if a ceiling is of a month. `answers` are those of judge calls."""
         self._consent_id = consent_id
         self._whole = whole
+        self._answers = answers
         self._ceilings = [ceiling for ceiling in ceilings if not ceiling.by_service]
 
     # What others spent
@@ -102,7 +119,8 @@ class ConsentSharing:
     # What we spend
 
     async def share_judge_calls(self) -> None:
-        """Return when all reserved judge calls are durable in the store. Concurrent ones are written together.
+        """Return when all reserved judge calls are durable in the store. Concurrent ones are written together, with the
+        answers so far: another machine does not pay for these again.
 
         Raises:
             OverCeilingError, StoreError, UsageError: the judge call must not be made.
@@ -113,12 +131,18 @@ class ConsentSharing:
             if self._written >= mine:
                 return
             written, write = self._asked, self.prepare()
+            votes = {} if self._answers is None else self._answers.unshared_votes()
             if write is not None:
-                await anyio.to_thread.run_sync(self._put, write)
+                await anyio.to_thread.run_sync(self._put, write, votes)
+            if write is not None and self._answers is not None:
+                self._answers.votes_shared(votes)
             self._written = written
 
-    def _put(self, write: ConsentWrite) -> None:
-        self._store.update(lambda now: self.reserved(now, write))
+    def _put(self, write: ConsentWrite, votes: Mapping[str, bytes]) -> None:
+        def change(now: Reader) -> dict[str, bytes | None]:
+            return {**{key: data for key, data in votes.items() if not now.has(key)}, **self.reserved(now, write)}
+
+        self._store.update(change)
         self.check_months(write)
 
     def prepare(self) -> ConsentWrite | None:

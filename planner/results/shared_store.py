@@ -7,7 +7,7 @@ redacted form in both; `originals/<digest>` in the local store points to the ful
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from pydantic_core import from_json, to_json
@@ -87,6 +87,7 @@ class SharedRepository(ResultsRepository):
         self._later: list[Change] = []
         self._votes: dict[str, bytes] = {}
         """Judge's votes that this session requested or used, by key."""
+        self._votes_shared: set[str] = set()
 
     # Votes
 
@@ -101,9 +102,13 @@ class SharedRepository(ResultsRepository):
         self._votes[vote_key(key, number)] = stored
         return stored
 
-    def _shared_votes(self, now: Reader) -> dict[str, bytes | None]:
-        """The answers of this session's judge calls: otherwise another machine would pay for them again."""
-        return {name: self._redacted_vote(data) for name, data in self._votes.items() if not now.has(name)}
+    def unshared_votes(self) -> dict[str, bytes]:
+        """The answers of judge calls that this session has not shared: another machine would pay for them again."""
+        new = {name: data for name, data in self._votes.items() if name not in self._votes_shared}
+        return {name: shown for name, data in new.items() if (shown := self._redacted_vote(data)) is not None}
+
+    def votes_shared(self, keys: Iterable[str]) -> None:
+        self._votes_shared.update(keys)
 
     def _redacted_vote(self, data: bytes) -> bytes | None:
         """None if it cannot be read; then it is requested again."""
@@ -188,14 +193,13 @@ class SharedRepository(ResultsRepository):
 
         Raises `StoreError` if it fails; everything then waits for the next session.
         """
-        waiting, files = list(self._waiting()), self._waiting_files()
+        waiting, files, votes = list(self._waiting()), self._waiting_files(), self.unshared_votes()
 
         def change(now: Reader) -> Mapping[str, bytes | None]:
             writes: dict[str, bytes | None] = {}
             for item in waiting:
                 writes |= self._evidence_of(item, now)
-            writes |= self._shared_votes(now)
-            writes |= {key: data for key, data in files.items() if not now.has(key)}
+            writes |= {key: data for key, data in {**votes, **files}.items() if not now.has(key)}
             writes |= {session_key(item.result.session_id): self._written(item.result) for item in waiting}
             for each in [*self._later, *([more] if more is not None else [])]:
                 writes |= each(now)
@@ -210,6 +214,7 @@ class SharedRepository(ResultsRepository):
             ) from error
         done = [*(item.key for item in waiting), *(_UNSHARED_FILES + key for key in files)]
         self._tiers.local.update(lambda _: dict.fromkeys(done))
+        self.votes_shared(votes)
         self._later.clear()
 
     def _waiting(self) -> Iterator[_Waiting]:

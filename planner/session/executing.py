@@ -150,7 +150,8 @@ async def _execute(
         prepared = await make_previews(session, prepared)
     ledger = _ledger(session, prepared)
     if session.intents is not None:
-        session.intents.consents.begin(prepared.consent_id, ledger.ceilings, store_spending(session.place))
+        answers = session.place.shared.repository if session.place.shared is not None else None
+        session.intents.consents.begin(prepared.consent_id, ledger.ceilings, store_spending(session.place), answers)
     outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given, comment=comment)
     judge_calls = JudgeCallsResult()
     if not (outcome.interrupted or outcome.bug):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -27,6 +29,7 @@ from planner.session.run_session import RunOptions
 from planner.workspace.selection import Selection, load
 from planner.workspace.stores import Workspace, place_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.stores.conftest import git  # pyright: ignore[reportMissingImports]
 from tests.judge.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
@@ -292,6 +295,35 @@ def test_a_kill_repeats_only_the_request_in_flight(manners: Project, service: Se
     judge = manners.results()["cost"]["judge"]
     # The answer in flight was lost, but it may have been charged.
     assert (judge["this_session_cents"], judge["actual_cents"], judge["unconfirmed_cents"]) == (2, 4, 2)
+
+
+def test_a_lost_machine_repeats_only_the_request_in_flight(
+    manners: Project, service: Served, model: Model, tmp_path: Path
+) -> None:
+    """Its answers are in the shared store with what they cost. Before, they were shared at the end of the session."""
+    remote = tmp_path / "remote.git"
+    git(tmp_path, "init", "-q", "--bare", str(remote))
+    git(manners.root, "init", "-q", "-b", "main")
+    git(manners.root, "remote", "add", "origin", str(remote))
+    git(manners.root, "commit", "-q", "--allow-empty", "-m", "empty")
+    manners.write("planner.yaml", f"store: git:refs/planner/results\n{config(model, max_concurrent=1)}")
+    manners.edit("plans/manners.yaml", "runs: 2", "runs: 4")
+    arrived = threading.Event()
+
+    def script(asked: Asked) -> Reply | str:
+        if len(model.asked) < 4:
+            return honest(asked)
+        arrived.set()
+        return Reply(completion(honest(asked)), seconds=1000)
+
+    model.script = script
+    manners.killed("run", "--consent-to-charge", when=arrived.is_set)
+    assert len(model.asked) == 4
+    shutil.rmtree(manners.root / ".planner")
+    git(manners.root, "update-ref", "-d", "refs/planner/results")
+    model.script = honest
+    ran = manners.planner("run", "--consent-to-charge")
+    assert (ran.code, len(model.asked), len(service.own_runs())) == (0, 5, 4), ran.err
 
 
 def test_every_caller_is_checked_against_its_prompt(manners: Project, service: Served, model: Model) -> None:
