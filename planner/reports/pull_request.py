@@ -32,6 +32,8 @@ CALL_WORKFLOW: Final = "phone-plans-call.yml"
 RECORD_WORKFLOW: Final = "phone-plans-main.yml"
 NO_CEILING: Final = "DOLLARS"
 """Stands in a command for the ceiling, while the price is unknown."""
+_FIX: Final = "**Fix the agent or the expectations, and push.**"
+"""The way on if calls alone cannot help."""
 _JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 """Reasons of rechecks that say something; other stored runs were judged as they are."""
 SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
@@ -267,7 +269,7 @@ def _changes(preview: PlanView, listed: int) -> Iterator[str]:
         yield from _folded("Why each case is called", calls, _list(calls, listed), listed)
     yield from _folded("What changed", moved, blocks, listed)
     if any(change.reason in _JUDGED_OTHERWISE for change in preview.change_set.with_action(Action.RECHECK)):
-        recheck = f"Stored runs to recheck{'' if charged else ', free'}"
+        recheck = "Stored runs to recheck" if charged else "Stored runs judged again, free"
         yield from _folded(recheck, rechecks, _list(rechecks, listed), listed)
     yield from _folded("Dropped", drops, _list(drops, listed), listed)
 
@@ -338,7 +340,7 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: 
     """The comment to write next, which also works on a phone."""
     offer, pull = facts.offer, facts.pull
     if offer is None or not pull.number:
-        return []
+        return [_FIX] if check.state is CheckState.FAILURE else []
     blocks = [_what_to_do(check, facts, offer, has_unconfirmed=has_unconfirmed), markdown_block(offer.command(pull))]
     if pull.actions_url:
         form = f"[run the workflow]({pull.actions_url})"

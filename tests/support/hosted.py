@@ -503,7 +503,14 @@ class Hosted:
             assert re.fullmatch(rf"{_SERVER}/acme/plans/actions/runs/\d+", link), link
         if status["state"] == "success" or "#issuecomment-" not in link:
             return
-        doors = (COMMAND.pattern, r"^\[This job\]\(", r"^Fix this and push", r"^\*\*To continue:", r"Update the branch")
+        doors = (
+            COMMAND.pattern,
+            r"^\[This job\]\(",
+            r"^Fix this and push",
+            r"^\*\*Fix the agent",
+            r"^\*\*To continue:",
+            r"Update the branch",
+        )
         assert any(re.search(door, comment, re.MULTILINE) for door in doors), comment
 
     def _wanted(self, commit_id: str, project: Project | None) -> Counter[str]:

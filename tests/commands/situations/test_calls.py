@@ -154,6 +154,13 @@ def failed(hosted: Hosted) -> str:
     return "failure"
 
 
+def failed_by_new_expectations(hosted: Hosted) -> str:
+    """Stored calls do not meet them, and none is to be made."""
+    hosted.push("topic", {FILE: PLAN.replace(CHECK, "{check: duration, max_seconds: 1}", 1)})
+    hosted.open("topic")
+    return hosted.plan()
+
+
 def failed_and_fixed_elsewhere(hosted: Hosted) -> str:
     """The command of the red comment calls again, once."""
     failed(hosted)
@@ -340,7 +347,7 @@ def no_answer(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, failed, failed_and_fixed_elsewhere, ordered_twice, ordered_twice_and_cancelled, retried_twice, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
+    opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, failed, failed_by_new_expectations, failed_and_fixed_elsewhere, ordered_twice, ordered_twice_and_cancelled, retried_twice, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
     many_failed, price_unknown, undecided, forbidden_by_policy, no_answer,
 ]  # fmt: skip
 PUBLIC = [opened, commented, of_a_fork, failed, second_attempt]
