@@ -22,21 +22,22 @@ from planner.workspace.report_session import report_session
 if TYPE_CHECKING:
     from planner.changes.request import Rerun
 
-_NAME: Final = r"(?:(?P<name>[A-Za-z0-9_.-]{1,40}) )?"
-_COMMAND: Final = re.compile(
-    rf"(?i:{re.escape(COMMAND)}) {_NAME}(?P<digest>sha256:[0-9a-f]{{64}}) up to "
-    r"\$?(?P<dollars>\d{1,6})\.(?P<cents>\d\d)(?P<rest>(?: .*)?)"
+_START: Final = re.compile(
+    rf"(?i:{re.escape(COMMAND)})(?: (?P<name>[A-Za-z0-9_.-]{{1,40}}))?"
+    r" (?P<digest>sha256:[0-9a-f]{64})(?P<rest>(?: .*)?)"
 )
+_AMOUNT: Final = re.compile(
+    r" up to \$?(?:(?P<whole>[0-9]{1,2})|(?P<dollars>[0-9]{1,6})\.(?P<cents>[0-9]{2}))(?P<rest>(?: .*)?)"
+)
+"""Whole numbers of 100 or more may be cents, so that `--max-cost` refuses them, too."""
 _QUOTED: Final = r"(?:'[^']+'|\"[^\"]+\"|[‘’][^‘’]+[‘’]|[“”][^“”]+[“”]|[^\s'\"‘’“”]+)"
 """Phones write curved quotes."""
 _OPTIONS: Final = re.compile(
     rf"(?: only(?P<only>(?: {_QUOTED})+?))?(?: rerun (?P<rerun>needed|failed|all))?(?: start over: (?P<why>\S.*))?"
 )
 _MAX_CHARACTERS: Final = 2_000
-_HOW: Final = (
-    f"Write one line: {COMMAND} sha256:… up to 1.23. "
-    "After it, if needed: only 'refunds/*', rerun failed, start over: REASON."
-)
+_HOW: Final = f"Write one line: `{COMMAND} sha256:… up to 1.23`."
+_SHOWN_CHARACTERS: Final = 80
 
 
 @frozen
@@ -52,23 +53,54 @@ class CommentCommand:
 
 
 def parse_command(body: str) -> CommentCommand:
-    """Raises `UsageError` for anything that is not exactly one command: its author meant something else."""
-    text = " ".join(body.split())
-    found = _COMMAND.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
-    options = _OPTIONS.fullmatch(found["rest"]) if found is not None else None
-    if NO_CEILING in text:
-        raise UsageError(f"this comment has {NO_CEILING} where an amount belongs", "Write for example: up to 2.00")
-    if found is None or options is None:
-        raise UsageError(f"this comment is not a valid command: {one_line(text)[:200]}", _HOW)
+    """Raises `UsageError`, which says what could not be read, for anything that is not exactly one command: its author
+    meant something else."""
+    text = _only_line(body)
+    start = _START.fullmatch(text)
+    if start is None:
+        raise UsageError(
+            "I could not read which calls you agree to: copy the command of the comment, which ends the "
+            "digest `sha256:…` after 64 digits",
+            _HOW,
+        )
+    amount = _AMOUNT.fullmatch(start["rest"])
+    if amount is None and start["rest"].startswith(f" up to {NO_CEILING}"):
+        raise UsageError(f"Replace {NO_CEILING} with the most you want to spend, such as 2.00", _HOW)
+    if amount is None:
+        raise UsageError("I could not read the amount: write `up to 5.00`", _HOW)
+    options = _OPTIONS.fullmatch(amount["rest"])
+    if options is None:
+        raise UsageError(
+            f"I could not read `{_shown(amount['rest'])}`: after the amount, only `only 'refunds/*'`, `rerun failed` "
+            "and `start over: REASON` can follow, in this order",
+            _HOW,
+        )
     patterns = re.findall(_QUOTED, options["only"] or "")
     return CommentCommand(
-        found["digest"],
-        int(found["dollars"]) * 100 + int(found["cents"]),
+        start["digest"],
+        int(amount["whole"] or amount["dollars"]) * 100 + int(amount["cents"] or 0),
         tuple(pattern.strip("'\"‘’“”") for pattern in patterns),
         cast("Rerun", options["rerun"] or "needed"),
         options["why"],
-        found["name"] or "",
+        start["name"] or "",
     )
+
+
+def _only_line(body: str) -> str:
+    """The command, however it is spaced. Line breaks are no spaces: a reason must not swallow what follows it."""
+    lines = [" ".join(line.split()) for line in body.splitlines() if line.strip()]
+    if " ".join(lines).casefold().count(COMMAND) > 1:
+        raise UsageError("this comment has more than one command: write each in a comment of its own", _HOW)
+    if len(lines) != 1:
+        raise UsageError("this comment has more than one line: write only the command", _HOW)
+    (text,) = lines
+    if len(text) > _MAX_CHARACTERS:
+        raise UsageError(f"this command has more than {_MAX_CHARACTERS:,} characters", _HOW)
+    return text
+
+
+def _shown(text: str) -> str:
+    return one_line(text).replace("`", "'").strip()[:_SHOWN_CHARACTERS]
 
 
 def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,7 +38,8 @@ CLOCK = Clock(
         (f"\n  {RUN}\n\n", {}),
         (RUN.replace("/planner", "/Planner"), {}),
         (RUN.replace(" ", "  ") + " \r\n", {}),
-        (RUN.replace(" up ", "\tup\n"), {}),
+        (RUN.replace(" up ", "\tup\u00a0"), {}),
+        (RUN.replace("1.23", "5"), {"max_cost_cents": 500}),
         (f"/planner run {DIGEST} up to $100.00", {"max_cost_cents": 10_000}),
         (f"/planner run eu {DIGEST} up to 1.23", {"name": "eu"}),
         (f"{RUN} only 'refunds/*'", {"only": ("refunds/*",)}),
@@ -66,28 +68,31 @@ def test_the_command_of_a_session(only: tuple[str, ...], rerun: Any, why: str | 
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "unread"),
     [
-        "/planner run",
-        f"/planner run {DIGEST}",
-        f"/planner run {DIGEST[:20]} up to 1.23",
-        f"/planner run {DIGEST} up to 123",
-        f"{RUN} if CI is green",
-        f"{RUN}\n\nbut not before Monday",
-        f"{RUN} rerun everything",
-        f"{RUN} only",
-        f"{RUN} start over:",
-        f"> {RUN}",
+        ("/planner run", "which calls"),
+        (f"/planner run {DIGEST[:20]} up to 1.23", "which calls"),
+        (f"> {RUN}", "which calls"),
+        (f"/planner run {DIGEST}", "the amount"),
+        (f"/planner run {DIGEST} up to 123", "the amount"),
+        (f"/planner run {DIGEST} up to 0,63", "the amount"),
+        (f"/planner run {DIGEST} up to ٣.٥٠", "the amount"),
+        (f"/planner run {DIGEST} up to DOLLARS", "Replace DOLLARS"),
+        (f"{RUN} if CI is green", "`if CI is green`"),
+        (f"{RUN} rerun everything", "`rerun everything`"),
+        (f"{RUN} only", "`only`"),
+        (f"{RUN} start over:", "`start over:`"),
+        (f"{RUN}\n\nbut not before Monday", "more than one line"),
+        (f"{RUN} start over: x\nthat is all", "more than one line"),
+        (f"{RUN} start over: x\n/planner run {DIGEST} up to 99.00", "more than one command"),
+        (f"{RUN} start over: x {RUN}", "more than one command"),
+        (f"{RUN}\u2028{RUN}", "more than one command"),
     ],
 )
-def test_a_comment_that_says_something_else_agrees_to_nothing(body: str) -> None:
-    with pytest.raises(UsageError):
+def test_a_comment_that_says_something_else_agrees_to_nothing(body: str, unread: str) -> None:
+    """The message says what could not be read."""
+    with pytest.raises(UsageError, match=re.escape(unread)):
         parse_command(body)
-
-
-def test_the_place_of_an_unknown_price_is_no_ceiling() -> None:
-    with pytest.raises(UsageError, match="where an amount belongs"):
-        parse_command(f"/planner run {DIGEST} up to DOLLARS")
 
 
 @pytest.fixture
