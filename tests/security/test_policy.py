@@ -103,7 +103,7 @@ def test_policy_replaced_by_a_link_or_folder(
     """The pull request replaces planner.yaml with a folder, or with a link to its own file.
 
     Before: the replacement was used.
-    Now: the base commit's policy applies.
+    Now: the base commit's policy applies, and a folder is an error.
     """
     base = commit(repository.root)
     repository.write("lax.yaml", RAISED)
@@ -114,7 +114,11 @@ def test_policy_replaced_by_a_link_or_folder(
         repository.write("planner.yaml/x", "")
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
-    assert base_limit_applies(repository)
+    if kind == "link":
+        assert base_limit_applies(repository)
+    else:
+        ran = repository.planner("plan")
+        assert (ran.code, "planner.yaml" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize("typed", [True, False])

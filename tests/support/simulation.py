@@ -89,7 +89,7 @@ class MemoryStore:
     def keys(self, prefix: str) -> Iterator[str]:
         return iter(sorted(key for key in self._contents if key.startswith(prefix)))
 
-    def prepare(self, prefixes: Sequence[str]) -> None:
+    def prepare(self, keys: Sequence[str]) -> None:
         pass
 
     def locate(self, key: str) -> str:

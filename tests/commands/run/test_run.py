@@ -94,11 +94,11 @@ def test_what_is_free_is_done_although_calls_are_refused(
 def test_editing_a_prompt_calls_only_its_cases(project: Project, service: Served) -> None:
     """One changed line does not call the suite again."""
     project.planner("run", CONSENT)
-    project.edit("plans/hours.yaml", "Cancel your appointment of Monday.", "Cancel your appointment of Tuesday.")
+    project.edit("plans/hours.yaml", "Cancel your appointment of Monday.", "Please cancel your appointment of Monday.")
     assert Counter(action for action, _, _ in project.actions().values()) == {"reuse": 2, "call": 1}
     assert project.planner("run", CONSENT).code == 0
     assert [run["prompt"].strip() for run in service.own_runs()][5:] == [
-        "You are Dora Diaz, polite. Cancel your appointment of Tuesday."
+        "You are Dora Diaz, polite. Please cancel your appointment of Monday."
     ]
 
 
@@ -267,12 +267,13 @@ def test_one_session_at_a_time(project: Project, service: Served) -> None:
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
     assert re.search(
-        rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Wait until it ends", ran.err
+        rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Session \S+\n  Wait until it ends",
+        ran.err,
     )
     lock.unlink()  # by somebody who takes it for a leftover
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
-    assert "is in use by another process\n  Wait until it ends" in ran.err
+    assert re.search(r"is in use by another process\n  Session \S+\n  Wait until it ends", ran.err)
     process.kill()
     process.communicate()
     service.release()

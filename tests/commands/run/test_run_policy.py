@@ -159,12 +159,12 @@ def test_a_plan_with_another_name(project: Any, service: Any) -> None:
 
 
 def test_a_copy_of_a_plan_is_not_a_rename(project: Any, service: Any) -> None:
-    """While the plan is there, another that asks for the same has calls of its own; so has it in another environment."""
+    """While the plan is there, another that asks for the same uses its calls; in another environment it has its own."""
     project.write("planner.yaml", "environments: {staging: {clinic: {agent: 12}}}\n")
     assert project.planner("run", "--consent-to-charge").code == 0
     text = (project.root / "plans/hours.yaml").read_text()
     project.write("plans/copy.yaml", text.replace("plan: hours", "plan: copy"))
-    assert {action for action, _, _ in project.actions("plans/copy.yaml").values()} == {"call"}
+    assert {reason for _, reason, _ in project.actions("plans/copy.yaml").values()} == {"shared"}
     (project.root / "plans/hours.yaml").unlink()
     assert {reason for _, reason, _ in project.actions().values()} == {"renamed"}
     assert {reason for _, reason, _ in project.actions("--environment", "staging").values()} == {"new"}
@@ -237,5 +237,5 @@ def test_the_progress_of_calls_is_in_the_comment(project: Project, monkeypatch: 
         assert ran.code == 0, ran.err
         wait_for(lambda: fake.comments.get(7))
         (comment,) = fake.comments[7]
-    assert "of 5 done" in comment["body"]
+    assert "of 5 calls done" in comment["body"]
     assert "<!-- digest:sha256:" in comment["body"]
