@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
+from enum import Enum
 from typing import Final
 
 from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, JudgeSpending, Reason, VoteEstimate
@@ -32,6 +33,27 @@ class Limits:
     now: datetime
 
 
+class Doubt(Enum):
+    """Why the CI system names nobody who agreed."""
+
+    NOBODY = "nobody"
+    """Nobody was asked: a push started the job, or an app."""
+    NO_ACCESS = "no access"
+    """The person may not write to the repository."""
+    NO_ANSWER = "no answer"
+    """It did not say who approved the job, or whether the person may write."""
+
+
+@frozen
+class Agreement:
+    """Who agrees to charged calls: `by`, "" for nobody. `named` is who was to agree, "" if unknown."""
+
+    by: str = ""
+    doubt: Doubt = Doubt.NOBODY
+    """Only without `by`."""
+    named: str = ""
+
+
 @frozen
 class ConsentRequest:
     """The options of the command line, and who typed them. `command` is the whole command that consents
@@ -46,6 +68,10 @@ class ConsentRequest:
     """What is not in the stored set with `digest`, one line per case."""
     keeps_ceiling: bool = False
     """Whether `max_cost_cents` was not typed: it is the ceiling of the consent that is resumed."""
+    doubt: Doubt = Doubt.NOBODY
+    """Why nobody is named in `by`."""
+    named: str = ""
+    """Who was to agree; "" if unknown."""
 
 
 @frozen
@@ -100,11 +126,7 @@ def check_consent(
     if calls:
         _check_policy(change_set, calls, policy)
     if request.given and not request.by:
-        raise RefusedError(
-            "the CI system names nobody with write access who agreed: a push to a pull request is not consent",
-            "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment phone-calls "
-            "and give the job `actions: read` and its token in GITHUB_TOKEN",
-        )
+        raise _nobody_agreed(request)
     if not request.given:
         estimate = change_set.estimate
         prices = [f"{count(estimate.calls, 'call')}, {price_text(estimate)}"] if calls else []
@@ -116,6 +138,30 @@ def check_consent(
         )
     _check_ceilings(change_set, calls, progress, _ceilings(change_set, limits, request))
     return consent
+
+
+def _nobody_agreed(request: ConsentRequest) -> RefusedError:
+    who = f"`{request.named}`"
+    if request.doubt is Doubt.NO_ANSWER and request.named:
+        return RefusedError(
+            f"GitHub did not answer whether {who} has write access, so nothing was called: post the command again",
+            "The log says what GitHub answered; or start the workflow instead.",
+        )
+    if request.doubt is Doubt.NO_ANSWER:
+        return RefusedError(
+            "GitHub did not answer who approved this job, so nothing was called: run it again",
+            "The log says what GitHub answered. The job needs `actions: read` and its token in GITHUB_TOKEN.",
+        )
+    if request.doubt is Doubt.NO_ACCESS:
+        return RefusedError(
+            f"{who} has no write access to this repository, so nothing was called",
+            "Let somebody who has it post the command.",
+        )
+    return RefusedError(
+        "the CI system names nobody with write access who agreed: a push to a pull request is not consent",
+        "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment phone-calls "
+        "and give the job `actions: read` and its token in GITHUB_TOKEN",
+    )
 
 
 def policy_refusal(change_set: ChangeSet, limits: Limits, progress: EarlierSpending) -> RefusedError | None:

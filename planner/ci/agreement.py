@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from planner.changes.consent import Agreement, Doubt
 from planner.ci.event import asked_by, is_command, namespace_of
 from planner.ci.git import Git
-from planner.errors import PlannerError, UsageError
+from planner.errors import NotFoundError, PlannerError, UsageError
 from planner.execution.consents import ConsentWay
 from planner.reports.reply import LOGIN
 from planner.shell import Shell
@@ -36,8 +37,8 @@ def _git_email(shell: Shell) -> str:
     return answer.out.decode(errors="replace").strip() if answer.code == 0 else ""
 
 
-def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str | None = None) -> str:
-    """The person who agrees to charged calls; "" if none is known, and then the calls are refused.
+def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str | None = None) -> Agreement:
+    """The person who agrees to charged calls. If there is none, the calls are refused.
 
     On GitHub, in a job of a pull request or branch: the person whom GitHub names. In such a job of another CI system:
     `consent_by` (`--consent-by`). Elsewhere: the user, or whoever started the job. Raises `UsageError` for a
@@ -51,12 +52,13 @@ def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str |
             "Leave it out, and let a person start the workflow, or approve its environment.",
         )
     if sandbox or not namespace:
-        return consent_by or actor_of(shell)
+        return Agreement(consent_by or actor_of(shell))
     if not is_github:
-        return consent_by or ""
+        return Agreement(consent_by or "")
     if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch" or is_command(environ):
         named = asked_by(environ)
-        return "" if _is_denied(shell, named) else named
+        doubt = _doubt(shell, named)
+        return Agreement(named) if doubt is None else Agreement(doubt=doubt, named=named)
     return _approvers(shell)
 
 
@@ -71,23 +73,22 @@ def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
     return ConsentWay.FLAG if environ.get("GITHUB_ACTIONS") or environ.get("CI") else ConsentWay.TERMINAL
 
 
-def _approvers(shell: Shell) -> str:
-    """Who approved this job's deployment to the environment of the calls, as the API names them; "" if nobody is
-    named."""
+def _approvers(shell: Shell) -> Agreement:
+    """Who approved this job's deployment to the environment of the calls, as the API names them."""
     environ = shell.environ
     run = environ.get("GITHUB_RUN_ID", "")
     if not run.isdigit():
-        return ""
+        return Agreement()
     try:
         with _github(shell) as github:
             found = github.get_list(f"actions/runs/{run}/approvals", "actions: read")
     except PlannerError as error:
         shell.log(f"the approval of this job cannot be read: {error}. {error.hint}")
-        return ""
+        return Agreement(doubt=Doubt.NO_ANSWER)
     wanted = (environ.get("PLANNER_APPROVAL_ENVIRONMENT") or APPROVED).casefold()
     approved = [each for each in found if each.get("state") == "approved" and wanted in _environments(each)]
     people = [cast("dict[str, Any]", each.get("user") or {}) for each in approved]
-    return ", ".join(dict.fromkeys(str(person["login"]) for person in people if person.get("login")))
+    return Agreement(", ".join(dict.fromkeys(str(person["login"]) for person in people if person.get("login"))))
 
 
 def _github(shell: Shell) -> GitHub:
@@ -102,25 +103,27 @@ def _environments(approval: dict[str, Any]) -> set[str]:
     return {str(each.get("name", "")).casefold() for each in named}
 
 
-def _is_denied(shell: Shell, login: str) -> bool:
-    """Whether this is not a person, or GitHub does not confirm that they still have write access: a job may wait for
-    days between its start and its calls. Without a token to ask with, the access at its start counts."""
+def _doubt(shell: Shell, login: str) -> Doubt | None:
+    """Why this person does not agree, because it is none, or GitHub does not confirm that they still have write
+    access: a job may wait for days between its start and its calls. Without a token to ask with, the access at its
+    start counts."""
     environ = shell.environ
     if environ.get("GITHUB_ACTIONS") != "true":
-        return False
+        return None
     if not LOGIN.fullmatch(login):
         shell.log(f"{login} started this job, but only a person can agree to calls")
-        return True
+        return Doubt.NOBODY
     if not environ.get("GITHUB_TOKEN"):
-        return False
+        return None
     try:
         with _github(shell) as github:
             found = github.get(f"collaborators/{login}/permission", "metadata: read")
+    except NotFoundError:
+        return Doubt.NO_ACCESS  # no such user, any more
     except PlannerError as error:
         shell.log(f"the permission of {login} cannot be read, so their consent does not count: {error}. {error.hint}")
-        return True
-    if denied := found.get("permission") not in ("write", "admin"):  # as GitHub names custom roles here, too
-        shell.log(
-            f"{login} started this job, but GitHub does not confirm that they have write access to the repository"
-        )
-    return denied
+        return Doubt.NO_ANSWER
+    permission = found.get("permission")
+    if not isinstance(permission, str):
+        return Doubt.NO_ANSWER
+    return None if permission in ("write", "admin") else Doubt.NO_ACCESS  # as GitHub names custom roles here, too

@@ -279,14 +279,17 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     command = consent_command(options.command(), change_set, prepared.progress)
     pays_judge = change_set.votes is not None and change_set.votes.charged  # also in the sandbox
     is_free = not options.consent_to_charge or (options.selection.sandbox and not pays_judge)
+    agreement = who_agrees(shell, sandbox=is_free, namespace=session.place.namespace, consent_by=options.consent_by)
     request = ConsentRequest(
         options.consent_to_charge,
-        who_agrees(shell, sandbox=is_free, namespace=session.place.namespace, consent_by=options.consent_by),
+        agreement.by,
         command,
         prepared.max_cost_cents(options.max_cost_cents),
         options.selection.digest,
         prepared.outside_consent,
         keeps_ceiling=options.max_cost_cents is None and prepared.consent is not None,
+        doubt=agreement.doubt,
+        named=agreement.named,
     )
     refusal = (
         agents_refusal(session.loaded.project.policy, prepared)

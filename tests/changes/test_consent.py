@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planner.changes.consent import ConsentRequest, EarlierSpending, Limits, check_consent, consent_command
+from planner.changes.consent import ConsentRequest, Doubt, EarlierSpending, Limits, check_consent, consent_command
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy, Target
@@ -50,6 +50,20 @@ def test_agreed() -> None:
     assert agree(change_set, max_cost_cents=500).max_cost_cents == 500
     assert agree(change_set, max_cost_cents=500, policy=Policy(max_cost_cents=300)).max_cost_cents == 300
     assert agree(change_set, digest=change_set.digest).given
+
+
+@pytest.mark.parametrize(
+    ("named", "doubt", "why"),
+    [
+        ("", Doubt.NOBODY, "the CI system names nobody with write access"),
+        ("app[bot]", Doubt.NOBODY, "the CI system names nobody with write access"),
+        ("maria", Doubt.NO_ACCESS, "`maria` has no write access"),
+        ("maria", Doubt.NO_ANSWER, "GitHub did not answer whether `maria`"),
+        ("", Doubt.NO_ANSWER, "GitHub did not answer who approved"),
+    ],
+)
+def test_nobody_agrees(named: str, doubt: Doubt, why: str) -> None:
+    assert refusal(build([make_case()]), by="", doubt=doubt, named=named)[0].startswith(why)
 
 
 def test_missing() -> None:

@@ -132,7 +132,7 @@ def test_the_comment_sets_the_options(written: Callable[..., Shell]) -> None:
     found = with_command(shell, options, "default")
     selected = (found.selection.select, found.selection.digest, found.selection.start_over)
     assert (selected, found.max_cost_cents) == ((("r/*",), DIGEST, "CRM"), 123)
-    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == "maria"
+    assert who_agrees(shell, sandbox=False, namespace="branches/42/").by == "maria"
     capital = with_command(written(RUN.replace("/planner", "/Planner")), options, "default")
     assert (capital.selection.digest, capital.max_cost_cents) == (DIGEST, 123), "its workflow starts for it, too"
     other = written("Looks good to me")
@@ -189,4 +189,4 @@ def test_a_comment_of_somebody_without_write_access(
 ) -> None:
     """Everybody may comment on a public repository."""
     fake.roles[author] = role
-    assert who_agrees(written(author=author), sandbox=False, namespace="branches/42/") == ""
+    assert who_agrees(written(author=author), sandbox=False, namespace="branches/42/").by == ""

@@ -16,6 +16,7 @@ import anyio.lowlevel
 import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
+from planner.changes.consent import Agreement, Doubt
 from planner.ci.agreement import how_agreed, who_agrees
 from planner.ci.event import namespace_of
 from planner.clock import Clock
@@ -29,7 +30,7 @@ def fake() -> Iterator[FakeGitHub]:
         yield fake
 
 
-def agreed(folder: Path, fake: FakeGitHub, event: str, payload: Any, *, sandbox: bool = False, **more: str) -> str:
+def job(folder: Path, fake: FakeGitHub, event: str, payload: Any, **more: str) -> Shell:
     file = folder / "event.json"
     file.write_text(json.dumps(payload))
     environ = {
@@ -43,9 +44,12 @@ def agreed(folder: Path, fake: FakeGitHub, event: str, payload: Any, *, sandbox:
         "GITHUB_API_URL": fake.url,
         **more,
     }
-    err = io.StringIO()
-    shell = Shell(folder, environ, io.StringIO(), err, CLOCK, lambda: "id", 80)
-    return who_agrees(shell, sandbox=sandbox, namespace=namespace_of(environ))
+    return Shell(folder, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
+
+
+def agreed(folder: Path, fake: FakeGitHub, event: str, payload: Any, *, sandbox: bool = False, **more: str) -> str:
+    shell = job(folder, fake, event, payload, **more)
+    return who_agrees(shell, sandbox=sandbox, namespace=namespace_of(shell.environ)).by
 
 
 CLOCK = Clock(
@@ -130,6 +134,31 @@ def test_a_permission_that_cannot_be_read(tmp_path: Path, fake: FakeGitHub, stat
     assert agreed(tmp_path, fake, "workflow_dispatch", DISPATCH, GITHUB_TOKEN="nothing") == ""
 
 
+@pytest.mark.parametrize(
+    ("login", "fields", "doubt"),
+    [
+        ("maria", {"status": 403}, Doubt.NO_ANSWER),
+        ("maria", {"status": 200, "body": b'{"permission'}, Doubt.NO_ANSWER),
+        ("maria", {"status": 200, "body": b"{}"}, Doubt.NO_ANSWER),
+        ("maria", {"status": 404}, Doubt.NO_ACCESS),
+        ("maria", {"status": 200, "body": b'{"permission": "read"}'}, Doubt.NO_ACCESS),
+        ("app[bot]", {"status": 403}, Doubt.NOBODY),
+    ],
+)
+def test_why_somebody_does_not_agree(
+    tmp_path: Path, fake: FakeGitHub, login: str, fields: dict[str, Any], doubt: Doubt
+) -> None:
+    fake.faults.append(Fault("GET", times=9, path=r"collaborators/maria/permission", **fields))
+    shell = job(tmp_path, fake, "workflow_dispatch", DISPATCH, GITHUB_TRIGGERING_ACTOR=login)
+    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == Agreement(doubt=doubt, named=login)
+
+
+def test_an_approval_that_cannot_be_read(tmp_path: Path, fake: FakeGitHub) -> None:
+    fake.faults.append(Fault("GET", 403, 9))
+    shell = job(tmp_path, fake, "pull_request", PULL)
+    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == Agreement(doubt=Doubt.NO_ANSWER)
+
+
 @pytest.mark.parametrize("token", ["reader", ""])
 def test_an_app_does_not_agree(tmp_path: Path, fake: FakeGitHub, token: str) -> None:
     """A workflow can dispatch another one."""
@@ -155,7 +184,7 @@ def test_other_jobs(tmp_path: Path, fake: FakeGitHub) -> None:
 def test_other_systems(tmp_path: Path, environ: dict[str, str], namespace: str, by: str | None, who: str) -> None:
     """In a job of a pull request, only the person whom the job names agreed, never whoever pushed."""
     shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
-    assert who_agrees(shell, sandbox=False, namespace=namespace, consent_by=by) == who
+    assert who_agrees(shell, sandbox=False, namespace=namespace, consent_by=by).by == who
 
 
 def test_on_a_laptop_the_author_in_git_agrees(tmp_path: Path) -> None:
@@ -163,7 +192,7 @@ def test_on_a_laptop_the_author_in_git_agrees(tmp_path: Path) -> None:
     subprocess.run(["git", "config", "user.email", "ana@example.com"], cwd=tmp_path, check=True)
     environ = {"USER": "root", "PATH": os.environ["PATH"]}
     shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
-    assert who_agrees(shell, sandbox=False, namespace="") == "ana@example.com"
+    assert who_agrees(shell, sandbox=False, namespace="").by == "ana@example.com"
 
 
 def test_github_names_the_person_itself(tmp_path: Path) -> None:

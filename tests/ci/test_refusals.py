@@ -161,4 +161,4 @@ def test_nobody_agrees_where_github_does_not_say_so(
     named |= {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url, "RUN_ID": "7"}
     environ = {f"GITHUB_{name}": value for name, value in named.items()}
     shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)
-    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == ""
+    assert who_agrees(shell, sandbox=False, namespace="branches/42/").by == ""
