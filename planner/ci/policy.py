@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from planner.ci.event import NamedCommit, named_by_github
-from planner.ci.git import Git, without_repository
+from planner.ci.git import Git, Layout, without_repository
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, root_of
@@ -56,6 +56,14 @@ class BaseCommit:
         if content.code != 0:
             raise self._unreadable(path)
         return content.out
+
+    def has(self, file: Path) -> bool:
+        """Whether the commit has this file of the work tree; files outside of it are nobody's change. Raises
+        `UsageError` in a partial clone that lacks the folder."""
+        layout = self.git.layout()
+        if not isinstance(layout, Layout) or not file.is_relative_to(layout.work_tree):
+            return True
+        return self._entry(file.relative_to(layout.work_tree).as_posix()) is not None
 
     def _entry(self, path: str) -> tuple[str, str] | None:
         listed = self.git("ls-tree", "-z", "--full-tree", self.commit, "--", path)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PureWindowsPath
 from stat import S_ISREG
@@ -222,8 +223,11 @@ def root_of(cwd: Path, paths: Sequence[Path]) -> Path:
     return roots.pop() if roots else root
 
 
-def misplaced_projects(root: Path, folders: Collection[Path], *, cwd: Path) -> Diagnostics:
-    """An error for each project file around `cwd` or plans in these folders that is not the one in `root`."""
+def misplaced_projects(
+    root: Path, folders: Collection[Path], *, cwd: Path, known: Callable[[Path], bool] = lambda _: False
+) -> Diagnostics:
+    """An error for each project file around `cwd` or plans in these folders that is not the one in `root`. Files that
+    are `known` are no error by themselves."""
     diagnostics = Diagnostics()
     reporter = Reporter(diagnostics)
     there = display_name(root / PROJECT_FILE, cwd)
@@ -232,12 +236,13 @@ def misplaced_projects(root: Path, folders: Collection[Path], *, cwd: Path) -> D
         own = folder / PROJECT_FILE
         if folder != root and own.is_file():
             if root.is_relative_to(folder):
-                detail = f"there is another one above, {display_name(own, cwd)}; move what this one sets there"
-                reporter.file_error(there, "project-misplaced", detail)
-            else:
+                if not (known(own) and known(root / PROJECT_FILE)):
+                    detail = f"`{display_name(own, cwd)}` already covers this folder; merge this file into it, then"
+                    reporter.file_error(there, "project-misplaced", f"{detail} delete this one")
+            elif not known(own):
                 detail = f"planner reads {there} instead; move the settings there, or start planner in its folder"
                 reporter.file_error(display_name(own, cwd), "project-misplaced", detail)
-        for near in _misnamed(folder):
+        for near in itertools.filterfalse(known, _misnamed(folder)):
             where = "" if folder == root else f", and move it to {there}"
             detail = f"planner does not read a file of this name; rename it to {PROJECT_FILE}{where}"
             reporter.file_error(display_name(near, cwd), "project-misplaced", detail)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from planner.ci.event import namespace_of
 from planner.ci.policy import BaseCommit, PolicySource, policy_source, work_tree_source
-from planner.diagnostics import Diagnostics, Severity
+from planner.diagnostics import Diagnostic, Diagnostics, Severity
 from planner.errors import PlanInvalidError, UsageError
-from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files
+from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files, root_of
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.project import load_project
@@ -148,12 +148,11 @@ def read_files(
         )
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
     files = plan_files(plans if named else [_default_path(shell.cwd, source.root)], cwd=shell.cwd)
-    if source.base is None:  # with a base commit, project files of the tree are ignored
-        folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
+    folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
+    if source.base is None:
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)
     else:
-        proposed = load_project(source.root, cwd=shell.cwd)[1]  # what would be wrong after the merge
-        diagnostics.items.extend(item for item in proposed if item.severity is Severity.ERROR)
+        diagnostics.items.extend(_wrong_after_the_merge(shell, source.base, folders))
     diagnostics.items.extend(check_project_names(shell, source.root).items)
     today = shell.clock.now().date()
     loaded = load_files(
@@ -163,6 +162,15 @@ def read_files(
         refuse_private(shell, source, loaded.named_files)
     diagnostics = Diagnostics([*diagnostics.items, *loaded.diagnostics.items])
     return Files(project, loaded.plans, len(loaded.libraries), diagnostics)
+
+
+def _wrong_after_the_merge(shell: Shell, base: BaseCommit, folders: set[Path]) -> list[Diagnostic]:
+    """Errors in project files of the work tree, which are not read before the merge. Misplaced files that the base
+    commit has, too, are wrong already."""
+    root = root_of(shell.cwd, list(folders))
+    found = load_project(root, cwd=shell.cwd)[1].items
+    found += misplaced_projects(root, folders, cwd=shell.cwd, known=base.has).items
+    return [item for item in found if item.severity is Severity.ERROR]
 
 
 def load(shell: Shell, selection: Selection) -> Loaded:

@@ -121,6 +121,31 @@ def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None
     assert "`scenarios`" in found["comment"]
 
 
+@pytest.mark.parametrize(
+    ("has", "adds", "place"),
+    [
+        ("planner", "plans__planner", "plans/planner.yaml:1: "),
+        ("other", "plans__planner", "plans/planner.yaml:1: "),
+        ("planner", "planer", "planer.yaml:1: "),
+        ("plans__planner", "plans__more", ""),
+    ],
+    ids=["beside the plans", "and none above", "of nearly the right name", "the base has it already"],
+)
+def test_a_misplaced_project_file(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: str, adds: str, place: str
+) -> None:
+    """The default branch would be invalid after the merge, so the check is red before it."""
+    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
+    policy = "policy: {max_calls: 5}\n"
+    jobs.begin(plans__hours=SATURDAY, **{has: policy})
+    jobs.branch("topic")
+    jobs.edit(**{adds: policy if place else OTHER})
+    ran = jobs.start(7, branch="topic").planner("ci", "gate", "--sandbox", "--publication", str(file))
+    assert (ran.code, "[project-misplaced]" in ran.err) == ((2, True) if place else (3, False)), ran.err
+    found = json.loads(file.read_text())
+    assert (found["state"], found["description"].startswith(place)) == ("failure" if place else "pending", True)
+
+
 def test_a_check_that_raises_is_logged_beside_the_reports(
     jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

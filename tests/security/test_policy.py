@@ -28,6 +28,12 @@ def base_limit_applies(project: Project, *arguments: str) -> bool:
     return ran.code == 3 and "policy.max_calls allows 4" in " ".join((ran.out + ran.err).split())
 
 
+def is_refused(project: Project, code: str) -> bool:
+    """True if no call is planned, because of this error."""
+    ran = project.planner("plan")
+    return (ran.code, ran.out) == (2, "") and f"[{code}]" in ran.err
+
+
 def move(project: Project, old: str, new: str | None) -> None:
     """Move a file, or delete it."""
     source = project.root / old
@@ -87,13 +93,16 @@ def test_deleted_or_moved_policy(
     """The pull request deletes planner.yaml, or moves it to a place where it is not read.
 
     Before: no policy applied.
-    Now: the base commit's policy applies.
+    Now: the base commit's policy applies, and a file beside the plans or of nearly the right name is an error.
     """
     base = commit(repository.root)
     move(repository, "planner.yaml", to)
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
-    assert base_limit_applies(repository)
+    if to in (None, "voice/planner.yaml"):
+        assert base_limit_applies(repository)
+    else:
+        assert is_refused(repository, "project-misplaced")
 
 
 @pytest.mark.parametrize("kind", ["link", "folder"])
@@ -114,11 +123,7 @@ def test_policy_replaced_by_a_link_or_folder(
         repository.write("planner.yaml/x", "")
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
-    if kind == "link":
-        assert base_limit_applies(repository)
-    else:
-        ran = repository.planner("plan")
-        assert (ran.code, "planner.yaml" in ran.err) == (2, True)
+    assert base_limit_applies(repository) if kind == "link" else is_refused(repository, "file-missing")
 
 
 @pytest.mark.parametrize("typed", [True, False])
