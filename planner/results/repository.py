@@ -30,11 +30,11 @@ from planner.stores.store import Store, segment_for
 from planner.values import frozen
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_KINDS: Final[Mapping[type[BaseModel], tuple[str, str]]] = {
-    Evidence: (evidence_module.SCHEMA_VERSION, "its case can then be called again"),
-    RunResult: (model.SCHEMA_VERSION, "only the history loses an entry"),
+_SCHEMAS: Final[Mapping[type[BaseModel], str]] = {
+    Evidence: evidence_module.SCHEMA_VERSION,
+    RunResult: model.SCHEMA_VERSION,
 }
-"""The schema version that this planner reads, and what deleting a document costs."""
+"""The schema version that this planner reads."""
 _Stored = TypeVar("_Stored", bound=BaseModel)
 
 
@@ -110,10 +110,11 @@ class StoredFile(NamedTuple):
 
 
 class ResultsRepository:
-    """Raises `StoreError` if the store fails or holds something unreadable, `UsageError` for documents of a newer
+    """Raises `StoreError` if the store fails or holds unreadable evidence, `UsageError` for documents of a newer
     planner.
 
-    An unreadable document is never treated as missing: the calls of a lost baseline would be paid for again.
+    Unreadable evidence is never treated as missing: its call would be paid for again. An unreadable session is only
+    missing from the history, with a warning.
     """
 
     def __init__(self, store: Store, access: Access | None = None) -> None:
@@ -122,7 +123,7 @@ class ResultsRepository:
         self._verified: set[str] = set()
         """Digests of verified evidence."""
         self._ignored: set[str] = set()
-        """Documents from the future that were named."""
+        """Sessions that were named in a warning: damaged ones, and those from the future."""
 
     def is_verified(self, data: bytes) -> bool:
         """Whether this machine wrote or verified the document."""
@@ -155,7 +156,12 @@ class ResultsRepository:
                 f"a stored result has an invalid evidence digest: {digest!r}", "Run its case again with --rerun all"
             )
         data = self._evidence(digest)
-        return None if data is None else self._read(Evidence, evidence_key(digest), data)
+        if data is None:
+            return None
+        try:
+            return self._read(Evidence, evidence_key(digest), data)
+        except UnreadableError as error:
+            raise self._unreadable(evidence_key(digest), str(error)) from error
 
     def has_evidence(self, digest: str) -> bool:
         """Whether the evidence exists. Raises for damaged evidence, so that it is found before anybody pays."""
@@ -166,7 +172,7 @@ class ResultsRepository:
     def _evidence(self, digest: str) -> bytes | None:
         data = self._store.get(evidence_key(digest))
         if data is not None and evidence_digest(data) != digest:
-            raise self._unreadable(Evidence, evidence_key(digest), "its content does not match its digest")
+            raise self._unreadable(evidence_key(digest), "its content does not match its digest")
         return data
 
     def load_vote(self, key: str, number: int) -> bytes | None:
@@ -259,31 +265,45 @@ class ResultsRepository:
         return self._store.get(change_set_key(digest))
 
     def _read_result(self, key: str, data: bytes) -> RunResult | None:
-        """None if it is from the future: its cases count as if it did not exist, and all others go on."""
-        document = self._read(RunResult, key, data)
+        """None if it is damaged or from the future: it is missing from the history, and nothing else stops."""
+        where = self._store.locate(key)
+        try:
+            document = self._read(RunResult, key, data)
+        except UnreadableError as error:
+            self._ignore(key, f"{where} cannot be read: {error}")
+            return None
         if wrong := impossible_in(document):
-            raise self._unreadable(RunResult, key, wrong)
+            self._ignore(key, f"{where} cannot be right: {wrong}")
+            return None
         moment = future_time_in(document, self._access.now)
         if moment is None:
             return document
         if key not in self._ignored:
             self._ignored.add(key)
             self._access.warn(
-                f"{self._store.locate(key)} is ignored: it is of {moment.isoformat()}, which is in the future. If the "
+                f"{where} is ignored: it is of {moment.isoformat()}, which is in the future. If the "
                 "clock of this machine is wrong, correct it before you agree to calls; otherwise delete the document"
             )
         return None
 
-    def _read(self, kind: type[_Stored], key: str, data: bytes) -> _Stored:
-        try:
-            return parsed(kind, data, _KINDS[kind][0], self._store.locate(key))
-        except UnreadableError as error:
-            raise self._unreadable(kind, key, str(error)) from error
+    def _ignore(self, key: str, problem: str) -> None:
+        """Warn once that the history lacks a damaged session."""
+        if key in self._ignored:
+            return
+        self._ignored.add(key)
+        self._access.warn(
+            f"{problem}. Only the history loses an entry; restore the document from a backup, or delete it"
+        )
 
-    def _unreadable(self, kind: type[BaseModel], key: str, why: str) -> StoreError:
+    def _read(self, kind: type[_Stored], key: str, data: bytes) -> _Stored:
+        """Raises `UnreadableError` if it is damaged."""
+        return parsed(kind, data, _SCHEMAS[kind], self._store.locate(key))
+
+    def _unreadable(self, key: str, why: str) -> StoreError:
+        """The error about evidence that is damaged."""
         return StoreError(
             f"the stored result {key} cannot be read: {why}",
-            f"Restore {self._store.locate(key)} from a backup, or delete it: {_KINDS[kind][1]}",
+            f"Restore {self._store.locate(key)} from a backup, or delete it: its case can then be called again",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from planner.key_redaction import KeyRedactor
 from planner.planfile.addresses import Bucket, GitRef, SharedAddress
 from planner.planfile.model import Case, Project
 from planner.quantities import count
+from planner.records.facts import CallId
 from planner.records.log import Records, Scope
 from planner.reports.redaction import Pattern, Redactor, redact, redact_case, redact_evidence
 from planner.results.model import CaseResult, RunResult
@@ -129,9 +131,11 @@ def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Itera
     open_launches = journal.launches(UNSETTLED)
     if open_launches or journal.unconsumed_slots():
         results = islice(shared.repository.sessions(), _RESULTS_READ)
+        records = Records(shared.repository, (), Scope(None))
         # The launches of later results are not imported yet: they would lose their runs.
         _claim_runs(journal, open_launches, [each for each in results if session_key(each.session_id) in earlier])
-        _consume_stored(journal, Records(shared.repository, (), Scope(None)))
+        claim_calls(journal, open_launches, records.ids, earlier)
+        _consume_stored(journal, records)
     if taken:
         message = "their calls are resumed and not repeated"
         if open_launches:
@@ -151,6 +155,28 @@ def _claim_runs(journal: Journal, open_launches: Sequence[Launch], results: Iter
         if (run.session_id or result.session_id) not in theirs
     }
     if open_launches and (unknown := claimed - journal.claimed_run_ids()):
+        journal.record(RunsKnown(tuple(sorted(unknown))))
+
+
+def claim_calls(
+    journal: Journal,
+    open_launches: Sequence[Launch],
+    calls_of: Callable[[str], Iterable[CallId]],
+    earlier: AbstractSet[str],
+) -> None:
+    """None of these launches can have become a stored call of another session, even if its report is damaged.
+
+    `calls_of` a fingerprint are the stored calls. `earlier` are the keys of the reports that count.
+    """
+    theirs = {launch.session_id for launch in open_launches}
+    slots = (slot for launch in open_launches for slot in journal.slots_of(launch.launch_id))
+    claimed = {
+        run_id
+        for fingerprint in {slot.call_fingerprint for slot in slots}
+        for session_id, run_id in calls_of(fingerprint)
+        if session_id not in theirs and session_key(session_id) in earlier
+    }
+    if unknown := claimed - journal.claimed_run_ids():
         journal.record(RunsKnown(tuple(sorted(unknown))))
 
 

@@ -13,9 +13,10 @@ from simulation import MemoryStore
 
 from planner.execution.events import Consumed, Intended, Moved
 from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import KNOWN, LaunchIntent, LaunchState, SlotIntent
+from planner.execution.launches import KNOWN, UNSETTLED, LaunchIntent, LaunchState, SlotIntent
 from planner.execution.sharing import IntentSharing
 from planner.providers.base import Line
+from planner.workspace.sharing import claim_calls
 
 RUN, OTHER_RUN, BATCH = 7, 8, 5
 SLOT = {"case_id": "c", "plan": "p", "prompt": "P", "call_fingerprint": "f", "reserved_cents": 24}
@@ -173,3 +174,12 @@ def test_a_launch_that_was_not_found_stays_if_the_run_of_an_equal_one_is_nowhere
     sharing = sharing_of(journal, a=in_store("intended"), **({} if of_b is None else {"b": of_b}))
     writes = sharing.outcome(vars(sharing)["_store"])
     assert ("intents/a.json" not in writes) is a_is_kept
+
+
+def test_a_stored_call_of_another_session_is_not_taken(journal: Journal) -> None:
+    """Even if the report of its session is damaged. One of the launch's own session may be its own; so may one of a
+    later session, whose launches are not known yet."""
+    happened_here(journal, "a", LaunchState.UNCONFIRMED)
+    stored = {"f": [("other", RUN), ("i", 9), ("later", 10)], "g": [("other", 11)]}
+    claim_calls(journal, journal.launches(UNSETTLED), stored.__getitem__, {"runs/other.json", "runs/i.json"})
+    assert journal.claimed_run_ids() == {RUN}
