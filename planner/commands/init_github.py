@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final, cast
@@ -207,8 +207,8 @@ def steps(environ: Mapping[str, str], branch: str) -> list[Step]:
     return found
 
 
-def later_steps(name: str) -> Iterator[str]:
-    """Commands for after the merge: the status can be required once it exists."""
+def later_steps(name: str) -> tuple[str, str]:
+    """Commands for after the merge: record prices, and require the status, which then exists."""
     context = f"phone-plans/{name}" if name else "phone-plans"
     rule = {
         "name": context,
@@ -225,8 +225,10 @@ def later_steps(name: str) -> Iterator[str]:
             }
         ],
     }
-    yield f"gh workflow run phone-plans-{f'{name}-' if name else ''}main.yml"
-    yield f"gh api -X POST 'repos/{{owner}}/{{repo}}/rulesets' --input - <<< {shlex.quote(json.dumps(rule))}"
+    return (
+        f"gh workflow run phone-plans-{f'{name}-' if name else ''}main.yml",
+        f"gh api -X POST 'repos/{{owner}}/{{repo}}/rulesets' --input - <<< {shlex.quote(json.dumps(rule))}",
+    )
 
 
 def run_steps(shell: Shell, root: Path, wanted: Sequence[Step], confirm: Callable[[str], bool] | None) -> int:

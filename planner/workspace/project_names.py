@@ -33,11 +33,8 @@ def check_project_names(shell: Shell, root: Path) -> Diagnostics:
     own, place = _name_of(root, repository, shell.cwd)
     if not own:
         return diagnostics
-    for path in _files(shell, repository):
-        if path.rpartition(b"/")[2] != PROJECT_FILE.encode():
-            continue
-        folder = (repository / os.fsdecode(path)).parent
-        if folder == root or not (folder / PROJECT_FILE).is_file():
+    for folder in project_folders(shell, repository):
+        if folder == root:
             continue
         name, other = _name_of(folder, repository, shell.cwd)
         if name == own:
@@ -46,13 +43,15 @@ def check_project_names(shell: Shell, root: Path) -> Diagnostics:
     return diagnostics
 
 
-def _files(shell: Shell, repository: Path) -> list[bytes]:
-    """The files of the work tree that git does not ignore."""
+def project_folders(shell: Shell, repository: Path) -> list[Path]:
+    """The folders of the work tree that have a planner.yaml, which git does not ignore."""
     try:
         listed = Git(repository, shell.environ)("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     except PlannerError:
         return []  # without git, no other machine shares the results
-    return listed.out.split(b"\0")
+    paths = [path for path in listed.out.split(b"\0") if path.rpartition(b"/")[2] == PROJECT_FILE.encode()]
+    folders = dict.fromkeys((repository / os.fsdecode(path)).parent for path in paths)
+    return [folder for folder in folders if (folder / PROJECT_FILE).is_file()]
 
 
 def _name_of(folder: Path, repository: Path, cwd: Path) -> tuple[str, Span]:
