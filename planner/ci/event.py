@@ -32,6 +32,7 @@ DISPATCHED: Final = "pull-request"
 """The input of a dispatched workflow that names the pull request to call for."""
 COMMAND: Final = "/planner run"
 """How a comment begins that agrees to calls."""
+_MEANT: Final = re.compile(r"/planner\s+run(?![a-z])")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -47,12 +48,12 @@ def event_value(environ: Mapping[str, str], *keys: str) -> object:
 
 
 def is_command(environ: Mapping[str, str]) -> bool:
-    """Whether the event of this job is such a comment, well-formed or not, as the job `asked` of call.yml says. Upper
-    and lower case, and any white space, are the same."""
+    """Whether the event of this job is a comment with such a command outside quoted lines, well-formed or not: at least
+    what the job `asked` of call.yml accepts."""
     if environ.get("GITHUB_EVENT_NAME") != "issue_comment":
         return False
-    words = str(event_value(environ, "comment", "body")).casefold().split()
-    return words[:2] == COMMAND.split()
+    lines = str(event_value(environ, "comment", "body")).casefold().split("\n")
+    return _MEANT.search("\n".join(line for line in lines if not line.lstrip(" \t\r\f\v").startswith(">"))) is not None
 
 
 def is_later_attempt(environ: Mapping[str, str]) -> bool:

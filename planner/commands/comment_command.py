@@ -94,6 +94,8 @@ def _only_line(body: str) -> str:
     if len(lines) != 1:
         raise UsageError("this comment has more than one line: write only the command", _HOW)
     (text,) = lines
+    if not text.casefold().startswith(COMMAND):
+        raise UsageError("write only the command, without other text, quotes or backticks", _HOW)
     if len(text) > _MAX_CHARACTERS:
         raise UsageError(f"this command has more than {_MAX_CHARACTERS:,} characters", _HOW)
     return text

@@ -72,7 +72,12 @@ def test_the_command_of_a_session(only: tuple[str, ...], rerun: Any, why: str | 
     [
         ("/planner run", "which calls"),
         (f"/planner run {DIGEST[:20]} up to 1.23", "which calls"),
-        (f"> {RUN}", "which calls"),
+        (f"/planner run: {DIGEST} up to 1.23", "which calls"),
+        (RUN.replace("sha256:", ""), "which calls"),
+        (RUN.replace("sha256:", "SHA256:"), "which calls"),
+        (f"> {RUN}", "write only the command"),
+        (f"`{RUN}`", "write only the command"),
+        (f"Please: {RUN}", "write only the command"),
         (f"/planner run {DIGEST}", "the amount"),
         (f"/planner run {DIGEST} up to 123", "the amount"),
         (f"/planner run {DIGEST} up to 0,63", "the amount"),

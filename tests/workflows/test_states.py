@@ -42,8 +42,20 @@ def test_a_comment_starts_the_calls(repository: Repository) -> None:
         ("/planner run", "maria", "write", {"asked": True, "call": False}, True),
         ("/Planner run", "maria", "write", {"asked": True, "call": False}, True),
         ("{command} if CI is green", "maria", "write", {"asked": True, "call": False}, True),
+        ("`{command}`", "maria", "write", {"asked": True, "call": False}, True),
+        ("`{command}`", "mallory", "read", {"asked": True}, False),
     ],
-    ids=["reader", "stranger", "remark", "another project", "incomplete", "a capital", "with a condition"],
+    ids=[
+        "reader",
+        "stranger",
+        "remark",
+        "another project",
+        "incomplete",
+        "a capital",
+        "with a condition",
+        "as code",
+        "as code, of a reader",
+    ],
 )
 def test_a_comment_that_starts_no_call(
     repository: Repository, body: str, author: str, role: str, jobs: dict[str, bool], replied: bool
@@ -74,15 +86,22 @@ def test_a_comment_that_starts_no_call(
         ("/planner run eu sha256:1", False),
         ("> /planner run sha256:1 up to 1.00", False),
         ("> /planner run sha256:1 up to 1.00\n\nShall I?", False),
-        ("Write /planner run sha256:1", False),
-        ("```\n/planner run sha256:1\n```", False),
+        ("Write /planner run sha256:1", True),
+        ("```\n/planner run sha256:1\n```", True),
+        ("`/planner run sha256:1`", True),
+        ("> Shall I?\n\n/planner run sha256:1", True),
+        ("/planner run: sha256:1", True),
+        ("/planner\u00a0run\u00a0sha256:1", True),
+        ("/planner run SHA256:1", True),
+        (f"/planner run {'1' * 64}", True),
+        ("  > /planner run sha256:1", False),
         ("/plannerrun sha256:1", False),
         ("/planner running", False),
         ("/planner plan", False),
     ],
 )
 def test_what_is_a_command(repository: Repository, body: str, accepted: bool) -> None:
-    """However it is spaced, a command starts the job that answers; a quoted one, or one in other text, does not."""
+    """However it is spaced, and in other text, a command starts the job that answers; a quoted one does not."""
     comment = repository.fake.add_comment(7, body, "maria")
     event = {"issue": {"number": 7, "pull_request": {"url": "x"}}, "comment": comment}
     assert repository.runner.job("phone-plans-call", "asked", "issue_comment", event)
