@@ -151,5 +151,5 @@ def _check(shell: Shell, command: CommentCommand, name: str) -> str | None:
     except PlannerError as error:
         raise RefusedError(f"the comment cannot be read again, so it does not count: {error}", error.hint) from error
     if now.get("body") != event_value(environ, "comment", "body") or now.get("updated_at") != now.get("created_at"):
-        raise RefusedError("the comment was edited, so it does not count", "Write a new comment.")
+        raise RefusedError("Edited comments don't count. Post the command as a new comment", _HOW)
     return newest

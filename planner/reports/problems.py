@@ -77,8 +77,13 @@ def render_problem(error: PlannerError, files_url: str, run_url: str) -> str:
     if error.hint:
         lines.append(markdown_prose(error.hint))
     if run_url:
-        again = "run it again when that is done" if error.exit_code == 4 else "shows the whole log"
-        lines.append(f"[This job]({run_url}): {again}.")
+        is_later = error.exit_code == 4
+        job = (
+            f"[This job]({run_url}): run it again when that is done."
+            if is_later
+            else f"Full log: [this job]({run_url})."
+        )
+        lines.append(job)
     return "\n\n".join(lines) + "\n"
 
 

@@ -346,10 +346,9 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: 
         form = f"[run the workflow]({pull.actions_url})"
         blocks.append(f"or {form} with pull request `{pull.number}` and the same values.")
     if not offer.max_cost:
-        record = f"[record the prices]({pull.record_url})" if pull.record_url else "record the prices"
-        of_base = (
-            f" For agents that {markdown_code(pull.base)} calls, too, {record} and push again." if pull.base else ""
-        )
+        record = f"[record prices]({pull.record_url})" if pull.record_url else "record prices"
+        base = markdown_code(pull.base)
+        of_base = f" If {base} also calls this agent, {record}, then push again." if pull.base else ""
         blocks.append(f"The price is unknown: no job with the key has read these agents yet.{of_base}")
     return blocks
 
@@ -357,18 +356,18 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: 
 def _what_to_do(check: RequiredCheck, facts: CommentFacts, offer: Offer, *, has_unconfirmed: bool) -> str:
     calls = count(offer.calls, "call")
     if check.calls and not offer.max_cost:
-        return f"**To call**, write this comment, with a ceiling of your own for `{NO_CEILING}`, such as `2.00`:"
+        return f"**To call**, post this as a comment, with a ceiling of your own for `{NO_CEILING}`, such as `2.00`:"
     if check.calls and facts.ended is not None and not facts.ended.is_refused:
-        return "**After that**, write this comment:"
+        return "**After that**, post this as a comment:"
     if check.calls:
-        return "**To call**, write this comment:"
+        return "**To call**, post this as a comment:"
     if check.needs_run and has_unconfirmed:
-        return "**To check and resume**, write this comment after 10 minutes:"
+        return "**To check and resume**, post this as a comment after 10 minutes:"
     if check.needs_run:
-        return "**To collect the results**, write this comment. It makes no call:"
+        return "**To collect the results**, post this as a comment. It makes no call:"
     if check.state is CheckState.FAILURE:
-        return f"**Fix the agent and push.** If the fix is somewhere else, write this comment ({calls}):"
-    return f"**To call the undecided cases again** ({calls}), write this comment:"
+        return f"**Fix the agent and push.** If the fix is somewhere else, post this as a comment ({calls}):"
+    return f"**To call the undecided cases again** ({calls}), post this as a comment:"
 
 
 def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:

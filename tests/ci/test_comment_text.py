@@ -71,7 +71,7 @@ def test_an_unknown_price_leads_to_the_workflow_that_records_it(cents: str, said
     facts = CommentFacts(PULL, offer=Offer(DIGEST, cents, 2))
     text = render_comment(PlanView(change_set, [], [], ""), to_call, [], {"a": "a"}, facts)
     assert said in text
-    assert ("[record the prices](https://x.test/main)" in text) == (not cents)
+    assert ("[record prices](https://x.test/main)" in text) == (not cents)
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,17 @@ def test_the_reply(make_result: Callable[..., RunResult], outcome: dict[str, Any
 @pytest.mark.parametrize(
     ("error", "start"),
     [
-        (UsageError("no plans in <plans/>", "Add one"), "### ❌ No plans in &lt;plans/&gt;\n\nAdd one"),
+        (
+            UsageError("no plans in <plans/>", "Add one"),
+            "### ❌ No plans in &lt;plans/&gt;\n\nAdd one\n\nFull log: [this job](https://x.test/run).",
+        ),
         (IncompleteError("GitHub answered 502", "Try again later"), "### ⏳ GitHub answered 502\n\nTry again later"),
     ],
 )
 def test_an_error_leads_to_its_job(error: UsageError | IncompleteError, start: str) -> None:
     text = render_problem(error, "", "https://x.test/run")
     assert text.startswith(start)
-    assert "[This job](https://x.test/run)" in text
+    assert "[this job](https://x.test/run)" in text.lower()
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_the_comment_on_the_regressed_world(project: Project, tmp_path: Path, mo
             "> turn 3, agent: It's 14 days for returns. No worries, we'll sort it out.",
             "<details><summary>These cases (4)</summary>",
             "</details>",
-            "**Fix the agent and push.** If the fix is somewhere else, write this comment (36 calls):",
+            "**Fix the agent and push.** If the fix is somewhere else, post this as a comment (36 calls):",
             "```text",
             "/planner run  up to 6.70 start over: fixed outside this repository",
             "```",

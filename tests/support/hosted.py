@@ -505,7 +505,7 @@ class Hosted:
             return
         doors = (
             COMMAND.pattern,
-            r"^\[This job\]\(",
+            r"^\[This job\]\(|^Full log: \[this job\]\(",
             r"^Fix this and push",
             r"^\*\*Fix the agent",
             r"^\*\*To continue:",
