@@ -86,18 +86,37 @@ _MAX_NAME: Final = 40
 
 
 def _name_of(root: Path, place: str) -> str:
-    """The last part of the folder, or all of it if the workflows of that name belong to another folder."""
+    """The last part of the folder, all of it, or that with a number: the first whose workflows are this project's or
+    missing. Raises `UsageError` if all belong to others."""
     short, long = (re.sub(r"[^A-Za-z0-9_.]+", "-", each).strip("-")[:_MAX_NAME] for each in (Path(place).name, place))
-    file = root / WORKFLOWS / f"phone-plans-{short}.yml"
-    is_taken = file.is_file() and f"working-directory: {json.dumps(place)}" not in file.read_text(errors="replace")
-    return long if is_taken else short
+    numbered = (f"{long[: _MAX_NAME - 2]}-{number}" for number in range(2, 10))
+    for name in (short, long, *numbered):
+        if all(_is_free(root / WORKFLOWS / _file_name(file, name), place) for file in _NAMES):
+            return name
+    raise UsageError(
+        f"the workflows of {short}, {long} and so on in {WORKFLOWS} belong to other projects",
+        f"Delete those that are not used any more, or give {place} another folder name.",
+    )
+
+
+def _file_name(file: str, name: str) -> str:
+    """The workflow's file name for the project of this name, "" for the one at the root."""
+    return file.replace("phone-plans", f"phone-plans-{name}", 1) if name else file
+
+
+def _is_free(file: Path, place: str) -> bool:
+    """Whether there is no such workflow, or it is of the project in this folder."""
+    if not os.path.lexists(file):
+        return True
+    written = "|".join(re.escape(each) for each in (json.dumps(place), place, f"'{place}'"))
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return re.search(rf"working-directory: *(?:{written})\s*[,}}\n]", text) is not None
 
 
 def write_workflows(shell: Shell, target: Target) -> None:
     """Write those that are missing, to the root of the repository."""
     for name in _NAMES:
-        own = name.replace("phone-plans", f"phone-plans-{target.name}", 1) if target.name else name
-        file = target.root / WORKFLOWS / own
+        file = target.root / WORKFLOWS / _file_name(name, target.name)
         shown = for_terminal(display_name(file, shell.cwd))
         if os.path.lexists(file):
             shell.print(f"kept {shown}: it exists")
