@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from planner.changes.fingerprint import check_fingerprint
 from planner.changes.model import Change, ChangeSet, PlanVotes, Reason, VoteEstimate
@@ -47,6 +47,10 @@ _ROOM_FOR_LONGER = 3
 """A future transcript may be this many times longer than expected."""
 _TURN_BYTES = 40
 """Size of a turn in a request, without its text."""
+
+
+_Asked: TypeAlias = str | tuple[str, str]
+"""The key of a question about a call that is there; or the case that makes the call, and the rubric."""
 
 
 @frozen
@@ -164,8 +168,9 @@ class Judging:
         settings = self.settings
         if settings is None:
             return change_set
+        counted: dict[_Asked, int] = {}
         needs = {
-            change.case_id: self._needs(change, resumable.get(change.payer, ()))
+            change.case_id: self._needs(change, resumable.get(change.payer, ()), counted)
             for change in self.asking(change_set.changes)
         }
         requests = [request for need in needs.values() for request in need.requests]
@@ -187,12 +192,19 @@ class Judging:
         )
         return replace(change_set, changes=changes, votes=estimate)
 
-    def _needs(self, change: Change, slots: Sequence[Slot]) -> _Needs:
-        """The judge calls that a case needs: about stored calls, those under way (`slots`), and those to make."""
+    def _needs(self, change: Change, slots: Sequence[Slot], counted: dict[_Asked, int]) -> _Needs:
+        """The judge calls that a case needs: about stored calls, those under way (`slots`), and those to make. Cases
+        that share calls share the answers: votes that another case `counted` are not added."""
         case = change.case
         assert case is not None
         requests: list[_Requests] = []
+        asked: list[tuple[_Asked, int]] = []
         stored = 0
+
+        def left(key: _Asked, votes: int) -> int:
+            asked.append((key, votes))
+            return max(0, votes - counted.get(key, 0))
+
         digests = [(run.evidence, False) for run in stored_runs_to_judge(change)]
         digests += [(slot.evidence, True) for slot in slots]
         for digest, is_new in digests:
@@ -202,15 +214,19 @@ class Judging:
             wanted = self._wanted(case, evidence, is_new=is_new)
             lacking = sum(want.votes for want in wanted if not want.question.is_about_caller)
             stored += sum(question.votes for question in questions(case, evidence)) - lacking
-            requests += [_Requests.of(request) for request in requests_of(wanted)]
+            new = [replace(want, votes=left(want.key, want.votes)) for want in wanted]
+            requests += [_Requests.of(request) for request in requests_of(new)]
         collected = sum(slot.evidence is not None for slot in slots)
         runs = max(0, (change.shared_runs or change.runs) - collected) if change.action is Action.CALL else 0
         # Every vote of every rubric counts, even if other parts of an expectation may decide alone.
         rubrics = [pair for expectation in case.expectations for pair in expectation.rubrics()]
         if self.cache.checks_callers and case.caller_faults == "ignore":
             rubrics.append((caller_rubric(case.prompt), 1))
-        for some in rounds(rubrics) if runs else ():
+        wanted_rubrics = [(rubric, left((change.payer, rubric), votes)) for rubric, votes in rubrics]
+        for some in rounds(wanted_rubrics) if runs else ():
             requests.append(_Requests(case.plan, runs, len(some), sum(map(_size, some)), None))
+        for key, votes in asked:
+            counted[key] = max(votes, counted.get(key, 0))
         return _Needs(tuple(requests), stored)
 
     def _check_requests(self, *, is_judging: bool) -> list[_Requests]:

@@ -108,6 +108,26 @@ def test_a_model_is_asked_once(manners: Project, service: Served, model: Model) 
     assert {asked.headers["authorization"] for asked in model.asked} == {"Bearer sk_judge_secret"}
 
 
+@pytest.mark.parametrize(
+    ("more", "votes"),
+    [
+        ("", 6),
+        ("      - {check: judge, id: brief, rubric: The agent is brief.}\n", 8),
+    ],
+)
+def test_questions_about_a_shared_call_are_priced_once(
+    manners: Project, service: Served, model: Model, more: str, votes: int
+) -> None:
+    """Two plans make the same call and ask the same: only what the second asks besides adds judge calls."""
+    plan = PLAN.replace("polite, ", "polite, votes: 3, ")
+    manners.write("plans/manners.yaml", plan)
+    manners.write("plans/other.yaml", plan.replace("plan: manners", "plan: other") + more)
+    planned = manners.planner("plan", "--format", "json").json["estimate"]
+    assert (planned["calls"], planned["judge"]["votes"], planned["judge"]["calls"]) == (2, votes, votes)
+    assert manners.planner("run", "--consent-to-charge").code == 0
+    assert (len(service.own_runs()), len(model.asked)) == (2, votes)
+
+
 def test_an_answer_of_an_unlisted_model_is_reported(manners: Project, service: Served, model: Model) -> None:
     """It is undecided and requested again once the name is listed; no phone call is repeated."""
     model.script = lambda asked: Reply(completion(honest(asked), model="tiny-other"))
