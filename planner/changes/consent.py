@@ -237,11 +237,16 @@ def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -
         return
     called = change_set.with_action(Action.CALL)
     agents = list(dict.fromkeys(_target(each) for each in called if each.reason is Reason.AGENT_EDITED))
-    digests = f"agreed to {digest}, now {change_set.digest}"
-    changed = some(request.outside, _NAMED, "; ") if request.outside else digests
+    edited = f"; agents edited since: {some(agents, _NAMED)}" if agents else ""
+    if not request.outside:
+        raise RefusedError(
+            f"this machine does not know the set of calls that was agreed to: agreed to {digest}, now "
+            f"{change_set.digest}{edited}",
+            "It cannot tell what changed, or whether these calls are a part of that set. Plan the whole set here "
+            f"first (`planner plan`), or name all of its paths. To agree to these calls instead: {request.command}",
+        )
     raise RefusedError(
-        f"the change set is not the one agreed to: {changed}"
-        f"{f'; agents edited since: {some(agents, _NAMED)}' if agents else ''}",
+        f"the change set is not the one agreed to: {some(request.outside, _NAMED, '; ')}{edited}",
         f"Review it with `planner plan`; with a key, it shows edited agents. To agree to it: {request.command}",
     )
 

@@ -86,19 +86,23 @@ def test_nothing_to_call_needs_no_consent() -> None:
 
 
 def test_another_digest() -> None:
-    """The refusal names both digests, with and without consent."""
+    """The refusal names both digests, with and without consent, and says that the agreed set is not stored here."""
     change_set, other = build([make_case()]), f"sha256:{'0' * 64}"
     for given in (True, False):
         why, hint = refusal(change_set, digest=other, given=given)
         assert other in why
         assert change_set.digest in why
+        assert "this machine does not know the set" in why
+        assert "Plan the whole set here first" in hint
         assert hint.endswith(f": {_COMMAND}")
 
 
 def test_another_digest_without_calls() -> None:
     """A different digest is refused even if the current change set is free."""
     kept = build([make_case()], [store_case(make_case())])
-    assert "is not the one agreed to" in refusal(kept, digest=build([make_case()]).digest)[0]
+    digest = build([make_case()]).digest
+    assert digest in refusal(kept, digest=digest)[0]
+    assert "is not the one agreed to" in refusal(kept, digest=digest, outside=("a case",))[0]
 
 
 def test_another_digest_because_agents_were_edited() -> None:
