@@ -45,7 +45,7 @@ def history(shell: Shell, options: HistoryOptions) -> int:
     wanted = None
     if options.case is not None:
         case = case_of_run(shell, selection, options.case) or options.case
-        chosen = chosen_ids(case, [each.case_id for each in found.cases], "no stored run has a case")
+        chosen = chosen_ids(case, [each.case_id for each in found.cases], f"no stored run has a case {case}")
         wanted = tuple(each for each in found.cases if each.case_id in chosen)
     scope = ["sandbox"] if selection.sandbox else []
     scope += [f"environment {selection.environment}"] if selection.environment is not None else []

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.ci.event import namespace_of
+from planner.ci.event import is_command, namespace_of
 from planner.ci.policy import BaseCommit, PolicySource, policy_source, work_tree_source
 from planner.diagnostics import Diagnostic, Diagnostics, Severity
 from planner.errors import PlanInvalidError, UsageError
@@ -195,7 +195,7 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     limits_note = source.note if source.base is not None and not source.base.has_project else ""
     if project.organisation is not None and not selection.sandbox:
         cases = tuple(map(called_whole, cases))
-    chosen = _selected(cases, selection)
+    chosen = _selected(cases, selection, is_comment=is_command(shell.environ))
     return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)
 
 
@@ -271,8 +271,9 @@ def _default_path(cwd: Path, root: Path) -> Path:
     return there if not here.exists() and there.is_dir() else here
 
 
-def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]:
-    wanted = picked("--select", selection.select, [case.case_id for case in cases])
+def _selected(cases: tuple[Case, ...], selection: Selection, *, is_comment: bool) -> tuple[Case, ...]:
+    missing = "`only '{}'` matches no case" if is_comment else "--select: no case matches {}"
+    wanted = picked(selection.select, [case.case_id for case in cases], missing)
     known_tags = {tag for case in cases for tag in case.tags}
     for tag in selection.tags:
         if tag not in known_tags:
@@ -290,9 +291,9 @@ def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]
     return chosen
 
 
-def picked(option: str, globs: Sequence[str], case_ids: Sequence[str]) -> set[str]:
+def picked(globs: Sequence[str], case_ids: Sequence[str], missing: str) -> set[str]:
     """The case ids that match any glob. Raises `UsageError` for a glob without a match."""
-    return {case_id for glob in globs for case_id in chosen_ids(glob, case_ids, f"{option}: no case matches")}
+    return {case_id for glob in globs for case_id in chosen_ids(glob, case_ids, missing.format(glob))}
 
 
 def chosen_ids(wanted: str, case_ids: Sequence[str], missing: str) -> set[str]:
@@ -302,7 +303,7 @@ def chosen_ids(wanted: str, case_ids: Sequence[str], missing: str) -> set[str]:
     found = {case_id for case_id in case_ids if matches(wanted, case_id)}
     if not found:
         hint = "`*` and `?` are wildcards; brackets are literal."
-        raise UsageError(f"{missing} {wanted}", f"{did_you_mean(wanted, case_ids)} {hint}".lstrip())
+        raise UsageError(missing, f"{did_you_mean(wanted, case_ids)} {hint}".lstrip())
     return found
 
 

@@ -148,6 +148,13 @@ def lost_and_asked_again(hosted: Hosted) -> str:
     return "success"
 
 
+def none_selected(hosted: Hosted) -> str:
+    to_call(hosted)
+    assert hosted.agree(command=f"{hosted.command()} only 'nope/*'") == 2
+    assert "`only 'nope/*'` matches no case" in hosted.reply()
+    return "pending"
+
+
 def failed(hosted: Hosted) -> str:
     to_call(hosted, FAILING)
     assert hosted.agree() == 1
@@ -347,7 +354,7 @@ def no_answer(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, failed, failed_by_new_expectations, failed_and_fixed_elsewhere, ordered_twice, ordered_twice_and_cancelled, retried_twice, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
+    opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, none_selected, failed, failed_by_new_expectations, failed_and_fixed_elsewhere, ordered_twice, ordered_twice_and_cancelled, retried_twice, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
     many_failed, price_unknown, undecided, forbidden_by_policy, no_answer,
 ]  # fmt: skip
 PUBLIC = [opened, commented, of_a_fork, failed, second_attempt]
