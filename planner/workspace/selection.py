@@ -147,7 +147,13 @@ def read_files(
             f"planner.yaml declares: {', '.join(names)}." if names else "planner.yaml declares no `environments`.",
         )
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
-    files = plan_files(plans if named else [_default_path(shell.cwd, source.root)], cwd=shell.cwd)
+    default = _default_path(shell.cwd, source.root)
+    if not named and source.base is not None and not default.exists():
+        raise UsageError(
+            f"this pull request has no `{DEFAULT_PATH}/` folder",
+            "Keep one plan; if phone tests are given up, no longer require the status, and delete the workflows.",
+        )
+    files = plan_files(plans if named else [default], cwd=shell.cwd)
     folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
     if source.base is None:
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)

@@ -121,6 +121,18 @@ def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None
     assert "`scenarios`" in found["comment"]
 
 
+def test_the_last_plan_is_deleted(jobs: Jobs, tmp_path: Path) -> None:
+    """The comment says what is missing, and how to go on."""
+    jobs.branch("topic")
+    (jobs.work / "plans/hours.yaml").unlink()
+    jobs.edit(notes="x: 1\n")
+    file = tmp_path / "publication.json"
+    assert jobs.start(7, branch="topic").planner("ci", "gate", "--sandbox", "--publication", str(file)).code == 2
+    found = json.loads(file.read_text())
+    assert (found["state"], found["description"]) == ("error", "this pull request has no `plans/` folder")
+    assert "Keep one plan" in found["comment"]
+
+
 @pytest.mark.parametrize(
     ("has", "adds", "place"),
     [
