@@ -263,3 +263,11 @@ def test_results_that_cannot_be_stored_are_no_baseline() -> None:
 )
 def test_why_calls_were_not_made(outcome: Outcome, why: str) -> None:
     assert why_not_called(outcome) == why
+
+
+def test_what_was_refused_is_corrected_first() -> None:
+    """The same command would be refused again."""
+    for outcome, is_named in ((Outcome(usage="HTTP 400: no such voice"), True), (Outcome(trouble="x"), False)):
+        step = ending_of([PASSED], outcome, frozenset(), COMMANDS).next_steps[-1]
+        assert (step.code, step.command) == ("resume", "RESUME")
+        assert ("refused until it is corrected: HTTP 400: no such voice. Then" in step.text) is is_named
