@@ -68,6 +68,8 @@ class ConsentRequest:
     """What is not in the stored set with `digest`, one line per case."""
     keeps_ceiling: bool = False
     """Whether `max_cost_cents` was not typed: it is the ceiling of the consent that is resumed."""
+    newer_push: tuple[str, str] | None = None
+    """The commit whose calls were agreed to, and the head that superseded it."""
     doubt: Doubt = Doubt.NOBODY
     """Why nobody is named in `by`."""
     named: str = ""
@@ -235,6 +237,12 @@ def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -
         )
     if digest == change_set.digest:
         return
+    if request.newer_push is not None:
+        agreed, head = (commit[:7] for commit in request.newer_push)
+        raise RefusedError(
+            f"You agreed to the calls for {agreed}; the branch is now at {head}. Use the command below",
+            f"In a terminal: {request.command}",
+        )
     called = change_set.with_action(Action.CALL)
     agents = list(dict.fromkeys(_target(each) for each in called if each.reason is Reason.AGENT_EDITED))
     edited = f"; agents edited since: {some(agents, _NAMED)}" if agents else ""

@@ -88,6 +88,8 @@ class Preparation:
     """Set if earlier runs of the called cases are ignored (`--start-over`)."""
     outside_consent: tuple[str, ...] = ()
     """What is not in the stored set with the digest of `--digest`, one line per case."""
+    newer_push: tuple[str, str] | None = None
+    """The commit whose calls were agreed to, and the head of the pull request, if that superseded it."""
     agents: tuple[EffectiveTarget, ...] = ()
     """The agents with a file."""
     configurations: Configurations = field(default_factory=Configurations)
@@ -228,6 +230,7 @@ def prepare(
         ),
         start_over,
         agreed.outside(change_set),
+        agreed.newer_push(change_set),
         agents,
         configurations,
         targets,

@@ -288,6 +288,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
         options.selection.digest,
         prepared.outside_consent,
         keeps_ceiling=options.max_cost_cents is None and prepared.consent is not None,
+        newer_push=prepared.newer_push,
         doubt=agreement.doubt,
         named=agreement.named,
     )

@@ -93,8 +93,16 @@ class Agreed:
         if stored is None or stored.digest == made_before(change_set, stored.times_made).digest:
             return ()
         if stored.commit and self.head and stored.commit != self.head:
-            return (f"a newer push superseded it: it was planned for {stored.commit[:7]}, the head is {self.head[:7]}",)
+            return (f"it was planned for {stored.commit[:7]}",)
         return tuple(stored.outside(change_set, self.show))
+
+    def newer_push(self, change_set: ChangeSet) -> tuple[str, str] | None:
+        """The commit whose calls were agreed to, and the newer head of the pull request; None if that needs no other
+        calls."""
+        stored = self.stored
+        if stored is None or not stored.commit or not self.head or stored.commit == self.head:
+            return None
+        return (stored.commit, self.head) if self.outside(change_set) else None
 
     def may_adapt(self, cases: Collection[str]) -> Callable[[Change], bool]:
         """Says whether a case may be called in waves: one of these `cases`, and in waves in the stored set, too."""

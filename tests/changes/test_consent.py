@@ -66,6 +66,11 @@ def test_nobody_agrees(named: str, doubt: Doubt, why: str) -> None:
     assert refusal(build([make_case()]), by="", doubt=doubt, named=named)[0].startswith(why)
 
 
+def test_a_newer_push() -> None:
+    found = refusal(build([make_case()]), digest=f"sha256:{0:064}", newer_push=("a" * 40, "b" * 40))
+    assert "for aaaaaaa; the branch is now at bbbbbbb" in found[0]
+
+
 def test_missing() -> None:
     why, hint = refusal(build([make_case()]), given=False)
     assert why.startswith("3 calls, expected $0.96 ($0.48–$1.92, assumed 1–4 minutes at 16 ¢/min (spark)): consent ")

@@ -82,6 +82,7 @@ def superseded(hosted: Hosted) -> str:
     before = hosted.calls()
     assert [hosted.agree(command=old, by_form=by_form) for by_form in (False, True)] == [3, 3]
     assert (hosted.calls(), hosted.command() != old) == (before, True)
+    assert "the branch is now at" in hosted.reply()
     return "pending"
 
 
