@@ -111,7 +111,7 @@ def _plans(entries: Sequence[Spent]) -> dict[str, int]:
 
 def render_text(entries: Sequence[Spent]) -> str:
     if not entries:
-        return "Nobody has agreed to calls yet."
+        return "No session has ended that made calls under a consent. `planner plan` shows what is still open."
     lines = [_line(entry) for entry in entries]
     plans = [(f"plan {name}", cents) for name, cents in _plans(entries).items()]
     sums = [*_months(entries).items(), *_people(entries).items(), *plans]
