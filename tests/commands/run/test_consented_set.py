@@ -108,7 +108,7 @@ def test_a_newer_push_supersedes(tmp_path: Path, project: Project, monkeypatch: 
     jobs.edit(plans__hours=TWO.replace("calm", "angry"))
     ran = agreed(jobs.start(7, branch="topic", event="workflow_dispatch"), old, "--sandbox", "--base", "origin/main")
     assert ran.code == 3, ran.err
-    assert "superseded" in project.results()["problems"][0]
+    assert "the branch is now at" in project.results()["problems"][0]
     new = digest(jobs.start(7, branch="topic"), "--sandbox")
     job = jobs.start(7, branch="topic", event="workflow_dispatch")
     ran = agreed(job, new, "--sandbox", "--base", "origin/main")
