@@ -87,6 +87,12 @@ def some(items: Sequence[str], shown: int, separator: str = ", ") -> str:
     return separator.join(items[:shown]) + more
 
 
+def short_commit(commit: str) -> str:
+    """Seven characters or more, with a letter: digits alone look like a phone number, and would be redacted."""
+    letter = next((at for at, character in enumerate(commit) if character.isalpha()), 0)
+    return commit[: max(7, letter + 1)]
+
+
 def shortened(text: str, characters: int) -> str:
     """Cut in the middle."""
     if len(text) <= characters:

@@ -13,7 +13,7 @@ from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, J
 from planner.changes.waves import calls_left
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
-from planner.quantities import count, money, money_range, some
+from planner.quantities import count, money, money_range, short_commit, some
 from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import Action
 from planner.values import frozen
@@ -238,7 +238,7 @@ def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -
     if digest == change_set.digest:
         return
     if request.newer_push is not None:
-        agreed, head = (commit[:7] for commit in request.newer_push)
+        agreed, head = map(short_commit, request.newer_push)
         raise RefusedError(
             f"You agreed to the calls for {agreed}; the branch is now at {head}. Use the command below",
             f"In a terminal: {request.command}",

@@ -7,7 +7,7 @@ from typing import Final
 
 from planner.changes.model import Reason
 from planner.planfile.files import PROJECT_FILE
-from planner.quantities import count, money, money_range, some
+from planner.quantities import count, money, money_range, short_commit, some
 from planner.reports.agents import agent_notes
 from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes, waves_line
 from planner.reports.neutral import (
@@ -180,7 +180,7 @@ def _price(preview: PlanView) -> str:
 
 
 def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: LastCalls | None) -> str:
-    commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
+    commit = f" for {markdown_code(short_commit(pull.commit))}" if pull.commit else ""
     parts = [f"Results{commit}."] if commit and not check.needs_run else []
     if check.open_calls:
         parts += _open_calls(preview, check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from planner.quantities import count, money, some
+from planner.quantities import count, money, short_commit, some
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code
 from planner.reports.pull_request import PullRequest, call_command, ignored_results
 from planner.results.model import StartOverDocument
@@ -47,7 +47,7 @@ def render_progress(calls: CallsUnderWay, pull: PullRequest) -> str:
 
 
 def _progress_facts(calls: CallsUnderWay, pull: PullRequest) -> Iterator[str]:
-    commit = f" for {markdown_code(pull.commit[:7])}" if pull.commit else ""
+    commit = f" for {markdown_code(short_commit(pull.commit))}" if pull.commit else ""
     yield f"Calling{commit}, agreed by {markdown_code(calls.by)} up to {for_markdown('$' + calls.max_cost)}."
     if calls.in_flight:
         may_cost = f", which may cost {for_markdown(money(calls.reserved_cents))} more" if calls.reserved_cents else ""

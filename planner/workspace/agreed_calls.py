@@ -17,6 +17,7 @@ from planner.ci.event import head_commit
 from planner.ci.git import Git
 from planner.errors import PlannerError
 from planner.planfile.model import Project
+from planner.quantities import short_commit
 from planner.results.repository import change_set_key
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
@@ -93,7 +94,7 @@ class Agreed:
         if stored is None or stored.digest == made_before(change_set, stored.times_made).digest:
             return ()
         if stored.commit and self.head and stored.commit != self.head:
-            return (f"it was planned for {stored.commit[:7]}",)
+            return (f"it was planned for {short_commit(stored.commit)}",)
         return tuple(stored.outside(change_set, self.show))
 
     def newer_push(self, change_set: ChangeSet) -> tuple[str, str] | None:

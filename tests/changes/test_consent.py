@@ -12,6 +12,7 @@ from planner.changes.consent import ConsentRequest, Doubt, EarlierSpending, Limi
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy, Target
+from planner.reports.redaction import Redactor
 from planner.results.money_documents import ConsentDocument
 from tests.support.stored_cases import NOW, build, make_case, store_case
 
@@ -69,6 +70,13 @@ def test_nobody_agrees(named: str, doubt: Doubt, why: str) -> None:
 def test_a_newer_push() -> None:
     found = refusal(build([make_case()]), digest=f"sha256:{0:064}", newer_push=("a" * 40, "b" * 40))
     assert "for aaaaaaa; the branch is now at bbbbbbb" in found[0]
+
+
+def test_a_commit_is_not_shown_as_a_phone_number() -> None:
+    """Digits alone would be redacted: a commit is shown up to its first letter."""
+    push = (f"4789809888{'f' * 30}", "ab" * 20)
+    why, _ = refusal(build([make_case()]), digest=f"sha256:{0:064}", newer_push=push)
+    assert "for 4789809888f; the branch is now at abababa." in Redactor((), frozenset()).text(why)
 
 
 def test_missing() -> None:
