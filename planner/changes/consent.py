@@ -33,7 +33,7 @@ class Limits:
     now: datetime
 
 
-class Doubt(Enum):
+class NoAgreement(Enum):
     """Why the CI system names nobody who agreed."""
 
     NOBODY = "nobody"
@@ -49,7 +49,7 @@ class Agreement:
     """Who agrees to charged calls: `by`, "" for nobody. `named` is who was to agree, "" if unknown."""
 
     by: str = ""
-    doubt: Doubt = Doubt.NOBODY
+    no_agreement: NoAgreement = NoAgreement.NOBODY
     """Only without `by`."""
     named: str = ""
 
@@ -70,7 +70,7 @@ class ConsentRequest:
     """Whether `max_cost_cents` was not typed: it is the ceiling of the consent that is resumed."""
     newer_push: tuple[str, str] | None = None
     """The commit whose calls were agreed to, and the head that superseded it."""
-    doubt: Doubt = Doubt.NOBODY
+    no_agreement: NoAgreement = NoAgreement.NOBODY
     """Why nobody is named in `by`."""
     named: str = ""
     """Who was to agree; "" if unknown."""
@@ -144,17 +144,17 @@ def check_consent(
 
 def _nobody_agreed(request: ConsentRequest) -> RefusedError:
     who = f"`{request.named}`"
-    if request.doubt is Doubt.NO_ANSWER and request.named:
+    if request.no_agreement is NoAgreement.NO_ANSWER and request.named:
         return RefusedError(
             f"GitHub did not answer whether {who} has write access, so nothing was called: post the command again",
             "The log says what GitHub answered; or start the workflow instead.",
         )
-    if request.doubt is Doubt.NO_ANSWER:
+    if request.no_agreement is NoAgreement.NO_ANSWER:
         return RefusedError(
             "GitHub did not answer who approved this job, so nothing was called: run it again",
             "The log says what GitHub answered. The job needs `actions: read` and its token in GITHUB_TOKEN.",
         )
-    if request.doubt is Doubt.NO_ACCESS:
+    if request.no_agreement is NoAgreement.NO_ACCESS:
         return RefusedError(
             f"{who} has no write access to this repository, so nothing was called",
             "Let somebody who has it post the command.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from planner.changes.consent import Agreement, Doubt
+from planner.changes.consent import Agreement, NoAgreement
 from planner.ci.event import asked_by, is_command, namespace_of
 from planner.ci.git import Git
 from planner.errors import NotFoundError, PlannerError, UsageError
@@ -57,8 +57,8 @@ def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str |
         return Agreement(consent_by or "")
     if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch" or is_command(environ):
         named = asked_by(environ)
-        doubt = _doubt(shell, named)
-        return Agreement(named) if doubt is None else Agreement(doubt=doubt, named=named)
+        no_agreement = _no_agreement(shell, named)
+        return Agreement(named) if no_agreement is None else Agreement(no_agreement=no_agreement, named=named)
     return _approvers(shell)
 
 
@@ -84,7 +84,7 @@ def _approvers(shell: Shell) -> Agreement:
             found = github.get_list(f"actions/runs/{run}/approvals", "actions: read")
     except PlannerError as error:
         shell.log(f"the approval of this job cannot be read: {error}. {error.hint}")
-        return Agreement(doubt=Doubt.NO_ANSWER)
+        return Agreement(no_agreement=NoAgreement.NO_ANSWER)
     wanted = (environ.get("PLANNER_APPROVAL_ENVIRONMENT") or APPROVED).casefold()
     approved = [each for each in found if each.get("state") == "approved" and wanted in _environments(each)]
     people = [cast("dict[str, Any]", each.get("user") or {}) for each in approved]
@@ -103,7 +103,7 @@ def _environments(approval: dict[str, Any]) -> set[str]:
     return {str(each.get("name", "")).casefold() for each in named}
 
 
-def _doubt(shell: Shell, login: str) -> Doubt | None:
+def _no_agreement(shell: Shell, login: str) -> NoAgreement | None:
     """Why this person does not agree, because it is none, or GitHub does not confirm that they still have write
     access: a job may wait for days between its start and its calls. Without a token to ask with, the access at its
     start counts."""
@@ -112,18 +112,18 @@ def _doubt(shell: Shell, login: str) -> Doubt | None:
         return None
     if not LOGIN.fullmatch(login):
         shell.log(f"{login} started this job, but only a person can agree to calls")
-        return Doubt.NOBODY
+        return NoAgreement.NOBODY
     if not environ.get("GITHUB_TOKEN"):
         return None
     try:
         with _github(shell) as github:
             found = github.get(f"collaborators/{login}/permission", "metadata: read")
     except NotFoundError:
-        return Doubt.NO_ACCESS  # no such user, any more
+        return NoAgreement.NO_ACCESS  # no such user, any more
     except PlannerError as error:
         shell.log(f"the permission of {login} cannot be read, so their consent does not count: {error}. {error.hint}")
-        return Doubt.NO_ANSWER
+        return NoAgreement.NO_ANSWER
     permission = found.get("permission")
     if not isinstance(permission, str):
-        return Doubt.NO_ANSWER
-    return None if permission in ("write", "admin") else Doubt.NO_ACCESS  # as GitHub names custom roles here, too
+        return NoAgreement.NO_ANSWER
+    return None if permission in ("write", "admin") else NoAgreement.NO_ACCESS  # as GitHub names custom roles here, too

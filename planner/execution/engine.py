@@ -113,7 +113,7 @@ class Outcome:
     the same calls."""
     fail_fast: bool = False
     submitted: bool = False
-    """The organisation's workers go on with the calls, and nobody waits for them here."""
+    """The organisation's workers continue the calls, and nobody waits for them here."""
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched, by case id."""
     not_needed: dict[str, int] = field(default_factory=dict[str, int])

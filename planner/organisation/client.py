@@ -126,17 +126,17 @@ class OrganisationClient:
             if self.detach:
                 return Outcome(submitted=True, left=_all(consented))
         resumed_keys = {slot.key for slot in resumed}
-        told: set[SlotKey] = set()
-        self._tell(others, resumed_keys, told, observer)
+        reported: set[SlotKey] = set()
+        self._report_runs(others, resumed_keys, reported, observer)
         while True:
             row = await anyio.to_thread.run_sync(self.tables.consent, consent_id)
             self._follow(consent_id)
-            self._report(consented, resumed_keys, told, observer)
+            self._report_ended(consented, resumed_keys, reported, observer)
             if row is None or ConsentState(row["state"]) not in AT_WORK:
                 self._count(terms.ledger, consent_id, before)
-                return self._outcome(row, consented, resumed_keys, told, observer)
+                return self._outcome(row, consented, resumed_keys, reported, observer)
             if interrupted.is_set():
-                observer.log("the organisation's workers go on with these calls")
+                observer.log("the organisation's workers continue these calls")
                 return Outcome(interrupted=True, left=_all(consented))
             await self._show_progress(consent_id, observer)
             with anyio.move_on_after(LOOK_SECONDS):
@@ -240,11 +240,11 @@ class OrganisationClient:
         (digest,) = self.save_evidences([Evidence.model_validate_json(data)])
         return replace(slot, evidence=digest)
 
-    def _report(
+    def _report_ended(
         self,
         consented: ConsentedJobs,
         resumed: set[SlotKey],
-        told: set[SlotKey],
+        reported: set[SlotKey],
         observer: Observer,
         unread: dict[SlotKey, str] | None = None,
     ) -> None:
@@ -256,20 +256,20 @@ class OrganisationClient:
             and slot.consumed_by is None
             and (slot.evidence is not None or (unread is not None and slot.run_id is not None))
         ]
-        self._tell(slots, resumed, told, observer, unread or {})
+        self._report_runs(slots, resumed, reported, observer, unread or {})
 
-    def _tell(
+    def _report_runs(
         self,
         slots: Iterable[Slot],
         resumed: set[SlotKey],
-        told: set[SlotKey],
+        reported: set[SlotKey],
         observer: Observer,
         unread: Mapping[SlotKey, str] = MappingProxyType({}),
     ) -> None:
         for slot in slots:
-            if slot.key in told:
+            if slot.key in reported:
                 continue
-            told.add(slot.key)
+            reported.add(slot.key)
             launch = self.journal.launch(slot.launch_id)
             assert launch is not None
             evidence = None if slot.evidence is None else self.load_evidence(slot.evidence)
@@ -281,16 +281,16 @@ class OrganisationClient:
         row: RowMapping | None,
         consented: ConsentedJobs,
         resumed: set[SlotKey],
-        told: set[SlotKey],
+        reported: set[SlotKey],
         observer: Observer,
     ) -> Outcome:
         if row is None:
-            return Outcome(left=_all(consented)) if not told else Outcome()
+            return Outcome(left=_all(consented)) if not reported else Outcome()
         ended = parsed(ENDED, row["outcome"], row["consent_id"]) if row["outcome"] else None
         if ended is None:
             return Outcome()
         unread = dict.fromkeys(ended.unread_slots, "its data could not be read")
-        self._report(consented, resumed, told, observer, unread)
+        self._report_ended(consented, resumed, reported, observer, unread)
         return ended.outcome()
 
     async def _show_progress(self, consent_id: str, observer: Observer) -> None:

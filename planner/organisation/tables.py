@@ -125,7 +125,7 @@ class FencedError(StoreError):
     def __init__(self, epoch: int) -> None:
         super().__init__(
             f"the coordinator of epoch {epoch} no longer holds the organisation's tables",
-            "Another worker goes on with its calls. If there is only one, its heartbeat was late.",
+            "Another worker continues its calls. If there is only one, its heartbeat was late.",
         )
 
 
@@ -260,7 +260,7 @@ class Tables:
             connection.execute(insert(EVENTS).values(epoch=epoch, **values))
 
     def rewrite_events(self, epoch: int, events: Mapping[int, str]) -> None:
-        """Replace the texts of these events: those without prompts."""
+        """Replace these events by others without prompts."""
         with self.writing(epoch) as connection:
             for number, event in events.items():
                 connection.execute(update(EVENTS).where(EVENTS.c.number == number).values(event=event))

@@ -289,7 +289,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
         prepared.outside_consent,
         keeps_ceiling=options.max_cost_cents is None and prepared.consent is not None,
         newer_push=prepared.newer_push,
-        doubt=agreement.doubt,
+        no_agreement=agreement.no_agreement,
         named=agreement.named,
     )
     refusal = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planner.changes.consent import ConsentRequest, Doubt, EarlierSpending, Limits, check_consent, consent_command
+from planner.changes.consent import ConsentRequest, EarlierSpending, Limits, NoAgreement, check_consent, consent_command
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy, Target
@@ -54,17 +54,17 @@ def test_agreed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "doubt", "why"),
+    ("named", "no_agreement", "why"),
     [
-        ("", Doubt.NOBODY, "the CI system names nobody with write access"),
-        ("app[bot]", Doubt.NOBODY, "the CI system names nobody with write access"),
-        ("maria", Doubt.NO_ACCESS, "`maria` has no write access"),
-        ("maria", Doubt.NO_ANSWER, "GitHub did not answer whether `maria`"),
-        ("", Doubt.NO_ANSWER, "GitHub did not answer who approved"),
+        ("", NoAgreement.NOBODY, "the CI system names nobody with write access"),
+        ("app[bot]", NoAgreement.NOBODY, "the CI system names nobody with write access"),
+        ("maria", NoAgreement.NO_ACCESS, "`maria` has no write access"),
+        ("maria", NoAgreement.NO_ANSWER, "GitHub did not answer whether `maria`"),
+        ("", NoAgreement.NO_ANSWER, "GitHub did not answer who approved"),
     ],
 )
-def test_nobody_agrees(named: str, doubt: Doubt, why: str) -> None:
-    assert refusal(build([make_case()]), by="", doubt=doubt, named=named)[0].startswith(why)
+def test_nobody_agrees(named: str, no_agreement: NoAgreement, why: str) -> None:
+    assert refusal(build([make_case()]), by="", no_agreement=no_agreement, named=named)[0].startswith(why)
 
 
 def test_a_newer_push() -> None:

@@ -16,7 +16,7 @@ import anyio.lowlevel
 import pytest
 from fake_github import FakeGitHub, Fault, fake_github
 
-from planner.changes.consent import Agreement, Doubt
+from planner.changes.consent import Agreement, NoAgreement
 from planner.ci.agreement import how_agreed, who_agrees
 from planner.ci.event import namespace_of
 from planner.clock import Clock
@@ -135,28 +135,30 @@ def test_a_permission_that_cannot_be_read(tmp_path: Path, fake: FakeGitHub, stat
 
 
 @pytest.mark.parametrize(
-    ("login", "fields", "doubt"),
+    ("login", "fields", "no_agreement"),
     [
-        ("maria", {"status": 403}, Doubt.NO_ANSWER),
-        ("maria", {"status": 200, "body": b'{"permission'}, Doubt.NO_ANSWER),
-        ("maria", {"status": 200, "body": b"{}"}, Doubt.NO_ANSWER),
-        ("maria", {"status": 404}, Doubt.NO_ACCESS),
-        ("maria", {"status": 200, "body": b'{"permission": "read"}'}, Doubt.NO_ACCESS),
-        ("app[bot]", {"status": 403}, Doubt.NOBODY),
+        ("maria", {"status": 403}, NoAgreement.NO_ANSWER),
+        ("maria", {"status": 200, "body": b'{"permission'}, NoAgreement.NO_ANSWER),
+        ("maria", {"status": 200, "body": b"{}"}, NoAgreement.NO_ANSWER),
+        ("maria", {"status": 404}, NoAgreement.NO_ACCESS),
+        ("maria", {"status": 200, "body": b'{"permission": "read"}'}, NoAgreement.NO_ACCESS),
+        ("app[bot]", {"status": 403}, NoAgreement.NOBODY),
     ],
 )
 def test_why_somebody_does_not_agree(
-    tmp_path: Path, fake: FakeGitHub, login: str, fields: dict[str, Any], doubt: Doubt
+    tmp_path: Path, fake: FakeGitHub, login: str, fields: dict[str, Any], no_agreement: NoAgreement
 ) -> None:
     fake.faults.append(Fault("GET", times=9, path=r"collaborators/maria/permission", **fields))
     shell = job(tmp_path, fake, "workflow_dispatch", DISPATCH, GITHUB_TRIGGERING_ACTOR=login)
-    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == Agreement(doubt=doubt, named=login)
+    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == Agreement(
+        no_agreement=no_agreement, named=login
+    )
 
 
 def test_an_approval_that_cannot_be_read(tmp_path: Path, fake: FakeGitHub) -> None:
     fake.faults.append(Fault("GET", 403, 9))
     shell = job(tmp_path, fake, "pull_request", PULL)
-    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == Agreement(doubt=Doubt.NO_ANSWER)
+    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == Agreement(no_agreement=NoAgreement.NO_ANSWER)
 
 
 @pytest.mark.parametrize("token", ["reader", ""])

@@ -105,7 +105,7 @@ PRINTED = {
 
 
 def test_the_schemas_have_every_field(project: Project) -> None:
-    """And no other; the documents, also those after an error, are valid by them."""
+    """And no other: validation raises for a field that is missing or unknown. Also after an error."""
     project.planner("run", *CONSENT)
     schemas = printed_schemas()
     titles = {model: f"{name}.schema.json" for name, model in DOCUMENTS.items()}

@@ -349,6 +349,18 @@ def test_a_launch_is_not_absent_while_an_equal_one_may_have_its_run(
     assert [event.launch_id for event in events(state, seconds=700)] == ["l1"] * (not is_absent)
 
 
+@pytest.mark.parametrize(("seconds", "others", "is_adopted"), [(50, 3, False), (50, 2, True), (650, 3, True)])
+def test_runs_that_a_larger_launch_may_have_made_are_not_adopted_early(
+    state: State, ana: Any, seconds: float, others: int, is_adopted: bool
+) -> None:
+    """The batch may have a third run, which is listed later: then it is the larger launch's."""
+    lose(state, ana, "l1", runs=2, sent_at=at(-60).server)
+    lose(state, ana, "l2", runs=others)
+    found = events(state, shown(7, ana, batch_id=201), shown(8, ana, batch_id=201), seconds=seconds)
+    adopted = [event for event in found if event.state is LaunchState.ADOPTED]
+    assert [event.run_ids for event in adopted] == [(7, 8)] * is_adopted
+
+
 @pytest.mark.parametrize(
     ("session_id", "other_prompt", "is_adopted"), [("i0", False, True), ("i1", False, False), ("i0", True, False)]
 )

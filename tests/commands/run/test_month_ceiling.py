@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import re
 
+from hours import SATURDAY
+
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
-PLAN = """\
-version: 1
-plan: hours
-targets:
-  clinic: {agent: 12}
-scenarios:
-  saturday:
-    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
-    runs: 3
-    expect:
-      - {check: call, status: completed}
-"""
+PLAN = SATURDAY.replace("    expect:", "    runs: 3\n    expect:")
 OTHER = PLAN.replace("plan: hours", "plan: cancel").replace("Ana", "Bob").replace("runs: 3", "runs: 10")
 LIMIT = "policy: {max_cost_cents_per_month: %d}\n"
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
+import anyio
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.interruption import interruptible
 
@@ -16,7 +18,9 @@ async def test_a_signal_interrupts(sent: signal.Signals) -> None:
     try:
         async with interruptible() as interrupted:
             os.kill(os.getpid(), sent)
-            await interrupted.wait()
+            with anyio.fail_after(PATIENCE_SECONDS):
+                await interrupted.wait()
+            assert interrupted.is_set()
     finally:
         signal.signal(sent, before)
 
