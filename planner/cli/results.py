@@ -69,9 +69,11 @@ def report(global_options: GlobalOptions, **values: Any) -> int:
     options.CASES,
     "--spend",
     is_flag=True,
-    help="Who agreed to what, and what it cost, with sums by month, person and plan.",
+    help="Who agreed to what, what was billed and what is reserved, with sums by month, person and plan.",
 )
-@option(options.CASES, "--since", metavar="AGE", help="Only sessions of at most this age, such as 30d or 12h.")
+@option(
+    options.CASES, "--since", metavar="AGE", help="Only sessions or consents of at most this age, such as 30d or 12h."
+)
 @options.STORED
 @options.output_format(OUTPUT, "text", "json")
 @click.pass_obj

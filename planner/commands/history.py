@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime
 from itertools import takewhile
 from typing import Literal
@@ -9,14 +10,18 @@ from typing import Literal
 from planner.changes.history import timeline
 from planner.clock import age_of, aware
 from planner.errors import UsageError
+from planner.execution.journal import IN_MEMORY, Journal, journal_for_reading
+from planner.execution.month_spending import StoreSpending
+from planner.planfile.model import Project
 from planner.reports.history import HistoryPage, render_json, render_text
+from planner.reports.spending import Spent
 from planner.reports.spending import render_json as spending_json
 from planner.reports.spending import render_text as spending_text
-from planner.reports.spending import spending_of
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.selection import Selection, chosen_ids
-from planner.workspace.stores import DEFAULT_STORE, case_of_run, open_results
+from planner.workspace.spending import spent_under_consents
+from planner.workspace.stores import DEFAULT_STORE, OpenedStore, case_of_run, open_results
 
 
 @frozen
@@ -36,11 +41,11 @@ def history(shell: Shell, options: HistoryOptions) -> int:
     selection, is_json = options.selection, options.output_format == "json"
     project, place = open_results(shell, selection)
     oldest = _oldest(shell, options)
-    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
     if options.spend:
-        entries = [each for each in spending_of(sessions) if oldest is None or each.at >= oldest]
+        entries = [each for each in _spent(shell, options, project, place) if oldest is None or each.at >= oldest]
         shell.print(spending_json(entries) if is_json else spending_text(entries))
         return 0
+    sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
     found = timeline(takewhile(lambda each: oldest is None or aware(each.started_at) >= oldest, sessions))
     wanted = None
     if options.case is not None:
@@ -57,6 +62,20 @@ def history(shell: Shell, options: HistoryOptions) -> int:
     else:
         shell.print(render_text(page, redactor=redactor, width=shell.width, color=shell.color))
     return 0
+
+
+def _spent(shell: Shell, options: HistoryOptions, project: Project, place: OpenedStore) -> list[Spent]:
+    """Under each consent of the whole store; with `--environment`, without those whose sessions were all of others."""
+    sessions = [each for each in place.repository.sessions() if each.sandbox is options.selection.sandbox]
+    shared = [] if place.shared is None else StoreSpending(place.shared.whole).consents()
+    path = place.journal_path
+    with closing(journal_for_reading(path, shell.clock.now()) if path.exists() else Journal(IN_MEMORY)) as journal:
+        found = spent_under_consents(journal, shared, sessions, redactor_of(project).name)
+    wanted = options.selection.environment
+    if wanted is None:
+        return found
+    of_wanted = {each.session_id for each in sessions if each.environment == wanted}
+    return [each for each in found if not each.sessions or not of_wanted.isdisjoint(each.sessions)]
 
 
 def _oldest(shell: Shell, options: HistoryOptions) -> datetime | None:

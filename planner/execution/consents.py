@@ -309,6 +309,9 @@ class ConsentRecords:
     def get(self, consent_id: str) -> Consent | None:
         return self._consents.get(consent_id)
 
+    def every(self) -> list[Consent]:
+        return list(self._consents.values())
+
     def made_of(self, digest: str, namespace: str) -> list[tuple[Consent, frozenset[int]]]:
         """The consents of this namespace to a set, and which of its calls, by their place, were made under each."""
         alike = (each for each in self._consents.values() if (each.digest, each.namespace) == (digest, namespace))

@@ -171,6 +171,12 @@ class Journal(JournalState):
             raise _journal_error(self.path, what, error) from error
 
 
+def journal_for_reading(path: Path, now: datetime, *, copy: bool = False) -> Journal:
+    """An existing journal, for a command that changes nothing; in memory if it cannot be written, or as a `copy`."""
+    is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return Journal(path, read_only=copy or not is_writable, now=now)
+
+
 def _text(event: Event) -> str:
     return to_json(event._asdict()).decode()
 

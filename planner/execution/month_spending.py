@@ -17,7 +17,7 @@ from planner.changes.model import whole_cents
 from planner.errors import StoreError
 from planner.execution.consent_sharing import PREFIX as CONSENTS
 from planner.execution.consent_sharing import SharedConsent
-from planner.execution.consents import Amount, Spending
+from planner.execution.consents import Amount
 from planner.execution.intent_documents import PREFIX as INTENTS
 from planner.execution.intent_documents import launch_id_of
 from planner.execution.journal_state import JournalState
@@ -105,13 +105,18 @@ class StoreSpending:
         own_key = None if instead is None else f"{self._namespace}{CONSENTS}{instead.consent.consent_id}.json"
         launches: dict[str, Amount] = {}
         judging: dict[str, Amount] = {}
-        parts = [spending for key, spending in self._documents() if key != own_key]
+        parts = [document.spending for key, document in self._documents() if key != own_key]
         for spending in [*parts, *([] if instead is None else [instead.spending])]:
             launches |= _of_month(spending.launches, spending.months, month)
             judging |= _of_month(spending.judging, spending.months, month)
         return MonthSpending(month, launches, judging)
 
-    def _documents(self) -> Iterator[tuple[str, Spending]]:
+    def consents(self) -> list[SharedConsent]:
+        """The documents of all namespaces. Raises `StoreError`: one cannot be read."""
+        return [document for _, document in self._documents()]
+
+    def _documents(self) -> Iterator[tuple[str, SharedConsent]]:
+        """By key, without reservations of launches that are not open any more."""
         versions = {
             **self._store.versions(CONSENTS),
             **self._store.versions(ENDED),
@@ -128,7 +133,8 @@ class StoreSpending:
                 opened[place] = frozenset(
                     launch_id_of(each.removeprefix(place)) for each in self._store.keys(place + INTENTS)
                 )
-            yield key, known[1].spending.without_ended(opened[place].__contains__)
+            spending = known[1].spending.without_ended(opened[place].__contains__)
+            yield key, known[1].model_copy(update={"spending": spending})
 
     def _read(self, key: str) -> SharedConsent:
         try:

@@ -177,25 +177,31 @@ class TranscriptsDocument(_Printed):
     transcripts: list[TranscriptDocument]
 
 
-class ConsentSpent(_Part):
+class SpentAmount(_Part):
+    cents: Total = Field(description="Billed.")
+    reserved_cents: Total = Field(description="Of calls and judge calls without a bill: they may still be charged.")
+
+
+class ConsentSpent(SpentAmount):
     consent_id: str
-    sessions: list[str]
+    sessions: list[str] = Field(description="Those that ended, oldest first.")
     at: str = Field(json_schema_extra={"format": "date-time"})
     by: str
     max_cost_cents: Cents | None
     digest: str
+    is_open: bool = Field(description="Some of its calls are still to be made, or their results to be stored.")
     launches: Count
-    cents: Total
-    plans: dict[str, Total]
+    months: dict[str, SpentAmount] = Field(description="By month (UTC): phone calls and judge calls.")
+    plans: dict[str, SpentAmount] = Field(description="By plan: phone calls only.")
 
 
 class SpendingDocument(_Printed):
     """`planner history --spend --format json`."""
 
     consents: list[ConsentSpent]
-    months: dict[str, Total]
-    people: dict[str, Total]
-    plans: dict[str, Total]
+    months: dict[str, SpentAmount]
+    people: dict[str, SpentAmount]
+    plans: dict[str, SpentAmount]
 
 
 class ResultsDocument(RunResult):

@@ -3,136 +3,110 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Self
 
-from planner.clock import aware
 from planner.quantities import count, money
-from planner.reports.neutral import for_terminal, json_document, picked
-from planner.results.calls import each_call
-from planner.results.model import RunResult
+from planner.reports.neutral import for_terminal, json_document
 from planner.values import frozen
 
 
 @frozen
+class Cost:
+    cents: int = 0
+    """Billed."""
+    reserved_cents: int = 0
+    """Of calls and judge calls without a bill: they may still be charged."""
+
+    def __add__(self, other: Self) -> Self:
+        return replace(self, cents=self.cents + other.cents, reserved_cents=self.reserved_cents + other.reserved_cents)
+
+
+Costs = Mapping[str, Cost]
+
+
+@frozen
 class Spent:
-    """What was spent under one consent."""
+    """What was spent under one consent, on all machines."""
 
     consent_id: str
     sessions: tuple[str, ...]
-    """Oldest first."""
+    """Those that ended, oldest first."""
     at: datetime
-    """When its first session started."""
     by: str
     max_cost_cents: int | None
     digest: str
+    is_open: bool
+    """Some of its calls are still to be made, or their results to be stored."""
     launches: int
-    cents: int
-    """Of the calls and judge calls that are billed."""
-    plans: Mapping[str, int]
-    """Cents of its calls, by plan."""
+    months: Costs
+    """By month (UTC), such as `2026-11`: phone calls and judge calls."""
+    plans: Costs
+    """By plan: phone calls only."""
+
+    @property
+    def cost(self) -> Cost:
+        return sum(self.months.values(), Cost())
 
 
-def spending_of(sessions: Iterable[RunResult]) -> list[Spent]:
-    """One entry for each consent that was used, newest first. `sessions` are all that are stored."""
-    consents: dict[str, list[RunResult]] = defaultdict(list)
-    for session in sorted(sessions, key=lambda each: aware(each.started_at)):
-        if session.consent.given:
-            consents[session.consent.id or session.session_id].append(session)
-    spent = [_spent(consent_id, found) for consent_id, found in consents.items()]
-    return [each for each in reversed(spent) if each.launches or each.cents]
-
-
-def _spent(consent_id: str, sessions: Sequence[RunResult]) -> Spent:
-    first = sessions[0]
-    return Spent(
-        consent_id,
-        tuple(each.session_id for each in sessions),
-        aware(first.started_at).astimezone(UTC),
-        first.consent.by,
-        sessions[-1].consent.max_cost_cents,
-        first.change_set_digest,
-        sum(each.stats.launches for each in sessions),
-        _cents(sessions),
-        _by_plan(sessions),
-    )
-
-
-def _by_plan(sessions: Sequence[RunResult]) -> dict[str, int]:
-    own = {session.session_id for session in sessions}
-    bills = {
-        run.run_id: (case.plan, run.cost_cents)
-        for session in sessions
-        for case, run in each_call(session.cases)
-        if run.session_id in own and run.cost_cents is not None
-    }
-    plans: dict[str, int] = defaultdict(int)
-    for plan, cents in bills.values():
-        plans[plan] += cents
-    return dict(plans)
-
-
-def _cents(sessions: Sequence[RunResult]) -> int:
-    """Each bill once: sessions that ran side by side do not know of each other's, and what a killed session launched
-    is known only to those after it."""
-    total = 0
-    for session in sessions:
-        cost, judge = session.cost, session.cost.judge
-        own = cost.this_session_cents + (0 if judge is None else judge.this_session_cents)
-        known = cost.actual_cents + (0 if judge is None else judge.actual_cents)
-        total = max(total + own, known if session.consent.id else 0)
-    return total
-
-
-def _sums(entries: Sequence[Spent], key: Callable[[Spent], str]) -> dict[str, int]:
-    sums: dict[str, int] = defaultdict(int)
-    for entry in entries:
-        sums[key(entry)] += entry.cents
+def _sums(parts: Iterable[tuple[str, Cost]]) -> dict[str, Cost]:
+    sums: dict[str, Cost] = defaultdict(Cost)
+    for name, cost in parts:
+        sums[name] += cost
     return dict(sums)
 
 
-def _months(entries: Sequence[Spent]) -> dict[str, int]:
-    return _sums(entries, lambda entry: f"{entry.at:%Y-%m}")
+def _months(entries: Sequence[Spent]) -> dict[str, Cost]:
+    """Newest first."""
+    sums = _sums(part for entry in entries for part in entry.months.items())
+    return dict(sorted(sums.items(), reverse=True))
 
 
-def _people(entries: Sequence[Spent]) -> dict[str, int]:
-    return _sums(entries, lambda entry: entry.by or "unknown")
+def _people(entries: Sequence[Spent]) -> dict[str, Cost]:
+    return _sums((entry.by or "unknown", entry.cost) for entry in entries)
 
 
-def _plans(entries: Sequence[Spent]) -> dict[str, int]:
-    """Judge calls are not part of a plan's sum."""
-    plans: dict[str, int] = defaultdict(int)
-    for entry in entries:
-        for plan, cents in entry.plans.items():
-            plans[plan] += cents
-    return dict(plans)
+def _plans(entries: Sequence[Spent]) -> dict[str, Cost]:
+    return _sums(part for entry in entries for part in entry.plans.items())
 
 
 def render_text(entries: Sequence[Spent]) -> str:
     if not entries:
-        return "No session has ended that made calls under a consent. `planner plan` shows what is still open."
+        return "No calls were made under a consent."
     lines = [_line(entry) for entry in entries]
-    plans = [(f"plan {name}", cents) for name, cents in _plans(entries).items()]
+    plans = [(f"plan {name}", cost) for name, cost in _plans(entries).items()]
     sums = [*_months(entries).items(), *_people(entries).items(), *plans]
     width = max(len(name) for name, _ in sums)
-    lines += ["", *(f"{for_terminal(name):<{width}}  {money(cents):>9}" for name, cents in sums)]
+    lines += ["", *(f"{for_terminal(name):<{width}}  {_money(cost)}" for name, cost in sums)]
     return "\n".join(lines)
+
+
+def _money(cost: Cost) -> str:
+    reserved = f" + {money(cost.reserved_cents)} reserved" if cost.reserved_cents else ""
+    return f"{money(cost.cents):>9}{reserved}"
 
 
 def _line(entry: Spent) -> str:
     limit = "" if entry.max_cost_cents is None else f" of at most {money(entry.max_cost_cents)}"
     parts = [
         f"{entry.at:%Y-%m-%d %H:%M}",
-        f"{money(entry.cents):>9}{limit}",
+        f"{_money(entry.cost)}{limit}",
         for_terminal(entry.by) or "unknown",
         count(entry.launches, "launch", "launches"),
-        f"{count(len(entry.sessions), 'session')} from {for_terminal(entry.sessions[0])}",
+        _sessions(entry),
     ]
     return "  ".join(parts)
 
 
+def _sessions(entry: Spent) -> str:
+    if not entry.sessions:
+        return "no session has ended"
+    left = ", not finished" if entry.is_open else ""
+    return f"{count(len(entry.sessions), 'session')} from {for_terminal(entry.sessions[0])}{left}"
+
+
 def render_json(entries: Sequence[Spent]) -> str:
-    shown = [picked(entry, *(each.name for each in fields(entry))) for entry in entries]
     sums = {"months": _months(entries), "people": _people(entries), "plans": _plans(entries)}
-    return json_document({"consents": shown, **sums})
+    return json_document({"consents": [asdict(each) | asdict(each.cost) for each in entries], **sums})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -30,7 +29,7 @@ from planner.ci.agreement import actor_of
 from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
-from planner.execution.journal import IN_MEMORY, Journal
+from planner.execution.journal import IN_MEMORY, Journal, journal_for_reading
 from planner.execution.launches import UNSETTLED, Slot
 from planner.execution.month_spending import MonthSpending, StoreSpending, months_of
 from planner.execution.open_launches import OpenLaunches, open_launches_of
@@ -284,9 +283,7 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
     launches of other machines."""
     path, shared = work.place.journal_path, work.place.shared
     if path.exists():
-        is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-        read_only = shared is not None or not is_writable
-        journal = Journal(path, read_only=read_only, now=work.shell.clock.now())
+        journal = journal_for_reading(path, work.shell.clock.now(), copy=shared is not None)
     elif shared is not None:
         journal = Journal(IN_MEMORY)
     else:

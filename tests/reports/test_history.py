@@ -5,17 +5,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from planner.changes.history import Timeline, timeline
 from planner.reports.history import HistoryPage, render_json, render_text
 from planner.reports.redaction import Redactor
-from planner.reports.spending import render_json as spending_json
-from planner.reports.spending import render_text as spending_text
-from planner.reports.spending import spending_of
 from planner.results.model import CaseResult, RunResult
-from planner.results.money_documents import ConsentDocument
-from planner.workspace.report_session import NO_COST
 from tests.support.stored_cases import make_case, make_runs, session_result, store_case
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -78,59 +71,6 @@ def test_a_row_counts_the_newest_verdicts() -> None:
         session_result("day0", store_case(case, runs=runs, outcome="failed"), at=START, outcome="failed"),
     ]
     assert "100 % (34 % to 100 %) of 2" in _text(HistoryPage(timeline(outlines), None, (), sandbox=False))
-
-
-def _session(index: int, consent: ConsentDocument, **cents: int) -> RunResult:
-    """Ten days apart."""
-    return session_result(f"s{index}", at=START + timedelta(days=10 * index)).model_copy(
-        update={"consent": consent, "cost": NO_COST.model_copy(update=cents)}
-    )
-
-
-def test_spending_is_summed_by_month_and_person() -> None:
-    """One entry a consent. Refused sessions, and those that made no calls, are left out."""
-    agreed = [
-        ConsentDocument(given=True, id=name, by=by, max_cost_cents=500)
-        for name, by in (("a", "maria"), ("a", "maria"), ("b", "ben"), ("c", "maria"))
-    ]
-    sessions = [_session(index, consent, this_session_cents=100 + index) for index, consent in enumerate(agreed)]
-    sessions.append(_session(4, ConsentDocument(given=False, by="maria"), this_session_cents=9))
-    sessions.append(_session(5, ConsentDocument(given=True, id="d", by="maria")))
-    document = json.loads(spending_json(spending_of(reversed(sessions))))
-    assert [(each["consent_id"], each["sessions"], each["cents"], each["by"]) for each in document["consents"]] == [
-        ("c", ["s3"], 103, "maria"),
-        ("b", ["s2"], 102, "ben"),
-        ("a", ["s0", "s1"], 201, "maria"),
-    ]
-    assert document["months"] == {"2026-12": 103, "2026-11": 303}
-    assert document["people"] == {"maria": 304, "ben": 102}
-    text = spending_text(spending_of(reversed(sessions)))
-    assert "$2.01 of at most $5.00  maria" in text
-    assert text.splitlines()[-4:] == [
-        "2026-12      $1.03",
-        "2026-11      $3.03",
-        "maria        $3.04",
-        "ben          $1.02",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("sessions", "cents"),
-    [
-        ([(0, 96)], 96),
-        ([(64, 64), (0, 96), (0, 96)], 96),
-        ([(64, 64), (64, 64), (0, 128)], 128),
-    ],
-)
-def test_each_bill_of_a_consent_counts_once(sessions: list[tuple[int, int]], cents: int) -> None:
-    """Also of a killed session, and of sessions that do not know of each other's. Each session: billed in it, and
-    under the consent as far as it knows."""
-    consent = ConsentDocument(given=True, id="a", by="maria")
-    results = [
-        _session(index, consent, this_session_cents=own, actual_cents=known)
-        for index, (own, known) in enumerate(sessions)
-    ]
-    assert [each.cents for each in spending_of(results)] == [cents]
 
 
 def test_json_names_its_schema_and_is_complete() -> None:

@@ -84,6 +84,10 @@ def test_a_killed_job_is_resumed_elsewhere(fresh_clone: Callable[[str], Any], re
     made = len(service.own_runs())
     assert made
     assert "\nintents/" in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
+    spend = ("history", "--spend", "--format", "json")
+    (lost,) = fresh_clone("money").planner(*spend).json["consents"]
+    assert (lost["sessions"], lost["is_open"], lost["cents"], lost["launches"] > 0) == ([], True, 0, True)
+    assert lost["reserved_cents"] > 0
     ran = fresh_clone("two").planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 5
@@ -91,6 +95,9 @@ def test_a_killed_job_is_resumed_elsewhere(fresh_clone: Callable[[str], Any], re
     assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
     adopted = [run["adopted"] for case in project.results()["cases"] for run in case["runs"]]
     assert adopted.count(True) == made
+    (ended,) = fresh_clone("three").planner(*spend).json["consents"]
+    assert (ended["consent_id"], len(ended["sessions"]), ended["is_open"]) == (lost["consent_id"], 1, False)
+    assert (ended["cents"], ended["reserved_cents"]) == (service.ledger()["total_cents"], 0)
 
 
 def test_a_plan_knows_launches_of_other_machines(

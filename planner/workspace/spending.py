@@ -1,0 +1,219 @@
+"""What was spent under each consent: the union of this machine's journal, the shared store and the stored sessions.
+
+The journal and the store know every launch before it is sent, so that what a killed session or a lost machine spent is
+there. Stored sessions know bills that arrived after their launch was closed, and consents of a journal that was lost.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from planner.changes.model import whole_cents
+from planner.clock import aware
+from planner.execution.consent_sharing import SharedConsent
+from planner.execution.consents import Amount, Consent, Spending
+from planner.execution.journal_state import JournalState
+from planner.execution.launches import LIVE
+from planner.execution.spending import month_of, spending_of, unsent_launches
+from planner.reports.spending import Cost, Spent
+from planner.results.calls import each_call
+from planner.results.model import RunResult
+from planner.values import frozen
+
+
+@frozen
+class _Known:
+    """A consent as journal and store know it."""
+
+    consent: Consent | None
+    """None if the machine that agreed was lost before it could share the consent."""
+    at: datetime
+    """When somebody agreed, or the first launch."""
+    is_open: bool
+    spending: Spending
+
+
+def spent_under_consents(
+    journal: JournalState,
+    shared: Iterable[SharedConsent],
+    sessions: Iterable[RunResult],
+    show_name: Callable[[str], str],
+) -> list[Spent]:
+    """One entry for each consent under which something was spent or reserved, newest first. `show_name` redacts a plan
+    or person."""
+    known = _known(journal, {document.consent.consent_id: document for document in shared})
+    ended: dict[str, list[RunResult]] = defaultdict(list)
+    for session in sorted(sessions, key=lambda each: aware(each.started_at)):
+        if session.consent.given:
+            ended[session.consent.id or session.session_id].append(session)
+    entries = [
+        _spent(consent_id, known.get(consent_id), ended.get(consent_id, []), show_name)
+        for consent_id in {*known, *ended}
+    ]
+    used = [each for each in entries if each.launches or each.cost != Cost()]
+    return sorted(used, key=lambda each: (each.at, each.consent_id), reverse=True)
+
+
+# Journal and store
+
+
+def _known(journal: JournalState, shared: Mapping[str, SharedConsent]) -> dict[str, _Known]:
+    consents = {consent_id: document.consent for consent_id, document in shared.items()}
+    consents |= {consent.consent_id: consent for consent in journal.consents.every()}
+    first: dict[str, datetime] = {}
+    for launch in journal.launches(LIVE):
+        first.setdefault(launch.consent_id, launch.sent_at)
+    return {
+        consent_id: _Known(
+            consent := consents.get(consent_id),
+            first[consent_id] if consent is None else consent.agreed_at,
+            _is_open(journal, consent, shared.get(consent_id)),
+            _union(journal, consent_id, shared.get(consent_id)),
+        )
+        for consent_id in {*consents, *first}
+    }
+
+
+def _is_open(journal: JournalState, consent: Consent | None, shared: SharedConsent | None) -> bool:
+    if consent is None:
+        return True
+    ended = journal.consents.ended_of(consent.consent_id).union(() if shared is None else shared.ended)
+    return not ended.issuperset(range(len(consent.calls)))
+
+
+def _union(journal: JournalState, consent_id: str, shared: SharedConsent | None) -> Spending:
+    """Each launch and each session's judge calls once. A launch that this journal knows counts as the journal has it,
+    unless the store knows more of its bill."""
+    mine = spending_of(journal, consent_id, unsent=unsent_launches(journal))
+    if shared is None:
+        return mine
+
+    def counts(launch_id: str, amounts: Mapping[str, Amount]) -> bool:
+        if journal.launch(launch_id) is None:
+            return True
+        return launch_id in mine.launches and _total(amounts).spent > _total(mine.launches[launch_id]).spent
+
+    theirs = {launch_id: each for launch_id, each in shared.spending.launches.items() if counts(launch_id, each)}
+    return replace(
+        mine,
+        launches={**mine.launches, **theirs},
+        judging={**shared.spending.judging, **mine.judging},
+        months={**shared.spending.months, **mine.months},
+    )
+
+
+def _total(amounts: Mapping[str, Amount]) -> Amount:
+    return sum(amounts.values(), Amount())
+
+
+# Entries
+
+
+def _spent(
+    consent_id: str, known: _Known | None, sessions: Sequence[RunResult], show_name: Callable[[str], str]
+) -> Spent:
+    times = [aware(session.started_at) for session in sessions] + ([known.at] if known else [])
+    at = min(times).astimezone(UTC)
+    agreed = _agreed(known, sessions)
+    spending = Spending() if known is None else known.spending
+    months, plans = _by_month(spending, month_of(at)), _by_plan(spending, show_name)
+    known_cost = sum(months.values(), Cost())
+    more_cents = max(0, _cents_of(sessions) - known_cost.cents)
+    more_reserved_cents = max(0, _unbilled_cents(sessions) - known_cost.reserved_cents)
+    if more_cents or more_reserved_cents:
+        months[month_of(at)] = months.get(month_of(at), Cost()) + Cost(more_cents, more_reserved_cents)
+        for plan, cents in _plans_of(sessions, show_name).items():
+            cost = plans.get(plan, Cost())
+            plans[plan] = replace(cost, cents=max(cents, cost.cents))
+    launches = sum(1 for amounts in spending.launches.values() if _total(amounts).committed)
+    return Spent(
+        consent_id,
+        tuple(each.session_id for each in sessions),
+        at,
+        show_name(agreed.by),
+        agreed.max_cost_cents,
+        agreed.digest,
+        known is not None and known.is_open,
+        max(launches, sum(each.stats.launches for each in sessions)),
+        months,
+        plans,
+    )
+
+
+@frozen
+class _Agreed:
+    by: str = ""
+    max_cost_cents: int | None = None
+    digest: str = ""
+
+
+def _agreed(known: _Known | None, sessions: Sequence[RunResult]) -> _Agreed:
+    if known is not None and known.consent is not None:
+        return _Agreed(known.consent.by, known.consent.max_cost_cents, known.consent.digest)
+    if not sessions:
+        return _Agreed()
+    last = sessions[-1].consent
+    return _Agreed(last.by, last.max_cost_cents, sessions[0].change_set_digest)
+
+
+def _by_month(spending: Spending, agreed: str) -> dict[str, Cost]:
+    """`agreed` is the month for what has none."""
+    months: dict[str, Cost] = defaultdict(Cost)
+    for launch_id, amounts in spending.launches.items():
+        total = _total(amounts)
+        months[spending.months.get(launch_id, agreed)] += Cost(total.spent, total.reserved)
+    judging: dict[str, Amount] = defaultdict(Amount)
+    for session_id, amounts in spending.judging.items():
+        judging[spending.months.get(session_id, agreed)] += _total(amounts)
+    for month, total in judging.items():
+        months[month] += Cost(whole_cents(total.spent), whole_cents(total.reserved))
+    return {month: cost for month, cost in months.items() if cost != Cost()}
+
+
+def _by_plan(spending: Spending, show_name: Callable[[str], str]) -> dict[str, Cost]:
+    plans: dict[str, Cost] = defaultdict(Cost)
+    for amounts in spending.launches.values():
+        for plan, amount in amounts.items():
+            plans[show_name(plan)] += Cost(amount.spent, amount.reserved)
+    return dict(plans)
+
+
+# Stored sessions
+
+
+def _plans_of(sessions: Sequence[RunResult], show_name: Callable[[str], str]) -> dict[str, int]:
+    own = {session.session_id for session in sessions}
+    bills = {
+        run.run_id: (case.plan, run.cost_cents)
+        for session in sessions
+        for case, run in each_call(session.cases)
+        if run.session_id in own and run.cost_cents is not None
+    }
+    plans: dict[str, int] = defaultdict(int)
+    for plan, cents in bills.values():
+        plans[show_name(plan)] += cents
+    return plans
+
+
+def _cents_of(sessions: Sequence[RunResult]) -> int:
+    """Each bill once: sessions that ran side by side do not know of each other's, and what a killed session launched
+    is known only to those after it."""
+    total = 0
+    for session in sessions:
+        cost, judge = session.cost, session.cost.judge
+        own = cost.this_session_cents + (0 if judge is None else judge.this_session_cents)
+        known = cost.actual_cents + (0 if judge is None else judge.actual_cents)
+        total = max(total + own, known if session.consent.id else 0)
+    return total
+
+
+def _unbilled_cents(sessions: Sequence[RunResult]) -> int:
+    """Of calls that ended without a bill. Their launches are closed, so that the store has no reservation of them. What
+    was still under way when the last session ended may be settled since."""
+    last = sessions[-1] if sessions else None
+    if last is None or last.open_launches or last.cost.calls_under_way or not last.cost.unbilled_calls:
+        return 0
+    return last.cost.unconfirmed_cents
