@@ -108,6 +108,7 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         agents=prepared.agents,
         ceiling_cents=ceiling_cents(prepared.change_set, prepared.progress),
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
+        again_at=prepared.unconfirmed_until,
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
     pull = pull_request_of(shell.environ, head_of(shell, work.place, loaded), name)

@@ -87,6 +87,7 @@ def launch_documents(launches: Iterable[UnsettledLaunch]) -> list[OpenLaunch]:
             reserved_cents=launch.reserved_cents,
             state="several candidates" if launch.needs_person else "not found yet",
             detail=launch.detail,
+            again_at=None if launch.needs_person else launch.again_at,
         )
         for launch in launches
     ]

@@ -71,6 +71,8 @@ class PlanView:
     """What the whole change set may cost at most, with what earlier sessions spent; None if unknown."""
     reserved_cents: int = 0
     """What earlier calls of this change set that are not billed yet may cost."""
+    again_at: datetime | None = None
+    """From when on unconfirmed calls may be made again; None if unknown."""
     spent_cents: int = 0
     """What earlier sessions spent and reserved under this consent: the ceiling of `command` includes it."""
     shows_all: bool = False

@@ -7,7 +7,7 @@ from typing import Final
 
 from planner.changes.model import Reason
 from planner.planfile.files import PROJECT_FILE
-from planner.quantities import count, money, money_range, short_commit, some
+from planner.quantities import count, moment, money, money_range, short_commit, some
 from planner.reports.agents import agent_notes
 from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes, waves_line
 from planner.reports.neutral import (
@@ -125,7 +125,7 @@ def render_comment(
     if check.calls and (waves := waves_line(preview)):
         head.append(f"{for_markdown(waves)}.")
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
-    foot = _how_to_call(check, facts, has_unconfirmed=_unconfirmed(preview, check) > 0)
+    foot = _how_to_call(preview, check, facts)
     text = ""
     for listed in _LISTED:
         failures = list(render_failures(check, judged, names, preview.redactor, listed))
@@ -210,8 +210,12 @@ def _open_calls(preview: PlanView, check: RequiredCheck) -> Iterator[str]:
         may_cost = f" It may cost {for_markdown(money(cents))}." if cents and not made else ""
         yield (
             f"The service did not answer when {count(unconfirmed, 'call')} started, so it may or may not have been "
-            f"made.{may_cost} The next run checks this, at the earliest 10 minutes later, and makes only missing calls."
+            f"made.{may_cost} The next run checks this and makes only missing calls{_from(preview)}."
         )
+
+
+def _from(preview: PlanView) -> str:
+    return f", {for_markdown(moment(preview.again_at))} at the earliest" if preview.again_at else ""
 
 
 def _unconfirmed(preview: PlanView, check: RequiredCheck) -> int:
@@ -336,12 +340,12 @@ def _not_counted(
             yield f"{label}: {some(shown, listed)}"
 
 
-def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: bool) -> list[str]:
+def _how_to_call(preview: PlanView, check: RequiredCheck, facts: CommentFacts) -> list[str]:
     """The comment to write next, which also works on a phone."""
     offer, pull = facts.offer, facts.pull
     if offer is None or not pull.number:
         return [_FIX] if check.state is CheckState.FAILURE else []
-    blocks = [_what_to_do(check, facts, offer, has_unconfirmed=has_unconfirmed), markdown_block(offer.command(pull))]
+    blocks = [_what_to_do(preview, check, facts, offer), markdown_block(offer.command(pull))]
     if pull.actions_url:
         form = f"[run the workflow]({pull.actions_url})"
         blocks.append(f"or {form} with pull request `{pull.number}` and the same values.")
@@ -353,7 +357,7 @@ def _how_to_call(check: RequiredCheck, facts: CommentFacts, *, has_unconfirmed: 
     return blocks
 
 
-def _what_to_do(check: RequiredCheck, facts: CommentFacts, offer: Offer, *, has_unconfirmed: bool) -> str:
+def _what_to_do(preview: PlanView, check: RequiredCheck, facts: CommentFacts, offer: Offer) -> str:
     calls = count(offer.calls, "call")
     if check.calls and not offer.max_cost:
         return f"**To call**, post this as a comment, with a ceiling of your own for `{NO_CEILING}`, such as `2.00`:"
@@ -361,8 +365,9 @@ def _what_to_do(check: RequiredCheck, facts: CommentFacts, offer: Offer, *, has_
         return "**After that**, post this as a comment:"
     if check.calls:
         return "**To call**, post this as a comment:"
-    if check.needs_run and has_unconfirmed:
-        return "**To check and resume**, post this as a comment after 10 minutes:"
+    if check.needs_run and _unconfirmed(preview, check):
+        after = f" after {for_markdown(moment(preview.again_at))}" if preview.again_at else ""
+        return f"**To check and resume**, post this as a comment{after}:"
     if check.needs_run:
         return "**To collect the results**, post this as a comment. It makes no call:"
     if check.state is CheckState.FAILURE:

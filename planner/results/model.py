@@ -320,6 +320,9 @@ class OpenLaunch(Document):
     reserved_cents: Total
     state: str
     detail: str = ""
+    again_at: StoredTime | None = Field(
+        default=None, description="It may be sent again from then on, if the service does not show it; null if never."
+    )
 
 
 class DroppedCase(Document):

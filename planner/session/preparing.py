@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
+from datetime import datetime, timedelta
 
 from planner.agents.copies import new_products
 from planner.agents.live_tools import live_tool_warnings, live_tools
@@ -30,7 +31,7 @@ from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
 from planner.execution.journal import IN_MEMORY, Journal, journal_for_reading
-from planner.execution.launches import UNSETTLED, Slot
+from planner.execution.launches import UNSETTLED, Launch, Slot
 from planner.execution.month_spending import MonthSpending, StoreSpending, months_of
 from planner.execution.open_launches import OpenLaunches, open_launches_of
 from planner.execution.spending import (
@@ -40,6 +41,7 @@ from planner.execution.spending import (
     unsent_launches,
 )
 from planner.judging.project_judge import Judging, judging_of
+from planner.planfile.grammar import ExecutionFields
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
 from planner.records.log import Records
@@ -102,6 +104,8 @@ class Preparation:
     """In a job of a pull request: the base branch's cases, by id."""
     months: tuple[MonthSpending, ...] = ()
     """What all consents of the store cost this month and in the next one; () without a ceiling for it."""
+    unconfirmed_until: datetime | None = None
+    """From when on all `unconfirmed_runs` may be launched again, if the service does not show them."""
     of_target: frozenset[str] = frozenset()
     """Those that the branch stored which the pull request targets: only their failures are known."""
     balance: Balance | None = None
@@ -181,7 +185,7 @@ def prepare(
     whole = change_set = build({})
     _check_evidence(whole, repository)
     resumable, not_resumed = dict[str, tuple[Slot, ...]](), OpenLaunches()
-    unconfirmed = Counter[str]()
+    unconfirmed, unconfirmed_until = Counter[str](), None
     consent_id, spending = "", NO_SPENDING
     if journal:
         whole = change_set = not_yet_made(work, whole, journal, to_call=to_call)
@@ -196,8 +200,10 @@ def prepare(
         known = not_estimated(journal, whole, consent_id, slots)
         if known.total():
             whole = replace(whole, estimate=build(known).estimate)
-        unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)}
-        unconfirmed = Counter(slot.case_id for slot in slots if slot.launch_id in unconfirmed_ids)
+        unsettled = {launch.launch_id: launch for launch in journal.launches(UNSETTLED)}
+        waiting = [slot for slot in slots if slot.launch_id in unsettled]
+        unconfirmed = Counter(slot.case_id for slot in waiting)
+        unconfirmed_until = _settled_at([unsettled[slot.launch_id] for slot in waiting], loaded.project.execution)
         searched = {slot.launch_id for slot in slots} | open_launches_of_calls(journal, whole)
         not_resumed = open_launches_of(journal, searched, shared=place.shared is not None, now=now)
     months = months_of(loaded.project.policy, now, journal, store_spending(place))
@@ -242,8 +248,15 @@ def prepare(
         records=records,
         history=history,
         months=months,
+        unconfirmed_until=unconfirmed_until,
         of_target=frozenset(earlier.stored.base),
     )
+
+
+def _settled_at(launches: Iterable[Launch], execution: ExecutionFields) -> datetime | None:
+    """When all of them may be launched again, less those that need a person."""
+    sent = [launch.sent_at for launch in launches if launch.problem is None]
+    return max(sent) + timedelta(seconds=execution.settle_seconds) if sent else None
 
 
 def store_spending(place: OpenedStore) -> StoreSpending | None:

@@ -5,10 +5,13 @@ Paid calls are in the journal before anything else can fail, so the report has a
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from planner.changes.model import whole_cents
 from planner.execution.consents import Spending
+from planner.execution.engine import UnsettledLaunch
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState
 from planner.execution.open_launches import launch_documents, unsettled_launch
 from planner.execution.spending import charged_slots, judge_spending, spending_of, unsent_launches
@@ -30,7 +33,7 @@ def known_facts(session: RunSession) -> dict[str, Any]:
     return {
         "change_set_digest": agreed.digest or ("" if consent is None else consent.digest),
         "consent": agreed,
-        "open_launches": launch_documents([unsettled_launch(journal, launch) for launch in unsettled]),
+        "open_launches": launch_documents([_resumed_later(session, launch) for launch in unsettled]),
         "cost": _cost(session, consent_id, mine, ours),
         "stats": session.reports.stats(launches=sum(launch.state in KNOWN for launch in mine)),
     }
@@ -38,6 +41,12 @@ def known_facts(session: RunSession) -> dict[str, Any]:
 
 def _may_have_been_sent(launch: Launch) -> bool:
     return launch.state is not LaunchState.INTENDED
+
+
+def _resumed_later(session: RunSession, launch: Launch) -> UnsettledLaunch:
+    settle_seconds = session.loaded.project.execution.settle_seconds
+    again_at = launch.sent_at + timedelta(seconds=settle_seconds) if launch.problem is None else None
+    return replace(unsettled_launch(session.journal, launch), again_at=again_at)
 
 
 def _cost(session: RunSession, consent_id: str, mine: list[Launch], unsettled: set[str]) -> CostDocument:

@@ -11,12 +11,12 @@ from typing import Final
 from planner.changes.detail import hides_number
 from planner.changes.model import Change
 from planner.errors import PlannerError, StoreError
-from planner.execution.engine import Outcome
+from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot, SlotKey
 from planner.execution.observer import EndedRun
 from planner.planfile.model import Case
-from planner.quantities import count, money
+from planner.quantities import count, moment, money
 from planner.results.model import CaseResult, JudgedRun, PlanOutcome
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import CaseOutcome, Cause, FailOn
@@ -25,6 +25,7 @@ from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.gate import DEFAULT_GATE, Gate
 from planner.verdicts.next_steps import (
     NextCommands,
+    latest_again,
     rerun_of,
     step_after_bad_hour,
     step_after_ceiling,
@@ -159,10 +160,17 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
     if outcome.unsettled:
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)
         launches = count(len(outcome.unsettled), "unconfirmed launch", "unconfirmed launches")
-        found.append((4, f"{launches} (up to {money(cents)}): not sent again until the service shows what happened"))
+        found.append((4, f"{launches} (up to {money(cents)}): {_when_sent_again(outcome.unsettled)}"))
         steps += steps_to_confirm(outcome.unsettled, commands.reconcile)
     texts = dict.fromkeys(text for _, text in found)  # a refused read is trouble, too
     return {code for code, _ in found if code}, list(texts), steps
+
+
+def _when_sent_again(unsettled: Sequence[UnsettledLaunch]) -> str:
+    at = latest_again(unsettled)
+    if at is None:
+        return "not sent again until the service shows what happened"
+    return f"sent again from {moment(at)} on, only if the service does not show them by then"
 
 
 def _words_of(bug: Exception) -> str:

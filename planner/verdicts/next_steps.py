@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Final
 
 from planner.changes.detail import hides_number
@@ -77,11 +78,17 @@ def step_after_bad_hour(commands: NextCommands) -> tuple[NextStep]:
     return (NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.everything, charged=True),)
 
 
+def latest_again(unsettled: Sequence[UnsettledLaunch]) -> datetime | None:
+    """From when on all of these launches may be sent again, less those that need a person; None if there is none."""
+    times = [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]
+    return max(times, default=None)
+
+
 def steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> Iterator[NextStep]:
-    if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]:
+    if at := latest_again(unsettled):
         text = (
             "The next session looks for unconfirmed launches. It sends them again only if the service does not show "
-            f"them by {moment(max(times))}. For details"
+            f"them by {moment(at)}. For details"
         )
         yield NextStep(code=NextStepCode.WAIT, text=text, command=reconcile)
     if any(launch.needs_person for launch in unsettled):

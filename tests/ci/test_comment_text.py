@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -72,6 +73,21 @@ def test_an_unknown_price_leads_to_the_workflow_that_records_it(cents: str, said
     text = render_comment(PlanView(change_set, [], [], ""), to_call, [], {"a": "a"}, facts)
     assert said in text
     assert ("[record prices](https://x.test/main)" in text) == (not cents)
+
+
+@pytest.mark.parametrize(
+    ("again_at", "times"),
+    [(datetime(2026, 11, 25, 9, tzinfo=UTC), 2), (None, 0)],
+)
+def test_unconfirmed_calls_name_the_time_to_go_on(again_at: datetime | None, times: int, change_set: ChangeSet) -> None:
+    """Both in what happened and above the command."""
+    to_collect = RequiredCheck(
+        3, CheckState.PENDING, "1 to check", DIGEST, {CaseState.TO_COLLECT: ["a"]}, calls=0, open_calls=1
+    )
+    view = PlanView(change_set, [], [], "", unconfirmed={"a": 1}, again_at=again_at)
+    text = render_comment(view, to_collect, [], {"a": "a"}, CommentFacts(PULL, offer=Offer(DIGEST, "2.40", 0)))
+    assert "**To check and resume**, post this" in text
+    assert text.count("2026-11-25 09:00:00 UTC") == times
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def check_true(service: Organisation, results: Any) -> None:
     assert (cost["unconfirmed_cents"] > 0) == (len(billed) < len(charged))
     assert results["consent"]["given"]
     assert results["stats"]["launches"] + len(results["open_launches"]) > 0
+    assert all(launch["again_at"] for launch in results["open_launches"])
     assert not any("nothing called" in path.read_text() for path in (service.root / "reports").iterdir())
 
 

@@ -20,6 +20,7 @@ from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
 from tests.verdicts.test_result_comparison import case
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
+LATER = datetime(2026, 11, 25, 10, tzinfo=UTC)
 COMMANDS = NextCommands("RESUME", "RESUME FREE", "RERUN", "RERUN FREE", "FAILED", "ALL", "READ", "RECONCILE")
 PASSED = case("good", "passed", 3)
 FAILED = case("bad", "failed", 0, 3)
@@ -109,6 +110,14 @@ REFUSED = Outcome(usage="GET /v1/calls: 401", trouble="GET /v1/calls: 401")
         (REFUSED, ["GET /v1/calls: 401"]),
         (Outcome(anomalies={"1": "strange data", "2": "unknown run"}), ["strange data", "unknown run"]),
         (Outcome(unsettled=(unsettled(), unsettled(18))), ["2 unconfirmed launches (up to $0.50)"]),
+        (
+            Outcome(unsettled=(unsettled(again_at=NOW), unsettled(again_at=LATER))),
+            ["again from 2026-11-25 10:00:00 UTC"],
+        ),
+        (
+            Outcome(unsettled=(unsettled(again_at=NOW), unsettled(again_at=LATER, needs_person=True))),
+            ["from 2026-11-25 09:00:00"],
+        ),
         (Outcome(left={"a": 2, "b": 1}), ["3 calls of 2 cases not made"]),
     ],
 )

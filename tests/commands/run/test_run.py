@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
@@ -208,7 +209,15 @@ def test_a_launch_that_never_happened_is_not_made_without_consent(project: Proje
     # However slow the machine, the first run ends before the service counts as settled, and the second begins after it.
     project.write("planner.yaml", "execution: {settle_seconds: 3600, linger_seconds: 0.2}\n")
     service.control({"faults": [{"kind": "error_before", "route": "launch", "times": 1}]})
-    assert project.planner("run", CONSENT).code == 4
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 4
+    (launch,) = project.results()["open_launches"]
+    again_at = datetime.fromisoformat(launch["again_at"])
+    results = project.results()
+    started_at, ended_at = (datetime.fromisoformat(results[name]) for name in ("started_at", "ended_at"))
+    settle, second = timedelta(seconds=3600), timedelta(seconds=1)  # the service's clock is read by the second
+    assert started_at - second <= again_at - settle <= ended_at + second
+    assert f"{again_at:%Y-%m-%d %H:%M:%S} UTC" in results["problems"][0]
     planned = " ".join(project.planner("plan").out.split())
     assert "5 unconfirmed calls" in planned
     assert "already made" not in planned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 from fake_github import Fault
@@ -128,6 +129,7 @@ def killed(hosted: Hosted) -> str:
     hosted.service.settle()
     assert hosted.plan() == "pending"
     hosted.check()
+    assert re.search(r"post this as a comment after [0-9-]{10} [0-9:]{8} UTC:", hosted.comment())
     assert hosted.agree() == 0
     return "success"
 
