@@ -19,6 +19,7 @@ from planner.shell import Shell, redactor_of, write_output
 from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, Gate, decide_check, with_results
 from planner.workspace.bug_report import logs_checks
+from planner.workspace.merge_base import why_no_plans
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, open_workspace
 
@@ -55,7 +56,8 @@ def gate(shell: Shell, options: GateOptions) -> int:
 
 def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | None]:
     """The exit code, and why the service could not be read."""
-    work = open_workspace(shell, options.selection)
+    work = open_workspace(shell, options.selection, may_be_empty=True)
+    no_plans = None if work.loaded.plans else why_no_plans(work)
     known, trouble = _known(work, options)
     if known.note:
         shell.log(known.note)
@@ -68,6 +70,7 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
         again = replace(options.selection, rerun="failed").command("run")
         digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite, work.loaded.project.policy.gate)
         check = decide_check(cases, digest, judged_by, shell.clock.now(), again)
+        check = check if no_plans is None else replace(check, description=no_plans.value)
         names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)
         render = render_json if options.output_format == "json" else render_text
         shell.print(render(check, names))
@@ -75,7 +78,7 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
         if options.publication is not None:
             judged = [case.judged for case in cases if case.judged is not None]
             ended = read_ended(shell.cwd / options.results) if options.results is not None else None
-            decision = Decision(work, prepared, check, judged, own, ended)
+            decision = Decision(work, prepared, check, judged, own, ended, no_plans)
             publication = publication_of(decision, journal, options.name)
             if trouble is not None and check.state is CheckState.SUCCESS:
                 publication = publication.model_copy(

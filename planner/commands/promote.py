@@ -45,7 +45,7 @@ def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> 
             becomes a baseline; the calls still need not be made again.
     """
     require_default_branch(shell, selection, "promotes results")
-    work = open_workspace(shell, selection, only_promoted=True)
+    work = open_workspace(shell, selection, only_promoted=True, may_be_empty=True)
     store = world_store(work.place)
     record_agents(work.place, work.loaded.project, effective_targets(work.loaded.cases, {}), Configurations())
     stored = stored_branches(store)

@@ -32,7 +32,7 @@ from planner.session.preparing import Preparation, prepare, refusal_of
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.agreed_calls import head_of, shareable
-from planner.workspace.merge_base import MERGE_BASE
+from planner.workspace.merge_base import MERGE_BASE, NoPlans
 from planner.workspace.selection import Selection
 from planner.workspace.stores import OpenedStore, Workspace
 
@@ -76,6 +76,7 @@ class Decision:
     own: list[CaseResult]
     ended: RunResult | None = None
     """The session of this job, if one has just ended."""
+    no_plans: NoPlans | None = None
 
 
 def read_ended(path: Path) -> RunResult | None:
@@ -126,7 +127,7 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         decided_at=shell.clock.now(),
         comment=comment,
         reply=_reply(decision, pull),
-        worth_saying=_is_worth_saying(prepared, check),
+        worth_saying=_is_worth_saying(decision),
         store=(work.selection.store or loaded.project.store or "") if change_set is not None else "",
         is_sandbox=work.selection.sandbox,
         change_set=change_set,
@@ -184,9 +185,11 @@ def _is_older_than_project(shell: Shell, selection: Selection) -> bool:
     return found.code == 0 and before.code != 0
 
 
-def _is_worth_saying(prepared: Preparation, check: RequiredCheck) -> bool:
+def _is_worth_saying(decision: Decision) -> bool:
+    prepared, check = decision.prepared, decision.check
     return (
-        check.state is not CheckState.SUCCESS
+        decision.no_plans is not None
+        or check.state is not CheckState.SUCCESS
         or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.BELOW_REQUIREMENT, CaseState.QUARANTINED)))
         or bool(check.flaky)
         or bool(prepared.change_set.with_action(Action.DROP))

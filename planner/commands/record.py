@@ -22,7 +22,8 @@ from planner.ci.event import default_branch
 from planner.ci.older_branches import comment_on_older_pull_requests
 from planner.ci.pull_request import pull_request_of
 from planner.commands.pruning import prune
-from planner.errors import NotFoundError, PlannerError
+from planner.errors import NotFoundError, PlannerError, UsageError
+from planner.planfile.files import PROJECT_FILE
 from planner.planfile.model import Project
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
@@ -43,8 +44,14 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
     """Read the service and store what it says, and drop what is older than `keep`; return 0. `issue`: also write the
     drift to an issue of the repository. Raises `UsageError` in a job of a pull request or branch."""
     require_default_branch(shell, selection, "records agents")
-    work = open_workspace(shell, selection)
+    work = open_workspace(shell, selection, may_be_empty=True)
     loaded, place = work.loaded, work.place
+    if not loaded.plans:
+        if not (loaded.root / PROJECT_FILE).exists():
+            raise UsageError(
+                f"there are neither plans nor a {PROJECT_FILE}", "Without phone tests, delete the workflows."
+            )
+        shell.print("there are no plans: nothing is to be called")
     known = ask_service(work)
     place.make()
     document = document_bytes(_recorded(shell, known, loaded.project if place.shared is not None else None))

@@ -60,11 +60,20 @@ def plan_files(paths: Sequence[Path], *, cwd: Path | None = None) -> list[Path]:
     return list(found.values())
 
 
+def has_plan_files(folder: Path) -> bool:
+    """Raises `UsageError` if the folder cannot be read."""
+    return folder.is_dir() and next(_inside(folder), None) is not None
+
+
+def is_plan_file(name: str) -> bool:
+    return name.lower().endswith(_PLAN_SUFFIXES) and not name.startswith(".") and name != PROJECT_FILE
+
+
 def _inside(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if name.lower().endswith(_PLAN_SUFFIXES) and not name.startswith(".") and name != PROJECT_FILE:
+            if is_plan_file(name):
                 yield Path(parent, name)
 
 

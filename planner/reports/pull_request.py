@@ -144,7 +144,8 @@ def _headline(preview: PlanView, check: RequiredCheck, *, cancelled: bool) -> st
         return f"### ⏹ Cancelled · {for_markdown(check.description)}"
     if not check.calls:
         what = check.description
-        return f"### {SIGNS[check.state]} {for_markdown(what[:1].upper() + what[1:])}"
+        sign = SIGNS[check.state] if preview.plans else "⚠️"
+        return f"### {sign} {for_markdown(what[:1].upper() + what[1:])}"
     if preview.refused is not None:
         return f"### ✋ {count(check.calls, 'call')} to make, but the policy forbids it"
     return f"### 📞 {count(check.calls, 'call')} to make · {_price(preview)}"
@@ -181,7 +182,7 @@ def _price(preview: PlanView) -> str:
 
 def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: LastCalls | None) -> str:
     commit = f" for {markdown_code(short_commit(pull.commit))}" if pull.commit else ""
-    parts = [f"Results{commit}."] if commit and not check.needs_run else []
+    parts = [f"Results{commit}."] if commit and preview.plans and not check.needs_run else []
     if check.open_calls:
         parts += _open_calls(preview, check)
     elif check.calls:

@@ -6,19 +6,66 @@ import io
 import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from planner.ci.git import Git, Layout
-from planner.ci.policy import PolicySource
+from planner.ci.older_branches import older_branch
+from planner.ci.policy import BaseCommit, PolicySource
 from planner.errors import UsageError
+from planner.planfile.files import PROJECT_FILE, is_plan_file
 from planner.planfile.model import Case
-from planner.workspace.selection import read_files
+from planner.workspace.selection import DEFAULT_PATH, read_files
 from planner.workspace.stores import Workspace
 
 MERGE_BASE: Final = "refs/planner/merge-base"
 """Where a job with a shallow clone puts the commit."""
+
+
+class NoPlans(Enum):
+    """Why a pull request has no plans, for its status and comment."""
+
+    DELETED = "this pull request deletes the last plan: nothing is tested from now on"
+    NONE = f"there are no plans in {DEFAULT_PATH}/, here or on the base branch: nothing is tested"
+
+
+def why_no_plans(work: Workspace) -> NoPlans:
+    """Of a pull request without plans.
+
+    Raises:
+        IncompleteError: its branch is older than the plans of the base branch.
+        UsageError: this is no pull request, or it adds a project without plans; or nobody knows where it branched off.
+    """
+    base = work.loaded.base
+    if base is None:
+        raise UsageError(f"no plans in {DEFAULT_PATH}", "A plan is a .yaml file; planner init writes a first one.")
+    if not _has_plans(base, base.commit):
+        if (work.loaded.root / PROJECT_FILE).exists() and not base.has_project:
+            raise UsageError(
+                f"this pull request adds {PROJECT_FILE}, and no plan", f"Add one to {DEFAULT_PATH}/, or name its path."
+            )
+        return NoPlans.NONE
+    before = _merge_base(base.git, work)
+    if not before:
+        raise UsageError(
+            "this pull request has no plans, and planner cannot find the commit where it branched off",
+            "Fetch that commit, as the workflows of `planner init --github` do.",
+        )
+    if not _has_plans(base, before):
+        raise older_branch()
+    return NoPlans.DELETED
+
+
+def _has_plans(base: BaseCommit, commit: str) -> bool:
+    """Raises `UsageError` if the commit cannot be read."""
+    folder = f"{base.folder}{DEFAULT_PATH}/"
+    listed = base.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", folder)
+    if listed.code != 0:
+        raise UsageError(f"{folder} of {commit} cannot be read", "Fetch the commit, or clone without a filter.")
+    paths = (path.removeprefix(folder).split("/") for path in listed.out.decode(errors="replace").split("\0"))
+    return any(is_plan_file(names[-1]) and not any(name.startswith(".") for name in names) for names in paths)
 
 
 def cases_at_merge_base(work: Workspace) -> Mapping[str, Case]:

@@ -16,7 +16,7 @@ from planner.ci.event import is_command, namespace_of
 from planner.ci.policy import BaseCommit, PolicySource, policy_source, work_tree_source
 from planner.diagnostics import Diagnostic, Diagnostics, Severity
 from planner.errors import PlanInvalidError, UsageError
-from planner.planfile.files import PROJECT_FILE, misplaced_projects, plan_files, root_of
+from planner.planfile.files import PROJECT_FILE, has_plan_files, misplaced_projects, plan_files, root_of
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.project import load_project
@@ -134,9 +134,11 @@ def read_files(
     source: PolicySource | None = None,
     *,
     read_agents: bool = True,
+    may_be_empty: bool = False,
 ) -> Files:
-    """Read the named plan files, and those in named folders. Without `source`, planner.yaml is the work tree's. Raises
-    `UsageError` if a path does not exist, there is no plan or no such environment, or `source` cannot be read."""
+    """Read the named plan files, and those in named folders. Without `source`, planner.yaml is the work tree's.
+    `may_be_empty`: the default folder needs no plans. Raises `UsageError` if a path does not exist, there is no plan or
+    no such environment, or `source` cannot be read."""
     named = [shell.cwd / path for path in paths]
     source = source or work_tree_source(shell, paths)
     project, diagnostics = source.project(shell.cwd)
@@ -148,12 +150,8 @@ def read_files(
         )
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
     default = _default_path(shell.cwd, source.root)
-    if not named and source.base is not None and not default.exists():
-        raise UsageError(
-            f"this pull request has no `{DEFAULT_PATH}/` folder",
-            "Keep one plan; if phone tests are given up, no longer require the status, and delete the workflows.",
-        )
-    files = plan_files(plans if named else [default], cwd=shell.cwd)
+    is_empty = may_be_empty and not named and not has_plan_files(default)
+    files = [] if is_empty else plan_files(plans if named else [default], cwd=shell.cwd)
     folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
     if source.base is None:
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)
@@ -179,19 +177,20 @@ def _wrong_after_the_merge(shell: Shell, base: BaseCommit, folders: set[Path]) -
     return [item for item in found if item.severity is Severity.ERROR]
 
 
-def load(shell: Shell, selection: Selection) -> Loaded:
+def load(shell: Shell, selection: Selection, *, may_be_empty: bool = False) -> Loaded:
     """Load valid plans and select cases. Raises `PlanInvalidError`: with all diagnostics; `UsageError` if no plan or
-    case, or the base commit cannot be read."""
+    case, unless it `may_be_empty`, or the base commit cannot be read."""
     source = policy_source(shell, selection.base, selection.paths)
     if source.note:
         shell.log(source.note)
     _check_paths(shell, selection, source)
-    files = read_files(shell, selection.paths, selection.environment, source)
+    files = read_files(shell, selection.paths, selection.environment, source, may_be_empty=may_be_empty)
+    may_be_empty = may_be_empty and not selection.paths
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid, so no call is made", files.diagnostics)
-    if not files.plans and not files.libraries:
+    if not files.plans and not files.libraries and not may_be_empty:
         raise UsageError("planner.yaml is not a plan", "Name plan files or folders.")
-    if not files.plans:
+    if not files.plans and not may_be_empty:
         raise UsageError("there are only libraries and no plan", "Name the plans that use them, or their folder.")
     cases = tuple(case for plan in files.plans for case in plan.cases)
     diagnostics = files.diagnostics
@@ -201,7 +200,7 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     limits_note = source.note if source.base is not None and not source.base.has_project else ""
     if project.organisation is not None and not selection.sandbox:
         cases = tuple(map(called_whole, cases))
-    chosen = _selected(cases, selection, is_comment=is_command(shell.environ))
+    chosen = _selected(cases, selection, is_comment=is_command(shell.environ)) if files.plans else ()
     return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)
 
 

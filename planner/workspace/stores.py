@@ -235,18 +235,20 @@ class Workspace:
     place: OpenedStore
 
 
-def open_workspace(shell: Shell, selection: Selection, *, only_promoted: bool = False) -> Workspace:
+def open_workspace(
+    shell: Shell, selection: Selection, *, only_promoted: bool = False, may_be_empty: bool = False
+) -> Workspace:
     """Load the plans, print their warnings, and open the store. Raises like `load` and `place_of`."""
-    loaded = load_selected(shell, selection)
+    loaded = load_selected(shell, selection, may_be_empty=may_be_empty)
     print_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, selection, loaded.project, only_promoted=only_promoted)
     return Workspace(shell, selection, loaded, place)
 
 
-def load_selected(shell: Shell, selection: Selection) -> Loaded:
+def load_selected(shell: Shell, selection: Selection, *, may_be_empty: bool = False) -> Loaded:
     """Like `load`; `--select` may also name the id of a stored run or call, for its case."""
     select = tuple(case_of_run(shell, selection, each) or each for each in selection.select)
-    return load(shell, replace(selection, select=select))
+    return load(shell, replace(selection, select=select), may_be_empty=may_be_empty)
 
 
 def case_of_run(shell: Shell, selection: Selection, wanted: str) -> str | None:

@@ -121,16 +121,44 @@ def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None
     assert "`scenarios`" in found["comment"]
 
 
-def test_the_last_plan_is_deleted(jobs: Jobs, tmp_path: Path) -> None:
-    """The comment says what is missing, and how to go on."""
+def test_a_pull_request_without_plans(jobs: Jobs, tmp_path: Path) -> None:
+    """It deletes the last one, a library is left: green, and the comment says so. One whose branch is older than the
+    plans waits; without the commit where it branched off, nobody knows which of both it is."""
+    file = tmp_path / "publication.json"
+
+    def published(job: Project, code: int) -> tuple[str, str, bool]:
+        assert job.planner("ci", "gate", "--sandbox", "--publication", str(file)).code == code
+        found = json.loads(file.read_text())
+        return found["state"], found["comment"].partition("\n")[0], found["worth_saying"]
+
+    run(jobs.start())
     jobs.branch("topic")
     (jobs.work / "plans/hours.yaml").unlink()
+    jobs.edit(plans__shared="version: 1\nkind: library\nvars: {city: Berlin}\n")
+    deleted = published(jobs.start(7, branch="topic"), 0)
+    said = "### ⚠️ This pull request deletes the last plan: nothing is tested from now on"
+    assert deleted == ("success", said, True)
+    jobs.branch("older", git(jobs.work, "rev-list", "--max-parents=0", "main"))
     jobs.edit(notes="x: 1\n")
-    file = tmp_path / "publication.json"
+    state, headline, _ = published(jobs.start(8, branch="older"), 4)
+    assert (state, "this branch is older than" in headline.lower()) == ("pending", True)
+    job = jobs.start(7, branch="topic")
+    git(job.root, "checkout", "-q", "--orphan", "unrelated")
+    git(job.root, "commit", "-q", "-m", "no parent")
+    state, headline, _ = published(job, 2)
+    assert (state, "where it branched off" in headline) == ("error", True)
+
+
+def test_a_project_is_adopted_without_plans(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its plans may be in another folder: not green. Nor is a job of the default branch, where nothing is left at all."""
+    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
+    jobs.begin(notes="x: 1\n")
+    job = jobs.start()
+    assert (job.planner("ci", "record", "--sandbox").code, job.planner("ci", "promote", "--sandbox").code) == (2, 0)
+    jobs.branch("topic")
+    jobs.edit(planner=STORE, tests__plans__hours=SATURDAY)
     assert jobs.start(7, branch="topic").planner("ci", "gate", "--sandbox", "--publication", str(file)).code == 2
-    found = json.loads(file.read_text())
-    assert (found["state"], found["description"]) == ("error", "this pull request has no `plans/` folder")
-    assert "Keep one plan" in found["comment"]
+    assert json.loads(file.read_text())["state"] == "error"
 
 
 @pytest.mark.parametrize(

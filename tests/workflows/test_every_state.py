@@ -25,7 +25,7 @@ TESTS = {
     "failing on the base branch, too, or as often as before": "commands/test_gate.py::test_known_failures_of_the_base_branch",
     "not touched here, but to be called on the base branch": "commands/test_gate_states.py::test_a_pull_request_waits_only_for_calls_that_it_causes",
     "branch older than the plans": "workflows/test_states.py::test_a_branch_that_is_older_than_the_plans",
-    "the last plan deleted": "commands/test_gate_states.py::test_the_last_plan_is_deleted",
+    "the last plan deleted": "commands/test_gate_states.py::test_a_pull_request_without_plans",
     "base commit unreadable": "commands/test_gate_states.py::test_what_cannot_be_read_is_said",
     "GitHub or the store does not answer": "commands/test_gate_states.py::test_what_cannot_be_read_is_said",
     "planner crashed, or the job was cancelled": "ci/test_comment_and_status.py::test_without_an_answer_the_status_is_no_success",

@@ -194,8 +194,30 @@ def several_projects(hosted: Hosted) -> str:
     return "success"
 
 
+def last_plan_deleted(hosted: Hosted) -> str:
+    """Green, and the comment says what that means. After the merge, nothing is left for the default branch to call, and
+    the next pull request is told, too."""
+    hosted.push("main", {FILE: ANGRY})
+    hosted.record()
+    assert [issue["state"] for issue in hosted.fake.issues] == ["open"]
+    hosted.push("topic", {})
+    (hosted.work / FILE).unlink()
+    hosted.push("topic", {"notes.md": "no plans\n"})
+    hosted.open("topic")
+    assert hosted.plan() == "success"
+    assert "### ⚠️ This pull request deletes the last plan: nothing is tested from now on" in hosted.comment()
+    hosted.merge("squash")
+    hosted.record()
+    assert [issue["state"] for issue in hosted.fake.issues] == ["closed"]
+    hosted.push("next", {"notes.md": "x\n"})
+    hosted.open("next", number=8)
+    assert hosted.plan(8) == "success"
+    assert "### ⚠️ There are no plans in plans/" in hosted.comment(8)
+    return "success"
+
+
 SITUATIONS = [
-    empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, squashed, merged, rebased, merged_into_a_release_branch, an_agents_file, several_projects,
+    last_plan_deleted, empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, squashed, merged, rebased, merged_into_a_release_branch, an_agents_file, several_projects,
 ]  # fmt: skip
 PUBLIC = [squashed]
 
