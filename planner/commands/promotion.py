@@ -255,10 +255,11 @@ class _Facts:
         fingerprint = calls[0].claim.call.call_fingerprint
         judge = CallJudge(self._originals.get, judging.cache, judging.name)
         stored = tuple(StoredCall(_call_fact(each, case), fingerprint, each.data, (), Trust.NOTHING) for each in calls)
-        runs = tuple(judge.judged(case, check_fingerprint(case), each) for each in stored)
+        check = check_fingerprint(case)
+        runs = tuple(judge.judged(case, check, each) for each in stored)
         judged_by = judging.name if any(each.asks_model for each in case.expectations) else None
         pool = Pool(stored, runs, judge_case(case, runs))
-        result = stored_case(case, pool, Agents({}, Configurations()), judged_by)
+        result = stored_case(case, pool, Agents({}, Configurations()), (check, judged_by))
         show = str if shared is None else shared.redaction.name
         writing = Writing(
             self._environment,

@@ -68,6 +68,7 @@ class Records:
     ) -> None:
         self._own = own
         self._base = base
+        self._places = (*base, own)
         self._scope = scope
         self._unverified = unverified
         self._older = older
@@ -79,14 +80,16 @@ class Records:
         self.ignored: set[CallId] = set()
         """Calls whose times are in the future."""
         self._head_of: dict[str, SessionHead | None] = {}
+        self._listed: dict[tuple[int, str], Sequence[str]] = {}
+        """The files of folders of calls, by place and folder: listed once, before they are read."""
 
     def prepare(self, call_fingerprints: Iterable[str]) -> None:
         """The calls with these fingerprints will be read, without older ones that are not needed, and the newest
         sessions."""
         wanted = [each for each in call_fingerprints if each not in self._calls]
         left_out = set[str]().union(*(self._older.left_out(each) for each in wanted)) if self._older else set[str]()
-        for files in (*self._base, self._own) if wanted else ():
-            keys = [key for each in wanted for key in files.file_keys(folder_of(each)) if key not in left_out]
+        for number, files in enumerate(self._places) if wanted else ():
+            keys = [key for each in wanted for key in self._keys(number, folder_of(each)) if key not in left_out]
             heads = sorted(files.file_keys(SESSIONS))[-_PREPARED_HEADS:]
             files.prepare([*heads, *dict.fromkeys(head_key(_session_of(key)) for key in keys), *keys])
 
@@ -143,7 +146,7 @@ class Records:
         """The calls of the newest sessions with calls of this fingerprint, oldest first. Hardly any other files are
         read."""
         prefix = folder_of(call_fingerprint)
-        keys = {key for files in (*self._base, self._own) for key in files.file_keys(prefix)}
+        keys = {key for number, _ in enumerate(self._places) for key in self._keys(number, prefix)}
         every = sorted(set(map(_session_of, keys)))
         read = sessions
         while call_fingerprint not in self._calls and read < len(every):
@@ -225,8 +228,8 @@ class Records:
     def _read(self, call_fingerprint: str, files: Iterable[StoredFile | Refused], *, is_whole: bool = True) -> Folder:
         """`is_whole`: a call that was counted with others may not lack them."""
         prefix = folder_of(call_fingerprint)
-        base_keys = {key for files in self._base for key in files.file_keys(prefix)}
-        default_keys = set(self._base[-1].file_keys(prefix)) if self._base else base_keys
+        base_keys = {key for number, _ in enumerate(self._base) for key in self._keys(number, prefix)}
+        default_keys = set(self._keys(len(self._base) - 1, prefix)) if self._base else base_keys
         unverified = self._unverified(prefix)
         found: dict[CallId, StoredCall] = {}
         later: dict[CallId, list[_Later]] = defaultdict(list)
@@ -280,12 +283,17 @@ class Records:
 
     def _files(self, prefix: str, without: Iterable[str] = ()) -> Iterator[StoredFile | Refused]:
         seen = set(without)
-        for files in (*self._base, self._own):
-            for key in files.file_keys(prefix):
+        for number, files in enumerate(self._places):
+            for key in self._keys(number, prefix):
                 file = None if key in seen else file_of(files, key)
                 if file is not None:
                     seen.add(key)
                     yield file
+
+    def _keys(self, place: int, prefix: str) -> Sequence[str]:
+        if (place, prefix) not in self._listed:
+            self._listed[place, prefix] = list(self._places[place].file_keys(prefix))
+        return self._listed[place, prefix]
 
     def _facts(self, file: StoredFile) -> Iterator[Fact]:
         self._check_complete(file)

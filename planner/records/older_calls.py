@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import takewhile
 from pathlib import Path
@@ -161,8 +161,11 @@ class OlderCallsCache:
 
     folder: Path
     store: str
+    _known: dict[str, OlderCalls] = field(default_factory=dict[str, OlderCalls], init=False)
+    """What was read or written last: it is not written again."""
 
     def load(self, prefix: str) -> OlderCalls | None:
+        self._known.pop(prefix, None)
         try:
             data = self._path(prefix).read_bytes()
         except OSError:
@@ -174,9 +177,12 @@ class OlderCallsCache:
             found = OlderCalls.model_validate_json(content)
         except ValidationError:
             return None
+        self._known[prefix] = found
         return found
 
     def save(self, prefix: str, older: OlderCalls) -> None:
+        if self._known.get(prefix) == older:
+            return
         content = older.model_dump_json().encode()
         path = self._path(prefix)
         with suppress(OSError):
@@ -184,6 +190,7 @@ class OlderCallsCache:
             unfinished = path.with_suffix(f".{os.getpid()}")
             unfinished.write_bytes(sha256(content).hexdigest().encode() + content)
             unfinished.replace(path)
+            self._known[prefix] = older
 
     def _path(self, prefix: str) -> Path:
         return self.folder / f"{sha256(f'{self.store} {prefix}'.encode()).hexdigest()}.json"
@@ -225,7 +232,8 @@ class OlderCallsReader:
         self._read: dict[str, _Read] = {}
         """By fingerprint."""
         self._choices: dict[str, tuple[OlderCalls, frozenset[str]] | None] = {}
-        self._heads: Mapping[str, str] | None = None
+        self._listed: dict[str, Mapping[str, str]] = {}
+        """The versions of files by folder, from before any was read: a file that changes later is noticed next time."""
 
     def left_out(self, call_fingerprint: str) -> frozenset[str]:
         """The keys of the files that are probably not needed."""
@@ -261,7 +269,9 @@ class OlderCallsReader:
 
     def _find(self, prefix: str) -> tuple[OlderCalls, frozenset[str]] | None:
         loaded = [each for source in self._sources if (each := source.load(prefix)) is not None]
-        versions = self._versions(prefix) if loaded else {}
+        if not loaded:
+            return None
+        versions = self._versions(prefix)
         current = [each for each in loaded if self._is_current(each, versions)]
         if not current:
             return None
@@ -331,21 +341,27 @@ class OlderCallsReader:
         is_verified = self._files.is_still_verified(older.verified)
         return is_here and is_verified and self._digest(versions, older.known) == older.versions
 
-    def _versions(self, prefix: str) -> dict[str, str]:
-        """By the name of the file."""
-        at = len(prefix)
-        return {key[at:]: version for key, version in self._files.versions(prefix).items()}
+    def _versions(self, prefix: str) -> Mapping[str, str]:
+        """By the name of the file, sorted."""
+        if prefix not in self._listed:
+            at, found = len(prefix), self._files.versions(prefix)
+            self._listed[prefix] = {key[at:]: found[key] for key in sorted(found)}
+        return self._listed[prefix]
 
     def _digest(self, versions: Mapping[str, str], until: str) -> str | None:
         """Of the versions of the files up to this one, and of their sessions' heads; None if it is gone."""
         if until not in versions:
             return None
-        if self._heads is None:
-            self._heads = self._versions(SESSIONS)
-        names = sorted(name for name in versions if name <= until)
-        heads = (self._heads.get(f"{name.rpartition('-')[0]}.json") for name in names)
-        lines = (f"{name} {versions[name]} {head}\n" for name, head in zip(names, heads, strict=True))
+        heads = self._versions(SESSIONS)
+        lines = [
+            f"{name} {version} {heads.get(_head_of(name))}\n" for name, version in versions.items() if name <= until
+        ]
         return sha256("".join(lines).encode()).hexdigest()
+
+
+def _head_of(name: str) -> str:
+    """The name of the head of a file's session."""
+    return f"{name.rpartition('-')[0]}.json"
 
 
 def _is_known(name: str, names: AbstractSet[str], older: OlderCalls) -> bool:

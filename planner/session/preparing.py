@@ -58,7 +58,7 @@ from planner.verdicts.history import compare_with_history
 from planner.verdicts.sessions import Session, cases_with_history, earlier_sessions, to_measure
 from planner.workspace.agreed_calls import agreed_set
 from planner.workspace.consents import known_consent_id, not_yet_made
-from planner.workspace.earlier_results import earlier_results, records_of
+from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
 from planner.workspace.stores import OpenedStore, Workspace
@@ -169,13 +169,14 @@ def prepare(
     agreed = agreed_set(work)
     history = _history(changes, records)
     changes = with_waves(changes, agreed.may_adapt(cases_with_history(history)))
+    past = newest_runs(work, changes)
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
         change_set = build_change_set(
             changes,
             products={key: state.product for key, state in targets.items()},
             rates=dict(loaded.project.rates),
-            history=earlier.runs,
+            history=past,
             already_made=already_made,
             at_once=loaded.project.policy.max_concurrent_runs or AT_ONCE,
             new_products=new_products(agents, loaded.cases, {**DEFAULT_RATES, **dict(loaded.project.rates)}),

@@ -101,49 +101,46 @@ class GitStore:
         folder = prefix.rpartition("/")[0]
         names = segments(folder) if folder else ()
         with self._lock:
-            found = [key for key, _ in self._below(names) if key.startswith(prefix)]
+            found = [key for key in self._below(names) if key.startswith(prefix)]
         return iter(sorted(found))
 
     def versions(self, prefix: str) -> Mapping[str, str]:
         names = segments(prefix.rpartition("/")[0])
         with self._lock:
-            return {key: oid for key, oid in self._below(names) if key.startswith(prefix)}
+            return {key: oid for key, oid in self._below(names).items() if key.startswith(prefix)}
 
     def prepare(self, keys: Sequence[str]) -> None:
         with self._lock:
             if self._fetches and self._is_shallow():
                 tree = self._snapshot().tree
                 folders = [segments(key.strip("/")) for key in keys if key.endswith("/")]
-                oids = {oid for folder in folders for _, oid in self._below(folder)}
+                oids = {oid for folder in folders for oid in self._below(folder).values()}
                 oids.update(filter(None, (self._blob_id(tree, segments(key)) for key in keys if key[-1:] != "/")))
                 self._fetch_blobs(self._objects.missing(oids))
 
-    def _below(self, folder: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Key and id of each blob in a folder."""
-        tree = self._snapshot().tree
-        for name in folder:
-            entry = self._objects.tree(tree).get(name)
-            if entry is None or not entry.is_tree:
-                return
-            tree = entry.oid
-        yield from self._walk(tree, "".join(f"{name}/" for name in folder))
+    def _below(self, folder: Sequence[str]) -> dict[str, str]:
+        """The id of each blob in a folder, by its key."""
+        tree = self._folder(self._snapshot().tree, folder)
+        found: dict[str, str] = {}
+        if tree:
+            self._walk(tree, "".join(f"{name}/" for name in folder), found)
+        return found
 
-    def _walk(self, tree: str, prefix: str) -> Iterator[tuple[str, str]]:
-        for name, entry in self._objects.tree(tree).items():
-            if entry.is_tree:
-                yield from self._walk(entry.oid, f"{prefix}{name}/")
-            else:
-                yield prefix + name, entry.oid
+    def _walk(self, tree: str, prefix: str, found: dict[str, str]) -> None:
+        entries = self._objects.tree(tree)
+        found.update({prefix + name: oid for name, oid in entries.files.items()})
+        for name, oid in entries.folders.items():
+            self._walk(oid, f"{prefix}{name}/", found)
+
+    def _folder(self, tree: str, names: Sequence[str]) -> str:
+        """The tree of a folder; "" if there is none."""
+        for name in names:
+            tree = self._objects.tree(tree).folders.get(name, "")
+        return tree
 
     def _blob_id(self, tree: str, names: Sequence[str]) -> str | None:
         *folders, last = names
-        for name in folders:
-            entry = self._objects.tree(tree).get(name)
-            if entry is None or not entry.is_tree:
-                return None
-            tree = entry.oid
-        entry = self._objects.tree(tree).get(last)
-        return None if entry is None or entry.is_tree else entry.oid
+        return self._objects.tree(self._folder(tree, folders)).files.get(last)
 
     def _blob(self, oid: str) -> bytes:
         data = self._objects.blob(oid)

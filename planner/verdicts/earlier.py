@@ -177,7 +177,7 @@ class _View:
 
     def _stored(self, case: Case, pool: Pool, last: PlannedCase | None = None) -> CaseResult:
         self._count(pool)
-        stored = stored_case(case, pool, self._today.agents, self._needed.judge_of(case), last)
+        stored = stored_case(case, pool, self._today.agents, self._needed.judged_by(case), last)
         is_known = self._last(case) is not None or self._made_for_another(case, pool) is None
         return stored.model_copy(update={"case_id": self._name(case)}) if is_known else stored
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from typing import Final
 
 from planner.changes.configuration import Agents
-from planner.changes.fingerprint import check_fingerprint, digest_of
+from planner.changes.fingerprint import check_fingerprint
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, CallId, PlannedCase, StoredCall
 from planner.records.log import Records
@@ -72,6 +73,8 @@ class NeededCalls:
         self._recent: dict[tuple[str, str], Sequence[StoredCall]] = {}
         """By case id and fingerprint."""
         self._expectation_digests: dict[int, str] = {}
+        self._checks: dict[str, str] = {}
+        """Digests of what judges a case, by case id."""
 
     def calls(self, case: Case, fingerprint: str) -> Sequence[StoredCall]:
         """The calls with this fingerprint, without older ones that are not needed for this case."""
@@ -97,6 +100,10 @@ class NeededCalls:
     def judge_of(self, case: Case) -> str | None:
         """The language model that judges this case; None if it needs none."""
         return self._deciding.judge.judged_by if any(each.asks_model for each in case.expectations) else None
+
+    def judged_by(self, case: Case) -> tuple[str, str | None]:
+        """The fingerprint of today's expectations, and the language model."""
+        return self._check(case), self.judge_of(case)
 
     def skip_others_next_time(self, case: Case) -> None:
         """Let the next plan not read what was not needed. Only if it is all of this case, if every list of calls is cut
@@ -147,7 +154,7 @@ class NeededCalls:
         judged = (self._check(case), self.judge_of(case), [each.id for each in case.expectations])
         before = None if last is None else (last.call_fingerprint, agent_of(last.inputs))
         target = (case.target.kind, case.target.id)
-        digest = digest_of(repr((deciding.name(case), settings, judged, before, target)))
+        digest = sha256(repr((deciding.name(case), settings, judged, before, target)).encode()).hexdigest()
 
         def is_same_agent(agent: CalledAgent) -> bool | None:
             return deciding.agents.is_same(inputs_of(agent, case, deciding.agents), case)
@@ -155,7 +162,9 @@ class NeededCalls:
         return Choice(digest, is_same_agent)
 
     def _check(self, case: Case) -> str:
-        return check_fingerprint(case, self._expectation_digests)
+        if case.case_id not in self._checks:
+            self._checks[case.case_id] = check_fingerprint(case, self._expectation_digests)
+        return self._checks[case.case_id]
 
 
 def _calls_since(calls: Sequence[StoredCall], pool: Pool) -> set[CallId]:

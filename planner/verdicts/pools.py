@@ -213,17 +213,19 @@ def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
 
 
 def stored_case(
-    case: Case, pool: Pool, agents: Agents, judged_by: str | None, last: PlannedCase | None = None
+    case: Case, pool: Pool, agents: Agents, judged: tuple[str, str | None], last: PlannedCase | None = None
 ) -> CaseResult:
     """A pool of today's calls, as a case of a results document. If its newest verdicts are by other expectations, it
-    has their outcome. `last` is the case in the newest session that made or reused the calls."""
+    has their outcome. `judged` are today's check fingerprint and language model. `last` is the case in the newest
+    session that made or reused the calls."""
     newest = max(pool.calls, key=lambda call: call.order)
-    check, last_judge = check_fingerprint(case), judged_by
+    check, judged_by = judged
+    last_check, last_judge = judged
     others = [call.verdicts[-1] for call in pool.calls if _is_by_others(call, check, judged_by)]
     expected = expected_lines(case)
     skipped = _not_needed(case, pool)
     if others:
-        check, last_judge, expected = others[-1].check_fingerprint, others[-1].judged_by, others[-1].expected
+        last_check, last_judge, expected = others[-1].check_fingerprint, others[-1].judged_by, others[-1].expected
         pool = _as_found(case, pool, others[-1])
     fields: dict[str, Any] = {
         **_PLAIN,
@@ -243,7 +245,7 @@ def stored_case(
         "min_pass_rate": case.min_pass_rate,
         "inputs": agents.completed(inputs_of(newest.call, case, agents), case),
         "call_fingerprint": newest.call_fingerprint,
-        "check_fingerprint": check,
+        "check_fingerprint": last_check,
         "judged_by": last_judge,
         "is_graded": rests_on_grade(case),
         "expected": expected,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 from planner.changes.configuration import Agents
 from planner.changes.diff import StoredResults
 from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
+from planner.changes.model import Change
 from planner.ci.event import default_branch
 from planner.ci.git import Git
 from planner.evidence import Evidence
@@ -17,6 +18,7 @@ from planner.records.log import Records, Scope
 from planner.records.older_calls import OlderCallsCache, OlderCallsReader, OlderCallsSource
 from planner.records.shared_choices import SharedOlderCalls, SharedVersions
 from planner.results.model import CaseResult
+from planner.results.outcomes import Action
 from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge, could_pass
 from planner.verdicts.earlier import Today, earlier_cases
@@ -27,10 +29,9 @@ from planner.workspace.stores import Workspace
 
 @frozen
 class EarlierResults:
-    """`runs` are of the newest sessions; `base` are the base branch's cases, in a job of a pull request."""
+    """`base` are the base branch's cases, in a job of a pull request."""
 
     stored: StoredResults
-    runs: Sequence[PastRun]
     base: Mapping[str, CaseResult]
     counted: frozenset[CallId] = frozenset()
     """The calls of all pools and baselines."""
@@ -138,8 +139,14 @@ def earlier_results(
         has_evidence=repository.has_evidence,
         could_pass=could_pass(repository.load_evidence, ask),
     )
-    runs = past_runs(islice(repository.sessions(), HISTORY_SESSIONS))
-    return EarlierResults(stored, runs, found.base, found.counted)
+    return EarlierResults(stored, found.base, found.counted)
+
+
+def newest_runs(work: Workspace, changes: Iterable[Change]) -> Sequence[PastRun]:
+    """The runs of the newest sessions, from which prices are learned; none if nothing is called."""
+    if not any(change.action is Action.CALL for change in changes):
+        return ()
+    return past_runs(islice(work.place.repository.sessions(), HISTORY_SESSIONS))
 
 
 def _is_gone(work: Workspace) -> Callable[[CallFact], bool]:

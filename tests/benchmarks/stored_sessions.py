@@ -60,7 +60,7 @@ def run(*command: str, cwd: Path) -> Cost:
 
 
 def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
-    """A session once more, as an older session whose calls were wanted again."""
+    """A session once more, as an older session: the first one, or one whose calls were wanted again."""
     other = f"20250101T{number:09}-{number:08x}"
     head = json.loads((store / f"sessions/{session}.json").read_text())
     files: dict[str, bytes] = {}
@@ -70,7 +70,7 @@ def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
         for fact in facts:
             fact |= {"session_id": other, "run_id": fact["run_id"] + 10_000 * (number + 1)}
             if fact["kind"] == "call":
-                fact |= {"consent_id": other, "reason": "again"}
+                fact |= {"consent_id": other, "reason": "again" if number else "first"}
                 fact["data"]["completed_at"] = f"2025-01-01T00:{number // 60:02}:{number % 60:02}Z"
         name = key.replace(session, other)
         files[name] = b"".join(json.dumps(fact).encode() + b"\n" for fact in facts)
@@ -83,8 +83,18 @@ def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
     return files
 
 
-def stored_files(folder: Path, sessions: int) -> tuple[Path, dict[str, bytes]]:
-    """The folder of a first session, and all files of so many sessions."""
+def called_again(files: dict[str, bytes], session: str) -> dict[str, bytes]:
+    """The files of a session whose calls had been made before."""
+    name = f"sessions/{session}.json"
+    head = json.loads(files[name])
+    again = {key: files[key].replace(b'"reason":"first"', b'"reason":"again"') for key in head["parts"]}
+    for key, data in again.items():
+        head["parts"][key]["digest"] = sha256(data).hexdigest()
+    return {**again, name: json.dumps(head).encode()}
+
+
+def stored_files(folder: Path, sessions: int) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
+    """The folder of a first session, its files, and all files of so many sessions."""
     project, store = folder / "first", folder / "first/.planner/sandbox"
     shutil.copytree(ROOT / "plans", project / "plans")
     for path in ROOT.glob("planner.yaml"):
@@ -96,9 +106,10 @@ def stored_files(folder: Path, sessions: int) -> tuple[Path, dict[str, bytes]]:
         for path in (store / name).rglob("*.json*")
     }
     (session,) = (path.stem for path in (store / "sessions").iterdir())
+    many = files | called_again(files, session)
     for number in range(sessions - 1):
-        files |= copies(store, session, number)
-    return project, files
+        many |= copies(store, session, number)
+    return project, files, many
 
 
 def in_folder(first: Path, name: str, files: dict[str, bytes]) -> Place:
@@ -188,8 +199,7 @@ def main() -> int:
             "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "secretexample",
         }
-        first, files = stored_files(Path(folder), sessions)
-        only = {key: data for key, data in files.items() if "20250101T" not in key}
+        first, only, files = stored_files(Path(folder), sessions)
 
         def place(name: str, content: dict[str, bytes]) -> Place:
             match kind:

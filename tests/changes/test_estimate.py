@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from planner.changes.history import PastRun, past_runs
 from planner.changes.model import CasePrice, ChangeSet, Estimate, Source
 from planner.planfile.model import Case, Target
+from planner.results.model import RunResult
 from tests.support.stored_cases import build, make_case, make_runs, session_result, store_case
 
 
@@ -261,3 +263,16 @@ def test_each_past_run_counts_once() -> None:
         PastRun(102, case.case_id, "refunds", "late-order", target, 16, 54.0),
         PastRun(103, case.case_id, "refunds", "late-order", target, None, 54.0),
     )
+
+
+def test_no_more_sessions_are_read_than_have_enough_runs() -> None:
+    read: list[str] = []
+
+    def sessions() -> Iterator[RunResult]:
+        for number in range(4):
+            read.append(f"session-{number}")
+            runs = make_runs(*[None] * 300, first=1000 * number)
+            yield session_result(f"session-{number}", store_case(make_case(), runs=runs))
+
+    assert len(past_runs(sessions())) == 600
+    assert len(read) == 2

@@ -180,6 +180,19 @@ def test_a_damaged_cache_is_ignored(tmp_path: Path, old: bytes, new: bytes) -> N
     assert files_read(store, session) == 2
 
 
+def test_what_is_known_is_not_written_again(tmp_path: Path) -> None:
+    store, session = called_often(tmp_path), Session([CASE])
+    session.earlier(store)
+    (path,) = tmp_path.iterdir()
+    before = path.stat()
+    session.earlier(store)
+    assert path.stat() == before
+    store = play(CASE, store, [None] * 3, rerun="all").store
+    session.earlier(store)
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_ino != before.st_ino
+
+
 def test_what_another_planner_chose_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor what was chosen later than today, as a clock may go back."""
     store, session = called_often(tmp_path), Session([CASE])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from planner.changes.configuration import Agents, Configurations
+from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, StoredCall
@@ -352,6 +353,6 @@ def test_a_pool_that_is_all_too_old_is_shown() -> None:
 def test_a_pool_as_a_stored_case() -> None:
     agents = Agents({}, Configurations())
     (pool,) = pools(TWO, *FIRST, *again("b", "retry", (None, 11)))
-    case = stored_case(TWO, pool, agents, None)
+    case = stored_case(TWO, pool, agents, (check_fingerprint(TWO), None))
     assert (case.outcome, case.runs_passed, case.runs_total, case.runs_required) == (CaseOutcome.FAILED, 2, 3, 2)
     assert (case.action, case.carried_from, case.start_over) == (Action.REUSE, "b-session", None)

@@ -57,3 +57,23 @@ def test_it_reads_only_the_calls_that_count(
     third = machine("three")
     store_of(third).erase(lambda _: {KEY: None})
     assert planned(third) == (found, 12)
+
+
+def test_prices_are_learned_only_if_something_is_called(
+    fresh_clone: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, service: Any
+) -> None:
+    sessions_of = SharedRepository.sessions
+
+    def noted(repository: SharedRepository) -> Any:
+        READ.append("reports")
+        return sessions_of(repository)
+
+    project = fresh_clone("one")
+    assert project.planner("run", "--consent-to-charge").code == 0
+    assert service.own_runs()
+    monkeypatch.setattr(SharedRepository, "sessions", noted)
+    assert planned(project)[0]["estimate"]["expected_cents"] == 0
+    assert "reports" not in READ
+    found, _ = planned(project, "--rerun", "all")
+    assert "reports" in READ
+    assert found["estimate"]["expected_cents"] > 0
