@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import field
 
-from planner.agents.recorded import load_world
+from planner.agents.recorded import load_worlds
 from planner.changes.detail import age
 from planner.providers.base import Balance, Target, TargetState
 from planner.quantities import money
@@ -26,16 +26,20 @@ class Known:
 
 def known_service(work: Workspace) -> Known:
     """Read targets and balance where there is a key, or it needs none: in the sandbox. Otherwise, and with `--offline`,
-    use what `planner ci record` stored."""
+    use what `planner ci record`, and jobs that made calls for this pull request, stored."""
     selection = work.selection
     if not selection.offline and (selection.sandbox or work.shell.environ.get(KEY)):
         return ask_service(work)
-    world = load_world(work.shell, work.place, service_of(work.shell.environ))
-    if world is None:
+    worlds = load_worlds(work, service_of(work.shell.environ))
+    if not worlds:
         return Known()
-    old = age(work.shell.clock.now() - world.recorded_at)
-    note = f"agents and balance are as planner ci record stored them {old} ago; planner run reads them again"
-    return Known(world.states, world.balance, note=note)
+    old = age(work.shell.clock.now() - worlds[0].recorded_at)
+    note = (
+        f"agents and balance are as stored {old} ago (by planner ci record, or by a job with the key); planner run "
+        "reads them again"
+    )
+    states = {key: state for world in reversed(worlds) for key, state in world.states.items()}
+    return Known(states, worlds[0].balance, note=note)
 
 
 def money_line(balance: Balance) -> str:

@@ -33,7 +33,8 @@ from planner.results.repository import ResultsRepository, configuration_key, ver
 from planner.shell import Shell, redactor_of
 from planner.stores.directory import DirectoryStore
 from planner.stores.store import Change, Reader, Store, segment_for
-from planner.workspace.stores import OpenedStore
+from planner.workspace.earlier_results import project_name
+from planner.workspace.stores import OpenedStore, Workspace
 
 _KEPT_VERSIONS: Final = 50
 Versions = Mapping[int, Sequence[Version]]
@@ -250,7 +251,7 @@ class RecordedTarget(BaseModel):
 
 
 class RecordedWorld(BaseModel):
-    """`world/<environment>.json` of a store."""
+    """`world/<environment>.json` of a store; of a project below the top, or with a name, in a folder of its own."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
@@ -269,20 +270,57 @@ class RecordedWorld(BaseModel):
         }
 
 
-def world_key(environment: str) -> str:
-    return f"world/{segment_for(environment)}.json"
+def world_key(work: Workspace) -> str:
+    project = project_name(work)
+    folder = f"{segment_for(project)}/" if project else ""
+    return f"world/{folder}{segment_for(work.place.environment)}.json"
 
 
 def world_store(place: OpenedStore) -> Store:
     return place.shared.store if place.shared is not None else DirectoryStore(place.directory)
 
 
-def load_world(shell: Shell, place: OpenedStore, service: str) -> RecordedWorld | None:
-    """The record of this service; None if there is none. A damaged one, or one of a newer version, is named and
-    ignored."""
-    data = world_store(place).get(world_key(place.environment))
-    if data is None:
-        return None
+def recorded_world(
+    targets: Mapping[Target, TargetState],
+    balance: Balance | None,
+    service: str,
+    now: datetime,
+    project: Project | None,
+) -> RecordedWorld:
+    """`project`: whose strings are redacted; None: nothing is."""
+    return RecordedWorld(
+        recorded_at=now,
+        service=service,
+        targets=tuple(
+            RecordedTarget(
+                kind="agent" if kind == "agent" else "phone_number",
+                id=target_id,
+                revision=state.revision,
+                product=state.product,
+                drafts=state.drafts,
+                agent=state.agent if state.agent is None or project is None else shown_agent(state.agent, project),
+            )
+            for (kind, target_id), state in targets.items()
+        ),
+        balance=balance,
+    )
+
+
+def load_worlds(work: Workspace, service: str) -> list[RecordedWorld]:
+    """What jobs with the key read of this service, newest first: of the default branch, and those that made calls for
+    this pull request. A damaged record, or one of a newer version, is named and ignored."""
+    place, key = work.place, world_key(work)
+    whole: Store = DirectoryStore(place.directory) if place.shared is None else place.shared.whole
+    found = [
+        world
+        for name in dict.fromkeys((place.namespace + key, key))
+        if (data := whole.get(name)) is not None and (world := _world(work.shell, data)) is not None
+    ]
+    of_service = [world for world in found if world.service == service]
+    return sorted(of_service, key=lambda world: world.recorded_at, reverse=True)
+
+
+def _world(shell: Shell, data: bytes) -> RecordedWorld | None:
     try:
         found = RecordedWorld.model_validate_json(data)
     except ValidationError:
@@ -290,7 +328,7 @@ def load_world(shell: Shell, place: OpenedStore, service: str) -> RecordedWorld 
     if found is None or not found.schema_version.startswith(_MAJOR):
         shell.log("the stored record of agents and balance cannot be read and is ignored: run planner ci record again")
         return None
-    return found if found.service == service else None
+    return found
 
 
 Seen: TypeAlias = tuple[Target, str | None, datetime | None]

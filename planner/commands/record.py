@@ -6,12 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from planner.agents.known_service import Known, ask_service
+from planner.agents.known_service import ask_service
 from planner.agents.recorded import (
-    RecordedTarget,
-    RecordedWorld,
     record_agents,
-    shown_agent,
+    recorded_world,
     world_key,
     world_store,
 )
@@ -24,7 +22,6 @@ from planner.ci.pull_request import pull_request_of
 from planner.commands.pruning import prune
 from planner.errors import NotFoundError, PlannerError, UsageError
 from planner.planfile.files import PROJECT_FILE
-from planner.planfile.model import Project
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.default_branch import ISSUE_TITLE, render_issue
@@ -54,8 +51,10 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
         shell.print("there are no plans: nothing is to be called")
     known = ask_service(work)
     place.make()
-    document = document_bytes(_recorded(shell, known, loaded.project if place.shared is not None else None))
-    worlds, key = world_store(place), world_key(place.environment)
+    shown_for = loaded.project if place.shared is not None else None
+    world = recorded_world(known.targets, known.balance, service_of(shell.environ), shell.clock.now(), shown_for)
+    document = document_bytes(world)
+    worlds, key = world_store(place), world_key(work)
     is_first = not worlds.has(key)
     worlds.update(lambda _: {key: document})
     with stored_journal(work) as journal:
@@ -73,26 +72,6 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
             _comment_on_older_pull_requests(shell, name)
     prune(work, known.targets)
     return 0
-
-
-def _recorded(shell: Shell, known: Known, project: Project | None) -> RecordedWorld:
-    """`project`: whose strings are redacted; None: nothing is."""
-    return RecordedWorld(
-        recorded_at=shell.clock.now(),
-        service=service_of(shell.environ),
-        targets=tuple(
-            RecordedTarget(
-                kind="agent" if kind == "agent" else "phone_number",
-                id=target_id,
-                revision=state.revision,
-                product=state.product,
-                drafts=state.drafts,
-                agent=state.agent if state.agent is None or project is None else shown_agent(state.agent, project),
-            )
-            for (kind, target_id), state in known.targets.items()
-        ),
-        balance=known.balance,
-    )
 
 
 def _report(work: Workspace, prepared: Preparation, edited: Sequence[AgentNote], name: str) -> None:

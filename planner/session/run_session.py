@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import anyio
 
 from planner.agents.previews import Previews
-from planner.agents.recorded import record_agents
+from planner.agents.recorded import record_agents, recorded_world, world_key
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.ci.agreement import who_agrees
 from planner.errors import InterruptedRunError, PlannerError, RefusedError, UsageError
@@ -22,8 +22,10 @@ from planner.execution.reading import Transactions
 from planner.execution.sharing import IntentSharing
 from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
+from planner.providers.base import Balance, Target, TargetState
 from planner.providers.requests import RequestHooks
 from planner.quantities import count
+from planner.results.documents import document_bytes
 from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import FailOn
 from planner.session.called_agents import agents_refusal
@@ -248,6 +250,7 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     shell, loaded, place, client = session.shell, session.loaded, session.place, session.transactions.client
     targets = await read_targets(client, loaded.cases, session.options.selection)
     balance = await client.balance()
+    _share_world(session, targets, balance)
     await correct_bills(session)
     settle_answered(session.journal, place.repository.load_vote)
     if session.organisation is not None:
@@ -261,6 +264,18 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     consent_id = prepared.consent_id or consent_id_of(prepared.change_set.digest, session.reports.session_id)
     session.reports.expected_cents = prepared.whole_estimate.expected_cents
     return replace(prepared, balance=balance, consent_id=consent_id)
+
+
+def _share_world(session: RunSession, targets: Mapping[Target, TargetState], balance: Balance | None) -> None:
+    """Share what was read with the jobs of this pull request that have no key: the price stays known. The default
+    branch has `planner ci record`."""
+    place, shell = session.place, session.shell
+    if place.shared is None or not place.namespace:
+        return
+    world = recorded_world(targets, balance, service_of(shell.environ), shell.clock.now(), session.loaded.project)
+    document = document_bytes(world)
+    key = world_key(session.workspace)
+    place.shared.repository.share_later(lambda _: {key: document})
 
 
 def _is_bounded(session: RunSession, prepared: Preparation) -> bool:

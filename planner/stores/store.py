@@ -3,7 +3,7 @@
 Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<2 digits>/<digest>.json`,
 `calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<2 digits>/<question>/<number>.json`,
 `change-sets/<digest>.json`,
-`world/<environment>.json`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
+`world/…`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
 `previews/…`, `requesters/<digest>.json`, `consents/<id>.json`, `spent/<number>-<id>.json`, `merged/<number>.json`,
 `older-calls`. `planner.results.repository` interprets the bytes.
 """

@@ -39,6 +39,23 @@ def test_a_plan_without_a_key_has_prices(project: Project, service: Served) -> N
     assert service.own_runs() == []
 
 
+@pytest.mark.parametrize(("year", "cents"), [(2020, 160), (2026, 320)])
+def test_each_agent_is_as_it_was_last_read(project: Project, service: Served, year: int, cents: int) -> None:
+    """By a job of the pull request with the key, or for the default branch; other pull requests do not see the first."""
+    project.write("planner.yaml", "rates: {bolt: 16}\n")
+    project.planner("ci", "record")
+    folder = project.root / ".planner"
+    world = json.loads((folder / "world/default.json").read_text()) | {"recorded_at": "2025-01-01T00:00:00Z"}
+    (folder / "world/default.json").write_text(json.dumps(world))
+    (target,) = world["targets"]
+    other = world | {"recorded_at": f"{year}-01-01T00:00:00Z", "targets": [target | {"product": "bolt"}]}
+    (folder / "branches/7/world").mkdir(parents=True)
+    (folder / "branches/7/world/default.json").write_text(json.dumps(other))
+    for number, expected_cents in ((7, cents), (8, 160)):
+        planned = project.planner("ci", "plan", "--offline", "--namespace", f"branches/{number}", "--format", "json")
+        assert planned.json["estimate"]["expected_cents"] == expected_cents
+
+
 def test_an_edited_agent_is_noticed_until_it_was_called(project: Project, service: Served) -> None:
     project.planner("ci", "record")
     edit_agent(project, service)

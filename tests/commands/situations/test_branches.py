@@ -169,9 +169,14 @@ VOICE, CHAT = Project("voice", "voice"), Project("apps/chat", "chat")
 
 @adopts
 def several_projects(hosted: Hosted) -> str:
-    """Each has its comment, status and calls; a pull request to one is green for the other."""
-    chat = PLAN.replace("Ana", "Dora").replace("Bob", "Eve")
+    """Each has its comment, status and calls, and the prices of its own agents; a pull request to one is green for the
+    other."""
+    chat = PLAN.replace("Ana", "Dora").replace("Bob", "Eve").replace("agent: 12", "agent: 14")
     hosted.begin({f"voice/{FILE}": PLAN, f"apps/chat/{FILE}": chat}, (VOICE, CHAT))
+    hosted.push("early", {f"voice/{FILE}": ANGRY})
+    hosted.open("early", number=6)
+    assert hosted.plan(6, VOICE) == "pending"
+    assert " expected (" in hosted.comment(6, VOICE)
     for project in (VOICE, CHAT):
         assert hosted.of_default_branch(project) == 0, hosted.last.err
     hosted.push("topic", {f"voice/{FILE}": ANGRY})

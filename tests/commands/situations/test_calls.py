@@ -324,6 +324,23 @@ def price_unknown(hosted: Hosted) -> str:
     return "success"
 
 
+@adopts
+def price_read_by_a_refused_session(hosted: Hosted) -> str:
+    """Another agent is called, which the default branch does not know. The job with the key reads its price, and later
+    jobs without one show it."""
+    hosted.begin({FILE: PLAN})
+    hosted.push("topic", {FILE: PLAN.replace("agent: 12", "agent: 14")})
+    hosted.open("topic")
+    assert hosted.plan() == "pending"
+    assert hosted.agree(command=hosted.command().replace("DOLLARS", "0.01")) == 3
+    price = re.search(r"2 calls to make · (\$\S+) expected", hosted.comment())
+    assert hosted.plan() == "pending"
+    assert price is not None
+    assert f"2 calls to make · {price[1]} expected" in hosted.comment()
+    assert not hosted.command().endswith("DOLLARS")
+    return "pending"
+
+
 def undecided(hosted: Hosted) -> str:
     """Calls that the service failed count for nothing, and are made again only if somebody asks for it."""
     to_call(hosted)
@@ -358,7 +375,7 @@ def no_answer(hosted: Hosted) -> str:
 
 SITUATIONS = [
     opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, none_selected, failed, failed_by_new_expectations, failed_and_fixed_elsewhere, ordered_twice, ordered_twice_and_cancelled, retried_twice, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
-    many_failed, price_unknown, undecided, forbidden_by_policy, no_answer,
+    many_failed, price_unknown, price_read_by_a_refused_session, undecided, forbidden_by_policy, no_answer,
 ]  # fmt: skip
 PUBLIC = [opened, commented, of_a_fork, failed, second_attempt]
 
