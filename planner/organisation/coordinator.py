@@ -7,74 +7,31 @@ made from the tables. So there is one way to resume, and it is used often.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup
-from sqlalchemy import RowMapping
 
-from planner.clock import Clock
-from planner.errors import PlannerError, RefusedError, StoreError, leading_error
+from planner.errors import PlannerError, leading_error
 from planner.evidence import Evidence, evidence_digest
-from planner.execution.consents import ConsentAdded
-from planner.execution.core import WaitReason, outcome_of, snapshot
-from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, SessionTerms
-from planner.execution.events import Consumed, Event, Interrupted, JobsEnded, SessionEvent
-from planner.execution.journal_state import TakenError
-from planner.execution.launches import LONGEST_RUN, UNSETTLED, LaunchIntent
-from planner.execution.ledger import Ceiling
-from planner.execution.local import LocalEngine, Session
-from planner.execution.month_spending import next_month
+from planner.execution.engine import ConsentedJobs, EngineSettings, SessionTerms
+from planner.execution.local import LocalEngine
 from planner.execution.observer import EndedRun, Observer, RunResponse
-from planner.execution.reading import Transactions, read_list
-from planner.execution.spending import month_of
+from planner.execution.reading import Transactions
 from planner.execution.state import State
-from planner.execution.wanted import resumable_slots
-from planner.organisation.documents import (
-    ENDED,
-    SNAPSHOT,
-    SUBMISSION,
-    EndedConsent,
-    Submission,
-    ended_consent,
-    submission_of,
-    written,
-)
 from planner.organisation.journal import TablesJournal
-from planner.organisation.policy import WorkerPolicy, ceilings_of, ledger_of, spent_before
-from planner.organisation.restored import calls_unknown, unknown_runs
-from planner.organisation.tables import ConsentState, FencedError, Tables
-from planner.providers.base import Provider, Run
+from planner.organisation.policy import ledger_of
+from planner.organisation.serving import CoordinatorSession, Worker
+from planner.organisation.tables import FencedError, Tables
 from planner.results.outcomes import Cause
-from planner.values import frozen
 from planner.verdicts.runs import judge_run
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
 
-LOOK_SECONDS: Final = 0.5
-"""Between two looks for new consents."""
-MOST_FAILURES: Final = 3
-"""Of one consent: then it is dead."""
 _FOREVER_SECONDS: Final = 1e9
-
-
-@frozen
-class Worker:
-    """What a worker works with, in every epoch."""
-
-    tables: Tables
-    provider: Provider
-    service: str
-    policy: WorkerPolicy
-    settings: EngineSettings
-    clock: Clock
-    new_id: Callable[[], str]
-    log: Callable[[str], None]
 
 
 async def coordinate(worker: Worker, epoch: int, stop: anyio.Event) -> None:
@@ -84,7 +41,7 @@ async def coordinate(worker: Worker, epoch: int, stop: anyio.Event) -> None:
     while not stop.is_set():
         generation += 1
         try:
-            session = await _session(worker, epoch, generation)
+            session = await anyio.to_thread.run_sync(begin_session, worker, epoch, generation)
             await session.serve(stop)
             pause_seconds = 1.0
         except Exception as errors:
@@ -99,18 +56,19 @@ async def coordinate(worker: Worker, epoch: int, stop: anyio.Event) -> None:
             pause_seconds = min(2 * pause_seconds, 60.0)
 
 
-async def _session(worker: Worker, epoch: int, generation: int) -> CoordinatorSession:
-    journal = await anyio.to_thread.run_sync(TablesJournal, worker.tables, epoch)
+def begin_session(
+    worker: Worker, epoch: int, generation: int, kind: type[CoordinatorSession] = CoordinatorSession
+) -> CoordinatorSession:
+    """Read the tables, and settle what the coordinator before left. Raises `FencedError`, `StoreError`."""
+    journal = TablesJournal(worker.tables, epoch)
     if suspects := journal.mark_interrupted():
         worker.log(f"searching for {suspects} launches whose answer is unknown")
-    rows = worker.tables.consents()
-    repositories = {row["consent_id"]: row["repository"] for row in rows}
-    ledger = ledger_of(journal, repositories)
+    repositories = {row["consent_id"]: row["repository"] for row in worker.tables.consents()}
     transactions = Transactions(worker.provider, worker.log)
     terms = SessionTerms(
         session_id=f"organisation-{epoch}-{generation}",
         credential=worker.provider.credential,
-        ledger=ledger,
+        ledger=ledger_of(journal, repositories),
         settings=worker.settings,
     )
     engine = LocalEngine(
@@ -125,9 +83,8 @@ async def _session(worker: Worker, epoch: int, generation: int) -> CoordinatorSe
     observer = Observer(_responded, lambda _: None, worker.log, worker.log)
     # As with a shared store, another coordinator searches for a launch from its intent on.
     state = State(terms, journal, transactions.charges, is_shared=True)
-    return CoordinatorSession(
-        engine, state, ConsentedJobs(consent_id="", jobs={}), observer, worker=worker, epoch=epoch, known=repositories
-    )
+    nothing = ConsentedJobs(consent_id="", jobs={})
+    return kind(engine, state, nothing, observer, worker=worker, epoch=epoch, known=repositories)
 
 
 def _save_evidences(tables: Tables, epoch: int, journal: TablesJournal, evidences: Sequence[Evidence]) -> Sequence[str]:
@@ -152,244 +109,6 @@ def _responded(record: EndedRun) -> RunResponse:
     """A failure of the platform shows in the evidence alone, so it may be retried without the expectations."""
     is_platform = record.evidence is not None and judge_run((), record.evidence).cause is Cause.PLATFORM
     return RunResponse(platform_failed=is_platform)
-
-
-@dataclass(slots=True)
-class _GuardedTasks:
-    """Tasks whose exceptions concern one consent."""
-
-    tasks: TaskGroup
-    failed: Callable[[object, Exception], None]
-
-    def start_soon(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
-        self.tasks.start_soon(self._guarded, task, *arguments)
-
-    async def _guarded(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
-        try:
-            await task(*arguments)
-        except TakenError as error:
-            self.failed(arguments[0] if arguments else None, error)
-        except StoreError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it becomes trouble of one consent
-            self.failed(arguments[0] if arguments else None, error)
-
-
-@dataclass(slots=True, kw_only=True)
-class CoordinatorSession(Session):
-    """One `State`. `failure` ended it; the next one goes on."""
-
-    worker: Worker
-    epoch: int
-    known: dict[str, str]
-    """The repository of each consent."""
-    failure: Exception | None = None
-    _unknown: Sequence[Run] = ()
-    """Runs that belong to no launch of the tables, when this `State` was made."""
-    _shown: dict[str, str] = field(default_factory=dict[str, str])
-    """Progress as the tables have it."""
-
-    @property
-    def journal(self) -> TablesJournal:
-        return cast("TablesJournal", self.engine.journal)
-
-    async def serve(self, stop: anyio.Event) -> None:
-        """Until `stop`, a failure, or launches that only a person can settle."""
-        await self._read_balance()
-        await self._read_unknown()
-        for row in self.worker.tables.consents(ConsentState.OPEN):
-            self._add(row)
-        async with anyio.create_task_group() as tasks:
-            self._tasks = cast("TaskGroup", _GuardedTasks(tasks, self._failed))
-            tasks.start_soon(self._watch_interruption, stop)
-            tasks.start_soon(self._watch_tables)
-            is_over = False
-            while not is_over:
-                await self._carry_out()
-                is_over = self._end_all()
-                if not is_over:
-                    await self._wait(LOOK_SECONDS)
-            tasks.cancel_scope.cancel()
-
-    def _end_all(self) -> bool:
-        """Nothing is left to do. Whether this `State` is over: launches stay unconfirmed that no consent waits for."""
-        if self.state.interrupted_at is not None:
-            return True
-        for consent_id in list(self.state.consents):
-            self.happen(JobsEnded(consent_id))
-        return bool(self.state.unconfirmed or self.state.unbound)
-
-    async def _read_unknown(self) -> None:
-        if self.worker.tables.consents(ConsentState.SUBMITTED, ConsentState.OPEN):
-            since = self.engine.now().server - LONGEST_RUN
-            listed = await read_list(self.engine.provider.runs, oldest=since)
-            self._unknown = unknown_runs(listed.found.values(), self.journal, self.engine.provider.credential)
-
-    # Consents
-
-    async def _watch_tables(self) -> None:
-        """Take what clients have written, and show them the progress."""
-        tables = self.worker.tables
-        while True:
-            await self.engine.clock.sleep(LOOK_SECONDS)
-            new = await anyio.to_thread.run_sync(tables.consents, ConsentState.SUBMITTED, ConsentState.CLOSING)
-            for row in new:
-                if ConsentState(row["state"]) is ConsentState.CLOSING:
-                    self._close(row["consent_id"])
-                elif self.state.interrupted_at is None:
-                    if not self.state.in_flight():
-                        await self._read_balance()
-                    self._add(row)
-            shown = {each: written(SNAPSHOT, self._snapshot_of(each)) for each in self.state.consents}
-            changed = {each: text for each, text in shown.items() if self._shown.get(each) != text}
-            if changed:
-                await anyio.to_thread.run_sync(tables.show_progress, self.epoch, changed)
-                self._shown.update(changed)
-
-    def _snapshot_of(self, consent_id: str) -> Any:
-        return snapshot(self.state, consent_id, self._waiting, self.engine.now())
-
-    def _add(self, row: RowMapping) -> None:
-        """Begin or resume the calls of a consent."""
-        consent_id = row["consent_id"]
-        try:
-            submission = submission_of(row["submission"], consent_id)
-            self.worker.policy.check(submission, self.worker.service, self.engine.provider.credential)
-        except (StoreError, RefusedError) as error:
-            self._refuse(consent_id, error)
-            return
-        self.known[consent_id] = submission.repository
-        self.journal.sessions[consent_id] = submission.session_id
-        self._add_ceilings(submission)
-        self.happen(ConsentAdded(submission.consent))
-        agreed_at = self.journal.agreed[consent_id]
-        if lost := calls_unknown(submission, agreed_at, self._unknown, self.journal):
-            trouble = (
-                f"the service has {lost} calls like these that the organisation's tables do not know: the database may "
-                "have been restored from an older copy. Nothing is called for them for a day (docs/organisation.md)"
-            )
-            left = {job.case_id: job.runs for job in submission.jobs}
-            self._write_end(consent_id, EndedConsent(trouble=trouble, left=left), ConsentState.ENDED)
-            return
-        jobs = {job.case_id: job for job in submission.jobs}
-        most_runs = {case_id: job.runs * (1 + job.retries) for case_id, job in jobs.items()}
-        slots = [
-            slot
-            for slot in self.journal.slots_of_consent(consent_id)
-            if slot.consumed_by is None and slot.case_id in jobs
-        ]
-        open_launches = {launch.launch_id for launch in self.journal.launches(UNSETTLED)}
-        resumed = [slot for mine in resumable_slots(slots, most_runs, open_launches).values() for slot in mine]
-        self.consented = ConsentedJobs(
-            consent_id=consent_id, jobs=jobs, repository=submission.repository, priority=submission.priority
-        )
-        self._resume(resumed)
-        if ConsentState(row["state"]) is ConsentState.SUBMITTED:
-            self.worker.tables.change(self.epoch, consent_id, state=ConsentState.OPEN.value)
-        self.worker.log(f"consent {consent_id} of {submission.repository}: {len(jobs)} cases")
-
-    def _refuse(self, consent_id: str, error: PlannerError) -> None:
-        text, is_refusal = error.with_hint, isinstance(error, RefusedError)
-        ended = EndedConsent(refusal=text) if is_refusal else EndedConsent(trouble=text)
-        self._write_end(consent_id, ended, ConsentState.ENDED)
-
-    def _add_ceilings(self, submission: Submission) -> None:
-        """Those of the consent, and those of this month and the next one if they are not there yet."""
-        consent_id, now = submission.consent.consent_id, self.engine.now().server
-        ledger = self.state.ledger
-        policy, months = self.worker.policy, (month_of(now), next_month(now))
-        own = ceilings_of(submission)
-        labels = {each.label for each in own if each.month is not None}  # planner.yaml may have others by now
-        replaced = [each for each in ledger.ceilings if each.label in labels and each.repository is not None]
-        kept = [each for each in ledger.ceilings if each.consent_id != consent_id and each not in replaced]
-        known = {each.label for each in kept}
-        monthly = [each for month in months for each in policy.ceilings(month) if each.label not in known]
-        new = [*own, *monthly]
-        for ceiling in new:
-            spent_before(ceiling, self.journal, self.known)
-        ledger.ceilings = [*kept, *new]
-
-    async def _read_balance(self) -> None:
-        """Once for all. It already excludes past bills."""
-        balance = await self.engine.provider.balance()
-        ledger = self.state.ledger
-        kept = [ceiling for ceiling in ledger.ceilings if ceiling.label != BALANCE]
-        if balance is not None and balance.cents is not None:
-            reserved = ledger.reserved_cents
-            kept.append(Ceiling(BALANCE, balance.cents, None, reserved, reserved, by_service=True))
-        ledger.ceilings = kept
-
-    def _close(self, consent_id: str) -> None:
-        """Its results are stored: its calls are not resumed any more."""
-        keys = [
-            slot.key
-            for slot in self.journal.slots_of_consent(consent_id)
-            if slot.run_id is not None and slot.consumed_by is None
-        ]
-        if keys:
-            self.happen(Consumed(self.state.terms.session_id, tuple(keys)))
-        self.worker.tables.change(self.epoch, consent_id, state=ConsentState.CLOSED.value)
-
-    # Ends
-
-    def happen(self, event: Event | SessionEvent) -> None:
-        Session.happen(self, event)
-        if isinstance(event, JobsEnded):
-            self._ended(event.consent_id)
-
-    def _ended(self, consent_id: str) -> None:
-        outcome = outcome_of(self.state, consent_id)
-        del self.state.ended[consent_id]
-        ceilings = self.state.ledger.ceilings
-        self.state.ledger.ceilings = [each for each in ceilings if each.consent_id != consent_id]
-        self._write_end(consent_id, ended_consent(outcome), ConsentState.ENDED)
-
-    def _write_end(self, consent_id: str, ended: EndedConsent, state: ConsentState) -> None:
-        self.journal.forget_prompts(consent_id)
-        row = self.worker.tables.consent(consent_id)
-        try:
-            submission = submission_of("" if row is None else row["submission"], consent_id)
-            text = written(SUBMISSION, submission.without_prompts())
-        except StoreError:
-            text = ""  # it cannot be read, and may have prompts
-        self.worker.tables.change(
-            self.epoch, consent_id, state=state.value, outcome=written(ENDED, ended), submission=text
-        )
-        self.worker.log(f"consent {consent_id} {state.value}")
-
-    def _failed(self, concerned: object, error: Exception) -> None:
-        """Something went wrong that nobody expected: a bug, or an answer that cannot be read. The consent that it
-        concerns is tried again, but not for ever; answers to launches are awaited, and all others go on."""
-        self.failure = error
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        _log.error("a task of the coordinator failed", exc_info=error)
-        consent_id = self._concerned(concerned)
-        self.worker.log(f"consent {consent_id or '(all)'}: {reason}")
-        if consent_id is not None:
-            row = self.worker.tables.consent(consent_id)
-            failures = 1 + (0 if row is None else row["failures"])
-            self.worker.tables.change(self.epoch, consent_id, failures=failures)
-            if failures >= MOST_FAILURES:
-                left = self.state.consents[consent_id].wanted.left() if consent_id in self.state.consents else {}
-                dead = EndedConsent(trouble=f"it failed {failures} times, and is not tried again: {reason}", left=left)
-                self._write_end(consent_id, dead, ConsentState.DEAD)
-        if self.state.interrupted_at is None:
-            self.happen(Interrupted())
-
-    def _concerned(self, concerned: object) -> str | None:
-        if isinstance(concerned, LaunchIntent):
-            return concerned.consent_id
-        if isinstance(concerned, Run) and concerned.id in self.state.reading:
-            return self.state.reading[concerned.id][1].consent_id
-        return None
-
-    # What a session of one consent shows
-
-    def snapshot(self) -> None:
-        """Of all consents: `_watch_tables`."""
-
-    def _note_waiting(self, reason: WaitReason | None) -> None:
-        self._waiting = reason
 
 
 def engine_settings(*, settle_seconds: float, max_concurrent: int | None) -> EngineSettings:
