@@ -18,9 +18,14 @@ Like: TypeAlias = tuple[str | None, int | None, str]
 
 
 def unknown_runs(runs: Iterable[Run], journal: JournalState, credential: str) -> list[Run]:
-    """Runs of this organisation that belong to no launch of the journal."""
+    """Runs of this organisation that belong to no launch of the journal. An older copy may not know who we are: then
+    any run may be ours."""
     claimed, ours = journal.claimed_run_ids(), journal.requesters(credential)
-    return [run for run in runs if run.id not in claimed and (run.requester_id is None or run.requester_id in ours)]
+    return [
+        run
+        for run in runs
+        if run.id not in claimed and (run.requester_id is None or not ours or run.requester_id in ours)
+    ]
 
 
 def calls_unknown(submission: Submission, agreed_at: datetime, unknown: Iterable[Run], journal: JournalState) -> int:

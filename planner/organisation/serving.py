@@ -16,8 +16,8 @@ from planner.clock import Clock
 from planner.errors import PlannerError, RefusedError, StoreError
 from planner.execution.consents import ConsentAdded
 from planner.execution.core import WaitReason, outcome_of, snapshot
-from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings
-from planner.execution.events import Consumed, Event, Interrupted, JobsEnded, SessionEvent
+from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, Outcome
+from planner.execution.events import Consumed, Event, Interrupted, JobsEnded, Moved, RunsBound, SessionEvent, Stopped
 from planner.execution.journal_state import TakenError
 from planner.execution.launches import LONGEST_RUN, UNSETTLED, LaunchIntent
 from planner.execution.ledger import Ceiling
@@ -96,8 +96,10 @@ class CoordinatorSession(Session):
     known: dict[str, str]
     """The repository of each consent."""
     failure: Exception | None = None
-    _unknown: Sequence[Run] = ()
-    """Runs that belong to no launch of the tables, when this `State` was made."""
+    _unknown: Sequence[Run] | None = None
+    """Runs that belonged to no launch of the tables before the first consent was added."""
+    _submissions: dict[str, Submission] = field(default_factory=dict[str, Submission])
+    """Of the consents that were added."""
     _shown: dict[str, str] = field(default_factory=dict[str, str])
     """Progress as the tables have it."""
 
@@ -115,8 +117,10 @@ class CoordinatorSession(Session):
     async def begin(self) -> None:
         """Resume the calls of the consents that another coordinator began."""
         await self._read_balance()
-        await self._read_unknown()
-        for row in self.worker.tables.consents(ConsentState.OPEN):
+        rows = self.worker.tables.consents(ConsentState.OPEN)
+        if rows:
+            await self._read_unknown()
+        for row in rows:
             self._add(row)
 
     async def make_calls(self, tasks: TaskGroup, stop: anyio.Event) -> None:
@@ -139,7 +143,8 @@ class CoordinatorSession(Session):
         return bool(self.state.unconfirmed or self.state.unbound)
 
     async def _read_unknown(self) -> None:
-        if self.worker.tables.consents(ConsentState.SUBMITTED, ConsentState.OPEN):
+        """Once, before the first consent is added: what this `State` makes later is known."""
+        if self._unknown is None:
             since = self.engine.now().server - LONGEST_RUN
             listed = await read_list(self.engine.provider.runs, oldest=since)
             self._unknown = unknown_runs(listed.found.values(), self.journal, self.engine.provider.credential)
@@ -158,6 +163,7 @@ class CoordinatorSession(Session):
                 elif self.state.interrupted_at is None:
                     if not self.state.in_flight():
                         await self._read_balance()
+                    await self._read_unknown()
                     self._add(row)
             shown = {each: written(SNAPSHOT, self._snapshot_of(each)) for each in self.state.consents}
             changed = {each: text for each, text in shown.items() if self._shown.get(each) != text}
@@ -181,15 +187,11 @@ class CoordinatorSession(Session):
         self.journal.sessions[consent_id] = submission.session_id
         self._add_ceilings(submission)
         self.happen(ConsentAdded(submission.consent))
-        agreed_at = self.journal.agreed[consent_id]
-        if lost := calls_unknown(submission, agreed_at, self._unknown, self.journal):
-            trouble = (
-                f"the service has {lost} calls like these that the organisation's tables do not know: the database may "
-                "have been restored from an older copy. Nothing is called for them for a day (docs/organisation.md)"
-            )
+        if trouble := self._unknown_calls(submission):
             left = {job.case_id: job.runs for job in submission.jobs}
             self._write_end(consent_id, EndedConsent(trouble=trouble, left=left), ConsentState.ENDED)
             return
+        self._submissions[consent_id] = submission
         jobs = {job.case_id: job for job in submission.jobs}
         most_runs = {case_id: job.runs * (1 + job.retries) for case_id, job in jobs.items()}
         slots = [
@@ -206,6 +208,20 @@ class CoordinatorSession(Session):
         if ConsentState(row["state"]) is ConsentState.SUBMITTED:
             self.worker.tables.change(self.epoch, consent_id, state=ConsentState.OPEN.value)
         self.worker.log(f"consent {consent_id} of {submission.repository}: {len(jobs)} cases")
+
+    def _unknown_calls(self, submission: Submission) -> str:
+        """Why nothing may be called for a consent: its calls may have been made already. Empty if not."""
+        if not self._unknown:
+            return ""
+        agreed_at = self.journal.agreed[submission.consent.consent_id]
+        unknown = unknown_runs(self._unknown, self.journal, self.engine.provider.credential)
+        lost = calls_unknown(submission, agreed_at, unknown, self.journal)
+        if not lost:
+            return ""
+        return (
+            f"the service has {lost} calls like these that the organisation's tables do not know: the database may "
+            "have been restored from an older copy. Nothing is called for them for a day (docs/organisation.md)"
+        )
 
     def _refuse(self, consent_id: str, error: PlannerError) -> None:
         text, is_refusal = error.with_hint, isinstance(error, RefusedError)
@@ -252,12 +268,24 @@ class CoordinatorSession(Session):
     # Ends
 
     def happen(self, event: Event | SessionEvent) -> None:
+        if not isinstance(event, JobsEnded):
+            Session.happen(self, event)
+            if isinstance(event, Moved | RunsBound):
+                self._stop_unknown()
+            return
+        outcome = outcome_of(self.state, event.consent_id)  # before its launches concern nobody
         Session.happen(self, event)
-        if isinstance(event, JobsEnded):
-            self._ended(event.consent_id)
+        self._ended(event.consent_id, outcome)
 
-    def _ended(self, consent_id: str) -> None:
-        outcome = outcome_of(self.state, consent_id)
+    def _stop_unknown(self) -> None:
+        """A launch that could have made unknown runs of the service has others, or none: then an unknown one did."""
+        if not self._unknown:
+            return
+        for consent_id, consent in list(self.state.consents.items()):
+            if not consent.stopped and (trouble := self._unknown_calls(self._submissions[consent_id])):
+                Session.happen(self, Stopped(consent_id, trouble=trouble))
+
+    def _ended(self, consent_id: str, outcome: Outcome) -> None:
         del self.state.ended[consent_id]
         ceilings = self.state.ledger.ceilings
         self.state.ledger.ceilings = [each for each in ceilings if each.consent_id != consent_id]

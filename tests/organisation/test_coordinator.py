@@ -15,10 +15,12 @@ from mortality import Life, effects
 from organisations import PERSON, Organisation, WithMethods
 
 from planner.execution.engine import BALANCE
+from planner.execution.launches import LaunchState
 from planner.organisation.coordinator import coordinate
 from planner.organisation.documents import SubmittedCeiling
 from planner.organisation.policy import MONTHLY, WorkerPolicy
 from planner.organisation.tables import CONSENTS, EVENTS, ConsentState, FencedError
+from planner.providers.base import LaunchRequest
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., Organisation]
@@ -282,6 +284,18 @@ async def test_a_closed_consent_is_not_resumed(make_organisation: Make, job: Mak
     assert len(await organisation.service.own_runs()) == 4
 
 
+def copy_tables(organisation: Organisation) -> None:
+    path = Path(organisation.tables.shown)
+    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(path.with_name("copy"))) as copy:
+        live.backup(copy)
+
+
+def restore_tables(organisation: Organisation) -> None:
+    path = Path(organisation.tables.shown)
+    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(path.with_name("copy"))) as copy:
+        copy.backup(live)
+
+
 @pytest.mark.parametrize("is_submitted", [True, False])
 async def test_tables_restored_from_an_older_copy_pay_nothing_again(
     make_organisation: Make, job: MakeJob, is_submitted: bool
@@ -289,14 +303,11 @@ async def test_tables_restored_from_an_older_copy_pay_nothing_again(
     """The service has the calls: what the tables do not know is not made again, also if it is submitted again."""
     organisation = make_organisation()
     consent_id = organisation.submit(1, job("ana", runs=2))
-    path = Path(organisation.tables.shown)
     if not is_submitted:
         assert await organisation.work(Life(dies_at="before event intended"))
-    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(path.with_name("copy"))) as copy:
-        live.backup(copy)
+    copy_tables(organisation)
     await organisation.work()
-    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(path.with_name("copy"))) as copy:
-        copy.backup(live)
+    restore_tables(organisation)
     for _ in range(2):
         await organisation.work()
         assert "the service has 2 calls like these" in organisation.outcome(consent_id).trouble
@@ -305,6 +316,79 @@ async def test_tables_restored_from_an_older_copy_pay_nothing_again(
     await organisation.work()
     assert organisation.outcome(other).finished
     assert len(await organisation.service.own_runs()) == 3
+
+
+async def test_a_consent_that_a_restored_copy_does_not_know_pays_nothing_again(
+    make_organisation: Make, job: MakeJob
+) -> None:
+    """It is submitted again while a coordinator is at work, which has no other consent."""
+    organisation = make_organisation()
+    copy_tables(organisation)
+    consent_id = organisation.submit(1, job("ana", runs=2))
+    await organisation.work()
+    restore_tables(organisation)
+    assert organisation.tables.consents() == []
+
+    async def later() -> None:
+        await anyio.sleep(5.0)
+        organisation.submit(1, job("ana", runs=2))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(later)
+        await organisation.work(until=lambda: len(organisation.tables.consents(ConsentState.ENDED)) == 1)
+    assert "the service has 2 calls like these" in organisation.outcome(consent_id).trouble
+    assert len(await organisation.service.own_runs()) == 2
+
+
+async def test_a_lost_launch_of_a_restored_copy_stands_for_no_later_one(make_organisation: Make, job: MakeJob) -> None:
+    """It never arrived, and the launch that replaced it did, which the copy does not know."""
+    organisation = make_organisation({"kind": "error_before", "times": 1}, dialect="client")
+    consent_id = organisation.submit(1, job("ana", runs=2))
+    await organisation.work(until=lambda: bool(organisation.journal().launches([LaunchState.UNCONFIRMED])))
+    copy_tables(organisation)
+    await organisation.work()
+    assert organisation.outcome(consent_id).finished
+    restore_tables(organisation)
+    await organisation.work()
+    assert len(await organisation.service.own_runs()) == 2
+
+
+async def test_an_equal_call_of_a_later_consent_is_made(make_organisation: Make, job: MakeJob) -> None:
+    """The run of a launch that was found meanwhile is no unknown one."""
+    organisation = make_organisation({"kind": "lost_answer", "times": 1})
+    organisation.submit(1, job("ana"))
+    assert await organisation.work(Life(dies_at="after POST"))
+
+    async def later() -> None:
+        await anyio.sleep(60.0)
+        organisation.submit(2, job("ana"), repository="clinic")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(later)
+        await organisation.work(until=lambda: len(organisation.tables.consents(ConsentState.ENDED)) == 2)
+    assert all(organisation.outcome(row["consent_id"]).finished for row in organisation.tables.consents())
+    await organisation.check_exact()
+
+
+async def test_a_launch_that_only_a_person_can_settle_is_named(make_organisation: Make, job: MakeJob) -> None:
+    """Its answer was lost, and somebody else with the same key made the same call: the consent has not finished."""
+    organisation = make_organisation({"kind": "lost_answer", "times": 1})
+    work = job("ana")
+    consent_id = organisation.submit(1, work)
+
+    async def elsewhere() -> None:
+        while not organisation.journal().launches([LaunchState.UNCONFIRMED]):  # noqa: ASYNC110 - virtual time
+            await anyio.sleep(0.01)
+        client = organisation.client(Life())
+        await client.launch(LaunchRequest(work.line, (work.prompt,)), on_sending=lambda: None)
+        await client.close()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(elsewhere)
+        await organisation.work()
+    outcome = organisation.outcome(consent_id)
+    assert not outcome.finished
+    assert [each.needs_person for each in outcome.unsettled] == [True]
 
 
 async def test_a_failure_of_the_platform_is_retried(make_organisation: Make, job: MakeJob) -> None:

@@ -1,0 +1,173 @@
+"""Thousands of schedules of an organisation: many consents, repositories, hosts and epochs, with faults at every step.
+
+`tests/benchmarks/organisation_schedules.py` runs as many as are asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import pytest
+from organisation_schedules import Schedule, simulated
+from simulated_service import Violation
+from simulated_tables import MemoryTables
+
+from planner.execution.events import Moved
+from planner.execution.journal_state import JournalState
+from planner.execution.launches import LaunchState
+from planner.execution.ledger import Ceiling
+from planner.execution.local import Session
+from planner.execution.sending import Sender
+from planner.execution.state import State
+from planner.organisation import serving
+from planner.organisation.journal import TablesJournal
+
+SCHEDULES = 150
+MOST_SCHEDULES = 2000
+"""In which a broken rule must show."""
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, 50))
+def test_no_schedule_pays_twice_loses_a_run_or_breaks_a_ceiling(first: int) -> None:
+    happened = Counter[str]()
+    for seed in range(first, first + 50):
+        happened += simulated(seed)
+    assert happened["crashes"] > 20
+    assert happened["stops"] > 20
+    assert happened["takeovers"] > 50
+    assert happened["restored"] > 0
+
+
+# Broken rules
+
+
+def check_the_age_of_a_launch_only_before_it_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may stand still between its record and its first byte."""
+    real = vars(Sender)["_check_in_time"]
+
+    def check(self: Any, intent: Any) -> None:
+        if self.session.state.launch(intent.launch_id).state is not LaunchState.SENT:
+            real(self, intent)
+
+    monkeypatch.setattr(Sender, "_check_in_time", check)
+
+
+def write_without_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coordinator that wakes goes on, as long as no number is used twice."""
+    monkeypatch.setattr(MemoryTables, "_check_epoch", lambda *_: None)
+    real = MemoryTables.add_event
+
+    def add(self: MemoryTables, epoch: int, values: Any) -> None:
+        real(self, epoch, {**values, "number": len(self.database.rows.events) + 1})
+
+    monkeypatch.setattr(MemoryTables, "add_event", add)
+
+
+def forget_sent_launches_in_a_takeover(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mark_interrupted(journal: JournalState) -> int:
+        for launch in journal.launches([LaunchState.SENT, LaunchState.INTENDED]):
+            state = LaunchState.UNSENT if launch.state is LaunchState.INTENDED else LaunchState.REFUSED
+            journal.record(Moved(launch.launch_id, state))
+        return 0
+
+    monkeypatch.setattr(JournalState, "mark_interrupted", mark_interrupted)
+
+
+def send_what_is_not_in_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database is away, a coordinator goes on with what it remembers."""
+    real = TablesJournal.record
+
+    def record(self: TablesJournal, event: Any) -> None:
+        try:
+            real(self, event)
+        except Exception:  # noqa: BLE001 - broken on purpose
+            self.apply(event)
+
+    monkeypatch.setattr(TablesJournal, "record", record)
+
+
+def do_not_wait_for_the_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launch that is not listed at once counts as absent."""
+    real = Schedule.__init__
+
+    def begin(self: Schedule, seed: int) -> None:
+        real(self, seed)
+        object.__setattr__(self.settings, "settle_seconds", 5.0)
+
+    monkeypatch.setattr(Schedule, "__init__", begin)
+
+
+def forget_what_was_spent_before_a_takeover(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "spent_before", lambda *_: None)
+
+
+def count_no_repositories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ceilings of a repository cover nothing."""
+    real = Ceiling.covers
+    monkeypatch.setattr(Ceiling, "covers", lambda self, purpose: self.repository is None and real(self, purpose))
+
+
+def count_no_months(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Ceiling.covers
+    monkeypatch.setattr(Ceiling, "covers", lambda self, purpose: self.month is None and real(self, purpose))
+
+
+def read_the_balance_without_reservations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls under way cost nothing."""
+    real = Ceiling.covers
+    monkeypatch.setattr(Ceiling, "covers", lambda self, purpose: not self.by_service and real(self, purpose))
+
+
+def compare_restored_tables_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "calls_unknown", lambda *_: 0)
+
+
+def end_consents_with_open_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that may have been made are then nobody's."""
+    real = State.is_under_way
+    monkeypatch.setattr(State, "is_under_way", lambda self, consent_id=None: consent_id is None and real(self))
+
+
+def forget_earlier_coordinators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their runs do not count as wanted ones."""
+    real = vars(Session)["_resume"]
+    monkeypatch.setattr(Session, "_resume", lambda self, _: real(self, []))
+
+
+BROKEN: list[Callable[[pytest.MonkeyPatch], None]] = [
+    check_the_age_of_a_launch_only_before_it_is_recorded,
+    write_without_an_epoch,
+    forget_sent_launches_in_a_takeover,
+    send_what_is_not_in_the_tables,
+    do_not_wait_for_the_lists,
+    forget_what_was_spent_before_a_takeover,
+    count_no_repositories,
+    count_no_months,
+    read_the_balance_without_reservations,
+    compare_restored_tables_with_nothing,
+    end_consents_with_open_launches,
+    forget_earlier_coordinators,
+]
+
+
+SEEN_IN: dict[Callable[[pytest.MonkeyPatch], None], int] = {
+    check_the_age_of_a_launch_only_before_it_is_recorded: 279,
+    count_no_repositories: 79,
+}
+"""Where to look first for those that few schedules show: without that, the first takes 5 s."""
+
+
+@pytest.mark.parametrize("break_rule", BROKEN, ids=lambda rule: rule.__name__)
+def test_a_broken_rule_is_found(
+    break_rule: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_rule(monkeypatch)
+    for seed in chain([SEEN_IN.get(break_rule, 0)], range(MOST_SCHEDULES)):
+        try:
+            simulated(seed)
+        except (Violation, AssertionError, LookupError):
+            return
+    raise AssertionError("no schedule shows the broken rule")

@@ -1,0 +1,182 @@
+"""The tables of an organisation in memory, for simulations: the same methods, a clock of their own, and faults."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from planner.errors import StoreError
+from planner.organisation.tables import AT_WORK, LEASE_SECONDS, ConsentState, FencedError, Tables
+
+T = TypeVar("T")
+
+SENT = "the record that a launch is sent"
+
+
+@dataclass
+class Rows:
+    """What a copy of the database has."""
+
+    coordinator: dict[str, Any] | None = None
+    consents: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    progress: dict[str, str] = field(default_factory=dict[str, str])
+    evidence: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
+
+class Database:
+    """One for all processes. `now` is its clock."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        self.rows = Rows()
+        self.is_away = False
+
+    def copy(self) -> Rows:
+        return copy.deepcopy(self.rows)
+
+
+class MemoryTables(Tables):
+    """As one process sees them. `step` is called just before and just after each transaction, and may raise."""
+
+    def __init__(self, database: Database, step: Callable[[str], None] = lambda _: None) -> None:
+        object.__setattr__(self, "database", database)
+        object.__setattr__(self, "step", step)
+        object.__setattr__(self, "shown", "memory")
+
+    database: Database
+    step: Callable[[str], None]
+
+    def _do(self, name: str, what: Callable[[Rows], T], epoch: int | None = None, *, after: int | None = None) -> T:
+        self.step(f"before {name}")
+        database = self.database
+        if database.is_away:
+            raise StoreError("the database is away")
+        if epoch is not None:
+            self._check_epoch(epoch)
+        if after is not None and after != len(database.rows.events):
+            raise StoreError(f"event {after} is not the last one")
+        found = what(database.rows)
+        self.step(f"after {name}")
+        return found
+
+    def _check_epoch(self, epoch: int) -> None:
+        row = self.database.rows.coordinator
+        if row is None or row["epoch"] != epoch or row["expires_at"] <= self.database.now():
+            raise FencedError(epoch)
+
+    # The coordinator
+
+    def take(self, holder: str, version: str) -> int | None:
+        def take(rows: Rows) -> int | None:
+            now, known = self.database.now(), rows.coordinator
+            if known is not None and known["expires_at"] > now:
+                return None
+            epoch = 1 if known is None else known["epoch"] + 1
+            rows.coordinator = {
+                "epoch": epoch,
+                "holder": holder,
+                "version": version,
+                "expires_at": now + LEASE_SECONDS,
+            }
+            return epoch
+
+        return self._do("a take", take)
+
+    def heartbeat(self, epoch: int) -> None:
+        def beat(rows: Rows) -> None:
+            assert rows.coordinator is not None
+            rows.coordinator["expires_at"] = self.database.now() + LEASE_SECONDS
+
+        self._do("a heartbeat", beat, epoch)
+
+    # Consents
+
+    def consents(self, *states: ConsentState) -> Sequence[Any]:
+        wanted = {state.value for state in states or ConsentState}
+
+        def read(rows: Rows) -> list[dict[str, Any]]:
+            found = [dict(row) for row in rows.consents.values() if row["state"] in wanted]
+            return sorted(found, key=lambda row: row["changed_at"])
+
+        return self._do("a look", read)
+
+    def consent(self, consent_id: str) -> Any:
+        def read(rows: Rows) -> dict[str, Any] | None:
+            return None if (row := rows.consents.get(consent_id)) is None else dict(row)
+
+        return self._do("a look", read)
+
+    def submit(self, consent_id: str, repository: str, submission: str) -> None:
+        values = {
+            "consent_id": consent_id,
+            "state": ConsentState.SUBMITTED.value,
+            "repository": repository,
+            "submission": submission,
+            "failures": 0,
+            "outcome": "",
+            "changed_at": self.database.now(),
+        }
+
+        def write(rows: Rows) -> None:
+            known = rows.consents.get(consent_id)
+            if known is None or ConsentState(known["state"]) not in AT_WORK:
+                rows.consents[consent_id] = values
+
+        self._do("a submission", write)
+
+    def change(self, epoch: int | None, consent_id: str, **values: Any) -> None:
+        def write(rows: Rows) -> None:
+            if consent_id in rows.consents:
+                rows.consents[consent_id].update(values, changed_at=self.database.now())
+
+        self._do("a change of a consent", write, epoch)
+
+    def close(self, consent_id: str, submission: str) -> None:
+        def write(rows: Rows) -> None:
+            rows.progress.pop(consent_id, None)
+            rows.evidence = {key: row for key, row in rows.evidence.items() if row["consent_id"] != consent_id}
+            if consent_id in rows.consents:
+                closing = {"state": ConsentState.CLOSING.value, "submission": submission}
+                rows.consents[consent_id].update(closing, changed_at=self.database.now())
+
+        self._do("a closing", write)
+
+    # Events
+
+    def events(self, after: int = 0, consent_id: str | None = None) -> Sequence[Any]:
+        def read(rows: Rows) -> list[dict[str, Any]]:
+            return [row for row in rows.events[after:] if consent_id in (None, row["consent_id"])]
+
+        return self._do("a look", read)
+
+    def add_event(self, epoch: int, values: Mapping[str, Any]) -> None:
+        def write(rows: Rows) -> None:
+            rows.events.append({"epoch": epoch, **values})
+
+        name = SENT if '"state":"sent"' in values["event"] else values["kind"]
+        self._do(name, write, epoch, after=values["number"] - 1)
+
+    def rewrite_events(self, epoch: int, events: Mapping[int, str]) -> None:
+        def write(rows: Rows) -> None:
+            for number, event in events.items():
+                rows.events[number - 1] = {**rows.events[number - 1], "event": event}
+
+        self._do("rewritten events", write, epoch)
+
+    # Progress and evidence
+
+    def show_progress(self, epoch: int, snapshots: Mapping[str, str]) -> None:
+        self._do("progress", lambda rows: rows.progress.update(snapshots), epoch)
+
+    def save_evidence(self, epoch: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        new = {row["digest"]: dict(row) for row in rows}
+        self._do("evidence", lambda rows: rows.evidence.update(new), epoch)
+
+    def evidence(self, digest: str) -> bytes | None:
+        def read(rows: Rows) -> bytes | None:
+            return rows.evidence[digest]["data"] if digest in rows.evidence else None
+
+        return self._do("a look", read)
