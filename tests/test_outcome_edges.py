@@ -25,7 +25,7 @@ from tests.support.samples import case_rules, changed, one_side
 GOOD = RunVerdict(outcome=RunOutcome.PASSED)
 BAD = RunVerdict(outcome=RunOutcome.FAILED, cause=Cause.AGENT)
 
-PAGE = (Path(__file__).parent.parent / "docs" / "verdicts.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "callers.md").read_text(encoding="utf-8")
 
 
 def evidence(*lines: tuple[str, str, int | None], seconds: float = 60, reason: str = "caller_hangup") -> Evidence:
@@ -55,13 +55,13 @@ SLIPPED = evidence(
 
 @pytest.mark.parametrize("check", sorted(CHECKS))
 def test_an_unprompted_agent_action_is_never_caused_by_the_caller(check: str) -> None:
-    """The list of docs/verdicts.md has the kinds that fail for what the agent did. The others may fail for what it had no occasion
+    """The list of docs/callers.md has the kinds that fail for what the agent did. The others may fail for what it had no occasion
     to do."""
     listed = re.search(r"the agent did on its own: (.*?) fail regardless of the caller", PAGE, re.DOTALL)
     assert listed is not None
     cause = caller_cause(SLIPPED, [failed(check)], "")
     assert CHECKS[check].caller_can_cause_failure is (cause is not None)
-    assert (cause is None) is (f"`{check}`" in listed[1]), "correct the list in docs/verdicts.md"
+    assert (cause is None) is (f"`{check}`" in listed[1]), "correct the list in docs/callers.md"
 
 
 @pytest.mark.parametrize(

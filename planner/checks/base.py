@@ -85,7 +85,7 @@ class Expectation(BaseModel, ABC, frozen=True):
 
     caller_can_cause_failure: ClassVar[bool]
     """Whether it may fail because of the test bot, as when the agent had no occasion to say something. False if only
-    the agent can make it fail, as with a forbidden word: such a failure always counts (docs/verdicts.md). A combination
+    the agent can make it fail, as with a forbidden word: such a failure always counts (docs/callers.md). A combination
     is asked for its parts."""
 
     check: str = Field(description="The kind of check.")

@@ -1,4 +1,4 @@
-"""Detect runs that failed because of the test bot, by the rules of docs/verdicts.md.
+"""Detect runs that failed because of the test bot, by the rules of docs/callers.md.
 
 In unclear cases the rules blame the agent: a reader can check the quote, whereas blaming the caller wrongly hides a
 bug. So the caller is never the cause of what its prompt asks for, of what the agent did on its own (a forbidden word, a

@@ -1,4 +1,4 @@
-"""Detect test bots that did not do what their prompt says, by the rules of docs/verdicts.md.
+"""Detect test bots that did not do what their prompt says, by the rules of docs/callers.md.
 
 Such a call shows nothing about the agent, whether it passed or failed. Each rule has an innocent explanation in mind: a
 caller may correct itself, invent what it was not told, or repeat itself to an agent that does not listen.
@@ -66,6 +66,12 @@ _SAID_TO_REPEAT: Final = re.compile(
 )
 _SENTENCES: Final = re.compile(r"(?<=[.!?])\s+")
 _INSTRUCTION: Final = re.compile(r"(?:ask|find out|inquire|request|you (?:are|want|need|should))\b", re.IGNORECASE)
+_PLACEHOLDER: Final = re.compile(
+    r"\{\{|[\[{<](?:insert|your|customer|caller|user)[ _]"
+    r"|\b(?:insert|enter) (?:\w+ )?(?:name|number|date|address|amount) here\b"
+    r"|\b(?:customer|caller|user|order|phone|account) underscore (?:name|number|id)\b",
+    re.IGNORECASE,
+)
 _OTHER_LANGUAGE: Final = re.compile(
     r"\b(?:language|gibberish|nonsense|mumble|accent|spanish|french|german|italian|portuguese|dutch|polish|russian"
     r"|turkish|arabic|hindi|chinese|mandarin|cantonese|japanese|korean|vietnamese|tagalog|swedish|danish|norwegian)\b",
@@ -100,6 +106,7 @@ def broken_caller(evidence: Evidence, prompt: str) -> CallerCause | None:
         or _wrong_name(caller, agent, prompt)
         or _loop(turns, prompt)
         or _echo(turns, prompt)
+        or _placeholder(caller)
         or _read_aloud(caller, prompt)
         or _another_thing(caller, agent, prompt)
     )
@@ -179,18 +186,32 @@ def _wrong_name(caller: Sequence[Turn], agent: Sequence[Turn], prompt: str) -> C
 
 
 def _echo(turns: Sequence[Turn], prompt: str) -> CallerCause | None:
-    """The caller repeated what the agent had just said, word by word."""
+    """The caller repeated what the agent had just said, or its last sentences, word by word."""
     if _SAID_TO_REPEAT.search(prompt):
         return None
     repeated = [
         turn
         for before, turn in pairwise(turns)
         if turn.role is Role.CALLER and before.role is Role.AGENT
-        if len(_words_of(turn.text)) >= _LEAST_REPEATED_WORDS and _words_of(turn.text) == _words_of(before.text)
+        if len(_words_of(turn.text)) >= _LEAST_REPEATED_WORDS and _words_of(turn.text) in _last_sentences(before.text)
     ]
     if len(repeated) < _LEAST_ECHOES:
         return None
     return CallerCause(f"the caller repeated the agent's words {len(repeated)} times", Quote.of(repeated[0]))
+
+
+def _last_sentences(text: str) -> list[list[str]]:
+    """The words of the last sentence, of the last two, and so on."""
+    sentences = _SENTENCES.split(text)
+    return [_words_of(" ".join(sentences[start:])) for start in range(len(sentences))]
+
+
+def _placeholder(caller: Sequence[Turn]) -> CallerCause | None:
+    """The caller said the name of a value instead of the value."""
+    for turn in caller:
+        if _PLACEHOLDER.search(turn.text):
+            return CallerCause(f"the caller said a placeholder: {shown(turn.text)}", Quote.of(turn))
+    return None
 
 
 def _read_aloud(caller: Sequence[Turn], prompt: str) -> CallerCause | None:

@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from ruamel.yaml import YAML
-from transcripts import evidence_of
+from caller_calls import calls_of, judged
 
-from planner.checks import CHECKS
-from planner.checks.opinions import Ask, Question, Verdict, Vote, Votes, no_judge
-from planner.results.model import RunVerdict
+from planner.checks.opinions import Ask, Question, Verdict, Vote, Votes
 from planner.results.outcomes import Cause, RunOutcome
-from planner.sandbox.conversation import EMPTY, Turn
-from planner.verdicts.runs import judge_run
-
-
-def calls_of(file: str) -> dict[str, dict[str, Any]]:
-    return YAML(typ="safe").load((Path(__file__).parent / file).read_text("utf-8"))
-
 
 CALLS: Final = calls_of("callers.yaml")
-ROLES: Final = {"agent": "agent", "caller": "user"}
-
-
-def judged(
-    call: dict[str, Any],
-    dialect: Any = "page",
-    *others: dict[str, Any],
-    caller_faults: Any = "ignore",
-    ask: Ask = no_judge,
-) -> RunVerdict:
-    spoken = [(ROLES[role], text) for turn in call["turns"] for role, text in turn.items()]
-    turns = tuple(
-        Turn(role, text, at * 4000, at * 4000 + 3000)  # pyright: ignore[reportArgumentType]
-        for at, (role, text) in enumerate(spoken)
-    )
-    conversation = replace(EMPTY, turns=turns, duration_ms=4000 * len(turns), end_reason=call["end"])
-    expectations: list[dict[str, Any]] = [{"check": "says", "any_of": [call["expect"]]}, *others]
-    return judge_run(
-        [CHECKS[each["check"]].model_validate(each) for each in expectations],
-        evidence_of(conversation, dialect),
-        ask,
-        prompt=call["prompt"],
-        caller_faults=caller_faults,
-    )
 
 
 BLAMED: Final = {
@@ -79,7 +43,14 @@ def test_a_broken_caller_is_not_blamed_on_the_agent(name: str, dialect: str) -> 
 
 
 OTHER_CALLS: Final = {
-    file: calls_of(file) for file in ("development_callers.yaml", "more_callers.yaml", "fresh_callers.yaml")
+    file: calls_of(file)
+    for file in (
+        "development_callers.yaml",
+        "more_callers.yaml",
+        "fresh_callers.yaml",
+        "unseen_callers.yaml",
+        "later_callers.yaml",
+    )
 }
 NEEDS_JUDGE: Final = {
     "development_callers.yaml": {"another-request", "invented-request"},
@@ -91,6 +62,25 @@ NEEDS_JUDGE: Final = {
         "another-destination",
         "gives-the-answer-itself",
         "the-last-of-three",
+    },
+    "unseen_callers.yaml": {
+        "accepts-what-it-must-refuse",
+        "caller-becomes-the-receptionist",
+        "cancels-instead-of-pausing",
+        "claims-a-receipt-it-lacks",
+        "denies-having-the-policy-number",
+        "leaves-during-the-lookup",
+        "reads-out-its-instructions",
+        "second-question-never-asked",
+        "wrong-date-of-appointment",
+    },
+    "later_callers.yaml": {
+        "cancels-what-it-was-to-move",
+        "claims-to-have-no-booking-code",
+        "leaves-while-the-agent-is-looking-it-up",
+        "says-nothing-but-okay",
+        "takes-the-voucher-it-was-told-to-turn-down",
+        "turns-six-guests-into-four",
     },
 }
 """The broken callers that no rule finds."""
@@ -187,6 +177,7 @@ def test_what_the_agent_did_on_its_own_is_its_failure() -> None:
         ("Your name is Ana. Your husband is called Ben.", "My name is Ben. No, that's my husband. I'm Ana, I want a cab."),
         ("You are a woman called Ana.", "My name is Lucia and I want a cab."),  # not clearly the caller's own name
         ("You are Furious. Ask for a cab.", "I want a cab now!"),
+        ("Ask how the card reader works.", "Do I insert my card here? [laughs] Or there?"),
     ],
 )  # fmt: skip
 def test_unclear_callers_are_not_blamed(prompt: str, words: str) -> None:
