@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import anyio
 import anyio.to_thread
@@ -16,7 +16,7 @@ from planner.clock import Clock
 from planner.errors import PlannerError, RefusedError, StoreError
 from planner.execution.consents import ConsentAdded
 from planner.execution.core import WaitReason, outcome_of, snapshot
-from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, Outcome
+from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, Outcome, Snapshot
 from planner.execution.events import Consumed, Event, Interrupted, JobsEnded, Moved, RunsBound, SessionEvent, Stopped
 from planner.execution.journal_state import TakenError
 from planner.execution.launches import LONGEST_RUN, UNSETTLED, LaunchIntent
@@ -47,7 +47,9 @@ _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
 
 LOOK_SECONDS: Final = 0.5
-"""Between two looks for new consents."""
+"""Between two looks for new consents, while there are none."""
+LOOK_AT_WORK_SECONDS: Final = 2.0
+"""While calls are being made."""
 MOST_FAILURES: Final = 3
 """Of one consent: then it is dead."""
 
@@ -100,7 +102,7 @@ class CoordinatorSession(Session):
     """Runs that belonged to no launch of the tables before the first consent was added."""
     _submissions: dict[str, Submission] = field(default_factory=dict[str, Submission])
     """Of the consents that were added."""
-    _shown: dict[str, str] = field(default_factory=dict[str, str])
+    _shown: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot])
     """Progress as the tables have it."""
 
     @property
@@ -155,7 +157,7 @@ class CoordinatorSession(Session):
         """Take what clients have written, and show them the progress."""
         tables = self.worker.tables
         while True:
-            await self.engine.clock.sleep(LOOK_SECONDS)
+            await self.engine.clock.sleep(LOOK_AT_WORK_SECONDS if self.state.consents else LOOK_SECONDS)
             new = await anyio.to_thread.run_sync(tables.consents, ConsentState.SUBMITTED, ConsentState.CLOSING)
             for row in new:
                 if ConsentState(row["state"]) is ConsentState.CLOSING:
@@ -165,13 +167,13 @@ class CoordinatorSession(Session):
                         await self._read_balance()
                     await self._read_unknown()
                     self._add(row)
-            shown = {each: written(SNAPSHOT, self._snapshot_of(each)) for each in self.state.consents}
-            changed = {each: text for each, text in shown.items() if self._shown.get(each) != text}
+            shown = {each: self._snapshot_of(each) for each in self.state.consents}
+            changed = {each: written(SNAPSHOT, new) for each, new in shown.items() if self._shown.get(each) != new}
             if changed:
                 await anyio.to_thread.run_sync(tables.show_progress, self.epoch, changed)
-                self._shown.update(changed)
+                self._shown = shown
 
-    def _snapshot_of(self, consent_id: str) -> Any:
+    def _snapshot_of(self, consent_id: str) -> Snapshot:
         return snapshot(self.state, consent_id, self._waiting, self.engine.now())
 
     def _add(self, row: RowMapping) -> None:
@@ -334,6 +336,13 @@ class CoordinatorSession(Session):
 
     def snapshot(self) -> None:
         """Of all consents: `_watch_tables`."""
+
+    async def _wait(self, seconds: float) -> None:
+        """Until an event: nobody sees the time pass."""
+        if not self._changed.is_set():
+            with anyio.move_on_after(seconds):
+                await self._changed.wait()
+        self._changed = anyio.Event()
 
     def _note_waiting(self, reason: WaitReason | None) -> None:
         self._waiting = reason

@@ -22,6 +22,7 @@ from sqlalchemy import (
     RowMapping,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -102,6 +103,15 @@ def _now_in_postgres(*_: Any, **__: Any) -> str:
     return "extract(epoch from clock_timestamp())::double precision"
 
 
+_HOLDS: Final = (
+    select(COORDINATOR.c.epoch)
+    .where(COORDINATOR.c.epoch == bindparam("held"), COORDINATOR.c.expires_at > _Now())
+    .with_for_update()
+)
+_LAST: Final = select(func.max(EVENTS.c.number))
+_ADD_EVENT: Final = insert(EVENTS)
+
+
 class ConsentState(Enum):
     SUBMITTED = "submitted"
     """No coordinator has seen it yet."""
@@ -143,11 +153,8 @@ class Tables:
         unknown, and the events have to be read again.
         """
         with self._mapped("written"), self.engine.begin() as connection:
-            if epoch is not None:
-                row = COORDINATOR.c
-                holds = select(row.epoch).where(row.epoch == epoch, row.expires_at > _Now()).with_for_update()
-                if connection.execute(holds).first() is None:
-                    raise FencedError(epoch)
+            if epoch is not None and connection.execute(_HOLDS, {"held": epoch}).first() is None:
+                raise FencedError(epoch)
             yield connection
 
     @contextmanager
@@ -256,8 +263,11 @@ class Tables:
             return connection.execute(wanted).mappings().all()
 
     def add_event(self, epoch: int, values: Mapping[str, Any]) -> None:
+        """After the last one. Raises `StoreError` if that is gone: the tables are those of an older copy."""
         with self.writing(epoch) as connection:
-            connection.execute(insert(EVENTS).values(epoch=epoch, **values))
+            if (connection.execute(_LAST).scalar() or 0) < values["number"] - 1:
+                raise StoreError(f"the organisation's tables ({self.shown}) lack the last events: they were restored")
+            connection.execute(_ADD_EVENT, {"epoch": epoch, **values})
 
     def rewrite_events(self, epoch: int, events: Mapping[int, str]) -> None:
         """Replace these events by others without prompts."""

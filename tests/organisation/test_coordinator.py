@@ -21,6 +21,7 @@ from planner.organisation.documents import SubmittedCeiling
 from planner.organisation.policy import MONTHLY, WorkerPolicy
 from planner.organisation.tables import CONSENTS, EVENTS, ConsentState, FencedError
 from planner.providers.base import LaunchRequest
+from tests.execution.conftest import Service  # pyright: ignore[reportMissingImports]
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., Organisation]
@@ -52,6 +53,27 @@ async def test_a_consent_that_arrives_later_is_served_at_once(make_organisation:
     ended = [row["consent_id"] for row in organisation.tables.consents(ConsentState.ENDED)]
     assert ended[1] == first
     await organisation.check_exact()
+
+
+async def test_one_coordinator_is_as_fast_and_polite_as_one_session(
+    make_organisation: Make, job: MakeJob, tmp_path: Path
+) -> None:
+    """Five repositories, beside one local session of the same calls."""
+    groups = [[job(f"r{number}c{case}", runs=4) for case in range(5)] for number in range(5)]
+    alone = await Service(tmp_path, "page", (), {"concurrency_limit": 10}).invoke(
+        [each for group in groups for each in group]
+    )
+    organisation = make_organisation(concurrency_limit=10)
+    for number, group in enumerate(groups, 1):
+        organisation.submit(number, *group, repository=f"r{number}")
+    began = anyio.current_time()
+    await organisation.work()
+    seconds = anyio.current_time() - began
+    await organisation.check_exact()
+    requests = [(method, path) for method, path in organisation.service.requests if "_sandbox" not in path]
+    assert seconds < 1.1 * alone.seconds
+    assert len(requests) < 6 * 100
+    assert sum("429" in line for line in organisation.log) <= 1.5 * sum("429" in line for line in alone.narration)
 
 
 FAULTS = [

@@ -96,6 +96,20 @@ def test_a_number_is_used_once(tables: Tables) -> None:
     assert TablesJournal(tables, epoch).requesters("key") == {1}
 
 
+def test_a_coordinator_writes_nothing_behind_a_gap(tables: Tables) -> None:
+    """The tables were restored from an older copy while it was at work."""
+    epoch = tables.take("a", "1")
+    assert epoch is not None
+    journal = TablesJournal(tables, epoch)
+    journal.record(RequesterLearned("key", 1))
+    journal.record(RequesterLearned("key", 2))
+    with tables.engine.begin() as connection:
+        connection.execute(text("DELETE FROM events WHERE number = 2"))
+    with pytest.raises(StoreError, match="lack the last events"):
+        journal.record(RequesterLearned("key", 3))
+    assert [row["number"] for row in tables.events()] == [1]
+
+
 EDITS = [
     ("an event is missing", text("DELETE FROM events WHERE number = 1"), "event 1 .* is missing"),
     ("an unknown kind", update(EVENTS).values(kind="spent"), "unknown kind: 'spent'"),

@@ -323,6 +323,7 @@ def simulated(seed: int) -> Counter[str]:
     schedule = Schedule(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serving, "LOOK_SECONDS", 5.0)
+        patch.setattr(serving, "LOOK_AT_WORK_SECONDS", 5.0)
         schedule.run()
     counted = {
         "schedules": 1,
