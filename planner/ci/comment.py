@@ -21,6 +21,7 @@ CONTEXT: Final = "phone-plans"
 DEFAULT_NAME: Final = "default"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _DIGEST: Final = re.compile(r"<!-- digest:(sha256:[0-9a-f]{64}) -->")
+_MARKER: Final = re.compile(r"<!-- phone-plans:([A-Za-z0-9_.-]{1,40}) -->")
 _DECIDED: Final = re.compile(r"<!-- decided:([0-9a-f]{40,64}) (\S+) -->")
 _PERMISSION: Final = "pull-requests: write"
 _ISSUES: Final = "issues: write"
@@ -127,6 +128,20 @@ def newest_digest(github: GitHub, place: CommentPlace) -> str | None:
         return None
     digest = _DIGEST.search(str(found["body"]))
     return digest[1] if digest is not None else ""
+
+
+def offered_commands(github: GitHub, number: int) -> list[str]:
+    """The command of each project's comment on a pull request, by the projects' names. Raises `PlannerError`."""
+    commands: dict[str, str] = {}
+    for each in github.pages(f"issues/{number}/comments", "pull-requests: read"):
+        user, body = cast("dict[str, Any]", each.get("user") or {}), str(each.get("body") or "")
+        name, digest = _MARKER.match(body), _DIGEST.search(body)
+        if user.get("login") != BOT or name is None or digest is None:
+            continue
+        command = re.search(rf"^/planner run (?:\S+ )?{re.escape(digest[1])} .*$", body, re.MULTILINE)
+        if command is not None:
+            commands[name[1]] = command[0]
+    return [commands[name] for name in sorted(commands)]
 
 
 def _url(comment: object) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from planner.ci.event import COMMAND, event_value, is_command, pull_request_number
 from planner.errors import PlannerError, RefusedError, UsageError
+from planner.quantities import some
 from planner.reports.neutral import one_line
 from planner.reports.pull_request import NO_CEILING
 from planner.session.run_session import RunOptions
@@ -35,6 +36,11 @@ _QUOTED: Final = r"(?:'[^']+'|\"[^\"]+\"|[‘’][^‘’]+[‘’]|[“”][^�
 _OPTIONS: Final = re.compile(
     rf"(?: only(?P<only>(?: {_QUOTED})+?))?(?: rerun (?P<rerun>needed|failed|all))?(?: start over: (?P<why>\S.*))?"
 )
+_UNNAMED: Final = re.compile(rf"\s*{re.escape(COMMAND)}(?:\s+sha256\b.*|\s*)", re.IGNORECASE | re.DOTALL)
+"""It names no project."""
+_DEFAULT_NAME: Final = "default"
+_MAX_LISTED: Final = 3
+"""Commands in a reply."""
 _MAX_CHARACTERS: Final = 2_000
 _HOW: Final = f"Write one line: `{COMMAND} sha256:… up to 1.23`."
 _SHOWN_CHARACTERS: Final = 80
@@ -101,8 +107,8 @@ def _only_line(body: str) -> str:
     return text
 
 
-def _shown(text: str) -> str:
-    return one_line(text).replace("`", "'").strip()[:_SHOWN_CHARACTERS]
+def _shown(text: str, most: int = _SHOWN_CHARACTERS) -> str:
+    return one_line(text).replace("`", "'").strip()[:most]
 
 
 def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:
@@ -113,8 +119,11 @@ def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:
     """
     if not is_command(shell.environ):
         return options
+    body = str(event_value(shell.environ, "comment", "body"))
     try:
-        command = parse_command(str(event_value(shell.environ, "comment", "body")))
+        if name != _DEFAULT_NAME and _UNNAMED.fullmatch(body):
+            raise _several_projects(shell)
+        command = parse_command(body)
         newest = _check(shell, command, name)
     except PlannerError:
         # Reports say why, so that the comment on the pull request can.
@@ -130,12 +139,25 @@ def with_command(shell: Shell, options: RunOptions, name: str) -> RunOptions:
     return replace(options, selection=selection, max_cost_cents=command.max_cost_cents, newest_digest=newest)
 
 
+def _several_projects(shell: Shell) -> UsageError:
+    """The answer to a command that does not say which project it means, with the commands of all."""
+    from planner.ci.client import github_of  # imported late: it loads the HTTP client
+    from planner.ci.comment import offered_commands
+
+    number = pull_request_number(shell.environ)
+    with github_of(shell.environ, shell.pause) as github:
+        commands = offered_commands(github, int(number)) if number else []
+    shown = some([f"`{_shown(each, _MAX_CHARACTERS)}`" for each in commands], _MAX_LISTED)
+    listed = f"Post one of: {shown}" if commands else "None of them has calls to make here"
+    return UsageError(f"this command names none of the projects of this repository. {listed}", _HOW)
+
+
 def _check(shell: Shell, command: CommentCommand, name: str) -> str | None:
     """The digest of the calls that the pull request's comment offers; "" if it offers none, None if there is no
     comment.
 
     Raises `RefusedError` if somebody edited the command, `UsageError` if it is for another use."""
-    from planner.ci.client import github_of  # imported late: it loads the HTTP client
+    from planner.ci.client import github_of
     from planner.ci.comment import CommentPlace, newest_digest
 
     environ = shell.environ

@@ -28,7 +28,7 @@ class NoPlans(Enum):
     """Why a pull request has no plans, for its status and comment."""
 
     DELETED = "this pull request deletes the last plan: nothing is tested from now on"
-    NONE = f"there are no plans in {DEFAULT_PATH}/, here or on the base branch: nothing is tested"
+    NONE = "there are no plans, here or on the base branch: nothing is tested"
 
 
 def why_no_plans(work: Workspace) -> NoPlans:
@@ -40,11 +40,12 @@ def why_no_plans(work: Workspace) -> NoPlans:
     """
     base = work.loaded.base
     if base is None:
-        raise UsageError(f"no plans in {DEFAULT_PATH}", "A plan is a .yaml file; planner init writes a first one.")
-    if not _has_plans(base, base.commit):
+        raise UsageError("there are no plans", "A plan is a .yaml file; planner init writes a first one.")
+    if not _has_plans(work, base, base.commit):
         if (work.loaded.root / PROJECT_FILE).exists() and not base.has_project:
             raise UsageError(
-                f"this pull request adds {PROJECT_FILE}, and no plan", f"Add one to {DEFAULT_PATH}/, or name its path."
+                f"this pull request adds {PROJECT_FILE}, and no plan in {DEFAULT_PATH}/",
+                "Add one, or name its folder: `paths` of the workflows.",
             )
         return NoPlans.NONE
     before = _merge_base(base.git, work)
@@ -53,19 +54,22 @@ def why_no_plans(work: Workspace) -> NoPlans:
             "this pull request has no plans, and planner cannot find the commit where it branched off",
             "Fetch that commit, as the workflows of `planner init --github` do.",
         )
-    if not _has_plans(base, before):
+    if not _has_plans(work, base, before):
         raise older_branch()
     return NoPlans.DELETED
 
 
-def _has_plans(base: BaseCommit, commit: str) -> bool:
+def _has_plans(work: Workspace, base: BaseCommit, commit: str) -> bool:
     """Raises `UsageError` if the commit cannot be read."""
-    folder = f"{base.folder}{DEFAULT_PATH}/"
-    listed = base.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", folder)
+    layout = base.git.layout()
+    top = layout.work_tree.resolve() if isinstance(layout, Layout) else work.loaded.root.resolve()
+    named = [(work.shell.cwd / path).resolve() for path in work.selection.paths]
+    wanted = named or [work.loaded.root.resolve() / DEFAULT_PATH]
+    folders = [path.relative_to(top).as_posix() for path in wanted if path.is_relative_to(top)]
+    listed = base.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", *folders)
     if listed.code != 0:
-        raise UsageError(f"{folder} of {commit} cannot be read", "Fetch the commit, or clone without a filter.")
-    paths = (path.removeprefix(folder).split("/") for path in listed.out.decode(errors="replace").split("\0"))
-    return any(is_plan_file(names[-1]) and not any(name.startswith(".") for name in names) for names in paths)
+        raise UsageError(f"the plans of {commit} cannot be read", "Fetch the commit, or clone without a filter.")
+    return any(is_plan_file(path.rpartition("/")[2]) for path in listed.out.decode(errors="replace").split("\0"))
 
 
 def cases_at_merge_base(work: Workspace) -> Mapping[str, Case]:

@@ -137,7 +137,7 @@ def read_files(
     may_be_empty: bool = False,
 ) -> Files:
     """Read the named plan files, and those in named folders. Without `source`, planner.yaml is the work tree's.
-    `may_be_empty`: the default folder needs no plans. Raises `UsageError` if a path does not exist, there is no plan or
+    `may_be_empty`: there need be no plans. Raises `UsageError` if a path does not exist, there is no plan or
     no such environment, or `source` cannot be read."""
     named = [shell.cwd / path for path in paths]
     source = source or work_tree_source(shell, paths)
@@ -150,8 +150,9 @@ def read_files(
         )
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
     default = _default_path(shell.cwd, source.root)
-    is_empty = may_be_empty and not named and not has_plan_files(default)
-    files = [] if is_empty else plan_files(plans if named else [default], cwd=shell.cwd)
+    wanted = plans if named else [default]
+    is_empty = may_be_empty and not any(path.is_file() or has_plan_files(path) for path in wanted)
+    files = [] if is_empty else plan_files(wanted, cwd=shell.cwd)
     folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
     if source.base is None:
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)
@@ -185,7 +186,6 @@ def load(shell: Shell, selection: Selection, *, may_be_empty: bool = False) -> L
         shell.log(source.note)
     _check_paths(shell, selection, source)
     files = read_files(shell, selection.paths, selection.environment, source, may_be_empty=may_be_empty)
-    may_be_empty = may_be_empty and not selection.paths
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid, so no call is made", files.diagnostics)
     if not files.plans and not files.libraries and not may_be_empty:

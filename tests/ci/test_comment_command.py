@@ -188,6 +188,22 @@ def test_a_comment_for_another_use(written: Callable[..., Shell]) -> None:
         with_command(written(f"/planner run eu {DIGEST} up to 1.23"), RunOptions(Selection()), "us")
 
 
+@pytest.mark.parametrize("words", ["/planner run", RUN, "/planner run sha256:1"])
+def test_a_command_without_a_name_among_several_projects(
+    fake: FakeGitHub, written: Callable[..., Shell], words: str
+) -> None:
+    """It is answered with the commands of all, as planner's own comments offer them."""
+    offers = {"us": OTHER, "eu": DIGEST}
+    for name, digest in offers.items():
+        offer = f"<!-- phone-plans:{name} -->\n<!-- digest:{digest} -->\n/planner run {name} {digest} up to 1.23\n"
+        fake.add_comment(42, offer)
+        fake.add_comment(42, offer.replace("1.23", "99.00"), "mallory")
+    with pytest.raises(UsageError) as refused:
+        with_command(written(words), RunOptions(Selection()), "eu")
+    commands = [f"`/planner run {name} {offers[name]} up to 1.23`" for name in sorted(offers)]
+    assert str(refused.value).endswith(f"Post one of: {', '.join(commands)}")
+
+
 @pytest.mark.parametrize(("author", "role"), [("mallory", "read"), ("mallory", "none"), ("app[bot]", "write")])
 def test_a_comment_of_somebody_without_write_access(
     fake: FakeGitHub, written: Callable[..., Shell], author: str, role: str

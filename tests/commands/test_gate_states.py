@@ -121,13 +121,14 @@ def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None
     assert "`scenarios`" in found["comment"]
 
 
-def test_a_pull_request_without_plans(jobs: Jobs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("paths", [(), ("--", "plans/")], ids=["default", "as in the workflows"])
+def test_a_pull_request_without_plans(jobs: Jobs, tmp_path: Path, paths: tuple[str, ...]) -> None:
     """It deletes the last one, a library is left: green, and the comment says so. One whose branch is older than the
     plans waits; without the commit where it branched off, nobody knows which of both it is."""
     file = tmp_path / "publication.json"
 
     def published(job: Project, code: int) -> tuple[str, str, bool]:
-        assert job.planner("ci", "gate", "--sandbox", "--publication", str(file)).code == code
+        assert job.planner("ci", "gate", "--sandbox", "--publication", str(file), *paths).code == code
         found = json.loads(file.read_text())
         return found["state"], found["comment"].partition("\n")[0], found["worth_saying"]
 

@@ -115,6 +115,9 @@ class FakeGitHub:
             return 200, {"merge_base_commit": {"sha": git(self.repository, "merge-base", found[1], found[2])}}
         if found := re.fullmatch(r"collaborators/([\w\[\]-]+)/permission", local):
             return 200, {"permission": self.roles.get(found[1], "write")}
+        if local == "contents/.github/workflows" and self.repository is not None:
+            listed = git(self.repository, "ls-tree", "--name-only", "main:.github/workflows").splitlines()
+            return 200, [{"name": name} for name in listed]
         if re.fullmatch(r"actions/runs/\d+/approvals", local):
             return 200, self.approvals
         if local == "issues" and method == "GET":

@@ -48,6 +48,8 @@ except urllib.error.HTTPError as error:
     sys.exit(str(error))
 if "/compare/" in sys.argv[2]:
     print(found["merge_base_commit"]["sha"])
+elif "/contents/" in sys.argv[2]:
+    print("\\n".join(each["name"] for each in found))
 elif "/collaborators/" in sys.argv[2]:
     print(found["permission"])
 else:

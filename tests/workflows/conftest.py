@@ -77,10 +77,13 @@ class Repository:
 
     def write(self, body: str, author: str = "maria") -> dict[str, bool]:
         """Write a comment on the pull request; return the jobs that it started."""
+        return self.runner.start("phone-plans-call", "issue_comment", self.asked(body, author))
+
+    def asked(self, body: str, author: str = "maria") -> dict[str, Any]:
+        """The event of a new comment."""
         self.payload()
         comment = self.fake.add_comment(7, body, author)
-        issue = {"number": 7, "pull_request": {"url": "x"}}
-        return self.runner.start("phone-plans-call", "issue_comment", {"issue": issue, "comment": comment})
+        return {"issue": {"number": 7, "pull_request": {"url": "x"}}, "comment": comment}
 
     @property
     def comment(self) -> str:

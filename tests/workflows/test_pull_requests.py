@@ -85,7 +85,7 @@ def test_rights() -> None:
         if "secrets." in str(job)
     }
     assert with_keys == {"${{ inputs.secrets-environment }}"}
-    assert REUSABLE["call"]["jobs"]["asked"]["permissions"] == {}
+    assert REUSABLE["call"]["jobs"]["asked"]["permissions"] == {"contents": "read"}
     keyed = [
         step["id"]
         for step in REUSABLE["call"]["jobs"]["call"]["steps"]
@@ -107,6 +107,12 @@ def test_the_judges_key_reaches_the_calls_only() -> None:
     }
     assert holders == {("call", "run")}
     assert [caller for caller, document in WORKFLOWS.items() if name in str(document)] == ["phone-plans-call"]
+
+
+def test_a_command_that_waits_is_not_cancelled() -> None:
+    """By default, GitHub cancels what waits when something else begins to wait."""
+    waiting = [REUSABLE[name]["jobs"][name]["concurrency"] for name in ("call", "deploy")]
+    assert [(each["cancel-in-progress"], each["queue"]) for each in waiting] == [(False, "max")] * 2
 
 
 def test_a_pull_request_with_another_base_is_planned_again() -> None:

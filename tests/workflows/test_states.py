@@ -304,6 +304,28 @@ def test_a_project_in_a_folder(repository: Repository) -> None:
     assert "/voice/plans/hours.yaml#L2)" in repository.fake.comments[7][0]["body"]
 
 
+@pytest.mark.parametrize(
+    ("workflows", "words", "answers"),
+    [
+        ("voice", "/planner run", True),
+        ("voice", f"/planner run sha256:{'a' * 64} up to 1.23", True),
+        ("voice chat", "/planner run", False),
+        ("voice ", "/planner run", False),
+        ("voice", "/planner run chat", False),
+    ],
+    ids=["alone", "with a digest", "the first one does", "the one at the top does", "for another"],
+)
+def test_a_command_that_names_no_project(repository: Repository, workflows: str, words: str, answers: bool) -> None:
+    """One of the projects answers."""
+    files = {f".github/workflows/phone-plans{name and '-' + name}-call.yml": "x" for name in workflows.split(" ")}
+    repository.push("main", **{name.replace("/", "__").replace(".", "_DOT_"): text for name, text in files.items()})
+    repository.push("topic", notes_DOT_md="x\n")
+    repository.runner.inputs = {"name": "voice"}
+    repository.runner.job("phone-plans-call", "asked", "issue_comment", repository.asked(words))
+    accepted = repository.runner.needs["asked"]["outputs"]["accepted"]
+    assert accepted == ("true" if answers else ""), repository.runner.log
+
+
 def test_a_deployment(repository: Repository) -> None:
     """Refused until the calls of the default branch prove the configuration of the merged file."""
     git(repository.work, "checkout", "-q", "main")

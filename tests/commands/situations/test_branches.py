@@ -185,6 +185,11 @@ def several_projects(hosted: Hosted) -> str:
     assert hosted.command(project=VOICE).startswith("/planner run voice sha256:")
     assert hosted.comment(project=CHAT) == ""
     paid = hosted.calls()
+    for words in ("/planner run", hosted.command(project=VOICE).replace(" voice", "")):
+        assert hosted.agree(project=CHAT, command=words) == 2
+        assert f"Post one of: `{hosted.command(project=VOICE)}`" in hosted.reply()
+    hosted.fake.comments[7] = [each for each in hosted.fake.comments[7] if "phone-plans-reply" not in each["body"]]
+    assert hosted.calls() == paid
     assert hosted.agree(project=VOICE) == 0
     assert hosted.calls() - paid == {ANA_IS_ANGRY: 1}
     assert [hosted.plan(project=project) for project in (VOICE, CHAT)] == ["success", "success"]
@@ -217,7 +222,7 @@ def last_plan_deleted(hosted: Hosted) -> str:
     hosted.push("next", {"notes.md": "x\n"})
     hosted.open("next", number=8)
     assert hosted.plan(8) == "success"
-    assert "### ⚠️ There are no plans in plans/" in hosted.comment(8)
+    assert "### ⚠️ There are no plans, here or on the base branch" in hosted.comment(8)
     return "success"
 
 
