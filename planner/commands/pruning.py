@@ -48,8 +48,8 @@ def prune(work: Workspace, targets: Mapping[Target, TargetState]) -> None:
     store.erase(lambda now: outdated(now, needed))
     if gone:  # what was found about the folders as they were no longer holds
         judging = judging_of(work)
-        agents = _agents(work, targets, records_of(work))
-        choices = choices_of(work, agents, judging.cache, judging.name)
+        records = records_of(work)
+        choices = choices_of(work, records, _agents(work, targets, records), judging.cache, judging.name)
         store.update(lambda _: {} if choices is None else {KEY: choices})
     if writes:
         shell.print(f"dropped {count(len(gone), 'file')} of calls older than {keep.written}, and their evidence")

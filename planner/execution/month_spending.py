@@ -122,6 +122,7 @@ class StoreSpending:
             **self._store.versions(ENDED),
             **{key: version for key, version in self._store.versions(BRANCHES).items() if f"/{CONSENTS}" in key},
         }
+        self._store.prepare([key for key in versions if key not in self._known])
         opened: dict[str, frozenset[str]] = {}
         for key, version in sorted(versions.items()):
             known = self._known.get(key)

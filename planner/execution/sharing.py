@@ -122,8 +122,9 @@ class IntentSharing:
         self.previews.import_all()
         self.requesters.import_all()
         self._seen.update(self._store.keys(RESULTS))
-        imported = 0
-        for key in self._store.keys(PREFIX):
+        imported, keys = 0, list(self._store.keys(PREFIX))
+        self._store.prepare(keys)
+        for key in keys:
             self._seen.add(key)
             if (data := self._store.get(key)) is None:
                 continue

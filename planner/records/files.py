@@ -70,7 +70,7 @@ def folder_of(call_fingerprint: str) -> str:
 
 
 class Refused(NamedTuple):
-    """A file that may not be read."""
+    """A file that cannot be read, and why."""
 
     key: str
     why: str

@@ -8,35 +8,28 @@ facts are overwritten. Names of files are not trusted: facts identify their call
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from pydantic import ValidationError
-
-from planner.bounds import SERVER_CLOCK_SKEW, is_possible
 from planner.clock import aware
-from planner.errors import UsageError
 from planner.records.facts import (
-    FACT,
-    SCHEMA_VERSION,
     CallFact,
     CallId,
     Correction,
-    Fact,
     SessionHead,
     StoredCall,
     Trust,
     VerdictFact,
     id_of,
 )
-from planner.records.files import CALLS, SESSIONS, Files, Refused, Scope, file_of, folder_of, head_key, summary_of
-from planner.records.older_calls import Choice, FileFacts, Folder, OlderCallsReader, RecentCalls
-from planner.results.documents import UnreadableError, parsed
+from planner.records.files import CALLS, SESSIONS, Files, Refused, Scope, folder_of, head_key
+from planner.records.older_calls import Choice, FileFacts, Folder, OlderCallsReader, OlderCallsSource, RecentCalls
+from planner.records.reading import FactReader, Part, session_of, unreadable
+from planner.results.documents import UnreadableError
 from planner.results.model import JudgedRun
-from planner.results.repository import StoredFile
 
 __all__ = ["CALLS", "SESSIONS", "Files", "Records", "Scope", "folder_of"]
 
@@ -56,6 +49,7 @@ class Records:
         unverified: the keys with a prefix of merged pull requests that are not verified yet. They save calls, and are
             no baseline.
         older: knows which files of older calls need not be read again; None: all are read.
+        reader: has read some files.
     """
 
     def __init__(
@@ -65,10 +59,12 @@ class Records:
         scope: Scope,
         unverified: Callable[[str], AbstractSet[str]] = lambda _: frozenset(),
         older: OlderCallsReader | None = None,
+        reader: FactReader | None = None,
     ) -> None:
         self._own = own
         self._base = base
         self._places = (*base, own)
+        self._reader = reader or FactReader(self._places, scope)
         self._scope = scope
         self._unverified = unverified
         self._older = older
@@ -77,11 +73,13 @@ class Records:
         self._problems: dict[str, str] = {}
         self._damaged: dict[str, tuple[str, ...]] = {}
         self._ids: dict[str, frozenset[CallId]] = {}
-        self.ignored: set[CallId] = set()
-        """Calls whose times are in the future."""
-        self._head_of: dict[str, SessionHead | None] = {}
-        self._listed: dict[tuple[int, str], Sequence[str]] = {}
-        """The files of folders of calls, by place and folder: listed once, before they are read."""
+        self._newest: dict[str, tuple[int, list[StoredCall]]] = {}
+        """The calls of so many newest sessions, by fingerprint."""
+
+    def again(self, sources: Sequence[OlderCallsSource]) -> Records:
+        """With what was stored since. Only new files are read; choices are stored in these places."""
+        older = None if self._older is None else self._older.again(sources)
+        return Records(self._own, self._base, self._scope, self._unverified, older, self._reader.again())
 
     def prepare(self, call_fingerprints: Iterable[str]) -> None:
         """The calls with these fingerprints will be read, without older ones that are not needed, and the newest
@@ -89,9 +87,9 @@ class Records:
         wanted = [each for each in call_fingerprints if each not in self._calls]
         left_out = set[str]().union(*(self._older.left_out(each) for each in wanted)) if self._older else set[str]()
         for number, files in enumerate(self._places) if wanted else ():
-            keys = [key for each in wanted for key in self._keys(number, folder_of(each)) if key not in left_out]
+            keys = [key for each in wanted for key in self._reader.keys(number, folder_of(each)) if key not in left_out]
             heads = sorted(files.file_keys(SESSIONS))[-_PREPARED_HEADS:]
-            files.prepare([*heads, *dict.fromkeys(head_key(_session_of(key)) for key in keys), *keys])
+            files.prepare([*heads, *dict.fromkeys(head_key(session_of(key)) for key in keys), *keys])
 
     def calls(self, call_fingerprint: str) -> list[StoredCall]:
         """The calls with this fingerprint, oldest first; none if one of their files cannot be read (`problem`)."""
@@ -113,7 +111,7 @@ class Records:
         if call_fingerprint not in self._recent:
             prefix = folder_of(call_fingerprint)
             found = self._older.read(
-                call_fingerprint, lambda without: self._read(call_fingerprint, self._files(prefix, without))
+                call_fingerprint, lambda without: self._read(call_fingerprint, self._parts(prefix, without))
             )
             self._recent[call_fingerprint] = RecentCalls(self.calls(call_fingerprint)) if found is None else found
         return self._recent[call_fingerprint]
@@ -142,26 +140,45 @@ class Records:
             return found
         return next((call for call in self.calls(call_fingerprint) if call.id == id_of(run)), None)
 
-    def of_newest_sessions(self, call_fingerprint: str, sessions: int) -> list[StoredCall]:
-        """The calls of the newest sessions with calls of this fingerprint, oldest first. Hardly any other files are
-        read."""
+    def of_newest_sessions(self, wanted: Mapping[str, int]) -> dict[str, list[StoredCall]]:
+        """The calls of so many newest sessions with calls of a fingerprint, oldest first, by fingerprint. Hardly any
+        other files are read."""
+        missing = {
+            each: sessions
+            for each, sessions in wanted.items()
+            if each not in self._calls and self._newest.get(each, (0, []))[0] < sessions
+        }
+        for place, files in enumerate(self._places) if missing else ():
+            keys = [
+                key
+                for each, sessions in missing.items()
+                for key in _of_newest(self._reader.keys(place, folder_of(each)), sessions)
+            ]
+            files.prepare([*dict.fromkeys(head_key(session_of(key)) for key in keys), *keys])
+        for each, sessions in missing.items():
+            self._newest[each] = sessions, self._of_newest_sessions(each, sessions)
+        return {
+            each: _of_sessions(self._newest[each][1] if each in self._newest else self._calls[each], sessions)
+            for each, sessions in wanted.items()
+        }
+
+    def _of_newest_sessions(self, call_fingerprint: str, sessions: int) -> list[StoredCall]:
         prefix = folder_of(call_fingerprint)
-        keys = {key for number, _ in enumerate(self._places) for key in self._keys(number, prefix)}
-        every = sorted(set(map(_session_of, keys)))
+        keys = {key for place, _ in enumerate(self._places) for key in self._reader.keys(place, prefix)}
+        every = sorted(set(map(session_of, keys)))
         read = sessions
-        while call_fingerprint not in self._calls and read < len(every):
+        while read < len(every):
             first = every[-read]
-            older = {key for key in keys if _session_of(key) < first}
+            older = {key for key in keys if session_of(key) < first}
             try:
-                calls = self._read(call_fingerprint, self._files(prefix, older), is_whole=False).calls
+                calls = self._read(call_fingerprint, self._parts(prefix, older), is_whole=False).calls
             except UnreadableError:
                 break
-            newest = sorted({call.call.session_id for call in calls if call.call.session_id >= first})[-sessions:]
-            if len(newest) == sessions:
+            newest = {call.call.session_id for call in calls if call.call.session_id >= first}
+            if len(newest) >= sessions:
                 return [call for call in calls if call.call.session_id in newest]
             read *= 2  # some sessions wrote nothing but verdicts
-        newest = sorted({call.call.session_id for call in self.calls(call_fingerprint)})[-sessions:]
-        return [call for call in self.calls(call_fingerprint) if call.call.session_id in newest]
+        return self.calls(call_fingerprint)
 
     def unverified_ids(self, call_fingerprint: str) -> frozenset[CallId]:
         """The calls of merged pull requests that are not verified yet. They may go, so nothing may depend on them."""
@@ -175,7 +192,7 @@ class Records:
     def lacks(self, call_fingerprint: str, wanted: Iterable[CallId]) -> str | None:
         """Why some of the wanted calls are unknown: a file was lost. None if all are known."""
         unseen = set(map(_named, wanted)) - {call.id for call in self.recent(call_fingerprint).calls}
-        missing = sorted(unseen - self.ids(call_fingerprint) - self.ignored) if unseen else []
+        missing = sorted(unseen - self.ids(call_fingerprint) - self._reader.ignored) if unseen else []
         if not missing or call_fingerprint in self._problems:
             return self._problems.get(call_fingerprint)
         (session_id, run_id), folder = missing[0], folder_of(call_fingerprint)
@@ -203,7 +220,8 @@ class Records:
         for number, key in enumerate(keys):
             if number == _PREPARED_HEADS:
                 files.prepare(keys[number:])
-            head = None if key in without else self._head(key.removeprefix(SESSIONS).removesuffix(".json"), files)
+            session_id = key.removeprefix(SESSIONS).removesuffix(".json")
+            head = None if key in without else self._reader.head(session_id, files)
             if head is not None and self._counts(head):
                 yield head
 
@@ -219,40 +237,35 @@ class Records:
         return 1 + sum(1 for _ in self._own.file_keys(prefix))
 
     def _read_calls(self, call_fingerprint: str) -> list[StoredCall]:
-        folder = self._read(call_fingerprint, self._files(folder_of(call_fingerprint)))
+        folder = self._read(call_fingerprint, self._parts(folder_of(call_fingerprint)))
         self._ids[call_fingerprint] = folder.ids
         if self._older is not None:
             self._older.was_read_whole(call_fingerprint, folder)
         return list(folder.calls)
 
-    def _read(self, call_fingerprint: str, files: Iterable[StoredFile | Refused], *, is_whole: bool = True) -> Folder:
+    def _read(self, call_fingerprint: str, parts: Iterable[Part | Refused], *, is_whole: bool = True) -> Folder:
         """`is_whole`: a call that was counted with others may not lack them."""
         prefix = folder_of(call_fingerprint)
-        base_keys = {key for number, _ in enumerate(self._base) for key in self._keys(number, prefix)}
-        default_keys = set(self._keys(len(self._base) - 1, prefix)) if self._base else base_keys
+        base_keys = {key for place, _ in enumerate(self._base) for key in self._reader.keys(place, prefix)}
+        default_keys = set(self._reader.keys(len(self._base) - 1, prefix)) if self._base else base_keys
         unverified = self._unverified(prefix)
         found: dict[CallId, StoredCall] = {}
         later: dict[CallId, list[_Later]] = defaultdict(list)
         damaged: dict[str, UnreadableError] = {}
         facts_of: dict[str, FileFacts] = {}
         is_plain = True
-        for file in files:
-            if isinstance(file, Refused):
-                damaged[file.key] = UnreadableError(file.why)
+        for part in parts:
+            if isinstance(part, Refused):
+                damaged[part.key] = UnreadableError(part.why)
                 continue
-            is_verified = file.key not in unverified
-            is_of_base = is_verified and (not self._base or file.key in base_keys)
-            is_trusted = file.is_trusted and is_verified and (not self._base or file.key in default_keys)
-            trust = Trust.ALL if is_trusted else Trust.MASKED if self._is_by_default_branch(file.key) else Trust.NOTHING
-            try:
-                facts = list(self._facts(file))
-            except UnreadableError as error:
-                damaged[file.key] = error
-                continue
-            is_plain = is_plain and (is_trusted or not is_of_base) and len(facts) == len(file.data.splitlines())
-            own = frozenset(id_of(fact) for fact in facts if isinstance(fact, CallFact))
-            facts_of[file.key] = FileFacts(own, frozenset(map(id_of, facts)))
-            for fact in facts:
+            is_verified = part.key not in unverified
+            is_of_base = is_verified and (not self._base or part.key in base_keys)
+            is_trusted = part.is_trusted and is_verified and (not self._base or part.key in default_keys)
+            trust = Trust.ALL if is_trusted else Trust.MASKED if self._is_by_default_branch(part.key) else Trust.NOTHING
+            is_plain = is_plain and (is_trusted or not is_of_base) and part.is_whole
+            own = frozenset(id_of(fact) for fact in part.facts if isinstance(fact, CallFact))
+            facts_of[part.key] = FileFacts(own, frozenset(map(id_of, part.facts)))
+            for fact in part.facts:
                 if not isinstance(fact, CallFact):
                     later[id_of(fact)].append((fact, trust))
                 elif self._is_here(fact.environment):
@@ -264,93 +277,42 @@ class Records:
         for key, error in damaged.items():
             if key not in discarded:
                 raise error
+        known = found.keys() | self._reader.ignored
         for call in found.values():
             is_over = over is not None and call.order < over.order
             must_be_whole = is_whole and not is_over
-            if must_be_whole and not (found.keys() | self.ignored).issuperset(map(tuple, call.call.counted_with)):
-                raise _unreadable(prefix, f"run {call.call.run_id} was counted with earlier calls whose file is gone")
+            if must_be_whole and not known.issuperset(map(tuple, call.call.counted_with)):
+                raise unreadable(prefix, f"run {call.call.run_id} was counted with earlier calls whose file is gone")
         calls = sorted(_once(_completed(call, later.get(call.id, ())) for call in found.values()), key=_order)
         is_plain = is_plain and not damaged and len(calls) == len(found)
         return Folder(calls, frozenset(found), facts_of, is_plain)
 
     def _is_by_default_branch(self, key: str) -> bool:
-        head = self._any_head(_session_of(key))
+        head = self._reader.any_head(session_of(key))
         ref = self._scope.trusted_ref
         return bool(ref) and head is not None and head.workflow.endswith(f"@{ref}")
 
-    def _any_head(self, session_id: str) -> SessionHead | None:
-        return next(filter(None, (self._head(session_id, files) for files in (self._own, *self._base))), None)
-
-    def _files(self, prefix: str, without: Iterable[str] = ()) -> Iterator[StoredFile | Refused]:
+    def _parts(self, prefix: str, without: Iterable[str] = ()) -> Iterator[Part | Refused]:
+        """The files of a folder, each of the first place that has it."""
         seen = set(without)
-        for number, files in enumerate(self._places):
-            for key in self._keys(number, prefix):
-                file = None if key in seen else file_of(files, key)
-                if file is not None:
+        for place, _ in enumerate(self._places):
+            for key in self._reader.keys(place, prefix):
+                part = None if key in seen else self._reader.part(place, key)
+                if part is not None:
                     seen.add(key)
-                    yield file
-
-    def _keys(self, place: int, prefix: str) -> Sequence[str]:
-        if (place, prefix) not in self._listed:
-            self._listed[place, prefix] = list(self._places[place].file_keys(prefix))
-        return self._listed[place, prefix]
-
-    def _facts(self, file: StoredFile) -> Iterator[Fact]:
-        self._check_complete(file)
-        for number, line in enumerate(file.data.splitlines(), 1):
-            try:
-                fact = FACT.validate_json(line)
-            except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                raise _unreadable(file.key, f"line {number}: {first['msg']}") from error
-            moment = fact.at if isinstance(fact, Correction) else None
-            ended = fact.data.completed_at if isinstance(fact, CallFact | Correction) else None
-            late = (moment and not is_possible(moment, self._scope.now)) or (
-                ended and not is_possible(ended, self._scope.now, SERVER_CLOCK_SKEW)
-            )
-            if late:
-                self.ignored.add(id_of(fact))
-                self._scope.warn(f"{file.key}, line {number}, is ignored: its time is in the future")
-            else:
-                yield fact
-
-    def _check_complete(self, file: StoredFile) -> None:
-        head = self._any_head(_session_of(file.key))
-        expected = head.parts.get(file.key) if head is not None else None
-        if expected is not None and summary_of(file.data) != expected:
-            raise _unreadable(file.key, "it is not what its session wrote")
-
-    def _head(self, session_id: str, files: Files | None = None) -> SessionHead | None:
-        if session_id not in self._head_of:
-            file = file_of(files or self._own, head_key(session_id))
-            if file is None:
-                return None
-            self._head_of[session_id] = self._read_head(file)
-        return self._head_of[session_id]
-
-    def _read_head(self, file: StoredFile | Refused) -> SessionHead | None:
-        if isinstance(file, Refused):
-            self._scope.warn(file.why)
-            return None
-        try:
-            head = parsed(SessionHead, file.data, SCHEMA_VERSION, file.key)
-        except (UnreadableError, UsageError) as error:  # its facts count all the same
-            self._scope.warn(f"{file.key} cannot be read and is ignored: {error}")
-            return None
-        if is_possible(head.ended_at, self._scope.now):
-            return head
-        self._scope.warn(f"{file.key} is ignored: it is of {aware(head.ended_at).isoformat()}, which is in the future")
-        return None
+                    yield part
 
 
-def _unreadable(key: str, why: str) -> UnreadableError:
-    return UnreadableError(
-        f"{key} cannot be read: {why}. Restore it from a backup, or discard the earlier calls (charged): --start-over"
-    )
+def _of_newest(keys: Sequence[str], sessions: int) -> Iterator[str]:
+    """Those of these files that so many newest sessions wrote."""
+    newest = set(sorted(set(map(session_of, keys)))[-sessions:])
+    return (key for key in keys if session_of(key) in newest)
 
 
-def _session_of(part: str) -> str:
-    return part.rpartition("/")[2].rpartition("-")[0]
+def _of_sessions(calls: Sequence[StoredCall], number: int) -> list[StoredCall]:
+    """The calls of so many newest sessions."""
+    newest = sorted({call.call.session_id for call in calls})[-number:]
+    return [call for call in calls if call.call.session_id in newest]
 
 
 def _named(call_id: CallId) -> CallId:

@@ -235,6 +235,12 @@ class OlderCallsReader:
         self._listed: dict[str, Mapping[str, str]] = {}
         """The versions of files by folder, from before any was read: a file that changes later is noticed next time."""
 
+    def again(self, sources: Sequence[OlderCallsSource]) -> OlderCallsReader:
+        """By the versions that were listed before: files that were added since are new ones."""
+        reader = OlderCallsReader(self._files, self._scope, sources, may_choose=self._may_choose)
+        reader._listed = self._listed
+        return reader
+
     def left_out(self, call_fingerprint: str) -> frozenset[str]:
         """The keys of the files that are probably not needed."""
         found = self._newest(folder_of(call_fingerprint))

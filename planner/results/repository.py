@@ -35,6 +35,8 @@ _SCHEMAS: Final[Mapping[type[BaseModel], str]] = {
     RunResult: model.SCHEMA_VERSION,
 }
 """The schema version that this planner reads."""
+_READ_TOGETHER: Final = 4
+"""How many sessions are fetched together."""
 _Stored = TypeVar("_Stored", bound=BaseModel)
 
 
@@ -202,7 +204,10 @@ class ResultsRepository:
     def sessions(self, *, before: str | None = None) -> Iterator[RunResult]:
         """Every stored session, newest first, read one at a time; optionally only those `before` one."""
         older = None if before is None else session_key(before)
-        for key in sorted(self._store.keys("runs/"), reverse=True):
+        keys = sorted(self._store.keys("runs/"), reverse=True)
+        for number, key in enumerate(keys):
+            if number % _READ_TOGETHER == 0:
+                self._store.prepare(keys[number : number + _READ_TOGETHER])
             if (older is None or key < older) and (data := self._store.get(key)) is not None:
                 result = self._read_result(key, data)
                 if result is not None:

@@ -44,6 +44,7 @@ from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.grammar import ExecutionFields
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
+from planner.records.facts import StoredCall
 from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
@@ -125,7 +126,7 @@ class Preparation:
 
     def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
         """The cases and the suite as a whole, compared with earlier sessions."""
-        return compare_with_history(cases, self.records.of_newest_sessions if self.records else lambda _, __: ())
+        return compare_with_history(cases, self.records.of_newest_sessions if self.records else _no_calls)
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;
@@ -263,6 +264,10 @@ def _settled_at(launches: Iterable[Launch], execution: ExecutionFields) -> datet
 def store_spending(place: OpenedStore) -> StoreSpending | None:
     """Reads what all machines spent; None without a shared store."""
     return None if place.shared is None else StoreSpending(place.shared.whole, place.namespace)
+
+
+def _no_calls(wanted: Mapping[str, int]) -> dict[str, Sequence[StoredCall]]:
+    return dict.fromkeys(wanted, ())
 
 
 def _history(changes: Sequence[Change], records: Records) -> list[Session]:

@@ -61,14 +61,14 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
 
 def share_choices(session: RunSession, prepared: Preparation) -> None:
     """Let other machines read only the calls that today's cases need."""
-    shared, judging = session.place.shared, prepared.judging
-    if shared is None:
+    shared, judging, records = session.place.shared, prepared.judging, prepared.records
+    if shared is None or records is None:
         return
     revisions = {key: state.revision for key, state in prepared.targets.items()}
     cases = judging.as_warnings(session.loaded.cases)
     work = replace(session.workspace, loaded=replace(session.loaded, cases=cases))
     try:
-        data = choices_of(work, Agents(revisions, prepared.configurations), judging.cache, judging.name)
+        data = choices_of(work, records, Agents(revisions, prepared.configurations), judging.cache, judging.name)
     except PlannerError as error:  # others read all calls, which is slower
         session.shell.log(f"what other machines need of the stored calls is not shared: {error}")
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha1, sha256
 from types import MappingProxyType
 from typing import IO, Final, NamedTuple, Protocol
@@ -15,6 +15,9 @@ from planner.values import frozen
 _TREE_MODE: Final = "040000"
 _BLOB_MODE: Final = "100644"
 _SHA1_DIGITS: Final = 40
+_QUESTIONS: Final = 60
+"""Objects that are asked for at once. Git reads no further until its answers are read, so all questions must fit into a
+pipe: 4 KB everywhere."""
 _ENTRIES: Final = {size: re.compile(rb"(\d+) ([^\0]+)\0(.{%d})" % size, re.DOTALL) for size in (20, 32)}
 """By the number of bytes of an id."""
 _COMMITTER: Final = "planner <planner@localhost>"
@@ -83,12 +86,33 @@ class GitObjects:
         self._git = git
         self._reader: GitProcess | None = None
         self._trees: dict[str, Tree] = {}
+        self._expected: list[str] = []
+        self._places: dict[str, int] = {}
+        """Where blobs are in that list that were not read yet."""
+        self._ahead: dict[str, bytes | None] = {}
+        """Blobs that were read together with one before them in that list."""
 
     # Reading
 
     def blob(self, oid: str) -> bytes | None:
         """The content of a blob; None if this repository does not have it."""
-        return self._read(oid)
+        if oid in self._ahead:
+            return self._ahead.pop(oid)
+        place = self._places.get(oid)
+        if place is None:
+            return self._read(oid)
+        asked = [
+            each for each in self._expected[place : place + _QUESTIONS] if self._places.pop(each, None) is not None
+        ]
+        self._ask(asked)
+        self._ahead.update({each: self._answer(each) for each in asked})
+        return self._ahead.pop(oid)
+
+    def expect(self, oids: Iterable[str]) -> None:
+        """These blobs will be asked for, most often in this order: then one question does not wait for the answer to
+        the one before."""
+        self._expected = list(dict.fromkeys(oids))
+        self._places = {oid: place for place, oid in enumerate(self._expected)}
 
     def read_commit(self, oid: str) -> str:
         data = self._read(oid)
@@ -115,15 +139,27 @@ class GitObjects:
         return [line.removesuffix(" missing") for line in lines if line.endswith(" missing")]
 
     def _read(self, oid: str) -> bytes | None:
+        self._ask([oid])
+        return self._answer(oid)
+
+    def _ask(self, oids: Sequence[str]) -> None:
         reader = self._reader
         if reader is None:
             reader = self._reader = self._git.open("cat-file", "--batch")
             weakref.finalize(self, _stop, reader)
-        if reader.stdin is None or reader.stdout is None:
+        if reader.stdin is None:
+            raise _broken(oids[0])
+        try:
+            reader.stdin.write("".join(f"{oid}\n" for oid in oids).encode())
+            reader.stdin.flush()
+        except (OSError, ValueError) as error:
+            raise _broken(oids[0]) from error
+
+    def _answer(self, oid: str) -> bytes | None:
+        reader = self._reader
+        if reader is None or reader.stdout is None:
             raise _broken(oid)
         try:
-            reader.stdin.write(f"{oid}\n".encode())
-            reader.stdin.flush()
             said = reader.stdout.readline().split()
             if len(said) == 2 and said[1] == b"missing":
                 return None

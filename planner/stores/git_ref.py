@@ -111,12 +111,13 @@ class GitStore:
 
     def prepare(self, keys: Sequence[str]) -> None:
         with self._lock:
+            tree = self._snapshot().tree
+            folders = [segments(key.strip("/")) for key in keys if key.endswith("/")]
+            inside = {oid for folder in folders for oid in self._below(folder).values()}
+            single = list(filter(None, (self._blob_id(tree, segments(key)) for key in keys if key[-1:] != "/")))
             if self._fetches and self._is_shallow():
-                tree = self._snapshot().tree
-                folders = [segments(key.strip("/")) for key in keys if key.endswith("/")]
-                oids = {oid for folder in folders for oid in self._below(folder).values()}
-                oids.update(filter(None, (self._blob_id(tree, segments(key)) for key in keys if key[-1:] != "/")))
-                self._fetch_blobs(self._objects.missing(oids))
+                self._fetch_blobs(self._objects.missing({*inside, *single}))
+            self._objects.expect(single)
 
     def _below(self, folder: Sequence[str]) -> dict[str, str]:
         """The id of each blob in a folder, by its key."""

@@ -187,7 +187,7 @@ class _Rates:
 
     def log_shifts(self, model: Model, session: _Known) -> Floats:
         """The log likelihood of each shift of a session, given all other runs of its cases."""
-        own = np.array([_log_same_rate(model, self.case_sd, each) for each in session.counts])
+        own = _log_same_rates(model, self.case_sd, session.counts)
         others = self.log_likelihood[session.rows] - own.reshape(-1, len(self.prior)) * session.counted[:, None]
         weights = _weighted(self.prior, others)
         found = np.zeros(len(model.shifts))
@@ -202,9 +202,8 @@ def _rates(model: Model, sessions: Sequence[_Known], cases: int, case_sd: float)
     logits = np.array(model.rate_logits)
     found = np.zeros((cases, len(logits)))
     for session in sessions:
-        for row, counts, is_counted in zip(session.rows, session.counts, session.counted, strict=True):
-            if is_counted:
-                found[row] += _log_same_rate(model, case_sd, counts)
+        own = _log_same_rates(model, case_sd, session.counts)
+        found[session.rows[session.counted]] += own.reshape(-1, len(logits))[session.counted]
     base = np.exp(-(((logits - model.prior_centre) / model.prior_width) ** 2) / 2)
     base /= base.sum()
     prior = base
@@ -217,6 +216,12 @@ def _rates(model: Model, sessions: Sequence[_Known], cases: int, case_sd: float)
 def _log_same_rate(model: Model, case_sd: float, counts: Counts) -> Floats:
     """The log likelihood of one result of a case in a session that shifts nothing, by rate."""
     return np.log(_same(model, case_sd, counts)[:, model.shifts.index(0)])
+
+
+def _log_same_rates(model: Model, case_sd: float, counts: Sequence[Counts]) -> Floats:
+    """By result and rate. Most results are alike."""
+    known = {each: _log_same_rate(model, case_sd, each) for each in set(counts)}
+    return np.array([known[each] for each in counts])
 
 
 def _weighted(prior: Floats, log_likelihood: Floats) -> Floats:

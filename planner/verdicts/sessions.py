@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from planner.changes.detail import revision_digest
@@ -22,8 +22,8 @@ MIN_SESSIONS: Final = 2
 MAX_SESSIONS: Final = 20
 """How many of the newest earlier sessions are compared with. Older ones are not read, so that a session costs the
 same however many are stored."""
-CallsOf: TypeAlias = Callable[[str, int], Sequence[StoredCall]]
-"""The stored calls with a call fingerprint of so many of its newest sessions."""
+CallsOf: TypeAlias = Callable[[Mapping[str, int]], Mapping[str, Sequence[StoredCall]]]
+"""The stored calls with call fingerprints, of so many of the newest sessions of each."""
 
 
 @frozen
@@ -114,11 +114,11 @@ def _calls_by_session(
     """The earlier calls of each case on the base branch, or else on a pull request, that are judged and measured like
     today's, by the session that made them."""
     latest = {id_of(run) for case in now.values() for run in case.latest}
+    every = stored(_sessions_wanted(now.values()))
     found: dict[str, dict[str, _Calls]] = {}
     for case_id, case in now.items():
         by_session: dict[str, list[StoredCall]] = {}
-        sessions_of_latest = len({run.session_id for run in case.latest})
-        for call in stored(case.call_fingerprint, MAX_SESSIONS + sessions_of_latest):
+        for call in every[case.call_fingerprint]:
             is_wanted = call.is_of_base is is_of_base and call.trust is not Trust.NOTHING
             if is_wanted and call.call.excluded is None and call.id not in latest:
                 by_session.setdefault(call.call.session_id, []).append(call)
@@ -128,6 +128,16 @@ def _calls_by_session(
             if runs and measurement_change(runs, case.latest, is_graded=case.is_graded) is None:
                 found.setdefault(session_id, {})[case_id] = _calls(case, calls[-1].call, runs)
     return found
+
+
+def _sessions_wanted(cases: Iterable[Measured]) -> dict[str, int]:
+    """By call fingerprint. One more for today's session, also if it has no calls yet: then nothing is read again when
+    it has."""
+    wanted: dict[str, int] = {}
+    for case in cases:
+        of_today = max(1, len({run.session_id for run in case.latest}))
+        wanted[case.call_fingerprint] = max(wanted.get(case.call_fingerprint, 0), MAX_SESSIONS + of_today)
+    return wanted
 
 
 def _calls(case: Measured, newest: CallFact, runs: Sequence[JudgedRun]) -> _Calls:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from planner.changes.consented_calls import charged_changes, made_before
 from planner.changes.model import ChangeSet
+from planner.execution.consent_sharing import PREFIX as CONSENTS
 from planner.execution.consent_sharing import ConsentSharing
 from planner.execution.consents import consent_id_of, id_prefix
 from planner.execution.journal import Journal
@@ -47,6 +48,8 @@ def not_yet_made(work: Workspace, change_set: ChangeSet, journal: Journal, *, to
     shell, namespace = work.shell, work.place.namespace
     places = set(range(len(charged_changes(change_set.changes))))
     run = _workflow_run(shell.environ) if to_call else ""
+    if work.place.shared is not None:
+        work.place.shared.store.prepare([CONSENTS])
     while True:
         digest = change_set.digest
         if work.place.shared is not None:

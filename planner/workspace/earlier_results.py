@@ -45,30 +45,35 @@ def records_of(work: Workspace) -> Records:
     return Records(place.repository, base, scope, place.unverified, _older_calls(work, scope))
 
 
-def choices_of(work: Workspace, agents: Agents, ask: VoteCache, judged_by: str | None) -> bytes | None:
+def choices_of(
+    work: Workspace, records: Records, agents: Agents, ask: VoteCache, judged_by: str | None
+) -> bytes | None:
     """What today's cases need of the stored calls, for machines that read them for the first time: a document for the
-    shared store. None if it is there, or in a job of a branch."""
-    shared, scope = work.place.shared, scope_of(work)
+    shared store. None if it is there, or in a job of a branch. `records` are those of the plan."""
+    shared = work.place.shared
     if shared is None or work.place.base is not None:
         return None
     choices = SharedOlderCalls(shared.whole)
-    records = Records(work.place.repository, (), scope, work.place.unverified, _older_calls(work, scope, choices))
-    earlier_results(work, records, agents, ask, judged_by)
+    earlier_results(work, records.again(_sources(work, choices)), agents, ask, judged_by)
     return choices.document()
 
 
-def _older_calls(work: Workspace, scope: Scope, choices: SharedOlderCalls | None = None) -> OlderCallsReader | None:
+def _older_calls(work: Workspace, scope: Scope) -> OlderCallsReader | None:
+    place = work.place
+    if place.shared is not None:
+        sources = _sources(work, SharedOlderCalls(place.shared.whole))
+        return OlderCallsReader(SharedVersions(place.shared.whole), scope, sources, may_choose=place.base is None)
+    sources = _sources(work)
+    is_branch = place.base is not None
+    return OlderCallsReader(place.repository, scope, sources) if sources and not is_branch else None
+
+
+def _sources(work: Workspace, *shared: SharedOlderCalls) -> list[OlderCallsSource]:
     """On this machine beside the digests of what it verified, where no commit and no restored cache of CI can write,
     and in the shared store."""
     place, verified = work.place, work.place.verified.path
-    sources: list[OlderCallsSource] = []
-    if verified is not None:
-        sources.append(OlderCallsCache(verified.parent / "older-calls", str(place.directory.resolve())))
-    if place.shared is None:
-        is_branch = place.base is not None
-        return OlderCallsReader(place.repository, scope, sources) if sources and not is_branch else None
-    sources.append(choices or SharedOlderCalls(place.shared.whole))
-    return OlderCallsReader(SharedVersions(place.shared.whole), scope, sources, may_choose=place.base is None)
+    own = [] if verified is None else [OlderCallsCache(verified.parent / "older-calls", str(place.directory.resolve()))]
+    return [*own, *shared]
 
 
 def scope_of(work: Workspace) -> Scope:

@@ -131,7 +131,7 @@ def finds_each(store: Store) -> None:
         sessions = sorted({call.call.session_id for call in whole})
         for number in (1, 2, 5):
             newest = [call for call in whole if call.call.session_id in sessions[-number:]]
-            assert records.of_newest_sessions(fingerprint, number) == newest
+            assert records.of_newest_sessions({fingerprint: number})[fingerprint] == newest
         for call in whole:
             assert records.find(fingerprint, call.run(PASSED)) == call
 
@@ -140,7 +140,7 @@ def test_earlier_sessions_of_a_case_are_read_up_to_a_number(tmp_path: Path) -> N
     store = called_often(tmp_path)
     (fingerprint,) = {f"sha256:{key.split('/')[1]}" for key in store.base.content if key.startswith("calls/")}
     READ.clear()
-    store.records().of_newest_sessions(fingerprint, 5)
+    store.records().of_newest_sessions({fingerprint: 5})
     assert len(READ) == 5
     finds_each(store)
 

@@ -70,7 +70,7 @@ def compared(
     by_fingerprint: dict[str, list[StoredCall]] = {}
     for call in chain.from_iterable(reversed(stored)):
         by_fingerprint.setdefault(call.call_fingerprint, []).append(call)
-    return compare_with_history(cases, lambda fingerprint, _: by_fingerprint.get(fingerprint, []))
+    return compare_with_history(cases, lambda wanted: {each: by_fingerprint.get(each, []) for each in wanted})
 
 
 def today(counts: Mapping[str, Counts], day: int = 9, **fields: Any) -> list[CaseResult]:

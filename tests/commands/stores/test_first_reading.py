@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import pytest
 from planner.records.shared_choices import KEY
 from planner.results.repository import StoredFile
 from planner.results.shared_store import SharedRepository
+from planner.stores.git_ref import GitStore
+from tests.commands.stores.conftest import git  # pyright: ignore[reportMissingImports]
 from tests.commands.stores.test_keep import store_of
 
 READ: list[str] = []
@@ -77,3 +79,31 @@ def test_prices_are_learned_only_if_something_is_called(
     found, _ = planned(project, "--rerun", "all")
     assert "reports" in READ
     assert found["estimate"]["expected_cents"] > 0
+
+
+def test_a_session_reads_each_file_once_and_fetches_few_times(
+    fresh_clone: Callable[[str], Any], remote: Path, monkeypatch: pytest.MonkeyPatch, service: Any
+) -> None:
+    """Three cases, called by five sessions, on a machine that has none of these calls."""
+    git(remote, "config", "uploadpack.allowFilter", "true")
+    git(remote, "config", "uploadpack.allowAnySHA1InWant", "true")
+    project = fresh_clone("one")
+    for _ in range(5):
+        assert project.planner("run", "--consent-to-charge", "--rerun", "all").code == 0
+    assert len(service.own_runs()) == 25
+    monkeypatch.setenv("XDG_CACHE_HOME", str(remote.parent / "another-cache"))
+    project = fresh_clone("two")
+    Reading(monkeypatch)
+    fetched: list[int] = []
+    fetch = GitStore._fetch_blobs
+
+    def noted(store: GitStore, oids: Sequence[str]) -> None:
+        fetched.extend([len(oids)] if oids else [])
+        fetch(store, oids)
+
+    monkeypatch.setattr(GitStore, "_fetch_blobs", noted)
+    READ.clear()
+    assert project.planner("run", "--consent-to-charge", "--rerun", "all").code == 0
+    assert sorted(READ) == sorted(set(READ))
+    assert len(READ) >= 15
+    assert len(fetched) < 8
