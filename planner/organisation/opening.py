@@ -16,11 +16,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from planner.errors import UsageError
-from planner.organisation.tables import READING, Tables
+from planner.organisation.tables import READING, TIMEOUT_SECONDS, Tables
 from planner.planfile.addresses import is_this_machine, problem_with_database
 
 PASSWORD: Final = "PLANNER_ORGANISATION_PASSWORD"  # noqa: S105 - its name
-_TIMEOUT_SECONDS: Final = 10
 
 
 def open_tables(address: str, root: Path, environ: Mapping[str, str]) -> Tables:
@@ -29,7 +28,7 @@ def open_tables(address: str, root: Path, environ: Mapping[str, str]) -> Tables:
     url = _parsed(address)
     if url.get_backend_name() == "sqlite":
         path = root / (url.database or "")
-        engine = create_engine(url.set(database=os.fspath(path)), connect_args={"timeout": _TIMEOUT_SECONDS})
+        engine = create_engine(url.set(database=os.fspath(path)), connect_args={"timeout": TIMEOUT_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_in_sqlite)
         if not path.parent.is_dir():
@@ -39,7 +38,7 @@ def open_tables(address: str, root: Path, environ: Mapping[str, str]) -> Tables:
         return Tables(engine, os.fspath(path))
     shown = url.set(query={}).render_as_string()
     options: dict[str, Any] = {
-        "connect_timeout": _TIMEOUT_SECONDS,
+        "connect_timeout": TIMEOUT_SECONDS,
         "client_encoding": "utf8",
         # A process that stands still in a transaction must not keep the next coordinator from taking over.
         "options": "-c statement_timeout=20000 -c idle_in_transaction_session_timeout=10000",
@@ -66,6 +65,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA trusted_schema=OFF")
+    connection.execute("PRAGMA secure_delete=ON")  # prompts are not left in free pages
 
 
 def _begin_in_sqlite(connection: Connection) -> None:

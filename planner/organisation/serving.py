@@ -266,6 +266,7 @@ class CoordinatorSession(Session):
         if keys:
             self.happen(Consumed(self.state.terms.session_id, tuple(keys)))
         self.worker.tables.change(self.epoch, consent_id, state=ConsentState.CLOSED.value)
+        self.worker.tables.empty_log()
 
     # Ends
 
@@ -304,6 +305,7 @@ class CoordinatorSession(Session):
         self.worker.tables.change(
             self.epoch, consent_id, state=state.value, outcome=written(ENDED, ended), submission=text
         )
+        self.worker.tables.empty_log()
         self.worker.log(f"consent {consent_id} {state.value}")
 
     def _failed(self, concerned: object, error: Exception) -> None:

@@ -7,7 +7,7 @@ checks in its own transaction, by the database's clock, that the epoch still hol
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import Enum
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ from planner.values import frozen
 LEASE_SECONDS: Final = 30.0
 """A coordinator whose heartbeat is older than this may be replaced."""
 
+TIMEOUT_SECONDS: Final = 10
+"""For a connection, and for somebody else who writes."""
 READING: Final = {"planner_reading": True}
 """Execution options of a connection that only reads."""
 
@@ -300,6 +302,16 @@ class Tables:
     def evidence(self, digest: str) -> bytes | None:
         with self.reading() as connection:
             return connection.execute(select(EVIDENCE.c.data).where(EVIDENCE.c.digest == digest)).scalar_one_or_none()
+
+    def empty_log(self) -> None:
+        """Leave nothing in SQLite's log of what was removed from the tables. If somebody reads at the moment, the next
+        call does it."""
+        if self.engine.dialect.name != "sqlite":
+            return
+        with self._mapped("written"), closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            for pragma in ("busy_timeout=100", "wal_checkpoint(TRUNCATE)", f"busy_timeout={TIMEOUT_SECONDS * 1000}"):
+                cursor.execute(f"PRAGMA {pragma}")
 
     def count(self, table: Table) -> int:
         with self.reading() as connection:
