@@ -56,7 +56,7 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
         open_runs = open_runs_of_stored(change_set.changes, prepared.resumable, journal, now) if journal else {}
     changes = [
         _recheck(change)
-        for change in change_set.changes
+        for change in change_set.of_cases
         if change.case and change.prior and any(run.excluded is None for run in change.prior.runs)
     ]
     if not changes:
@@ -79,7 +79,7 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
     commands = next_commands(RunOptions(work.selection, fail_on=fail_on), consenting=False)
     ending = ending_of(cases, Outcome(), frozenset(), commands, gate)
     stored = {change.case_id for change in changes}
-    missing = sum(1 for change in change_set.changes if change.case and change.case_id not in stored)
+    missing = sum(1 for change in change_set.of_cases if change.case and change.case_id not in stored)
     moved = sum(
         change.case_id in stored and change.reason in _OTHER_INPUTS for change in change_set.with_action(Action.CALL)
     )

@@ -44,7 +44,7 @@ def transcript(
                 stored = redact_evidence(stored, patterns)
             conversations.append(Conversation(case, run, stored))
     if not conversations:
-        known = list({case.case_id: None for result in sessions() for case in result.cases})
+        known = list({case.case_id: None for result in sessions() for case in result.called})
         if failed and any(matches(wanted, case_id) for case_id in known):
             hint = "Its stored runs passed: omit --failed to see them."
         else:
@@ -70,11 +70,11 @@ def _wanted(sessions: Iterable[RunResult], wanted: str) -> Iterator[RunResult]:
     for result in sessions:
         chosen = [
             case
-            for case in result.cases
+            for case in result.called
             if case.runs and case.case_id not in seen
             if wanted == case.case_id or matches(wanted, case.case_id) or any(is_run(wanted, run) for run in case.runs)
         ]
         seen.update(case.case_id for case in chosen)
-        yield result.model_copy(update={"cases": chosen})
+        yield result.model_copy(update={"cases": chosen, "controls": []})
         if chosen and "*" not in wanted and "?" not in wanted:
             return

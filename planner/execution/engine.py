@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from planner.execution.ledger import Ledger
 from planner.providers.base import Line
@@ -38,6 +38,11 @@ class Job:
     """Digest of the agent's configuration that is called; None if unknown."""
     place: int | None = None
     """Its place in the consent, if waves decide how many calls it gets. `runs` is then its share of all calls."""
+
+    def is_equal(self, other: Self) -> bool:
+        """Whether it makes the same call. Before its preview is made, a job has the line of the source agent."""
+        is_same_call = self.call_fingerprint == other.call_fingerprint and self.line == other.line
+        return is_same_call and self.configuration == other.configuration
 
 
 @frozen

@@ -34,7 +34,7 @@ def _taker(state: State, giver: ConsentState, case_id: str) -> CountsFor | None:
     given = giver.jobs[case_id]
     for taker in state.consents.values():
         for job in taker.jobs_of(given.call_fingerprint):
-            if taker is not giver and job.line == given.line and taker.wanted.lacks(job.case_id):
+            if taker is not giver and job.is_equal(given) and taker.wanted.lacks(job.case_id):
                 return CountsFor(taker.consent_id, job.case_id)
     return None
 

@@ -88,10 +88,11 @@ class Judging:
         today = {case.case_id: case for case in self.as_warnings(cases) if case.case_id in judged}
 
         def updated(change: Change) -> Change:
-            case = today.get(change.case_id)
-            if case is None:
+            case = today.get(change.control_of or change.case_id)
+            if case is None or change.case is None:
                 return change
-            return replace(change, judge=self.name, case=case, check_fingerprint=check_fingerprint(case))
+            judged_alike = replace(change.case, expectations=case.expectations)
+            return replace(change, judge=self.name, case=judged_alike, check_fingerprint=check_fingerprint(case))
 
         return replace(change_set, changes=tuple(map(updated, change_set.changes)))
 

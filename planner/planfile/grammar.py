@@ -243,10 +243,7 @@ class ScenarioDefaults(Authored):
     )
     caller_faults: Literal["ignore", "count"] = Field(
         default="ignore",
-        description=(
-            "ignore: a failed run in which the test bot left its role or hung up at once does not count. count: it is "
-            "a failure of the agent."
-        ),
+        description="ignore: a run that failed because of the test bot does not count. count: the agent failed it.",
     )
     when_settled: Literal["stop", "continue"] | None = Field(
         default=None,
@@ -262,6 +259,9 @@ class ScenarioDefaults(Authored):
             "go to the cases that most likely got worse. equal: `runs` calls for each case, as always with "
             "`confidence` or a judge."
         ),
+    )
+    controls: Annotated[int, Field(ge=0, le=MAX_RUNS)] = Field(
+        default=0, description="Calls of the deployed agent beside a preview's, spread over the scenario's cases."
     )
     stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
         default=0, description="Pause between launches of one batch, in seconds.", examples=[2]

@@ -103,6 +103,8 @@ class CaseSettings:
     when_settled: Literal["stop", "continue"] = "continue"
     calls: Literal["adaptive", "equal"] = "equal"
     """adaptive: called in waves if there is a history to compare with."""
+    controls: int = 0
+    """Calls of the deployed agent beside those of a preview: of one case, or of all cases of a scenario and target."""
 
 
 @frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from datetime import datetime
@@ -138,7 +139,7 @@ def judged_otherwise(change: Change) -> CaseResult | None:
 
 def scope(preview: PlanView) -> str:
     """`3 plans · 24 cases · 72 runs`, or `24 of 60 cases` if only some are selected."""
-    cases = [change.case for change in preview.change_set.changes if change.case is not None]
+    cases = [change.case for change in preview.change_set.of_cases if change.case is not None]
     written = sum(len(plan.cases) for plan in preview.plans)
     selected = count(len(cases), "case") if written <= len(cases) else f"{len(cases):,} of {count(written, 'case')}"
     return " · ".join([count(len(preview.plans), "plan"), selected, count(sum(case.runs for case in cases), "run")])
@@ -281,7 +282,7 @@ def render_json(
     case_ids = [change.case_id for change in change_set.changes]
     coverage = {source.value: number for source, number in change_set.coverage.items()}
     names = redactor.names([*case_ids, *(case_id for launch in open_launches for case_id in launch.cases)])
-    votes = change_set.votes
+    votes, numbers = change_set.votes, Counter(change.action for change in change_set.of_cases)
     judge = (
         {} if votes is None else {"judge": picked(votes, "model", "votes", "calls") | {"stored_votes": votes.stored}}
     )
@@ -293,7 +294,7 @@ def render_json(
             "digest": change_set.digest,
             "changes": [_change_document(change, preview, names) for change in change_set.changes],
             "estimate": asdict(change_set.estimate) | {"coverage": coverage} | judge,
-            "summary": {action.value: len(change_set.with_action(action)) for action in Action},
+            "summary": {action.value: numbers[action] for action in Action},
             "agents": [
                 redact_fields(agent, FIELDS, how_to_redact(redactor)).model_dump(mode="json")
                 for agent in agent_documents(preview.agents)
@@ -328,6 +329,7 @@ def _change_document(change: Change, preview: PlanView, names: Mapping[str, str]
         **picked(change, "action", "reason", "runs", "most_runs"),
         "calls": change.calls,
         "shares_with": names.get(change.shares),
+        "control_of": names.get(change.control_of),
         "renamed_from": None if change.renamed_from is None else preview.redactor.name(change.renamed_from),
         "runs_made": preview.already_made.get(change.case_id, 0) - unconfirmed,
         "unconfirmed_runs": unconfirmed,

@@ -145,7 +145,7 @@ def mask_digits(number: str) -> str:
 def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
     """The document to render and upload. Case ids stay unique. Judging needs the original document."""
     redactor = Redactor(tuple(patterns), _ids(result))
-    ids = [*(case.case_id for case in result.cases), *(case.case_id for case in result.dropped)]
+    ids = [*(case.case_id for case in result.called), *(case.case_id for case in result.dropped)]
     names = redactor.names([*ids, *(case_id for launch in result.open_launches for case_id in launch.cases)])
     return redact_fields(result, FIELDS, how_to_redact(redactor, names.__getitem__))
 
@@ -178,6 +178,7 @@ FIELDS: Fields = {
             "start_over",
             "consent",
             "cases",
+            "controls",
             "dropped",
             "open_launches",
             "previews",
@@ -290,7 +291,7 @@ def _redact_value(value: object, redactor: Redactor) -> Any:
 
 def _ids(result: RunResult) -> frozenset[str]:
     ids: set[int | None] = set()
-    for case in result.cases:
+    for case in result.called:
         ids.add(case.inputs.target_id)
         for run in case.runs:
             ids |= {run.run_id, run.batch_id, run.call_id}

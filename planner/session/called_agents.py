@@ -11,6 +11,7 @@ from planner.agents.edits import is_edited, is_other_revision
 from planner.agents.live_tools import live_tools_refusal
 from planner.agents.recorded import stored_configuration
 from planner.changes.configuration import Configuration, configuration_digest
+from planner.changes.controls import control_id
 from planner.changes.snapshots import snapshot_differences
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.interruption import until_interrupted
@@ -188,7 +189,7 @@ def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set
         run.run_id
         for result in session.place.repository.sessions_since(oldest)
         if result.finished
-        for case in result.cases
+        for case in result.called
         for run in case.runs
         if run.excluded is None
     }
@@ -243,7 +244,11 @@ def exclude(session: RunSession, runs: EndedRuns, edited: Container[str]) -> Non
     }
     for case_id, judged in runs.judged.items() if excluded else ():
         runs.judged[case_id] = [run.model_copy(update=update) if run.run_id in excluded else run for run in judged]
-    aliases = {case.case_id: case.target.alias for case in session.loaded.cases}
+    aliases = {
+        case_id: case.target.alias
+        for case in session.loaded.cases
+        for case_id in (case.case_id, control_id(case.case_id))
+    }
     cases = [record.slot.case_id for record in runs.records if record.slot.launch_id in edited]
     for alias in dict.fromkeys(aliases[case_id] for case_id in cases):
         session.shell.log(

@@ -115,7 +115,7 @@ def _progress_comment(session: RunSession, prepared: Preparation, consent: Conse
     cents = consent.max_cost_cents
     under_way = CallsUnderWay(
         digest=prepared.change_set.digest,
-        cases=list(names.values()),
+        cases=[names[change.case_id] for change in calls if not change.control_of],
         by=consent.by,
         max_cost=NO_CEILING if cents is None else f"{cents // 100}.{cents % 100:02d}",
         total=sum(change.calls for change in calls),
@@ -253,6 +253,8 @@ async def _make_calls(
     sharing = {change.case_id: prepared.change_set.sharing(change) for change in prepared.change_set.payers}
     settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
 
+    controls = [change.case for change in prepared.change_set.controls]
+
     def on_run(record: EndedRun) -> RunResponse:
         cases = [change.case for change in sharing[record.slot.case_id] if change.case is not None]
         judged = {case.case_id: judge_record(case, record, prepared.judging.cache) for case in cases}
@@ -260,7 +262,7 @@ async def _make_calls(
         reached.note(record.slot, record.evidence)
         for case_id, run in judged.items():
             settling.note(case_id, run)
-        failed = [case for case in cases if judged[case.case_id].outcome is RunOutcome.FAILED]
+        failed = [case for case in cases if judged[case.case_id].outcome is RunOutcome.FAILED and case not in controls]
         platform_failed = judged[record.slot.case_id].cause is Cause.PLATFORM
         return RunResponse(
             platform_failed=record.evidence is not None and platform_failed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import NamedTuple
 
 from planner.changes.model import Reason
 from planner.ci.agreement import actor_of
@@ -31,6 +32,13 @@ from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
 
 
+class _Judged(NamedTuple):
+    """The results of the cases, and of the controls."""
+
+    cases: list[CaseResult]
+    controls: list[CaseResult]
+
+
 async def refuse(session: ConnectedSession, prepared: Preparation, error: RefusedError) -> None:
     """Report that the session was refused before any call. What is free is done: calls under way are awaited, and
     rechecks are stored."""
@@ -43,9 +51,9 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
     )
     end = await await_calls(session, prepared, consent)
     ending = Ending("refused", 3, (str(error),), steps_of(error), finished=False)
-    cases, suite = _cases(session, prepared, end, "refused")
+    judged, suite = _cases(session, prepared, end, "refused")
     gate = Gate(session.options.fail_on, suite)
-    result = _result(session, prepared, end, _with_open_launches(session, prepared, ending), cases, gate)
+    result = _result(session, prepared, end, _with_open_launches(session, prepared, ending), judged, gate)
     try:
         store_facts(session, prepared, result, is_finished=False)
     except StoreError as store_error:
@@ -59,7 +67,8 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
     options, outcome = session.options, end.outcome
     prepared = after_judge_calls(session, prepared)
-    cases, suite = _cases(session, prepared, end, why_not_called(outcome))
+    judged, suite = _cases(session, prepared, end, why_not_called(outcome))
+    cases = judged.cases
     waiting = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
     open_overdue = {change.case_id for change in prepared.change_set.changes if change.payer in waiting}
     consenting = end.consent.given or bool(outcome.left)
@@ -67,7 +76,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     gate = Gate(options.fail_on, suite)
     ending = ending_of(cases, outcome, open_overdue, commands, gate, _out_of_reach(session, prepared, cases))
     ending = _with_open_launches(session, prepared, ending)
-    result = _result(session, prepared, end, ending, cases, gate)
+    result = _result(session, prepared, end, ending, judged, gate)
     try:
         _store(session, prepared, result, end)
         shared, intents = session.place.shared, session.intents
@@ -106,7 +115,7 @@ def _with_ending(session: RunSession, result: RunResult, ending: Ending) -> RunR
 
 def _cases(
     session: RunSession, prepared: Preparation, end: SessionEnd, not_called: str
-) -> tuple[list[CaseResult], SuiteDocument | None]:
+) -> tuple[_Judged, SuiteDocument | None]:
     """The cases, and the suite as a whole, compared with earlier sessions."""
     open_runs = open_runs_at_end(
         session.journal,
@@ -117,15 +126,20 @@ def _cases(
         session.shell.clock.now(),
     )
     wave = session.journal.consents.wave_of(prepared.consent_id)
-    cases = assemble_cases(
-        prepared.change_set.changes,
-        end.runs.judged,
-        session.place.repository.load_evidence,
-        MissingRuns(not_called, end.outcome.not_needed, open_runs, end.outcome.left, wave.number if wave else 0),
-        today=session.reports.started_at.date(),
-        ask=prepared.judging.cache,
+    missing = MissingRuns(not_called, end.outcome.not_needed, open_runs, end.outcome.left, wave.number if wave else 0)
+    judged, controls = (
+        assemble_cases(
+            changes,
+            end.runs.judged,
+            session.place.repository.load_evidence,
+            missing,
+            today=session.reports.started_at.date(),
+            ask=prepared.judging.cache,
+        )
+        for changes in (prepared.change_set.of_cases, prepared.change_set.controls)
     )
-    return prepared.with_history(cases)
+    cases, suite = prepared.with_history(judged, controls)
+    return _Judged(cases, controls), suite
 
 
 def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[CaseResult]) -> set[str]:
@@ -146,15 +160,16 @@ def _result(
     prepared: Preparation,
     end: SessionEnd,
     ending: Ending,
-    cases: list[CaseResult],
+    judged: _Judged,
     gate: Gate,
 ) -> RunResult:
     change_set = prepared.change_set
     dropped = change_set.with_action(Action.DROP)
     return session.reports.result(
         ending,
-        cases,
+        judged.cases,
         gate,
+        controls=judged.controls,
         warnings=[*(end.warnings or prepared.warnings), *prepared.judging.warnings(end.judge_calls.canaries)],
         judge=prepared.judging.document(end.judge_calls.canaries),
         left_out=sum(change.reason is Reason.NOT_SELECTED for change in change_set.with_action(Action.REUSE)),
@@ -165,7 +180,7 @@ def _result(
         start_over=prepared.start_over,
         dropped=[DroppedCase(case_id=change.case_id, reason=change.reason.value) for change in dropped],
         open_launches=launch_documents([*end.outcome.unsettled, *prepared.open_launches.unsettled]),
-        cost=_cost(session, prepared, end, cases),
+        cost=_cost(session, prepared, end, [*judged.cases, *judged.controls]),
         stats=session.reports.stats(launches=end.outcome.launches),
     )
 

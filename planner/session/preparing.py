@@ -20,10 +20,12 @@ from planner.agents.recorded import (
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import EarlierSpending, Limits, ceiling_cents, policy_refusal
 from planner.changes.consented_calls import ConsentedCalls
+from planner.changes.controls import with_controls
 from planner.changes.detail import left_out_warnings
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
 from planner.changes.model import Change, ChangeSet, Estimate
+from planner.changes.request import StoredResults
 from planner.changes.sharing import with_shared_calls
 from planner.changes.waves import calls_left, with_waves
 from planner.ci.agreement import actor_of
@@ -124,9 +126,16 @@ class Preparation:
     history: Sequence[Session] = ()
     """The earlier sessions of the base branch with calls of the cases that are called."""
 
-    def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
-        """The cases and the suite as a whole, compared with earlier sessions."""
-        return compare_with_history(cases, self.records.of_newest_sessions if self.records else _no_calls)
+    def with_history(
+        self, cases: Sequence[CaseResult], controls: Sequence[CaseResult] = ()
+    ) -> tuple[list[CaseResult], SuiteDocument | None]:
+        """The cases and the suite as a whole, compared with earlier sessions. `controls` are those of this session."""
+        control_of = {change.case_id: change.control_of for change in self.change_set.controls}
+        return compare_with_history(
+            cases,
+            self.records.of_newest_sessions if self.records else _no_calls,
+            {control_of[each.case_id]: each for each in controls},
+        )
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;
@@ -166,7 +175,7 @@ def prepare(
     agents, configurations = agents_of(place, loaded.cases, targets)
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
-    changes = with_shared_calls(judging.with_rechecks(leave_to_base(work, diff(loaded.cases, earlier.stored, request))))
+    changes = _changes(work, earlier.stored, request, judging)
     agreed = agreed_set(work)
     history = _history(changes, records)
     changes = with_waves(changes, agreed.may_adapt(cases_with_history(history)))
@@ -255,6 +264,12 @@ def prepare(
     )
 
 
+def _changes(work: Workspace, stored: StoredResults, request: Request, judging: Judging) -> tuple[Change, ...]:
+    """What to do with each case, with controls, and who makes equal calls."""
+    of_cases = judging.with_rechecks(leave_to_base(work, diff(work.loaded.cases, stored, request)))
+    return with_shared_calls(with_controls(of_cases, Agents(request.revisions, request.configurations)))
+
+
 def _settled_at(launches: Iterable[Launch], execution: ExecutionFields) -> datetime | None:
     """When all of them may be launched again, less those that need a person."""
     sent = [launch.sent_at for launch in launches if launch.problem is None]
@@ -274,7 +289,7 @@ def _history(changes: Sequence[Change], records: Records) -> list[Session]:
     may_adapt = [each for each in changes if each.case is not None and each.case.calls == "adaptive"]
     if not any(each.action is Action.CALL for each in may_adapt):
         return []
-    called = {each.case_id: to_measure(each) for each in changes if each.action is Action.CALL}
+    called = {each.case_id: to_measure(each) for each in changes if each.action is Action.CALL and not each.control_of}
     measured = {case_id: each for case_id, each in called.items() if each is not None}
     return earlier_sessions(measured, records.of_newest_sessions)
 
@@ -332,7 +347,7 @@ def checked_cases(
     already fails is known."""
     now = work.shell.clock.now()
     open_runs = open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, now) if journal else {}
-    changes = [change for change in prepared.change_set.changes if change.case is not None]
+    changes = [change for change in prepared.change_set.of_cases if change.case is not None]
     judged = assemble_cases(
         [_kept(change) for change in changes if change.prior is not None and not must_call(change)],
         {},

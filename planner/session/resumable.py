@@ -86,10 +86,12 @@ def not_estimated(journal: Journal, change_set: ChangeSet, consent_id: str, resu
     `resumed`, and those with a bill; by the case that makes these calls."""
     mine = {slot.key for slot in journal.slots_of_consent(consent_id) if slot.consumed_by is None}
     known = Counter(slot.case_id for slot in resumed if slot.key not in mine)
-    payers = {change.call_fingerprint: change.case_id for change in change_set.payers}
+    payers = {change.call_fingerprint: change.case_id for change in reversed(change_set.payers)}
+    ids = {change.case_id for change in change_set.payers}
     for slot in charged_slots(journal, consent_id):
         if slot.cost_cents is not None and slot.consumed_by is None:
-            known[payers.get(slot.call_fingerprint, slot.case_id)] += 1
+            payer = slot.case_id if slot.case_id in ids else payers.get(slot.call_fingerprint, slot.case_id)
+            known[payer] += 1
     return known
 
 

@@ -66,14 +66,20 @@ class WaveChooser:
 
     def _more(self, changes: Sequence[Change], number: int, made: Mapping[str, int]) -> dict[str, int]:
         from planner.verdicts.changed_cases import choose_calls
-        from planner.verdicts.regression import fit
+        from planner.verdicts.regression import fit, with_controls
 
         if self._fitted is None:
             self._fitted = fit(self.history)
         cases = {change.case_id: change.case for change in self.called if change.case is not None}
         counts = {case_id: counts_of(cases[case_id], runs) for case_id, runs in self.judged.items() if case_id in cases}
         called = {change.case_id: self._called(change, made[change.case_id]) for change in changes}
-        return choose_calls(self._fitted, counts, called, number)
+        controls = {
+            change.control_of: counts.pop(change.case_id)
+            for change in self.called
+            if change.case_id in counts
+            if change.control_of
+        }
+        return choose_calls(with_controls(self._fitted, controls), counts, called, number)
 
     def _called(self, change: Change, calls: int) -> Called:
         from planner.verdicts.changed_cases import Called

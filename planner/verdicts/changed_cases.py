@@ -11,7 +11,8 @@ import numpy as np
 from planner.planfile.waves import WAVES
 from planner.statistics import Counts
 from planner.values import frozen
-from planner.verdicts.regression import Fit, Model, chances, scorer, worse_alike
+from planner.verdicts.chances import chances, worse_alike
+from planner.verdicts.regression import Fit, Model, scorer
 from planner.verdicts.waves import Share, design_of, next_calls, play
 
 NO_SHARES: Final[Mapping[str, Share]] = MappingProxyType({})
@@ -80,7 +81,7 @@ def find_changes(
     unchanged = play(worse, design, worse.draw_rates(model.simulations, random), random)
     statistic = float(scores.statistics[0])
     found = chances(scores, prepared.score(*unchanged), model, sign)
-    is_alike = sign < 0 and bool(worse_alike(scores, found, model)[0])
+    is_alike = sign < 0 and bool(worse_alike(scores, found, fitted)[0])
     probabilities = dict(zip(totals, scores.probabilities[0].tolist(), strict=True))
     return Found(statistic, float(found.of_either[0]), probabilities, model, is_alike)
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from planner.results.model import CaseResult, Compared, Sample, SuiteChange, SuiteDocument
-from planner.verdicts.cases import RunKey, run_key
+from planner.verdicts.cases import RunKey, run_key, sample_of
 from planner.verdicts.comparison import clean_counts, suite_of, variants_of
-from planner.verdicts.sessions import MIN_SESSIONS, CallsOf, earlier_sessions, measured, session_before
+from planner.verdicts.sessions import (
+    MIN_SESSIONS,
+    CallsOf,
+    controls_of,
+    earlier_sessions,
+    measured,
+    session_before,
+)
 
 if TYPE_CHECKING:  # imports numpy: only where there is a history to compare with
     from planner.verdicts.changed_cases import Found
 
+NO_CONTROLS: Final[Mapping[str, CaseResult]] = MappingProxyType({})
 
-def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[list[CaseResult], SuiteDocument | None]:
+
+def compare_with_history(
+    cases: Sequence[CaseResult], stored: CallsOf, controls: Mapping[str, CaseResult] = NO_CONTROLS
+) -> tuple[list[CaseResult], SuiteDocument | None]:
     """Compare the newest calls of the cases with those of earlier sessions; return the cases, and the suite as a whole.
     Cases that were not called now are compared again, so that a regression remains until the case is called.
 
@@ -27,6 +39,7 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
     Args:
         cases: compared with their baselines.
         stored: finds stored calls.
+        controls: what was called of the deployed agents beside their previews and is not stored yet, by case id.
     """
     known = [case.model_copy(update={"probability_regressed": None}) for case in cases]
     now = {case.case_id: case for case in _without_shared(filter(_is_comparable, known))}
@@ -35,10 +48,13 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
     if len(sessions) < MIN_SESSIONS:
         return known, suite_of(known)
     from planner.verdicts.changed_cases import find_changes
-    from planner.verdicts.regression import fit
+    from planner.verdicts.regression import fit, with_controls
     from planner.verdicts.waves import Share
 
     fitted = fit(sessions)
+    unstored = {case_id: clean_counts(sample_of(each)) for case_id, each in controls.items() if case_id in now}
+    told = {**controls_of(to_compare, stored), **unstored}
+    now_fitted = with_controls(fitted, told)
     counts = {case_id: clean_counts(case.latest) for case_id, case in now.items() if case.latest is not None}
     in_waves = {case_id: (case.waves, case.min_pass_rate) for case_id, case in now.items() if case.waves is not None}
     shares = {
@@ -46,12 +62,12 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
         for case_id, (own, min_pass_rate) in in_waves.items()
     }
     made = max((own.made for own, _ in in_waves.values()), default=0)
-    worse, better = (find_changes(fitted, counts, sign, shares, waves=made) for sign in (-1, 1))
+    worse, better = (find_changes(now_fitted, counts, sign, shares, waves=made) for sign in (-1, 1))
     compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
     change = _suite_change(worse, better)
     if worse.is_alike and change != "better":
         last = session_before(to_compare, stored)
-        if last is not None and find_changes(fitted, last.counts).is_alike:
+        if last is not None and find_changes(with_controls(fitted, last.controls), last.counts).is_alike:
             change = "worse"
     before = [fitted.counts[case_id] for case_id in worse.probabilities]
     latest = [counts[case_id] for case_id in worse.probabilities]
@@ -62,6 +78,8 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
         runs_before=sum(total for _, total in before),
         passed_now=sum(passed for passed, _ in latest),
         runs_now=sum(total for _, total in latest),
+        passed_controls=sum(passed for passed, _ in told.values()),
+        runs_controls=sum(total for _, total in told.values()),
         p_value=min(worse.p_value, better.p_value),
         compared=change,
     )

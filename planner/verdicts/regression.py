@@ -11,6 +11,7 @@ Pure functions, without a clock; random numbers come from a fixed seed. `docs/st
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -31,6 +32,8 @@ class Model:
 
     rate_logits: tuple[float, ...] = tuple(float(each) for each in np.linspace(-3, 7, 22))
     shifts: tuple[float, ...] = tuple(each / 5 for each in range(-15, 16))
+    lower_shifts: tuple[float, ...] = (-5.0, -4.6, -4.2, -3.8, -3.4)
+    """Controls may show an hour as bad as this. Without them, it looks like an agent that fails always."""
     shift_sds: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.4)
     """Standard deviations of the shift of a session, in logits."""
     shift_sd_weights: tuple[float, ...] = (0.2, 0.15, 0.2, 0.2, 0.1, 0.1, 0.05)
@@ -56,6 +59,8 @@ class Model:
     """The p-value of the mean pass rate is multiplied by this, so that it adds at most 1 % false alarms."""
     bad_hour_sd: float = 1.5
     """Standard deviation of the shift of a session in which everything is worse (or better), in logits."""
+    bad_hours: float = 0.2
+    """The share of such sessions, if controls say whether this is one. The history has too few to tell."""
     least_alike: int = 5
     """In a smaller suite, nothing distinguishes all cases from some."""
     low_rate: float = 0.05
@@ -107,7 +112,8 @@ def _likelihood(model: Model, logits: Floats, case_sd: float, counts: Counts) ->
 @frozen
 class Fit:
     """What earlier sessions show. `counts` are the runs of each case that say how often it passes, and `weights` how
-    likely each rate therefore is. `rate_prior` is by rate, `shift_prior` by shift."""
+    likely each rate therefore is. `rate_prior` is by rate, `shift_prior` by shift. `controls` are calls of
+    the unchanged agent at the same time, (0, 0) without any."""
 
     model: Model
     counts: Mapping[str, Counts]
@@ -115,6 +121,7 @@ class Fit:
     rate_prior: Floats
     shift_prior: Floats
     case_sd: float
+    controls: Counts = (0, 0)
 
 
 def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
@@ -242,7 +249,7 @@ def _shift_priors(model: Model, widened: float = 1.0) -> Floats:
 
 def _normal(model: Model, sd: float) -> Floats:
     shifts = np.array(model.shifts)
-    found = np.exp(-(shifts**2) / (2 * sd * sd)) if sd else np.where(shifts == 0, 1.0, 0.0)
+    found = np.gradient(shifts) * np.exp(-(shifts**2) / (2 * sd * sd)) if sd else np.where(shifts == 0, 1.0, 0.0)
     return found / found.sum()
 
 
@@ -261,48 +268,14 @@ def _case_sd(model: Model, posterior: Floats) -> float:
 class Scores:
     """Of several sessions. `statistics` are by session: the log of how much better a change of some cases explains the
     counts than no change. `of_some` is the log of how much better it explains them than a session that shifts all
-    cases alike. `rates` are the mean pass rates of the cases, by session. `probabilities` that the case changed are by
-    session and case."""
+    cases alike. `rates` are the mean pass rates of the cases, and `runs` the numbers of their runs, by session.
+    `probabilities` that the case changed are by session and case."""
 
     statistics: Floats
     of_some: Floats
     rates: Floats
+    runs: Integers
     probabilities: Floats
-
-
-@frozen
-class Chances:
-    """How likely sessions without a change are to look as if at least as much had changed, by session: by their
-    statistic, by their mean rate, and by either."""
-
-    by_statistic: Floats
-    by_rate: Floats
-    of_either: Floats
-
-
-def chances(scores: Scores, unchanged: Scores, model: Model = MODEL, sign: int = -1) -> Chances:
-    """Compare sessions with unchanged ones.
-
-    The statistic finds some cases that changed. It cannot tell a change of all cases from a bad hour: the mean pass
-    rate can, if it is lower than in almost every bad hour.
-    """
-    by_statistic = _as_extreme(scores.statistics, unchanged.statistics)
-    by_rate = _as_extreme(sign * scores.rates, sign * unchanged.rates)
-    found = np.minimum(by_statistic, model.rate_factor * by_rate)
-    is_doubtful = (scores.statistics < model.least_improvement) | (scores.rates < np.median(unchanged.rates))
-    of_either = np.where((sign > 0) & is_doubtful, 1.0, np.minimum(found, 1.0))
-    return Chances(by_statistic, by_rate, of_either)
-
-
-def worse_alike(scores: Scores, found: Chances, model: Model = MODEL) -> NDArray[np.bool_]:
-    """Whether all cases are worse alike, by session: a bad hour explains that as well as a worse agent."""
-    is_large = scores.probabilities.shape[1] >= model.least_alike
-    return (found.by_rate <= model.low_rate) & (scores.of_some < 0) & is_large
-
-
-def _as_extreme(values: Floats, unchanged: Floats) -> Floats:
-    below = np.searchsorted(np.sort(unchanged), values - 1e-9)
-    return (1 + len(unchanged) - below) / (1 + len(unchanged))
 
 
 @frozen
@@ -335,7 +308,7 @@ class Scorer:
         weights = np.exp(joint - _log_sum(joint)[:, None])
         by_row = weights @ np.exp(self.log_share[used]).T
         rates = (passed / np.maximum(total, 1)).mean(axis=1)
-        return Scores(statistics, of_some, rates, np.take_along_axis(by_row, columns, axis=1))
+        return Scores(statistics, of_some, rates, total.sum(axis=1), np.take_along_axis(by_row, columns, axis=1))
 
     def draw_rates(self, sessions: int, random: np.random.Generator) -> Floats:
         """Rates of sessions in which nothing changed, by session and case."""
@@ -384,3 +357,22 @@ def scorer(fitted: Fit, totals: Mapping[str, Collection[int]], sign: int = -1) -
         np.log(mixed).reshape(len(same), -1),
         np.log(shares * ratio / mixed).reshape(len(same), -1),
     )
+
+
+def with_controls(fitted: Fit, controls: Mapping[str, Counts]) -> Fit:
+    """The fit, with what calls of the unchanged agent at the same time say of the session's shift.
+
+    Args:
+        controls: the results of these calls, by case. Cases that are not in the fit take no part.
+    """
+    known = {case_id: own for case_id, own in controls.items() if own[1] and case_id in fitted.weights}
+    if not known:
+        return fitted
+    model = replace(fitted.model, shifts=(*fitted.model.lower_shifts, *fitted.model.shifts))
+    rows = (fitted.weights[case_id] @ _same(model, fitted.case_sd, own) for case_id, own in known.items())
+    logs = np.sum([np.log(row) for row in rows], axis=0)
+    usual = np.pad(fitted.shift_prior, (len(model.lower_shifts), 0))
+    prior = (1 - model.bad_hours) * usual + model.bad_hours * _normal(model, model.bad_hour_sd)
+    found = prior * np.exp(logs - logs.max())
+    passed, total = (sum(own[side] for own in known.values()) for side in (0, 1))
+    return replace(fitted, model=model, shift_prior=found / found.sum(), controls=(passed, total))

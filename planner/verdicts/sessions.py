@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from planner.changes.detail import revision_digest
@@ -33,6 +34,8 @@ class Session:
 
     counts: Mapping[str, Counts]
     outdated: frozenset[str] = frozenset()
+    controls: Mapping[str, Counts] = field(default_factory=dict[str, Counts])
+    """The calls of the deployed agents that it made beside those of their previews."""
 
 
 @frozen
@@ -88,8 +91,28 @@ def session_before(now: Mapping[str, Measured], stored: CallsOf) -> Session | No
     for session_id in sorted(calls, reverse=True)[:1]:
         own = {case_id: each for case_id, each in calls[session_id].items() if each.agent == _agent_of(now[case_id])}
         counts = {case_id: each.counts for case_id, each in own.items() if each.counts[1]}
-        return Session(counts) if 2 * len(counts) >= len(now) else None
+        is_whole = 2 * len(counts) >= len(now)
+        return Session(counts, controls=controls_of(now, stored, [session_id])) if is_whole else None
     return None
+
+
+def controls_of(
+    now: Mapping[str, Measured], stored: CallsOf, sessions: Collection[str] | None = None
+) -> dict[str, Counts]:
+    """The stored calls of the deployed agents that these sessions made beside those of their previews, by case id.
+
+    Args:
+        sessions: None for those of today's runs.
+    """
+    every = stored(_sessions_wanted(now.values()))
+    found: dict[str, Counts] = {}
+    for case_id, case in now.items():
+        wanted = {run.session_id for run in case.latest} if sessions is None else sessions
+        calls = every[case.call_fingerprint]
+        controls = [each for each in calls if each.call.is_control and each.call.session_id in wanted and _counts(each)]
+        if runs := _judged(case, controls):
+            found[case_id] = case.counts(runs)
+    return found
 
 
 def cases_with_history(sessions: Sequence[Session]) -> frozenset[str]:
@@ -119,12 +142,11 @@ def _calls_by_session(
     for case_id, case in now.items():
         by_session: dict[str, list[StoredCall]] = {}
         for call in every[case.call_fingerprint]:
-            is_wanted = call.is_of_base is is_of_base and call.trust is not Trust.NOTHING
-            if is_wanted and call.call.excluded is None and call.id not in latest:
+            is_wanted = call.is_of_base is is_of_base and not call.call.is_control and _counts(call)
+            if is_wanted and call.id not in latest:
                 by_session.setdefault(call.call.session_id, []).append(call)
         for session_id, calls in by_session.items():
-            verdicts = [(call, call.verdict(case.check_fingerprint, case.judged_by)) for call in calls]
-            runs = [call.run(verdict.verdict, verdict.judge_model) for call, verdict in verdicts if verdict is not None]
+            runs = _judged(case, calls)
             if runs and measurement_change(runs, case.latest, is_graded=case.is_graded) is None:
                 found.setdefault(session_id, {})[case_id] = _calls(case, calls[-1].call, runs)
     return found
@@ -138,6 +160,16 @@ def _sessions_wanted(cases: Iterable[Measured]) -> dict[str, int]:
         of_today = max(1, len({run.session_id for run in case.latest}))
         wanted[case.call_fingerprint] = max(wanted.get(case.call_fingerprint, 0), MAX_SESSIONS + of_today)
     return wanted
+
+
+def _counts(call: StoredCall) -> bool:
+    return call.trust is not Trust.NOTHING and call.call.excluded is None
+
+
+def _judged(case: Measured, calls: Sequence[StoredCall]) -> list[JudgedRun]:
+    """Those of the calls that were judged by today's expectations."""
+    verdicts = [(call, call.verdict(case.check_fingerprint, case.judged_by)) for call in calls]
+    return [call.run(verdict.verdict, verdict.judge_model) for call, verdict in verdicts if verdict is not None]
 
 
 def _calls(case: Measured, newest: CallFact, runs: Sequence[JudgedRun]) -> _Calls:

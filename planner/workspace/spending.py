@@ -189,7 +189,7 @@ def _plans_of(sessions: Sequence[RunResult], show_name: Callable[[str], str]) ->
     bills = {
         run.run_id: (case.plan, run.cost_cents)
         for session in sessions
-        for case, run in each_call(session.cases)
+        for case, run in each_call(session.called)
         if run.session_id in own and run.cost_cents is not None
     }
     plans: dict[str, int] = defaultdict(int)

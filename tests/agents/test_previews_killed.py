@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
-from clinic import PROJECT, Clinic, make_clinic
+from clinic import Clinic, make_clinic, two_machines
 from mortality import Life, effects
-from repositories import commit, git
+from repositories import git
 
 SHARES = 4
 """Points are divided among this many tests, which may run in parallel."""
@@ -78,24 +77,6 @@ def _preview_states(clinic: Clinic) -> list[str]:
     return [event["preview"]["state"] if kind == "preview_intended" else event["state"] for kind, event in events]
 
 
-def _machines(folder: Path) -> tuple[Clinic, Clinic]:
-    """Two clones of one repository, whose results are in a git ref of it."""
-    project = PROJECT + "store: git:refs/planner/results\n"
-    first = make_clinic(folder / "first")
-    first.write("planner.yaml", project)
-    shutil.rmtree(first.root / ".git")
-    git(first.root, "init", "-q", "-b", "main")
-    commit(first.root)
-    git(folder, "clone", "-q", "--bare", str(first.root), str(folder / "shared.git"))
-    git(first.root, "remote", "add", "origin", str(folder / "shared.git"))
-    git(folder, "clone", "-q", str(folder / "shared.git"), str(folder / "second"))
-    second = Clinic(folder / "second")
-    second.write("planner.yaml", project)
-    second.sandbox = first.sandbox
-    vars(first.sandbox)["_clock"] = lambda: max(first.now(), second.now()).timestamp()
-    return first, second
-
-
 def _shared_previews(machine: Clinic) -> list[str]:
     refs = git(machine.root.parent / "shared.git", "for-each-ref", "--format=%(refname)", "refs/planner").split()
     names = [git(machine.root.parent / "shared.git", "ls-tree", "-r", "--name-only", ref).split() for ref in refs]
@@ -114,7 +95,7 @@ def _shared_previews(machine: Clinic) -> list[str]:
 )
 def test_another_machine_takes_a_preview_over(tmp_path: Path, dies_at: str) -> None:
     """The machine is lost with everything on it: the next one reuses or deletes the copy."""
-    first, second = _machines(tmp_path)
+    first, second = two_machines(tmp_path)
     assert first.run(life=Life(dies_at)).code is None
     assert len(_shared_previews(first)) == 1
     second.seconds = first.seconds + 60
@@ -129,7 +110,7 @@ def test_another_machine_takes_a_preview_over(tmp_path: Path, dies_at: str) -> N
 
 def test_another_machine_sees_that_a_preview_was_edited(tmp_path: Path) -> None:
     """Also if the edit was reverted."""
-    first, second = _machines(tmp_path)
+    first, second = two_machines(tmp_path)
     assert first.run(life=Life("after POST /v1/test-call-batches")).code is None
     agents, now = first.sandbox.agents, first.now().timestamp()
     agents.deploy(18, {"voice": "other"}, now)
@@ -143,7 +124,7 @@ def test_another_machine_sees_that_a_preview_was_edited(tmp_path: Path) -> None:
 
 
 def test_the_intent_is_shared_before_the_copy_is_asked_for(tmp_path: Path) -> None:
-    first, second = _machines(tmp_path)
+    first, second = two_machines(tmp_path)
     assert first.run(life=Life("before POST /v1/agents/12/duplicate")).code is None
     assert len(_shared_previews(first)) == 1
     second.seconds = first.seconds + 700
@@ -156,7 +137,7 @@ def test_the_intent_is_shared_before_the_copy_is_asked_for(tmp_path: Path) -> No
 def test_an_agent_with_another_name_is_left_alone(tmp_path: Path, is_shared: bool) -> None:
     """Neither a journal nor a shared store can make planner delete or edit an agent that is no copy: it goes by the name
     that it gave."""
-    first, second = _machines(tmp_path)
+    first, second = two_machines(tmp_path)
     assert first.run(life=Life("after POST /v1/agents/18/deploy")).code is None
     agents = first.sandbox.agents
     agents.deploy(18, {"name": "Production"}, first.now().timestamp())

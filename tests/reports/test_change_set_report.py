@@ -136,6 +136,7 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
             "most_runs": 0,
             "calls": 5,
             "shares_with": None,
+            "control_of": None,
             "renamed_from": None,
             "runs_made": 0,
             "unconfirmed_runs": 0,

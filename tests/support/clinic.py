@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mortality import Life
+from repositories import commit, git
 from whole_runs import Organisation
 
 from planner.commands.agents import previews
@@ -131,3 +133,21 @@ def make_clinic(folder: Path, **options: Any) -> Clinic:
 
 def refuse(route: str, status: int, message: str = "No.", **fields: Any) -> dict[str, Any]:
     return {"kind": "error_before", "route": route, "status": status, "message": message, "times": 1, **fields}
+
+
+def two_machines(folder: Path) -> tuple[Clinic, Clinic]:
+    """Two clones of one repository, whose results are in a git ref of it."""
+    project = PROJECT + "store: git:refs/planner/results\n"
+    first = make_clinic(folder / "first")
+    first.write("planner.yaml", project)
+    shutil.rmtree(first.root / ".git")
+    git(first.root, "init", "-q", "-b", "main")
+    commit(first.root)
+    git(folder, "clone", "-q", "--bare", str(first.root), str(folder / "shared.git"))
+    git(first.root, "remote", "add", "origin", str(folder / "shared.git"))
+    git(folder, "clone", "-q", str(folder / "shared.git"), str(folder / "second"))
+    second = Clinic(folder / "second")
+    second.write("planner.yaml", project)
+    second.sandbox = first.sandbox
+    vars(first.sandbox)["_clock"] = lambda: max(first.now(), second.now()).timestamp()
+    return first, second

@@ -42,6 +42,7 @@ def test_plan_as_json(project: Project) -> None:
         "most_runs",
         "calls",
         "shares_with",
+        "control_of",
         "renamed_from",
         "runs_made",
         "unconfirmed_runs",
