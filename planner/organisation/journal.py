@@ -123,7 +123,8 @@ class TablesJournal(JournalState):
 
     def _is_open(self, launch_id: str) -> bool:
         launch = self.launch(launch_id)
-        assert launch is not None, launch_id
+        if launch is None:  # of another coordinator, which has taken over
+            return True
         unbound = any(slot.run_id is None for slot in self.slots_of(launch_id))
         return launch.state in UNSETTLED or (launch.state in KNOWN and unbound)
 

@@ -137,12 +137,13 @@ class CoordinatorSession(Session):
                 await self._wait(LOOK_SECONDS)
 
     def _end_all(self) -> bool:
-        """Nothing is left to do. Whether this `State` is over: launches stay unconfirmed that no consent waits for."""
+        """Nothing is left to do. Whether this `State` is over: calls are under way, or launches unconfirmed, that no
+        consent waits for any more."""
         if self.state.interrupted_at is not None:
             return True
         for consent_id in list(self.state.consents):
             self.happen(JobsEnded(consent_id))
-        return bool(self.state.unconfirmed or self.state.unbound)
+        return bool(self.state.unconfirmed) or self.state.is_under_way()
 
     async def _read_unknown(self) -> None:
         """Once, before the first consent is added: what this `State` makes later is known."""
@@ -286,7 +287,7 @@ class CoordinatorSession(Session):
             return
         for consent_id, consent in list(self.state.consents.items()):
             if not consent.stopped and (trouble := self._unknown_calls(self._submissions[consent_id])):
-                Session.happen(self, Stopped(consent_id, trouble=trouble))
+                Session.happen(self, Stopped(consent_id, blocked=trouble))
 
     def _ended(self, consent_id: str, outcome: Outcome) -> None:
         del self.state.ended[consent_id]

@@ -14,6 +14,7 @@ import pytest
 from mortality import Life, effects
 from organisations import PERSON, Organisation, WithMethods
 
+from planner.errors import UnreachableError
 from planner.execution.engine import BALANCE
 from planner.execution.launches import LaunchState
 from planner.organisation.coordinator import coordinate
@@ -420,6 +421,29 @@ async def test_a_failure_of_the_platform_is_retried(make_organisation: Make, job
     await organisation.work()
     assert organisation.outcome(consent_id).finished
     assert len(await organisation.service.own_runs()) == 4  # both runs of the launch failed
+
+
+async def test_a_service_that_is_away_for_long_fails_no_consent(make_organisation: Make, job: MakeJob) -> None:
+    """The consent ends while its calls are under way, and they are found when it is submitted again."""
+    organisation = make_organisation()
+    consent_id = organisation.submit(1, job("ana", runs=2))
+
+    def away(method: str, path: str, body: Any) -> Any:
+        del method, path, body
+        return UnreachableError("no network") if 10.0 < anyio.current_time() < 500.0 else None
+
+    async def later() -> None:
+        await anyio.sleep(600.0)
+        assert "unavailable" in organisation.outcome(consent_id).trouble
+        organisation.submit(1, job("ana", runs=2))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(later)
+        is_over = lambda: anyio.current_time() > 620.0 and organisation.is_idle()  # noqa: E731 - short
+        await organisation.work(until=is_over, intercept=away)
+    assert [line for line in organisation.log if "AssertionError" in line] == []
+    assert organisation.outcome(consent_id).finished
+    await organisation.check_exact()
 
 
 async def test_equal_calls_of_two_repositories_need_no_person(make_organisation: Make, job: MakeJob) -> None:

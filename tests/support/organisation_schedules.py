@@ -120,7 +120,7 @@ class Schedule:
         self.clients = [self._client(number) for number in range(1, random.randint(2, 4) + 1)]
         self._limit()
         self.hosts = [Host(self, number) for number in (1, 2)]
-        self.is_restored = False
+        self.is_restored = self.service_is_away = False
         self._plan()
 
     # What is wanted
@@ -180,6 +180,16 @@ class Schedule:
             self.at(random.uniform(1.0, 120.0), NOBODY, self._lose_database)
         elif self.trouble and random.random() < 0.15:
             self.at(random.uniform(1.0, 60.0), NOBODY, self._copy_database)
+
+        elif self.trouble and random.random() < 0.1:
+            self.at(random.uniform(1.0, 120.0), NOBODY, self._lose_service)
+
+    def _lose_service(self) -> None:
+        self.service_is_away = True
+        self.at(self.random.choice([30.0, 400.0]), NOBODY, self._find_service)
+
+    def _find_service(self) -> None:
+        self.service_is_away = False
 
     def _lose_database(self) -> None:
         self.database.is_away = True

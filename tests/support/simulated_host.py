@@ -34,7 +34,7 @@ class Host:
         self.schedule = schedule
         self.number = number
         self.lives = 0
-        self.is_still = self.is_running = False
+        self.is_still = False
         self.delayed: list[Callable[[], None]] = []
         self.clock_error = timedelta(seconds=schedule.random.choice([0.0, 0.0, -3600.0, 3600.0]))
         self.tables = MemoryTables(schedule.database, self.boundary)
@@ -47,7 +47,6 @@ class Host:
 
     def begin(self) -> None:
         schedule, random = self.schedule, self.schedule.random
-        self.is_running = True
         self.steps_left = random.randint(1, 150) if schedule.is_faulty(3.0) else -1
         self.dies = random.random() < 0.5
         self.provider = SimulatedProvider(self)
@@ -56,7 +55,7 @@ class Host:
     def end(self) -> None:
         """As kill -9."""
         self.lives += 1
-        self.is_running = False
+        self.is_still = False
         self.delayed.clear()
         if self.tasks is not None:
             self.tasks.forget()
@@ -73,6 +72,8 @@ class Host:
         try:
             what()
         except Killed:
+            if life != self.life:
+                return  # it was ended while it stood still
             schedule.crashes += 1
             self.end()
             schedule.at(schedule.random.choice([1.0, 5.0, 40.0]), self.life, self.begin)
@@ -91,9 +92,11 @@ class Host:
             raise Killed
         schedule, random = self.schedule, self.schedule.random
         if schedule.depth < DEEPEST:
-            self.is_still = True
+            self.is_still, life = True, self.life
             schedule.show(f"host {self.number} stands still {name}")
             schedule.stand_still(random.choice([5.0, 40.0, 70.0, 200.0]))
+            if life != self.life:
+                raise Killed
             schedule.show(f"host {self.number} wakes")
             self.is_still = False
             delayed, self.delayed = self.delayed, []

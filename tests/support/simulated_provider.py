@@ -36,7 +36,7 @@ class SimulatedProvider:
     async def ask(self) -> None:
         """A request that reads. Its answer has the service's time."""
         schedule = self.schedule
-        is_faulty = schedule.is_faulty()
+        is_faulty = schedule.is_faulty() or schedule.service_is_away
         await schedule.wait(schedule.random.uniform(0.0, 0.5))
         self.host.boundary("a request")
         if is_faulty:
@@ -84,7 +84,7 @@ class SimulatedProvider:
         self.host.boundary("connected")
         on_sending()
         self.clock_known = True
-        never_arrives, loses_answer = schedule.is_faulty(), schedule.is_faulty()
+        never_arrives, loses_answer = schedule.is_faulty() or schedule.service_is_away, schedule.is_faulty()
         if never_arrives:
             await schedule.wait(schedule.random.choice([0.1, 30.0]))
             raise LostAnswerError("no answer")
