@@ -69,7 +69,7 @@ _EXIT_CODES: Final = (
     ("0", "passed, or nothing to do"),
     ("1", "an expectation failed: fix the agent"),
     ("2", "bad usage, plan, configuration or key: fix what the message names"),
-    ("3", "not agreed: no consent, no balance, or a ceiling or policy forbids it"),
+    ("3", "not permitted: no consent, no balance, or a ceiling or policy forbids it"),
     ("4", "incomplete: an outcome is unknown; the last line says what to run"),
     ("5", "a bug in planner"),
     ("10", "plan --detailed-exitcode: calls are needed"),

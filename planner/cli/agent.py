@@ -21,7 +21,9 @@ def agent() -> None:
 @command()
 @click.argument("alias", metavar="TARGET")
 @options.PATHS
-@option("Write", "--overwrite", is_flag=True, help="Overwrite changes of the file that were never recorded.")
+@option(
+    "Write", "--overwrite", is_flag=True, help="Overwrite the file even if it has changes that were never recorded."
+)
 @options.PLACE
 @click.pass_obj
 def pull(global_options: GlobalOptions, **values: Any) -> int:

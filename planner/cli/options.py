@@ -92,7 +92,11 @@ class Namespace(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         match = re.fullmatch(r"(branches/(?:[1-9][0-9]{0,17}|(?:heads|tags)%2F[A-Za-z0-9._%~-]{1,200}))/?", str(value))
         if match is None:
-            self.fail(f"{value!r} is none: write branches/NUMBER, or branches/heads%2FNAME for a branch", param, ctx)
+            self.fail(
+                f"{value!r} is not a namespace: write branches/NUMBER, or branches/heads%2FNAME for a branch",
+                param,
+                ctx,
+            )
         return f"{match[1]}/"
 
 
@@ -113,8 +117,8 @@ SELECT = option(
     "--select",
     multiple=True,
     metavar="GLOB",
-    help="Only cases whose id matches, or the case of a run or call by its id. Only * and ? are special; quote it, ids "
-    "contain brackets. Repeatable.",
+    help="Only cases whose id matches, or the case of the run or call with this id. Only * and ? are special; quote "
+    "it, because ids contain brackets. Repeatable.",
 )
 TAG = option(CASES, "--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag. Repeatable.")
 RERUN = option(
@@ -139,7 +143,9 @@ def start_over(then: str) -> Callable[[F], F]:
     )
 
 
-ENVIRONMENT = option(WHERE, "--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
+ENVIRONMENT = option(
+    WHERE, "--environment", metavar="NAME", help="Use the targets of this environment in planner.yaml."
+)
 SANDBOX = option(WHERE, "--sandbox", is_flag=True, help="Simulated service: no key, no phone, no charge.")
 WORLD = option(WHERE, "--world", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
 STORE = option(

@@ -25,7 +25,10 @@ from planner.cli.system import GlobalOptions, shell
     help="Where to write (default: here).",
 )
 @option(
-    "GitHub", "--github", is_flag=True, help="Also write the workflows for pull requests, and show or run the rest."
+    "GitHub",
+    "--github",
+    is_flag=True,
+    help="Also write the workflows for pull requests, and show or run the commands that set up GitHub.",
 )
 @option(
     "GitHub",
@@ -125,7 +128,7 @@ RUNNING = options.together(
         MONEY,
         "--digest",
         metavar="SHA256:…",
-        help="Only calls of the set that you were shown, as `planner plan` prints it.",
+        help="Make only the calls that you were shown: the digest that `planner plan` prints.",
     ),
     options.SELECT,
     options.TAG,
@@ -147,9 +150,9 @@ RUNNING = options.together(
         "--trace",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="Log requests, without keys, prompts or numbers.",
+        help="Log requests, without keys, prompts or phone numbers.",
     ),
-    options.verbose(CALLING, "Explain what waits, and what each ceiling allows."),
+    options.verbose(CALLING, "Explain what is waiting, and what each ceiling allows."),
     options.FAIL_ON,
     options.report_dir(RESULT),
     options.output_format(RESULT, "text", "json", text="text (default); json: results.json on standard output."),
@@ -161,7 +164,7 @@ RUNNING = options.together(
     examples=[
         "planner run --sandbox --consent-to-charge              no key, no money",
         "planner run --consent-to-charge --max-cost 2.40        what plan shows",
-        "planner run --offline                                  a new expectation",
+        "planner run --offline                                  recheck stored calls",
     ]
 )
 @RUNNING

@@ -24,7 +24,7 @@ from planner.reports import FORMATS
     OUTPUT,
     "--unmasked",
     is_flag=True,
-    help="Show numbers, and what `redact` lists, as they were said: on a terminal, where the originals are stored.",
+    help="Show phone numbers, and what `redact` lists, unmasked. Only on a terminal, where the originals are stored.",
 )
 @click.pass_obj
 def transcript(global_options: GlobalOptions, **values: Any) -> int:
@@ -72,7 +72,7 @@ def report(global_options: GlobalOptions, **values: Any) -> int:
     help="Who agreed to what, what was billed and what is reserved, with sums by month, person and plan.",
 )
 @option(
-    options.CASES, "--since", metavar="AGE", help="Only sessions or consents of at most this age, such as 30d or 12h."
+    options.CASES, "--since", metavar="AGE", help="Only sessions or consents no older than this, such as 30d or 12h."
 )
 @options.STORED
 @options.output_format(OUTPUT, "text", "json")

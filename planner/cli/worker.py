@@ -19,7 +19,7 @@ class _TargetType(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
         kind, _, number = str(value).partition(":")
         if kind not in ("agent", "phone_number") or not number.isdecimal():
-            self.fail(f"{value!r} is no target: write agent:12 or phone_number:77", param, ctx)
+            self.fail(f"{value!r} is not a target: write agent:12 or phone_number:77", param, ctx)
         return kind, int(number)
 
 
@@ -29,7 +29,7 @@ class _RepositoryCeiling(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
         name, _, dollars = str(value).rpartition("=")
         if not name:
-            self.fail(f"{value!r} names no ceiling: write NAME=100.00", param, ctx)
+            self.fail(f"{value!r} is not a ceiling: write NAME=100.00", param, ctx)
         return name, Dollars().convert(dollars, param, ctx)
 
 

@@ -56,7 +56,7 @@ def forget(shell: Shell, options: ForgetOptions) -> int:
         raise UsageError("name the calls to forget", "Give ids of runs or calls, or --containing TEXT.")
     _, place = open_results(shell, options.selection)
     if place.namespace:
-        raise UsageError("a job of a pull request or branch erases nothing", "Run this on the default branch.")
+        raise UsageError("a job of a pull request or branch cannot erase calls", "Run this on the default branch.")
     is_json = options.output_format == "json"
     print_line = shell.log if is_json else shell.print
     with locked(shell, place, _command(options, options.calls)):

@@ -46,7 +46,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     notes += [known.note] if known.note else []
     notes += [month_line(loaded.project.policy, month) for month in prepared.months[:1]]
     if not known.was_asked and prepared.calls_to_make and estimate.high_cents is None:
-        notes.append("the price of these calls is unknown: with a key, planner asks the service")
+        notes.append("the price of these calls is unknown: with an API key, planner reads it from the service")
     notes += [loaded.limits_note] if loaded.limits_note else []
     store_consented(work, prepared.change_set)
     exit_code = CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0

@@ -48,7 +48,7 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
             raise UsageError(
                 f"there are neither plans nor a {PROJECT_FILE}", "Without phone tests, delete the workflows."
             )
-        shell.print("there are no plans: nothing is to be called")
+        shell.print("there are no plans, so there is nothing to call")
     known = ask_service(work)
     place.make()
     shown_for = loaded.project if place.shared is not None else None

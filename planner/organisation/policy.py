@@ -35,8 +35,8 @@ class WorkerPolicy:
         consent = submission.consent
         if consent.by not in self.people:
             raise RefusedError(
-                f"{consent.by or 'nobody'} agreed, whom the organisation's workers do not know",
-                "Add the person to the workers' --person, or let somebody agree who is there.",
+                f"{consent.by or 'nobody'} agreed, but is not one of the people whom the organisation's workers accept",
+                "Start the workers with --person for this person, or let somebody agree whom they accept.",
             )
         if (submission.service, submission.credential) != (service, credential):
             raise RefusedError(

@@ -175,8 +175,8 @@ def _cents(cents: float) -> str:
 def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
     """The first expectation of each plan that needs a language model, if `planner.yaml` names none."""
     detail = (
-        "this needs a language model, and planner.yaml names none under `judge`: `planner run` refuses such a plan, "
-        "and with --sandbox only answers recorded in the world decide it"
+        "this needs a language model, but planner.yaml names none under `judge`. `planner run` refuses such a plan; "
+        "with --sandbox, only answers recorded in the world can decide it"
     )
     for plan in plans:
         places = (

@@ -7,8 +7,8 @@ from planner.results.judge_documents import CalibrationDocument, CanaryDocument,
 
 
 def judge_facts(document: JudgeDocument | None) -> str:
-    """`tiny-1: 20 canaries answered as before · beside people: kappa 0.71 (0.52–0.85), agrees with 55 of 60 labels`,
-    or empty."""
+    """`tiny-1: 20 canaries answered as before · compared with people: kappa 0.71 (0.52–0.85), agrees with 55 of 60
+    labels`, or empty."""
     if document is None:
         return ""
     parts = [_canaries(document.canaries), _agreement(document.calibration)]
@@ -34,7 +34,8 @@ def _agreement(document: CalibrationDocument | None) -> str:
         return ""
     if not document.compared:
         return "not compared with labels of people yet"
-    return f"beside people: {_kappa(document)}, agrees with {document.right:,} of {count(document.compared, 'label')}"
+    agreement = f"agrees with {document.right:,} of {count(document.compared, 'label')}"
+    return f"compared with people: {_kappa(document)}, {agreement}"
 
 
 def _kappa(document: CalibrationDocument) -> str:

@@ -166,9 +166,7 @@ def _forbidden(preview: PlanView, pull: PullRequest) -> str:
         return ""
     why = for_markdown(preview.refused[0].rstrip("."))
     where = f"{markdown_code(PROJECT_FILE)} of {markdown_code(pull.base or 'the base branch')}"
-    return (
-        f"{why}.\n\n**To continue:** plan fewer calls here, or change {where}: here, a change of it has no effect yet."
-    )
+    return f"{why}.\n\n**To continue:** plan fewer calls here, or change {where}: changing it here has no effect yet."
 
 
 def _price(preview: PlanView) -> str:

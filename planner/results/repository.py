@@ -286,7 +286,7 @@ class ResultsRepository:
         if key not in self._ignored:
             self._ignored.add(key)
             self._access.warn(
-                f"{where} is ignored: it is of {moment.isoformat()}, which is in the future. If the "
+                f"{where} is ignored: it is dated {moment.isoformat()}, which is in the future. If the "
                 "clock of this machine is wrong, correct it before you agree to calls; otherwise delete the document"
             )
         return None

@@ -170,7 +170,7 @@ def _when_sent_again(unsettled: Sequence[UnsettledLaunch]) -> str:
     at = latest_again(unsettled)
     if at is None:
         return "not sent again until the service shows what happened"
-    return f"sent again from {moment(at)} on, only if the service does not show them by then"
+    return f"sent again after {moment(at)}, but only if the service does not show them by then"
 
 
 def _words_of(bug: Exception) -> str:

@@ -150,8 +150,8 @@ def steps_to_decide(
         text = (
             f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all "
             "new calls passed, the required rate could not be reached. "
-            f"{'Raise `runs`, or discard' if more_help else 'Discard'} the earlier calls after a fix that planner "
-            "cannot see"
+            f"{'Raise `runs`; or, after' if more_help else 'After'} a fix that planner cannot see, discard the earlier "
+            "calls"
         )
         command = f"{commands.rerun} --start-over REASON"
         yield NextStep(code=NextStepCode.START_OVER, text=text, command=command, charged=True)

@@ -230,8 +230,8 @@ def test_bad_input_spends_nothing(shared: Project, workers: Workers, service: Se
 
 WORKER_ERRORS = [
     ([], "nobody may agree to calls"),
-    (["--person", "ana", "--target", "clinic"], "is no target"),
-    (["--person", "ana", "--repository", "shop"], "names no ceiling"),
+    (["--person", "ana", "--target", "clinic"], "is not a target"),
+    (["--person", "ana", "--repository", "shop"], "is not a ceiling"),
     (["--person", "ana", "--organisation", "mysql://db/planner"], "write postgresql://"),
 ]
 

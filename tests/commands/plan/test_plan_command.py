@@ -22,7 +22,7 @@ def test_plan_is_keyless_and_stores_only_the_set_of_calls(project: Project) -> N
     assert ran.code == 0
     assert "hours/cancel@clinic" in ran.out
     assert "Nothing was called. To run exactly this, with --max-cost to bound what it costs:" in ran.out
-    assert "the price of these calls is unknown: with a key, planner asks the service" in ran.out
+    assert "the price of these calls is unknown: with an API key, planner reads it from the service" in ran.out
     assert sorted(path.name for path in project.root.iterdir()) == [".planner", "plans"]
     assert sorted(path.name for path in (project.root / ".planner").iterdir()) == [".gitignore", ".lock", "change-sets"]
 
