@@ -121,7 +121,9 @@ class FactReader:
             return None
         if is_possible(head.ended_at, self._scope.now):
             return head
-        self._scope.warn(f"{file.key} is ignored: it is of {aware(head.ended_at).isoformat()}, which is in the future")
+        self._scope.warn(
+            f"{file.key} is ignored: it is dated {aware(head.ended_at).isoformat()}, which is in the future"
+        )
         return None
 
 
