@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from planner.agents.edits import is_edited, is_other_revision, revision_of
 from planner.agents.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
+from planner.agents.tool_addresses import with_test_tools
 from planner.changes.configuration import differences, is_same
 from planner.errors import (
     ConflictError,
@@ -341,9 +342,9 @@ def is_changed(preview: Preview, agent: AgentState) -> bool:
 
 
 def _wanted_fields(target: EffectiveTarget) -> Mapping[str, Any]:
-    """What the copy must have: the file's fields, and the deployed values of what is drafted, since a service may copy
-    the draft."""
+    """What the copy must have: the file's fields, its test tools, and the deployed values of what is drafted, since a
+    service may copy the draft."""
     assert target.deployed is not None
     deployed = target.deployed.configuration
     drafted = {name: deployed[name] for name in target.deployed.draft if name in deployed}
-    return {**drafted, **target.file.fields}
+    return with_test_tools(target, {**drafted, **target.file.fields})

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from planner.agents.tool_addresses import check_test_tools
 from planner.changes.configuration import (
     Configuration,
     Configurations,
@@ -69,9 +70,11 @@ def effective_targets(
 def agents_of(
     place: OpenedStore, cases: Sequence[Case], targets: Mapping[Target, TargetState]
 ) -> tuple[tuple[EffectiveTarget, ...], Configurations]:
-    """The agents with a file, and the configurations of all that are called."""
+    """The agents with a file, and the configurations of all that are called. Raises `UsageError`: an agent lacks a test
+    tool."""
     with_file = {case.target.id: None for case in cases if case.target.config is not None}
     agents = effective_targets(cases, targets, stored_versions(place, with_file))
+    check_test_tools(agents)
     effective_of = {(each.agent_id, each.file): each for each in agents}
     called: dict[PlanTarget, Configuration] = {}
     previews: set[PlanTarget] = set()

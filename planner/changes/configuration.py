@@ -22,6 +22,8 @@ from planner.values import frozen
 
 Configuration: TypeAlias = Mapping[str, Any]
 
+TEST_TOOLS: Final = "test_tools"
+"""In the configuration that calls reach: the addresses that tools have on a preview. No agent has this field."""
 _SHOWN: Final = "$redacted"
 _DIGEST: Final = "$digest"
 
@@ -39,6 +41,16 @@ def overlay(deployed: Configuration, fields: Configuration) -> dict[str, Any]:
     """The effective configuration: the deployed fields, replaced by those of the file that say something else."""
     kept = {name: deployed[name] for name, value in fields.items() if name in deployed and agree(deployed[name], value)}
     return {**deployed, **fields, **kept}
+
+
+def called_fields(file: AgentFile) -> dict[str, Any]:
+    """What a target sets of the configuration that calls reach: the file's fields, and its test tools."""
+    return {**file.fields, **({TEST_TOOLS: dict(file.test_tools)} if file.test_tools else {})}
+
+
+def _called_configuration(deployed: Configuration, file: AgentFile) -> dict[str, Any]:
+    own = {name: value for name, value in deployed.items() if name != TEST_TOOLS}
+    return overlay(own, called_fields(file))
 
 
 def configuration_digest(configuration: Configuration) -> str:
@@ -117,7 +129,7 @@ class EffectiveTarget:
     configuration: Mapping[str, Any] | None = None
     digest: str | None = None
     changes: tuple[FieldChange, ...] = ()
-    """The fields of the file that differ from the deployed ones."""
+    """The fields of the file that differ from the deployed ones, and the test tools."""
     drift: tuple[FieldChange, ...] = ()
     """What was edited at the service: how the deployed fields differ from the last recorded version of the file."""
     waits_for_deploy: bool = False
@@ -134,6 +146,12 @@ class EffectiveTarget:
         return {change.name: self.file.fields[change.name] for change in self.changes}
 
     @property
+    def without_test_tools(self) -> EffectiveTarget:
+        """What would be deployed."""
+        plain = effective_target(self.alias, self.agent_id, replace(self.file, test_tools=()), self.deployed)
+        return replace(plain, drift=self.drift, waits_for_deploy=self.waits_for_deploy)
+
+    @property
     def unshown(self) -> tuple[str, ...]:
         """The fields of the file that the service's answer does not have: it may not know them."""
         shown = self.deployed.configuration if self.deployed is not None else self.file.fields
@@ -143,8 +161,8 @@ class EffectiveTarget:
 def effective_target(alias: str, agent_id: int, file: AgentFile, deployed: AgentState | None) -> EffectiveTarget:
     if deployed is None:
         return EffectiveTarget(alias, agent_id, file)
-    configuration = overlay(deployed.configuration, file.fields)
-    changes = differences(_shown(deployed, file.fields), file.fields)
+    configuration = _called_configuration(deployed.configuration, file)
+    changes = differences(_shown(deployed, file.fields), called_fields(file))
     digest = configuration_digest(configuration)
     return EffectiveTarget(alias, agent_id, file, deployed, configuration, digest, changes)
 
@@ -251,7 +269,7 @@ class Agents:
             return AgentEdit(Reason.AGENT_EDITED, by_revision) if by_revision else None
         names = self._changed_fields(prior, target)
         what = ", ".join(names) or "configuration"
-        in_file = target.config is not None and set(names) <= set(target.config.fields)
+        in_file = target.config is not None and set(names) <= called_fields(target.config).keys()
         # A field that was removed from the file: the service still has the same agent.
         had_file = target.config is not None or prior.has_agent_file
         is_unedited = prior.agent_revision is not None and today is not None and by_revision is None
@@ -292,7 +310,7 @@ class Agents:
         if prior.configuration == configuration_digest(now):
             return True
         older = self.configurations.stored(prior.configuration)
-        return older is not None and is_same(older, now, target.config.fields if target.config else ())
+        return older is not None and is_same(older, now, called_fields(target.config) if target.config else ())
 
     def _changed_fields(self, prior: CaseInputs, target: Target) -> list[str]:
         older, now = self.configurations.stored(prior.configuration or ""), self._today(prior, target)
@@ -304,4 +322,4 @@ class Agents:
         if known is not None or target.config is None or prior.configuration is None:
             return known
         older = self.configurations.stored(prior.configuration)
-        return None if older is None else overlay(older, target.config.fields)
+        return None if older is None else _called_configuration(older, target.config)

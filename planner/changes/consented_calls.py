@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from planner.bounds import Count
-from planner.changes.configuration import configuration_digest
+from planner.changes.configuration import called_fields, configuration_digest
 from planner.changes.fingerprint import digest_of
 from planner.changes.model import Change, ChangeSet
 from planner.results.outcomes import Action
@@ -125,7 +125,7 @@ def _consented(change: Change) -> ConsentedCase:
         retries=case.retries,
         call=change.call_fingerprint,
         # Of the whole file, whether or not it differs from what is deployed.
-        config=configuration_digest(file.fields) if file is not None else "",
+        config=configuration_digest(called_fields(file)) if file is not None else "",
         check=change.check_fingerprint,
     )
 

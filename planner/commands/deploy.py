@@ -68,7 +68,8 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
     async with interruptible(), open_client(shell, place, work.selection) as client:
         states = await read_targets(client, loaded.cases, work.selection)
         prepared = prepare(work, states, journal)
-        target = _target(options.target, loaded.cases, prepared)
+        tested = _target(options.target, loaded.cases, prepared)
+        target = tested.without_test_tools
         if target.deployed is None:
             raise UsageError(f"agent {target.agent_id} cannot be read", "Check what the API key may read.")
         if not target.changes:
@@ -83,7 +84,10 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         _check_drift(options, work, target)
         if options.force is None:
             _require_file(target, loaded)
-        cases = _cases_of(work, prepared, journal, target)
+        cases = _cases_of(work, prepared, journal, tested)
+        if tested.file.test_tools:
+            names = ", ".join(for_terminal(name) for name, _ in tested.file.test_tools)
+            shell.print(f"  tested with other addresses of these tools, which are not deployed: {names}")
         check = _checked(prepared, cases, shell.clock.now())
         if check.state is not CheckState.SUCCESS or check.cases.get(CaseState.QUARANTINED) or check.flaky:
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
@@ -162,7 +166,9 @@ def _require_file(target: EffectiveTarget, loaded: Loaded) -> None:
     others = [
         case.case_id
         for case in loaded.cases
-        if case.target.kind == "agent" and case.target.id == target.agent_id and case.target.config != target.file
+        if case.target.kind == "agent"
+        and case.target.id == target.agent_id
+        and (case.target.config is None or case.target.config.path != target.file.path)
     ]
     if others:
         names = redactor_of(loaded.project).names(others)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from ipaddress import ip_address
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from planner.errors import UsageError
-from planner.planfile.text import shorten
+from planner.planfile.text import describe, shorten
 from planner.values import frozen
 
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
@@ -143,4 +143,44 @@ def problem_with_endpoint(base_url: str) -> str:
         return f"`{_ADDED}` is added to it: write {shorten(base_url.rstrip('/').removesuffix(_ADDED))}"
     if parts.scheme == "http" and not is_this_machine(host):
         return "http would show transcripts and the key to everybody on the way: write https"
+    return ""
+
+
+def problem_with_tool_address(address: str) -> str:
+    """Why a tool of a preview cannot have this address; empty if it can."""
+    shown = f"`{shorten(address)}`"
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return f"{shown} is not a web address"
+    if parts.scheme not in ("http", "https") or not host or port == 0 or not address.isprintable() or " " in address:
+        return f"{shown} is not a web address: write https://host/path"
+    if parts.username is not None or parts.password is not None:
+        return "reports would show a name or a password in the address: remove it"
+    if parts.scheme == "http" and not is_this_machine(host):
+        return "http would show what callers say to everybody on the way: write https"
+    return ""
+
+
+_NUMBERED: Final = re.compile(r"^\(\d+\) ")
+"""How phonenumbers begins its messages."""
+
+
+def problem_with_number(number: Any) -> str:
+    """Why this is no phone number in E.164; empty if it is."""
+    if isinstance(number, int) and not isinstance(number, bool):
+        return f'YAML reads this as the number {number}, without a plus; put it in quotes: "+{number}"'
+    if not isinstance(number, str):
+        return f'this must be a string such as "+14155550199", but it is {describe(number)}'
+    if not number.startswith("+") or not (number[1:].isascii() and number[1:].isdigit()):
+        return f'{describe(number)} is not E.164: a plus, the country code and digits only, such as "+14155550199"'
+    import phonenumbers  # 45 ms, and few plans have numbers
+
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException as error:
+        return f"{describe(number)} is not a phone number: {_NUMBERED.sub('', str(error)).lower().removesuffix('.')}"
+    if not phonenumbers.is_possible_number(parsed):
+        return f"{describe(number)} has too few or too many digits for a number of country code {parsed.country_code}"
     return ""

@@ -4,14 +4,13 @@ Every field may be missing here, so that one error does not hide the next; what 
 used. Mappings whose parts are read one by one (targets, scenarios, expectations) are typed for the schema only.
 """
 
-import re
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from planner.planfile.text import describe
+from planner.planfile.addresses import problem_with_number
 
 FORMAT_VERSION = 1
 
@@ -44,33 +43,11 @@ def _day(text: str) -> str:
     return text
 
 
-_NUMBERED = re.compile(r"^\(\d+\) ")
-"""How phonenumbers begins its messages."""
-
-
 def _phone_number(number: Any) -> str:
     """A number in E.164: plus, country code, number."""
-    if problem := _problem_with_number(number):
+    if problem := problem_with_number(number):
         raise PydanticCustomError("not-e164", "{problem}", {"problem": problem})
     return number
-
-
-def _problem_with_number(number: Any) -> str:
-    if isinstance(number, int) and not isinstance(number, bool):
-        return f'YAML reads this as the number {number}, without a plus; put it in quotes: "+{number}"'
-    if not isinstance(number, str):
-        return f'this must be a string such as "+14155550199", but it is {describe(number)}'
-    if not number.startswith("+") or not (number[1:].isascii() and number[1:].isdigit()):
-        return f'{describe(number)} is not E.164: a plus, the country code and digits only, such as "+14155550199"'
-    import phonenumbers  # 45 ms, and few plans have numbers
-
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException as error:
-        return f"{describe(number)} is not a phone number: {_NUMBERED.sub('', str(error)).lower().removesuffix('.')}"
-    if not phonenumbers.is_possible_number(parsed):
-        return f"{describe(number)} has too few or too many digits for a number of country code {parsed.country_code}"
-    return ""
 
 
 class Authored(BaseModel):
@@ -95,6 +72,14 @@ class TargetFields(AllowedTargetFields):
             "calls reach a preview: a copy of the agent with these fields."
         ),
         examples=["../agents/support.yaml"],
+    )
+    test_tools: dict[str, Text] | None = Field(
+        default=None,
+        description=(
+            "Addresses that tools of the agent have in test calls, by name. These calls reach a preview. The deployed "
+            "agent keeps its own addresses. Needs `config`."
+        ),
+        examples=[{"issue_refund": "https://tools-test.example.com/refund"}],
     )
 
 

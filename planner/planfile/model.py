@@ -40,7 +40,8 @@ CHARGE_MULTIPLIER: Final = 2
 
 @frozen
 class AgentFile:
-    """What an agent should be (`config` of a target). Two are equal if they are the same file."""
+    """What an agent should be (`config` of a target). Two are equal if they are the same file
+    and test tools."""
 
     path: Path
     """Links resolved."""
@@ -52,6 +53,8 @@ class AgentFile:
     """Where each field is written."""
     prompt_path: Path | None = field(default=None, compare=False)
     """The file that `prompt_file` names, if there is one."""
+    test_tools: tuple[tuple[str, str], ...] = ()
+    """Names of tools, and the addresses that they have on previews (`test_tools` of the target)."""
 
 
 @frozen
@@ -67,10 +70,11 @@ class Target:
 
 @frozen
 class ConfigReference:
-    """`config` of a target of an environment: a path as written, relative to planner.yaml, and its place."""
+    """`config` of a target: a path as written, and its place."""
 
     path: str
     place: YamlPlace
+    test_tools: tuple[tuple[str, str], ...] = ()
 
 
 @frozen

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from planner.diagnostics import Span
+from planner.planfile.addresses import problem_with_tool_address
 from planner.planfile.agent_files import AgentFileReader
 from planner.planfile.fields import missing, not_a_slug, read_fields, wrong_type
 from planner.planfile.files import PROJECT_FILE
@@ -224,6 +225,8 @@ def read_target(
     fields = read_fields(model, written, reporter)
     if reporter.errors > errors:
         return None
+    if isinstance(fields, TargetFields) and not _has_valid_test_tools(written, fields, reporter):
+        return None
     if (fields.agent is None) == (fields.phone_number is None):
         reporter.error("bad-value", "a target is either an `agent` or a `phone_number`", place)
         return None
@@ -231,10 +234,32 @@ def read_target(
     return Target(str(key), kind, fields.agent or fields.phone_number or 0)
 
 
+def _has_valid_test_tools(written: YamlMapping, fields: TargetFields, reporter: Reporter) -> bool:
+    """Reports addresses that no tool can have, and test tools of a target without previews."""
+    if not fields.test_tools:
+        return True
+    if fields.config is None:
+        detail = "only previews have test tools: write `config`, too, the file with what the agent should be"
+        reporter.error("bad-value", detail, written.key_span("test_tools"))
+        return False
+    tools: YamlMapping = written["test_tools"]
+    problems = [
+        (problem, tools.span(name))
+        for name, address in fields.test_tools.items()
+        if (problem := problem_with_tool_address(address))
+    ]
+    for problem, place in problems:
+        reporter.error("bad-value", problem, place)
+    return not problems
+
+
 def config_reference(container: YamlMapping, alias: str) -> ConfigReference | None:
     """`config` of a target without errors; None if it has none."""
     written: YamlMapping = container[alias]
-    return ConfigReference(written["config"], written.place("config")) if "config" in written else None
+    if "config" not in written:
+        return None
+    tools: Lookup[str, str] = written.get("test_tools") or {}
+    return ConfigReference(written["config"], written.place("config"), tuple(sorted(tools.items())))
 
 
 def with_config(
@@ -245,6 +270,8 @@ def with_config(
     if target is None or reference is None:
         return target
     config = files.read(owner, reference.path, reference.place.span)
+    if config is not None and reference.test_tools:
+        config = replace(config, test_tools=reference.test_tools)
     if config is None or target.kind == "agent":
         return None if config is None else replace(target, config=config)
     detail = f"a preview cannot be called through a phone number: calls to `{target.alias}` reach the deployed agent"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from planner.changes.configuration import EffectiveTarget, FieldChange, shown_value
+from planner.changes.configuration import TEST_TOOLS, EffectiveTarget, FieldChange, shown_value
 from planner.changes.field_diff import value_lines
 from planner.changes.model import ChangeSet
 from planner.reports.neutral import for_terminal
@@ -44,8 +44,16 @@ def agent_notes(agents: Sequence[EffectiveTarget], change_set: ChangeSet, redact
         if agent.changes:
             what = "called on a preview" if (agent.agent_id, agent.file) in called else "no call is needed"
             what += "; waits for deploy" if agent.waits_for_deploy else ""
-            notes.append(_note(agent, redactor, f"{_names(agent.changes)} changed, {what}", agent.changes))
+            notes.append(_note(agent, redactor, f"{_differs(agent, redactor)}, {what}", agent.changes))
     return notes
+
+
+def _differs(agent: EffectiveTarget, redactor: Redactor) -> str:
+    changed = [change for change in agent.changes if change.name != TEST_TOOLS]
+    parts = [f"{_names(changed)} changed"] if changed else []
+    tools = [f"`{redactor.text(name)}`" for name, _ in agent.file.test_tools]
+    parts += [f"other {'address' if len(tools) == 1 else 'addresses'} of {_listed(tools)}"] if tools else []
+    return ", ".join(parts)
 
 
 def edited_agents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list[AgentNote]:
@@ -54,9 +62,10 @@ def edited_agents(agents: Sequence[EffectiveTarget], redactor: Redactor) -> list
     for agent in agents:
         notes += _drift(agent, redactor)
         if agent.waits_for_deploy and not agent.drift:
-            waits = f"{_file(agent, redactor)} waits for deploy ({_names(agent.changes)} changed)"
+            changes = agent.without_test_tools.changes
+            waits = f"{_file(agent, redactor)} waits for deploy ({_names(changes)} changed)"
             deploy = f"To deploy it, once it passed: `planner agent deploy {redactor.name(agent.alias)}`"
-            notes.append(replace(_note(agent, redactor, waits, agent.changes), to_do=deploy))
+            notes.append(replace(_note(agent, redactor, waits, changes), to_do=deploy))
     return notes
 
 

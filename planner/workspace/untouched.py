@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from planner.changes.configuration import configuration_digest
+from planner.changes.configuration import called_fields, configuration_digest
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import Change, Reason
 from planner.planfile.model import Case
@@ -55,7 +55,7 @@ def _terms(case: Case) -> tuple[object, ...]:
     return (
         call_fingerprint(case_inputs(case, None)),
         check_fingerprint(case),
-        configuration_digest(config.fields) if config is not None else "",
+        configuration_digest(called_fields(config)) if config is not None else "",
         case.runs,
         case.retries,
     )

@@ -87,6 +87,30 @@ def test_only_a_proven_configuration_is_deployed(shop: Shop) -> None:
     assert shop.deploy().out.endswith("there is nothing to deploy\n")
 
 
+def test_addresses_of_test_tools_are_not_deployed(shop: Shop) -> None:
+    """The file is proven by calls with another address of a tool. It is deployed without that, and then nothing is
+    called."""
+    tools = [{"name": "issue_refund", "url": "https://bank.example.com/refund"}]
+    shop.request("PATCH", "/v1/agents/12", {"tools": tools})
+    shop.request("POST", "/v1/agents/12/deploy", {})
+    added = "config: ../agents/support.yaml, test_tools: {issue_refund: 'https://test.example.com/refund'}"
+    shop.project.edit("plans/returns.yaml", "config: ../agents/support.yaml", added)
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.deploy("--yes").code == 3
+    assert shop.project.planner("run", CONSENT).code == 0
+    planned = shop.project.planner("plan", "--format", "json").json
+    (agent,) = planned["agents"]
+    assert [change["field"] for change in agent["changes"]] == ["prompt", "test_tools"]
+    deployed = shop.deploy("--yes")
+    assert (deployed.code, "other addresses of these tools, which are not deployed: issue_refund" in deployed.out) == (
+        0,
+        True,
+    )
+    assert (shop.agent()["tools"], POLITE in shop.agent()["prompt"]) == (tools, True)
+    assert {action for action, _, _ in shop.project.actions().values()} == {"reuse"}
+    assert shop.deploy().out.endswith("there is nothing to deploy\n")
+
+
 def test_results_of_selected_cases_count(shop: Shop) -> None:
     shop.write_prompt(PROMPT, POLITE)
     for case in shop.project.actions():

@@ -315,3 +315,20 @@ def test_a_pull_request_waits_only_for_calls_that_it_causes(
     planned = jobs.start(7, branch="topic").planner("plan", "--format", "json").json
     assert [each["case_id"] for each in planned["changes"] if each["action"] == "call"] == to_call
     assert "To call on `main`, not here" in json.loads(file.read_text())["comment"]
+
+
+def test_an_address_of_a_tool_is_a_change_of_the_pull_request(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its calls are made here, not left to the base branch."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    target = "{agent: 12, config: ../agents/clinic.yaml%s}"
+    agent = "tools: [{name: refund, url: 'https://bank.example.com/refund'}]\n"
+    plan = SATURDAY.replace("{agent: 12}", target % "")
+    jobs.begin(plans__hours=plan, planner=STORE, agents__clinic=agent)
+    jobs.branch("topic")
+    tested = SATURDAY.replace("{agent: 12}", target % ", test_tools: {refund: 'https://test.example.com/refund'}")
+    jobs.edit(plans__hours=tested)
+    assert gate(jobs.start(7, branch="topic"), 3)["calls"] == 1
+    jobs.edit(plans__hours=plan)
+    assert gate(jobs.start(7, branch="topic"), 0)["left_to_base"] == [CASE]

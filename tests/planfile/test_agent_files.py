@@ -122,3 +122,42 @@ def test_an_agents_file_is_no_plan(repository: Workspace) -> None:
     assert (len(plans), list(diagnostics)) == (1, [])
     (alone,) = repository.load("agents/support.yaml")[1]
     assert alone.code == "unknown-key"
+
+
+def with_test_tools(written: str) -> str:
+    return PLAN % f"{{agent: 12, config: agents/support.yaml, test_tools: {written}}}"
+
+
+@pytest.mark.parametrize("address", ["https://test.example.com/refund", "http://127.0.0.1:8080/refund"])
+def test_test_tools_are_part_of_the_target(repository: Workspace, address: str) -> None:
+    """https, or this machine. Another address is another target."""
+    repository.write("agents/support.yaml", "prompt: You are kind.\n")
+    config = repository.case(with_test_tools(f"{{refund: '{address}'}}")).target.config
+    other = repository.case(WITH_FILE).target.config
+    assert config is not None
+    assert other is not None
+    assert (config.test_tools, config == other, config.fields == other.fields) == (
+        (("refund", address),),
+        False,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("{refund: 'http://test.example.com/refund'}", "bad-value"),
+        ("{refund: 'https://me:secret@test.example.com'}", "bad-value"),
+        ("{refund: 'https://'}", "bad-value"),
+        ("{refund: test}", "bad-value"),
+        ("{refund: [a]}", "wrong-type"),
+        ("[refund]", "wrong-type"),
+    ],
+)
+def test_test_tools_that_cannot_be_used(repository: Workspace, written: str, code: str) -> None:
+    assert codes(repository, "prompt: You are kind.\n", with_test_tools(written)) == [code]
+
+
+def test_only_previews_have_test_tools(repository: Workspace) -> None:
+    plan = PLAN % "{agent: 12, test_tools: {refund: 'https://test.example.com'}}"
+    assert codes(repository, None, plan) == ["bad-value"]

@@ -11,7 +11,7 @@ _OTHER = (
     "additional_languages:texts! background_track:text! timezone:text! acknowledgement_prompt:text! "
     "voicemail_message:text! call_summary_enabled:boolean! silence_checkins_enabled:boolean! "
     "typing_sounds_enabled:boolean! max_call_duration_seconds:count! silence_hangup_seconds:count! "
-    "business_hours:anything! steps:anything!"
+    "business_hours:anything! steps:anything! tools:anything!"
 )
 """Some of the other fields of agents, which change no scripted call."""
 OTHER_FIELDS = tuple(each.partition(":")[0] for each in _OTHER.split())

@@ -123,6 +123,7 @@ class AgentEdit(_Agent):
     silence_hangup_seconds: _Seconds | None = None
     business_hours: JsonValue = None
     steps: JsonValue = None
+    tools: JsonValue = None
     name: _Filled | None = None
     prompt: _Filled | None = None
     voice: _Filled | None = None

@@ -164,6 +164,34 @@ def an_agents_file(hosted: Hosted) -> str:
     return "success"
 
 
+@adopts
+def tools_with_a_test_address(hosted: Hosted) -> str:
+    """The comment shows the address. The calls on previews count for the default branch, which makes none."""
+    hosted.begin({FILE: PLAN})
+    hosted.pull_agent("clinic", FILE, "{agent: 12}", "{agent: 12, config: ../agents/clinic.yaml}")
+    assert hosted.of_default_branch() == 0
+    file, test_tools = "agents/clinic.yaml", "test_tools: {refund: 'https://test.example.com/refund'}"
+    tools = "tools: [{name: refund, url: 'https://bank.example.com/refund'}]\n"
+    plan = (hosted.work / FILE).read_text(encoding="utf-8").replace("clinic.yaml}", f"clinic.yaml, {test_tools}}}")
+    hosted.push("topic", {file: hosted.edited_agent(file) + tools, FILE: plan})
+    hosted.open("topic")
+    assert hosted.plan() == "pending"
+    assert "prompt and tools changed, other address of `refund`, called on a preview" in hosted.comment()
+    assert "https://test.example.com/refund" in hosted.comment()
+    hosted.may_be_paid_again.update(hosted.calls())
+    assert hosted.agree() == 0
+    hosted.merge("squash")
+    hosted.record()
+    paid = hosted.calls()
+    assert "to call on this branch" in hosted.last.out
+    assert "0 cases to call" in hosted.last.out
+    hosted.push("next", {"notes.md": "x\n"})
+    hosted.open("next", number=8)
+    assert hosted.plan(8) == "success"
+    assert hosted.calls() == paid
+    return "success"
+
+
 VOICE, CHAT = Project("voice", "voice"), Project("apps/chat", "chat")
 
 
@@ -227,7 +255,7 @@ def last_plan_deleted(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    last_plan_deleted, empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, squashed, merged, rebased, merged_into_a_release_branch, an_agents_file, several_projects,
+    last_plan_deleted, empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, squashed, merged, rebased, merged_into_a_release_branch, an_agents_file, tools_with_a_test_address, several_projects,
 ]  # fmt: skip
 PUBLIC = [squashed]
 
