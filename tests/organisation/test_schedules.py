@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from organisation_schedules import Schedule, simulated
+from organisation_week import DAY, Size, Week
 from simulated_service import Violation
 from simulated_tables import MemoryTables
 
@@ -39,6 +40,24 @@ def test_no_schedule_pays_twice_loses_a_run_or_breaks_a_ceiling(first: int) -> N
     assert happened["stops"] > 20
     assert happened["takeovers"] > 50
     assert happened["restored"] > 0
+
+
+def test_days_of_three_repositories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The budget of November runs out, and that of December is there. Workers are upgraded, the agent is edited, and the
+    database fails over while calls are under way: nothing is paid twice. `tests/benchmarks/organisation_week.py` has a
+    week of ten repositories."""
+    monkeypatch.setattr(serving, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr(serving, "LOOK_AT_WORK_SECONDS", 5.0)
+    size = Size(3, days=3, cases=5, pull_requests=2, budget_cents=900, begins=3, upgraded=0, edited=1, failed_over=2)
+    week = Week(1, size)
+    week.run()
+    ended = [
+        [each.outcome for each in week.clients if (each.submitted_at - week.began) // DAY == day] for day in range(3)
+    ]
+    refused = [sum(bool(outcome and outcome.ceiling) for outcome in outcomes) for outcomes in ended]
+    assert refused[0] == refused[2] == 0
+    assert 0 < refused[1] < len(ended[1])
+    assert all("open" in what and " 0 consents" not in what for _, what in week.happened)
 
 
 # Broken rules

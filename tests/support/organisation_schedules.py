@@ -38,10 +38,6 @@ from planner.providers.base import Line
 
 PERSON = "ana@example.org"
 SETTLE_SECONDS = 120.0
-CALM_AFTER_SECONDS = 900.0
-"""Then nothing goes wrong any more."""
-LONGEST_SECONDS = 40_000.0
-MOST_STEPS = 300_000
 
 
 @dataclass
@@ -81,6 +77,8 @@ class Client:
     """A job of a repository, which submits one consent and follows it."""
 
     submission: Submission
+    submitted_at: float = 0.0
+    ended_at: float = 0.0
     ends: int = 0
     is_done: bool = False
     outcome: Outcome | None = None
@@ -92,6 +90,11 @@ class Client:
 
 class Schedule:
     """From the first consent to the end of the last."""
+
+    calm_after_seconds = 900.0
+    """Then nothing goes wrong any more."""
+    longest_seconds = 40_000.0
+    most_steps = 300_000
 
     def __init__(self, seed: int) -> None:
         self.random = random = Random(seed)  # noqa: S311 - repeatable
@@ -128,13 +131,18 @@ class Schedule:
     def _client(self, number: int) -> Client:
         random, repository = self.random, f"acme/r{number % 3}"
         names = random.sample(["ana", "bob", "cleo", "dan"], random.randint(1, 2))
-        jobs = tuple(_job(name, random.randint(1, 3)) for name in names)
+        jobs = tuple(job_of(name, random.randint(1, 3)) for name in names)
+        reserved = sum(job.runs for job in jobs) * RESERVE_CENTS
+        most = random.randint(RESERVE_CENTS, reserved) if random.random() < 0.15 else 10_000
+        return self.client_of(number, repository, jobs, most, random.choice([0, 0, 1]))
+
+    def client_of(self, number: int, repository: str, jobs: tuple[Job, ...], most: int, priority: int = 0) -> Client:
+        """Of a consent that costs at most this many cents."""
         digest = f"sha256:{number:064x}"
         consent_id = f"{digest.removeprefix('sha256:')[:16]}-{number:016x}"
         calls = tuple(ConsentedCall(job.call_fingerprint, job.runs) for job in jobs)
-        reserved = sum(job.runs for job in jobs) * RESERVE_CENTS
-        most = random.randint(RESERVE_CENTS, reserved) if random.random() < 0.15 else 10_000
-        consent = Consent(consent_id, digest, PERSON, ConsentWay.FLAG, EPOCH + timedelta(seconds=self.now), most, calls)
+        agreed_at = EPOCH + timedelta(seconds=self.now)
+        consent = Consent(consent_id, digest, PERSON, ConsentWay.FLAG, agreed_at, most, calls)
         self.model.wanted.update({job.prompt: job.runs for job in jobs})
         self.model.repositories[consent_id] = repository
         self.model.limits[consent_id, "", ""] = most
@@ -146,7 +154,7 @@ class Schedule:
                 repository,
                 SERVICE,
                 CREDENTIAL,
-                priority=random.choice([0, 0, 1]),
+                priority=priority,
                 ceilings=(SubmittedCeiling("the plan", most, "p"),),
             )
         )
@@ -180,7 +188,6 @@ class Schedule:
             self.at(random.uniform(1.0, 120.0), NOBODY, self._lose_database)
         elif self.trouble and random.random() < 0.15:
             self.at(random.uniform(1.0, 60.0), NOBODY, self._copy_database)
-
         elif self.trouble and random.random() < 0.1:
             self.at(random.uniform(1.0, 120.0), NOBODY, self._lose_service)
 
@@ -221,7 +228,7 @@ class Schedule:
             try:
                 while not all(client.is_done for client in self.clients):
                     self._play(self.now + 50.0)
-                    if self.now > self.began + LONGEST_SECONDS:
+                    if self.now > self.began + self.longest_seconds:
                         raise Violation("it never ends")
                 self._play(self.now + 200.0)
                 self._check_end()
@@ -234,7 +241,7 @@ class Schedule:
             at, _, life, what = heapq.heappop(self.queue)
             self.now = max(self.now, at)
             self.sequence += 1
-            if self.sequence > MOST_STEPS:
+            if self.sequence > self.most_steps:
                 raise Violation("nothing but steps")
             if life == NOBODY:
                 what()
@@ -254,7 +261,7 @@ class Schedule:
         heapq.heappush(self.queue, (self.now + seconds, self.sequence, life, what))
 
     def is_faulty(self, share: float = 1.0) -> bool:
-        is_calm = self.now > self.began + CALM_AFTER_SECONDS
+        is_calm = self.now > self.began + self.calm_after_seconds
         return not is_calm and self.random.random() < self.trouble * share
 
     def pause(self) -> Wait:
@@ -298,6 +305,7 @@ class Schedule:
             raise Violation(f"a consent is dead: {row['outcome']}")
         else:
             client.ends += 1
+            client.ended_at = self.now
             outcome = client.outcome = parsed(ENDED, row["outcome"], client.consent_id).outcome()
             needs_person = any(each.needs_person for each in outcome.unsettled)
             client.is_done = outcome.finished or bool(outcome.ceiling) or needs_person
@@ -348,7 +356,7 @@ def simulated(seed: int) -> Counter[str]:
     return Counter(counted)
 
 
-def _job(name: str, runs: int) -> Job:
+def job_of(name: str, runs: int) -> Job:
     return Job(
         case_id=f"p/{name}@t",
         plan="p",
