@@ -72,9 +72,9 @@ class CallCheck(Expectation, frozen=True):
         examples=["agent_end", ["agent_end", "caller_hangup"]],
     )
     min_turns: Count | None = Field(
-        default=None, description="Turns of agent and caller together, at least; tool calls are not turns."
+        default=None, description="Minimum number of turns, agent and caller together; tool calls are not turns."
     )
-    max_turns: Positive | None = Field(default=None, description="Turns of agent and caller together, at most.")
+    max_turns: Positive | None = Field(default=None, description="Maximum number of turns, agent and caller together.")
     transferred_to: Name | None = Field(
         default=None,
         description=(

@@ -17,7 +17,7 @@ class Cost(Expectation, frozen=True):
     caller_can_cause_failure = False
 
     check: Literal["cost"] = Field(description="The kind of check.")
-    max_cents: Count = Field(description="Highest bill that holds, in US cents.")
+    max_cents: Count = Field(description="Maximum bill, in US cents.")
 
     @field_validator("max_cents")
     @classmethod

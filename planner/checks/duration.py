@@ -22,8 +22,8 @@ class Duration(Expectation, frozen=True):
     caller_can_cause_failure = True
 
     check: Literal["duration"] = Field(description="The kind of check.")
-    min_seconds: Seconds | None = Field(default=None, description="Shortest length that holds.")
-    max_seconds: PositiveSeconds | None = Field(default=None, description="Longest length that holds.")
+    min_seconds: Seconds | None = Field(default=None, description="Minimum length of the call, in seconds.")
+    max_seconds: PositiveSeconds | None = Field(default=None, description="Maximum length of the call, in seconds.")
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:

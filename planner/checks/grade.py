@@ -30,13 +30,13 @@ class GradeCheck(Expectation, frozen=True):
 
     check: Literal["grade"] = Field(description="The kind of check.")
     min_score: Annotated[float, Field(ge=0, le=1), NotBool] | None = Field(
-        default=None, description="Lowest score that holds, from 0 to 1.", examples=[0.8]
+        default=None, description="Minimum score, from 0 to 1.", examples=[0.8]
     )
     outcome: Outcome | None = Field(default=None, description="The outcome of the call, as the platform reports it.")
     goal: Goal | None = Field(default=None, description="Whether the platform says the agent's goal was achieved.")
-    max_issues: Count | None = Field(default=None, description="Issues the platform detected, at most.")
+    max_issues: Count | None = Field(default=None, description="Maximum number of issues that the platform detected.")
     max_critical_issues: Count | None = Field(
-        default=None, description="Critical issues the platform detected, at most."
+        default=None, description="Maximum number of critical issues that the platform detected."
     )
 
     @field_validator("min_score", mode="before")

@@ -28,8 +28,8 @@ def _has_words(rubric: str) -> str:
 class Judge(Expectation, frozen=True):
     """A language model reads the transcript and decides whether the rubric holds.
 
-    For what no other check covers: tone, tact, whether an explanation made sense. `judge` in `planner.yaml` names the
-    model. Undecided, never passed, if the valid votes do not decide. See docs/judge.md.
+    Use it for what no other check covers: tone, tact, whether an explanation made sense. `judge` in `planner.yaml`
+    names the model. Undecided, never passed, if the valid votes do not decide. See docs/judge.md.
     """
 
     model_config = examples(

@@ -36,7 +36,7 @@ class Language(Expectation, frozen=True):
     )
     who: Speaker = Field(default="agent", description="Whose turns to look at.")
     min_share: Annotated[float, Field(gt=0, le=1), NotBool] = Field(
-        default=0.9, description="Share of the turns that count which must be in this language, from 0 to 1."
+        default=0.9, description="Minimum share of the counted turns that are in this language, from 0 to 1."
     )
 
     @model_validator(mode="after")

@@ -18,8 +18,8 @@ class Latency(Expectation, frozen=True):
 
     The response time of a turn is its time to first audio if the service provides it, else the gap from the caller's
     end to the agent's start. If the caller had to ask again after 3 seconds of silence, it is the time since it first
-    asked. Hums ("mm-hmm") and interruptions are no answers; what the caller says while the agent talks on needs none.
-    Undecided if an answer is timed before its question.
+    asked. Hums ("mm-hmm") and interruptions are not answers, and what the caller says while the agent keeps talking
+    does not need one. Undecided if an answer is timed before its question.
     """
 
     model_config = examples({"check": "latency", "p50_ms": 1200, "p95_ms": 2500})

@@ -36,13 +36,13 @@ class _Range(BaseModel):
 
 
 class ShareRange(_Range):
-    min: Share | None = Field(default=None, description="At least, from 0 to 1.")
-    max: Share | None = Field(default=None, description="At most, from 0 to 1.")
+    min: Share | None = Field(default=None, description="Minimum, from 0 to 1.")
+    max: Share | None = Field(default=None, description="Maximum, from 0 to 1.")
 
 
 class RateRange(_Range):
-    min: Milliseconds | None = Field(default=None, description="At least, in words per minute.")
-    max: Milliseconds | None = Field(default=None, description="At most, in words per minute.")
+    min: Milliseconds | None = Field(default=None, description="Minimum, in words per minute.")
+    max: Milliseconds | None = Field(default=None, description="Maximum, in words per minute.")
 
 
 class Pacing(Expectation, frozen=True):
@@ -50,8 +50,8 @@ class Pacing(Expectation, frozen=True):
 
     Silence is the time between the end of all speech so far and the start of the next turn. A turn that starts while
     the other side speaks is an overlap by the one who starts, if both speak for 200 ms or more. A hum, and an
-    acknowledgement while the agent speaks, is no turn to answer and no interruption. Undecided if a turn without times
-    could change the result.
+    acknowledgement while the agent speaks, count neither as a turn to answer nor as an interruption. Undecided if a
+    turn without times could change the result.
     """
 
     model_config = examples(
@@ -64,24 +64,24 @@ class Pacing(Expectation, frozen=True):
 
     check: Literal["pacing"] = Field(description="The kind of check.")
     max_silence_ms: Milliseconds | None = Field(
-        default=None, description="Longest silence between two turns that holds, in milliseconds.", examples=[4000]
+        default=None, description="Maximum silence between two turns, in milliseconds.", examples=[4000]
     )
     max_agent_overlaps: Count | None = Field(
-        default=None, description="How often, at most, the agent starts to speak while the caller is speaking."
+        default=None, description="Maximum number of times the agent starts to speak while the caller is speaking."
     )
     max_caller_overlaps: Count | None = Field(
-        default=None, description="How often, at most, the caller starts to speak while the agent is speaking."
+        default=None, description="Maximum number of times the caller starts to speak while the agent is speaking."
     )
     min_response_rate: _Rate | None = Field(
         default=None,
-        description="Share of the caller's turns, at least, that the agent answers before the caller must speak again.",
+        description="Minimum share of the caller's turns that the agent answers before the caller must speak again.",
         examples=[0.95],
     )
     min_yield_rate: _Rate | None = Field(
         default=None,
         description=(
-            'Share of the caller\'s interruptions, at least, at which the agent stops within 2 seconds. A "mm-hmm" is '
-            "none."
+            'Minimum share of the caller\'s interruptions at which the agent stops within 2 seconds. A "mm-hmm" does '
+            "not count."
         ),
         examples=[0.9],
     )

@@ -47,10 +47,12 @@ class Says(SpeechCheck, frozen=True):
     min_count: Count | None = Field(
         default=None,
         description=(
-            "How often at least (default: once); with `all_of`, for each phrase. With 0, only `max_count` must hold."
+            "Minimum number of times (default: 1); with `all_of`, for each phrase. With 0, only `max_count` must hold."
         ),
     )
-    max_count: Positive | None = Field(default=None, description="How often at most; with `all_of`, for each phrase.")
+    max_count: Positive | None = Field(
+        default=None, description="Maximum number of times; with `all_of`, for each phrase."
+    )
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:

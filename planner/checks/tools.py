@@ -96,7 +96,7 @@ class ToolCheck(Expectation, frozen=True):
     @classmethod
     def _another_tool(cls, other: str | None, info: ValidationInfo) -> str | None:
         if other is not None and other == info.data.get("name"):
-            raise ValueError("must be another tool than `name`")
+            raise ValueError("must be a different tool from `name`")
         return other
 
     @field_validator("result")
@@ -180,8 +180,8 @@ class ToolCheck(Expectation, frozen=True):
 class Times(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
-    min: Count = Field(default=1, description="How often at least, by default once.")
-    max: Positive | None = Field(default=None, description="How often at most.")
+    min: Count = Field(default=1, description="Minimum number of calls; by default 1.")
+    max: Positive | None = Field(default=None, description="Maximum number of calls.")
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:

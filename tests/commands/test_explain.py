@@ -45,8 +45,8 @@ def test_a_check(project: Project, topic: str) -> None:
 
 The length of the call, in seconds.
 
-* `min_seconds` (number, at least 0): Shortest length that holds.
-* `max_seconds` (number, more than 0): Longest length that holds.
+* `min_seconds` (number, at least 0): Minimum length of the call, in seconds.
+* `max_seconds` (number, more than 0): Maximum length of the call, in seconds.
 
 ```yaml
 expect:
