@@ -196,8 +196,8 @@ def promote(global_options: GlobalOptions, **values: Any) -> int:
     """Make the results of merged pull requests the default branch's baseline. Makes no calls.
 
     Run it on the default branch, after a merge. Results are matched by their call, so a squash or an edited merge takes
-    only what still applies. Then the results under branches/NUMBER/ are removed. Without --pull-request, GitHub is
-    asked about every pull request that has results (needs GITHUB_TOKEN with `pull-requests: read`).
+    only what still applies. Then the results under branches/NUMBER/ are removed. Without --pull-request, planner asks GitHub
+    about every pull request that has results (needs GITHUB_TOKEN with `pull-requests: read`).
     """
     from planner.commands import promote as module
 
@@ -219,7 +219,7 @@ def promote(global_options: GlobalOptions, **values: Any) -> int:
 def record(global_options: GlobalOptions, **values: Any) -> int:
     """Store what the service says about agents and balance, for plans without a key. Needs a key; makes no calls.
 
-    Run it on the default branch, by a schedule. `planner plan` and `planner ci gate` without a key then know prices and
+    Run it on the default branch, on a schedule. `planner plan` and `planner ci gate` without a key then know prices and
     edited agents, and say how old the record is.
     """
     from planner.commands import record as module

@@ -26,11 +26,11 @@ def judge() -> None:
 @options.STORED
 @click.pass_obj
 def label(global_options: GlobalOptions, **values: Any) -> int:
-    """Label stored calls, one key a call. Makes no calls and asks no model.
+    """Label stored calls with one keystroke each. Makes no calls and asks no model.
 
     Shows a stored call and a rubric of the plans, and asks whether the rubric holds. Each answer is added at once to
-    the file that `labels` (or `canaries`) under `judge` in planner.yaml names. It has the words of the calls, redacted
-    as in reports: commit it only where these may be read.
+    the file that `labels` (or `canaries`) under `judge` in planner.yaml names. It contains what was said,
+    redacted as in reports: commit it only where people may read that.
     """
     from planner.commands import judge as module
 

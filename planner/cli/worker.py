@@ -76,7 +76,7 @@ class _RepositoryCeiling(click.ParamType[Any]):
 @option(_WORKING, "--upgrade", is_flag=True, help="Bring tables of an older version up to date, and exit.")
 @click.pass_obj
 def worker(global_options: GlobalOptions, **values: Any) -> int:
-    """Make the calls of all repositories of an organisation. Start two: if one ends, the other goes on.
+    """Make the calls of all repositories of an organisation. Start two: if one ends, the other continues.
 
     Needs THUNDERPHONE_API_KEY. The database's password is PLANNER_ORGANISATION_PASSWORD.
     """

@@ -67,7 +67,7 @@ def show(shell: Shell, options: ShowOptions) -> int:
 
 def _chosen(wanted: str, every: Sequence[Case], files: Files) -> list[Case]:
     try:
-        ids = chosen_ids(wanted, [case.case_id for case in every], f"there is no case and no target {wanted}")
+        ids = chosen_ids(wanted, [case.case_id for case in every], f"there is no case or target {wanted}")
     except UsageError as error:
         if files.diagnostics.has_errors:
             raise PlanInvalidError(f"no valid plan has a case {wanted}", files.diagnostics) from error

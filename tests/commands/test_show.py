@@ -275,7 +275,7 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
 def test_no_such_case(project: Project, wanted: str, message: str) -> None:
     ran = project.planner("show", wanted)
     assert (ran.code, ran.out) == (2, "")
-    assert f"there is no case and no target {wanted}" in ran.err
+    assert f"there is no case or target {wanted}" in ran.err
     assert message in ran.err
 
 
