@@ -52,8 +52,8 @@ def previews(global_options: GlobalOptions, **values: Any) -> int:
     """List previews: the copies of agents that `planner run` calls where an agent's file differs from what is deployed.
 
     `planner run` deletes its previews, also those of sessions that were killed. If a store was lost, run `planner
-    agent previews --delete --older-than 24h` on a schedule: it deletes by name and age. Previews that
-    calls of this store still use are kept. Exit code 4 if one cannot be deleted.
+    agent previews --delete --older-than 24h` on a schedule: it deletes by name and age. Previews that calls of this
+    store still use are kept. Exit code 4 if one cannot be deleted.
     """
     from planner.commands import agents as module
 

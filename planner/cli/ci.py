@@ -196,8 +196,8 @@ def promote(global_options: GlobalOptions, **values: Any) -> int:
     """Make the results of merged pull requests the default branch's baseline. Makes no calls.
 
     Run it on the default branch, after a merge. Results are matched by their call, so a squash or an edited merge takes
-    only what still applies. Then the results under branches/NUMBER/ are removed. Without --pull-request, planner asks GitHub
-    about every pull request that has results (needs GITHUB_TOKEN with `pull-requests: read`).
+    only what still applies. Then the results under branches/NUMBER/ are removed. Without --pull-request, planner asks
+    GitHub about every pull request that has results (needs GITHUB_TOKEN with `pull-requests: read`).
     """
     from planner.commands import promote as module
 

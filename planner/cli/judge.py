@@ -29,8 +29,8 @@ def label(global_options: GlobalOptions, **values: Any) -> int:
     """Label stored calls with one keystroke each. Makes no calls and asks no model.
 
     Shows a stored call and a rubric of the plans, and asks whether the rubric holds. Each answer is added at once to
-    the file that `labels` (or `canaries`) under `judge` in planner.yaml names. It contains what was said,
-    redacted as in reports: commit it only where people may read that.
+    the file that `labels` (or `canaries`) under `judge` in planner.yaml names. It contains what was said, redacted
+    as in reports: commit it only where people may read that.
     """
     from planner.commands import judge as module
 
