@@ -90,6 +90,7 @@ Settings    direction = outbound
             caller_faults = ignore
             when_settled = stop
             calls = adaptive
+            controls = 0
             stagger_seconds = 0
             timeout_seconds = 900
             retries = 0
@@ -156,6 +157,7 @@ def test_a_case_as_json(written: Project) -> None:
                 "caller_faults": "ignore",
                 "when_settled": "stop",
                 "calls": "adaptive",
+                "controls": 0,
                 "stagger_seconds": 0,
                 "timeout_seconds": 900,
                 "retries": 0,
