@@ -217,14 +217,18 @@ class StoredCall:
     def run(self, verdict: RunVerdict, judge_model: str | None = None) -> JudgedRun:
         """The call as reports show it."""
         fields: dict[str, Any] = {
-            **dict(self.data),
-            **dict(verdict),
+            **vars(self.data),
+            **vars(verdict),
             "run_id": self.call.run_id,
             "session_id": self.call.session_id,
             "adopted": self.call.adopted,
             "judge_model": judge_model,
         }
-        return JudgedRun.model_construct(**fields)
+        return _NO_RUN.model_copy(update=fields)
+
+
+_NO_RUN: Final = JudgedRun.model_construct()
+"""A copy of it with all fields is made in a fifth of the time of a new one: plans make thousands."""
 
 
 def id_of(fact: CallFact | Correction | VerdictFact | JudgedRun) -> CallId:

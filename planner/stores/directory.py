@@ -91,18 +91,15 @@ class DirectoryStore:
         folder = prefix.rpartition("/")[0]
         start = self._folder.joinpath(*segments(folder)) if folder else self._folder
         with self._mapped("listed", start):
-            found = sorted(key for key, _ in self._walk(start, f"{folder}/" if folder else ""))
+            found = sorted(self._walk(start, f"{folder}/" if folder else ""))
         return (key for key in found if key.startswith(prefix))
 
     def versions(self, prefix: str) -> Mapping[str, str]:
         folder = prefix.rpartition("/")[0]
         start = self._folder.joinpath(*segments(folder)) if folder else self._folder
         with self._mapped("listed", start):
-            return {
-                key: _version(entry)
-                for key, entry in self._walk(start, f"{folder}/" if folder else "")
-                if key.startswith(prefix)
-            }
+            found = self._walk(start, f"{folder}/" if folder else "")
+            return {key: _version(entry) for key, entry in found.items() if key.startswith(prefix)}
 
     def erase(self, change: Change) -> None:
         self.update(change)
@@ -133,19 +130,18 @@ class DirectoryStore:
     def _path(self, key: str) -> Path:
         return self._folder.joinpath(*segments(key))
 
-    def _walk(self, folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    def _walk(self, folder: Path, prefix: str) -> dict[str, os.DirEntry[str]]:
+        """By key. Folders may have many thousands of files."""
         try:
-            entries = list(os.scandir(folder))
+            entries = [entry for entry in os.scandir(folder) if entry.name[0] != "."]
         except FileNotFoundError:
-            return
-        for entry in entries:
-            name = entry.name
-            if name[0] == ".":
-                continue
-            if entry.is_file(follow_symlinks=False):
-                yield prefix + name, entry
-            elif entry.is_dir(follow_symlinks=False):
-                yield from self._walk(folder / name, f"{prefix}{name}/")
+            return {}
+        found = {prefix + entry.name: entry for entry in entries if entry.is_file(follow_symlinks=False)}
+        if len(found) < len(entries):
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    found |= self._walk(folder / entry.name, f"{prefix}{entry.name}/")
+        return found
 
     @contextmanager
     def _mapped(self, done: str, path: Path) -> Generator[None]:
