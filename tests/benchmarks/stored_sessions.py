@@ -4,7 +4,8 @@
 
 Prints the CPU and wall seconds of `planner plan --sandbox` with one stored session and with SESSIONS, medians of REPETITIONS in turns:
 unchanged, with every prompt edited, and (`cold`) the first time, before any session said which older calls are not needed. Then those
-of a new session that calls everything again, the bytes that it writes to a shared store, and `plan` on a machine that has read nothing.
+of a new session that calls everything again, the bytes that it writes to a shared store (pushes to git), and `plan` on a machine that
+has read nothing. Last, the size of the shared store, packed, before and after `keep` dropped what no result needs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
@@ -40,11 +42,13 @@ class Cost(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A clone of the project, the address of its store, and how many bytes the shared store has."""
+    """A clone of the project, the address of its store, how many bytes the shared store has, and how many were ever
+    sent to it."""
 
     project: Path
     store: str
     size: Callable[[], int]
+    sent: Callable[[], int]
 
     def planner(self, *arguments: str) -> Cost:
         return run(*PLANNER, *arguments, "--sandbox", "--store", self.store, cwd=self.project)
@@ -59,16 +63,32 @@ def run(*command: str, cwd: Path) -> Cost:
     return Cost(cpu, time.monotonic() - began)
 
 
+@cache
+def evidence_of(store: Path, digest: str) -> bytes:
+    return (store / f"evidence/{digest[:2]}/{digest}.json").read_bytes()
+
+
 def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
     """A session once more, as an older session: the first one, or one whose calls were wanted again."""
     other = f"20250101T{number:09}-{number:08x}"
     head = json.loads((store / f"sessions/{session}.json").read_text())
     files: dict[str, bytes] = {}
     parts: dict[str, object] = {}
+    more = 10_000 * (number + 1)
+
+    def moved(digest: str, run_id: int) -> dict[str, str]:
+        """The evidence of the run that this one becomes."""
+        data = evidence_of(store, digest).replace(b"%d" % run_id, b"%d" % (run_id + more), 1)
+        other = sha256(data).hexdigest()
+        files[f"evidence/{other[:2]}/{other}.json"] = data
+        return {"evidence": other}
+
     for key in head["parts"]:
         facts = [json.loads(line) for line in (store / key).read_text().splitlines()]
         for fact in facts:
-            fact |= {"session_id": other, "run_id": fact["run_id"] + 10_000 * (number + 1)}
+            told = fact["data"] if fact["kind"] == "call" else fact
+            told |= moved(told["evidence"], fact["run_id"])
+            fact |= {"session_id": other, "run_id": fact["run_id"] + more}
             if fact["kind"] == "call":
                 fact |= {"consent_id": other, "reason": "again" if number else "first"}
                 fact["data"]["completed_at"] = f"2025-01-01T00:{number // 60:02}:{number % 60:02}Z"
@@ -77,8 +97,8 @@ def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
         parts[name] = {"lines": len(facts), "digest": sha256(files[name]).hexdigest()}
     files[f"sessions/{other}.json"] = json.dumps(head | {"session_id": other, "parts": parts}).encode()
     report = json.loads((store / f"runs/{session}.json").read_text())
-    for each in (each for case in report["cases"] for each in case["runs"]):
-        each |= {"session_id": other, "run_id": each["run_id"] + 10_000 * (number + 1)}
+    for run in (run for case in report["cases"] for run in case["runs"]):
+        run.update(moved(run["evidence"], run["run_id"]), session_id=other, run_id=run["run_id"] + more)
     files[f"runs/{other}.json"] = json.dumps(report | {"session_id": other}).encode()
     return files
 
@@ -122,7 +142,7 @@ def in_folder(first: Path, name: str, files: dict[str, bytes]) -> Place:
         path.write_bytes(data)
     with (Path(os.environ["XDG_CACHE_HOME"]) / "planner/verified").open("a") as verified:
         verified.writelines(f"{sha256(data).hexdigest()}\n" for data in files.values())
-    return Place(project, ".planner", lambda: 0)
+    return Place(project, ".planner", lambda: 0, lambda: 0)
 
 
 def in_git(first: Path, name: str, files: dict[str, bytes]) -> Place:
@@ -134,6 +154,13 @@ def in_git(first: Path, name: str, files: dict[str, bytes]) -> Place:
         run("git", *command, cwd=project)
     run("git", "clone", "-q", "--bare", str(project), str(remote), cwd=project)
     run("git", "remote", "add", "origin", f"file://{remote}", cwd=project)
+    run("git", "config", "uploadpack.allowFilter", "true", cwd=remote)  # as GitHub does
+    run("git", "config", "uploadpack.allowAnySHA1InWant", "true", cwd=remote)
+    sent, receiver = remote.with_suffix(".sent"), remote.with_suffix(".sh")
+    sent.touch()
+    receiver.write_text(f'#!/bin/sh\ntee -a {sent} | git-receive-pack "$@"\n')
+    receiver.chmod(0o755)
+    run("git", "config", "remote.origin.receivepack", str(receiver), cwd=project)
     text = b"stored"
     stream = [f"commit {REF}\ncommitter t <t@example.org> now\ndata {len(text)}\n".encode(), text, b"\n"]
     for key, data in files.items():
@@ -144,7 +171,7 @@ def in_git(first: Path, name: str, files: dict[str, bytes]) -> Place:
     def size() -> int:
         return sum(path.stat().st_size for path in (remote / "objects").rglob("*") if path.is_file())
 
-    return Place(project, "git:refs/planner/results", size)
+    return Place(project, "git:refs/planner/results", size, lambda: sent.stat().st_size)
 
 
 def in_bucket(first: Path, name: str, files: dict[str, bytes], server: BucketServer) -> Place:
@@ -155,7 +182,7 @@ def in_bucket(first: Path, name: str, files: dict[str, bytes], server: BucketSer
     def size() -> int:
         return sum(len(data) for path, data in server.objects.items() if path.startswith(f"/results/{name}/"))
 
-    return Place(project, f"s3://results/{name}", size)
+    return Place(project, f"s3://results/{name}", size, size)
 
 
 def another_machine(place: Place) -> Place:
@@ -167,6 +194,14 @@ def another_machine(place: Place) -> Place:
         shutil.rmtree(project)
         run("git", "clone", "-q", "--depth=1", remote, str(project), cwd=project.parent)
     return place._replace(project=project)
+
+
+def packed(places: Sequence[Place]) -> Sequence[Place]:
+    """As git servers pack them now and then."""
+    for remote in (place.project.with_name(f"{place.project.name}.git") for place in places):
+        if remote.exists():
+            run("git", "gc", "--quiet", "--prune=now", cwd=remote)
+    return places
 
 
 def show(name: str, costs: Sequence[Cost], more: str = "") -> None:
@@ -221,15 +256,28 @@ def main() -> int:
         for each in places:
             for path in (each.project / "plans").rglob("*.yaml"):
                 path.write_text(path.read_text().replace("You are really", "You are"))
-        before = [each.size() for each in places]
+        before = [each.sent() for each in places]
         costs = [each.planner("run", "--rerun", "all", "--consent-to-charge") for each in places]
-        written = [each.size() - size for each, size in zip(places, before, strict=True)]
-        show("run, everything again", costs, f", shared {written[0]:,} -> {written[1]:,} bytes")
+        sent = [each.sent() - earlier for each, earlier in zip(places, before, strict=True)]
+        show(
+            "run, everything again",
+            costs,
+            f", sent {sent[0]:,} -> {sent[1]:,} bytes ({sent[1] / max(1, sent[0]):.2f} x)",
+        )
         show("plan, after it", tuple(each.planner("plan") for each in places))
         if kind != "folder":
             os.environ["XDG_CACHE_HOME"] = f"{folder}/another-cache"
             machines = [another_machine(each) for each in places]
             show("plan, another machine", tuple(each.planner("plan") for each in machines))
+            sizes = [each.size() for each in packed(places)]
+            for each in places:
+                with (each.project / "planner.yaml").open("a") as project:
+                    project.write("keep: 90d\n")
+                each.planner("ci", "record")
+            kept = [each.size() for each in packed(places)]
+            print(
+                f"size: {sizes[0]:,} -> {sizes[1]:,} bytes; with `keep`: {kept[0]:,} -> {kept[1]:,} bytes", flush=True
+            )
     return 0
 
 
