@@ -64,6 +64,13 @@ class _RepositoryCeiling(click.ParamType[Any]):
 @option(
     _WORKING, "--organisation", metavar="ADDRESS", help="postgresql://… or sqlite:///FILE; default: planner.yaml's."
 )
+@option(
+    _WORKING,
+    "--host",
+    type=click.Choice(["lease", "temporal"]),
+    default="lease",
+    help="What keeps one of the workers at work: a row of the database (default), or Temporal.",
+)
 @option(_WORKING, "--max-concurrent", type=click.IntRange(min=1), metavar="N", help="At most N calls at the same time.")
 @option(
     _WORKING,
@@ -78,7 +85,8 @@ class _RepositoryCeiling(click.ParamType[Any]):
 def worker(global_options: GlobalOptions, **values: Any) -> int:
     """Make the calls of all repositories of an organisation. Start two: if one ends, the other continues.
 
-    Needs THUNDERPHONE_API_KEY. The database's password is PLANNER_ORGANISATION_PASSWORD.
+    Needs THUNDERPHONE_API_KEY. The database's password is PLANNER_ORGANISATION_PASSWORD. Temporal is found by
+    TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TEMPORAL_API_KEY, as by its own tools.
     """
     from planner.commands import worker as module
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -18,8 +18,15 @@ from planner.workspace.selection import load_current_project
 from planner.workspace.service import open_service, service_of
 
 if TYPE_CHECKING:
+    from planner.organisation.host import Host
     from planner.organisation.policy import WorkerPolicy
     from planner.organisation.tables import Tables
+
+LEASE: Final = "lease"
+TEMPORAL: Final = "temporal"
+_NO_TEMPORAL: Final = (
+    "the host temporal needs the extra `temporal`; in planner's clone: uv tool install '.[engine,temporal]'"
+)
 
 
 @frozen
@@ -33,6 +40,7 @@ class WorkerOptions:
     max_cost_cents_per_month: int | None = None
     repositories: tuple[tuple[str, int], ...] = ()
     """Ceilings of a month, in cents."""
+    host: str = LEASE
     max_concurrent: int | None = None
     settle_seconds: float = 600.0
     upgrade: bool = False
@@ -64,19 +72,35 @@ def worker(shell: Shell, options: WorkerOptions) -> int:
         options.max_cost_cents_per_month,
         dict(options.repositories),
     )
-    return anyio.run(_work, shell, options, tables, policy)
+    return anyio.run(work, shell, options, tables, policy)
 
 
-async def _work(shell: Shell, options: WorkerOptions, tables: Tables, policy: WorkerPolicy) -> int:
+async def work(shell: Shell, options: WorkerOptions, tables: Tables, policy: WorkerPolicy) -> int:
+    """Keep a coordinator alive until a signal."""
     from planner.organisation.coordinator import Worker, coordinate, engine_settings
-    from planner.organisation.lease import LeaseHost
 
     async with interruptible() as stop, open_service(shell) as provider:
         await provider.balance()  # a wrong key shows now, not with the first consent
         settings = engine_settings(settle_seconds=options.settle_seconds, max_concurrent=options.max_concurrent)
         service = service_of(shell.environ)
         at_work = Worker(tables, provider, service, policy, settings, shell.clock, shell.new_id, shell.log)
-        host = LeaseHost(tables, shell.process, __version__, shell.clock, shell.log)
+        host = await _host(shell, options, tables)
         shell.log(f"waiting for consents in {tables.shown}")
         await host.keep_alive(lambda epoch, ending: coordinate(at_work, epoch, ending), stop)
     return 0
+
+
+async def _host(shell: Shell, options: WorkerOptions, tables: Tables) -> Host:
+    from planner.organisation.lease import LeaseHost
+
+    lease = LeaseHost(tables, shell.process, __version__, shell.clock, shell.log)
+    if options.host == LEASE:
+        return lease
+    try:  # late: only with the extra `temporal`
+        from planner.organisation.temporal import TemporalHost
+        from planner.organisation.temporal_client import connect
+    except ImportError as error:
+        raise UsageError(_NO_TEMPORAL, "Install it, or leave --host out.") from error
+    host = TemporalHost(await connect(shell.environ), lease)
+    await host.start()
+    return host

@@ -2,55 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable
 
 import anyio
 import anyio.to_thread
 
 from planner.clock import Clock
 from planner.errors import StoreError
-from planner.organisation.tables import LEASE_SECONDS, FencedError, Tables
+from planner.organisation.host import Coordinate
+from planner.organisation.tables import FencedError, Tables
 from planner.values import frozen
-
-HEARTBEAT_SECONDS: Final = LEASE_SECONDS / 5
-TAKE_SECONDS: Final = 2.0
-"""Between two looks whether the tables are free."""
 
 
 @frozen
 class LeaseHost:
-    """`coordinate` makes the calls with an epoch until its event is set, or raises `FencedError`."""
-
     tables: Tables
     holder: str
     version: str
     clock: Clock
     log: Callable[[str], None]
 
-    async def keep_alive(self, coordinate: Callable[[int, anyio.Event], Awaitable[None]], stop: anyio.Event) -> None:
-        while not stop.is_set():
-            epoch = await self._take()
-            if epoch is None:
-                with anyio.move_on_after(TAKE_SECONDS):
-                    await stop.wait()
-                continue
+    @property
+    def heartbeat_seconds(self) -> float:
+        return self.tables.lease_seconds / 5
+
+    @property
+    def _take_seconds(self) -> float:
+        """Between two looks whether the tables are free."""
+        return self.tables.lease_seconds / 15
+
+    async def keep_alive(self, coordinate: Coordinate, stop: anyio.Event) -> None:
+        while (epoch := await self._wait_for_epoch(stop)) is not None:
             self.log(f"coordinator, epoch {epoch}")
             try:
                 await self._coordinate(coordinate, epoch, stop)
             except* FencedError as errors:
                 self.log(str(errors.exceptions[0]))
 
-    async def _take(self) -> int | None:
-        try:
-            return await anyio.to_thread.run_sync(self.tables.take, self.holder, self.version)
-        except StoreError as error:
-            self.log(str(error))
-            return None
+    async def _wait_for_epoch(self, stop: anyio.Event) -> int | None:
+        """None after `stop`."""
+        trouble = ""
+        while not stop.is_set():
+            try:
+                epoch = await anyio.to_thread.run_sync(self.tables.take, self.holder, self.version)
+            except StoreError as error:
+                if trouble != str(error):  # once, not every few seconds
+                    trouble = str(error)
+                    self.log(trouble)
+            else:
+                if epoch is not None:
+                    return epoch
+            with anyio.move_on_after(self._take_seconds):
+                await stop.wait()
+        return None
 
-    async def _coordinate(
-        self, coordinate: Callable[[int, anyio.Event], Awaitable[None]], epoch: int, stop: anyio.Event
-    ) -> None:
+    async def _coordinate(self, coordinate: Coordinate, epoch: int, stop: anyio.Event) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._beat, epoch)
             await coordinate(epoch, stop)
@@ -63,7 +69,7 @@ class LeaseHost:
     async def _beat(self, epoch: int) -> None:
         """Raises `FencedError` if the lease is over. While the database is away, nothing can be written anyway."""
         while True:
-            await self.clock.sleep(HEARTBEAT_SECONDS)
+            await self.clock.sleep(self.heartbeat_seconds)
             try:
                 await anyio.to_thread.run_sync(self.tables.heartbeat, epoch)
             except FencedError:

@@ -146,6 +146,7 @@ class Tables:
     engine: Engine
     shown: str
     """The address without a password."""
+    lease_seconds: float = LEASE_SECONDS
 
     @contextmanager
     def writing(self, epoch: int | None = None) -> Generator[Connection]:
@@ -186,7 +187,7 @@ class Tables:
         with self.writing() as connection:
             row = COORDINATOR.c
             known = connection.execute(select(row.epoch, row.expires_at > _Now()).with_for_update()).first()
-            values = {"holder": holder, "version": version, "expires_at": _Now() + LEASE_SECONDS}
+            values = {"holder": holder, "version": version, "expires_at": _Now() + self.lease_seconds}
             if known is None:
                 connection.execute(insert(COORDINATOR).values(place=1, epoch=1, **values))
                 return 1
@@ -198,7 +199,7 @@ class Tables:
     def heartbeat(self, epoch: int) -> None:
         """Raises `FencedError` if the lease is over, even if nobody has taken it yet."""
         with self.writing(epoch) as connection:
-            connection.execute(update(COORDINATOR).values(expires_at=_Now() + LEASE_SECONDS))
+            connection.execute(update(COORDINATOR).values(expires_at=_Now() + self.lease_seconds))
 
     def release(self, epoch: int) -> None:
         with self.writing(epoch) as connection:

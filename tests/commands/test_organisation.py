@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any, cast
@@ -261,6 +262,12 @@ WORKER_ERRORS = [
 def test_a_worker_says_what_is_wrong(shared: Project, options: list[str], why: str) -> None:
     ran = shared.planner("worker", *options)
     assert (ran.code, why in ran.err) == (2, True), ran.err
+
+
+def test_the_host_temporal_needs_its_extra(shared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "planner.organisation.temporal", None)  # importing it fails
+    ran = shared.planner("worker", "--person", USER, "--host", "temporal")
+    assert (ran.code, "needs the extra `temporal`" in ran.err) == (2, True), ran.err
 
 
 def test_an_organisation_is_needed(project: Project, service: Served) -> None:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import databases
 import pytest
+import temporal_server
+import workers
 from databases import Postgres
 from organisations import Organisation
 from sqlalchemy import event
+from temporal_server import TemporalServer
 from virtual_time import EPOCH, VirtualLoop
+from worker_trials import Trial
 
 from planner.organisation.opening import open_tables, prepare
 from planner.organisation.tables import Tables
+from tests.commands.conftest import server  # pyright: ignore[reportMissingImports]
 from tests.execution.conftest import Service, make_work  # pyright: ignore[reportMissingImports]
 
 
@@ -32,6 +37,15 @@ def postgres() -> Generator[Postgres]:
     server = Postgres()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[TemporalServer]:
+    if temporal_server.program() is None:
+        pytest.skip(temporal_server.MISSING)
+    started = TemporalServer()
+    yield started
+    started.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -69,6 +83,27 @@ def make_organisation(tmp_path: Path) -> Generator[Callable[..., Organisation]]:
     yield make
     for organisation in opened:
         organisation.tables.engine.dispose()
+
+
+@pytest.fixture
+def make_trial(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Trial]]:
+    """`make_trial("temporal", "postgres")`: its workers have that host and that database."""
+    begun: list[Trial] = []
+
+    def begin(host: str, database: str, **settings: Any) -> Trial:
+        address = f"sqlite:///{tmp_path}/organisation.sqlite"
+        if database == "postgres":
+            address = request.getfixturevalue("postgres").new()
+        if host == "temporal":
+            settings = {"temporal": request.getfixturevalue("temporal").address, **settings}
+        served = start()
+        begun.append(Trial(workers.Organisation(address, tmp_path, served.url, host, **settings), served))
+        return begun[-1]
+
+    with server(request.getfixturevalue("tmp_path_factory")) as start:
+        yield begin
+        for each in begun:
+            each.end()
 
 
 def organisation_in(folder: Path, faults: Iterable[Any], world: dict[str, Any]) -> Organisation:

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -43,6 +43,10 @@ _CONTEXT.set_forkserver_preload(
         "planner.cli.tools",
         "planner.commands.run",
         "planner.commands.sandbox",
+        "planner.commands.worker",
+        "planner.organisation.coordinator",
+        "planner.organisation.opening",
+        "planner.organisation.temporal",
         "planner.sandbox.service.server",
         "uvicorn.lifespan.off",
         "uvicorn.loops.asyncio",
@@ -65,8 +69,13 @@ class Forked:
 
 def planner(*arguments: str, cwd: Path) -> Forked:
     """With the environment as it is now."""
+    return started(_command_line, arguments, cwd=cwd)
+
+
+def started(work: Callable[..., int], *arguments: object, cwd: Path) -> Forked:
+    """A process that does this work, a function of a module, with the environment as it is now."""
     reader, writer = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_main, args=(writer, dict(os.environ), cwd, arguments), daemon=True)
+    process = _CONTEXT.Process(target=_main, args=(writer, dict(os.environ), cwd, work, arguments), daemon=True)
     process.start()
     writer.close()
     output = os.fdopen(os.dup(reader.fileno()), encoding="utf-8")
@@ -74,9 +83,20 @@ def planner(*arguments: str, cwd: Path) -> Forked:
     return Forked(process, output)
 
 
-def _main(writer: Connection, environment: dict[str, str], cwd: Path, arguments: Sequence[str]) -> None:
+def _command_line(arguments: Sequence[str]) -> int:
     from planner.__main__ import main
 
+    sys.argv = ["planner", *arguments]
+    return main()
+
+
+def _main(
+    writer: Connection,
+    environment: dict[str, str],
+    cwd: Path,
+    work: Callable[..., int],
+    arguments: Sequence[object],
+) -> None:
     os.dup2(writer.fileno(), 1)
     os.dup2(writer.fileno(), 2)
     writer.close()
@@ -84,8 +104,7 @@ def _main(writer: Connection, environment: dict[str, str], cwd: Path, arguments:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
-    sys.argv = ["planner", *arguments]
-    sys.exit(main())
+    sys.exit(work(*arguments))
 
 
 @dataclass(frozen=True)
