@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from typing import Any, cast
 
 import databases
@@ -59,22 +57,6 @@ def tables_of(project: Project) -> Tables:
 
 def states(project: Project) -> list[str]:
     return [row["state"] for row in tables_of(project).consents()]
-
-
-def stop_between_writes(project: Project, worker: Forked) -> None:
-    """SIGSTOP. A process that stands still while it writes keeps all others from an SQLite file, until it wakes."""
-
-    def is_stopped() -> bool:
-        os.kill(worker.process.pid or 0, signal.SIGSTOP)
-        with closing(sqlite3.connect(project.root / "organisation.sqlite", isolation_level=None, timeout=1)) as file:
-            try:
-                file.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                os.kill(worker.process.pid or 0, signal.SIGCONT)
-                return False
-        return True
-
-    wait_for(is_stopped)
 
 
 DIFFERENT = {
@@ -132,22 +114,6 @@ def test_a_run_of_workers_and_a_local_one_say_the_same(
     assert their_reports == reports(shared)
 
 
-def test_a_worker_that_is_killed_is_replaced(shared: Project, workers: Workers, service: Served) -> None:
-    """In the middle, after some calls: the other one finds what was launched, and pays nothing twice."""
-    first = workers()
-    service.hold(1, retry_after_seconds=1)
-    shared.planner("run", *CONSENT, "--detach")
-    wait_for(lambda: len(service.own_runs()) >= 1)
-    os.kill(first.process.pid or 0, signal.SIGKILL)
-    service.release()
-    second = workers()
-    del second
-    ran = shared.planner("run", *CONSENT)
-    assert ran.code == 0, ran.err
-    assert len(service.own_runs()) == 5
-    assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
-
-
 @pytest.mark.skipif(databases.programs() is None, reason=databases.MISSING)
 def test_a_database_that_is_lost_for_a_while_costs_nothing(shared: Project, workers: Workers, service: Served) -> None:
     """Postgres, stopped in the middle of the calls and started again; the worker is killed meanwhile."""
@@ -171,21 +137,6 @@ def test_a_database_that_is_lost_for_a_while_costs_nothing(shared: Project, work
         server.remove()
     assert len(service.own_runs()) == 5
     assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
-
-
-def test_a_worker_that_is_stopped_and_wakes_sends_nothing(shared: Project, workers: Workers, service: Served) -> None:
-    """SIGSTOP for longer than its lease: the other one makes the calls."""
-    first = workers()
-    service.hold(1, retry_after_seconds=1)
-    shared.planner("run", *CONSENT, "--detach")
-    wait_for(lambda: len(service.own_runs()) >= 1)
-    stop_between_writes(shared, first)
-    service.release()
-    workers()
-    assert shared.planner("run", *CONSENT).code == 0
-    os.kill(first.process.pid or 0, signal.SIGCONT)
-    wait_for(lambda: "no longer holds" in first.output.readline())
-    assert len(service.own_runs()) == 5
 
 
 def test_calls_that_were_submitted_are_followed_from_another_checkout(
