@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from store_writes import UNCONDITIONAL, put
 from planner.ci.git import Git
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.stores import git_ref
-from planner.stores.git_objects import GitAnswer, GitRunner
+from planner.stores.git_objects import GitAnswer, GitObjects, GitRunner
 from planner.stores.git_ref import GitStore
 from planner.stores.store import Backoff, Reader
 
@@ -76,6 +76,48 @@ def clone(shared: Path, tmp_path: Path) -> Clones:
         return tmp_path / name
 
     return make
+
+
+@pytest.mark.parametrize("order", ["as announced", "backwards", "every third", "twice"])
+def test_what_was_announced_is_read_in_any_order(clone: Clones, order: str) -> None:
+    """More than fits into a pipe, with equal contents, keys that do not exist, and one that changes in between."""
+    store = store_in(clone("one"))
+    content = {f"calls/{number}.jsonl": b"%d" % (number % 150) * 2_000 for number in range(200)}
+    store.update(lambda _: content)
+    store.prepare([*content, "calls/none.jsonl"])
+    keys = list(content)
+    asked = {
+        "as announced": keys,
+        "backwards": keys[::-1],
+        "every third": keys[::3],
+        "twice": [*keys, *keys],
+    }[order]
+    half = len(asked) // 2
+    assert [store.get(key) for key in asked[:half]] == [content[key] for key in asked[:half]]
+    content[asked[-1]] = b"new"
+    store.update(lambda _: {asked[-1]: b"new"})
+    assert [store.get(key) for key in asked[half:]] == [content[key] for key in asked[half:]]
+    assert store.get("calls/none.jsonl") is None
+
+
+def test_blobs_that_were_announced_are_asked_for_together(clone: Clones) -> None:
+    folder = clone("one")
+    content = {f"calls/{number}.jsonl": b"%d" % number for number in range(150)}
+    store_in(folder).update(lambda _: content)
+    store = store_in(folder)
+    store.prepare(list(content))
+    asked: list[int] = []
+    ask = GitObjects._ask
+
+    def noted(objects: GitObjects, oids: Sequence[str]) -> None:
+        asked.append(len(oids))
+        ask(objects, oids)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GitObjects, "_ask", noted)
+        assert [store.get(key) for key in content] == list(content.values())
+    assert len(asked) == 3
+    assert sum(asked) == 150
 
 
 @pytest.mark.parametrize("kind", ["alone", "shared", "shallow"])
