@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -12,7 +12,7 @@ from planner.planfile.waves import WAVES
 from planner.statistics import Counts
 from planner.values import frozen
 from planner.verdicts.chances import chances, worse_alike
-from planner.verdicts.regression import Fit, Model, scorer
+from planner.verdicts.regression import Fit, Integers, Model, Scorer, scorer
 from planner.verdicts.waves import Share, design_of, next_calls, play
 
 NO_SHARES: Final[Mapping[str, Share]] = MappingProxyType({})
@@ -67,23 +67,56 @@ def find_changes(
         waves: how many waves were made.
         seed: of the simulation of unchanged sessions.
     """
-    model = fitted.model
+    simulated = _simulated(fitted, now, shares, waves=waves, seed=seed)
+    return Found(0.0, 1.0, {}, fitted.model) if simulated is None else simulated.found(sign)
+
+
+def find_worse_and_better(
+    fitted: Fit, now: Mapping[str, Counts], shares: Mapping[str, Share] = NO_SHARES, *, waves: int = WAVES
+) -> tuple[Found, Found]:
+    """`find_changes` for both signs, with one simulation."""
+    simulated = _simulated(fitted, now, shares, waves=waves)
+    nothing = Found(0.0, 1.0, {}, fitted.model)
+    return (nothing, nothing) if simulated is None else (simulated.found(-1), simulated.found(1))
+
+
+@frozen
+class _Simulated:
+    """Today's counts, and those of sessions in which nothing changed, by side and case. `possible` are the numbers of
+    runs that each case may have, `worse` scores for sign -1."""
+
+    fitted: Fit
+    now: tuple[Integers, Integers]
+    unchanged: tuple[Integers, Integers]
+    possible: Mapping[str, Collection[int]]
+    worse: Scorer
+
+    def found(self, sign: int) -> Found:
+        model = self.fitted.model
+        prepared = self.worse if sign == -1 else scorer(self.fitted, self.possible, sign)
+        passed, total = self.now
+        scores = prepared.score(passed[None], total[None])
+        statistic = float(scores.statistics[0])
+        found = chances(scores, prepared.score(*self.unchanged), model, sign)
+        is_alike = sign < 0 and bool(worse_alike(scores, found, self.fitted)[0])
+        probabilities = dict(zip(self.possible, scores.probabilities[0].tolist(), strict=True))
+        return Found(statistic, float(found.of_either[0]), probabilities, model, is_alike)
+
+
+def _simulated(
+    fitted: Fit, now: Mapping[str, Counts], shares: Mapping[str, Share], *, waves: int, seed: int = 0
+) -> _Simulated | None:
+    """None if no case has runs on both sides."""
     totals = _totals(fitted, now)
     if not totals:
-        return Found(0.0, 1.0, {}, model)
+        return None
     passed, total = (np.array([now[case_id][side] for case_id in totals]) for side in (0, 1))
     design = design_of(totals, shares, waves)
     possible = {case_id: found | {totals[case_id]} for case_id, found in zip(totals, design.totals(), strict=True)}
     worse = scorer(fitted, possible)
-    prepared = worse if sign == -1 else scorer(fitted, possible, sign)
-    scores = prepared.score(passed[None], total[None])
     random = np.random.default_rng(seed)
-    unchanged = play(worse, design, worse.draw_rates(model.simulations, random), random)
-    statistic = float(scores.statistics[0])
-    found = chances(scores, prepared.score(*unchanged), model, sign)
-    is_alike = sign < 0 and bool(worse_alike(scores, found, fitted)[0])
-    probabilities = dict(zip(totals, scores.probabilities[0].tolist(), strict=True))
-    return Found(statistic, float(found.of_either[0]), probabilities, model, is_alike)
+    unchanged = play(worse, design, worse.draw_rates(fitted.model.simulations, random), random)
+    return _Simulated(fitted, (passed, total), unchanged, possible, worse)
 
 
 def _totals(fitted: Fit, now: Mapping[str, Counts]) -> dict[str, int]:

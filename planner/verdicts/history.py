@@ -47,7 +47,7 @@ def compare_with_history(
     sessions = earlier_sessions(to_compare, stored) if now else []
     if len(sessions) < MIN_SESSIONS:
         return known, suite_of(known)
-    from planner.verdicts.changed_cases import find_changes
+    from planner.verdicts.changed_cases import find_changes, find_worse_and_better
     from planner.verdicts.regression import fit, with_controls
     from planner.verdicts.waves import Share
 
@@ -62,7 +62,7 @@ def compare_with_history(
         for case_id, (own, min_pass_rate) in in_waves.items()
     }
     made = max((own.made for own, _ in in_waves.values()), default=0)
-    worse, better = (find_changes(now_fitted, counts, sign, shares, waves=made) for sign in (-1, 1))
+    worse, better = find_worse_and_better(now_fitted, counts, shares, waves=made)
     compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
     change = _suite_change(worse, better)
     if worse.is_alike and change != "better":

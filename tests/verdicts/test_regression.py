@@ -11,9 +11,10 @@ import pytest
 
 from planner.statistics import Counts
 from planner.verdicts.chances import chances, worse_alike
-from planner.verdicts.changed_cases import Found, find_changes
+from planner.verdicts.changed_cases import Found, find_changes, find_worse_and_better
 from planner.verdicts.regression import MODEL, Fit, Model, Scores, fit, scorer, with_controls
 from planner.verdicts.sessions import Session
+from planner.verdicts.waves import Share
 
 SMALL = Model(
     rate_logits=(-1.0, 1.0, 3.0), shifts=(-1.0, 0.0, 1.0), drops=(0.3, 0.6), changed_shares=(0.1, 0.4), case_sds=(0.0,),
@@ -170,6 +171,14 @@ def test_cases_that_fall_to_nothing_always_regressed(cases: int, count: int) -> 
     fallen = suite(min(cases, 12), 0, 3)
     found = find_changes(fit(sessions(*[suite(cases, 3, 3)] * count)), {**suite(cases, 3, 3), **fallen})
     assert found.changed == set(fallen)
+
+
+@pytest.mark.parametrize("now", [suite(20, 2, 3), {}, {**suite(20, 3, 3), **suite(4, 0, 3)}])
+@pytest.mark.parametrize("shares", [{}, {"case-001": Share(3, 2, 6, 1.0)}])
+def test_both_directions_are_found_as_each_alone(now: dict[str, Counts], shares: dict[str, Share]) -> None:
+    fitted = fit(usual())
+    each = tuple(find_changes(fitted, now, sign, shares) for sign in (-1, 1))
+    assert find_worse_and_better(fitted, now, shares) == each
 
 
 @pytest.mark.parametrize("now", [suite(50, 3, 5), {**suite(50, 5, 5), **suite(48, 3, 5)}, suite(50, 2, 5)])
