@@ -109,6 +109,7 @@ def test_a_run_of_workers_and_a_local_one_say_the_same(
     assert shared.planner("run", *CONSENT, "--store", "local").code == 0
     alone = dict(fields(shared.results()))
     different = {path for path in with_workers.keys() | alone.keys() if with_workers.get(path) != alone.get(path)}
+    assert [path for path in different if type(with_workers.get(path)) is not type(alone.get(path))] == []
     assert {path for path in different if not any(re.fullmatch(each, path) for each in DIFFERENT)} == set()
     assert [each for each in DIFFERENT if not any(re.fullmatch(each, path) for path in different)] == []
     assert their_reports == reports(shared)
