@@ -60,6 +60,8 @@ def begin_session(
     worker: Worker, epoch: int, generation: int, kind: type[CoordinatorSession] = CoordinatorSession
 ) -> CoordinatorSession:
     """Read the tables, and settle what the coordinator before left. Raises `FencedError`, `StoreError`."""
+    if pruned := worker.tables.prune(epoch):
+        worker.log(f"removed {pruned} consents that were closed long ago")
     journal = TablesJournal(worker.tables, epoch)
     if suspects := journal.mark_interrupted():
         worker.log(f"searching for {suspects} launches whose answer is unknown")

@@ -16,6 +16,7 @@ from planner.execution.consents import ConsentAdded
 from planner.execution.events import (
     KINDS,
     NAMES,
+    Consumed,
     DuplicateAnswer,
     Event,
     EvidenceStored,
@@ -27,7 +28,7 @@ from planner.execution.events import (
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import KNOWN, UNSETTLED
 from planner.execution.reconciling import prompt_key
-from planner.organisation.tables import Tables
+from planner.organisation.tables import PRUNED, Tables, last_pruned
 
 
 class TablesJournal(JournalState):
@@ -46,6 +47,9 @@ class TablesJournal(JournalState):
         for row in tables.events():
             if row["number"] != self._recorded + 1:
                 raise _impossible(tables, self._recorded + 1, "it is missing")
+            if row["kind"] == PRUNED:
+                self._recorded = last_pruned(row["number"], row["event"])
+                continue
             event = event_of(row["kind"], row["event"], tables)
             try:
                 self.validate(event)
@@ -104,6 +108,8 @@ class TablesJournal(JournalState):
                 return self._launched_under(event.launch_id)
             case EvidenceStored(slots):
                 return self._launched_under(slots[0].launch_id)
+            case Consumed(_, keys):
+                return self._launched_under(keys[0][0])
             case _:
                 return ""
 

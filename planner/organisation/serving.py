@@ -110,7 +110,8 @@ class CoordinatorSession(Session):
         return cast("TablesJournal", self.engine.journal)
 
     async def serve(self, stop: anyio.Event) -> None:
-        """Until `stop`, a failure, or launches that only a person can settle."""
+        """Until `stop`, a failure, launches that only a person can settle, or, after a day, nothing is left to do: the
+        next session begins with tables that were pruned."""
         await self.begin()
         async with anyio.create_task_group() as tasks:
             await self.make_calls(tasks, stop)
@@ -129,10 +130,10 @@ class CoordinatorSession(Session):
         self._tasks = cast("TaskGroup", GuardedTasks(tasks, self._failed))
         tasks.start_soon(self._watch_interruption, stop)
         tasks.start_soon(self._watch_tables)
-        is_over = False
+        is_over, ends_at = False, self.engine.clock.monotonic() + LONGEST_RUN.total_seconds()
         while not is_over:
             await self._carry_out()
-            is_over = self._end_all()
+            is_over = self._end_all() or self.engine.clock.monotonic() > ends_at
             if not is_over:
                 await self._wait(LOOK_SECONDS)
 

@@ -6,11 +6,12 @@ checks in its own transaction, by the database's clock, that the epoch still hol
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
 from typing import Any, Final
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import (
     Column,
     Connection,
@@ -39,6 +40,10 @@ from planner.values import frozen
 LEASE_SECONDS: Final = 30.0
 """A coordinator whose heartbeat is older than this may be replaced."""
 
+KEPT_SECONDS: Final = 35 * 86400.0
+"""How long a closed consent is kept: until no ceiling of a month and no search can concern its calls."""
+PRUNED: Final = "pruned"
+"""The kind of an event that stands for all up to the number `through`, whose consents were removed."""
 TIMEOUT_SECONDS: Final = 10
 """For a connection, and for somebody else who writes."""
 READING: Final = {"planner_reading": True}
@@ -110,7 +115,7 @@ _HOLDS: Final = (
     .where(COORDINATOR.c.epoch == bindparam("held"), COORDINATOR.c.expires_at > _Now())
     .with_for_update()
 )
-_LAST: Final = select(func.max(EVENTS.c.number))
+_LAST: Final = select(EVENTS.c.number, EVENTS.c.kind, EVENTS.c.event).order_by(EVENTS.c.number.desc()).limit(1)
 _ADD_EVENT: Final = insert(EVENTS)
 
 
@@ -268,7 +273,8 @@ class Tables:
     def add_event(self, epoch: int, values: Mapping[str, Any]) -> None:
         """After the last one. Raises `StoreError` if that is gone: the tables are those of an older copy."""
         with self.writing(epoch) as connection:
-            if (connection.execute(_LAST).scalar() or 0) < values["number"] - 1:
+            newest = connection.execute(_LAST).first()
+            if (0 if newest is None else _last_of(*newest)) < values["number"] - 1:
                 raise StoreError(f"the organisation's tables ({self.shown}) lack the last events: they were restored")
             connection.execute(_ADD_EVENT, {"epoch": epoch, **values})
 
@@ -277,6 +283,26 @@ class Tables:
         with self.writing(epoch) as connection:
             for number, event in events.items():
                 connection.execute(update(EVENTS).where(EVENTS.c.number == number).values(event=event))
+
+    def prune(self, epoch: int) -> int:
+        """Remove consents that were closed long ago, with their events. Returns how many."""
+        row = EVENTS.c
+        closed = select(CONSENTS.c.consent_id).where(
+            CONSENTS.c.state == ConsentState.CLOSED.value, CONSENTS.c.changed_at < _Now() - KEPT_SECONDS
+        )
+        with self.writing(epoch) as connection:
+            old = connection.execute(closed).scalars().all()
+            if not old:
+                return 0
+            wanted = select(row.number, row.kind, row.event).where(row.consent_id.in_(closed) | (row.kind == PRUNED))
+            found = connection.execute(wanted.order_by(row.number)).all()
+            for first, last in together((each[0], _last_of(*each)) for each in found):
+                connection.execute(delete(EVENTS).where(row.number > first, row.number <= last))
+                through = to_json({"through": last}).decode()
+                mark = {"consent_id": "", "session_id": "", "kind": PRUNED, "event": through}
+                connection.execute(update(EVENTS).where(row.number == first).values(**mark))
+            connection.execute(delete(CONSENTS).where(CONSENTS.c.consent_id.in_(old)))
+            return len(old)
 
     # Progress and evidence
 
@@ -317,3 +343,29 @@ class Tables:
     def count(self, table: Table) -> int:
         with self.reading() as connection:
             return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _last_of(number: int, kind: str, event: str) -> int:
+    return last_pruned(number, event) if kind == PRUNED else number
+
+
+def last_pruned(number: int, event: str) -> int:
+    """The last event for which this one stands. Raises `StoreError` for what no coordinator writes."""
+    try:
+        through = int(from_json(event)["through"])
+    except (ValueError, LookupError, TypeError):
+        through = 0
+    if through < number:
+        raise StoreError(f"event {number} of the organisation's tables is impossible", "Restore the database.")
+    return through
+
+
+def together(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same numbers in as few ranges as possible."""
+    found: list[tuple[int, int]] = []
+    for first, last in ranges:
+        if found and found[-1][1] == first - 1:
+            found[-1] = found[-1][0], last
+        else:
+            found.append((first, last))
+    return found

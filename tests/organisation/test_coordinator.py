@@ -13,6 +13,7 @@ import anyio
 import pytest
 from mortality import Life, effects
 from organisations import PERSON, Organisation, WithMethods
+from sqlalchemy import update
 
 from planner.errors import UnreachableError
 from planner.execution.engine import BALANCE
@@ -20,7 +21,7 @@ from planner.execution.launches import LaunchState
 from planner.organisation.coordinator import coordinate
 from planner.organisation.documents import SubmittedCeiling
 from planner.organisation.policy import MONTHLY, WorkerPolicy
-from planner.organisation.tables import CONSENTS, EVENTS, ConsentState, FencedError
+from planner.organisation.tables import CONSENTS, EVENTS, KEPT_SECONDS, PRUNED, ConsentState, FencedError
 from planner.providers.base import LaunchRequest
 from tests.execution.conftest import Service  # pyright: ignore[reportMissingImports]
 
@@ -290,6 +291,25 @@ async def test_the_tables_keep_no_key_and_no_prompt_of_an_ended_consent(make_org
     assert ended in dump
     assert "ended secret" not in dump
     assert organisation.service.key not in dump
+
+
+async def test_a_consent_that_was_closed_long_ago_leaves_nothing(make_organisation: Make, job: MakeJob) -> None:
+    """The next ones are served as ever."""
+    organisation = make_organisation()
+    tables = organisation.tables
+    old, _ = (organisation.submit(number, job("ana", runs=2)) for number in (1, 2))
+    await organisation.work()
+    tables.close(old, "")
+    await organisation.work()
+    with tables.engine.begin() as connection:
+        closed = update(CONSENTS).where(CONSENTS.c.consent_id == old)
+        connection.execute(closed.values(changed_at=CONSENTS.c.changed_at - KEPT_SECONDS))
+    organisation.submit(3, job("bob"))
+    await organisation.work()
+    assert old not in {each["consent_id"] for each in (*tables.consents(), *tables.events())}
+    assert PRUNED in {each["kind"] for each in tables.events()}
+    assert len(await organisation.service.own_runs()) == 5
+    assert len(organisation.journal().unconsumed_slots()) == 3
 
 
 async def test_a_closed_consent_is_not_resumed(make_organisation: Make, job: MakeJob) -> None:

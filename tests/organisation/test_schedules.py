@@ -60,6 +60,17 @@ def test_days_of_three_repositories(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all("open" in what and " 0 consents" not in what for _, what in week.happened)
 
 
+def test_days_of_which_the_first_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consents that were closed a day and a half ago: nothing that is left needs their events."""
+    monkeypatch.setattr(serving, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr(serving, "LOOK_AT_WORK_SECONDS", 5.0)
+    week = Week(2, Size(2, days=4, cases=4, pull_requests=2, budget_cents=1_000_000))
+    week.database.kept_seconds = 1.5 * DAY
+    week.run()
+    assert len(week.database.pruned) > 3
+    assert all(each.outcome is not None and each.outcome.finished for each in week.clients)
+
+
 # Broken rules
 
 

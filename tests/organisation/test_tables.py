@@ -15,7 +15,16 @@ from planner.errors import StoreError, UsageError
 from planner.execution.events import RequesterLearned
 from planner.organisation.journal import TablesJournal
 from planner.organisation.opening import check, open_tables, prepare
-from planner.organisation.tables import CONSENTS, COORDINATOR, EVENTS, ConsentState, FencedError, Tables
+from planner.organisation.tables import (
+    CONSENTS,
+    COORDINATOR,
+    EVENTS,
+    KEPT_SECONDS,
+    PRUNED,
+    ConsentState,
+    FencedError,
+    Tables,
+)
 
 EVENT = {"consent_id": "c", "session_id": "s", "kind": "requester_learned", "event": "{}"}
 
@@ -94,6 +103,63 @@ def test_a_number_is_used_once(tables: Tables) -> None:
         other.record(RequesterLearned("key", 2))
     assert other.requesters("key") == set()
     assert TablesJournal(tables, epoch).requesters("key") == {1}
+
+
+def closed_long_ago(tables: Tables, *consents: str) -> None:
+    for consent_id in consents:
+        tables.change(None, consent_id, state=ConsentState.CLOSED.value)
+    with tables.engine.begin() as connection:
+        old = update(CONSENTS).where(CONSENTS.c.consent_id.in_(consents))
+        connection.execute(old.values(changed_at=CONSENTS.c.changed_at - KEPT_SECONDS - 1))
+
+
+def test_consents_that_were_closed_long_ago_are_removed(tables: Tables) -> None:
+    """With their events, of which one stands for many; none is missing then, and the next one has the next number."""
+    epoch = tables.take("a", "1")
+    assert epoch is not None
+    for consent_id in ("old", "older", "new"):
+        tables.submit(consent_id, "shop", "")
+    for number, consent_id in enumerate(("", "old", "older", "new", "old", "old", "new", "older"), 1):
+        tables.add_event(epoch, {"number": number, **EVENT, "consent_id": consent_id})
+    closed_long_ago(tables, "old")
+    tables.change(None, "older", state=ConsentState.CLOSED.value)
+    assert tables.prune(epoch) == 1
+    assert [row["number"] for row in tables.events()] == [1, 2, 3, 4, 5, 7, 8]
+    closed_long_ago(tables, "older")
+    assert tables.prune(epoch) == 1
+    assert tables.prune(epoch) == 0
+    assert [(row["number"], row["kind"] == PRUNED) for row in tables.events()] == [
+        (1, False),
+        (2, True),
+        (4, False),
+        (5, True),
+        (7, False),
+        (8, True),
+    ]
+    assert [row["consent_id"] for row in tables.consents()] == ["new"]
+    with pytest.raises(StoreError, match="lack the last events"):
+        tables.add_event(epoch, {"number": 10, **EVENT})
+    tables.add_event(epoch, {"number": 9, **EVENT})
+
+
+def test_a_journal_goes_on_after_pruned_events(tables: Tables) -> None:
+    """And still notices that one is missing."""
+    epoch = tables.take("a", "1")
+    assert epoch is not None
+    for number, kind in enumerate((PRUNED, "requester_learned"), 1):
+        event = '{"through": 5}' if kind == PRUNED else '{"credential": "key", "requester_id": 1}'
+        tables.add_event(epoch, {**EVENT, "number": number, "kind": kind, "event": event})
+    with pytest.raises(StoreError, match=r"event 6 .* is missing"):
+        TablesJournal(tables, epoch)
+    with tables.engine.begin() as connection:
+        connection.execute(update(EVENTS).where(EVENTS.c.number == 2).values(number=6))
+    journal = TablesJournal(tables, epoch)
+    journal.record(RequesterLearned("key", 2))
+    assert [row["number"] for row in tables.events()] == [1, 6, 7]
+    with tables.engine.begin() as connection:
+        connection.execute(update(EVENTS).where(EVENTS.c.number == 1).values(event="{}"))
+    with pytest.raises(StoreError, match=r"event 1 .* is impossible"):
+        TablesJournal(tables, epoch)
 
 
 def test_a_coordinator_writes_nothing_behind_a_gap(tables: Tables) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -29,6 +29,7 @@ from planner.errors import (
 from planner.execution.consents import Consent, ConsentedCall, ConsentWay
 from planner.execution.engine import EngineSettings, Job, Outcome
 from planner.execution.journal_state import JournalState
+from planner.execution.launches import Slot
 from planner.organisation import serving
 from planner.organisation.documents import ENDED, SUBMISSION, Submission, SubmittedCeiling, parsed, written
 from planner.organisation.journal import TablesJournal
@@ -55,10 +56,10 @@ class Organisation(Model):
         if self.balance_cents is not None and sum(made.cents for made in self.made) > self.balance_cents:
             raise Violation(f"the balance was {self.balance_cents}, and is overdrawn")
 
-    def check_ceilings(self, journal: JournalState) -> None:
+    def check_ceilings(self, journal: JournalState, slots: Iterable[Slot]) -> None:
         """As the tables have it: which of two equal launches a run belongs to makes no difference."""
         spent = Counter[tuple[str, str, str]]()
-        for slot in journal.unconsumed_slots():
+        for slot in slots:
             launch = journal.launch(slot.launch_id)
             assert launch is not None
             month, consent_id = f"{launch.sent_at:%Y-%m}", launch.consent_id
@@ -315,6 +316,15 @@ class Schedule:
                 raise Violation(f"a consent ends with {outcome}")
             if not client.is_done:
                 self._submit(client)
+            elif outcome.finished and self.random.random() < 0.7:
+                self._close(client)
+
+    def _close(self, client: Client) -> None:
+        """Its results are stored."""
+        try:
+            MemoryTables(self.database).close(client.consent_id, "")
+        except StoreError:
+            self.at(5.0, NOBODY, lambda: self._close(client))
 
     # The end
 
@@ -326,9 +336,13 @@ class Schedule:
         if self.is_restored or self.people:
             return  # the tables do not know every run then
         journal = TablesJournal(MemoryTables(self.database), 0)
-        self.model.check_ceilings(journal)
-        bills = {slot.run_id: slot.cost_cents for slot in journal.unconsumed_slots() if slot.run_id is not None}
-        charged: Mapping[int | None, int | None] = {made.run.id: made.cents for made in self.model.made}
+        slots = [slot for client in self.clients for slot in journal.slots_of_consent(client.consent_id)]
+        self.model.check_ceilings(journal, slots)
+        bills = {slot.run_id: slot.cost_cents for slot in slots if slot.run_id is not None}
+        launches, pruned = self.database.launches, self.database.pruned
+        charged: Mapping[int | None, int | None] = {
+            made.run.id: made.cents for made in self.model.made if launches[made.launch_id] not in pruned
+        }
         if bills != charged:
             raise Violation(f"the tables say {bills}, the service charged {charged}")
 
@@ -349,6 +363,7 @@ def simulated(seed: int) -> Counter[str]:
         "stops": schedule.stops,
         "takeovers": schedule.takeovers,
         "restored": int(schedule.is_restored),
+        "pruned": len(schedule.database.pruned),
         "calls": len(schedule.model.made),
         "at a ceiling": any(client.outcome is not None and client.outcome.ceiling for client in schedule.clients),
         "for a person": schedule.people,

@@ -7,8 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pydantic_core import from_json
+
 from planner.errors import StoreError
-from planner.organisation.tables import AT_WORK, LEASE_SECONDS, ConsentState, FencedError, Tables
+from planner.organisation.tables import (
+    AT_WORK,
+    KEPT_SECONDS,
+    LEASE_SECONDS,
+    PRUNED,
+    ConsentState,
+    FencedError,
+    Tables,
+    together,
+)
 
 T = TypeVar("T")
 
@@ -33,6 +44,10 @@ class Database:
         self.now = now
         self.rows = Rows()
         self.is_away = False
+        self.kept_seconds = KEPT_SECONDS
+        self.pruned: set[str] = set()
+        self.launches: dict[str, str] = {}
+        """The consent of each launch, whatever was pruned since."""
 
     def copy(self) -> Rows:
         return copy.deepcopy(self.rows)
@@ -148,7 +163,8 @@ class MemoryTables(Tables):
 
     def events(self, after: int = 0, consent_id: str | None = None) -> Sequence[Any]:
         def read(rows: Rows) -> list[dict[str, Any]]:
-            return [row for row in rows.events[after:] if consent_id in (None, row["consent_id"])]
+            found = [row for row in rows.events[after:] if consent_id in (None, row["consent_id"])]
+            return list({row["number"]: row for row in found}.values())
 
         return self._do("a look", read)
 
@@ -156,6 +172,8 @@ class MemoryTables(Tables):
         def write(rows: Rows) -> None:
             rows.events.append({"epoch": epoch, **values})
 
+        if values["kind"] == "intended":
+            self.database.launches[from_json(values["event"])["intent"]["launch_id"]] = values["consent_id"]
         name = SENT if '"state":"sent"' in values["event"] else values["kind"]
         self._do(name, write, epoch, after=values["number"] - 1)
 
@@ -183,3 +201,25 @@ class MemoryTables(Tables):
 
     def empty_log(self) -> None:
         pass
+
+    def prune(self, epoch: int) -> int:
+        """As in the database, but soon."""
+
+        def write(rows: Rows) -> int:
+            until = self.database.now() - self.database.kept_seconds
+            old = {
+                key
+                for key, row in rows.consents.items()
+                if row["state"] == ConsentState.CLOSED.value and row["changed_at"] < until
+            }
+            self.database.pruned |= old
+            for key in old:
+                del rows.consents[key]
+            gone = [row["number"] for row in rows.events if row["consent_id"] in old or row["kind"] == PRUNED]
+            for first, last in together((number, number) for number in gone):
+                mark = {"consent_id": "", "kind": PRUNED, "event": f'{{"through": {last}}}'}
+                for number in range(first, last + 1):
+                    rows.events[number - 1] = {**rows.events[number - 1], **mark, "number": first}
+            return len(old)
+
+        return self._do("a pruning", write, epoch)
