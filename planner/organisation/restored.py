@@ -38,7 +38,9 @@ def calls_unknown(submission: Submission, agreed_at: datetime, unknown: Iterable
         if like in wanted and run.created_at is not None and run.created_at > agreed_at:
             made[like] += 1
     for launch in journal.launches((*UNSETTLED, *KNOWN)):
-        for slot in journal.slots_of(launch.launch_id):
-            if launch.state in UNSETTLED or slot.run_id is None:
-                made[launch.line.target_type, launch.line.target_id, prompt_key(slot.prompt)] -= 1
+        slots = journal.slots_of(launch.launch_id)
+        unbound = [slot for slot in slots if slot.run_id is None]
+        # Runs that a launch has claimed are known, even if nobody sees yet which is for which slot.
+        for slot in unbound[: len(slots) - len(launch.run_ids)]:
+            made[launch.line.target_type, launch.line.target_id, prompt_key(slot.prompt)] -= 1
     return sum(number for number in made.values() if number > 0)

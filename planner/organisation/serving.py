@@ -17,7 +17,17 @@ from planner.errors import PlannerError, RefusedError, StoreError
 from planner.execution.consents import ConsentAdded
 from planner.execution.core import WaitReason, outcome_of, snapshot
 from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, Outcome, Snapshot
-from planner.execution.events import Consumed, Event, Interrupted, JobsEnded, Moved, RunsBound, SessionEvent, Stopped
+from planner.execution.events import (
+    Consumed,
+    Event,
+    Interrupted,
+    JobsEnded,
+    Moved,
+    RunsBound,
+    RunsClaimed,
+    SessionEvent,
+    Stopped,
+)
 from planner.execution.journal_state import TakenError
 from planner.execution.launches import LONGEST_RUN, UNSETTLED, LaunchIntent
 from planner.execution.ledger import Ceiling
@@ -275,7 +285,7 @@ class CoordinatorSession(Session):
     def happen(self, event: Event | SessionEvent) -> None:
         if not isinstance(event, JobsEnded):
             Session.happen(self, event)
-            if isinstance(event, Moved | RunsBound):
+            if isinstance(event, Moved | RunsBound | RunsClaimed):
                 self._stop_unknown()
             return
         outcome = outcome_of(self.state, event.consent_id)  # before its launches concern nobody
