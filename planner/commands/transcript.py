@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from planner.errors import UsageError
@@ -11,6 +12,7 @@ from planner.reports.redaction import redact, redact_evidence
 from planner.reports.transcript import Conversation, render_json, render_text
 from planner.results.model import RunResult
 from planner.shell import Shell, redactor_patterns
+from planner.workspace.recordings import save_recording
 from planner.workspace.selection import Selection, did_you_mean, is_run, matches
 from planner.workspace.stores import open_results
 
@@ -22,14 +24,18 @@ def transcript(
     wanted: str,
     failed: bool,
     unmasked: bool = False,
+    audio: Path | None = None,
     output_format: Literal["text", "json"] = "text",
 ) -> int:
     """Print the newest stored runs of a case, or one run; return 0. `wanted` is a case id, a pattern of case ids, or
-    the id of a run or call. `unmasked`: as it was said, on a terminal only."""
+    the id of a run or call. `unmasked`: as it was said, on a terminal only. `audio`: the file for the recording of the
+    run."""
     if unmasked and not (shell.out.isatty() and output_format == "text"):
         raise UsageError(
             "--unmasked shows text on a terminal only", "Run it at a terminal, without a pipe or --format."
         )
+    if audio is not None and not wanted.isdecimal():
+        raise UsageError("--audio needs one run", "Name the id of a run or of its call instead of a case.")
     project, place = open_results(shell, selection)
     sessions = partial(place.repository.sessions_of, selection.environment or "", sandbox=selection.sandbox)
     patterns = redactor_patterns(project)
@@ -50,6 +56,12 @@ def transcript(
         else:
             hint = did_you_mean(wanted, known) or _where_to_look(selection)
         raise UsageError(f"no stored run matches {wanted}", hint)
+    if audio is not None:
+        call_id = conversations[0].run.call_id
+        if call_id is None:
+            raise UsageError(f"run {wanted} has no call, so there is no recording", "Name another run.")
+        save_recording(shell, place, selection, call_id, audio)
+        shell.log(f"the recording is in {audio}")
     if output_format == "json":
         shell.print(render_json(conversations))
     else:

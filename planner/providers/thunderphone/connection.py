@@ -53,6 +53,8 @@ class ApiRequest:
     on_sending: Callable[[], None] | None = None
     attempt: int = 1
     is_last: bool = True
+    may_redirect: bool = False
+    """Whether a redirect is an answer, which is not followed."""
 
 
 class Connection:
@@ -119,7 +121,7 @@ class Connection:
             answer = await self._transport.send(
                 request.method, request.path, query=request.query, body=request.body, on_sending=request.on_sending
             )
-            result = self._checked(answer, f"{request.method} {request.path}", decode)
+            result = self._checked(answer, request, decode)
             is_cancelled = False
         except PlannerError as error:
             is_cancelled, failure = False, error
@@ -147,14 +149,16 @@ class Connection:
                 )
                 self._hooks.on_exchange(exchange)
 
-    def _checked(self, answer: Answer, request: str, decode: Decoder[T] | None) -> T | None:
+    def _checked(self, answer: Answer, request: ApiRequest, decode: Decoder[T] | None) -> T | None:
+        name = f"{request.method} {request.path}"
         if date := answer.headers.get("date"):
             self._update_clock(date)
         if answer.status == 429:
             self.stats.refused += 1
-        if not 200 <= answer.status < 300:
-            raise error_of(answer, request)
-        result = None if decode is None else decode(answer, request)
+        is_redirect = request.may_redirect and 300 <= answer.status < 400
+        if not 200 <= answer.status < 300 and not is_redirect:
+            raise error_of(answer, name)
+        result = None if decode is None else decode(answer, name)
         self._has_answered = True
         return result
 
