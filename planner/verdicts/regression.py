@@ -59,7 +59,7 @@ class Model:
     """The p-value of the mean pass rate is multiplied by this, so that it adds at most 1 % false alarms."""
     bad_hour_sd: float = 1.5
     """Standard deviation of the shift of a session in which everything is worse (or better), in logits."""
-    bad_hours: float = 0.2
+    bad_hours: float = 0.1
     """The share of such sessions, if controls say whether this is one. The history has too few to tell."""
     least_alike: int = 5
     """In a smaller suite, nothing distinguishes all cases from some."""
@@ -112,14 +112,16 @@ def _likelihood(model: Model, logits: Floats, case_sd: float, counts: Counts) ->
 @frozen
 class Fit:
     """What earlier sessions show. `counts` are the runs of each case that say how often it passes, and `weights` how
-    likely each rate therefore is. `rate_prior` is by rate, `shift_prior` by shift. `controls` are calls of
-    the unchanged agent at the same time, (0, 0) without any."""
+    likely each rate therefore is. `rate_prior` is by rate, `shift_prior` by shift, and so is `hour_prior`, of a session
+    in which everything may be worse or better. `controls` are calls of the unchanged agent at the same time: (0, 0)
+    without any."""
 
     model: Model
     counts: Mapping[str, Counts]
     weights: Mapping[str, Floats]
     rate_prior: Floats
     shift_prior: Floats
+    hour_prior: Floats
     case_sd: float
     controls: Counts = (0, 0)
 
@@ -160,7 +162,8 @@ def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
     shift_sd = posterior[:, column]
     widened = _shift_priors(model, 1 + 1 / max(1, len(recent)))
     weights = dict(zip(counts, rates[column].weights(), strict=True))
-    return Fit(model, counts, weights, rates[column].prior, shift_sd / shift_sd.sum() @ widened, case_sd)
+    shift_prior, hour_prior = shift_sd / shift_sd.sum() @ widened, _normal(model, model.bad_hour_sd)
+    return Fit(model, counts, weights, rates[column].prior, shift_prior, hour_prior, case_sd)
 
 
 @frozen
@@ -303,8 +306,8 @@ class Scorer:
         shares = len(self.fitted.model.changed_shares)
         joint = hits @ self.log_mixed[used] + np.tile(same, shares)
         changed = _log_sum(joint) - np.log(shares)
-        bad_hour = _normal(self.fitted.model, self.fitted.model.bad_hour_sd)
-        statistics, of_some = changed - _log_sum(same), changed - _log_sum(alike + np.log(bad_hour))
+        hour = alike + np.log(self.fitted.hour_prior + _TINY)
+        statistics, of_some = changed - _log_sum(same), changed - _log_sum(hour)
         weights = np.exp(joint - _log_sum(joint)[:, None])
         by_row = weights @ np.exp(self.log_share[used]).T
         rates = (passed / np.maximum(total, 1)).mean(axis=1)
@@ -371,8 +374,14 @@ def with_controls(fitted: Fit, controls: Mapping[str, Counts]) -> Fit:
     model = replace(fitted.model, shifts=(*fitted.model.lower_shifts, *fitted.model.shifts))
     rows = (fitted.weights[case_id] @ _same(model, fitted.case_sd, own) for case_id, own in known.items())
     logs = np.sum([np.log(row) for row in rows], axis=0)
-    usual = np.pad(fitted.shift_prior, (len(model.lower_shifts), 0))
-    prior = (1 - model.bad_hours) * usual + model.bad_hours * _normal(model, model.bad_hour_sd)
-    found = prior * np.exp(logs - logs.max())
+    usual, hour = np.pad(fitted.shift_prior, (len(model.lower_shifts), 0)), _normal(model, model.bad_hour_sd)
+    mixed = (1 - model.bad_hours) * usual + model.bad_hours * hour
+    shift_prior, hour_prior = (prior * np.exp(logs - logs.max()) for prior in (mixed, hour))
     passed, total = (sum(own[side] for own in known.values()) for side in (0, 1))
-    return replace(fitted, model=model, shift_prior=found / found.sum(), controls=(passed, total))
+    return replace(
+        fitted,
+        model=model,
+        shift_prior=shift_prior / shift_prior.sum(),
+        hour_prior=hour_prior / hour_prior.sum(),
+        controls=(passed, total),
+    )
