@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -20,12 +21,17 @@ class Pending:
         """By case id, longest first except for lines in `_unsorted`."""
         self._unsorted: set[Line] = set()
         self._runs = 0
+        self._left = Counter[Line]()
+        self._most = Counter[Line]()
+        """The most runs that a line had left."""
 
     def set(self, job: Job, runs: int) -> None:
         """The case has this many runs to launch."""
         wanted = self._lines.get(job.line, {})
         _, before = wanted.get(job.case_id, (job, 0))
         self._runs += runs - before
+        self._left[job.line] += runs - before
+        self._most[job.line] = max(self._most[job.line], self._left[job.line])
         if runs:
             self._lines.setdefault(job.line, wanted)[job.case_id] = (job, runs)
             if not before:
@@ -45,7 +51,7 @@ class Pending:
         """Up to `room` runs of one line, one entry per run. `fits` says whether the budget has room for one more."""
         most = min(room, LARGEST_BATCH)
         self._sort()
-        for line in sorted(self._lines, key=lambda line: _shortness(next(iter(self._lines[line].values())))):
+        for line in sorted(self._lines, key=self._order):
             chosen: list[Job] = []
             for job, runs in self._lines[line].values():
                 for _ in range(min(runs, most - len(chosen))):
@@ -57,6 +63,11 @@ class Pending:
             if chosen:
                 return chosen
         return []
+
+    def _order(self, line: Line) -> tuple[float, float]:
+        """Longest first. Lines that take equally long take turns: what is called beside each other is called at the
+        same time."""
+        return _shortness(next(iter(self._lines[line].values()))), -self._left[line] / self._most[line]
 
     def _sort(self) -> None:
         for line in self._unsorted & self._lines.keys():

@@ -72,9 +72,9 @@ async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any]
     assert sizes == [
         1,
         1,
+        6,
         8,
-        8,
-        13,
+        15,
         16,
     ]  # how much the service allows is not known: it is asked for twice as many each time
     posts = Counter(path for method, path in service.requests if method == "POST")
