@@ -124,6 +124,9 @@ class Runner:
     """Whether each job installs planner itself, as on a new machine."""
     environ: dict[str, str] = field(default_factory=dict[str, str])
     """More variables of the machines."""
+    secrets: dict[str, str] = field(default_factory=dict[str, str])
+    service_at: dict[str, str] = field(default_factory=lambda: {"sandbox": "true"})
+    """Inputs of the action: which service is called, if the workflow does not say."""
     seconds: list[tuple[str, float, float]] = field(default_factory=list[tuple[str, float, float]])
     """The names of steps, how long they took, and their processor time."""
     made: int = 0
@@ -182,7 +185,7 @@ class Runner:
         names: dict[str, Any] = {
             "github": {"event": payload, "event_name": event, "token": token, "ref": ref, "repository": "acme/plans"},
             "runner": {"temp": str(temporary)},
-            "secrets": dict.fromkeys(caller.get("secrets", {}), ""),
+            "secrets": {name: self.secrets.get(name, "") for name in caller.get("secrets", {})},
             "steps": {},
             "needs": self.needs,
         }
@@ -266,7 +269,7 @@ class Runner:
     ) -> bool:
         defaults = {name: outer.text(spec.get("default", "")) for name, spec in action["inputs"].items()}
         assert given.keys() <= defaults.keys()
-        context = Context({**outer.names, "inputs": defaults | {"sandbox": "true"} | given, "steps": {}})
+        context = Context({**outer.names, "inputs": defaults | self.service_at | given, "steps": {}})
         for step in action["runs"]["steps"]:
             is_here = "uses" not in step and (self.installs or step["id"] != "install")
             if is_here and context.holds(step):
