@@ -1,7 +1,7 @@
 """Tools that have another address on previews (`test_tools` of a target), so that a test call refunds nobody.
 
 The agent's own fields keep their addresses, which are compared, recorded and deployed. Only the fields that are written
-to a copy have the others.
+to a copy have the others, without the secrets of these tools.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 from planner.changes.configuration import EffectiveTarget, shown_value
 from planner.errors import UsageError
 from planner.planfile.tool_names import name_of_tool
+from planner.secret_values import Secret
 
 _TOOLS: Final = "tools"
 _Route: TypeAlias = tuple[str | int, ...]
@@ -63,7 +64,24 @@ def _with_address(target: EffectiveTarget, name: Any, tool: Any, address: str | 
             "can only replace one",
             f"Fields with an address: {found}. Remove {name} from test_tools of the target.",
         )
-    return _set(tool, routes[0], address)
+    return _without_secrets(_set(tool, routes[0], address))
+
+
+def _without_secrets(value: Any) -> Any:
+    """Without fields and headers that hold a secret: who proposes the address must not get the agent's."""
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, Any]", value)
+        return {key: _without_secrets(item) for key, item in fields.items() if not _is_secret(item)}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in cast("list[Any]", value) if not _is_secret(item)]
+    return value
+
+
+def _is_secret(value: Any) -> bool:
+    """Also of `{name: Authorization, value: …}`."""
+    if isinstance(value, Mapping) and "value" in value:
+        return isinstance(value["value"], Secret)
+    return isinstance(value, Secret)
 
 
 def _addresses(value: Any, route: _Route) -> Iterator[_Route]:

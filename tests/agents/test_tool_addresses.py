@@ -15,11 +15,28 @@ from planner.changes.fingerprint import case_inputs
 from planner.errors import UsageError
 from planner.planfile.model import AgentFile, Target
 from planner.providers.base import AgentState
+from planner.secret_values import Secret, hide_secrets
 from tests.support.stored_cases import make_case
 
 TEST = "https://test.example.com/refund"
-REFUND = {"name": "issue_refund", "url": "https://bank.example.com/refund", "headers": {"Authorization": "Bearer abc"}}
-LOOK_UP = {"type": "webhook", "function": {"name": "look_up", "server": {"url": "https://crm.example.com/x"}}}
+REFUND = {
+    "name": "issue_refund",
+    "url": "https://bank.example.com/refund",
+    "api_key": "k-123",
+    "headers": {"Authorization": "Bearer abc", "Content-Type": "text/plain"},
+    "more": [{"name": "Authorization", "value": "Bearer abc"}, {"name": "Accept", "value": "text/plain"}],
+}
+REPLACED = {
+    "name": "issue_refund",
+    "url": "https://test.example.com/refund",
+    "headers": {"Content-Type": "text/plain"},
+    "more": [{"name": "Accept", "value": "text/plain"}],
+}
+LOOK_UP = {
+    "type": "webhook",
+    "headers": {"Authorization": "Bearer abc"},
+    "function": {"name": "look_up", "server": {"url": "https://crm.example.com/x"}},
+}
 TOOLS: list[Any] = [REFUND, LOOK_UP]
 
 
@@ -43,13 +60,13 @@ def _called_tools(clinic: Clinic) -> list[Any]:
 
 
 def test_calls_reach_the_test_address_and_nothing_else_changes(tmp_path: Path) -> None:
-    """Although the agent matches its file, a preview is called. Its other tools, and headers with secrets, are those of
-    the agent, which keeps its addresses."""
+    """Although the agent matches its file, a preview is called. The test address gets no secret. Its other tools are
+    those of the agent, with their secrets, and the agent keeps its own."""
     clinic = _with_tools(tmp_path)
     ran = clinic.run()
     assert ran.code == 0, ran.err
     clinic.check()
-    assert _called_tools(clinic) == [[{**REFUND, "url": TEST}, LOOK_UP]] * 2
+    assert _called_tools(clinic) == [[REPLACED, LOOK_UP]] * 2
     assert clinic.sandbox.agents.snapshot(12).fields["tools"] == TOOLS
     (agent,) = clinic.results()["agents"]
     assert [(each["field"], each["before"], each["after"]) for each in agent["changes"]] == [
@@ -157,6 +174,16 @@ def test_what_is_deployed_has_no_test_address() -> None:
     assert plain.digest == _target(TOOLS, in_file=True).digest
     (refund, look_up) = with_test_tools(tested, tested.file.fields)["tools"]
     assert (refund["url"], look_up["function"]["server"]["url"]) == (TEST, TEST)
+
+
+def test_an_address_with_a_token_is_replaced() -> None:
+    """It is a secret itself, in whatever it is nested."""
+    address = "https://hooks.example.com/services/T01ABCDEFGH/B02ABCDEFGH/a1b2c3d4e5f6g7h8i9j0k1l2"
+    tool = {"name": "a", "servers": [{"name": "key", "value": "s3cr3t"}, {"url": address}]}
+    hidden = hide_secrets({"tools": [tool]})
+    assert isinstance(hidden["tools"][0]["servers"][1]["url"], Secret)
+    target = _target(hidden["tools"], "a")
+    assert with_test_tools(target, {})["tools"][0]["servers"][-1] == {"url": TEST}
 
 
 @pytest.mark.parametrize(("names", "live"), [((), ["issue_refund", "look_up"]), (("issue_refund",), ["look_up"])])
