@@ -48,7 +48,7 @@ def transcript(global_options: GlobalOptions, **values: Any) -> int:
     """
     from planner.commands import transcript as module
 
-    return module.transcript(shell(global_options), selection(values), **values)
+    return module.transcript(shell(global_options), module.TranscriptOptions(selection(values), **values))
 
 
 @command(examples=["planner report --format junit --out junit.xml", "planner report reports/results.json older.json"])

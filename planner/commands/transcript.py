@@ -2,71 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from planner.errors import UsageError
-from planner.reports.redaction import redact, redact_evidence
+from planner.reports.redaction import Pattern, redact, redact_evidence
 from planner.reports.transcript import Conversation, render_json, render_text
 from planner.results.model import RunResult
 from planner.shell import Shell, redactor_patterns
+from planner.values import frozen
 from planner.workspace.recordings import save_recording
 from planner.workspace.selection import Selection, did_you_mean, is_run, matches
-from planner.workspace.stores import open_results
+from planner.workspace.stores import OpenedStore, open_results
 
 
-def transcript(
-    shell: Shell,
-    selection: Selection,
-    *,
-    wanted: str,
-    failed: bool,
-    unmasked: bool = False,
-    audio: Path | None = None,
-    output_format: Literal["text", "json"] = "text",
-) -> int:
-    """Print the newest stored runs of a case, or one run; return 0. `wanted` is a case id, a pattern of case ids, or
-    the id of a run or call. `unmasked`: as it was said, on a terminal only. `audio`: the file for the recording of the
-    run."""
-    if unmasked and not (shell.out.isatty() and output_format == "text"):
+@frozen
+class TranscriptOptions:
+    """`wanted` is a case id, a pattern of case ids, or the id of a run or call."""
+
+    selection: Selection
+    wanted: str
+    failed: bool = False
+    unmasked: bool = False
+    """As it was said; on a terminal only."""
+    audio: Path | None = None
+    """The file for the recording of the run."""
+    output_format: Literal["text", "json"] = "text"
+
+
+def transcript(shell: Shell, options: TranscriptOptions) -> int:
+    """Print the newest stored runs of a case, or one run; return 0."""
+    selection, wanted = options.selection, options.wanted
+    if options.unmasked and not (shell.out.isatty() and options.output_format == "text"):
         raise UsageError(
             "--unmasked shows text on a terminal only", "Run it at a terminal, without a pipe or --format."
         )
-    if audio is not None and not wanted.isdecimal():
+    if options.audio is not None and not wanted.isdecimal():
         raise UsageError("--audio needs one run", "Name the id of a run or of its call instead of a case.")
     project, place = open_results(shell, selection)
-    sessions = partial(place.repository.sessions_of, selection.environment or "", sandbox=selection.sandbox)
-    patterns = redactor_patterns(project)
-    conversations: list[Conversation] = []
-    found = _wanted(sessions(), wanted)
-    for case in (case for result in found for case in (result if unmasked else redact(result, patterns)).cases):
-        for run in case.runs:
-            if (failed and run.outcome == "passed") or (wanted.isdecimal() and not is_run(wanted, run)):
-                continue
-            stored = place.repository.load_evidence(run.evidence) if run.evidence else None
-            if stored is not None and not unmasked:
-                stored = redact_evidence(stored, patterns)
-            conversations.append(Conversation(case, run, stored))
+    conversations = list(_conversations(place, options, redactor_patterns(project)))
     if not conversations:
-        known = list({case.case_id: None for result in sessions() for case in result.called})
-        if failed and any(matches(wanted, case_id) for case_id in known):
-            hint = "Its stored runs passed: omit --failed to see them."
-        else:
-            hint = did_you_mean(wanted, known) or _where_to_look(selection)
-        raise UsageError(f"no stored run matches {wanted}", hint)
-    if audio is not None:
+        raise _nothing_found(place, options)
+    if options.audio is not None:
         call_id = conversations[0].run.call_id
         if call_id is None:
             raise UsageError(f"run {wanted} has no call, so there is no recording", "Name another run.")
-        save_recording(shell, place, selection, call_id, audio)
-        shell.log(f"the recording is in {audio}")
-    if output_format == "json":
+        save_recording(shell, place, selection, call_id, options.audio)
+        shell.log(f"the recording is in {options.audio}")
+    if options.output_format == "json":
         shell.print(render_json(conversations))
     else:
         shell.print(render_text(conversations, width=shell.width, color=shell.color))
     return 0
+
+
+def _conversations(
+    place: OpenedStore, options: TranscriptOptions, patterns: Sequence[Pattern]
+) -> Iterator[Conversation]:
+    for result in _wanted(_sessions(place, options), options.wanted):
+        for case in (result if options.unmasked else redact(result, patterns)).cases:
+            for run in case.runs:
+                if options.failed and run.outcome == "passed":
+                    continue
+                if options.wanted.isdecimal() and not is_run(options.wanted, run):
+                    continue
+                stored = place.repository.load_evidence(run.evidence) if run.evidence else None
+                if stored is not None and not options.unmasked:
+                    stored = redact_evidence(stored, patterns)
+                yield Conversation(case, run, stored)
+
+
+def _sessions(place: OpenedStore, options: TranscriptOptions) -> Iterable[RunResult]:
+    selection = options.selection
+    return place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
+
+
+def _nothing_found(place: OpenedStore, options: TranscriptOptions) -> UsageError:
+    known = list({case.case_id: None for result in _sessions(place, options) for case in result.called})
+    if options.failed and any(matches(options.wanted, case_id) for case_id in known):
+        hint = "Its stored runs passed: omit --failed to see them."
+    else:
+        hint = did_you_mean(options.wanted, known) or _where_to_look(options.selection)
+    return UsageError(f"no stored run matches {options.wanted}", hint)
 
 
 def _where_to_look(selection: Selection) -> str:
