@@ -101,7 +101,7 @@ class OrganisationClient:
     ) -> Outcome:
         """As `LocalEngine.execute`. If this process ends, the workers go on."""
         try:
-            return await self._execute(terms, consented, resumed, observer=observer, interrupted=interrupted)
+            return await self._submit_and_follow(terms, consented, resumed, observer=observer, interrupted=interrupted)
         except RefusedError as error:
             return Outcome(refusal=error.with_hint, left=_all(consented))
         except UsageError as error:
@@ -109,7 +109,7 @@ class OrganisationClient:
         except PlannerError as error:
             return Outcome(trouble=error.with_hint, left=_all(consented))
 
-    async def _execute(
+    async def _submit_and_follow(
         self,
         terms: SessionTerms,
         consented: ConsentedJobs,

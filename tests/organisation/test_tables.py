@@ -8,6 +8,8 @@ from stat import S_IMODE
 from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from databases import Postgres
 from sqlalchemy import text, update
 
@@ -24,6 +26,7 @@ from planner.organisation.tables import (
     ConsentState,
     FencedError,
     Tables,
+    metadata,
 )
 
 EVENT = {"consent_id": "c", "session_id": "s", "kind": "requester_learned", "event": "{}"}
@@ -224,6 +227,12 @@ def test_evidence_is_kept_until_its_consent_is_closed(tables: Tables) -> None:
 
 
 # Versions
+
+
+def test_the_migrations_make_the_tables_that_the_program_uses(tables: Tables) -> None:
+    """Both are written down: a migration stays as it is when a later one changes what it made."""
+    with tables.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def revise(tables: Tables, version: str) -> None:
