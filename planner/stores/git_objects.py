@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import IO, Final, NamedTuple, Protocol
 
 from planner.errors import StoreError
+from planner.stores.read_ahead import ReadAhead
 from planner.values import frozen
 
 _TREE_MODE: Final = "040000"
@@ -86,33 +87,20 @@ class GitObjects:
         self._git = git
         self._reader: GitProcess | None = None
         self._trees: dict[str, Tree] = {}
-        self._expected: list[str] = []
-        self._places: dict[str, int] = {}
-        """Where blobs are in that list that were not read yet."""
-        self._ahead: dict[str, bytes | None] = {}
-        """Blobs that were read together with one before them in that list."""
+        self._ahead = ReadAhead(self._read_together, _QUESTIONS)
+        self.expect = self._ahead.expect
 
     # Reading
 
     def blob(self, oid: str) -> bytes | None:
         """The content of a blob; None if this repository does not have it."""
-        if oid in self._ahead:
-            return self._ahead.pop(oid)
-        place = self._places.get(oid)
-        if place is None:
-            return self._read(oid)
-        asked = [
-            each for each in self._expected[place : place + _QUESTIONS] if self._places.pop(each, None) is not None
-        ]
-        self._ask(asked)
-        self._ahead.update({each: self._answer(each) for each in asked})
-        return self._ahead.pop(oid)
+        found = self._ahead.take(oid)
+        return self._read(oid) if found is None else found
 
-    def expect(self, oids: Iterable[str]) -> None:
-        """These blobs will be asked for, most often in this order: then one question does not wait for the answer to
-        the one before."""
-        self._expected = list(dict.fromkeys(oids))
-        self._places = {oid: place for place, oid in enumerate(self._expected)}
+    def _read_together(self, oids: Sequence[str]) -> dict[str, bytes]:
+        self._ask(oids)
+        found = {oid: self._answer(oid) for oid in oids}
+        return {oid: data for oid, data in found.items() if data is not None}
 
     def read_commit(self, oid: str) -> str:
         data = self._read(oid)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -34,6 +35,7 @@ from obstore.store import (
 )
 
 from planner.errors import PlannerError, StoreError, UsageError
+from planner.stores.read_ahead import ReadAhead
 from planner.stores.store import Backoff, Change, segments
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 Bucket: TypeAlias = AzureStore | GCSStore | HTTPStore | LocalStore | MemoryStore | S3Store
 
 _TAG: Final = "e_tag"
+_TOGETHER: Final = 16
+"""Objects that are read at the same time."""
+_NEVER_CHANGE: Final = re.compile(r"(?:^|/)(?:calls|sessions)/.*[^/]$")
 _ANSWERED: Final = re.compile(r"status code: (.*)")
 _NO_RIGHTS: Final = re.compile(r"40[13] |AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket")
 
@@ -73,9 +78,11 @@ class ObjectStore:
         self._address = address.rstrip("/")
         self._folder = f"{folder}/" if folder else ""
         self._backoff = backoff
+        self._ahead = ReadAhead(self._read_together, _TOGETHER)
 
     def get(self, key: str) -> bytes | None:
-        return self.read(key)[0]
+        found = self._ahead.take(key)
+        return self.read(key)[0] if found is None else found
 
     def read(self, key: str) -> tuple[bytes | None, str | None]:
         """The content and its tag."""
@@ -120,7 +127,20 @@ class ObjectStore:
         self.update(change)
 
     def prepare(self, keys: Sequence[str]) -> None:
-        """Does nothing: objects are read one by one."""
+        """Only files that never change are read before they are asked for."""
+        self._ahead.expect(key for key in keys if _NEVER_CHANGE.search(key))
+
+    def _read_together(self, keys: Sequence[str]) -> dict[str, bytes]:
+        with ThreadPoolExecutor(max_workers=len(keys)) as threads:
+            found = dict(zip(keys, threads.map(self._read_quietly, keys), strict=True))
+        return {key: data for key, data in found.items() if data is not None}
+
+    def _read_quietly(self, key: str) -> bytes | None:
+        """None also if it cannot be read: then whoever asks for it is told why."""
+        try:
+            return self.read(key)[0]
+        except PlannerError:
+            return None
 
     def locate(self, key: str) -> str:
         return f"{self._address}/{self._folder}{key}"

@@ -93,3 +93,29 @@ def test_an_unknown_service_is_an_error() -> None:
     """Exit 2, before any request."""
     with pytest.raises(UsageError, match="cannot be opened"):
         open_bucket("zip://bucket/x")
+
+
+def test_files_that_never_change_are_read_together() -> None:
+    """In any order; what is missing, refused or may change is read when it is asked for."""
+    bucket = MemoryStore()
+    content = {f"calls/a/{number}.jsonl": b"%d" % number for number in range(40)}
+    store_in(bucket).update(lambda _: {**content, "consents/a": b"1"})
+    store, read = store_in(bucket), list[str]()
+    original = store.read
+
+    def noted(key: str) -> tuple[bytes | None, str | None]:
+        read.append(key)
+        if key == "calls/a/7.jsonl" and len(read) < 20:
+            raise StoreError("refused", "")
+        return original(key)
+
+    store.read = noted
+    store.prepare([*content, "calls/a/none.jsonl", "consents/a", "calls/"])
+    assert store.get("calls/a/5.jsonl") == b"5"
+    assert set(read) == {f"calls/a/{number}.jsonl" for number in range(5, 21)}
+    store_in(bucket).update(lambda _: {"consents/a": b"2"})
+    assert store.get("consents/a") == b"2"
+    assert {key: store.get(key) for key in content} == content
+    assert store.get("calls/a/none.jsonl") is None
+    again = ["calls/a/5.jsonl", "calls/a/7.jsonl", "calls/a/none.jsonl"]
+    assert sorted(read) == sorted([*content, "calls/a/none.jsonl", "consents/a", *again])
