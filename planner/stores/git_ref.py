@@ -1,9 +1,11 @@
 """Results in a git ref of the repository: no infrastructure, and work tree, index, branches and configuration are
 untouched.
 
-A key is a path in the commit's tree. A write adds a commit by compare-and-swap: with a remote by `push
---force-with-lease`, without one by `update-ref` with the old value. A losing writer reads again, recomputes, and
-retries after a random pause.
+A key is a path in the commit's tree. Large folders are split (`path_of`), because a write adds the whole list of each
+folder that it changes: evidence is filed by one more digit, and calls by month.
+
+A write adds a commit by compare-and-swap: with a remote by `push --force-with-lease`, without one by `update-ref` with
+the old value. A losing writer reads again, recomputes, and retries after a random pause.
 
 The remote is read once, then only after losing. A shallow clone (a CI job) fetches one commit without blobs, then the
 blobs that it reads. A full clone fetches all: a depth would make it shallow, and missing blobs would stop its `git gc`.
@@ -46,6 +48,9 @@ _FETCHING: Final = (
     *("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance"),
 )
 _WITHOUT_BLOBS: Final = ("--filter=blob:none",)
+_EVIDENCE: Final = re.compile(r"(?:^|/)evidence/[0-9a-f]{2}/(?:[0-9a-f]{2}(?P<part>[0-9a-f]))?")
+_CALLS: Final = re.compile(r"(?:^|/)calls/[0-9a-f]{64}/(?P<part>[0-9]{6})?")
+"""Folders that are split, and the name of the part."""
 _READS: Final = 3
 _PAUSES_WITH_A_LOCK: Final = 8
 """Git holds the lock of a ref for an instant: one that stays so long is of a git that was killed."""
@@ -90,12 +95,12 @@ class GitStore:
 
     def get(self, key: str) -> bytes | None:
         with self._lock:
-            oid = self._blob_id(self._snapshot().tree, segments(key))
+            oid = self._blob_id(self._snapshot().tree, key)
             return None if oid is None else self._blob(oid)
 
     def has(self, key: str) -> bool:
         with self._lock:
-            return self._blob_id(self._snapshot().tree, segments(key)) is not None
+            return self._blob_id(self._snapshot().tree, key) is not None
 
     def keys(self, prefix: str) -> Iterator[str]:
         folder = prefix.rpartition("/")[0]
@@ -114,7 +119,7 @@ class GitStore:
             tree = self._snapshot().tree
             folders = [segments(key.strip("/")) for key in keys if key.endswith("/")]
             inside = {oid for folder in folders for oid in self._below(folder).values()}
-            single = list(filter(None, (self._blob_id(tree, segments(key)) for key in keys if key[-1:] != "/")))
+            single = list(filter(None, (self._blob_id(tree, key) for key in keys if key[-1:] != "/")))
             if self._fetches and self._is_shallow():
                 self._fetch_blobs(self._objects.missing({*inside, *single}))
             self._objects.expect(single)
@@ -130,8 +135,9 @@ class GitStore:
     def _walk(self, tree: str, prefix: str, found: dict[str, str]) -> None:
         entries = self._objects.tree(tree)
         found.update({prefix + name: oid for name, oid in entries.files.items()})
+        is_split = _split(prefix) is not None
         for name, oid in entries.folders.items():
-            self._walk(oid, f"{prefix}{name}/", found)
+            self._walk(oid, prefix if is_split else f"{prefix}{name}/", found)
 
     def _folder(self, tree: str, names: Sequence[str]) -> str:
         """The tree of a folder; "" if there is none."""
@@ -139,8 +145,8 @@ class GitStore:
             tree = self._objects.tree(tree).folders.get(name, "")
         return tree
 
-    def _blob_id(self, tree: str, names: Sequence[str]) -> str | None:
-        *folders, last = names
+    def _blob_id(self, tree: str, key: str) -> str | None:
+        *folders, last = segments(path_of(key))
         return self._objects.tree(self._folder(tree, folders)).files.get(last)
 
     def _blob(self, oid: str) -> bytes:
@@ -198,15 +204,15 @@ class GitStore:
         changed = {
             key: data
             for key, data in writes.items()
-            if self._blob_id(snapshot.tree, segments(key))
-            != (None if data is None else self._objects.blob_id(data, like))
+            if self._blob_id(snapshot.tree, key) != (None if data is None else self._objects.blob_id(data, like))
         }
         if not changed:
             return None
         is_new = is_erasure or not snapshot.tip or self._starts_new_history(snapshot)
         base = Base(like, tree=snapshot.tree) if is_new else Base(like, parent=snapshot.tip)
         before = 0 if is_new else snapshot.commits_before + 1
-        made = self._objects.commit(base, changed, f"{_summary(changed)}\n\nCommits-before: {before}\n")
+        by_path = {path_of(key): data for key, data in changed.items()}
+        made = self._objects.commit(base, by_path, f"{_summary(changed)}\n\nCommits-before: {before}\n")
         if made.code != 0:
             raise self._failed("written", made.said)
         return made.out.decode().strip()
@@ -352,6 +358,20 @@ class GitStore:
             f"results cannot be {done} at {where}: {why}",
             "Check the network and the repository, then run the same command again.",
         )
+
+
+def _split(key: str) -> re.Match[str] | None:
+    """Whether the key, or folder, is in a folder that is split."""
+    return _EVIDENCE.search(key) or _CALLS.search(key)
+
+
+def path_of(key: str) -> str:
+    """Where the file of a key is."""
+    found = _split(key)
+    if found is None or found["part"] is None:
+        return key
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/{found['part']}/{name}"
 
 
 def _summary(changed: Mapping[str, object]) -> str:

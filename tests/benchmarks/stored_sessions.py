@@ -70,7 +70,7 @@ def evidence_of(store: Path, digest: str) -> bytes:
 
 def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
     """A session once more, as an older session: the first one, or one whose calls were wanted again."""
-    other = f"20250101T{number:09}-{number:08x}"
+    other = f"2025{1 + number // 30:02}01T{number:09}-{number:08x}"  # 30 a month
     head = json.loads((store / f"sessions/{session}.json").read_text())
     files: dict[str, bytes] = {}
     parts: dict[str, object] = {}

@@ -19,6 +19,7 @@ from repositories import commit, git
 
 from planner.changes.configuration import configuration_digest
 from planner.results.repository import evidence_key
+from planner.stores.git_ref import path_of
 from tests.commands.test_gate import CASE, STORE  # pyright: ignore[reportMissingImports]
 from tests.commands.test_promote import (  # pyright: ignore[reportMissingImports]
     REF,
@@ -106,7 +107,7 @@ def short_evidence(folder: Path) -> str:
     document["call"]["document"]["duration_seconds"] = 1.0
     data = json.dumps(document).encode()
     digest = sha256(data).hexdigest()
-    forged = folder / evidence_key(digest)
+    forged = folder / path_of(evidence_key(digest))
     forged.parent.mkdir(parents=True, exist_ok=True)
     forged.write_bytes(data)
     return digest

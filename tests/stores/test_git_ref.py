@@ -146,7 +146,15 @@ def test_stored_data_is_read_back(clone: Clones, kind: str) -> None:
             attempt()
 
 
-_KEYS = st.sampled_from(["runs/a", "runs/b", "latest/x/a", "c"])
+_CALLS = f"calls/{'0a' * 32}"
+_SPLIT = {
+    "evidence/ab/abc1.json": "evidence/ab/c/abc1.json",
+    "branches/7/evidence/ab/abd1.json": "branches/7/evidence/ab/d/abd1.json",
+    f"{_CALLS}/20261130T1-1.jsonl": f"{_CALLS}/202611/20261130T1-1.jsonl",
+    f"{_CALLS}/20261201T1-1.jsonl": f"{_CALLS}/202612/20261201T1-1.jsonl",
+    f"{_CALLS}/other-1.jsonl": f"{_CALLS}/other-1.jsonl",
+}
+_KEYS = st.sampled_from(["runs/a", "runs/b", "latest/x/a", "c", *_SPLIT])
 _DATA = st.sampled_from([b"", b"one", b"two"])
 _WRITES = st.lists(st.tuples(_KEYS, _DATA, st.one_of(st.none(), _DATA, st.just(UNCONDITIONAL))), max_size=6)
 
@@ -168,6 +176,21 @@ def test_a_store_equals_a_dictionary_with_compare_and_swap(
             model[key] = data
     again = store_in(folder, remote=None)
     assert {key: again.get(key) for key in again.keys("")} == dict(sorted(model.items()))
+    for prefix in ("runs/", "evidence/ab/", "branches/7/evidence/", f"{_CALLS}/", f"{_CALLS}/2026"):
+        below = sorted(key for key in model if key.startswith(prefix))
+        assert list(again.keys(prefix)) == sorted(again.versions(prefix)) == below
+
+
+def test_large_folders_are_split(clone: Clones, shared: Path) -> None:
+    """A write does not list again what is stored of other months and digits."""
+    folder = clone("one", "--depth=1")
+    store_in(folder).update(lambda _: dict.fromkeys(_SPLIT, b"1"))
+    assert sorted(git(shared, "ls-tree", "-r", "--name-only", REF).split()) == sorted(_SPLIT.values())
+    reader = store_in(clone("other", "--depth=1"))
+    reader.prepare([f"{_CALLS}/", "evidence/ab/abc1.json"])
+    assert [reader.get(key) for key in _SPLIT] == [b"1"] * len(_SPLIT)
+    reader.update(lambda _: dict.fromkeys(_SPLIT))
+    assert git(shared, "ls-tree", "-r", "--name-only", REF) == ""
 
 
 @pytest.mark.parametrize("depth", [(), ("--depth=1",)])

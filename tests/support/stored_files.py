@@ -40,7 +40,8 @@ def edit_parts(store: Path, change: Callable[[list[Document]], None]) -> None:
         change(facts)
         data = b"".join(json.dumps(each).encode() + b"\n" for each in facts)
         path.write_bytes(data)
-        parts[path.relative_to(store).as_posix()] = {"lines": len(facts), "digest": sha256(data).hexdigest()}
+        key = f"calls/{path.relative_to(store / 'calls').parts[0]}/{path.name}"  # a git ref files by month, too
+        parts[key] = {"lines": len(facts), "digest": sha256(data).hexdigest()}
     for path in (store / "sessions").glob("*.json"):
         head = json.loads(path.read_text())
         head["parts"] = {key: parts.get(key, summary) for key, summary in head["parts"].items()}

@@ -47,7 +47,7 @@ def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, ser
         "hours/cancel@clinic": ("recheck", "expectations_changed", 0),
     }
     blobs = shared_blobs(remote)
-    assert len(re.findall(rb"(?m)^[0-9a-f]{40} evidence/../", blobs)) == 5
+    assert len(re.findall(rb"(?m)^[0-9a-f]{40} evidence/../[^/]*/.*json", blobs)) == 5
     assert "+• ••• ••• ••99, [redacted].".encode() in blobs
     for secret in (b"5550199", b"555 0199", b"M-77", b"sk_test_commands", b"Signature=", b"X-Amz", b"recording_url"):
         assert secret not in blobs, secret
