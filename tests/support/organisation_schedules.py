@@ -125,6 +125,8 @@ class Schedule:
         self._limit()
         self.hosts = [Host(self, number) for number in (1, 2)]
         self.is_restored = self.service_is_away = False
+        if random.random() < 0.3:
+            self.database.is_lost = lambda: self.is_faulty(0.1)
         self._plan()
 
     # What is wanted

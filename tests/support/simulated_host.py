@@ -114,7 +114,7 @@ class Host:
         except StoreError:
             epoch = None
         if epoch is None:
-            schedule.at(2.0, self.life, self._take)
+            schedule.at(5.0, self.life, self._take)
             return
         schedule.takeovers += 1
         self.epoch, self.generation, self.pause_seconds = epoch, 0, 1.0
@@ -174,7 +174,7 @@ class Host:
             return
         if is_fenced or (errors and isinstance(leading_error(errors[0]), FencedError)):
             self.epoch = 0
-            schedule.at(2.0, self.life, self._take)
+            schedule.at(5.0, self.life, self._take)
             return
         pause, self.pause_seconds = (self.pause_seconds, min(60.0, 2 * self.pause_seconds)) if errors else (0.0, 1.0)
         schedule.at(pause, self.life, lambda: self._coordinate_again(epoch))

@@ -44,6 +44,8 @@ class Database:
         self.now = now
         self.rows = Rows()
         self.is_away = False
+        self.is_lost: Callable[[], bool] = lambda: False
+        """Whether the answer to a write is lost."""
         self.kept_seconds = KEPT_SECONDS
         self.pruned: set[str] = set()
         self.launches: dict[str, str] = {}
@@ -74,6 +76,8 @@ class MemoryTables(Tables):
         if after is not None and after != len(database.rows.events):
             raise StoreError(f"event {after} is not the last one")
         found = what(database.rows)
+        if epoch is not None and database.is_lost():
+            raise StoreError("the connection broke when everything was written")
         self.step(f"after {name}")
         return found
 
