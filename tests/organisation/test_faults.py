@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from worker_trials import Trial, kill_at_each_step, stand_still
+from databases import Postgres
+from worker_trials import Trial, kill_at_each_step, lose_database, stand_still
 from workers import STEPS
 
 MakeTrial = Callable[..., Trial]
@@ -27,3 +28,11 @@ def test_a_worker_that_stands_still_in_a_launch_and_wakes_pays_nothing_twice(
 @pytest.mark.parametrize(("host", "database"), [("lease", "sqlite"), ("temporal", "postgres")])
 def test_workers_that_are_killed_again_and_again_lose_nothing(make_trial: MakeTrial, host: str, database: str) -> None:
     kill_at_each_step(make_trial(host, database))
+
+
+@pytest.mark.parametrize("host", ["lease", "temporal"])
+def test_a_database_that_is_lost_in_the_write_of_sent_costs_nothing(
+    make_trial: MakeTrial, postgres: Postgres, host: str
+) -> None:
+    """For longer than the lease. Nothing was sent; the same worker goes on."""
+    lose_database(make_trial(host, "postgres"), postgres, seconds=3.0)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from databases import Postgres
 from forked import Forked
 from patience import wait_for
 from workers import STEPS, Organisation
@@ -42,7 +44,10 @@ class Trial:
     def submit(self, *names: str, runs: int = RUNS) -> None:
         """One consent. Each case has a launch of its own."""
         self.number += 1
-        jobs = [make_work(name, runs=runs, stagger_seconds=place) for place, name in enumerate(names, 9 * self.number)]
+        jobs = [
+            make_work(name, runs=runs, stagger_seconds=place, expected_seconds=0.5)
+            for place, name in enumerate(names, 9 * self.number)
+        ]
         self.wanted += jobs
         self.organisation.submit(self.tables, self.number, *jobs, repository=f"r{self.number % 3}")
 
@@ -102,6 +107,22 @@ def kill_at_each_step(trial: Trial) -> None:
     trial.worker()
     trial.wait_until_ended()
     trial.check_exact()
+
+
+def lose_database(trial: Trial, server: Postgres, seconds: float) -> float:
+    """The machine of the database is lost just before SENT is committed, and is back after so many seconds. Returns how
+    long the calls took from then on."""
+    worker = trial.worker("in SENT")
+    says(worker, "stopped")
+    server.stop()
+    os.kill(worker.process.pid or 0, signal.SIGCONT)
+    says(worker, "cannot be written")
+    time.sleep(seconds)
+    server.start()
+    began = time.monotonic()
+    trial.wait_until_ended()
+    trial.check_exact()
+    return time.monotonic() - began
 
 
 def keeps_others_out(step: str, organisation: Organisation) -> bool:

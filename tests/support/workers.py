@@ -51,7 +51,7 @@ class Organisation:
     host: str = "lease"
     temporal: str = ""
     lease_seconds: float = 2.0
-    settle_seconds: float = 2.0
+    settle_seconds: float = 4.0
 
     def tables(self) -> Tables:
         opened = open_tables(self.address, self.root, {})
