@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
 from buckets import BucketServer, bucket_server  # noqa: E402 - beside the tests
 
+from planner.stores.git_ref import path_of  # noqa: E402
+
 PLANNER = (sys.executable, "-m", "planner")
 FOLDERS = ("calls", "configurations", "evidence", "runs", "sessions")
 REF = "refs/planner/results-sandbox"
@@ -164,7 +166,7 @@ def in_git(first: Path, name: str, files: dict[str, bytes]) -> Place:
     text = b"stored"
     stream = [f"commit {REF}\ncommitter t <t@example.org> now\ndata {len(text)}\n".encode(), text, b"\n"]
     for key, data in files.items():
-        stream += [f"M 100644 inline {key}\ndata {len(data)}\n".encode(), data, b"\n"]
+        stream += [f"M 100644 inline {path_of(key)}\ndata {len(data)}\n".encode(), data, b"\n"]
     import_ = ("git", "fast-import", "--quiet", "--date-format=now")
     subprocess.run(import_, cwd=remote, check=True, input=b"".join(stream))
 
