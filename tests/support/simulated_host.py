@@ -217,7 +217,7 @@ class SimulatedSession(CoordinatorSession):
             def begin(wake: Wake) -> None:
                 if isinstance(flag, Flag):
                     flag.wake = lambda: schedule.at(0.0, life, lambda: wake(None, None))
-                schedule.at(min(seconds, 60.0), life, lambda: wake(None, None))
+                schedule.at(seconds, life, lambda: wake(None, None))
 
             await Wait(begin)
         self._changed = cast("Any", Flag())
