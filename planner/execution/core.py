@@ -318,7 +318,8 @@ def _why_waiting(state: State, consent: ConsentState, waiting: WaitReason | None
     if state.unconfirmed and not state.is_under_way():
         count = len(state.unconfirmed)
         what = "an unconfirmed launch" if count == 1 else f"{count} unconfirmed launches"
-        return f"searching for {what} for up to {rounded_duration(state.settings.linger_seconds)}"
+        seconds = min(state.settings.linger_seconds, state.settings.settle_seconds)
+        return f"searching for {what} for up to {rounded_duration(seconds)}"
     if len(consent.wanted.pending):
         return wait_text(state, waiting, now) if waiting else ""
     return "waiting for runs that differ from their launch" if consent.outcome.anomalies and state.unbound else ""

@@ -31,7 +31,7 @@ from planner.execution.events import (
     RunsClaimed,
 )
 from planner.execution.journal import Journal
-from planner.execution.launches import TRANSITIONS, Slot, SlotKey
+from planner.execution.launches import TRANSITIONS, LaunchState, Slot, SlotKey
 from planner.execution.ledger import Ledger, Purpose
 from planner.execution.observer import EndedRun, Observer
 from planner.execution.spending import month_of
@@ -50,6 +50,16 @@ from planner.organisation.tables import AT_WORK, ConsentState, Tables
 
 LOOK_SECONDS: Final = 0.5
 _NO_WORKER: Final = "Start one: planner worker"
+
+_SETTLED: Final = MappingProxyType(
+    {
+        LaunchState.ACKNOWLEDGED: LaunchState.ADOPTED,
+        LaunchState.REFUSED: LaunchState.ABSENT,
+        LaunchState.REJECTED: LaunchState.ABSENT,
+        LaunchState.UNSENT: LaunchState.ABSENT,
+    }
+)
+"""What an answer means to a launch whose answer nobody here expected any more."""
 
 
 @dataclass(slots=True)
@@ -220,16 +230,27 @@ class OrganisationClient:
                 if self.journal.launch(intent.launch_id) is None:
                     yield Intended(replace(intent, session_id=session_id))
             case Moved() | DuplicateAnswer():
-                launch = self.journal.launch(event.launch_id)
-                state = event.state if isinstance(event, Moved) else None
-                if launch is not None and (state is None or state in TRANSITIONS.get(launch.state, ())):
-                    yield event
+                yield from self._moved_here(event)
             case RunsClaimed() | RunsBound():
                 yield event
             case EvidenceStored(slots):
                 yield from (EvidenceStored((found,)) for found in filter(None, map(self._fetched, slots)))
             case _:
                 pass  # this machine has its own
+
+    def _moved_here(self, event: Moved | DuplicateAnswer) -> Iterable[Event]:
+        """Without a move that is known here. If a session ended here while the workers sent a launch, it is unsent or
+        unconfirmed here: then their answer settles it."""
+        launch = self.journal.launch(event.launch_id)
+        if launch is None:
+            return
+        allowed = TRANSITIONS.get(launch.state, ())
+        if isinstance(event, DuplicateAnswer):
+            yield from [event] if LaunchState.UNCONFIRMED in allowed else []
+        elif event.state in allowed:
+            yield event
+        elif (settled := _SETTLED.get(event.state)) in allowed:
+            yield event._replace(state=settled)
 
     def _fetched(self, slot: Collected) -> Collected | None:
         """With the digest that the evidence has here, where it may be redacted. None if it was fetched before."""

@@ -425,7 +425,7 @@ def test_lists_are_read_when_runs_have_probably_ended(
 
 def test_the_progress_says_what_is_waited_for(job: Callable[..., Any]) -> None:
     ana = job("ana", runs=4)
-    state = state_of(ana, ceilings=(Ceiling("all", 100),))
+    state = state_of(ana, ceilings=(Ceiling("all", 100),), settle_seconds=600.0, linger_seconds=1e9)
     accept(state, ana, 7)
     assert snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)) == Snapshot(
         0, 4, 1, 0, 24, wait_text(state, WaitReason.CONCURRENCY, at(0))
@@ -435,7 +435,8 @@ def test_the_progress_says_what_is_waited_for(job: Callable[..., Any]) -> None:
     consent_of(state).outcome.anomalies["l1"] = "why"
     assert snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting == ""
     state.watched.clear()
-    assert "an unconfirmed launch" in snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting
+    searching = "searching for an unconfirmed launch for up to 10 min"
+    assert snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting == searching
     lose(state, ana, "l3")
     assert "2 unconfirmed launches" in snapshot(state, CONSENT, WaitReason.CONCURRENCY, at(0)).waiting
     state.outage.failed("no answer", 0)
