@@ -13,6 +13,10 @@ from mortality import Life, effects
 
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
+from planner.records.erasing import erasure, find
+from planner.results.late_bills import LateBill, corrected
+from planner.results.model import RunResult
+from planner.stores.directory import DirectoryStore
 
 CONTROLLED = PLAN.replace("runs: 2", "runs: 2\n    controls: 1")
 SHARES = 4
@@ -169,3 +173,21 @@ def test_another_machine_takes_controls_over(tmp_path: Path, dies_at: str) -> No
         ("hours", "hours/hours@clinic"),
         ("hours", "hours/hours@clinic (control)"),
     }
+
+
+def test_a_control_is_erased_and_billed_late_like_any_call(tmp_path: Path) -> None:
+    clinic = controlled(tmp_path)
+    assert clinic.run().code == 0
+    result = RunResult.model_validate(clinic.results())
+    ((run,),) = (control.runs for control in result.controls)
+    bill = LateBill(40, "transaction", None, 0, run.session_id, None)
+    billed = corrected(result, {run.run_id: bill})
+    assert billed.controls[0].runs[0].cost_cents == 40
+    assert billed.cost.actual_cents - result.cost.actual_cents == 40 - (run.cost_cents or 0)
+    store = DirectoryStore(clinic.root / ".planner" / "sandbox")
+    found = find(store, run.run_id)
+    assert (len(found.calls), len(found.evidence)) == (1, 1)
+    erased = erasure(store, found)
+    (report,) = [RunResult.model_validate_json(data or b"") for key, data in erased.items() if key.startswith("runs/")]
+    assert report.controls[0].runs[0].evidence is None
+    assert all(each.evidence is not None for each in report.cases[0].runs)

@@ -250,6 +250,29 @@ def test_a_few_controls_that_passed_do_not_blame_the_agent() -> None:
     assert (found.suite_changed, found.is_alike) == (True, True)
 
 
+def test_controls_say_what_the_hour_is_like() -> None:
+    """The formula, one sum after another: the shift of a usual or a bad hour, given 1 of 2 and 0 of 1."""
+    model = replace(SMALL, lower_shifts=(-2.0,), bad_hours=0.25, bad_hour_sd=1.0)
+    fitted = fit(sessions({"a": (3, 4), "b": (4, 4)}, {"a": (4, 4), "b": (2, 4)}), model)
+    found = with_controls(fitted, {"a": (1, 2), "b": (0, 1)})
+    shifts = (-2.0, -1.0, 0.0, 1.0)
+
+    def likelihood(case_id: str, passed: int, failed: int, shift: float) -> float:
+        rates = [sigmoid(logit + shift) for logit in model.rate_logits]
+        pairs = zip(fitted.weights[case_id], rates, strict=True)
+        return float(sum(weight * rate**passed * (1 - rate) ** failed for weight, rate in pairs))
+
+    of_controls = [likelihood("a", 1, 1, shift) * likelihood("b", 0, 1, shift) for shift in shifts]
+    hour = [exp(-(shift**2) / 2) for shift in shifts]
+    hour = [each / sum(hour) for each in hour]
+    usual = [0.0, *fitted.shift_prior]
+    mixed = [0.75 * one + 0.25 * other for one, other in zip(usual, hour, strict=True)]
+    for prior, posterior in ((mixed, found.shift_prior), (hour, found.hour_prior)):
+        each = [one * other for one, other in zip(prior, of_controls, strict=True)]
+        assert posterior == pytest.approx([one / sum(each) for one in each])
+    assert found.controls == (1, 3)
+
+
 def test_controls_of_cases_without_a_history_take_no_part() -> None:
     fitted = fit(usual())
     assert with_controls(fitted, {"new": (0, 5), "case-000": (0, 0)}) is fitted
