@@ -263,7 +263,7 @@ class Agents:
         by_revision = agent_edit(prior.agent_revision, today)
         if same is None and prior.has_agent_file and target.config is None:
             return AgentEdit(Reason.AGENT_FILE_CHANGED, "the target no longer has a file")
-        if same is None and target.config is not None and not self._is_deployed(target):
+        if same is None and target.config is not None and not self.is_deployed(target):
             return AgentEdit(Reason.AGENT_FILE_CHANGED, f"{target.config.file} was not tested")
         if same is None or (by_revision and target.config is None):
             return AgentEdit(Reason.AGENT_EDITED, by_revision) if by_revision else None
@@ -278,7 +278,7 @@ class Agents:
             return AgentEdit(Reason.AGENT_FILE_CHANGED, f"agent {what} changed (file)")
         return AgentEdit(Reason.AGENT_EDITED, f"{what} changed")
 
-    def _is_deployed(self, target: Target) -> bool:
+    def is_deployed(self, target: Target) -> bool:
         """Whether the deployed agent is known to match the file."""
         return target in self.configurations.called and target not in self.configurations.previews
 
@@ -288,7 +288,7 @@ class Agents:
         same = self.has_same_configuration(prior, target)
         if same is not None:
             return same
-        if prior.has_agent_file if target.config is None else not self._is_deployed(target):
+        if prior.has_agent_file if target.config is None else not self.is_deployed(target):
             return False
         today = self.revisions.get((target.kind, target.id))
         if prior.agent_revision is None or today is None:

@@ -25,16 +25,17 @@ def control_id(case_id: str) -> str:
 
 
 def with_controls(changes: Sequence[Change], agents: Agents) -> tuple[Change, ...]:
-    """The changes, and after them the controls of the cases that are called on a preview."""
+    """The changes, and after them the controls of the cases that are called on a preview, or may be: without a key,
+    nobody knows what is deployed, and who agrees to a control that is not needed pays nothing."""
     return (*changes, *_controls(changes, agents))
 
 
 def _controls(changes: Sequence[Change], agents: Agents) -> Iterator[Change]:
     for change in changes:
         case = change.case
-        if change.action is not Action.CALL or case is None or case.target not in agents.configurations.previews:
+        if change.action is not Action.CALL or case is None or case.target.config is None:
             continue
-        runs = min(case.controls, change.runs)
+        runs = 0 if agents.is_deployed(case.target) else min(case.controls, change.runs)
         if runs:
             yield _control(change, case, runs, agents)
 

@@ -253,7 +253,7 @@ async def _make_calls(
     sharing = {change.case_id: prepared.change_set.sharing(change) for change in prepared.change_set.payers}
     settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
 
-    controls = [change.case for change in prepared.change_set.controls]
+    controls = {change.case_id for change in prepared.change_set.controls}
 
     def on_run(record: EndedRun) -> RunResponse:
         cases = [change.case for change in sharing[record.slot.case_id] if change.case is not None]
@@ -262,7 +262,8 @@ async def _make_calls(
         reached.note(record.slot, record.evidence)
         for case_id, run in judged.items():
             settling.note(case_id, run)
-        failed = [case for case in cases if judged[case.case_id].outcome is RunOutcome.FAILED and case not in controls]
+        of_cases = [case for case in cases if case.case_id not in controls]
+        failed = [case for case in of_cases if judged[case.case_id].outcome is RunOutcome.FAILED]
         platform_failed = judged[record.slot.case_id].cause is Cause.PLATFORM
         return RunResponse(
             platform_failed=record.evidence is not None and platform_failed,
