@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
     from planner.execution.journal import Journal
     from planner.execution.sharing import IntentSharing
-    from planner.providers.base import AgentProvider
+    from planner.providers.base import AgentProvider, Target
     from planner.shell import Shell
 
 
@@ -60,6 +60,8 @@ class Previews:
     """The shared store's, if there is one."""
     session_id: str
     settle_seconds: float
+    is_called_elsewhere: Callable[[Target], bool] = lambda _: False
+    """Whether the organisation's workers may still call it."""
     warnings: list[str] = field(default_factory=list[str])
     verified: dict[int, AgentState] = field(default_factory=dict[int, "AgentState"])
     """The copies as they were before their first call, by id."""
@@ -104,8 +106,8 @@ class Previews:
         the copy with what it verified."""
         if preview.copy_id is None:
             return False
-        launches = self.journal if self.intents is None else self.intents
-        return launches.is_called(("agent", preview.copy_id), since=self._now() - LONGEST_RUN)
+        launches, target = self.journal if self.intents is None else self.intents, ("agent", preview.copy_id)
+        return launches.is_called(target, since=self._now() - LONGEST_RUN) or self.is_called_elsewhere(target)
 
     async def try_delete(self, preview: Preview) -> bool:
         """Try to delete the copy; return whether it is gone. Logs why not."""

@@ -47,6 +47,7 @@ from planner.organisation.documents import (
 )
 from planner.organisation.journal import event_of
 from planner.organisation.tables import AT_WORK, ConsentState, Tables
+from planner.providers.base import Target
 
 LOOK_SECONDS: Final = 0.5
 _NO_WORKER: Final = "Start one: planner worker"
@@ -97,6 +98,14 @@ class OrganisationClient:
             if self.journal.consents.get(consent_id) is None:
                 self.journal.record(ConsentImported(consent, (), NO_SPENDING))
             self._follow(consent_id)
+
+    def may_call(self, target: Target) -> bool:
+        """Whether a consent that is at work has calls to this target. Raises `StoreError`."""
+        return any(
+            (job.line.target_type, job.line.target_id) == target
+            for row in self.tables.consents(ConsentState.SUBMITTED, ConsentState.OPEN)
+            for job in _jobs_of(row)
+        )
 
     # Making the calls
 
@@ -330,6 +339,14 @@ class OrganisationClient:
             return
         text = row["submission"]
         self.tables.close(consent_id, text)
+
+
+def _jobs_of(row: RowMapping) -> tuple[Job, ...]:
+    """None for a row that cannot be read: the workers refuse it."""
+    try:
+        return submission_of(row["submission"], row["consent_id"]).jobs
+    except StoreError:
+        return ()
 
 
 def _less(consented: ConsentedJobs, others: Iterable[Slot]) -> Iterator[Job]:

@@ -182,13 +182,15 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
     ):
         session.reports.requests = client.stats
         settle_seconds = session.loaded.project.execution.settle_seconds
-        previews = Previews(shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds)
         if suspects := session.journal.mark_interrupted():
             shell.log(
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
                 " searching for them before anything is sent again"
             )
         organisation = _organisation(session, client.credential)
+        previews = Previews(shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds)
+        if organisation is not None:
+            previews.is_called_elsewhere = organisation.may_call
         try:
             yield ConnectedSession(
                 shell=shell,

@@ -1,0 +1,61 @@
+"""Several checkouts of a repository whose calls an organisation's workers make: each call is made once, and whoever follows
+gets the results."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import pytest
+from patience import PATIENCE_SECONDS, wait_for
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_organisation import (  # pyright: ignore[reportMissingImports]
+    CONSENT,
+    Workers,
+    shared,
+    states,
+    workers,
+)
+
+__all__ = ["shared", "workers"]
+
+AGENT = "clinic: {agent: 12, config: ../agents/clinic.yaml}"
+
+
+def agents(service: Served) -> set[int]:
+    """Those that the service has."""
+    request = urllib.request.Request(f"{service.url}/v1/agents", headers={"Authorization": "Bearer sk_test_other"})  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
+        listed = json.load(answer)
+    return {agent["id"] for agent in (listed["results"] if isinstance(listed, dict) else listed)}
+
+
+@pytest.fixture
+def edited(shared: Project) -> Project:
+    """The agent's file differs from the deployed agent, so calls need a preview."""
+    shared.edit("plans/hours.yaml", "clinic: {agent: 12}", AGENT)
+    shared.write("agents/clinic.yaml", "prompt: You are Iris of Larkfield Clinic. Be brief.\n")
+    return shared
+
+
+def test_a_preview_lives_until_its_consent_has_ended(edited: Project, workers: Workers, service: Served) -> None:
+    """Also when another session of the same checkout ends meanwhile, which needs another preview."""
+    deployed = agents(service)
+    workers()
+    service.hold(0, retry_after_seconds=1)
+    assert edited.planner("run", *CONSENT, "--detach").code == 4
+    copy = agents(service) - deployed
+    assert len(copy) == 1
+    wait_for(lambda: states(edited) == ["open"])
+    file = edited.root / "agents/clinic.yaml"
+    submitted = file.read_text()
+    file.write_text("prompt: You are Iris. Be slow.\n")
+    assert edited.planner("run").code == 3
+    assert agents(service) - deployed == copy
+    file.write_text(submitted)
+    service.release()
+    wait_for(lambda: states(edited) == ["ended"])
+    assert edited.planner("run", *CONSENT).code == 0
+    assert {run["target_id"] for run in service.own_runs()} == copy
+    assert (len(service.own_runs()), agents(service)) == (5, deployed)
