@@ -34,7 +34,7 @@ def open_tables(address: str, root: Path, environ: Mapping[str, str]) -> Tables:
         if not path.parent.is_dir():
             raise UsageError(f"the folder of {path} does not exist", "Create it, or correct `organisation`.")
         if not path.exists():  # SQLite would create it readable by everybody; it holds prompts
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _create(path)
         return Tables(engine, os.fspath(path))
     shown = url.set(query={}).render_as_string()
     options: dict[str, Any] = {
@@ -49,6 +49,14 @@ def open_tables(address: str, root: Path, environ: Mapping[str, str]) -> Tables:
     url = url.set(drivername="postgresql+psycopg", password=environ.get(PASSWORD) or None, query=query)
     engine = create_engine(url, connect_args=options, pool_pre_ping=True)
     return Tables(engine, shown)
+
+
+def _create(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        hint = "Allow it, or correct `organisation`."
+        raise UsageError(f"{path} cannot be created: {error.strerror}", hint) from error
 
 
 def _parsed(address: str) -> URL:

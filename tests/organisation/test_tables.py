@@ -302,6 +302,13 @@ def test_no_other_user_may_read_the_file(tmp_path: Path) -> None:
     assert S_IMODE((tmp_path / "organisation.sqlite").stat().st_mode) == 0o600
 
 
+def test_a_file_that_cannot_be_created_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tables.sqlite").symlink_to(tmp_path / "lost" / "tables.sqlite")
+    with pytest.raises(UsageError, match=r"tables.sqlite cannot be created: No such file") as caught:
+        open_tables("sqlite:///tables.sqlite", tmp_path, {})
+    assert caught.value.exit_code == 2
+
+
 @pytest.mark.parametrize("address", ["postgresql://planner@127.0.0.1:1/planner", "sqlite:///nowhere/tables.sqlite"])
 def test_a_database_that_is_away_is_named(tmp_path: Path, address: str) -> None:
     with pytest.raises((StoreError, UsageError), match=r"127\.0\.0\.1:1/planner|nowhere/tables.sqlite"):
