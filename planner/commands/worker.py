@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import anyio.to_thread
 
 from planner import __version__
 from planner.errors import UsageError
 from planner.interruption import interruptible
-from planner.providers.base import Target
+from planner.providers.base import AgentProvider, Target
 from planner.session.run_session import NO_ENGINE
 from planner.shell import Shell
 from planner.values import frozen
@@ -76,11 +77,12 @@ def worker(shell: Shell, options: WorkerOptions) -> int:
 
 
 async def work(shell: Shell, options: WorkerOptions, tables: Tables, policy: WorkerPolicy) -> int:
-    """Keep a coordinator alive until a signal."""
+    """Keep a coordinator alive until a signal. Raises `CredentialError` once the service rejects the key, and no other
+    worker has to wait for it."""
     from planner.organisation.coordinator import Worker, coordinate, engine_settings
 
     async with interruptible() as stop, open_service(shell) as provider:
-        await provider.balance()  # a wrong key shows now, not with the first consent
+        await check_account(provider, tables)
         settings = engine_settings(settle_seconds=options.settle_seconds, max_concurrent=options.max_concurrent)
         service = service_of(shell.environ)
         at_work = Worker(tables, provider, service, policy, settings, shell.clock, shell.new_id, shell.log)
@@ -88,6 +90,21 @@ async def work(shell: Shell, options: WorkerOptions, tables: Tables, policy: Wor
         shell.log(f"waiting for consents in {tables.shown}")
         await host.keep_alive(lambda epoch, ending: coordinate(at_work, epoch, ending), stop)
     return 0
+
+
+async def check_account(provider: AgentProvider, tables: Tables) -> None:
+    """A wrong key must not take the tables from a worker with a right one. Two requests, which are free. Raises
+    `CredentialError`, `UsageError`, `IncompleteError`."""
+    await provider.runs(limit=1)
+    mine = await provider.organisation()
+    if mine is None:
+        return
+    theirs = await anyio.to_thread.run_sync(tables.belong_to, mine)
+    if theirs != mine:
+        raise UsageError(
+            f"THUNDERPHONE_API_KEY is of organisation {mine}, but {tables.shown} has calls of organisation {theirs}",
+            "Use a key of that organisation, or a database of its own.",
+        )
 
 
 async def _host(shell: Shell, options: WorkerOptions, tables: Tables) -> Host:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 import anyio
 import anyio.to_thread
 
-from planner.errors import PlannerError, leading_error
+from planner.errors import CredentialError, IncompleteError, PlannerError, leading_error
 from planner.evidence import Evidence, evidence_digest
 from planner.execution.engine import ConsentedJobs, EngineSettings, SessionTerms
 from planner.execution.local import LocalEngine
@@ -35,7 +36,8 @@ _FOREVER_SECONDS: Final = 1e9
 
 
 async def coordinate(worker: Worker, epoch: int, stop: anyio.Event) -> None:
-    """Make the calls of all consents until `stop`. Raises `FencedError` when another coordinator took over."""
+    """Make the calls of all consents until `stop`. Raises `FencedError` when another coordinator took over, and
+    `CredentialError` if the service rejects the key: another worker may have a better one."""
     generation = 0
     pause_seconds = 1.0
     while not stop.is_set():
@@ -48,6 +50,9 @@ async def coordinate(worker: Worker, epoch: int, stop: anyio.Event) -> None:
             error = leading_error(errors)
             if isinstance(error, FencedError) or not isinstance(error, Exception):
                 raise error from errors
+            if isinstance(error, CredentialError):
+                with suppress(IncompleteError):
+                    await worker.check_key()
             if not isinstance(error, PlannerError):
                 _log.exception("the coordinator failed")
             worker.log(f"the coordinator starts again in {pause_seconds:.0f} s: {error}")

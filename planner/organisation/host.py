@@ -16,5 +16,6 @@ Coordinate: TypeAlias = Callable[[int, anyio.Event], Awaitable[None]]
 
 class Host(Protocol):
     async def keep_alive(self, coordinate: Coordinate, stop: anyio.Event) -> None:
-        """Return after `stop`. Raises `PlannerError` if the host itself cannot be used."""
+        """Return after `stop`. Raises `CredentialError` if the service rejects this worker's key, and `PlannerError` if
+        the host itself cannot be used."""
         ...

@@ -8,7 +8,7 @@ import anyio
 import anyio.to_thread
 
 from planner.clock import Clock
-from planner.errors import StoreError
+from planner.errors import CredentialError, StoreError, leading_error
 from planner.organisation.host import Coordinate
 from planner.organisation.tables import FencedError, Tables
 from planner.values import frozen
@@ -34,10 +34,7 @@ class LeaseHost:
     async def keep_alive(self, coordinate: Coordinate, stop: anyio.Event) -> None:
         while (epoch := await self._wait_for_epoch(stop)) is not None:
             self.log(f"coordinator, epoch {epoch}")
-            try:
-                await self._coordinate(coordinate, epoch, stop)
-            except* FencedError as errors:
-                self.log(str(errors.exceptions[0]))
+            await self._coordinate(coordinate, epoch, stop)
 
     async def _wait_for_epoch(self, stop: anyio.Event) -> int | None:
         """None after `stop`."""
@@ -57,14 +54,24 @@ class LeaseHost:
         return None
 
     async def _coordinate(self, coordinate: Coordinate, epoch: int, stop: anyio.Event) -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._beat, epoch)
-            await coordinate(epoch, stop)
-            tasks.cancel_scope.cancel()
+        """Raises `CredentialError` once the tables are given up."""
+        error: BaseException | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._beat, epoch)
+                await coordinate(epoch, stop)
+                tasks.cancel_scope.cancel()
+        except* (CredentialError, FencedError) as errors:
+            error = leading_error(errors)
+        if isinstance(error, FencedError):
+            self.log(str(error))
+            return
         try:
             await anyio.to_thread.run_sync(self.tables.release, epoch)  # another worker need not wait
-        except StoreError as error:
-            self.log(str(error))
+        except StoreError as trouble:
+            self.log(str(trouble))
+        if error is not None:
+            raise error
 
     async def _beat(self, epoch: int) -> None:
         """Raises `FencedError` if the lease is over. While the database is away, nothing can be written anyway."""

@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from sqlalchemy import RowMapping
 
 from planner.clock import Clock
-from planner.errors import PlannerError, RefusedError, StoreError
+from planner.errors import CredentialError, PlannerError, RefusedError, StoreError
 from planner.execution.consents import ConsentAdded
 from planner.execution.core import WaitReason, outcome_of, snapshot
 from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, Outcome, Snapshot
@@ -50,7 +50,7 @@ from planner.organisation.journal import TablesJournal
 from planner.organisation.policy import WorkerPolicy, ceilings_of, spent_before
 from planner.organisation.restored import calls_unknown, unknown_runs
 from planner.organisation.tables import ConsentState, Tables
-from planner.providers.base import Provider, Run
+from planner.providers.base import AgentProvider, Run
 from planner.values import frozen
 
 _log = logging.getLogger(__name__)
@@ -69,13 +69,17 @@ class Worker:
     """What a worker works with, in every epoch."""
 
     tables: Tables
-    provider: Provider
+    provider: AgentProvider
     service: str
     policy: WorkerPolicy
     settings: EngineSettings
     clock: Clock
     new_id: Callable[[], str]
     log: Callable[[str], None]
+
+    async def check_key(self) -> None:
+        """One request, which is free. Raises `CredentialError`, `IncompleteError`."""
+        await self.provider.runs(limit=1)
 
 
 @dataclass(slots=True)
@@ -121,11 +125,13 @@ class CoordinatorSession(Session):
 
     async def serve(self, stop: anyio.Event) -> None:
         """Until `stop`, a failure, launches that only a person can settle, or, after a day, nothing is left to do: the
-        next session begins with tables that were pruned."""
+        next session begins with tables that were pruned. Raises `CredentialError` if the key is rejected."""
         await self.begin()
         async with anyio.create_task_group() as tasks:
             await self.make_calls(tasks, stop)
             tasks.cancel_scope.cancel()
+        if isinstance(self.failure, CredentialError):
+            raise self.failure
 
     async def begin(self) -> None:
         """Resume the calls of the consents that another coordinator began."""
@@ -283,6 +289,9 @@ class CoordinatorSession(Session):
     # Ends
 
     def happen(self, event: Event | SessionEvent) -> None:
+        if isinstance(event, Stopped) and event.consent_id is None and event.usage:
+            self._tasks.start_soon(self._rejected, event)
+            return
         if not isinstance(event, JobsEnded):
             Session.happen(self, event)
             if isinstance(event, Moved | RunsBound | RunsClaimed):
@@ -291,6 +300,17 @@ class CoordinatorSession(Session):
         outcome = outcome_of(self.state, event.consent_id)  # before its launches concern nobody
         Session.happen(self, event)
         self._ended(event.consent_id, outcome)
+
+    async def _rejected(self, event: Stopped) -> None:
+        """The service rejected a request for all consents. If it is the key, no consent ends: another worker may go
+        on."""
+        try:
+            await self.worker.check_key()
+        except CredentialError as error:
+            self.failure = error
+            self.happen(Interrupted())
+        else:
+            Session.happen(self, event)
 
     def _stop_unknown(self) -> None:
         """A launch that could have made unknown runs of the service has others, or none: then an unknown one did."""

@@ -58,8 +58,11 @@ COORDINATOR: Final = Table(
     Column("holder", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("expires_at", Float, nullable=False),
+    Column("organisation", Integer),
+    Column("trouble", Text, nullable=False),
 )
-"""One row. Times are seconds since 1970, by the database's clock."""
+"""One row. Times are seconds since 1970, by the database's clock. `organisation` is an id of the service, if it is
+known; `trouble` is why the coordinator makes no calls at the moment."""
 CONSENTS: Final = Table(
     "consents",
     metadata,
@@ -117,6 +120,8 @@ _HOLDS: Final = (
 )
 _LAST: Final = select(EVENTS.c.number, EVENTS.c.kind, EVENTS.c.event).order_by(EVENTS.c.number.desc()).limit(1)
 _ADD_EVENT: Final = insert(EVENTS)
+_NOBODY: Final = {"place": 1, "epoch": 0, "holder": "", "version": "", "expires_at": 0.0, "trouble": ""}
+"""The coordinator's row before there was one."""
 
 
 class ConsentState(Enum):
@@ -187,14 +192,28 @@ class Tables:
 
     # The coordinator
 
+    def belong_to(self, organisation: int) -> int:
+        """The organisation whose calls these tables have: this one from now on, unless they have another's."""
+        row = COORDINATOR.c
+        with self.writing() as connection:
+            known = connection.execute(select(row.organisation, row.expires_at > _Now()).with_for_update()).first()
+            if known is None:
+                connection.execute(insert(COORDINATOR).values(**_NOBODY, organisation=organisation))
+                return organisation
+            is_used = known[1] or connection.execute(_LAST).first() is not None
+            if known[0] is not None and is_used:
+                return known[0]
+            connection.execute(update(COORDINATOR).values(organisation=organisation))
+            return organisation
+
     def take(self, holder: str, version: str) -> int | None:
         """The next epoch, if no other coordinator holds the tables; None if one does."""
         with self.writing() as connection:
             row = COORDINATOR.c
             known = connection.execute(select(row.epoch, row.expires_at > _Now()).with_for_update()).first()
-            values = {"holder": holder, "version": version, "expires_at": _Now() + self.lease_seconds}
+            values = {"holder": holder, "version": version, "expires_at": _Now() + self.lease_seconds, "trouble": ""}
             if known is None:
-                connection.execute(insert(COORDINATOR).values(place=1, epoch=1, **values))
+                connection.execute(insert(COORDINATOR).values(**{**_NOBODY, **values, "epoch": 1}))
                 return 1
             if known[1]:
                 return None
@@ -205,6 +224,11 @@ class Tables:
         """Raises `FencedError` if the lease is over, even if nobody has taken it yet."""
         with self.writing(epoch) as connection:
             connection.execute(update(COORDINATOR).values(expires_at=_Now() + self.lease_seconds))
+
+    def report(self, epoch: int, trouble: str) -> None:
+        """Tell clients why no calls are made at the moment; "": they are."""
+        with self.writing(epoch) as connection:
+            connection.execute(update(COORDINATOR).values(trouble=trouble))
 
     def release(self, epoch: int) -> None:
         with self.writing(epoch) as connection:

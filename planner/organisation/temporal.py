@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner
 from temporalio.worker import Worker as TemporalWorker
 
-from planner.errors import PlannerError
+from planner.errors import CredentialError, PlannerError, leading_error
 from planner.organisation.host import Coordinate
 from planner.organisation.lease import LeaseHost
 from planner.organisation.temporal_client import planner_error
@@ -40,6 +40,11 @@ class OrganisationWorkflow:
         )
 
 
+async def _pass_on(stop: anyio.Event, over: anyio.Event) -> None:
+    await stop.wait()
+    over.set()
+
+
 @frozen
 class TemporalHost:
     client: Client
@@ -53,30 +58,44 @@ class TemporalHost:
         return f"planner {tables.shown}{machine}"
 
     async def keep_alive(self, coordinate: Coordinate, stop: anyio.Event) -> None:
+        rejected: list[BaseException] = []
+        over = anyio.Event()
+
         @activity.defn(name=_ACTIVITY)
         async def hold() -> None:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._beat)
-                await self._hold(coordinate)
-                tasks.cancel_scope.cancel()
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._beat)
+                    await self._hold(coordinate)
+                    tasks.cancel_scope.cancel()
+            except* CredentialError as errors:
+                rejected.append(leading_error(errors))
+                over.set()
             raise ApplicationError("this worker does not coordinate", category=ApplicationErrorCategory.BENIGN)
 
-        async with TemporalWorker(
-            self.client,
-            task_queue=self.organisation,
-            workflows=[OrganisationWorkflow],
-            activities=[hold],
-            workflow_runner=UnsandboxedWorkflowRunner(),
-            max_concurrent_activities=1,
-            max_heartbeat_throttle_interval=timedelta(seconds=self.lease.heartbeat_seconds),
-            graceful_shutdown_timeout=timedelta(minutes=1),
-            identity=self.lease.holder,
-            build_id=self.lease.version,
+        async with (
+            TemporalWorker(
+                self.client,
+                task_queue=self.organisation,
+                workflows=[OrganisationWorkflow],
+                activities=[hold],
+                workflow_runner=UnsandboxedWorkflowRunner(),
+                max_concurrent_activities=1,
+                max_heartbeat_throttle_interval=timedelta(seconds=self.lease.heartbeat_seconds),
+                graceful_shutdown_timeout=timedelta(minutes=1),
+                identity=self.lease.holder,
+                build_id=self.lease.version,
+            ),
+            anyio.create_task_group() as tasks,
         ):
-            while not stop.is_set():
+            tasks.start_soon(_pass_on, stop, over)
+            while not over.is_set():
                 await self._start_again()
                 with anyio.move_on_after(self.lease.tables.lease_seconds):
-                    await stop.wait()
+                    await over.wait()
+            tasks.cancel_scope.cancel()
+        if rejected:
+            raise rejected[0]
 
     async def _hold(self, coordinate: Coordinate) -> None:
         """Coordinate until this worker ends or the workflow was ended: answers to launches are still awaited then."""

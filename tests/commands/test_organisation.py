@@ -214,6 +214,23 @@ def test_a_worker_says_what_is_wrong(shared: Project, options: list[str], why: s
     assert (ran.code, why in ran.err) == (2, True), ran.err
 
 
+def test_a_worker_with_a_wrong_key_does_not_start(
+    shared: Project, serve_here: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that the service rejects, or that is of another organisation than the tables."""
+    serve_here("--api-key", "sk_test_commands")
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_wrong")
+    ran = shared.planner("worker", "--person", USER)
+    assert (ran.code, "the service rejects the key (401" in ran.err) == (2, True), ran.err
+    tables = tables_of(shared)
+    assert tables.worker() is None
+    tables.belong_to(99)
+    tables.take("another worker", "0")
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    ran = shared.planner("worker", "--person", USER)
+    assert (ran.code, "has calls of organisation 99" in ran.err) == (2, True), ran.err
+
+
 def test_the_host_temporal_needs_its_extra(shared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "planner.organisation.temporal", None)  # importing it fails
     ran = shared.planner("worker", "--person", USER, "--host", "temporal")

@@ -17,6 +17,8 @@ def upgrade() -> None:
         sa.Column("holder", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("expires_at", sa.Float, nullable=False),
+        sa.Column("organisation", sa.Integer),
+        sa.Column("trouble", sa.Text, nullable=False),
     )
     op.create_table(
         "consents",
