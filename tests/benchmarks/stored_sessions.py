@@ -97,11 +97,12 @@ def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
         name = key.replace(session, other)
         files[name] = b"".join(json.dumps(fact).encode() + b"\n" for fact in facts)
         parts[name] = {"lines": len(facts), "digest": sha256(files[name]).hexdigest()}
-    files[f"sessions/{other}.json"] = json.dumps(head | {"session_id": other, "parts": parts}).encode()
+    then = {"session_id": other, "started_at": "2025-01-01T00:00:00Z", "ended_at": "2025-01-01T01:00:00Z"}
+    files[f"sessions/{other}.json"] = json.dumps(head | then | {"parts": parts}).encode()
     report = json.loads((store / f"runs/{session}.json").read_text())
     for run in (run for case in report["cases"] for run in case["runs"]):
         run.update(moved(run["evidence"], run["run_id"]), session_id=other, run_id=run["run_id"] + more)
-    files[f"runs/{other}.json"] = json.dumps(report | {"session_id": other}).encode()
+    files[f"runs/{other}.json"] = json.dumps(report | then).encode()
     return files
 
 
