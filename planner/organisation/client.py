@@ -194,10 +194,19 @@ class OrganisationClient:
             service=self.service,
             credential=self.credential,
             ceilings=tuple(self._ceilings(terms.ledger, consent_id)),
+            settled=tuple(self._settled(consent_id)),
         )
         text = written(SUBMISSION, submission)
         await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text)
         observer.log(f"submitted {len(consented.jobs)} cases to the organisation's workers")
+
+    def _settled(self, consent_id: str) -> Iterator[Moved]:
+        """What became of lost launches: workers search for them until they learn it."""
+        for launch in self.journal.launches((LaunchState.ADOPTED, LaunchState.ABSENT)):
+            if launch.consent_id == consent_id:
+                slots = self.journal.slots_of(launch.launch_id)
+                bindings = {slot.ordinal: slot.run_id for slot in slots if slot.run_id is not None}
+                yield Moved(launch.launch_id, launch.state, launch.detail, launch.batch_id, launch.run_ids, bindings)
 
     def _ceilings(self, ledger: Ledger, consent_id: str) -> Iterator[SubmittedCeiling]:
         """For the calls alone: without what judge calls and, in a month, other consents have cost."""

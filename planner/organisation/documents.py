@@ -10,6 +10,7 @@ from planner.bounds import Cents
 from planner.errors import StoreError
 from planner.execution.consents import Consent, Month, id_prefix
 from planner.execution.engine import Job, Outcome, Snapshot, UnsettledLaunch
+from planner.execution.events import Moved
 from planner.execution.launches import SlotKey
 from planner.values import frozen
 
@@ -42,6 +43,8 @@ class Submission:
     credential: str
     ceilings: tuple[SubmittedCeiling, ...] = ()
     priority: int = 0
+    settled: tuple[Moved, ...] = ()
+    """What a person found out about launches of this consent (`planner reconcile`)."""
 
     def without_prompts(self) -> "Submission":
         return replace(self, jobs=tuple(replace(job, prompt="") for job in self.jobs))

@@ -29,8 +29,8 @@ from planner.execution.events import (
     Stopped,
 )
 from planner.execution.journal_state import TakenError
-from planner.execution.launches import LONGEST_RUN, UNSETTLED, LaunchIntent
-from planner.execution.ledger import Ceiling
+from planner.execution.launches import LONGEST_RUN, UNSETTLED, LaunchIntent, LaunchState
+from planner.execution.ledger import Ceiling, Purpose
 from planner.execution.local import Session
 from planner.execution.month_spending import next_month
 from planner.execution.reading import read_list
@@ -167,7 +167,8 @@ class CoordinatorSession(Session):
         if self._unknown is None:
             since = self.engine.now().server - LONGEST_RUN
             listed = await read_list(self.engine.provider.runs, oldest=since)
-            self._unknown = unknown_runs(listed.found.values(), self.journal, self.engine.provider.credential)
+            young = [run for run in listed.found.values() if run.created_at is None or run.created_at >= since]
+            self._unknown = unknown_runs(young, self.journal, self.engine.provider.credential)
 
     # Consents
 
@@ -203,6 +204,8 @@ class CoordinatorSession(Session):
         except (StoreError, RefusedError) as error:
             self._refuse(consent_id, error)
             return
+        if not self._settle(submission):
+            return
         self.known[consent_id] = submission.repository
         self.journal.sessions[consent_id] = submission.session_id
         self._add_ceilings(submission)
@@ -228,6 +231,29 @@ class CoordinatorSession(Session):
         if ConsentState(row["state"]) is ConsentState.SUBMITTED:
             self.worker.tables.change(self.epoch, consent_id, state=ConsentState.OPEN.value)
         self.worker.log(f"consent {consent_id} of {submission.repository}: {len(jobs)} cases")
+
+    def _settle(self, submission: Submission) -> bool:
+        """Take over what a person found out about lost launches of this consent. Refuses what cannot be."""
+        for moved in submission.settled:
+            launch = self.journal.launch(moved.launch_id)
+            is_lost = launch is not None and launch.state is LaunchState.UNCONFIRMED
+            if launch is None or not is_lost or launch.consent_id != submission.consent.consent_id:
+                continue
+            try:
+                self.journal.validate(moved)
+            except (TakenError, AssertionError) as error:
+                impossible = f"what was found out about launch {launch.launch_id} is impossible: {error}"
+                self._refuse(launch.consent_id, StoreError(impossible))
+                return False
+            if moved.launch_id in self.state.unconfirmed:
+                self.happen(moved)
+                continue
+            self.journal.record(moved)
+            if moved.state is LaunchState.ABSENT:
+                for slot in self.journal.slots_of(launch.launch_id):
+                    purpose = Purpose(slot.plan, launch.consent_id, submission.repository, month_of(launch.sent_at))
+                    self.state.ledger.release(purpose, slot.reserved_cents)
+        return True
 
     def _unknown_calls(self, submission: Submission) -> str:
         """Why nothing may be called for a consent: its calls may have been made already. Empty if not."""

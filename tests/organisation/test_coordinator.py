@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,14 +13,21 @@ from typing import Any
 import anyio
 import pytest
 from mortality import Life, effects
-from organisations import PERSON, Organisation, WithMethods
+from organisations import PERSON, SERVICE, Organisation, WithMethods
 from sqlalchemy import update
+from virtual_time import VirtualLoop
 
 from planner.errors import UnreachableError
-from planner.execution.engine import BALANCE
+from planner.execution.consents import ConsentAdded
+from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, Job, SessionTerms
+from planner.execution.events import Moved
+from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
+from planner.execution.ledger import Ledger
+from planner.execution.observer import Observer, RunResponse
+from planner.organisation.client import OrganisationClient
 from planner.organisation.coordinator import coordinate
-from planner.organisation.documents import SubmittedCeiling
+from planner.organisation.documents import SubmittedCeiling, submission_of
 from planner.organisation.policy import MONTHLY, WorkerPolicy
 from planner.organisation.tables import CONSENTS, EVENTS, KEPT_SECONDS, PRUNED, ConsentState, FencedError
 from planner.providers.base import LaunchRequest
@@ -413,10 +421,9 @@ async def test_an_equal_call_of_a_later_consent_is_made(make_organisation: Make,
     await organisation.check_exact()
 
 
-async def test_a_launch_that_only_a_person_can_settle_is_named(make_organisation: Make, job: MakeJob) -> None:
-    """Its answer was lost, and somebody else with the same key made the same call: the consent has not finished."""
-    organisation = make_organisation({"kind": "lost_answer", "times": 1})
-    work = job("ana")
+async def lost_beside_an_equal_call(organisation: Organisation, work: Job) -> str:
+    """A consent whose launch only a person can settle: its answer is lost, and somebody else with the same key makes the
+    same call."""
     consent_id = organisation.submit(1, work)
 
     async def elsewhere() -> None:
@@ -429,9 +436,79 @@ async def test_a_launch_that_only_a_person_can_settle_is_named(make_organisation
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(elsewhere)
         await organisation.work()
-    outcome = organisation.outcome(consent_id)
+    return consent_id
+
+
+async def test_a_launch_that_only_a_person_can_settle_is_named(make_organisation: Make, job: MakeJob) -> None:
+    """Its consent has not finished."""
+    organisation = make_organisation({"kind": "lost_answer", "times": 1})
+    outcome = organisation.outcome(await lost_beside_an_equal_call(organisation, job("ana")))
     assert not outcome.finished
     assert [each.needs_person for each in outcome.unsettled] == [True]
+
+
+SETTLED = [(LaunchState.ADOPTED, 2), (LaunchState.ABSENT, 3)]
+
+
+@pytest.mark.parametrize(("state", "calls"), SETTLED, ids=[state.value for state, _ in SETTLED])
+async def test_what_a_person_found_out_is_taken_over(
+    make_organisation: Make, job: MakeJob, tmp_path: Path, state: LaunchState, calls: int
+) -> None:
+    """With `planner reconcile`, in the journal of the client: an adopted call is not made again, an absent one is. Until
+    a day has passed, nothing is called beside the run that nobody knows."""
+    organisation = make_organisation({"kind": "lost_answer", "times": 1})
+    work = job("ana")
+    consent_id = await lost_beside_an_equal_call(organisation, work)
+    row, (run, *_) = organisation.tables.consent(consent_id), await organisation.service.own_runs()
+    assert row is not None
+    journal = Journal(tmp_path / "journal.sqlite")
+    consent = submission_of(row["submission"], consent_id).consent
+    journal.record(ConsentAdded(consent))
+    credential = organisation.client(Life()).credential
+    client = OrganisationClient(
+        organisation.tables, journal, "shop", SERVICE, credential, lambda _: [], lambda _: None, detach=True
+    )
+    client.import_consents("")
+    (launch,) = journal.launches([LaunchState.UNCONFIRMED])
+    runs, bindings = ((run["run_id"],), {0: run["run_id"]}) if state is LaunchState.ADOPTED else ((), {})
+    journal.record(Moved(launch.launch_id, state, run_ids=runs, bindings=bindings))
+
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.ends_at += 100_000.0
+    await anyio.sleep(86_400.0)
+
+    async def again() -> None:
+        while organisation.tables.worker() is None:  # noqa: ASYNC110 - virtual time
+            await anyio.sleep(0.1)
+        terms = SessionTerms(session_id="i2", credential=credential, ledger=Ledger(), settings=EngineSettings())
+        observer = Observer(lambda _: RunResponse(), lambda _: None, organisation.log.append, organisation.log.append)
+        consented = ConsentedJobs(consent_id=consent_id, jobs={work.case_id: work})
+        outcome = await client.execute(terms, consented, (), observer=observer, interrupted=anyio.Event())
+        assert outcome.submitted, outcome
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(again)
+        await organisation.work(
+            until=lambda: organisation.outcome(consent_id).finished if organisation.is_idle() else False
+        )
+    journal.close()
+    assert len(await organisation.service.own_runs()) == calls
+    assert organisation.journal().launches([LaunchState.UNCONFIRMED]) == []
+
+
+async def test_what_nobody_can_have_found_out_is_refused(make_organisation: Make, job: MakeJob) -> None:
+    """The row was edited: its launch is not touched, and others are served."""
+    organisation = make_organisation({"kind": "lost_answer", "times": 1})
+    work = job("ana")
+    consent_id = await lost_beside_an_equal_call(organisation, work)
+    (launch,) = organisation.journal().launches([LaunchState.UNCONFIRMED])
+    organisation.submit(1, work, settled=(Moved(launch.launch_id, LaunchState.ADOPTED, bindings={7: 7110}),))
+    other = organisation.submit(2, job("bob"))
+    await organisation.work()
+    assert "is impossible: launch" in organisation.outcome(consent_id).trouble
+    assert organisation.outcome(other).finished
+    assert organisation.journal().launches([LaunchState.UNCONFIRMED]) == [launch]
 
 
 async def test_a_failure_of_the_platform_is_retried(make_organisation: Make, job: MakeJob) -> None:
