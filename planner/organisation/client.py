@@ -7,7 +7,7 @@ So everything after the calls is as it is without an organisation, and any check
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
@@ -33,6 +33,7 @@ from planner.execution.events import (
 from planner.execution.journal import Journal
 from planner.execution.launches import TRANSITIONS, LaunchState, Slot, SlotKey
 from planner.execution.ledger import Ledger, Purpose
+from planner.execution.local import LocalEngine
 from planner.execution.observer import EndedRun, Observer
 from planner.execution.spending import month_of
 from planner.organisation.documents import (
@@ -46,7 +47,7 @@ from planner.organisation.documents import (
     written,
 )
 from planner.organisation.journal import event_of
-from planner.organisation.tables import AT_WORK, ConsentState, Tables
+from planner.organisation.tables import AT_WORK, CALLING, STORED, ConsentState, Tables
 from planner.providers.base import Target
 
 LOOK_SECONDS: Final = 0.5
@@ -65,15 +66,14 @@ _SETTLED: Final = MappingProxyType(
 
 @dataclass(slots=True)
 class OrganisationClient:
-    """`namespace` is where this job stores results: only consents of its own are followed."""
+    """`engine` is this machine's own: it reads calls at the service whose evidence the tables do not have any more."""
 
     tables: Tables
     journal: Journal
+    engine: LocalEngine
     repository: str
     service: str
     credential: str
-    save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
-    load_evidence: Callable[[str], Evidence | None]
     detach: bool = False
     _followed: dict[str, int] = field(default_factory=dict[str, int])
     """The number of the last event that was followed, by consent id."""
@@ -81,13 +81,14 @@ class OrganisationClient:
     # Before the calls are planned
 
     def import_consents(self, namespace: str) -> None:
-        """Learn of consents whose results are not stored yet, and of their calls: any checkout may finish them. Raises
-        `StoreError`."""
-        states = (ConsentState.SUBMITTED, ConsentState.OPEN, ConsentState.ENDED, ConsentState.DEAD)
-        for row in self.tables.consents(*states):
-            if row["repository"] != self.repository:
-                continue
+        """Learn of consents whose results are not stored yet, and of their calls: any checkout may finish them. Where
+        another checkout has, this one needs those that it knows itself. `namespace` is where this job stores results:
+        only consents of its own are followed. Raises `StoreError`."""
+        for row in self.tables.consents():
             consent_id = row["consent_id"]
+            is_stored = ConsentState(row["state"]) in STORED and not self.journal.consents.is_open(consent_id)
+            if row["repository"] != self.repository or is_stored:
+                continue
             try:
                 submission = submission_of(row["submission"], consent_id)
             except StoreError:
@@ -103,7 +104,7 @@ class OrganisationClient:
         """Whether a consent that is at work has calls to this target. Raises `StoreError`."""
         return any(
             (job.line.target_type, job.line.target_id) == target
-            for row in self.tables.consents(ConsentState.SUBMITTED, ConsentState.OPEN)
+            for row in self.tables.consents(*CALLING)
             for job in _jobs_of(row)
         )
 
@@ -151,8 +152,14 @@ class OrganisationClient:
             row = await anyio.to_thread.run_sync(self.tables.consent, consent_id)
             self._follow(consent_id)
             self._report_ended(consented, resumed_keys, reported, observer)
-            if row is None or ConsentState(row["state"]) not in AT_WORK:
+            if row is None or ConsentState(row["state"]) not in CALLING:
                 self._count(terms.ledger, consent_id, before)
+                if row is None or ConsentState(row["state"]) in STORED:
+                    gone = self._without_evidence(consented)
+                    if row is None and not gone and not reported:
+                        return Outcome(left=_all(consented))
+                    made = replace(consented, jobs=dict(_only(consented, gone)), may_launch=False)
+                    return await self.engine.execute(terms, made, gone, observer=observer, interrupted=interrupted)
                 return self._outcome(row, consented, resumed_keys, reported, observer)
             if interrupted.is_set():
                 observer.log("the organisation's workers continue these calls")
@@ -276,7 +283,7 @@ class OrganisationClient:
         data = None if slot.evidence is None else self.tables.evidence(slot.evidence)
         if data is None:
             return None if known.evidence is not None else replace(slot, evidence=None)
-        (digest,) = self.save_evidences([Evidence.model_validate_json(data)])
+        (digest,) = self.engine.save_evidences([Evidence.model_validate_json(data)])
         return replace(slot, evidence=digest)
 
     def _report_ended(
@@ -297,6 +304,14 @@ class OrganisationClient:
         ]
         self._report_runs(slots, resumed, reported, observer, unread or {})
 
+    def _without_evidence(self, consented: ConsentedJobs) -> list[Slot]:
+        """Another checkout has stored the results of this consent, so the tables do not have these calls any more."""
+        return [
+            slot
+            for slot in self.journal.slots_of_consent(consented.consent_id)
+            if slot.case_id in consented.jobs and slot.consumed_by is slot.evidence is None and slot.run_id is not None
+        ]
+
     def _report_runs(
         self,
         slots: Iterable[Slot],
@@ -311,23 +326,19 @@ class OrganisationClient:
             reported.add(slot.key)
             launch = self.journal.launch(slot.launch_id)
             assert launch is not None
-            evidence = None if slot.evidence is None else self.load_evidence(slot.evidence)
+            evidence = None if slot.evidence is None else self.engine.load_evidence(slot.evidence)
             why = "" if evidence is not None else unread.get(slot.key, "")
             observer.on_run(EndedRun(slot, launch, slot.key in resumed, evidence, why))
 
     def _outcome(
         self,
-        row: RowMapping | None,
+        row: RowMapping,
         consented: ConsentedJobs,
         resumed: set[SlotKey],
         reported: set[SlotKey],
         observer: Observer,
     ) -> Outcome:
-        if row is None:
-            return Outcome(left=_all(consented)) if not reported else Outcome()
-        ended = parsed(ENDED, row["outcome"], row["consent_id"]) if row["outcome"] else None
-        if ended is None:
-            return Outcome()
+        ended = parsed(ENDED, row["outcome"], row["consent_id"])
         unread = dict.fromkeys(ended.unread_slots, "its data could not be read")
         self._report_ended(consented, resumed, reported, observer, unread)
         return ended.outcome()
@@ -364,6 +375,12 @@ def _less(consented: ConsentedJobs, others: Iterable[Slot]) -> Iterator[Job]:
     for job in consented.jobs.values():
         if job.runs > made[job.case_id]:
             yield replace(job, runs=job.runs - made[job.case_id])
+
+
+def _only(consented: ConsentedJobs, slots: Iterable[Slot]) -> Iterator[tuple[str, Job]]:
+    """The jobs of these calls, without any other."""
+    for case_id, runs in Counter(slot.case_id for slot in slots).items():
+        yield case_id, replace(consented.jobs[case_id], runs=runs)
 
 
 def _all(consented: ConsentedJobs) -> dict[str, int]:

@@ -138,7 +138,9 @@ class ConsentState(Enum):
     CLOSED = "closed"
 
 
-AT_WORK: Final = (ConsentState.SUBMITTED, ConsentState.OPEN, ConsentState.CLOSING)
+CALLING: Final = (ConsentState.SUBMITTED, ConsentState.OPEN)
+STORED: Final = (ConsentState.CLOSING, ConsentState.CLOSED)
+AT_WORK: Final = (*CALLING, ConsentState.CLOSING)
 
 
 class FencedError(StoreError):

@@ -18,6 +18,7 @@ from planner.errors import InterruptedRunError, PlannerError, RefusedError, Usag
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
+from planner.execution.local import LocalEngine
 from planner.execution.reading import Transactions
 from planner.execution.sharing import IntentSharing
 from planner.interruption import interruptible
@@ -187,7 +188,8 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
                 " searching for them before anything is sent again"
             )
-        organisation = _organisation(session, client.credential)
+        transactions = Transactions(client, log.log)
+        organisation = _organisation(session, transactions)
         previews = Previews(shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds)
         if organisation is not None:
             previews.is_called_elsewhere = organisation.may_call
@@ -202,7 +204,7 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
                 intents=session.intents,
                 request_log=log,
                 interrupted=interrupted,
-                transactions=Transactions(client, log.log),
+                transactions=transactions,
                 previews=previews,
                 organisation=organisation,
             )
@@ -211,7 +213,7 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
                 organisation.tables.engine.dispose()
 
 
-def _organisation(session: RunSession, credential: str) -> OrganisationClient | None:
+def _organisation(session: RunSession, transactions: Transactions) -> OrganisationClient | None:
     """Raises `UsageError` if the organisation's tables are not of this version; `StoreError`."""
     shell, project, options = session.shell, session.loaded.project, session.options
     if project.organisation is None or options.selection.sandbox:
@@ -234,14 +236,22 @@ def _organisation(session: RunSession, credential: str) -> OrganisationClient | 
         tables.engine.dispose()
         raise
     repository = session.place.repository
+    engine = LocalEngine(
+        provider=transactions.client,
+        transactions=transactions,
+        journal=session.journal,
+        save_evidences=repository.save_evidences,
+        load_evidence=repository.load_evidence,
+        clock=shell.clock,
+        new_id=shell.new_id,
+    )
     return OrganisationClient(
         tables,
         session.journal,
+        engine,
         repository_name(session.workspace),
         service_of(shell.environ),
-        credential,
-        repository.save_evidences,
-        repository.load_evidence,
+        transactions.client.credential,
         options.detach,
     )
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Callable
 
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
 
+from planner.organisation.tables import EVIDENCE
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.test_organisation import (  # pyright: ignore[reportMissingImports]
     CONSENT,
     Workers,
     shared,
     states,
+    tables_of,
     workers,
 )
 
@@ -29,6 +32,22 @@ def agents(service: Served) -> set[int]:
     with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
         listed = json.load(answer)
     return {agent["id"] for agent in (listed["results"] if isinstance(listed, dict) else listed)}
+
+
+@pytest.fixture
+def clone(
+    shared: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Project]:
+    """Another checkout, in which the process then is."""
+
+    def make() -> Project:
+        other = Project(tmp_path_factory.mktemp("checkout") / shared.root.name, shared.capsys)
+        for name in ("planner.yaml", "plans/hours.yaml"):
+            other.write(name, (shared.root / name).read_text())
+        monkeypatch.chdir(other.root)
+        return other
+
+    return make
 
 
 @pytest.fixture
@@ -59,3 +78,20 @@ def test_a_preview_lives_until_its_consent_has_ended(edited: Project, workers: W
     assert edited.planner("run", *CONSENT).code == 0
     assert {run["target_id"] for run in service.own_runs()} == copy
     assert (len(service.own_runs()), agents(service)) == (5, deployed)
+
+
+def test_results_that_another_checkout_stored_are_read_again(
+    shared: Project, workers: Workers, service: Served, clone: Callable[[], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the service, free: the tables keep no evidence after that."""
+    workers()
+    assert shared.planner("run", *CONSENT, "--detach").code == 4
+    wait_for(lambda: states(shared) == ["ended"])
+    assert clone().planner("run", *CONSENT).code == 0
+    monkeypatch.chdir(shared.root)
+    assert tables_of(shared).count(EVIDENCE) == 0
+    ran = shared.planner("run")
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 5
+    assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+    assert shared.actions() == dict.fromkeys(shared.actions(), ("reuse", "passed", 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from core_state import intent_of
@@ -47,9 +47,7 @@ async def test_a_session_that_ended_while_a_launch_was_sent_is_followed_by_anoth
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
 
         def follow() -> None:
-            client = OrganisationClient(
-                organisation.tables, journal, "shop", SERVICE, "key", lambda _: (), lambda _: None
-            )
+            client = OrganisationClient(organisation.tables, journal, cast(Any, None), "shop", SERVICE, "key")
             client.import_consents("")
 
         follow()
