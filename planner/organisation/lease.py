@@ -43,15 +43,20 @@ class LeaseHost:
             try:
                 epoch = await anyio.to_thread.run_sync(self.tables.take, self.holder, self.version)
             except StoreError as error:
-                if trouble != str(error):  # once, not every few seconds
-                    trouble = str(error)
-                    self.log(trouble)
+                trouble = self._say(error, trouble)
             else:
+                trouble = ""
                 if epoch is not None:
                     return epoch
             with anyio.move_on_after(self._take_seconds):
                 await stop.wait()
         return None
+
+    def _say(self, error: StoreError, before: str) -> str:
+        """Once, not every few seconds, while the database is away."""
+        if str(error) != before:
+            self.log(str(error))
+        return str(error)
 
     async def _coordinate(self, coordinate: Coordinate, epoch: int, stop: anyio.Event) -> None:
         """Raises `CredentialError` once the tables are given up."""
@@ -75,11 +80,13 @@ class LeaseHost:
 
     async def _beat(self, epoch: int) -> None:
         """Raises `FencedError` if the lease is over. While the database is away, nothing can be written anyway."""
+        trouble = ""
         while True:
             await self.clock.sleep(self.heartbeat_seconds)
             try:
                 await anyio.to_thread.run_sync(self.tables.heartbeat, epoch)
+                trouble = ""
             except FencedError:
                 raise
             except StoreError as error:
-                self.log(str(error))
+                trouble = self._say(error, trouble)
