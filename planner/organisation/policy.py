@@ -23,15 +23,25 @@ MONTHLY: Final = "the organisation's ceiling of the month"
 
 @frozen
 class WorkerPolicy:
-    """`people` may agree to calls. `targets` may be called; None: all. `repositories` have ceilings of their own."""
+    """`people` may agree to calls. `targets`, and previews of them, may be called; None: all. `repositories` have
+    ceilings of their own."""
 
     people: frozenset[str]
     targets: frozenset[Target] | None = None
     max_cost_cents_per_month: int | None = None
     repositories: Mapping[str, int] = field(default_factory=dict[str, int])
 
-    def check(self, submission: Submission, service: str, credential: str) -> None:
-        """Check a row of the tables: whoever may write it could otherwise spend. Raises `RefusedError`."""
+    def may_be_previews(self, submission: Submission) -> list[int]:
+        """Agents that may be called only if they are previews of allowed ones."""
+        called = dict.fromkeys(job.line.target for job in submission.jobs)
+        return [number for kind, number in called if kind == "agent" and not self._allows((kind, number))]
+
+    def _allows(self, target: Target) -> bool:
+        return self.targets is None or target in self.targets
+
+    def check(self, submission: Submission, service: str, credential: str, previews: Mapping[int, int]) -> None:
+        """Check a row of the tables: whoever may write it could otherwise spend. `previews` are the agents that
+        previews are copies of, by what the service says. Raises `RefusedError`."""
         consent = submission.consent
         if consent.by not in self.people:
             raise RefusedError(
@@ -48,10 +58,13 @@ class WorkerPolicy:
             allowed[call.fingerprint] += call.runs
         for job in submission.jobs:
             allowed[job.call_fingerprint] -= job.runs * (1 + job.retries)
-            if self.targets is not None and (job.line.target_type, job.line.target_id) not in self.targets:
+            kind, number = job.line.target
+            source = previews.get(number, number) if kind == "agent" else number
+            if not (self._allows((kind, number)) or self._allows((kind, source))):
+                of = f", a preview of agent {source}" if source != number else ""
                 raise RefusedError(
-                    f"the organisation's workers may not call {job.line.target_type} {job.line.target_id}",
-                    "Add it to the workers' --target, or exclude its cases with --select.",
+                    f"the organisation's workers may not call {kind} {number}{of}",
+                    f"Start the workers with --target {kind}:{source}, too, or exclude its cases with --select.",
                 )
             _check_needs_no_verdicts(job)
         if min(allowed.values(), default=0) < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -13,7 +14,7 @@ from anyio.abc import TaskGroup
 from sqlalchemy import RowMapping
 
 from planner.clock import Clock
-from planner.errors import CredentialError, PlannerError, RefusedError, StoreError
+from planner.errors import CredentialError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.execution.consents import ConsentAdded
 from planner.execution.core import WaitReason, outcome_of, snapshot
 from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, Outcome, Snapshot
@@ -33,6 +34,7 @@ from planner.execution.launches import LONGEST_RUN, UNSETTLED, LaunchIntent, Lau
 from planner.execution.ledger import Ceiling, Purpose
 from planner.execution.local import Session
 from planner.execution.month_spending import next_month
+from planner.execution.previews import source_of
 from planner.execution.reading import read_list
 from planner.execution.spending import month_of
 from planner.execution.wanted import resumable_slots
@@ -114,6 +116,8 @@ class CoordinatorSession(Session):
     failure: Exception | None = None
     _unknown: Sequence[Run] | None = None
     """Runs that belonged to no launch of the tables before the first consent was added."""
+    _previews: dict[int, int] = field(default_factory=dict[int, int])
+    """The agents that agents are previews of."""
     _submissions: dict[str, Submission] = field(default_factory=dict[str, Submission])
     """Of the consents that were added."""
     _shown: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot])
@@ -140,6 +144,7 @@ class CoordinatorSession(Session):
         if rows:
             await self._read_unknown()
         for row in rows:
+            await self._read_previews(row)
             self._add(row)
 
     async def make_calls(self, tasks: TaskGroup, stop: anyio.Event) -> None:
@@ -185,12 +190,24 @@ class CoordinatorSession(Session):
                     if not self.state.in_flight():
                         await self._read_balance()
                     await self._read_unknown()
+                    await self._read_previews(row)
                     self._add(row)
             shown = {each: self._snapshot_of(each) for each in self.state.consents}
             changed = {each: written(SNAPSHOT, new) for each, new in shown.items() if self._shown.get(each) != new}
             if changed:
                 await anyio.to_thread.run_sync(tables.show_progress, self.epoch, changed)
                 self._shown = shown
+
+    async def _read_previews(self, row: RowMapping) -> None:
+        """Learn from the service of which agents the called ones are previews: a row could say anything."""
+        try:
+            submission = submission_of(row["submission"], row["consent_id"])
+        except StoreError:
+            return  # `_add` refuses it
+        for agent_id in self.worker.policy.may_be_previews(submission):
+            with suppress(NotFoundError, CredentialError):  # then it is none
+                agent = await self.worker.provider.agent(agent_id)
+                self._previews[agent_id] = source_of(agent.name) or agent_id
 
     def _snapshot_of(self, consent_id: str) -> Snapshot:
         return snapshot(self.state, consent_id, self._waiting, self.engine.now())
@@ -200,7 +217,8 @@ class CoordinatorSession(Session):
         consent_id = row["consent_id"]
         try:
             submission = submission_of(row["submission"], consent_id)
-            self.worker.policy.check(submission, self.worker.service, self.engine.provider.credential)
+            credential = self.engine.provider.credential
+            self.worker.policy.check(submission, self.worker.service, credential, self._previews)
         except (StoreError, RefusedError) as error:
             self._refuse(consent_id, error)
             return

@@ -20,6 +20,7 @@ from planner.execution.previews import (
     PreviewState,
     PreviewStep,
     next_step,
+    source_of,
 )
 
 PREVIEW = Preview("p1", 12, "sha256:0123456789abcdef", "i1", "key", EPOCH)
@@ -105,7 +106,9 @@ def test_the_next_step_of_a_preview(state: PreviewState) -> None:
 
 def test_stored_names_stay() -> None:
     """Journals and shared stores hold them, and the service the names of copies."""
-    assert PREVIEW.name == "planner-preview 0123456789ab p1"
+    assert PREVIEW.name == "planner-preview of 12 0123456789ab p1"
+    assert source_of(PREVIEW.name) == 12
+    assert source_of("planner-preview of 12 0123456789ab") is source_of("Support of 12") is None
     assert [each.value for each in PreviewState] == [
         "intended",
         "duplicating",

@@ -15,7 +15,7 @@ import pytest
 from mortality import Life, effects
 from organisations import PERSON, SERVICE, Organisation, WithMethods
 from sqlalchemy import update
-from virtual_time import VirtualLoop
+from virtual_time import EPOCH, VirtualLoop
 
 from planner.errors import UnreachableError
 from planner.execution.consents import ConsentAdded
@@ -25,6 +25,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 from planner.execution.ledger import Ledger
 from planner.execution.observer import Observer, RunResponse
+from planner.execution.previews import Preview
 from planner.organisation.client import OrganisationClient
 from planner.organisation.coordinator import coordinate
 from planner.organisation.documents import SubmittedCeiling, submission_of
@@ -263,6 +264,27 @@ async def test_a_row_that_policy_forbids_is_refused(make_organisation: Make, job
     await organisation.work()
     assert why in organisation.outcome(consent_id).refusal
     assert await organisation.service.own_runs() == []
+
+
+PREVIEWS = [("of an allowed agent", 12, True), ("of another one", 14, False), ("of none", None, False)]
+
+
+@pytest.mark.parametrize(("source", "is_allowed"), [row[1:] for row in PREVIEWS], ids=[row[0] for row in PREVIEWS])
+async def test_a_preview_counts_as_the_agent_that_it_copies(
+    make_organisation: Make, job: MakeJob, source: int | None, is_allowed: bool
+) -> None:
+    """By its name at the service, which only holders of the key can give."""
+    organisation = make_organisation()
+    organisation.policy = WorkerPolicy(frozenset({PERSON}), frozenset({("agent", 12)}))
+    await organisation.begin()
+    name = "a copy" if source is None else Preview("p1", source, "sha256:01", "i1", "key", EPOCH).name
+    copy_id = await organisation.client(Life()).duplicate_agent(12, name, on_sending=lambda: None)
+    consent_id = organisation.submit(1, job("ana", target=copy_id))
+    await organisation.work()
+    outcome = organisation.outcome(consent_id)
+    assert (outcome.finished, len(await organisation.service.own_runs())) == (is_allowed, int(is_allowed))
+    if source == 14:
+        assert f"may not call agent {copy_id}, a preview of agent 14. Start" in outcome.refusal
 
 
 EDITS = [
