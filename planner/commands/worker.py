@@ -79,7 +79,8 @@ def worker(shell: Shell, options: WorkerOptions) -> int:
 async def work(shell: Shell, options: WorkerOptions, tables: Tables, policy: WorkerPolicy) -> int:
     """Keep a coordinator alive until a signal. Raises `CredentialError` once the service rejects the key, and no other
     worker has to wait for it."""
-    from planner.organisation.coordinator import Worker, coordinate, engine_settings
+    from planner.organisation.coordinator import coordinate, engine_settings
+    from planner.organisation.worker import Worker
 
     async with interruptible() as stop, open_service(shell) as provider:
         await check_account(provider, tables)

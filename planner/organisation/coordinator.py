@@ -24,8 +24,9 @@ from planner.execution.reading import Transactions
 from planner.execution.state import State
 from planner.organisation.journal import TablesJournal
 from planner.organisation.policy import ledger_of
-from planner.organisation.serving import CoordinatorSession, Worker
+from planner.organisation.serving import CoordinatorSession
 from planner.organisation.tables import FencedError, Tables
+from planner.organisation.worker import Worker
 from planner.results.outcomes import Cause
 from planner.verdicts.runs import judge_run
 

@@ -28,7 +28,8 @@ from planner.execution.events import (
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import KNOWN, UNSETTLED
 from planner.execution.reconciling import prompt_key
-from planner.organisation.tables import PRUNED, Tables, last_pruned
+from planner.organisation.pruned import PRUNED, last_pruned
+from planner.organisation.tables import Tables
 
 
 class TablesJournal(JournalState):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -13,11 +13,10 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 from sqlalchemy import RowMapping
 
-from planner.clock import Clock
 from planner.errors import CredentialError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.execution.consents import ConsentAdded
 from planner.execution.core import WaitReason, outcome_of, snapshot
-from planner.execution.engine import BALANCE, ConsentedJobs, EngineSettings, Outcome, Snapshot
+from planner.execution.engine import BALANCE, ConsentedJobs, Outcome, Snapshot
 from planner.execution.events import (
     Consumed,
     Event,
@@ -49,11 +48,11 @@ from planner.organisation.documents import (
     written,
 )
 from planner.organisation.journal import TablesJournal
-from planner.organisation.policy import WorkerPolicy, ceilings_of, spent_before
+from planner.organisation.policy import ceilings_of, spent_before
 from planner.organisation.restored import calls_unknown, unknown_runs
-from planner.organisation.tables import ConsentState, Tables
-from planner.providers.base import AgentProvider, Run
-from planner.values import frozen
+from planner.organisation.tables import ConsentState
+from planner.organisation.worker import GuardedTasks, Worker
+from planner.providers.base import Run
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
@@ -64,45 +63,6 @@ LOOK_AT_WORK_SECONDS: Final = 2.0
 """While calls are being made."""
 MOST_FAILURES: Final = 3
 """Of one consent: then it is dead."""
-
-
-@frozen
-class Worker:
-    """What a worker works with, in every epoch."""
-
-    tables: Tables
-    provider: AgentProvider
-    service: str
-    policy: WorkerPolicy
-    settings: EngineSettings
-    clock: Clock
-    new_id: Callable[[], str]
-    log: Callable[[str], None]
-
-    async def check_key(self) -> None:
-        """One request, which is free. Raises `CredentialError`, `IncompleteError`."""
-        await self.provider.runs(limit=1)
-
-
-@dataclass(slots=True)
-class GuardedTasks:
-    """Tasks whose exceptions concern one consent."""
-
-    tasks: TaskGroup
-    failed: Callable[[object, Exception], None]
-
-    def start_soon(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
-        self.tasks.start_soon(self._guarded, task, *arguments)
-
-    async def _guarded(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
-        try:
-            await task(*arguments)
-        except TakenError as error:
-            self.failed(arguments[0] if arguments else None, error)
-        except StoreError:
-            raise
-        except Exception as error:  # noqa: BLE001 - it becomes trouble of one consent
-            self.failed(arguments[0] if arguments else None, error)
 
 
 @dataclass(slots=True, kw_only=True)

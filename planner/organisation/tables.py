@@ -6,12 +6,12 @@ checks in its own transaction, by the database's clock, that the epoch still hol
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from sqlalchemy import (
     Column,
     Connection,
@@ -35,6 +35,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from planner.errors import StoreError
+from planner.organisation.pruned import PRUNED, last_of, together
 from planner.values import frozen
 
 LEASE_SECONDS: Final = 30.0
@@ -42,8 +43,6 @@ LEASE_SECONDS: Final = 30.0
 
 KEPT_SECONDS: Final = 35 * 86400.0
 """How long a closed consent is kept: until no ceiling of a month and no search can concern its calls."""
-PRUNED: Final = "pruned"
-"""The kind of an event that stands for all up to the number `through`, whose consents were removed."""
 TIMEOUT_SECONDS: Final = 10
 """For a connection, and for somebody else who writes."""
 READING: Final = {"planner_reading": True}
@@ -300,7 +299,7 @@ class Tables:
         """After the last one. Raises `StoreError` if that is gone: the tables are those of an older copy."""
         with self.writing(epoch) as connection:
             newest = connection.execute(_LAST).first()
-            if (0 if newest is None else _last_of(*newest)) < values["number"] - 1:
+            if (0 if newest is None else last_of(*newest)) < values["number"] - 1:
                 raise StoreError(f"the organisation's tables ({self.shown}) lack the last events: they were restored")
             connection.execute(_ADD_EVENT, {"epoch": epoch, **values})
 
@@ -322,7 +321,7 @@ class Tables:
                 return 0
             wanted = select(row.number, row.kind, row.event).where(row.consent_id.in_(closed) | (row.kind == PRUNED))
             found = connection.execute(wanted.order_by(row.number)).all()
-            for first, last in together((each[0], _last_of(*each)) for each in found):
+            for first, last in together((each[0], last_of(*each)) for each in found):
                 connection.execute(delete(EVENTS).where(row.number > first, row.number <= last))
                 through = to_json({"through": last}).decode()
                 mark = {"consent_id": "", "session_id": "", "kind": PRUNED, "event": through}
@@ -369,29 +368,3 @@ class Tables:
     def count(self, table: Table) -> int:
         with self.reading() as connection:
             return connection.execute(select(func.count()).select_from(table)).scalar_one()
-
-
-def _last_of(number: int, kind: str, event: str) -> int:
-    return last_pruned(number, event) if kind == PRUNED else number
-
-
-def last_pruned(number: int, event: str) -> int:
-    """The last event for which this one stands. Raises `StoreError` for what no coordinator writes."""
-    try:
-        through = int(from_json(event)["through"])
-    except (ValueError, LookupError, TypeError):
-        through = 0
-    if through < number:
-        raise StoreError(f"event {number} of the organisation's tables is impossible", "Restore the database.")
-    return through
-
-
-def together(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same numbers in as few ranges as possible."""
-    found: list[tuple[int, int]] = []
-    for first, last in ranges:
-        if found and found[-1][1] == first - 1:
-            found[-1] = found[-1][0], last
-        else:
-            found.append((first, last))
-    return found

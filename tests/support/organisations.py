@@ -16,11 +16,12 @@ from virtual_time import EPOCH, VirtualLoop
 from planner.clock import Clock
 from planner.execution.consents import Consent, ConsentedCall, ConsentWay
 from planner.execution.engine import EngineSettings, Job, Outcome
-from planner.organisation.coordinator import Worker, coordinate, engine_settings
+from planner.organisation.coordinator import coordinate, engine_settings
 from planner.organisation.documents import ENDED, SUBMISSION, Submission, parsed, written
 from planner.organisation.journal import TablesJournal
 from planner.organisation.policy import WorkerPolicy
 from planner.organisation.tables import AT_WORK, ConsentState, FencedError, Tables
+from planner.organisation.worker import Worker
 from planner.providers.thunderphone.client import ApiClient
 
 SERVICE = "http://sandbox"

@@ -16,8 +16,9 @@ from planner.clock import Clock
 from planner.errors import PlannerError, StoreError, leading_error
 from planner.execution.journal_state import TakenError
 from planner.organisation.coordinator import begin_session
-from planner.organisation.serving import CoordinatorSession, Worker
+from planner.organisation.serving import CoordinatorSession
 from planner.organisation.tables import FencedError
+from planner.organisation.worker import Worker
 
 if TYPE_CHECKING:
     from organisation_schedules import Schedule
