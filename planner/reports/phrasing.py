@@ -220,7 +220,7 @@ def suite(document: SuiteDocument | None) -> str:
     now = f"{document.passed_now:,} of {document.runs_now:,} now"
     sessions = f" with {count(document.sessions, 'earlier session')}" if document.sessions else ""
     passed, controls = document.passed_controls, document.runs_controls
-    beside = f", {passed:,} of {count(controls, 'control')}" if controls else ""
+    beside = f", {passed:,} of {controls:,} of the deployed agent at the same time" if controls else ""
     return f"{document.cases:,} cases compared{sessions}: {before}, {now}{beside}: {word} ({chance(document.p_value)})"
 
 
