@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import anyio
 import pytest
+import temporal_server
 from patience import wait_for
 from temporal_server import TemporalServer
 from virtual_time import EPOCH
@@ -76,6 +77,7 @@ def test_a_workflow_that_somebody_ended_is_started_again(make_trial: MakeTrial, 
     trial.check_exact()
 
 
+@pytest.mark.skipif(temporal_server.program() is None, reason=temporal_server.MISSING)
 def test_a_server_that_comes_back_without_its_workflow_loses_nothing(make_trial: MakeTrial) -> None:
     """While it is away, at most calls that were begun go on. The same worker starts the workflow again."""
     server = TemporalServer()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from databases import Postgres
 from forked import Forked
-from patience import wait_for
+from patience import PATIENCE_SECONDS, wait_for
 from workers import STEPS, Organisation
 
 from planner.execution.engine import Job
@@ -78,10 +79,13 @@ class Trial:
 
 def says(worker: Forked, words: str) -> None:
     """Wait until it has written them."""
+    impatience = threading.Timer(PATIENCE_SECONDS, worker.process.kill)
+    impatience.start()
     read: list[str] = []
     while not any(words in line for line in read):
         read.append(worker.output.readline())
         assert read[-1], f"it ended: {read}"
+    impatience.cancel()
 
 
 def stand_still(trial: Trial, step: str) -> None:

@@ -8,16 +8,18 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 from typing import Any, ClassVar
 
 import anyio
 import forked
 from forked import Forked
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from planner.cli.system import GlobalOptions, shell
 from planner.commands.worker import WorkerOptions, work
@@ -74,7 +76,14 @@ class Organisation:
 
 class _StoppingTables(Tables):
     stops: ClassVar[tuple[str, str]] = ("", "")
+    lock: ClassVar[RLock] = RLock()
+    """No other thread may stand still in a transaction: it would keep all processes from an SQLite file."""
     is_sending: ClassVar[bool] = False
+
+    @contextmanager
+    def writing(self, epoch: int | None = None) -> Generator[Connection]:
+        with self.lock, Tables.writing(self, epoch) as connection:
+            yield connection
 
     def add_event(self, epoch: int, values: Mapping[str, Any]) -> None:
         state = json.loads(values["event"]).get("state", values["kind"])
@@ -90,7 +99,8 @@ def _stop_at(when: str, what: str) -> None:
         _StoppingTables.stops = ("", "")
         sys.stdout.write("stopped\n")
         sys.stdout.flush()
-        os.kill(os.getpid(), signal.SIGSTOP)
+        with _StoppingTables.lock:
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _work(organisation: Organisation, stops: str) -> int:
