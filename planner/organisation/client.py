@@ -48,10 +48,10 @@ from planner.organisation.documents import (
 )
 from planner.organisation.journal import event_of
 from planner.organisation.tables import AT_WORK, CALLING, STORED, ConsentState, Tables
+from planner.organisation.watching import START_WORKER, Watch
 from planner.providers.base import Target
 
 LOOK_SECONDS: Final = 0.5
-_NO_WORKER: Final = "Start one: planner worker"
 
 _SETTLED: Final = MappingProxyType(
     {
@@ -127,6 +127,8 @@ class OrganisationClient:
         except UsageError as error:
             return Outcome(usage=error.with_hint, left=_all(consented))
         except PlannerError as error:
+            if interrupted.is_set():
+                return Outcome(interrupted=True, left=_all(consented))
             return Outcome(trouble=error.with_hint, left=_all(consented))
 
     async def _submit_and_follow(
@@ -139,18 +141,18 @@ class OrganisationClient:
         interrupted: anyio.Event,
     ) -> Outcome:
         consent_id = consented.consent_id
+        watch = Watch(self.tables, interrupted, terms.settings.outage_give_up_seconds, observer.warn)
         before = {slot.key for slot in self.journal.slots_of_consent(consent_id)}
         others = [slot for slot in resumed if slot.key not in before]
         if consented.may_launch:
-            await self._submit(terms, consented, others, observer)
+            await watch.patiently(lambda: self._submit(terms, consented, others, observer))
             if self.detach:
                 return Outcome(submitted=True, left=_all(consented))
         resumed_keys = {slot.key for slot in resumed}
         reported: set[SlotKey] = set()
         self._report_runs(others, resumed_keys, reported, observer)
         while True:
-            row = await anyio.to_thread.run_sync(self.tables.consent, consent_id)
-            self._follow(consent_id)
+            row = await watch.patiently(lambda: self._look(consent_id))
             self._report_ended(consented, resumed_keys, reported, observer)
             if row is None or ConsentState(row["state"]) not in CALLING:
                 self._count(terms.ledger, consent_id, before)
@@ -164,7 +166,7 @@ class OrganisationClient:
             if interrupted.is_set():
                 observer.log("the organisation's workers continue these calls")
                 return Outcome(interrupted=True, left=_all(consented))
-            await self._show_progress(consent_id, observer)
+            await watch.patiently(lambda: self._show_progress(consent_id, observer, watch))
             with anyio.move_on_after(LOOK_SECONDS):
                 await interrupted.wait()
 
@@ -190,7 +192,7 @@ class OrganisationClient:
         if not jobs:
             return
         if await anyio.to_thread.run_sync(self.tables.worker) is None:
-            raise IncompleteError("no worker of the organisation is running, so no call is made", _NO_WORKER)
+            raise IncompleteError("no worker of the organisation is running, so no call is made", START_WORKER)
         consent = self.journal.consents.get(consent_id)
         assert consent is not None, "it was recorded when somebody agreed"
         submission = Submission(
@@ -240,6 +242,11 @@ class OrganisationClient:
                 ledger.count(purpose, spent_cents=slot.cost_cents or 0, reserved_cents=reserved_cents)
 
     # Following
+
+    async def _look(self, consent_id: str) -> RowMapping | None:
+        row = await anyio.to_thread.run_sync(self.tables.consent, consent_id)
+        self._follow(consent_id)
+        return row
 
     def _follow(self, consent_id: str) -> None:
         """Record what happened since the last look. What this journal has already is left out."""
@@ -343,12 +350,11 @@ class OrganisationClient:
         self._report_ended(consented, resumed, reported, observer, unread)
         return ended.outcome()
 
-    async def _show_progress(self, consent_id: str, observer: Observer) -> None:
+    async def _show_progress(self, consent_id: str, observer: Observer, watch: Watch) -> None:
         text = await anyio.to_thread.run_sync(self.tables.progress, consent_id)
         if text is not None:
             observer.on_snapshot(parsed(SNAPSHOT, text, consent_id))
-        elif await anyio.to_thread.run_sync(self.tables.worker) is None:
-            observer.log(f"no worker of the organisation is running: {_NO_WORKER}")
+        await watch.look_at_worker()
 
     # After the results are stored
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 
-from planner.errors import CredentialError, IncompleteError, PlannerError, leading_error
+from planner.errors import CredentialError, IncompleteError, PlannerError, StoreError, leading_error
 from planner.evidence import Evidence, evidence_digest
 from planner.execution.engine import ConsentedJobs, EngineSettings, SessionTerms
 from planner.execution.local import LocalEngine
@@ -39,12 +39,14 @@ _FOREVER_SECONDS: Final = 1e9
 async def coordinate(worker: Worker, epoch: int, stop: anyio.Event) -> None:
     """Make the calls of all consents until `stop`. Raises `FencedError` when another coordinator took over, and
     `CredentialError` if the service rejects the key: another worker may have a better one."""
-    generation = 0
+    generation, trouble = 0, ""
     pause_seconds = 1.0
     while not stop.is_set():
         generation += 1
         try:
             session = await anyio.to_thread.run_sync(begin_session, worker, epoch, generation)
+            await session.begin()
+            trouble = await _report(worker, epoch, trouble, "")
             await session.serve(stop)
             pause_seconds = 1.0
         except Exception as errors:
@@ -57,9 +59,23 @@ async def coordinate(worker: Worker, epoch: int, stop: anyio.Event) -> None:
             if not isinstance(error, PlannerError):
                 _log.exception("the coordinator failed")
             worker.log(f"the coordinator starts again in {pause_seconds:.0f} s: {error}")
+            trouble = await _report(worker, epoch, trouble, str(error))
             with anyio.move_on_after(pause_seconds):
                 await stop.wait()
             pause_seconds = min(2 * pause_seconds, 60.0)
+
+
+async def _report(worker: Worker, epoch: int, known: str, trouble: str) -> str:
+    """What clients know of a trouble from now on."""
+    if trouble == known:
+        return known
+    try:
+        await anyio.to_thread.run_sync(worker.tables.report, epoch, trouble)
+    except FencedError:
+        raise
+    except StoreError:  # they see by themselves that the database is away
+        return known
+    return trouble
 
 
 def begin_session(

@@ -90,7 +90,6 @@ class CoordinatorSession(Session):
     async def serve(self, stop: anyio.Event) -> None:
         """Until `stop`, a failure, launches that only a person can settle, or, after a day, nothing is left to do: the
         next session begins with tables that were pruned. Raises `CredentialError` if the key is rejected."""
-        await self.begin()
         async with anyio.create_task_group() as tasks:
             await self.make_calls(tasks, stop)
             tasks.cancel_scope.cancel()

@@ -6,6 +6,7 @@ checks in its own transaction, by the database's clock, that the epoch still hol
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
@@ -30,7 +31,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -152,6 +153,17 @@ class FencedError(StoreError):
         )
 
 
+class AwayError(StoreError):
+    """The database cannot be reached, or is too busy: it may soon be there again."""
+
+
+def _is_away(error: SQLAlchemyError) -> bool:
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, sqlite3.Error):
+        return cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return isinstance(error, OperationalError | InterfaceError)
+
+
 @frozen
 class Tables:
     engine: Engine
@@ -186,7 +198,7 @@ class Tables:
             ) from error
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
-            raise StoreError(
+            raise (AwayError if _is_away(error) else StoreError)(
                 f"the organisation's tables ({self.shown}) cannot be {what}: {cause[0]}",
                 "Check the database and `organisation`. Calls under way are found again; nothing is called twice.",
             ) from error
@@ -236,9 +248,10 @@ class Tables:
             connection.execute(update(COORDINATOR).values(expires_at=0.0))
 
     def worker(self) -> RowMapping | None:
-        """The coordinator at work, if there is one."""
+        """The coordinator at work, if there is one, and the `silent_seconds` since its last heartbeat."""
+        silent = (_Now() + self.lease_seconds - COORDINATOR.c.expires_at).label("silent_seconds")
         with self.reading() as connection:
-            at_work = select(COORDINATOR).where(COORDINATOR.c.expires_at > _Now())
+            at_work = select(COORDINATOR, silent).where(COORDINATOR.c.expires_at > _Now())
             return connection.execute(at_work).mappings().first()
 
     # Consents

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ import pytest
 from databases import Postgres
 from forked import Forked
 from patience import wait_for
+from worker_trials import says
 
 from planner.organisation.opening import open_tables
 from planner.organisation.tables import ConsentState, Tables
@@ -57,6 +59,14 @@ def tables_of(project: Project) -> Tables:
 
 def states(project: Project) -> list[str]:
     return [row["state"] for row in tables_of(project).consents()]
+
+
+def code_of(client: Forked) -> int | None:
+    """When it has ended."""
+    client.output.read()
+    client.process.join()
+    client.kill()
+    return client.process.exitcode
 
 
 DIFFERENT = {
@@ -136,6 +146,44 @@ def test_a_database_that_is_lost_for_a_while_costs_nothing(shared: Project, work
         server.remove()
     assert len(service.own_runs()) == 5
     assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+
+
+@pytest.mark.skipif(databases.programs() is None, reason=databases.MISSING)
+def test_a_client_waits_for_a_database_that_is_restarted(shared: Project, workers: Workers, service: Served) -> None:
+    """As long as for the service, and says so."""
+    server = Postgres()
+    try:
+        shared.write("planner.yaml", f"organisation: {server.new()}\n")
+        workers()
+        service.hold(1, retry_after_seconds=1)
+        client = forked.planner("run", *CONSENT, cwd=shared.root)
+        wait_for(lambda: len(service.own_runs()) >= 1)
+        server.stop()
+        says(client, "trying again for up to 5 min")
+        server.start()
+        service.release()
+        assert code_of(client) == 0
+    finally:
+        server.remove()
+    assert len(service.own_runs()) == 5
+
+
+def test_a_client_says_why_no_calls_are_made(shared: Project, workers: Workers, service: Served) -> None:
+    """The coordinator's trouble; and within some seconds that no worker is at work any more."""
+    service.hold(0, retry_after_seconds=1)
+    worker = workers()
+    client = forked.planner("run", *CONSENT, cwd=shared.root)
+    wait_for(lambda: states(shared) == ["open"])
+    tables = tables_of(shared)
+    tables.report(1, "the lists cannot be read")
+    says(client, "worker makes no calls at the moment: the lists cannot be read")
+    os.kill(worker.process.pid or 0, signal.SIGKILL)
+    killed = time.monotonic()
+    says(client, "worker was last heard of more than 12 s ago")
+    assert time.monotonic() - killed < 16
+    service.release()
+    workers()
+    assert code_of(client) == 0
 
 
 def test_calls_that_were_submitted_are_followed_from_another_checkout(

@@ -267,6 +267,34 @@ async def test_a_row_that_policy_forbids_is_refused(make_organisation: Make, job
     assert await organisation.service.own_runs() == []
 
 
+async def test_clients_can_read_why_the_coordinator_makes_no_calls(make_organisation: Make, job: MakeJob) -> None:
+    """Until it makes them again."""
+    organisation = make_organisation()
+    organisation.submit(1, job("ana"))
+    await organisation.begin()
+    worker, seen = organisation.worker(Life()), list[str]()
+    balance, stop = worker.provider.balance, anyio.Event()
+
+    def trouble() -> str:
+        row = organisation.tables.worker()
+        assert row is not None
+        return row["trouble"]
+
+    async def failing() -> Any:
+        seen.append(trouble())
+        if len(seen) == 1:
+            raise UnreachableError("the service cannot be reached")
+        return await balance()
+
+    worker = replace(worker, provider=WithMethods(worker.provider, balance=failing))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(coordinate, worker, await organisation.take(), stop)
+        await anyio.sleep(20.0)
+        seen.append(trouble())
+        stop.set()
+    assert (seen[:2], seen[-1]) == (["", "the service cannot be reached"], "")
+
+
 PREVIEWS = [("of an allowed agent", 12, True), ("of another one", 14, False), ("of none", None, False)]
 
 
@@ -488,9 +516,8 @@ async def test_what_a_person_found_out_is_taken_over(
     consent = submission_of(row["submission"], consent_id).consent
     journal.record(ConsentAdded(consent))
     credential = organisation.client(Life()).credential
-    client = OrganisationClient(
-        organisation.tables, journal, "shop", SERVICE, credential, lambda _: [], lambda _: None, detach=True
-    )
+    engine: Any = None  # no call is read
+    client = OrganisationClient(organisation.tables, journal, engine, "shop", SERVICE, credential, detach=True)
     client.import_consents("")
     (launch,) = journal.launches([LaunchState.UNCONFIRMED])
     runs, bindings = ((run["run_id"],), {0: run["run_id"]}) if state is LaunchState.ADOPTED else ((), {})
