@@ -126,7 +126,6 @@ def kill_workers(servers: Servers, trials: int = 32, kills: int = 33, first: int
             times = seconds / undisturbed[way]
             total["killed"] += killed
             total["calls"] += len(trial.served.own_runs())
-            total["epochs"] += trial.tables.take("benchmark", "0") or 0
             total["too late"] += times > MOST_TIMES
             print(f"trial {seed}, {way}: {killed} killed, {seconds:.1f} s, {times:.2f} ×", flush=True)
     print(dict(total), flush=True)
