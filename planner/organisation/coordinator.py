@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import anyio
 import anyio.to_thread
+from sqlalchemy import RowMapping
 
 from planner.errors import CredentialError, IncompleteError, PlannerError, StoreError, leading_error
 from planner.evidence import Evidence, evidence_digest
@@ -22,6 +23,7 @@ from planner.execution.local import LocalEngine
 from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.reading import Transactions
 from planner.execution.state import State
+from planner.organisation.documents import Submission, submission_of
 from planner.organisation.journal import TablesJournal
 from planner.organisation.policy import ledger_of
 from planner.organisation.serving import CoordinatorSession
@@ -87,7 +89,9 @@ def begin_session(
     journal = TablesJournal(worker.tables, epoch)
     if suspects := journal.mark_interrupted():
         worker.log(f"searching for {suspects} launches whose answer is unknown")
-    repositories = {row["consent_id"]: row["repository"] for row in worker.tables.consents()}
+    rows = {row["consent_id"]: row for row in worker.tables.consents()}
+    unreadable = [_unreadable(worker, rows.get(each), trouble) for each, trouble in journal.unreadable.items()]
+    repositories = {consent_id: row["repository"] for consent_id, row in rows.items()}
     transactions = Transactions(worker.provider, worker.log)
     terms = SessionTerms(
         session_id=f"organisation-{epoch}-{generation}",
@@ -108,7 +112,19 @@ def begin_session(
     # As with a shared store, another coordinator searches for a launch from its intent on.
     state = State(terms, journal, transactions.charges, is_shared=True)
     nothing = ConsentedJobs(consent_id="", jobs={})
-    return kind(engine, state, nothing, observer, worker=worker, epoch=epoch, known=repositories)
+    return kind(engine, state, nothing, observer, worker=worker, epoch=epoch, known=repositories, unreadable=unreadable)
+
+
+def _unreadable(worker: Worker, row: RowMapping | None, trouble: StoreError) -> Submission:
+    """What a consent allowed whose events cannot be read. Raises `StoreError` if that is unknown, too: then nobody
+    knows what was spent."""
+    if row is None:
+        raise trouble
+    submission = submission_of(row["submission"], row["consent_id"])
+    if submission.consent.max_cost_cents is None:
+        raise trouble
+    worker.log(trouble.with_hint)
+    return submission
 
 
 def _save_evidences(tables: Tables, epoch: int, journal: TablesJournal, evidences: Sequence[Evidence]) -> Sequence[str]:

@@ -28,7 +28,7 @@ from planner.execution.events import (
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import KNOWN, UNSETTLED
 from planner.execution.reconciling import prompt_key
-from planner.organisation.pruned import PRUNED, last_pruned
+from planner.organisation.pruned import PRUNED, last_of
 from planner.organisation.tables import Tables
 
 
@@ -36,28 +36,40 @@ class TablesJournal(JournalState):
     """Each event is in the tables before `record` returns, in one transaction with the check of the epoch."""
 
     def __init__(self, tables: Tables, epoch: int) -> None:
-        """Replay every event. Raises `StoreError` if one is not as a coordinator writes it."""
-        super().__init__()
+        """Replay every event. Raises `StoreError` if one that concerns all is not as a coordinator writes it."""
         self._tables = tables
         self._epoch = epoch
+        self.unreadable: dict[str, StoreError] = {}
+        """Consents with such an event, and why. Then none of their events counts, and nothing is called for them."""
+        while not self._is_replayed():
+            pass
+
+    def _is_replayed(self) -> bool:
+        """Replay the events; False if another consent turned out to be unreadable."""
+        super().__init__()
         self._recorded = 0
         self.sessions: dict[str, str] = {}
         """The session of the client that submitted a consent, by consent id."""
         self.agreed: dict[str, datetime] = {}
         """When somebody first agreed, by consent id."""
-        for row in tables.events():
-            if row["number"] != self._recorded + 1:
-                raise _impossible(tables, self._recorded + 1, "it is missing")
-            if row["kind"] == PRUNED:
-                self._recorded = last_pruned(row["number"], row["event"])
+        for row in self._tables.events():
+            number, consent_id = row["number"], row["consent_id"]
+            if number != self._recorded + 1:
+                raise _impossible(self._tables, self._recorded + 1, "it is missing")
+            self._recorded = last_of(number, row["kind"], row["event"])
+            if row["kind"] == PRUNED or consent_id in self.unreadable:
                 continue
-            event = event_of(row["kind"], row["event"], tables)
             try:
+                event = event_of(row["kind"], row["event"], self._tables)
                 self.validate(event)
                 self.apply(event)
             except (AssertionError, LookupError, StoreError) as error:
-                raise _impossible(tables, row["number"], str(error)) from error
-            self._recorded = row["number"]
+                trouble = _impossible(self._tables, number, str(error), consent_id)
+                if not consent_id or row["kind"] not in KINDS:  # of a newer version, all may be misunderstood
+                    raise trouble from error
+                self.unreadable[consent_id] = trouble
+                return False
+        return True
 
     def record(self, event: Event) -> None:
         """Make an event durable, then add it.
@@ -121,6 +133,8 @@ class TablesJournal(JournalState):
 
     def forget_prompts(self, consent_id: str) -> None:
         """Remove the prompts of an ended consent from the tables, but for launches that may still be searched for."""
+        if consent_id in self.unreadable:
+            return
         rewritten: dict[int, str] = {}
         for row in self._tables.events(consent_id=consent_id):
             event = event_of(row["kind"], row["event"], self._tables) if row["kind"] == "intended" else None
@@ -163,7 +177,13 @@ def event_of(kind: str, text: str, tables: Tables) -> Event:
 
 
 _RESTORE = "Nothing is launched: its sums cannot be trusted. Restore the database from a backup."
+_RESTORE_ROW = (
+    "Nothing is called for it, and ceilings of a month count all that it allowed. Stop the workers, restore this row "
+    "of `events` from a backup, and start them again."
+)
 
 
-def _impossible(tables: Tables, number: int, why: str) -> StoreError:
-    return StoreError(f"event {number} of the organisation's tables ({tables.shown}) is impossible: {why}", _RESTORE)
+def _impossible(tables: Tables, number: int, why: str, consent_id: str = "") -> StoreError:
+    of = f", of consent {consent_id}," if consent_id else ""
+    text = f"event {number} of the organisation's tables ({tables.shown}){of} is impossible: {why}"
+    return StoreError(text, _RESTORE_ROW if consent_id else _RESTORE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Final
 
@@ -117,6 +117,15 @@ def spent_before(ceiling: Ceiling, journal: JournalState, repositories: Mapping[
             if ceiling.covers(Purpose(slot.plan, launch.consent_id, repository, month_of(launch.sent_at))):
                 ceiling.committed_cents += slot.committed_cents
                 ceiling.pending_cents += slot.reserved_cents if slot.cost_cents is None else 0
+
+
+def spent_unreadable(ceiling: Ceiling, unreadable: Iterable[Submission]) -> None:
+    """Count all that consents allowed whose calls and bills cannot be read."""
+    for each in unreadable:
+        month = ceiling.month or ""
+        purpose = Purpose("", each.consent.consent_id, each.repository, month)
+        if ceiling.covers(purpose) and month >= month_of(each.consent.agreed_at):
+            ceiling.committed_cents += each.consent.max_cost_cents or 0
 
 
 def ledger_of(journal: JournalState, repositories: Mapping[str, str]) -> Ledger:

@@ -48,7 +48,7 @@ from planner.organisation.documents import (
     written,
 )
 from planner.organisation.journal import TablesJournal
-from planner.organisation.policy import ceilings_of, spent_before
+from planner.organisation.policy import ceilings_of, spent_before, spent_unreadable
 from planner.organisation.restored import calls_unknown, unknown_runs
 from planner.organisation.tables import ConsentState
 from planner.organisation.worker import GuardedTasks, Worker
@@ -73,6 +73,8 @@ class CoordinatorSession(Session):
     epoch: int
     known: dict[str, str]
     """The repository of each consent."""
+    unreadable: Sequence[Submission] = ()
+    """Of consents whose events cannot be read: what they spent is unknown."""
     failure: Exception | None = None
     _unknown: Sequence[Run] | None = None
     """Runs that belonged to no launch of the tables before the first consent was added."""
@@ -176,6 +178,11 @@ class CoordinatorSession(Session):
         consent_id = row["consent_id"]
         try:
             submission = submission_of(row["submission"], consent_id)
+            if consent_id in self.journal.unreadable:
+                left = {job.case_id: job.runs for job in submission.jobs}
+                trouble = self.journal.unreadable[consent_id].with_hint
+                self._write_end(consent_id, EndedConsent(trouble=trouble, left=left), ConsentState.DEAD)
+                return
             credential = self.engine.provider.credential
             self.worker.policy.check(submission, self.worker.service, credential, self._previews)
         except (StoreError, RefusedError) as error:
@@ -265,6 +272,7 @@ class CoordinatorSession(Session):
         new = [*own, *monthly]
         for ceiling in new:
             spent_before(ceiling, self.journal, self.known)
+            spent_unreadable(ceiling, self.unreadable)
         ledger.ceilings = [*kept, *new]
 
     async def _read_balance(self) -> None:

@@ -295,6 +295,41 @@ async def test_clients_can_read_why_the_coordinator_makes_no_calls(make_organisa
     assert (seen[:2], seen[-1]) == (["", "the service cannot be reached"], "")
 
 
+@pytest.mark.parametrize("edit", [{"event": "{broken"}, {"event": '{"launch_id": "l1", "state": "sent"}'}])
+async def test_an_event_that_was_edited_is_trouble_of_its_consent_alone(
+    make_organisation: Make, job: MakeJob, edit: dict[str, str]
+) -> None:
+    """Others are served, under ceilings that count all that it allowed. Once its row is restored, it goes on."""
+    organisation = make_organisation(rates={"spark": 24, "bolt": 24})
+    bad = organisation.submit(1, job("ana", runs=3), repository="clinic", max_cost_cents=500)
+
+    def is_launched() -> bool:
+        return any(row["kind"] == "moved" for row in organisation.tables.events(consent_id=bad))
+
+    await organisation.work(until=is_launched)
+    moved = next(row for row in organisation.tables.events(consent_id=bad) if row["kind"] == "moved")
+    edited = update(EVENTS).where(EVENTS.c.number == moved["number"])
+    with organisation.tables.engine.begin() as connection:
+        connection.execute(edited.values(**edit))
+    good = organisation.submit(2, job("bob", runs=2))
+    organisation.policy = replace(organisation.policy, max_cost_cents_per_month=530)
+    await organisation.work()
+    made = len(await organisation.service.own_runs())
+    assert (organisation.state(bad), organisation.state(good)) == (ConsentState.DEAD, ConsentState.ENDED)
+    assert f"of consent {bad}, is impossible" in organisation.outcome(bad).trouble
+    outcome = organisation.outcome(good)
+    assert (outcome.ceiling, sum(outcome.left.values())) == (f"{MONTHLY} (2026-11)", 1)
+    assert any("restore this row" in line and bad in line for line in organisation.log)
+    with organisation.tables.engine.begin() as connection:
+        connection.execute(edited.values(event=moved["event"]))
+    organisation.policy = WorkerPolicy(frozenset({PERSON}))
+    for number, work, repository in ((1, job("ana", runs=3), "clinic"), (2, job("bob", runs=2), "shop")):
+        organisation.submit(number, work, repository=repository)
+    await organisation.work()
+    assert made < 5
+    await organisation.check_exact()
+
+
 PREVIEWS = [("of an allowed agent", 12, True), ("of another one", 14, False), ("of none", None, False)]
 
 
