@@ -18,7 +18,7 @@ from planner.organisation.documents import Submission
 from planner.providers.base import Target
 from planner.values import frozen
 
-MONTHLY: Final = "the organisation's ceiling of the month"
+MONTHLY: Final = "--max-cost-per-month of the workers"
 
 
 @frozen
@@ -78,7 +78,7 @@ class WorkerPolicy:
         if self.max_cost_cents_per_month is not None:
             found.append(Ceiling(f"{MONTHLY} ({month})", self.max_cost_cents_per_month, month=month))
         for repository, cents in sorted(self.repositories.items()):
-            label = f"the ceiling of {repository} ({month})"
+            label = f"--repository {repository} of the workers ({month})"
             found.append(Ceiling(label, cents, repository=repository, month=month))
         return found
 

@@ -349,7 +349,9 @@ class CoordinatorSession(Session):
             self.epoch, consent_id, state=state.value, outcome=written(ENDED, ended), submission=text
         )
         self.worker.tables.empty_log()
-        self.worker.log(f"consent {consent_id} {state.value}")
+        reasons = (ended.refusal, ended.usage, ended.trouble, ended.blocked, ended.ceiling and f"under {ended.ceiling}")
+        why = next((f": {each.splitlines()[0]}" for each in reasons if each), "")
+        self.worker.log(f"consent {consent_id} {state.value}{why}")
 
     def _failed(self, concerned: object, error: Exception) -> None:
         """Something went wrong that nobody expected: a bug, or an answer that cannot be read. The consent that it

@@ -121,7 +121,7 @@ def problem_with_database(written: str) -> str:
     if parts.password:
         return "a password does not belong here: set PLANNER_ORGANISATION_PASSWORD in the environment"
     if parts.scheme not in ("postgresql", "sqlite") or len(parts.path) < 2:
-        return "write postgresql://USER@HOST/DATABASE, or sqlite:///FILE on one machine"
+        return "write postgresql://<user>@<host>/<database>, or sqlite:///<file> on one machine"
     return ""
 
 

@@ -209,7 +209,7 @@ def test_a_ceiling_of_the_organisation_ends_with_3(shared: Project, workers: Wor
     low = workers("--max-cost-per-month", "0.70")
     ran = shared.planner("run", *CONSENT)
     assert ran.code == 3, ran.err
-    assert "the organisation's ceiling of the month" in shared.results()["problems"][0]
+    assert "--max-cost-per-month of the workers (" in shared.results()["problems"][0]
     assert 0 < service.ledger()["total_cents"] <= 70
     os.kill(low.process.pid or 0, signal.SIGTERM)
     low.process.join()
@@ -252,7 +252,7 @@ WORKER_ERRORS = [
     ([], "nobody may agree to calls"),
     (["--person", "ana", "--target", "clinic"], "is not a target"),
     (["--person", "ana", "--repository", "shop"], "is not a ceiling"),
-    (["--person", "ana", "--organisation", "mysql://db/planner"], "write postgresql://"),
+    (["--person", "ana", "--organisation", "mysql://db/planner"], "write postgresql://<user>@<host>/<database>"),
 ]
 
 

@@ -204,7 +204,7 @@ CEILINGS = [
     ("--max-cost", {"max_cost_cents": 60}, {}, 2),
     ("the plan", {"ceilings": (SubmittedCeiling("the plan", 40, "p"),)}, {}, 1),
     (f"{MONTHLY} (2026-11)", {}, {"max_cost_cents_per_month": 60}, 2),
-    ("the ceiling of shop (2026-11)", {}, {"repositories": {"shop": 60, "clinic": 0}}, 2),
+    ("--repository shop of the workers (2026-11)", {}, {"repositories": {"shop": 60, "clinic": 0}}, 2),
 ]
 
 
@@ -264,6 +264,7 @@ async def test_a_row_that_policy_forbids_is_refused(make_organisation: Make, job
     consent_id = organisation.submit(1, work, **changes)
     await organisation.work()
     assert why in organisation.outcome(consent_id).refusal
+    assert any(f"consent {consent_id} ended: " in line and why in line for line in organisation.log)
     assert await organisation.service.own_runs() == []
 
 
