@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping
 
 from planner.errors import IncompleteError, PlannerError, RefusedError, StoreError, UsageError
 from planner.evidence import Evidence
-from planner.execution.consents import NO_SPENDING, ConsentImported
+from planner.execution.consents import NO_SPENDING, Consent, ConsentImported
 from planner.execution.engine import ConsentedJobs, Job, Outcome, SessionTerms
 from planner.execution.events import (
     Collected,
@@ -80,10 +80,11 @@ class OrganisationClient:
 
     # Before the calls are planned
 
-    def import_consents(self, namespace: str) -> None:
+    def import_consents(self, namespace: str) -> list[Consent]:
         """Learn of consents whose results are not stored yet, and of their calls: any checkout may finish them. Where
         another checkout has, this one needs those that it knows itself. `namespace` is where this job stores results:
-        only consents of its own are followed. Raises `StoreError`."""
+        only consents of its own are followed. Returns those whose calls the workers make now. Raises `StoreError`."""
+        at_work: list[Consent] = []
         for row in self.tables.consents():
             consent_id = row["consent_id"]
             is_stored = ConsentState(row["state"]) in STORED and not self.journal.consents.is_open(consent_id)
@@ -99,6 +100,8 @@ class OrganisationClient:
             if self.journal.consents.get(consent_id) is None:
                 self.journal.record(ConsentImported(consent, (), NO_SPENDING))
             self._follow(consent_id)
+            at_work += [consent] if ConsentState(row["state"]) in CALLING else []
+        return at_work
 
     def may_call(self, target: Target) -> bool:
         """Whether a consent that is at work has calls to this target. Raises `StoreError`."""
@@ -146,8 +149,8 @@ class OrganisationClient:
         others = [slot for slot in resumed if slot.key not in before]
         if consented.may_launch:
             await watch.patiently(lambda: self._submit(terms, consented, others, observer))
-            if self.detach:
-                return Outcome(submitted=True, left=_all(consented))
+        if self.detach:
+            return Outcome(submitted=True, left=_all(consented))
         resumed_keys = {slot.key for slot in resumed}
         reported: set[SlotKey] = set()
         self._report_runs(others, resumed_keys, reported, observer)

@@ -117,6 +117,8 @@ class Preparation:
     """The consent that is resumed; "" if none is known."""
     consent: Consent | None = None
     """It, if somebody has given it."""
+    is_at_work: bool = False
+    """Whether an organisation's workers make its calls: then this session makes none."""
     agreed_calls: ConsentedCalls | None = None
     """The stored set with the digest of `--digest`, if all calls are in it."""
     spending: Spending = NO_SPENDING
@@ -157,10 +159,16 @@ class Preparation:
 
 
 def prepare(
-    work: Workspace, targets: Mapping[Target, TargetState], journal: Journal | None, *, to_call: bool = False
+    work: Workspace,
+    targets: Mapping[Target, TargetState],
+    journal: Journal | None,
+    *,
+    to_call: bool = False,
+    at_work: Sequence[Consent] = (),
 ) -> Preparation:
     """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none yet.
-    `to_call`: this session makes the calls; otherwise it shows those of a later one."""
+    `to_call`: this session makes the calls; otherwise it shows those of a later one. `at_work`: the consents whose
+    calls an organisation's workers make now."""
     shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
     now, repository = shell.clock.now(), place.repository
     judging = judging_of(work)
@@ -199,8 +207,8 @@ def prepare(
     unconfirmed, unconfirmed_until = Counter[str](), None
     consent_id, spending = "", NO_SPENDING
     if journal:
-        whole = change_set = not_yet_made(work, whole, journal, to_call=to_call)
-        consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace)
+        whole = change_set = not_yet_made(work, whole, journal, to_call=to_call, at_work=at_work)
+        consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace, at_work)
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         stored = StoredRuns(records, Agents(revisions, configurations))
         resumable = resumable_runs(journal, whole, consent_id, selection, stored)
@@ -227,7 +235,7 @@ def prepare(
         paid_cents,
         resumable,
         EarlierSpending(
-            {case_id: len(mine) for case_id, mine in resumable.items()},
+            _runs_made(change_set, resumable, is_at_work=_is_of(consent_id, at_work)),
             {plan: amount.committed for plan, amount in by_plan.items()},
             {plan: amount.reserved for plan, amount in by_plan.items()},
             judge_spending(spending),
@@ -253,6 +261,7 @@ def prepare(
         live_tools=tools,
         base=earlier.base,
         consent_id=consent_id,
+        is_at_work=_is_of(consent_id, at_work),
         consent=None if journal is None else journal.consents.get(consent_id),
         agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
         spending=spending,
@@ -262,6 +271,19 @@ def prepare(
         unconfirmed_until=unconfirmed_until,
         of_target=frozenset(earlier.stored.base),
     )
+
+
+def _is_of(consent_id: str, consents: Iterable[Consent]) -> bool:
+    return any(consent.consent_id == consent_id for consent in consents)
+
+
+def _runs_made(
+    change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]], *, is_at_work: bool
+) -> Mapping[str, int]:
+    """The runs for which nobody has to agree any more, by case id: all of them if others make them."""
+    if is_at_work:
+        return {change.case_id: change.calls for change in change_set.payers}
+    return {case_id: len(mine) for case_id, mine in resumable.items()}
 
 
 def _changes(work: Workspace, stored: StoredResults, request: Request, judging: Judging) -> tuple[Change, ...]:

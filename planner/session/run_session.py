@@ -265,11 +265,10 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     _share_world(session, targets, balance)
     await correct_bills(session)
     settle_answered(session.journal, place.repository.load_vote)
-    if session.organisation is not None:
-        session.organisation.import_consents(place.namespace)
+    at_work = session.organisation.import_consents(place.namespace) if session.organisation is not None else ()
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
-    prepared = prepare(session.workspace, targets, session.journal, to_call=True)
+    prepared = prepare(session.workspace, targets, session.journal, to_call=True, at_work=at_work)
     prepared.judging.require_model(prepared.change_set)
     for warning in (*prepared.warnings, *prepared.judging.warnings()):
         shell.log(f"warning: {warning}")

@@ -7,18 +7,22 @@ the same set of calls is resumed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from planner.changes.consented_calls import charged_changes, made_before
 from planner.changes.model import ChangeSet
 from planner.execution.consent_sharing import PREFIX as CONSENTS
 from planner.execution.consent_sharing import ConsentSharing
-from planner.execution.consents import consent_id_of, id_prefix
+from planner.execution.consents import Consent, consent_id_of, id_prefix
 from planner.execution.journal import Journal
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE
 from planner.shell import Shell
 from planner.workspace.sharing import Shared
 from planner.workspace.stores import Workspace
+
+_MOST_TIMES: Final = 1000
+"""How often the same calls may have been made before, to recognise those that others make now."""
 
 
 def _workflow_run(environ: Mapping[str, str]) -> str:
@@ -28,9 +32,18 @@ def _workflow_run(environ: Mapping[str, str]) -> str:
     return f"GITHUB_ACTIONS:{environ.get('GITHUB_REPOSITORY_ID', '')}:{environ['GITHUB_RUN_ID']}"
 
 
-def known_consent_id(journal: JournalState, digest: str, environ: Mapping[str, str], namespace: str) -> str:
+def known_consent_id(
+    journal: JournalState,
+    digest: str,
+    environ: Mapping[str, str],
+    namespace: str,
+    at_work: Iterable[Consent] = (),
+) -> str:
     """The consent to this set that a session of this environment resumes, or that of its workflow run; "" if it needs a
-    new one."""
+    new one. First of all those whose calls others make now (`at_work`)."""
+    followed = [each.consent_id for each in at_work if each.digest == digest]
+    if followed:
+        return followed[-1]
     run = _workflow_run(environ)
     own = consent_id_of(digest, run) if run else ""
     alike = [each for each in journal.consents.open() if (each.digest, each.namespace) == (digest, namespace)]
@@ -39,9 +52,12 @@ def known_consent_id(journal: JournalState, digest: str, environ: Mapping[str, s
     return alike[-1].consent_id if alike else _lost_consent_id(journal, digest) or own
 
 
-def not_yet_made(work: Workspace, change_set: ChangeSet, journal: Journal, *, to_call: bool) -> ChangeSet:
+def not_yet_made(
+    work: Workspace, change_set: ChangeSet, journal: Journal, *, to_call: bool, at_work: Iterable[Consent] = ()
+) -> ChangeSet:
     """The set with a digest under which none of its calls were made in this namespace, so that the digest of earlier
-    calls never pays for them again. A set that `--digest` names keeps its digest.
+    calls never pays for them again. A set that `--digest` names keeps its digest, and one whose calls others make now
+    (`at_work`) has theirs: they may know of more sets that were made before.
 
     `to_call`: this session makes the calls. It resumes the consent of its workflow run, even if that has ended.
     """
@@ -50,6 +66,12 @@ def not_yet_made(work: Workspace, change_set: ChangeSet, journal: Journal, *, to
     run = _workflow_run(shell.environ) if to_call else ""
     if work.place.shared is not None:
         work.place.shared.store.prepare([CONSENTS])
+    if change_set.digest != work.selection.digest:
+        followed = {consent.digest for consent in at_work}
+        for times_made in range(_MOST_TIMES) if followed else ():
+            again = made_before(change_set, times_made)
+            if again.digest in followed:
+                return again
     while True:
         digest = change_set.digest
         if work.place.shared is not None:

@@ -95,3 +95,21 @@ def test_results_that_another_checkout_stored_are_read_again(
     assert len(service.own_runs()) == 5
     assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
     assert shared.actions() == dict.fromkeys(shared.actions(), ("reuse", "passed", 0))
+
+
+def test_calls_that_were_agreed_to_need_no_consent_and_no_ceiling(
+    shared: Project, workers: Workers, service: Served, clone: Callable[[], Project]
+) -> None:
+    """A clone that knows no prices follows the calls of a checkout that does, also if that made them before."""
+    workers()
+    assert shared.planner("run", *CONSENT).code == 0
+    service.hold(0, retry_after_seconds=1)
+    assert shared.planner("run", *CONSENT, "--rerun", "all", "--detach").code == 4
+    other = clone()
+    ran = other.planner("run", "--rerun", "all", "--max-cost", "0.01", "--detach")
+    assert (ran.code, other.results()["outcome"]) == (4, "submitted"), ran.err
+    service.release()
+    ran = other.planner("run", "--rerun", "all", "--max-cost", "0.01")
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 10
+    assert other.results()["consent"]["id"] == tables_of(shared).consents()[-1]["consent_id"]
