@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 import pytest
@@ -16,8 +17,10 @@ from virtual_time import EPOCH
 from worker_trials import Trial, says
 
 from planner.clock import Clock
-from planner.errors import UnreachableError, UsageError
+from planner.errors import CredentialError, UnreachableError, UsageError
 from planner.organisation.lease import LeaseHost
+from planner.organisation.opening import open_tables, prepare
+from planner.organisation.tables import Tables
 from planner.organisation.temporal import TemporalHost
 from planner.organisation.temporal_client import connect
 
@@ -61,6 +64,26 @@ def test_one_of_two_workers_coordinates_and_the_other_takes_over(
     history = temporal.run("workflow", "show", "--workflow-id", found, "--output", "json").stdout
     assert len(json.loads(history)["events"]) <= 5
     assert "You are" not in history
+
+
+async def test_a_worker_whose_key_is_rejected_leaves_the_activity_to_others(
+    temporal: TemporalServer, tmp_path: Path
+) -> None:
+    """It gives the tables up, and ends."""
+    tables = open_tables("sqlite:///organisation.sqlite", tmp_path, {})
+    prepare(tables, upgrade=False)
+    client = await connect({"TEMPORAL_ADDRESS": temporal.address})
+    host = TemporalHost(client, LeaseHost(Tables(tables.engine, tables.shown, 2.0), "rejected", "0", CLOCK, print))
+    await host.start()
+
+    async def coordinate(epoch: int, stop: anyio.Event) -> None:
+        del epoch, stop
+        raise CredentialError("the service rejects the key")
+
+    with anyio.fail_after(60.0), pytest.raises(CredentialError):
+        await host.keep_alive(coordinate, anyio.Event())
+    assert tables.worker() is None
+    tables.engine.dispose()
 
 
 def test_a_workflow_that_somebody_ended_is_started_again(make_trial: MakeTrial, temporal: TemporalServer) -> None:
