@@ -46,7 +46,7 @@ from planner.organisation.documents import (
     submission_of,
     written,
 )
-from planner.organisation.journal import event_of
+from planner.organisation.journal import event_to_follow
 from planner.organisation.tables import AT_WORK, CALLING, STORED, ConsentState, Tables
 from planner.organisation.watching import START_WORKER, Watch
 from planner.providers.base import Target
@@ -254,7 +254,7 @@ class OrganisationClient:
     def _follow(self, consent_id: str) -> None:
         """Record what happened since the last look. What this journal has already is left out."""
         for row in self.tables.events(self._followed.get(consent_id, 0), consent_id):
-            event = event_of(row["kind"], row["event"], self.tables)
+            event = event_to_follow(row, self.tables)
             for known in self._as_here(event, row["session_id"]):
                 self.journal.record(known)
             self._followed[consent_id] = row["number"]

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
+from sqlalchemy import RowMapping
 
 from planner.errors import StoreError
 from planner.execution.consents import ConsentAdded
@@ -174,6 +175,14 @@ def event_of(kind: str, text: str, tables: Tables) -> Event:
         raise StoreError(
             f"the organisation's tables ({tables.shown}) hold an impossible {kind} event: {first['msg']}", _RESTORE
         ) from error
+
+
+def event_to_follow(row: RowMapping, tables: Tables) -> Event:
+    """For the client of its consent. Raises `StoreError` for what no coordinator writes."""
+    try:
+        return event_of(row["kind"], row["event"], tables)
+    except StoreError as error:
+        raise _impossible(tables, row["number"], str(error), row["consent_id"]) from error
 
 
 _RESTORE = "Nothing is launched: its sums cannot be trusted. Restore the database from a backup."

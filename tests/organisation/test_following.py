@@ -11,6 +11,7 @@ import pytest
 from core_state import intent_of
 from organisations import SERVICE, Organisation
 
+from planner.errors import StoreError
 from planner.execution.events import DuplicateAnswer, Intended, Moved
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
@@ -60,3 +61,18 @@ async def test_a_session_that_ended_while_a_launch_was_sent_is_followed_by_anoth
         assert launch is not None
         assert launch.state is known
         assert launch.run_ids == ((5,) if known is LaunchState.ADOPTED else ())
+
+
+async def test_an_event_that_was_edited_is_named(
+    make_organisation: Callable[..., Organisation], job: Callable[..., Any], tmp_path: Path
+) -> None:
+    organisation = make_organisation()
+    consent_id = organisation.submit(1, job("ana"))
+    workers = TablesJournal(organisation.tables, await organisation.take())
+    workers.record(Intended(intent_of(job("ana"), consent_id=consent_id)))
+    organisation.tables.rewrite_events(1, {1: "{broken"})
+    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+        client = OrganisationClient(organisation.tables, journal, cast(Any, None), "shop", SERVICE, "key")
+        with pytest.raises(StoreError, match=f"event 1 .* of consent {consent_id}, is impossible") as caught:
+            client.import_consents("")
+    assert "restore this row of `events`" in caught.value.hint
