@@ -167,8 +167,7 @@ class OrganisationClient:
                     return await self.engine.execute(terms, made, gone, observer=observer, interrupted=interrupted)
                 return self._outcome(row, consented, resumed_keys, reported, observer)
             if interrupted.is_set():
-                observer.log("the organisation's workers continue these calls")
-                return Outcome(interrupted=True, left=_all(consented))
+                return Outcome(interrupted=True, submitted=True, left=_all(consented))
             await watch.patiently(lambda: self._show_progress(consent_id, observer, watch))
             with anyio.move_on_after(LOOK_SECONDS):
                 await interrupted.wait()

@@ -45,7 +45,7 @@ class WorkerPolicy:
         consent = submission.consent
         if consent.by not in self.people:
             raise RefusedError(
-                f"{consent.by or 'nobody'} agreed, but is not one of the people whom the organisation's workers accept",
+                f"the organisation's workers do not accept the consent of `{consent.by or 'nobody'}`",
                 "Start the workers with --person for this person, or let somebody agree whom they accept.",
             )
         if (submission.service, submission.credential) != (service, credential):

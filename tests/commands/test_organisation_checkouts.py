@@ -4,9 +4,12 @@ gets the results."""
 from __future__ import annotations
 
 import json
+import os
+import signal
 import urllib.request
 from collections.abc import Callable
 
+import forked
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
 
@@ -113,3 +116,23 @@ def test_calls_that_were_agreed_to_need_no_consent_and_no_ceiling(
     assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 10
     assert other.results()["consent"]["id"] == tables_of(shared).consents()[-1]["consent_id"]
+
+
+def test_an_interrupted_client_says_that_the_workers_go_on(shared: Project, workers: Workers, service: Served) -> None:
+    workers()
+    service.hold(0, retry_after_seconds=1)
+    client = forked.planner("run", *CONSENT, cwd=shared.root)
+    wait_for(lambda: states(shared) == ["open"])
+    os.kill(client.process.pid or 0, signal.SIGINT)
+    client.process.join()
+    code = client.process.exitcode
+    client.kill()  # closes its output
+    assert code == 130
+    document = shared.results()
+    assert (document["outcome"], len(document["problems"])) == ("interrupted", 1)
+    assert "the organisation's workers go on" in document["problems"][0]
+    (step,) = document["next_steps"]
+    assert "--consent-to-charge" in step["command"]
+    service.release()
+    assert shared.planner("run").code == 0
+    assert len(service.own_runs()) == 5
