@@ -16,7 +16,7 @@ import anyio
 import anyio.to_thread
 from sqlalchemy import RowMapping
 
-from planner.errors import IncompleteError, PlannerError, RefusedError, StoreError, UsageError
+from planner.errors import AlreadySubmittedError, IncompleteError, PlannerError, RefusedError, UsageError
 from planner.evidence import Evidence
 from planner.execution.consents import NO_SPENDING, Consent, ConsentImported
 from planner.execution.engine import ConsentedJobs, Job, Outcome, SessionTerms
@@ -43,7 +43,7 @@ from planner.organisation.documents import (
     Submission,
     SubmittedCeiling,
     parsed,
-    submission_of,
+    submitted,
     written,
 )
 from planner.organisation.journal import event_to_follow
@@ -90,10 +90,9 @@ class OrganisationClient:
             is_stored = ConsentState(row["state"]) in STORED and not self.journal.consents.is_open(consent_id)
             if row["repository"] != self.repository or is_stored:
                 continue
-            try:
-                submission = submission_of(row["submission"], consent_id)
-            except StoreError:
-                continue  # refused by the workers; submitted again if its calls are still wanted
+            submission = submitted(row)
+            if submission is None:
+                continue  # it is submitted again if its calls are still wanted
             consent = submission.consent
             if consent.namespace != namespace or submission.service != self.service:
                 continue
@@ -108,7 +107,8 @@ class OrganisationClient:
         return any(
             (job.line.target_type, job.line.target_id) == target
             for row in self.tables.consents(*CALLING)
-            for job in _jobs_of(row)
+            if (submission := submitted(row)) is not None
+            for job in submission.jobs
         )
 
     # Making the calls
@@ -122,9 +122,12 @@ class OrganisationClient:
         observer: Observer,
         interrupted: anyio.Event,
     ) -> Outcome:
-        """As `LocalEngine.execute`. If this process ends, the workers go on."""
+        """As `LocalEngine.execute`. If this process ends, the workers go on. Raises `AlreadySubmittedError`: another
+        session was faster."""
         try:
             return await self._submit_and_follow(terms, consented, resumed, observer=observer, interrupted=interrupted)
+        except AlreadySubmittedError:
+            raise
         except RefusedError as error:
             return Outcome(refusal=error.with_hint, left=_all(consented))
         except UsageError as error:
@@ -208,7 +211,11 @@ class OrganisationClient:
             settled=tuple(self._settled(consent_id)),
         )
         text = written(SUBMISSION, submission)
-        await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text)
+        is_same = submission.is_in
+        if not await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text, is_same):
+            raise AlreadySubmittedError(
+                "another session has just submitted the same calls", "Run the same command again."
+            )
         observer.log(f"submitted {len(consented.jobs)} cases to the organisation's workers")
 
     def _settled(self, consent_id: str) -> Iterator[Moved]:
@@ -367,14 +374,6 @@ class OrganisationClient:
             return
         text = row["submission"]
         self.tables.close(consent_id, text)
-
-
-def _jobs_of(row: RowMapping) -> tuple[Job, ...]:
-    """None for a row that cannot be read: the workers refuse it."""
-    try:
-        return submission_of(row["submission"], row["consent_id"]).jobs
-    except StoreError:
-        return ()
 
 
 def _less(consented: ConsentedJobs, others: Iterable[Slot]) -> Iterator[Job]:

@@ -46,6 +46,12 @@ class Submission:
     settled: tuple[Moved, ...] = ()
     """What a person found out about launches of this consent (`planner reconcile`)."""
 
+    def is_in(self, row: Mapping[Any, Any]) -> bool:
+        """Whether a row has the same calls."""
+        other = submitted(row)
+        mine = self.consent.digest, self.consent.namespace, self.service
+        return other is not None and (other.consent.digest, other.consent.namespace, other.service) == mine
+
     def without_prompts(self) -> "Submission":
         return replace(self, jobs=tuple(replace(job, prompt="") for job in self.jobs))
 
@@ -117,3 +123,11 @@ def submission_of(text: str, consent_id: str) -> Submission:
             "It was edited by hand. Nothing is called for it.",
         )
     return found
+
+
+def submitted(row: Mapping[Any, Any]) -> Submission | None:
+    """None if the row is not as a client writes it: the workers refuse it."""
+    try:
+        return submission_of(row["submission"], row["consent_id"])
+    except StoreError:
+        return None

@@ -7,10 +7,11 @@ checks in its own transaction, by the database's clock, that the epoch still hol
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
 from typing import Any, Final
+from zlib import crc32
 
 from pydantic_core import to_json
 from sqlalchemy import (
@@ -267,8 +268,11 @@ class Tables:
         with self.reading() as connection:
             return connection.execute(select(CONSENTS).where(CONSENTS.c.consent_id == consent_id)).mappings().first()
 
-    def submit(self, consent_id: str, repository: str, submission: str) -> None:
-        """Submit a consent with its calls, or once more what is left of it. Does nothing while it is at work."""
+    def submit(
+        self, consent_id: str, repository: str, submission: str, is_same: Callable[[RowMapping], bool] = lambda _: False
+    ) -> bool:
+        """Submit a consent with its calls, or once more what is left of it. Does nothing while it is at work, or while
+        another consent of the repository is that `is_same`: then it returns False."""
         values = {
             "state": ConsentState.SUBMITTED.value,
             "repository": repository,
@@ -278,12 +282,19 @@ class Tables:
             "changed_at": _Now(),
         }
         with self.writing() as connection:
+            if connection.dialect.name == "postgresql":  # one after the other, as in SQLite
+                connection.execute(select(func.pg_advisory_xact_lock(crc32(repository.encode()))))
             mine = CONSENTS.c.consent_id == consent_id
+            calling = CONSENTS.c.state.in_([state.value for state in CALLING])
+            others = select(CONSENTS).where(~mine, CONSENTS.c.repository == repository, calling)
+            if any(map(is_same, connection.execute(others).mappings())):
+                return False
             known = connection.execute(select(CONSENTS.c.state).where(mine).with_for_update()).scalar()
             if known is None:
                 connection.execute(insert(CONSENTS).values(consent_id=consent_id, **values))
             elif ConsentState(known) not in AT_WORK:
                 connection.execute(update(CONSENTS).where(mine).values(**values))
+        return True
 
     def change(self, epoch: int | None, consent_id: str, **values: Any) -> None:
         with self.writing(epoch) as connection:

@@ -8,12 +8,13 @@ import os
 import signal
 import urllib.request
 from collections.abc import Callable
+from typing import Any
 
 import forked
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
 
-from planner.organisation.tables import EVIDENCE
+from planner.organisation.tables import EVIDENCE, Tables
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.test_organisation import (  # pyright: ignore[reportMissingImports]
     CONSENT,
@@ -116,6 +117,26 @@ def test_calls_that_were_agreed_to_need_no_consent_and_no_ceiling(
     assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 10
     assert other.results()["consent"]["id"] == tables_of(shared).consents()[-1]["consent_id"]
+
+
+def test_of_two_sessions_at_once_one_submits(
+    shared: Project, workers: Workers, service: Served, clone: Callable[[], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one had planned the same calls before they were submitted: it follows them."""
+    workers()
+    submit = Tables.submit
+
+    def submit_later(tables: Tables, *arguments: Any) -> bool:
+        monkeypatch.setattr(Tables, "submit", submit)
+        first = forked.planner("run", *CONSENT, "--detach", cwd=shared.root)
+        first.process.join()
+        first.kill()
+        return submit(tables, *arguments)
+
+    monkeypatch.setattr(Tables, "submit", submit_later)
+    ran = clone().planner("run", *CONSENT)
+    assert ran.code == 0, ran.err
+    assert (len(service.own_runs()), len(states(shared))) == (5, 1)
 
 
 def test_an_interrupted_client_says_that_the_workers_go_on(shared: Project, workers: Workers, service: Served) -> None:

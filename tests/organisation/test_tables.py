@@ -213,6 +213,23 @@ def test_a_consent_is_submitted_once(tables: Tables) -> None:
     assert (row["submission"], row["state"], row["outcome"], row["failures"]) == ("second", "submitted", "", 0)
 
 
+def test_of_equal_consents_that_are_submitted_at_once_one_is_at_work(tables: Tables) -> None:
+    for number in range(5):
+        begin, repository, written = threading.Barrier(2), f"r{number}", list[bool]()
+
+        def submit(name: str, begin: threading.Barrier, repository: str, written: list[bool]) -> None:
+            begin.wait()
+            written.append(tables.submit(f"{repository}-{name}", repository, "{}", lambda _: True))
+
+        threads = [threading.Thread(target=submit, args=(name, begin, repository, written)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(written) == [False, True]
+    assert len(tables.consents()) == 5
+
+
 def test_evidence_is_kept_until_its_consent_is_closed(tables: Tables) -> None:
     epoch = tables.take("a", "1")
     assert epoch is not None

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from planner.errors import StoreError
 from planner.organisation.tables import (
     AT_WORK,
+    CALLING,
     KEPT_SECONDS,
     LEASE_SECONDS,
     PRUNED,
@@ -128,7 +129,7 @@ class MemoryTables(Tables):
 
         return self._do("a look", read)
 
-    def submit(self, consent_id: str, repository: str, submission: str) -> None:
+    def submit(self, consent_id: str, repository: str, submission: str, is_same: Any = lambda _: False) -> bool:
         values = {
             "consent_id": consent_id,
             "state": ConsentState.SUBMITTED.value,
@@ -139,12 +140,17 @@ class MemoryTables(Tables):
             "changed_at": self.database.now(),
         }
 
-        def write(rows: Rows) -> None:
+        def write(rows: Rows) -> bool:
+            others = [row for row in rows.consents.values() if row["repository"] == repository]
+            calling = [row for row in others if ConsentState(row["state"]) in CALLING]
+            if any(is_same(row) for row in calling if row["consent_id"] != consent_id):
+                return False
             known = rows.consents.get(consent_id)
             if known is None or ConsentState(known["state"]) not in AT_WORK:
                 rows.consents[consent_id] = values
+            return True
 
-        self._do("a submission", write)
+        return self._do("a submission", write)
 
     def change(self, epoch: int | None, consent_id: str, **values: Any) -> None:
         def write(rows: Rows) -> None:
