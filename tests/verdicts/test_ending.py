@@ -103,6 +103,8 @@ REFUSED = Outcome(usage="GET /v1/calls: 401", trouble="GET /v1/calls: 401")
     [
         (Outcome(), []),
         (Outcome(interrupted=True), ["interrupted"]),
+        (Outcome(interrupted=True, submitted=True, left={"a": 2}), ["interrupted: the organisation's workers go on"]),
+        (Outcome(submitted=True, left={"a": 2}), ["submitted to the organisation's workers"]),
         (Outcome(ceiling="--max-cost"), ["(--max-cost)"]),
         (Outcome(ceiling="--max-cost", ceiling_detail="$1 of $1"), ["($1 of $1)"]),
         (Outcome(broken="--max-cost"), ["--max-cost"]),
@@ -112,11 +114,11 @@ REFUSED = Outcome(usage="GET /v1/calls: 401", trouble="GET /v1/calls: 401")
         (Outcome(unsettled=(unsettled(), unsettled(18))), ["2 unconfirmed launches (up to $0.50)"]),
         (
             Outcome(unsettled=(unsettled(again_at=NOW), unsettled(again_at=LATER))),
-            ["again from 2026-11-25 10:00:00 UTC"],
+            ["again after 2026-11-25 10:00:00 UTC"],
         ),
         (
             Outcome(unsettled=(unsettled(again_at=NOW), unsettled(again_at=LATER, needs_person=True))),
-            ["from 2026-11-25 09:00:00"],
+            ["after 2026-11-25 09:00:00"],
         ),
         (Outcome(left={"a": 2, "b": 1}), ["3 calls of 2 cases not made"]),
     ],
