@@ -22,9 +22,9 @@ from planner.planfile.addresses import is_this_machine, problem_with_database
 PASSWORD: Final = "PLANNER_ORGANISATION_PASSWORD"  # noqa: S105 - its name
 
 
-def open_tables(address: str, root: Path, environ: Mapping[str, str]) -> Tables:
-    """Open the tables at `postgresql://…` or `sqlite:///…` (a path is relative to `root`), without a request. Raises
-    `UsageError`."""
+def open_tables(address: str, root: Path, environ: Mapping[str, str], *, create: bool = True) -> Tables:
+    """Open the tables at `postgresql://…` or `sqlite:///…` (a path is relative to `root`), without a request. With
+    `create`, an SQLite file is made if there is none. Raises `UsageError`."""
     url = _parsed(address)
     if url.get_backend_name() == "sqlite":
         path = root / (url.database or "")
@@ -33,6 +33,9 @@ def open_tables(address: str, root: Path, environ: Mapping[str, str]) -> Tables:
         event.listen(engine, "begin", _begin_in_sqlite)
         if not path.parent.is_dir():
             raise UsageError(f"the folder of {path} does not exist", "Create it, or correct `organisation`.")
+        if not path.exists() and not create:
+            hint = "Start `planner worker`, which makes it, or correct `organisation`."
+            raise UsageError(f"the database {path} does not exist", hint)
         if not path.exists():  # SQLite would create it readable by everybody; it holds prompts
             _create(path)
         return Tables(engine, os.fspath(path))

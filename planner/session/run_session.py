@@ -229,7 +229,7 @@ def _organisation(session: RunSession, transactions: Transactions) -> Organisati
         from planner.organisation.opening import check, open_tables
     except ImportError as error:
         raise UsageError(NO_ENGINE, "Install it, or leave `organisation` out of planner.yaml.") from error
-    tables = open_tables(project.organisation, session.loaded.root, shell.environ)
+    tables = open_tables(project.organisation, session.loaded.root, shell.environ, create=False)
     try:
         check(tables)
     except PlannerError:

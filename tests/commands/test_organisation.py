@@ -231,7 +231,8 @@ def test_workers_make_all_calls_of_a_case(shared: Project, workers: Workers, ser
 def test_bad_input_spends_nothing(shared: Project, workers: Workers, service: Served) -> None:
     """No tables, no worker, and an option that needs verdicts."""
     ran = shared.planner("run", *CONSENT)
-    assert (ran.code, "has no tables of planner" in ran.err) == (2, True), ran.err
+    assert (ran.code, "does not exist" in ran.err) == (2, True), ran.err
+    assert not (shared.root / "organisation.sqlite").exists()
     worker = workers()
     os.kill(worker.process.pid or 0, signal.SIGTERM)
     worker.process.join()
