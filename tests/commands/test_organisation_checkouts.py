@@ -77,6 +77,8 @@ def test_a_preview_lives_until_its_consent_has_ended(edited: Project, workers: W
     assert edited.planner("run").code == 3
     assert agents(service) - deployed == copy
     file.write_text(submitted)
+    assert edited.planner("run", "--detach").code == 4  # it follows, so it needs none of its own
+    assert agents(service) - deployed == copy
     service.release()
     wait_for(lambda: states(edited) == ["ended"])
     assert edited.planner("run", *CONSENT).code == 0
@@ -84,17 +86,23 @@ def test_a_preview_lives_until_its_consent_has_ended(edited: Project, workers: W
     assert (len(service.own_runs()), agents(service)) == (5, deployed)
 
 
+@pytest.mark.parametrize("options", [(), ("--rerun", "all")])
 def test_results_that_another_checkout_stored_are_read_again(
-    shared: Project, workers: Workers, service: Served, clone: Callable[[], Project], monkeypatch: pytest.MonkeyPatch
+    shared: Project,
+    workers: Workers,
+    service: Served,
+    clone: Callable[[], Project],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
 ) -> None:
     """At the service, free: the tables keep no evidence after that."""
     workers()
-    assert shared.planner("run", *CONSENT, "--detach").code == 4
+    assert shared.planner("run", *CONSENT, *options, "--detach").code == 4
     wait_for(lambda: states(shared) == ["ended"])
-    assert clone().planner("run", *CONSENT).code == 0
+    assert clone().planner("run", *CONSENT, *options).code == 0
     monkeypatch.chdir(shared.root)
     assert tables_of(shared).count(EVIDENCE) == 0
-    ran = shared.planner("run")
+    ran = shared.planner("run", *options)
     assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 5
     assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
