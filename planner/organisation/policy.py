@@ -45,7 +45,7 @@ class WorkerPolicy:
         consent = submission.consent
         if consent.by not in self.people:
             raise RefusedError(
-                f"the organisation's workers do not accept the consent of `{consent.by or 'nobody'}`",
+                f"the organisation's workers do not accept a consent of {f'`{consent.by}`' if consent.by else 'nobody'}",
                 "Start the workers with --person for this person, or let somebody agree whom they accept.",
             )
         if (submission.service, submission.credential) != (service, credential):

@@ -244,8 +244,12 @@ async def test_the_balance_is_shared_and_never_overdrawn(make_organisation: Make
 
 def _refusals(job: MakeJob) -> dict[str, tuple[Any, dict[str, Any], str]]:
     return {
-        "a person nobody named": (job("ana"), {"by": "mallory@example.org"}, "do not accept the consent of"),
-        "nobody": (job("ana"), {"by": ""}, "nobody agreed"),
+        "a person nobody named": (
+            job("ana"),
+            {"by": "mallory@example.org"},
+            "do not accept a consent of `mallory@example.org`",
+        ),
+        "nobody": (job("ana"), {"by": ""}, "do not accept a consent of nobody"),
         "another organisation's key": (job("ana"), {"credential": "other"}, "another API key"),
         "another service": (job("ana"), {"service": "https://elsewhere.example"}, "another API key"),
         "a target that is not allowed": (job("ana", target=17), {}, "may not call agent 17"),
