@@ -44,8 +44,9 @@ class WorkerPolicy:
         previews are copies of, by what the service says. Raises `RefusedError`."""
         consent = submission.consent
         if consent.by not in self.people:
+            who = f"`{consent.by}`" if consent.by else "nobody"
             raise RefusedError(
-                f"the organisation's workers do not accept a consent of {f'`{consent.by}`' if consent.by else 'nobody'}",
+                f"the organisation's workers do not accept a consent of {who}",
                 "Start the workers with --person for this person, or let somebody agree whom they accept.",
             )
         if (submission.service, submission.credential) != (service, credential):
