@@ -11,20 +11,11 @@ from typing import Any, Final, cast
 
 from planner.ci.client import GitHub
 from planner.ci.comment import CommentPlace, newest_digest, upsert_comment
-from planner.errors import IncompleteError
-from planner.planfile.files import PROJECT_FILE
+from planner.ci.policy import older_branch
 from planner.reports.problems import render_problem
 
 _MOST: Final = 50
 """GitHub throttles who writes more than 80 comments a minute."""
-
-
-def older_branch() -> IncompleteError:
-    """The comment on such a pull request."""
-    return IncompleteError(
-        f"this branch is older than {PROJECT_FILE} of its base branch",
-        "Update the branch: merge the base branch into it, or rebase it.",
-    )
 
 
 def comment_on_older_pull_requests(github: GitHub, base: str, name: str) -> int:

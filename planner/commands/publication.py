@@ -15,8 +15,7 @@ from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.model import ChangeSet
 from planner.ci.event import asked_by, head_commit, namespace_of
 from planner.ci.git import Git
-from planner.ci.older_branches import older_branch
-from planner.ci.policy import policy_source
+from planner.ci.policy import older_branch, policy_source
 from planner.ci.pull_request import files_url, pull_request_of, run_url_of
 from planner.errors import PlanInvalidError, PlannerError
 from planner.execution.journal import Journal

@@ -12,8 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from planner.ci.git import Git, Layout
-from planner.ci.older_branches import older_branch
-from planner.ci.policy import BaseCommit, PolicySource
+from planner.ci.policy import BaseCommit, PolicySource, older_branch
 from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, is_plan_file
 from planner.planfile.model import Case
