@@ -53,6 +53,7 @@ from planner.organisation.restored import calls_unknown, unknown_runs
 from planner.organisation.tables import ConsentState
 from planner.organisation.worker import GuardedTasks, Worker
 from planner.providers.base import Run
+from planner.quantities import count
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
@@ -214,7 +215,7 @@ class CoordinatorSession(Session):
         self._resume(resumed)
         if ConsentState(row["state"]) is ConsentState.SUBMITTED:
             self.worker.tables.change(self.epoch, consent_id, state=ConsentState.OPEN.value)
-        self.worker.log(f"consent {consent_id} of {submission.repository}: {len(jobs)} cases")
+        self.worker.log(f"consent {consent_id} of {submission.repository}: {count(len(jobs), 'case')}")
 
     def _settle(self, submission: Submission) -> bool:
         """Take over what a person found out about lost launches of this consent. Refuses what cannot be."""
