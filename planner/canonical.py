@@ -11,7 +11,7 @@ import rfc8785
 _LARGEST_EXACT: Final = 2**53 - 1
 """RFC 8785 writes numbers as IEEE doubles, but ids of the service are 64-bit."""
 _PLAIN: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-"""Writes texts, ASCII keys and plain numbers like RFC 8785, in a fifth of the time."""
+"""Writes strings, ASCII keys and plain numbers like RFC 8785, in a fifth of the time."""
 _PLAIN_FLOATS: Final = (1e-4, 1e15)
 """Python writes numbers between these like RFC 8785; others have another exponent."""
 

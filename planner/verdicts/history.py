@@ -53,8 +53,8 @@ def compare_with_history(
 
     fitted = fit(sessions)
     unstored = {case_id: clean_counts(sample_of(each)) for case_id, each in controls.items() if case_id in now}
-    told = {**controls_of(to_compare, stored), **unstored}
-    now_fitted = with_controls(fitted, told)
+    called = {**controls_of(to_compare, stored), **unstored}
+    now_fitted = with_controls(fitted, called)
     counts = {case_id: clean_counts(case.latest) for case_id, case in now.items() if case.latest is not None}
     in_waves = {case_id: (case.waves, case.min_pass_rate) for case_id, case in now.items() if case.waves is not None}
     shares = {
@@ -78,8 +78,8 @@ def compare_with_history(
         runs_before=sum(total for _, total in before),
         passed_now=sum(passed for passed, _ in latest),
         runs_now=sum(total for _, total in latest),
-        passed_controls=sum(passed for passed, _ in told.values()),
-        runs_controls=sum(total for _, total in told.values()),
+        passed_controls=sum(passed for passed, _ in called.values()),
+        runs_controls=sum(total for _, total in called.values()),
         p_value=min(worse.p_value, better.p_value),
         compared=change,
     )
