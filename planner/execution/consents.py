@@ -105,13 +105,20 @@ class Amount:
     spent: Total = 0
     reserved: Total = 0
     """It may still be charged: no bill, or no answer, is known."""
+    made: Total = 0
+    """Of what is reserved: for calls that were made."""
 
     @property
     def committed(self) -> int:
         return self.spent + self.reserved
 
     def __add__(self, other: Self) -> Self:
-        return replace(self, spent=self.spent + other.spent, reserved=self.reserved + other.reserved)
+        return replace(
+            self,
+            spent=self.spent + other.spent,
+            reserved=self.reserved + other.reserved,
+            made=self.made + other.made,
+        )
 
 
 ByPlan = Mapping[str, Amount]
@@ -141,12 +148,13 @@ class Spending:
         return _total(self.judging.values(), plan)
 
     def without_ended(self, is_open: Callable[[str], bool]) -> Self:
-        """Without reservations of launches that are not open any more. A launch is written before it is reserved, and a
-        machine may be lost before it can release what the service refused."""
+        """Without reservations of launches that are not open any more, but for calls that were made and have no bill.
+        A launch is written before it is reserved, and a machine may be lost before it can release what the service
+        refused."""
         launches = {
             launch_id: by_plan
             if is_open(launch_id)
-            else {plan: replace(amount, reserved=0) for plan, amount in by_plan.items()}
+            else {plan: replace(amount, reserved=amount.made) for plan, amount in by_plan.items()}
             for launch_id, by_plan in self.launches.items()
         }
         return replace(self, launches=launches)

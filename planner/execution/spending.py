@@ -41,8 +41,9 @@ def amounts_of(slots: Iterable[Slot]) -> dict[str, Amount]:
     """The cents of one launch's calls, by plan."""
     amounts: dict[str, Amount] = {}
     for slot in slots:
-        is_billed = slot.cost_cents is not None
-        amount = Amount(slot.cost_cents or 0, 0 if is_billed else slot.reserved_cents)
+        reserved_cents = slot.reserved_cents if slot.cost_cents is None else 0
+        is_made = slot.run_id is not None
+        amount = Amount(slot.cost_cents or 0, reserved_cents, reserved_cents if is_made else 0)
         amounts[slot.plan] = amounts.get(slot.plan, Amount()) + amount
     return amounts
 

@@ -35,6 +35,7 @@ from planner.execution.month_spending import (
     spent_here,
 )
 from planner.execution.sharing import IntentSharing
+from planner.execution.spending import spending_of
 from planner.judge.pricing import CeilingReachedError, JudgeBudget
 from planner.planfile.model import Policy
 from planner.providers.base import Line
@@ -155,6 +156,18 @@ def test_a_store_counts_the_consents_of_all_jobs(
     DirectoryStore(tmp_path).update(lambda _: {f"{place}intents/{each}.json": b"{}" for each in open_launches})
     DirectoryStore(tmp_path).update(lambda _: {"branches/8/intents/a.json": b"{}"})
     assert StoreSpending(DirectoryStore(tmp_path)).in_month("2026-11").committed_cents == cents
+
+
+def test_a_call_that_was_made_keeps_its_reservation_until_its_bill_is_known(tmp_path: Path) -> None:
+    """On other machines, too, although its launch is not open any more: one call of two was made, and has no bill."""
+    journal = JournalState()
+    launch(journal, "made", 1, 30)
+    launch(journal, "unsettled", 1, 9)
+    journal.record(Moved("made", LaunchState.SENT))
+    journal.record(Moved("made", LaunchState.ACKNOWLEDGED, run_ids=(7000,), bindings={0: 7000}))
+    put(tmp_path, "consents/1.json", 1, spending_of(journal, consent(1).consent_id))
+    month = StoreSpending(DirectoryStore(tmp_path)).in_month("2026-11")
+    assert (month.spent_cents, month.reserved_cents) == (0, 30)
 
 
 def test_a_launch_that_this_machine_knows_counts_once(tmp_path: Path) -> None:
