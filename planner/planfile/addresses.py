@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from planner.errors import UsageError
 from planner.planfile.text import describe, shorten
@@ -127,39 +127,40 @@ def problem_with_database(written: str) -> str:
 
 def problem_with_endpoint(base_url: str) -> str:
     """Why transcripts and a key cannot be sent to this address; empty if they can."""
-    shown = f"`{shorten(base_url)}`"
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return f"{shown} is not a web address"
-    if parts.scheme not in ("http", "https") or not host or port == 0 or not base_url.isprintable() or " " in base_url:
-        return f"{shown} is not a web address: write https://host/v1"
-    if parts.username is not None or parts.password is not None:
-        return "reports would show a name or a password in the address: put the key into PLANNER_JUDGE_API_KEY"
+    if problem := _problem_with_web_address(base_url, "https://host/v1", "put the key into PLANNER_JUDGE_API_KEY"):
+        return problem
+    parts = urlsplit(base_url)
     if parts.query or parts.fragment:
-        return f"{shown} has a part after `?` or `#`, where `/chat/completions` could not be added"
+        return f"`{shorten(base_url)}` has a part after `?` or `#`, where `/chat/completions` could not be added"
     if parts.path.rstrip("/").endswith(_ADDED):
         return f"`{_ADDED}` is added to it: write {shorten(base_url.rstrip('/').removesuffix(_ADDED))}"
-    if parts.scheme == "http" and not is_this_machine(host):
-        return "http would show transcripts and the key to everybody on the way: write https"
-    return ""
+    return _problem_with_http(parts, "transcripts and the key")
 
 
 def problem_with_tool_address(address: str) -> str:
     """Why a tool of a preview cannot have this address; empty if it can."""
+    problem = _problem_with_web_address(address, "https://host/path", "remove it")
+    return problem or _problem_with_http(urlsplit(address), "what callers say")
+
+
+def _problem_with_web_address(address: str, example: str, instead: str) -> str:
+    """`instead`: what to do with a name or a password in it."""
     shown = f"`{shorten(address)}`"
     try:
         parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         return f"{shown} is not a web address"
     if parts.scheme not in ("http", "https") or not host or port == 0 or not address.isprintable() or " " in address:
-        return f"{shown} is not a web address: write https://host/path"
+        return f"{shown} is not a web address: write {example}"
     if parts.username is not None or parts.password is not None:
-        return "reports would show a name or a password in the address: remove it"
-    if parts.scheme == "http" and not is_this_machine(host):
-        return "http would show what callers say to everybody on the way: write https"
+        return f"reports would show a name or a password in the address: {instead}"
+    return ""
+
+
+def _problem_with_http(parts: SplitResult, what: str) -> str:
+    if parts.scheme == "http" and not is_this_machine(parts.hostname or ""):
+        return f"http would show {what} to everybody on the way: write https"
     return ""
 
 

@@ -125,46 +125,47 @@ def test_a_run_of_workers_and_a_local_one_say_the_same(
     assert their_reports == reports(shared)
 
 
-@pytest.mark.skipif(databases.programs() is None, reason=databases.MISSING)
-def test_a_database_that_is_lost_for_a_while_costs_nothing(shared: Project, workers: Workers, service: Served) -> None:
-    """Postgres, stopped in the middle of the calls and started again."""
+@pytest.fixture
+def postgres(shared: Project, workers: Workers, service: Served) -> Iterator[Postgres]:
+    """Has the tables of one worker, which waits after the first launch until `service.release`."""
+    if databases.programs() is None:
+        pytest.skip(databases.MISSING)
     server = Postgres()
     try:
         shared.write("planner.yaml", f"organisation: {server.new()}\n")
         workers()
         service.hold(1, retry_after_seconds=1)
-        shared.planner("run", *CONSENT, "--detach")
-        wait_for(lambda: len(service.own_runs()) >= 1)
-        server.stop()
-        service.release()
-        ran = shared.planner("run", *CONSENT)
-        assert (ran.code, "cannot be read" in ran.err) == (4, True), ran.err
-        server.start()
-        ran = shared.planner("run", *CONSENT)
-        assert ran.code == 0, ran.err
+        yield server
     finally:
         server.remove()
+
+
+def test_a_database_that_is_lost_for_a_while_costs_nothing(
+    shared: Project, postgres: Postgres, service: Served
+) -> None:
+    """Postgres, stopped in the middle of the calls and started again."""
+    shared.planner("run", *CONSENT, "--detach")
+    wait_for(lambda: len(service.own_runs()) >= 1)
+    postgres.stop()
+    service.release()
+    ran = shared.planner("run", *CONSENT)
+    assert (ran.code, "cannot be read" in ran.err) == (4, True), ran.err
+    postgres.start()
+    ran = shared.planner("run", *CONSENT)
+    assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 5
     assert shared.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
 
 
-@pytest.mark.skipif(databases.programs() is None, reason=databases.MISSING)
-def test_a_client_waits_for_a_database_that_is_restarted(shared: Project, workers: Workers, service: Served) -> None:
+def test_a_client_waits_for_a_database_that_is_restarted(shared: Project, postgres: Postgres, service: Served) -> None:
     """As long as for the service, and says so."""
-    server = Postgres()
-    try:
-        shared.write("planner.yaml", f"organisation: {server.new()}\n")
-        workers()
-        service.hold(1, retry_after_seconds=1)
-        client = forked.planner("run", *CONSENT, cwd=shared.root)
-        wait_for(lambda: len(service.own_runs()) >= 1)
-        server.stop()
-        says(client, "trying again for up to 5 min")
-        server.start()
-        service.release()
-        assert code_of(client) == 0
-    finally:
-        server.remove()
+    client = forked.planner("run", *CONSENT, cwd=shared.root)
+    wait_for(lambda: len(service.own_runs()) >= 1)
+    postgres.stop()
+    says(client, "trying again for up to 5 min")
+    postgres.start()
+    service.release()
+    assert code_of(client) == 0
     assert len(service.own_runs()) == 5
 
 

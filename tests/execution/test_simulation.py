@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import simulation
+from simulated_service import forget_sent_launches
 from simulation import Schedule, Session, Violation
 
 from planner.execution import core, fold, journal_state, launching, observing, reconciling, resuming, sharing, wanted
@@ -28,6 +29,15 @@ MOST_SCHEDULES = 3000
 """In which a broken rule must show."""
 
 
+def violation(seed: int, **options: bool) -> str:
+    """What is wrong with a schedule: a call that was paid twice, a lost run, a broken ceiling. "" if nothing is."""
+    try:
+        Schedule(seed, **options).run()
+    except Violation as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.parametrize("first", range(0, SCHEDULES, 100))
 def test_no_schedule_pays_twice_or_loses_a_run(first: int) -> None:
     crashes = 0
@@ -40,55 +50,55 @@ def test_no_schedule_pays_twice_or_loses_a_run(first: int) -> None:
 
 def test_two_machines_that_match_one_run_to_different_cases() -> None:
     """The cases make the same call. Each machine missed the other case's run, and called it again."""
-    Schedule(21_006_939, has_two_consents=True).run()
+    assert violation(21_006_939, has_two_consents=True) == ""
 
 
 def test_a_lost_machine_that_comes_back_after_another_one_took_its_run_for_an_equal_call() -> None:
     """Two consents wanted the same call once each. One machine counted both runs for the first consent, and made a third
     call for the second one."""
-    Schedule(22_001_603, has_two_consents=True).run()
+    assert violation(22_001_603, has_two_consents=True) == ""
 
 
 @pytest.mark.parametrize("has_two_consents", [False, True])
 @pytest.mark.parametrize("first", range(0, SCHEDULES // 2, 100))
 def test_cases_that_make_the_same_call(first: int, has_two_consents: bool) -> None:
     for seed in range(first, first + 100):
-        Schedule(seed, has_two_consents=has_two_consents, has_equal_calls=True).run()
+        assert violation(seed, has_two_consents=has_two_consents, has_equal_calls=True) == ""
 
 
 def test_a_batch_that_is_listed_late() -> None:
     """Its runs were given to an equal launch that was lost once, although another launch was answered with the batch."""
-    Schedule(21_007_679, has_two_consents=True).run()
+    assert violation(21_007_679, has_two_consents=True) == ""
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, 200))
 def test_two_consents_in_one_session_pay_for_their_own_calls(first: int) -> None:
     """Each to its own ceiling, also where both make the same calls."""
     for seed in range(first, first + 200):
-        Schedule(seed, has_two_consents=True).run()
+        assert violation(seed, has_two_consents=True) == ""
 
 
 @pytest.mark.parametrize("seed", [70_023_230, 70_104_488, 90_029_607])
 def test_a_launch_takes_no_part_of_a_larger_batch(seed: int) -> None:
     """The rest of the batch was then taken for not made, and called again."""
-    Schedule(seed).run()
+    assert violation(seed) == ""
 
 
 def test_a_part_of_a_batch_that_is_listed_first() -> None:
     """A lost launch took it, and the launch that had made the batch was taken for not made, although its rest was listed."""
-    Schedule(120_016_395, has_two_consents=True).run()
+    assert violation(120_016_395, has_two_consents=True) == ""
 
 
 def test_a_run_that_is_listed_late() -> None:
     """It was left without a launch once, and its call was made again."""
-    Schedule(2_023_866).run()
+    assert violation(2_023_866) == ""
 
 
 @pytest.mark.parametrize("seed", [3673, 9163, 26_167, 400_640, 506_019, 4_000_609, 8_027_811, 12_194_708])
 def test_two_machines_that_match_one_run_to_different_launches(seed: int) -> None:
     """Each called the other's launch absent once, or replaced in the store what the other had matched: a run was in none
     of the launches then, and its call was made again."""
-    Schedule(seed).run()
+    assert violation(seed) == ""
 
 
 def retry_after_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,14 +113,7 @@ def retry_after_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget_sent_launches_in_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a crash, a sent launch counts as never sent."""
-
-    def mark_interrupted(journal: JournalState) -> int:
-        for launch in journal.launches([LaunchState.SENT, LaunchState.INTENDED]):
-            state = LaunchState.UNSENT if launch.state is LaunchState.INTENDED else LaunchState.REFUSED
-            journal.record(Moved(launch.launch_id, state))
-        return 0
-
-    monkeypatch.setattr(JournalState, "mark_interrupted", mark_interrupted)
+    monkeypatch.setattr(JournalState, "mark_interrupted", forget_sent_launches)
 
 
 def send_before_the_intent_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +322,7 @@ def test_a_broken_rule_is_found(
     break_rule(monkeypatch)
     for seed in chain([SEEN_IN.get(break_rule, 0)], range(MOST_SCHEDULES)):
         try:
-            Schedule(seed, has_two_consents=break_rule in OF_TWO_CONSENTS).run()
+            assert violation(seed, has_two_consents=break_rule in OF_TWO_CONSENTS) == ""
         except (Violation, AssertionError, LookupError):
             return
     raise AssertionError("no schedule shows the broken rule")

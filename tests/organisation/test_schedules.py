@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from organisation_schedules import Schedule, simulated
 from organisation_week import DAY, Size, Week
-from simulated_service import Violation
+from simulated_service import Violation, forget_sent_launches
 from simulated_tables import MemoryTables
 
 from planner.errors import StoreError
-from planner.execution.events import Moved
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LaunchState
 from planner.execution.ledger import Ceiling
@@ -40,6 +39,20 @@ def test_no_schedule_pays_twice_loses_a_run_or_breaks_a_ceiling(first: int) -> N
     assert happened["stops"] > 20
     assert happened["takeovers"] > 50
     assert happened["restored"] > 0
+
+
+def test_runs_that_are_overdue_at_a_ceiling() -> None:
+    """The balance is too low for more calls while the list of runs cannot be read. The next session finds the runs, and
+    they are in the tables with their bills."""
+    happened = simulated(2_097_848)
+    assert (happened["at a ceiling"], happened["calls"]) == (1, 4)
+
+
+def test_a_run_of_a_restored_copy_counts_for_an_equal_call() -> None:
+    """Two consents want the same call. The copy does not know the run of one of them, and an unconfirmed launch of the
+    other adopts it: seven runs, of which one counts for both, are made instead of eight, and none is paid twice."""
+    happened = simulated(2_099_651)
+    assert (happened["restored"], happened["calls"]) == (1, 7)
 
 
 def test_days_of_three_repositories(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +110,7 @@ def write_without_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_sent_launches_in_a_takeover(monkeypatch: pytest.MonkeyPatch) -> None:
-    def mark_interrupted(journal: JournalState) -> int:
-        for launch in journal.launches([LaunchState.SENT, LaunchState.INTENDED]):
-            state = LaunchState.UNSENT if launch.state is LaunchState.INTENDED else LaunchState.REFUSED
-            journal.record(Moved(launch.launch_id, state))
-        return 0
-
-    monkeypatch.setattr(JournalState, "mark_interrupted", mark_interrupted)
+    monkeypatch.setattr(JournalState, "mark_interrupted", forget_sent_launches)
 
 
 def send_what_is_not_in_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:

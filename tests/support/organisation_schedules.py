@@ -20,12 +20,10 @@ import pytest
 from coroutines import Wait, without_threads
 from simulated_host import SERVICE, Host
 from simulated_provider import CREDENTIAL
-from simulated_service import EPOCH, RESERVE_CENTS, Model, Violation
+from simulated_service import EPOCH, RESERVE_CENTS, Model, Violation, job_of
 from simulated_tables import Database, MemoryTables, Rows
 
-from planner.errors import (
-    StoreError,
-)
+from planner.errors import StoreError
 from planner.execution.consents import Consent, ConsentedCall, ConsentWay
 from planner.execution.engine import EngineSettings, Job, Outcome
 from planner.execution.journal_state import JournalState
@@ -35,7 +33,6 @@ from planner.organisation.documents import ENDED, SUBMISSION, Submission, Submit
 from planner.organisation.journal import TablesJournal
 from planner.organisation.policy import WorkerPolicy
 from planner.organisation.tables import AT_WORK, ConsentState
-from planner.providers.base import Line
 
 PERSON = "ana@example.org"
 SETTLE_SECONDS = 120.0
@@ -311,7 +308,8 @@ class Schedule:
             client.ended_at = self.now
             outcome = client.outcome = parsed(ENDED, row["outcome"], client.consent_id).outcome()
             needs_person = any(each.needs_person for each in outcome.unsettled)
-            client.is_done = outcome.finished or bool(outcome.ceiling) or needs_person
+            is_known = not outcome.unsettled and not outcome.overdue
+            client.is_done = outcome.finished or needs_person or (bool(outcome.ceiling) and is_known)
             client.is_done |= self.is_restored and client.ends > 3
             self.people += needs_person
             if outcome.refusal or client.ends > 20:
@@ -333,7 +331,10 @@ class Schedule:
     def _check_end(self) -> None:
         made = Counter(made.run.prompt or "" for made in self.model.made)
         outcomes = [client.outcome for client in self.clients if client.outcome is not None]
-        if all(outcome.finished for outcome in outcomes) and made != self.model.wanted:
+        missing = self.model.wanted - made
+        if self.is_restored:  # a run that the copy does not know may count for an equal call of another consent, too
+            missing -= self._equal_calls()
+        if all(outcome.finished for outcome in outcomes) and (made - self.model.wanted or missing):
             raise Violation(f"{dict(made)} runs were made, {dict(self.model.wanted)} are wanted")
         if self.is_restored or self.people:
             return  # the tables do not know every run then
@@ -347,6 +348,14 @@ class Schedule:
         }
         if bills != charged:
             raise Violation(f"the tables say {bills}, the service charged {charged}")
+
+    def _equal_calls(self) -> Counter[str]:
+        """Of the calls that several consents want, all but those of the one that wants most."""
+        runs = [Counter({job.prompt: job.runs for job in client.submission.jobs}) for client in self.clients]
+        most = Counter[str]()
+        for each in runs:
+            most |= each
+        return sum(runs, Counter[str]()) - most
 
 
 NOBODY = (0, 0)
@@ -371,19 +380,3 @@ def simulated(seed: int) -> Counter[str]:
         "for a person": schedule.people,
     }
     return Counter(counted)
-
-
-def job_of(name: str, runs: int) -> Job:
-    return Job(
-        case_id=f"p/{name}@t",
-        plan="p",
-        line=Line("agent", 12, "outbound", "bot", None, 0),
-        prompt=f"You are {name}.",
-        call_fingerprint=f"sha256:{name}",
-        agent_revision=None,
-        runs=runs,
-        timeout_seconds=600.0,
-        await_grade=False,
-        reserve_cents=RESERVE_CENTS,
-        expected_seconds=30.0,
-    )

@@ -12,9 +12,9 @@ from datetime import timedelta
 from random import Random
 from statistics import median
 
-from organisation_schedules import NOBODY, PERSON, SETTLE_SECONDS, Client, Organisation, Schedule, job_of
+from organisation_schedules import NOBODY, PERSON, SETTLE_SECONDS, Client, Organisation, Schedule
 from simulated_host import Host
-from simulated_service import EPOCH
+from simulated_service import EPOCH, job_of
 from simulated_tables import Database
 
 from planner.execution.engine import EngineSettings

@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from planner.evidence import RunStatus
-from planner.execution.launches import LaunchIntent
+from planner.execution.engine import Job
+from planner.execution.events import Moved
+from planner.execution.journal_state import JournalState
+from planner.execution.launches import LaunchIntent, LaunchState
 from planner.execution.reads import Listed
 from planner.providers.base import Batch, BatchId, CallId, Launched, Line, Run, RunId
 
@@ -135,3 +138,28 @@ class Model:
 
 def _ended(run: Run) -> Run:
     return replace(run, status=RunStatus.COMPLETED, call_id=CallId(run.id + 100_000))
+
+
+def job_of(name: str, runs: int, agent_id: int = 12) -> Job:
+    """The calls of one case. `name` tells its calls from those of others."""
+    return Job(
+        case_id=f"p/{name}@t",
+        plan="p",
+        line=Line("agent", agent_id, "outbound", "bot", None, 0),
+        prompt=f"You are {name}.",
+        call_fingerprint=f"sha256:{name}",
+        agent_revision=None,
+        runs=runs,
+        timeout_seconds=600.0,
+        await_grade=False,
+        reserve_cents=RESERVE_CENTS,
+        expected_seconds=30.0,
+    )
+
+
+def forget_sent_launches(journal: JournalState) -> int:
+    """`JournalState.mark_interrupted`, broken: a sent launch counts as refused."""
+    for launch in journal.launches([LaunchState.SENT, LaunchState.INTENDED]):
+        state = LaunchState.UNSENT if launch.state is LaunchState.INTENDED else LaunchState.REFUSED
+        journal.record(Moved(launch.launch_id, state))
+    return 0

@@ -19,7 +19,7 @@ from hashlib import sha256
 from random import Random
 from typing import Any, cast
 
-from simulated_service import EPOCH, RESERVE_CENTS, Model, Violation
+from simulated_service import EPOCH, RESERVE_CENTS, Model, Violation, job_of
 
 from planner.errors import LostAnswerError, ServiceError, StoreError, ThrottledError, UnreachableError
 from planner.evidence import Evidence, RunStatus, missing_parts
@@ -61,7 +61,7 @@ from planner.execution.resuming import resume_slot
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
 from planner.execution.state import State
 from planner.execution.wanted import resumable_slots
-from planner.providers.base import Line, Run
+from planner.providers.base import Run
 from planner.stores.store import Change
 
 CONSENT, OTHER = "sha256:d", "sha256:e"
@@ -149,24 +149,11 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self.random = random = Random(self.seed)  # noqa: S311 - repeatable
-        line = Line("agent", 12, "outbound", "bot", None, 0)
-        self.jobs: dict[str, Job] = {}
-        for number in range(random.randint(1, 4)):
-            runs = random.randint(1, 3)
-            job_line = line if random.random() < 0.8 else Line("agent", 14, "outbound", "bot", None, 0)
-            self.jobs[f"p/{number}@t"] = Job(
-                case_id=f"p/{number}@t",
-                plan="p",
-                line=job_line,
-                prompt=f"You are {number}.",
-                call_fingerprint=f"sha256:{number}",
-                agent_revision=None,
-                runs=runs,
-                timeout_seconds=600.0,
-                await_grade=False,
-                reserve_cents=RESERVE_CENTS,
-                expected_seconds=30.0,
-            )
+        jobs = [
+            job_of(str(number), random.randint(1, 3), 12 if random.random() < 0.8 else 14)
+            for number in range(random.randint(1, 4))
+        ]
+        self.jobs: dict[str, Job] = {job.case_id: job for job in jobs}
         wanted = Counter({job.prompt: job.runs for job in self.jobs.values()})
         self.store = MemoryStore() if random.random() < 0.6 else None
         self.has_company = self.store is not None and random.random() < 0.5
