@@ -116,7 +116,7 @@ def _now_in_postgres(*_: Any, **__: Any) -> str:
 
 _HOLDS: Final = (
     select(COORDINATOR.c.epoch)
-    .where(COORDINATOR.c.epoch == bindparam("held"), COORDINATOR.c.expires_at > _Now())
+    .where(COORDINATOR.c.epoch == bindparam("own_epoch"), COORDINATOR.c.expires_at > _Now())
     .with_for_update()
 )
 _LAST: Final = select(EVENTS.c.number, EVENTS.c.kind, EVENTS.c.event).order_by(EVENTS.c.number.desc()).limit(1)
@@ -180,7 +180,7 @@ class Tables:
         unknown, and the events have to be read again.
         """
         with self._mapped("written"), self.engine.begin() as connection:
-            if epoch is not None and connection.execute(_HOLDS, {"held": epoch}).first() is None:
+            if epoch is not None and connection.execute(_HOLDS, {"own_epoch": epoch}).first() is None:
                 raise FencedError(epoch)
             yield connection
 

@@ -100,14 +100,14 @@ class TemporalHost:
     async def _hold(self, coordinate: Coordinate) -> None:
         """Coordinate until this worker ends or the workflow was ended: answers to launches are still awaited then."""
         ending = anyio.Event()
-        held = asyncio.ensure_future(self.lease.keep_alive(coordinate, ending))
+        working = asyncio.ensure_future(self.lease.keep_alive(coordinate, ending))
         ends = asyncio.ensure_future(activity.wait_for_worker_shutdown())
         try:
-            await asyncio.wait((held, ends), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((working, ends), return_when=asyncio.FIRST_COMPLETED)
         finally:
             ends.cancel()
             ending.set()
-            await held
+            await working
 
     async def _beat(self) -> None:
         while True:

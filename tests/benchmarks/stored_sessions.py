@@ -88,8 +88,8 @@ def copies(store: Path, session: str, number: int) -> dict[str, bytes]:
     for key in head["parts"]:
         facts = [json.loads(line) for line in (store / key).read_text().splitlines()]
         for fact in facts:
-            told = fact["data"] if fact["kind"] == "call" else fact
-            told |= moved(told["evidence"], fact["run_id"])
+            shown = fact["data"] if fact["kind"] == "call" else fact
+            shown |= moved(shown["evidence"], fact["run_id"])
             fact |= {"session_id": other, "run_id": fact["run_id"] + more}
             if fact["kind"] == "call":
                 fact |= {"consent_id": other, "reason": "again" if number else "first"}
