@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.quantities import clock, count, duration, money, money_range, percent
+from planner.quantities import clock, count, duration, money, money_range, percent, short_commit
+from planner.reports.redaction import Redactor
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,14 @@ def test_clock(milliseconds: int, text: str) -> None:
 def test_percent(share: float, text: str) -> None:
     """Only all is 100 % and only none is 0 %."""
     assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("commit", "text"),
+    [("22611a6" + 33 * "0", "22611a6"), ("22611461c" + 31 * "0", "22611461c"), (40 * "1", "1111111")],
+)
+def test_a_commit_of_digits_is_no_phone_number(commit: str, text: str) -> None:
+    """Every 27th commit begins with seven digits, which would be redacted."""
+    assert short_commit(commit) == text
+    if not text.isdecimal():
+        assert Redactor().text(f"at {text}") == f"at {text}"

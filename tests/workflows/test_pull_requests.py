@@ -5,6 +5,7 @@ from __future__ import annotations
 from repositories import git
 from workflow_jobs import REUSABLE, WORKFLOWS
 
+from planner.quantities import short_commit
 from tests.workflows.conftest import PLAN, Repository  # pyright: ignore[reportMissingImports]
 
 
@@ -149,7 +150,7 @@ def test_a_push_during_the_calls(repository: Repository) -> None:
     assert repository.agree(old), repository.runner.log
     assert (repository.fake.statuses[-1]["sha"], repository.fake.statuses[-1]["state"]) == (pushed[0], "pending")
     assert repository.digest != old
-    assert f"`{pushed[0][:7]}`" in repository.comment
+    assert f"`{short_commit(pushed[0])}`" in repository.comment
     repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
     assert repository.plan() == "success", "the calls of the older commit count"
 
