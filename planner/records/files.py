@@ -24,6 +24,11 @@ class Files(Protocol):
 
     def file_keys(self, prefix: str) -> Iterator[str]: ...
 
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        """The files in these folders will be listed: list them once and together, where that is faster. Forget what was
+        listed before."""
+        ...
+
     def prepare(self, keys: Sequence[str]) -> None:
         """These files will be read: fetch them in one request, where that is possible."""
         ...

@@ -85,6 +85,7 @@ class Records:
         """The calls with these fingerprints will be read, without older ones that are not needed, and the newest
         sessions."""
         wanted = [each for each in call_fingerprints if each not in self._calls]
+        self._reader.list_ahead(map(folder_of, wanted))
         left_out = set[str]().union(*(self._older.left_out(each) for each in wanted)) if self._older else set[str]()
         for number, files in enumerate(self._places) if wanted else ():
             keys = [key for each in wanted for key in self._reader.keys(number, folder_of(each)) if key not in left_out]

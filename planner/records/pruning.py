@@ -65,6 +65,9 @@ class Without:
     def file(self, key: str) -> StoredFile | None:
         return None if key in self._keys else self._files.file(key)
 
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        self._files.list_ahead(folders)
+
     def prepare(self, keys: Sequence[str]) -> None:
         self._files.prepare(keys)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -41,6 +41,7 @@ class FactReader:
         self._heads: dict[str, SessionHead | None] = {}
         self.ignored: set[CallId] = set()
         """Calls whose times are in the future."""
+        places[-1].list_ahead(())  # others listed earlier
 
     def again(self) -> FactReader:
         """Lists files again, and reads only new ones."""
@@ -49,6 +50,12 @@ class FactReader:
         reader._heads = self._heads
         reader.ignored = self.ignored
         return reader
+
+    def list_ahead(self, folders: Iterable[str]) -> None:
+        """The keys in these folders will be asked for, in all places: those of the job include the others."""
+        own = len(self._places) - 1
+        if new := [folder for folder in folders if (own, folder) not in self._listed]:
+            self._places[own].list_ahead(new)
 
     def keys(self, place: int, prefix: str) -> Sequence[str]:
         """The keys with the prefix in a place, as first listed."""

@@ -233,6 +233,9 @@ class ResultsRepository:
     def prepare(self, keys: Sequence[str]) -> None:
         self._store.prepare(keys)
 
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        self._store.list_ahead(folders)
+
     def files(self, prefix: str) -> Iterator[StoredFile]:
         """The files whose keys begin with the prefix, sorted by key."""
         found = (self.file(key) for key in self._store.keys(prefix))

@@ -47,6 +47,7 @@ class Tiers:
         self.shared = shared
         self.update = local.update
         self.erase = local.erase
+        self.list_ahead = shared.list_ahead
 
     def get(self, key: str) -> bytes | None:
         found = self.local.get(key)

@@ -107,6 +107,9 @@ class DirectoryStore:
     def prepare(self, keys: Sequence[str]) -> None:
         """Does nothing: files need no preparation."""
 
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        """Does nothing: listing is fast."""
+
     def locate(self, key: str) -> str:
         return str(self._path(key))
 

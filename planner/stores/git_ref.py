@@ -124,6 +124,9 @@ class GitStore:
                 self._fetch_blobs(self._objects.missing({*inside, *single}))
             self._objects.expect(single)
 
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        """Does nothing: folders are known."""
+
     def _below(self, folder: Sequence[str]) -> dict[str, str]:
         """The id of each blob in a folder, by its key."""
         tree = self._folder(self._snapshot().tree, folder)

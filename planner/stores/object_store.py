@@ -45,7 +45,7 @@ Bucket: TypeAlias = AzureStore | GCSStore | HTTPStore | LocalStore | MemoryStore
 
 _TAG: Final = "e_tag"
 _TOGETHER: Final = 16
-"""Objects that are read at the same time."""
+"""Objects that are read, or folders that are listed, at the same time."""
 _NEVER_CHANGE: Final = re.compile(r"(?:^|/)(?:calls|sessions)/.*[^/]$")
 _ANSWERED: Final = re.compile(r"status code: (.*)")
 _NO_RIGHTS: Final = re.compile(r"40[13] |AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket")
@@ -78,7 +78,10 @@ class ObjectStore:
         self._address = address.rstrip("/")
         self._folder = f"{folder}/" if folder else ""
         self._backoff = backoff
+        self._threads = ThreadPoolExecutor(_TOGETHER)
         self._ahead = ReadAhead(self._read_together, _TOGETHER)
+        self._listed: dict[str, Mapping[str, str]] = {}
+        """What was listed ahead, by folder."""
 
     def get(self, key: str) -> bytes | None:
         found = self._ahead.take(key)
@@ -105,18 +108,26 @@ class ObjectStore:
         return iter(sorted(self.versions(prefix)))
 
     def versions(self, prefix: str) -> Mapping[str, str]:
+        listed = self._listed.get(prefix)
+        return self._list(prefix) if listed is None else listed
+
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        self._listed = dict(zip(folders, self._threads.map(self._list, folders), strict=True))
+
+    def _list(self, prefix: str) -> dict[str, str]:
         folder = prefix.rpartition("/")[0]
         if folder:
             segments(folder)
         start = f"{self._folder}{folder}".strip("/")
         with self._mapped("listed"):
             pages = obstore.list(self._bucket, prefix=start or None, return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
-            listed = [(entry["path"].removeprefix(self._folder), entry) for page in pages for entry in page]
-        return {key: _version(entry) for key, entry in listed if key.startswith(prefix)}
+            found = {entry["path"].removeprefix(self._folder): _version(entry) for page in pages for entry in page}
+        return {key: version for key, version in found.items() if key.startswith(prefix)}
 
     def update(self, change: Change) -> None:
         def write(again: bool) -> bool:
             del again
+            self._listed = {}
             seen = _Seen(self)
             return all(self._write(key, data, seen.tags) for key, data in change(seen).items())
 
@@ -131,8 +142,7 @@ class ObjectStore:
         self._ahead.expect(key for key in keys if _NEVER_CHANGE.search(key))
 
     def _read_together(self, keys: Sequence[str]) -> dict[str, bytes]:
-        with ThreadPoolExecutor(max_workers=len(keys)) as threads:
-            found = dict(zip(keys, threads.map(self._read_quietly, keys), strict=True))
+        found = dict(zip(keys, self._threads.map(self._read_quietly, keys), strict=True))
         return {key: data for key, data in found.items() if data is not None}
 
     def _read_quietly(self, key: str) -> bytes | None:
@@ -188,7 +198,7 @@ class ObjectStore:
 
 
 def _version(entry: ObjectMeta) -> str:
-    return f"{entry['e_tag']} {entry['version']} {entry['last_modified']} {entry['size']}"
+    return f"{entry['e_tag']} {entry['version']} {entry['last_modified'].timestamp()} {entry['size']}"
 
 
 class _Seen:

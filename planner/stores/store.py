@@ -83,6 +83,11 @@ class Store(Reader, Protocol):
         """All keys with the prefix, in any order, each with a text that changes whenever its content does."""
         ...
 
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        """The keys and versions in these folders will be listed, perhaps several times: list them once and together,
+        where that is faster. They are then as of now, until the next write or the next call of this method."""
+        ...
+
 
 @frozen
 class Backoff:
@@ -178,6 +183,11 @@ class BranchStore(_BranchReader):
             return {self._prefix + key: data for key, data in changed.items()}
 
         return prefixed
+
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        branches = dict.fromkeys(("", self._prefix, *self._also)) if folders else ()
+        wanted = [branch + folder for branch in branches for folder in folders]
+        self._store.list_ahead([MERGED, *wanted] if wanted else ())
 
     def versions(self, prefix: str) -> Mapping[str, str]:
         """A key that several places have changes with each of them."""

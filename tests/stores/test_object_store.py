@@ -119,3 +119,37 @@ def test_files_that_never_change_are_read_together() -> None:
     assert store.get("calls/a/none.jsonl") is None
     again = ["calls/a/5.jsonl", "calls/a/7.jsonl", "calls/a/none.jsonl"]
     assert sorted(read) == sorted([*content, "calls/a/none.jsonl", "consents/a", *again])
+
+
+def test_folders_that_are_listed_ahead_are_listed_once() -> None:
+    """As they were then, until the next write, or until folders are listed ahead again."""
+    bucket = MemoryStore()
+    here, there, added = store_in(bucket), store_in(bucket), list[str]()
+
+    def add() -> None:
+        added.append(f"calls/a/{len(added)}")
+        there.update(lambda _: {added[-1]: b"1"})
+
+    def found(now: Reader = here) -> int:
+        assert sorted(here.versions("calls/a/")) == list(here.keys("calls/a/"))
+        assert list(here.keys("calls/")) == added
+        return len(list(now.keys("calls/a/")))
+
+    def change(now: Reader) -> Mapping[str, bytes | None]:
+        assert found(now) == len(added)
+        return {"runs/a": b"%d" % len(added)}
+
+    add()
+    here.list_ahead(["calls/a/", "calls/none/"])
+    add()
+    assert [found(), len(list(here.keys("calls/none/")))] == [1, 0]
+    here.list_ahead(["calls/a/"])
+    add()
+    assert found() == 2
+    here.update(change)
+    add()
+    assert found() == 4
+    here.list_ahead(["calls/a/"])
+    add()
+    here.list_ahead([])
+    assert found() == 5

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, unescape
 
 
 class BucketServer(ThreadingHTTPServer):
-    """`objects` by `/bucket/key`; while `closed`, everything is forbidden, else only reading those of `refused`."""
+    """`objects` by `/bucket/key`; `listed` are the prefixes that were asked for; while `closed`, everything is forbidden, else only reading those of `refused`."""
 
     daemon_threads = True
 
@@ -22,6 +22,7 @@ class BucketServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.objects: dict[str, bytes] = {}
         self.writes: list[str] = []
+        self.listed: list[str] = []
         self.lock = Lock()
         self.closed = False
         self.refused: set[str] = set()
@@ -55,7 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
             if self.server.closed or (self.command == "GET" and path in self.server.refused):
                 return self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
             if self.command == "GET" and "list-type" in address.query:
-                return self._answer(200, _listed(objects, path, parse_qs(address.query).get("prefix", [""])[0]))
+                prefix = parse_qs(address.query).get("prefix", [""])[0]
+                self.server.listed.append(prefix)
+                return self._answer(200, _listed(objects, path, prefix))
             now = objects.get(path)
             if self.command == "PUT":
                 wanted = self.headers.get("If-Match")

@@ -92,6 +92,9 @@ class MemoryStore:
     def prepare(self, keys: Sequence[str]) -> None:
         pass
 
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        pass
+
     def locate(self, key: str) -> str:
         return key
 

@@ -59,6 +59,9 @@ class MemoryFiles:
     def prepare(self, keys: Sequence[str]) -> None:
         pass
 
+    def list_ahead(self, folders: Sequence[str]) -> None:
+        pass
+
     def versions(self, prefix: str) -> Mapping[str, str]:
         return {key: sha256(data).hexdigest() for key, data in self.content.items() if key.startswith(prefix)}
 

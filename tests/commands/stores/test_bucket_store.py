@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,27 @@ def test_words_are_erased_from_a_bucket(fresh: Callable[[str], Any], bucket: Buc
     assert evidence
     assert not set(evidence) & set(bucket.objects)
     assert {action for action, _, _ in fresh("three").actions().values()} == {"reuse"}
+
+
+@pytest.mark.parametrize("options", [(), ("--namespace", "branches/42")])
+def test_a_plan_lists_each_folder_of_calls_once(
+    fresh: Callable[[str], Any], bucket: BucketServer, service: Any, options: Sequence[str]
+) -> None:
+    """In each place that counts: the default branch, the pull request, a merged one that is not verified yet."""
+    assert fresh("one").planner("run", "--consent-to-charge").code == 0
+    assert service.own_runs()
+    bucket.objects["/results/planner/merged/7.json"] = b"{}"
+    command = ("ci", "plan", *options) if options else ("plan",)
+    project = fresh("two")
+    bucket.listed.clear()
+    assert project.planner(*command).code == 0
+    listed = Counter(prefix.removeprefix("planner/").strip("/") for prefix in bucket.listed)
+    places = ["", "branches/7/", *(["branches/42/"] if options else [])]
+    calls = {path.split("/")[4] for path in bucket.objects if path.startswith("/results/planner/calls/")}
+    assert len(calls) == 3
+    wanted = {f"{place}calls/{each}" for place in places for each in calls}
+    assert {folder: number for folder, number in listed.items() if "calls/" in folder} == dict.fromkeys(wanted, 1)
+    assert listed["merged"] <= 3
 
 
 def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
