@@ -253,7 +253,7 @@ async def test_an_unreadable_run_of_ours_is_unknown(
 ) -> None:
     """With the reason, and alone: the other run is read. The next session reads it, and pays for nothing."""
     service = make_service(dialect)
-    jobs = [job("ana"), job("bob")]
+    jobs = [job("ana", timeout_seconds=60.0), job("bob", timeout_seconds=60.0)]
     spoil = spoiling_runs(
         lambda row: row.update({field: {"is": 7}}), lambda row: "You are ana" in row["scenario_prompt"]
     )

@@ -57,10 +57,12 @@ def listing(change: Callable[[Row], Row]) -> Callable[[str, str, Answer], Answer
     return amend
 
 
-async def read(service: Any, job: Callable[..., Any], *, grade: bool = True, **options: Any) -> Counter[str]:
+async def read(
+    service: Any, job: Callable[..., Any], *, runs: int = RUNS, grade: bool = True, **options: Any
+) -> Counter[str]:
     """How often each document of calls was read, and how many requests there were in all. What is stored is what the
     calls say."""
-    jobs = [job(f"c{number}", await_grade=grade) for number in range(RUNS)]
+    jobs = [job(f"c{number}", await_grade=grade) for number in range(runs)]
     done = await service.invoke(jobs, **options)
     assert done.outcome.finished
     requests = Counter(path.split("/")[-1].strip("0123456789") for _, path in service.requests if "/calls/" in path)
@@ -102,19 +104,17 @@ async def test_a_final_grade_is_not_read_again(make_service: Callable[..., Any],
 @pytest.mark.parametrize(
     ("change", "again"),
     [
-        (without_last_turn, "transcript"),
-        (other_words, "transcript"),
-        (other_score, "grade"),
-        (other_reasons, "grade"),
-        (unreadable, "transcript"),
-        (unreadable, "grade"),
-        (nothing, "transcript"),
-        (nothing, "grade"),
+        (without_last_turn, ["transcript"]),
+        (other_words, ["transcript"]),
+        (other_score, ["grade"]),
+        (other_reasons, ["grade"]),
+        (unreadable, ["transcript", "grade"]),
+        (nothing, ["transcript", "grade"]),
     ],
 )
 async def test_what_the_call_itself_says_decides(
-    make_service: Callable[..., Any], job: Callable[..., Any], change: Callable[[Row], Row], again: str
+    make_service: Callable[..., Any], job: Callable[..., Any], change: Callable[[Row], Row], again: list[str]
 ) -> None:
     service = make_service("client", concurrency_limit=10, delays={"grade_seconds": 0})
-    requests = await read(service, job, amend=listing(change))
-    assert requests[again] >= RUNS
+    requests = await read(service, job, runs=20, amend=listing(change))
+    assert min(requests[part] for part in again) >= 20

@@ -42,8 +42,8 @@ scenarios:
 """
 PROJECT = PROJECT_OF_STORIES
 WANTED = {"You are Ana. Ask for Saturday.": 3, "You are Bob. Ask for Saturday.": 3}
-SHARES = 2
-"""Points are divided among this many tests, which may run in parallel."""
+SHARES = 4
+"""A quarter of the points is tried in each test, two quarters in all for each kind of plan."""
 
 
 def fleet_of(folder: Path, *, rich: bool, dialect: Dialect = "page") -> Fleet:
@@ -57,8 +57,7 @@ def fleet_of(folder: Path, *, rich: bool, dialect: Dialect = "page") -> Fleet:
     return Fleet(folder, dialect, world={"concurrency_limit": 2}, files=files)
 
 
-@pytest.mark.parametrize("rich", [False, True])
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize(("rich", "share"), [(False, 0), (True, 1), (False, 2), (True, 3)])
 def test_a_machine_that_is_lost_between_refusals_costs_no_second_call(
     tmp_path: Path, share: int, *, rich: bool
 ) -> None:
