@@ -7,8 +7,9 @@ So everything after the calls is as it is without an organisation, and any check
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -34,7 +35,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import TRANSITIONS, LaunchState, Slot, SlotKey
 from planner.execution.ledger import Ledger, Purpose
 from planner.execution.local import LocalEngine
-from planner.execution.observer import EndedRun, Observer
+from planner.execution.observer import Observer
 from planner.execution.spending import month_of
 from planner.organisation.documents import (
     ENDED,
@@ -47,6 +48,7 @@ from planner.organisation.documents import (
     written,
 )
 from planner.organisation.journal import event_to_follow
+from planner.organisation.reporting import RunReports
 from planner.organisation.tables import AT_WORK, CALLING, STORED, ConsentState, Tables
 from planner.organisation.watching import START_WORKER, Watch
 from planner.providers.base import Target
@@ -77,18 +79,24 @@ class OrganisationClient:
     detach: bool = False
     _followed: dict[str, int] = field(default_factory=dict[str, int])
     """The number of the last event that was followed, by consent id."""
+    _planned_with: frozenset[str] | None = None
+    """The consents that the tables had when calls were planned last; None before."""
 
     # Before the calls are planned
 
     def import_consents(self, namespace: str) -> list[Consent]:
         """Learn of consents whose results are not stored yet, and of their calls: any checkout may finish them. Where
         another checkout has, this one needs those that it knows itself. `namespace` is where this job stores results:
-        only consents of its own are followed. Returns those whose calls the workers make now. Raises `StoreError`."""
+        only consents of its own are followed. Returns those whose calls others make: the workers have not ended them,
+        or they were submitted since this session planned before. Raises `StoreError`."""
         at_work: list[Consent] = []
-        for row in self.tables.consents():
-            consent_id = row["consent_id"]
-            is_stored = ConsentState(row["state"]) in STORED and not self.journal.consents.is_open(consent_id)
-            if row["repository"] != self.repository or is_stored:
+        rows, before = self.tables.consents(), self._planned_with
+        self._planned_with = frozenset(row["consent_id"] for row in rows)
+        for row in rows:
+            consent_id, state = row["consent_id"], ConsentState(row["state"])
+            is_new = before is not None and consent_id not in before
+            is_wanted = is_new or state not in STORED or self.journal.consents.is_open(consent_id)
+            if row["repository"] != self.repository or not is_wanted:
                 continue
             submission = submitted(row)
             if submission is None:
@@ -99,7 +107,7 @@ class OrganisationClient:
             if self.journal.consents.get(consent_id) is None:
                 self.journal.record(ConsentImported(consent, (), NO_SPENDING))
             self._follow(consent_id)
-            at_work += [consent] if ConsentState(row["state"]) in CALLING else []
+            at_work += [consent] if is_new or state in CALLING else []
         return at_work
 
     def may_call(self, target: Target) -> bool:
@@ -155,20 +163,22 @@ class OrganisationClient:
         if self.detach:
             return Outcome(submitted=True, left=_all(consented))
         resumed_keys = {slot.key for slot in resumed}
-        reported: set[SlotKey] = set()
-        self._report_runs(others, resumed_keys, reported, observer)
+        runs = RunReports(self.journal, self.engine.load_evidence, consented, resumed_keys, observer)
+        runs.report(others)
         while True:
             row = await watch.patiently(lambda: self._look(consent_id))
-            self._report_ended(consented, resumed_keys, reported, observer)
+            runs.ended()
             if row is None or ConsentState(row["state"]) not in CALLING:
                 self._count(terms.ledger, consent_id, before)
                 if row is None or ConsentState(row["state"]) in STORED:
                     gone = self._without_evidence(consented)
-                    if row is None and not gone and not reported:
+                    if row is None and not gone and not runs.reported:
                         return Outcome(left=_all(consented))
                     made = replace(consented, jobs=dict(_only(consented, gone)), may_launch=False)
                     return await self.engine.execute(terms, made, gone, observer=observer, interrupted=interrupted)
-                return self._outcome(row, consented, resumed_keys, reported, observer)
+                ended = parsed(ENDED, row["outcome"], consent_id)
+                runs.ended(dict.fromkeys(ended.unread_slots, "its data could not be read"))
+                return ended.outcome()
             if interrupted.is_set():
                 return Outcome(interrupted=True, submitted=True, left=_all(consented))
             await watch.patiently(lambda: self._show_progress(consent_id, observer, watch))
@@ -211,12 +221,16 @@ class OrganisationClient:
             settled=tuple(self._settled(consent_id)),
         )
         text = written(SUBMISSION, submission)
-        is_same = submission.is_in
-        if not await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text, is_same):
+        is_equal = partial(self._is_equal, submission)
+        if not await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text, is_equal):
             raise AlreadySubmittedError(
                 "another session has just submitted the same calls", "Run the same command again."
             )
         observer.log(f"submitted {len(consented.jobs)} cases to the organisation's workers")
+
+    def _is_equal(self, submission: Submission, row: RowMapping) -> bool:
+        """Whether a row has the same calls, and this session did not know of it when it planned them."""
+        return row["consent_id"] not in (self._planned_with or ()) and submission.is_in(row)
 
     def _settled(self, consent_id: str) -> Iterator[Moved]:
         """What became of lost launches: workers search for them until they learn it."""
@@ -302,24 +316,6 @@ class OrganisationClient:
         (digest,) = self.engine.save_evidences([Evidence.model_validate_json(data)])
         return replace(slot, evidence=digest)
 
-    def _report_ended(
-        self,
-        consented: ConsentedJobs,
-        resumed: set[SlotKey],
-        reported: set[SlotKey],
-        observer: Observer,
-        unread: dict[SlotKey, str] | None = None,
-    ) -> None:
-        """Judge the runs that have evidence, once each; with `unread`, at the end, also those without."""
-        slots = [
-            slot
-            for slot in self.journal.slots_of_consent(consented.consent_id)
-            if slot.case_id in consented.jobs
-            and slot.consumed_by is None
-            and (slot.evidence is not None or (unread is not None and slot.run_id is not None))
-        ]
-        self._report_runs(slots, resumed, reported, observer, unread or {})
-
     def _without_evidence(self, consented: ConsentedJobs) -> list[Slot]:
         """Another checkout has stored the results of this consent, so the tables do not have these calls any more."""
         return [
@@ -327,37 +323,6 @@ class OrganisationClient:
             for slot in self.journal.slots_of_consent(consented.consent_id)
             if slot.case_id in consented.jobs and slot.consumed_by is slot.evidence is None and slot.run_id is not None
         ]
-
-    def _report_runs(
-        self,
-        slots: Iterable[Slot],
-        resumed: set[SlotKey],
-        reported: set[SlotKey],
-        observer: Observer,
-        unread: Mapping[SlotKey, str] = MappingProxyType({}),
-    ) -> None:
-        for slot in slots:
-            if slot.key in reported:
-                continue
-            reported.add(slot.key)
-            launch = self.journal.launch(slot.launch_id)
-            assert launch is not None
-            evidence = None if slot.evidence is None else self.engine.load_evidence(slot.evidence)
-            why = "" if evidence is not None else unread.get(slot.key, "")
-            observer.on_run(EndedRun(slot, launch, slot.key in resumed, evidence, why))
-
-    def _outcome(
-        self,
-        row: RowMapping,
-        consented: ConsentedJobs,
-        resumed: set[SlotKey],
-        reported: set[SlotKey],
-        observer: Observer,
-    ) -> Outcome:
-        ended = parsed(ENDED, row["outcome"], row["consent_id"])
-        unread = dict.fromkeys(ended.unread_slots, "its data could not be read")
-        self._report_ended(consented, resumed, reported, observer, unread)
-        return ended.outcome()
 
     async def _show_progress(self, consent_id: str, observer: Observer, watch: Watch) -> None:
         text = await anyio.to_thread.run_sync(self.tables.progress, consent_id)
@@ -372,8 +337,7 @@ class OrganisationClient:
         row = self.tables.consent(consent_id)
         if row is None or ConsentState(row["state"]) in AT_WORK:
             return
-        text = row["submission"]
-        self.tables.close(consent_id, text)
+        self.tables.close(consent_id, row["submission"])
 
 
 def _less(consented: ConsentedJobs, others: Iterable[Slot]) -> Iterator[Job]:

@@ -269,10 +269,14 @@ class Tables:
             return connection.execute(select(CONSENTS).where(CONSENTS.c.consent_id == consent_id)).mappings().first()
 
     def submit(
-        self, consent_id: str, repository: str, submission: str, is_same: Callable[[RowMapping], bool] = lambda _: False
+        self,
+        consent_id: str,
+        repository: str,
+        submission: str,
+        is_equal: Callable[[RowMapping], bool] = lambda _: False,
     ) -> bool:
-        """Submit a consent with its calls, or once more what is left of it. Does nothing while it is at work, or while
-        another consent of the repository is that `is_same`: then it returns False."""
+        """Submit a consent with its calls, or once more what is left of it. Does nothing while it is at work, or if
+        another consent of the repository to a set with the same digest `is_equal`: then it returns False."""
         values = {
             "state": ConsentState.SUBMITTED.value,
             "repository": repository,
@@ -285,9 +289,10 @@ class Tables:
             if connection.dialect.name == "postgresql":  # one after the other, as in SQLite
                 connection.execute(select(func.pg_advisory_xact_lock(crc32(repository.encode()))))
             mine = CONSENTS.c.consent_id == consent_id
-            calling = CONSENTS.c.state.in_([state.value for state in CALLING])
-            others = select(CONSENTS).where(~mine, CONSENTS.c.repository == repository, calling)
-            if any(map(is_same, connection.execute(others).mappings())):
+            digest = consent_id.partition("-")[0]
+            alike = CONSENTS.c.consent_id.startswith(f"{digest}-", autoescape=True)
+            others = select(CONSENTS).where(~mine, alike, CONSENTS.c.repository == repository)
+            if any(map(is_equal, connection.execute(others).mappings())):
                 return False
             known = connection.execute(select(CONSENTS.c.state).where(mine).with_for_update()).scalar()
             if known is None:

@@ -6,19 +6,24 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import urllib.request
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+from types import SimpleNamespace
 from typing import Any
 
 import forked
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
 
+from planner.cli import system
 from planner.organisation.tables import EVIDENCE, Tables
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.test_organisation import (  # pyright: ignore[reportMissingImports]
     CONSENT,
     Workers,
+    code_of,
     shared,
     states,
     tables_of,
@@ -52,6 +57,12 @@ def clone(
         return other
 
     return make
+
+
+def add_remote(project: Project, owner: Project) -> None:
+    git = ["git", "-C", str(project.root)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "remote", "add", "origin", f"file://{owner.root}/origin.git"], check=True)
 
 
 @pytest.fixture
@@ -127,24 +138,61 @@ def test_calls_that_were_agreed_to_need_no_consent_and_no_ceiling(
     assert other.results()["consent"]["id"] == tables_of(shared).consents()[-1]["consent_id"]
 
 
+@pytest.mark.parametrize(
+    ("state", "options"),
+    [("open", ()), ("ended", ()), ("ended", ("--rerun", "all")), ("closed", ())],
+)
 def test_of_two_sessions_at_once_one_submits(
-    shared: Project, workers: Workers, service: Served, clone: Callable[[], Project], monkeypatch: pytest.MonkeyPatch
+    shared: Project,
+    workers: Workers,
+    service: Served,
+    clone: Callable[[], Project],
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    options: tuple[str, ...],
 ) -> None:
-    """The other one had planned the same calls before they were submitted: it follows them."""
+    """The other one had planned the same calls before they were submitted: it gets their results, however far they are by
+    then, and although somebody agreed to its own calls later, by its clock."""
     workers()
     submit = Tables.submit
+    detach = () if state == "closed" else ("--detach",)
 
     def submit_later(tables: Tables, *arguments: Any) -> bool:
         monkeypatch.setattr(Tables, "submit", submit)
-        first = forked.planner("run", *CONSENT, "--detach", cwd=shared.root)
-        first.process.join()
-        first.kill()
+        code_of(forked.planner("run", *CONSENT, *options, *detach, cwd=shared.root))
+        if state != "open":
+            wait_for(lambda: states(shared) == [state])
         return submit(tables, *arguments)
 
     monkeypatch.setattr(Tables, "submit", submit_later)
-    ran = clone().planner("run", *CONSENT)
+
+    def now(zone: tzinfo) -> datetime:
+        return datetime.now(zone) + timedelta(minutes=1)
+
+    monkeypatch.setattr(system, "datetime", SimpleNamespace(now=now))
+    other = clone()
+    ran = other.planner("run", *CONSENT, *options)
     assert ran.code == 0, ran.err
     assert (len(service.own_runs()), len(states(shared))) == (5, 1)
+    assert other.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+    wait_for(lambda: states(shared) == ["closed"])
+
+
+@pytest.mark.parametrize(("store", "made"), [("store: git:refs/planner/results\n", 5), ("", 10)])
+def test_stored_results_are_reused_by_checkouts_with_the_same_store(
+    shared: Project, workers: Workers, service: Served, clone: Callable[[], Project], store: str, made: int
+) -> None:
+    """Others make the calls for themselves."""
+    subprocess.run(["git", "init", "-q", "--bare", "origin.git"], check=True)
+    add_remote(shared, shared)
+    shared.write("planner.yaml", f"{(shared.root / 'planner.yaml').read_text()}{store}")
+    workers()
+    assert shared.planner("run", *CONSENT).code == 0
+    other = clone()
+    add_remote(other, shared)
+    ran = other.planner("run", *CONSENT)
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == made
 
 
 def test_an_interrupted_client_says_that_the_workers_go_on(shared: Project, workers: Workers, service: Served) -> None:

@@ -215,19 +215,30 @@ def test_a_consent_is_submitted_once(tables: Tables) -> None:
 
 def test_of_equal_consents_that_are_submitted_at_once_one_is_at_work(tables: Tables) -> None:
     for number in range(5):
-        begin, repository, written = threading.Barrier(2), f"r{number}", list[bool]()
+        begin, digest, written = threading.Barrier(2), f"d{number}", list[bool]()
 
-        def submit(name: str, begin: threading.Barrier, repository: str, written: list[bool]) -> None:
+        def submit(name: str, begin: threading.Barrier, digest: str, written: list[bool]) -> None:
             begin.wait()
-            written.append(tables.submit(f"{repository}-{name}", repository, "{}", lambda _: True))
+            written.append(tables.submit(f"{digest}-{name}", "shop", "{}", lambda _: True))
 
-        threads = [threading.Thread(target=submit, args=(name, begin, repository, written)) for name in "ab"]
+        threads = [threading.Thread(target=submit, args=(name, begin, digest, written)) for name in "ab"]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         assert sorted(written) == [False, True]
     assert len(tables.consents()) == 5
+
+
+def test_an_equal_consent_keeps_another_one_out_in_any_state(tables: Tables) -> None:
+    assert tables.submit("d_1-a", "shop", "first")
+    for state in ConsentState:
+        tables.change(None, "d_1-a", state=state.value)
+        assert not tables.submit("d_1-b", "shop", "{}", lambda row: row["submission"] == "first")
+    assert tables.submit("d_1-b", "shop", "{}", lambda row: row["submission"] == "second")
+    assert tables.submit("d_1-c", "clinic", "{}", lambda _: True)
+    assert tables.submit("dx1-c", "shop", "{}", lambda _: True)
+    assert len(tables.consents()) == 4
 
 
 def test_evidence_is_kept_until_its_consent_is_closed(tables: Tables) -> None:

@@ -12,7 +12,6 @@ from pydantic_core import from_json
 from planner.errors import StoreError
 from planner.organisation.tables import (
     AT_WORK,
-    CALLING,
     KEPT_SECONDS,
     LEASE_SECONDS,
     PRUNED,
@@ -129,7 +128,7 @@ class MemoryTables(Tables):
 
         return self._do("a look", read)
 
-    def submit(self, consent_id: str, repository: str, submission: str, is_same: Any = lambda _: False) -> bool:
+    def submit(self, consent_id: str, repository: str, submission: str, is_equal: Any = lambda _: False) -> bool:
         values = {
             "consent_id": consent_id,
             "state": ConsentState.SUBMITTED.value,
@@ -141,9 +140,10 @@ class MemoryTables(Tables):
         }
 
         def write(rows: Rows) -> bool:
-            others = [row for row in rows.consents.values() if row["repository"] == repository]
-            calling = [row for row in others if ConsentState(row["state"]) in CALLING]
-            if any(is_same(row) for row in calling if row["consent_id"] != consent_id):
+            digest = consent_id.partition("-")[0]
+            alike = [row for row in rows.consents.values() if row["consent_id"].startswith(f"{digest}-")]
+            others = [row for row in alike if row["repository"] == repository and row["consent_id"] != consent_id]
+            if any(map(is_equal, others)):
                 return False
             known = rows.consents.get(consent_id)
             if known is None or ConsentState(known["state"]) not in AT_WORK:
