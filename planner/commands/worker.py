@@ -12,7 +12,7 @@ from planner import __version__
 from planner.errors import UsageError
 from planner.interruption import interruptible
 from planner.providers.base import AgentProvider, Target
-from planner.session.run_session import NO_ENGINE
+from planner.session.organisation import NO_ENGINE
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import load_current_project

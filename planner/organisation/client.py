@@ -110,15 +110,6 @@ class OrganisationClient:
             at_work += [consent] if is_new or state in CALLING else []
         return at_work
 
-    def may_call(self, target: Target) -> bool:
-        """Whether a consent that is at work has calls to this target. Raises `StoreError`."""
-        return any(
-            (job.line.target_type, job.line.target_id) == target
-            for row in self.tables.consents(*CALLING)
-            if (submission := submitted(row)) is not None
-            for job in submission.jobs
-        )
-
     # Making the calls
 
     async def execute(
@@ -338,6 +329,16 @@ class OrganisationClient:
         if row is None or ConsentState(row["state"]) in AT_WORK:
             return
         self.tables.close(consent_id, row["submission"])
+
+
+def may_call(tables: Tables, target: Target) -> bool:
+    """Whether a consent that is at work has calls to this target. Raises `StoreError`."""
+    return any(
+        job.line.target == target
+        for row in tables.consents(*CALLING)
+        if (submission := submitted(row)) is not None
+        for job in submission.jobs
+    )
 
 
 def _less(consented: ConsentedJobs, others: Iterable[Slot]) -> Iterator[Job]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 
@@ -14,11 +14,10 @@ from planner.agents.previews import Previews
 from planner.agents.recorded import record_agents, recorded_world, world_key
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.ci.agreement import who_agrees
-from planner.errors import InterruptedRunError, PlannerError, RefusedError, UsageError
+from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
-from planner.execution.local import LocalEngine
 from planner.execution.reading import Transactions
 from planner.execution.sharing import IntentSharing
 from planner.interruption import interruptible
@@ -32,6 +31,7 @@ from planner.results.outcomes import FailOn
 from planner.session.called_agents import agents_refusal
 from planner.session.consents import agree, already_called, repeated_refusal, superseded
 from planner.session.late_data import correct_bills
+from planner.session.organisation import calls_of_workers, connect_organisation
 from planner.session.preparing import Preparation, prepare
 from planner.session.unfinished import known_facts
 from planner.shell import Shell
@@ -39,7 +39,6 @@ from planner.values import frozen
 from planner.verdicts.gate import EVERYTHING, fail_on_words
 from planner.verdicts.next_steps import NextCommands
 from planner.workspace.agreed_calls import share_agreed
-from planner.workspace.earlier_results import repository_name
 from planner.workspace.report_session import ReportSession, report_session
 from planner.workspace.request_log import RequestLog, open_request_log
 from planner.workspace.selection import Loaded, Selection
@@ -49,8 +48,6 @@ from planner.workspace.stores import OpenedStore, Workspace, locked, shared_sess
 if TYPE_CHECKING:
     from planner.ci.comment import CommentPlace
     from planner.organisation.client import OrganisationClient
-
-NO_ENGINE: Final = "an organisation needs the extra `engine`; in planner's clone: uv tool install '.[engine]'"
 
 
 @frozen
@@ -189,10 +186,10 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
                 " searching for them before anything is sent again"
             )
         transactions = Transactions(client, log.log)
-        organisation = _organisation(session, transactions)
+        organisation = connect_organisation(session, transactions)
         previews = Previews(shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds)
         if organisation is not None:
-            previews.is_called_elsewhere = organisation.may_call
+            previews.is_called_elsewhere = calls_of_workers(organisation.tables)
         try:
             yield ConnectedSession(
                 shell=shell,
@@ -211,49 +208,6 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
         finally:
             if organisation is not None:
                 organisation.tables.engine.dispose()
-
-
-def _organisation(session: RunSession, transactions: Transactions) -> OrganisationClient | None:
-    """Raises `UsageError` if the organisation's tables are not of this version; `StoreError`."""
-    shell, project, options = session.shell, session.loaded.project, session.options
-    if project.organisation is None or options.selection.sandbox:
-        if options.detach:
-            raise UsageError(
-                "--detach needs `organisation` in planner.yaml", "Leave it out, or see docs/organisation.md."
-            )
-        return None
-    if options.fail_fast:
-        raise UsageError("--fail-fast needs verdicts between calls, and workers do not judge", "Leave it out.")
-    try:  # late: only with the extra `engine`
-        from planner.organisation.client import OrganisationClient
-        from planner.organisation.opening import check, open_tables
-    except ImportError as error:
-        raise UsageError(NO_ENGINE, "Install it, or leave `organisation` out of planner.yaml.") from error
-    tables = open_tables(project.organisation, session.loaded.root, shell.environ, create=False)
-    try:
-        check(tables)
-    except PlannerError:
-        tables.engine.dispose()
-        raise
-    repository = session.place.repository
-    engine = LocalEngine(
-        provider=transactions.client,
-        transactions=transactions,
-        journal=session.journal,
-        save_evidences=repository.save_evidences,
-        load_evidence=repository.load_evidence,
-        clock=shell.clock,
-        new_id=shell.new_id,
-    )
-    return OrganisationClient(
-        tables,
-        session.journal,
-        engine,
-        repository_name(session.workspace),
-        service_of(shell.environ),
-        transactions.client.credential,
-        options.detach,
-    )
 
 
 async def prepare_calls(session: ConnectedSession) -> Preparation:

@@ -73,8 +73,15 @@ def edited(shared: Project) -> Project:
     return shared
 
 
-def test_a_preview_lives_until_its_consent_has_ended(edited: Project, workers: Workers, service: Served) -> None:
-    """Also when another session of the same checkout ends meanwhile, which needs another preview."""
+def test_a_preview_lives_until_its_consent_has_ended(
+    edited: Project,
+    workers: Workers,
+    service: Served,
+    clone: Callable[[], Project],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also when another session of the same checkout ends meanwhile, which needs another preview, and when somebody deletes
+    previews, in any checkout."""
     deployed = agents(service)
     workers()
     service.hold(0, retry_after_seconds=1)
@@ -87,6 +94,17 @@ def test_a_preview_lives_until_its_consent_has_ended(edited: Project, workers: W
     file.write_text("prompt: You are Iris. Be slow.\n")
     assert edited.planner("run").code == 3
     assert agents(service) - deployed == copy
+    for options in ([], ["--older-than", "0h"]):
+        (listed,) = edited.planner("agent", "previews", "--delete", "--format", "json", *options).json["previews"]
+        assert (listed["in_use"], listed["deleted"]) == (True, False)
+    ran = clone().planner("agent", "previews", "--delete", "--older-than", "0h")
+    assert (ran.code, agents(service) - deployed) == (0, copy), ran.err
+    assert "in use" in ran.out
+    monkeypatch.chdir(edited.root)
+    project = (edited.root / "planner.yaml").read_text()
+    edited.write("planner.yaml", "organisation: sqlite:////nowhere/organisation.sqlite\n")
+    assert edited.planner("agent", "previews", "--delete").code == 2
+    edited.write("planner.yaml", project)
     file.write_text(submitted)
     assert edited.planner("run", "--detach").code == 4  # it follows, so it needs none of its own
     assert agents(service) - deployed == copy
