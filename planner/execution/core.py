@@ -305,7 +305,7 @@ def snapshot(state: State, consent_id: str, waiting: WaitReason | None, now: Now
     return Snapshot(
         consent.runs_done,
         consent.wanted.total,
-        state.in_flight(),
+        state.in_flight_of(consent_id),
         state.ledger.spent[consent_id],
         state.ledger.reserved[consent_id],
         _why_waiting(state, consent, waiting, now),

@@ -201,6 +201,14 @@ class State:
     def in_flight(self) -> int:
         return self.accepted_in_flight() + sum(len(intent.slots) for intent in self.posting.values())
 
+    def in_flight_of(self, consent_id: str) -> int:
+        """The part of one consent."""
+        watched = [each for each in self.watched.values() if each.consent_id == consent_id]
+        running = sum(each.ended_at is None for each in watched)
+        unbound = sum(each.slots for each in self.unbound.values() if self._concerns(each.launch, consent_id))
+        posting = [intent for intent in self.posting.values() if intent.consent_id == consent_id]
+        return running + unbound + sum(len(intent.slots) for intent in posting)
+
     def is_under_way(self, consent_id: str | None = None) -> bool:
         """Whether a call of this consent, or of any (None), is under way."""
         if consent_id is None:
@@ -209,13 +217,16 @@ class State:
         return (
             any(intent.consent_id == consent_id for intent in self.posting.values())
             or any(each.consent_id == consent_id for each in watched)
-            or any(consent_id in map(_id_of, self.concerned(unbound.launch)) for unbound in self.unbound.values())
+            or any(self._concerns(unbound.launch, consent_id) for unbound in self.unbound.values())
         )
 
     def is_searching(self, consent_id: str) -> bool:
         """Whether an unconfirmed launch concerns this consent."""
         searched = (search.unconfirmed.launch for search in self.unconfirmed.values())
-        return any(consent_id in map(_id_of, self.concerned(launch)) for launch in searched)
+        return any(self._concerns(launch, consent_id) for launch in searched)
+
+    def _concerns(self, launch: Launch, consent_id: str) -> bool:
+        return consent_id in map(_id_of, self.concerned(launch))
 
     def unsettled_fingerprints(self) -> set[str]:
         """Fingerprints of calls that must not be made now: launches of other sessions that asked for them are open."""
