@@ -63,16 +63,23 @@ def called(
     return json.loads(file.read_text())
 
 
-@pytest.mark.parametrize(("second", "code", "state"), [(0.65, 1, "failure"), (0.97, 0, "success")])
-def test_another_session_tells_a_worse_agent_from_a_bad_hour(
-    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch, second: float, code: int, state: str
-) -> None:
-    jobs = Jobs(tmp_path, project, monkeypatch)
+def call_in_a_bad_hour(jobs: Jobs) -> None:
+    """Three sessions of the default branch, and one of a pull request in which everything is worse."""
     jobs.begin(plans__hours=PLAN, planner=STORE, world=WORLD.replace("RATE", "0.97"))
     for _ in range(3):
-        called(jobs, tmp_path, 0.97, 0, number=None)
-    found = called(jobs, tmp_path, 0.65, 4)
+        called(jobs, jobs.folder, 0.97, 0, number=None)
+    found = called(jobs, jobs.folder, 0.65, 4)
     assert found["state"] == "pending"
     assert re.search(r"/planner run sha256:[0-9a-f]{64} up to [\d.]+ rerun all", str(found["comment"]))
-    assert "regressed" not in {case["compared"] for case in project.results()["cases"]}
-    assert called(jobs, tmp_path, second, code)["state"] == state
+    assert "regressed" not in {case["compared"] for case in jobs.project.results()["cases"]}
+
+
+def test_another_session_tells_a_worse_agent_from_a_bad_hour(
+    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for second, code, state in ((0.65, 1, "failure"), (0.97, 0, "success")):
+        folder = tmp_path / state
+        folder.mkdir()
+        jobs = Jobs(folder, project, monkeypatch)
+        jobs.begin_as(tmp_path / "kept", call_in_a_bad_hour)
+        assert called(jobs, folder, second, code)["state"] == state
