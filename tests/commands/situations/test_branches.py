@@ -60,7 +60,8 @@ def open_before_the_adoption(hosted: Hosted) -> str:
 
 
 def into_a_release_branch(hosted: Hosted) -> str:
-    """Calls of the default branch count for the same case; the others are made for this branch."""
+    """Calls of the default branch count for the same case; the others are made for this branch, and are not the default
+    branch's after the merge."""
     hosted.push("release", {"notes.md": "release\n"})
     hosted.push("topic", {FILE: ANGRY}, start="release")
     hosted.open("topic", into="release")
@@ -68,6 +69,15 @@ def into_a_release_branch(hosted: Hosted) -> str:
     assert "1 call to make" in hosted.comment()
     hosted.check()
     assert hosted.agree() == 0
+    assert hosted.status()["state"] == hosted.plan() == "success"
+    hosted.check()
+    hosted.merge("squash")
+    hosted.record()
+    hosted.push("next", {FILE: ANGRY})
+    hosted.open("next", number=8)
+    assert hosted.plan(8) == "pending"
+    hosted.may_be_paid_again[ANA_IS_ANGRY] = 1
+    assert hosted.agree(8) == 0
     return "success"
 
 
@@ -120,19 +130,6 @@ def _merged(hosted: Hosted, how: str) -> str:
     hosted.open("next", number=8)
     assert hosted.plan(8) == "success"
     assert hosted.calls() == paid
-    return "success"
-
-
-def merged_into_a_release_branch(hosted: Hosted) -> str:
-    """What was called for the release branch is not the default branch's."""
-    into_a_release_branch(hosted)
-    hosted.merge("squash")
-    hosted.record()
-    hosted.push("next", {FILE: ANGRY})
-    hosted.open("next", number=8)
-    assert hosted.plan(8) == "pending"
-    hosted.may_be_paid_again[ANA_IS_ANGRY] = 1
-    assert hosted.agree(8) == 0
     return "success"
 
 
@@ -255,7 +252,7 @@ def last_plan_deleted(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    last_plan_deleted, empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, squashed, merged, rebased, merged_into_a_release_branch, an_agents_file, tools_with_a_test_address, several_projects,
+    last_plan_deleted, empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, merged, rebased, an_agents_file, tools_with_a_test_address, several_projects,
 ]  # fmt: skip
 PUBLIC = [squashed]
 

@@ -31,7 +31,9 @@ KILLED_AT_ONCE = int(signal.SIGKILL)
 def opened(hosted: Hosted) -> str:
     before = hosted.calls()
     to_call(hosted)
-    assert hosted.calls() == before, "planning calls nobody"
+    command = hosted.command()
+    assert hosted.plan() == "pending", "planned again"
+    assert (hosted.calls(), hosted.command()) == (before, command), "planning calls nobody"
     return "pending"
 
 
@@ -49,14 +51,9 @@ def commented(hosted: Hosted) -> str:
     return "success"
 
 
-def dispatched(hosted: Hosted) -> str:
-    to_call(hosted)
-    assert hosted.agree(by_form=True) == 0
-    return "success"
-
-
-def pushed_during_the_calls(hosted: Hosted) -> str:
-    """The calls end for the older commit; the newer one needs its own."""
+def pushed_during_the_calls_and_back(hosted: Hosted) -> str:
+    """The calls end for the older commit; the newer one needs its own. What was called for an older push counts when its
+    content comes back."""
     to_call(hosted)
 
     def push() -> None:
@@ -64,12 +61,8 @@ def pushed_during_the_calls(hosted: Hosted) -> str:
         assert hosted.plan() == "pending"
 
     assert hosted.agree(during=push) == 0
-    return "pending"
-
-
-def pushed_and_back(hosted: Hosted) -> str:
-    """What was called for an older push counts when its content comes back."""
-    pushed_during_the_calls(hosted)
+    assert hosted.status()["state"] == hosted.plan() == "pending"
+    hosted.check()
     hosted.push("topic", {FILE: ANGRY})
     return hosted.plan()
 
@@ -108,15 +101,11 @@ def of_a_fork(hosted: Hosted) -> str:
     return "success"
 
 
-def cancelled(hosted: Hosted) -> str:
+def cancelled_and_run_again(hosted: Hosted) -> str:
     to_call(hosted, BOTH)
     assert hosted.agree(kill=int(signal.SIGINT)) == 130
-    assert hosted.command()
-    return "pending"
-
-
-def cancelled_and_run_again(hosted: Hosted) -> str:
-    cancelled(hosted)
+    assert hosted.status()["state"] == hosted.plan() == "pending"
+    hosted.check()
     assert hosted.agree() == 0
     return "success"
 
@@ -168,6 +157,7 @@ def failed_by_new_expectations(hosted: Hosted) -> str:
     """Stored calls do not meet them, and none is to be made."""
     hosted.push("topic", {FILE: PLAN.replace(CHECK, "{check: duration, max_seconds: 1}", 1)})
     hosted.open("topic")
+    assert hosted.plan() == "failure"
     return hosted.plan()
 
 
@@ -188,7 +178,7 @@ def ordered_twice(hosted: Hosted) -> str:
         hosted.may_be_paid_again[ANA_IS_ANGRY] += 1
         assert hosted.agree(command=command, until="run" if is_lost else "publish") == 1
         assert command in hosted.fake.written[written], "while it calls, the comment shows the same command"
-        for by_form in (False, True, False):
+        for by_form in (False, True):
             assert hosted.agree(command=command, by_form=by_form) == 3
             assert "Refused, nothing was called: already called, as maria agreed at " in hosted.reply()
             assert hosted.status()["state"] == "failure"
@@ -374,10 +364,10 @@ def no_answer(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    opened, untouched, commented, dispatched, pushed_during_the_calls, pushed_and_back, superseded, two_at_once, of_a_fork, cancelled, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, none_selected, failed, failed_by_new_expectations, failed_and_fixed_elsewhere, ordered_twice, ordered_twice_and_cancelled, retried_twice, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
+    opened, untouched, pushed_during_the_calls_and_back, superseded, two_at_once, cancelled_and_run_again, killed, lost_before_publishing, lost_and_asked_again, none_selected, failed_by_new_expectations, failed_and_fixed_elsewhere, ordered_twice, ordered_twice_and_cancelled, retried_twice, no_balance, throttled, service_down, comments_down, second_attempt, invalid, many,
     many_failed, price_unknown, price_read_by_a_refused_session, undecided, forbidden_by_policy, no_answer,
 ]  # fmt: skip
-PUBLIC = [opened, commented, of_a_fork, failed, second_attempt]
+PUBLIC = [commented, of_a_fork, failed]
 
 
 @each(SITUATIONS, PUBLIC)
