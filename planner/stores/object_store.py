@@ -121,8 +121,12 @@ class ObjectStore:
         start = f"{self._folder}{folder}".strip("/")
         with self._mapped("listed"):
             pages = obstore.list(self._bucket, prefix=start or None, return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
-            found = {entry["path"].removeprefix(self._folder): _version(entry) for page in pages for entry in page}
-        return {key: version for key, version in found.items() if key.startswith(prefix)}
+            return {
+                key: _version(entry)
+                for page in pages
+                for entry in page
+                if (key := entry["path"].removeprefix(self._folder)).startswith(prefix)
+            }
 
     def update(self, change: Change) -> None:
         def write(again: bool) -> bool:
@@ -198,7 +202,8 @@ class ObjectStore:
 
 
 def _version(entry: ObjectMeta) -> str:
-    return f"{entry['e_tag']} {entry['version']} {entry['last_modified'].timestamp()} {entry['size']}"
+    """The tag, which also protects writes. Formatting many times would take long."""
+    return entry[_TAG] or f"{entry['last_modified']} {entry['size']}"
 
 
 class _Seen:

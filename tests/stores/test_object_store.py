@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from store_writes import UNCONDITIONAL, Expected, put
 
 from planner.errors import StoreError, UsageError
 from planner.planfile.addresses import BUCKETS
+from planner.stores import object_store
 from planner.stores.object_store import ObjectStore, open_bucket
 from planner.stores.store import Backoff, Reader
 
@@ -153,3 +155,21 @@ def test_folders_that_are_listed_ahead_are_listed_once() -> None:
     add()
     here.list_ahead([])
     assert found() == 5
+
+
+@pytest.mark.parametrize("has_tags", [True, False])
+def test_a_version_changes_with_the_content(monkeypatch: pytest.MonkeyPatch, has_tags: bool) -> None:
+    """Also if a service lists no tags."""
+    bucket, real = MemoryStore(), object_store.obstore.list
+
+    def listed(*arguments: Any, **options: Any) -> list[Any]:
+        pages = [list(page) for page in real(*arguments, **options)]
+        return pages if has_tags else [[{**entry, "e_tag": None} for entry in page] for page in pages]
+
+    monkeypatch.setattr(object_store.obstore, "list", listed)
+    store, found = store_in(bucket), set[str]()
+    for content in (b"1", b"2", b"3"):
+        store.update(lambda _, content=content: {"calls/a/1": content})
+        found.add(store.versions("calls/a/")["calls/a/1"])
+        assert store.versions("calls/")["calls/a/1"] in found
+    assert len(found) == 3
