@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import hypergeom  # pyright: ignore[reportMissingTypeStubs] - it ships few
 
 from planner.statistics import (
     Counts,
@@ -310,6 +309,9 @@ def test_many_small_losses_are_significant_together() -> None:
 def test_the_stratified_test_of_a_large_suite(rate: float) -> None:
     """Of 400 cases the sum is what NumPy's convolution of SciPy's distributions makes it; what is left out at its ends is not
     missed."""
+    # It takes a second to import: each process that collects tests would.
+    from scipy.stats import hypergeom  # pyright: ignore[reportMissingTypeStubs] - it ships few
+
     random = seeded(3)
 
     def counts(total: int) -> Counts:
