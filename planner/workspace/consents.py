@@ -17,6 +17,7 @@ from planner.execution.consents import Consent, consent_id_of, id_prefix
 from planner.execution.journal import Journal
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE
+from planner.execution.spending import spending_of
 from planner.shell import Shell
 from planner.workspace.sharing import Shared
 from planner.workspace.stores import Workspace
@@ -40,16 +41,23 @@ def known_consent_id(
     at_work: Iterable[Consent] = (),
 ) -> str:
     """The consent to this set that a session of this environment resumes, or that of its workflow run; "" if it needs a
-    new one. First of all those whose calls others make now (`at_work`)."""
+    new one. First of all those whose calls others make now (`at_work`); then those under which something was called."""
     followed = [each.consent_id for each in at_work if each.digest == digest]
     if followed:
         return followed[-1]
     run = _workflow_run(environ)
     own = consent_id_of(digest, run) if run else ""
     alike = [each for each in journal.consents.open() if (each.digest, each.namespace) == (digest, namespace)]
+    ids = [each.consent_id for each in alike]
     if journal.consents.get(own) is not None:
-        return own
-    return alike[-1].consent_id if alike else _lost_consent_id(journal, digest) or own
+        ids.append(own)
+    used = [each for each in ids if _is_used(journal, each)]
+    return (used or ids or [_lost_consent_id(journal, digest) or own])[-1]
+
+
+def _is_used(journal: JournalState, consent_id: str) -> bool:
+    """False for the consent of a session that ended before it called anything, or followed an equal one."""
+    return bool(journal.consents.ended_of(consent_id) or spending_of(journal, consent_id).plans)
 
 
 def not_yet_made(

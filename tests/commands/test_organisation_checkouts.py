@@ -59,6 +59,10 @@ def clone(
     return make
 
 
+def a_minute_ahead(zone: tzinfo) -> datetime:
+    return datetime.now(zone) + timedelta(minutes=1)
+
+
 def add_remote(project: Project, owner: Project) -> None:
     git = ["git", "-C", str(project.root)]
     subprocess.run([*git, "init", "-q"], check=True)
@@ -184,16 +188,36 @@ def test_of_two_sessions_at_once_one_submits(
 
     monkeypatch.setattr(Tables, "submit", submit_later)
 
-    def now(zone: tzinfo) -> datetime:
-        return datetime.now(zone) + timedelta(minutes=1)
-
-    monkeypatch.setattr(system, "datetime", SimpleNamespace(now=now))
+    monkeypatch.setattr(system, "datetime", SimpleNamespace(now=a_minute_ahead))
     other = clone()
     ran = other.planner("run", *CONSENT, *options)
     assert ran.code == 0, ran.err
     assert (len(service.own_runs()), len(states(shared))) == (5, 1)
     assert other.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
     wait_for(lambda: states(shared) == ["closed"])
+
+
+def test_a_session_that_dies_before_it_submits_gets_the_results_of_an_equal_one(
+    shared: Project, workers: Workers, service: Served, clone: Callable[[], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next session of that checkout resumes their consent, although its own is newer: nothing was called under it."""
+    workers()
+    submit = Tables.submit
+    options = (*CONSENT, "--rerun", "all")
+
+    def die(*_: Any) -> bool:
+        monkeypatch.setattr(Tables, "submit", submit)
+        code_of(forked.planner("run", *options, "--detach", cwd=shared.root))
+        wait_for(lambda: states(shared) == ["ended"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Tables, "submit", die)
+    monkeypatch.setattr(system, "datetime", SimpleNamespace(now=a_minute_ahead))
+    other = clone()
+    assert other.planner("run", *options).code == 130
+    ran = other.planner("run", *options)
+    assert ran.code == 0, ran.err
+    assert (len(service.own_runs()), len(states(shared))) == (5, 1)
 
 
 @pytest.mark.parametrize(("store", "made"), [("store: git:refs/planner/results\n", 5), ("", 10)])
