@@ -32,83 +32,78 @@ def test_a_comment_starts_the_calls(repository: Repository) -> None:
     assert f"[details]({repository.fake.statuses[-1]['target_url']})" in reply
 
 
-@pytest.mark.parametrize(
-    ("body", "author", "role", "jobs", "replied"),
-    [
-        ("{command}", "mallory", "read", {"asked": True}, False),
-        ("{command}", "mallory", "none", {"asked": True}, False),
-        ("Looks good", "maria", "write", {}, False),
-        ("/planner run eu sha256:1", "maria", "write", {"asked": True}, False),
-        ("/planner run", "maria", "write", {"asked": True, "call": False}, True),
-        ("/Planner run", "maria", "write", {"asked": True, "call": False}, True),
-        ("{command} if CI is green", "maria", "write", {"asked": True, "call": False}, True),
-        ("`{command}`", "maria", "write", {"asked": True, "call": False}, True),
-        ("`{command}`", "mallory", "read", {"asked": True}, False),
-    ],
-    ids=[
-        "reader",
-        "stranger",
-        "remark",
-        "another project",
-        "incomplete",
-        "a capital",
-        "with a condition",
-        "as code",
-        "as code, of a reader",
-    ],
-)
-def test_a_comment_that_starts_no_call(
-    repository: Repository, body: str, author: str, role: str, jobs: dict[str, bool], replied: bool
-) -> None:
+NO_JOB: dict[str, bool] = {}
+ASKED, REFUSED = {"asked": True}, {"asked": True, "call": False}
+STARTS_NO_CALL = {
+    "reader": ("{command}", "read", ASKED),
+    "stranger": ("{command}", "none", ASKED),
+    "remark": ("Looks good", "write", NO_JOB),
+    "another project": ("/planner run eu sha256:1", "write", ASKED),
+    "incomplete": ("/planner run", "write", REFUSED),
+    "a capital": ("/Planner run", "write", REFUSED),
+    "with a condition": ("{command} if CI is green", "write", REFUSED),
+    "as code": ("`{command}`", "write", REFUSED),
+    "as code, of a reader": ("`{command}`", "read", ASKED),
+}
+
+
+def test_a_comment_that_starts_no_call(repository: Repository) -> None:
     """No job has a key for strangers. Whoever may write is told what was wrong."""
     repository.push("topic", plans__hours_DOT_yaml=ANGRY)
     repository.plan()
-    command = repository.command
-    repository.fake.roles[author] = role
-    assert repository.write(body.format(command=command), author) == jobs, repository.runner.log
-    assert repository.command == command
-    assert repository.fake.statuses[-1]["state"] == "pending"
-    assert [f"@{author} ✋ Refused, nothing was called" in each for each in repository.replies] == [True] * replied
+    command, answer = repository.command, repository.fake.comments[7].copy()
+    for name, (body, role, jobs) in STARTS_NO_CALL.items():
+        repository.fake.comments[7] = answer.copy()
+        repository.fake.roles["maria"] = role
+        assert repository.write(body.format(command=command)) == jobs, (name, repository.runner.log)
+        assert repository.command == command, name
+        assert repository.fake.statuses[-1]["state"] == "pending", name
+        is_told = ["@maria ✋ Refused, nothing was called" in each for each in repository.replies]
+        assert is_told == [True] * (jobs == REFUSED), name
 
 
-@pytest.mark.parametrize(
-    ("body", "accepted"),
-    [
-        ("/planner run sha256:1 up to 1.00", True),
-        ("/planner  run sha256:1", True),
-        ("/planner\trun sha256:1", True),
-        ("/Planner Run sha256:1", True),
-        (" \n/planner run sha256:1", True),
-        ("/planner run", True),
-        ("/planner run \r\n", True),
-        ("/planner run\r\nsha256:1 up to 1.00", True),
-        ("/planner run default sha256:1", True),
-        ("/planner run eu sha256:1", False),
-        ("> /planner run sha256:1 up to 1.00", False),
-        ("> /planner run sha256:1 up to 1.00\n\nShall I?", False),
-        ("Write /planner run sha256:1", True),
-        ("```\n/planner run sha256:1\n```", True),
-        ("`/planner run sha256:1`", True),
-        ("> Shall I?\n\n/planner run sha256:1", True),
-        ("/planner run: sha256:1", True),
-        ("/planner\u00a0run\u00a0sha256:1", True),
-        ("/planner run SHA256:1", True),
-        (f"/planner run {'1' * 64}", True),
-        ("  > /planner run sha256:1", False),
-        ("/plannerrun sha256:1", False),
-        ("/planner running", False),
-        ("/planner plan", False),
-    ],
-)
-def test_what_is_a_command(repository: Repository, body: str, accepted: bool) -> None:
+IS_ACCEPTED = {
+    "/planner run sha256:1 up to 1.00": True,
+    "/planner  run sha256:1": True,
+    "/planner\trun sha256:1": True,
+    "/Planner Run sha256:1": True,
+    " \n/planner run sha256:1": True,
+    "/planner run": True,
+    "/planner run \r\n": True,
+    "/planner run\r\nsha256:1 up to 1.00": True,
+    "/planner run default sha256:1": True,
+    "/planner run eu sha256:1": False,
+    "> /planner run sha256:1 up to 1.00": False,
+    "> /planner run sha256:1 up to 1.00\n\nShall I?": False,
+    "Write /planner run sha256:1": True,
+    "```\n/planner run sha256:1\n```": True,
+    "`/planner run sha256:1`": True,
+    "> Shall I?\n\n/planner run sha256:1": True,
+    "/planner run: sha256:1": True,
+    "/planner\u00a0run\u00a0sha256:1": True,
+    "/planner run SHA256:1": True,
+    f"/planner run {'1' * 64}": True,
+    "  > /planner run sha256:1": False,
+    "/plannerrun sha256:1": False,
+    "/planner running": False,
+    "/planner plan": False,
+}
+
+
+def test_what_is_a_command(repository: Repository) -> None:
     """However it is spaced, and in other text, a command starts the job that answers; a quoted one does not."""
-    comment = repository.fake.add_comment(7, body, "maria")
-    event = {"issue": {"number": 7, "pull_request": {"url": "x"}}, "comment": comment}
-    assert repository.runner.job("phone-plans-call", "asked", "issue_comment", event)
-    assert (repository.runner.needs["asked"]["outputs"]["accepted"] == "true") is accepted, repository.runner.log
-    event_file = repository.runner.folder / "job1/temp/event.json"
-    is_planned = is_command({"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event_file)})
-    assert is_planned is (accepted or " eu " in body), "planner agrees; which project it is for is checked later"
+    for number, (body, accepted) in enumerate(IS_ACCEPTED.items(), 1):
+        comment = repository.fake.add_comment(7, body, "maria")
+        event = {"issue": {"number": 7, "pull_request": {"url": "x"}}, "comment": comment}
+        assert repository.runner.job("phone-plans-call", "asked", "issue_comment", event)
+        is_accepted = repository.runner.needs["asked"]["outputs"]["accepted"] == "true"
+        assert is_accepted is accepted, (body, repository.runner.log)
+        event_file = repository.runner.folder / f"job{number}/temp/event.json"
+        is_planned = is_command({"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event_file)})
+        assert is_planned is (accepted or " eu " in body), (
+            body,
+            "planner agrees; which project it is for is checked later",
+        )
 
 
 def test_an_odd_command_calls(repository: Repository) -> None:
