@@ -59,6 +59,11 @@ def clone(
     return make
 
 
+def age_of_preview(project: Project) -> float:
+    (listed,) = project.planner("agent", "previews", "--format", "json").json["previews"]
+    return listed["age_seconds"]
+
+
 def a_minute_ahead(zone: tzinfo) -> datetime:
     return datetime.now(zone) + timedelta(minutes=1)
 
@@ -98,10 +103,11 @@ def test_a_preview_lives_until_its_consent_has_ended(
     file.write_text("prompt: You are Iris. Be slow.\n")
     assert edited.planner("run").code == 3
     assert agents(service) - deployed == copy
-    for options in ([], ["--older-than", "0h"]):
-        (listed,) = edited.planner("agent", "previews", "--delete", "--format", "json", *options).json["previews"]
-        assert (listed["in_use"], listed["deleted"]) == (True, False)
-    ran = clone().planner("agent", "previews", "--delete", "--older-than", "0h")
+    (listed,) = edited.planner("agent", "previews", "--delete", "--format", "json").json["previews"]
+    assert (listed["in_use"], listed["deleted"]) == (True, False)
+    other = clone()
+    wait_for(lambda: age_of_preview(other) > 2)  # the service's clock is known to the second
+    ran = other.planner("agent", "previews", "--delete", "--older-than", "0h")
     assert (ran.code, agents(service) - deployed) == (0, copy), ran.err
     assert "in use" in ran.out
     monkeypatch.chdir(edited.root)
