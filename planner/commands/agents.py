@@ -263,7 +263,7 @@ async def _listed(own: Previews) -> list[_Listed]:
         if agent.name.startswith(NAME_PREFIX):
             age_seconds = None if agent.created_at is None else (now - aware(agent.created_at)).total_seconds()
             preview = known.get(agent.id)
-            is_called = own.is_called_elsewhere(("agent", agent.id))
+            is_called = own.may_workers_call(("agent", agent.id))
             in_use = is_called or (preview is not None and own.is_in_use(preview))
             found.append(_Listed(agent, age_seconds, preview, in_use))
     return found

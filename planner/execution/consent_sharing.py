@@ -42,6 +42,7 @@ class SharedConsent(BaseModel):
     ended: tuple[int, ...] = ()
     spending: Spending
     wave: Wave | None = None
+    organisation: str = ""
 
 
 @frozen
@@ -53,6 +54,8 @@ class ConsentWrite:
     launches: frozenset[str]
     spending: Spending
     wave: Wave | None = None
+    organisation: str | None = None
+    """None if this machine did not submit or follow its calls."""
     ceilings: Sequence[Ceiling] = ()
     """Those to keep; empty if nothing new is reserved."""
 
@@ -108,10 +111,12 @@ class ConsentSharing:
                 continue
             shared = self._read(key, data)
             spending = _renamed(_without_ended(shared.spending, self._store), names)
-            imported = ConsentImported(shared.consent, shared.ended, spending, shared.wave)
+            imported = ConsentImported(shared.consent, shared.ended, spending, shared.wave, shared.organisation)
             records, consent_id = self._journal.consents, shared.consent.consent_id
-            is_known = records.ended_of(consent_id).issuperset(shared.ended) and not _is_later(
-                shared.wave, records.wave_of(consent_id)
+            is_known = (
+                records.ended_of(consent_id).issuperset(shared.ended)
+                and not _is_later(shared.wave, records.wave_of(consent_id))
+                and records.organisation_elsewhere(consent_id) == shared.organisation
             )
             if records.elsewhere(consent_id) != spending or not is_known:
                 self._journal.record(imported)
@@ -185,7 +190,7 @@ class ConsentSharing:
         writes: dict[str, bytes] = {}
         for known in filter(None, map(self._known, sorted(wanted))):
             key = _key(known.consent)
-            if known.spending.plans or now.has(key):
+            if known.spending.plans or known.organisation or now.has(key):
                 writes[key] = self._merged(now, known).model_dump_json().encode()
         return writes
 
@@ -204,7 +209,8 @@ class ConsentSharing:
         shown = replace(consent, by=self._show_name(consent.by))
         shown_spending = _renamed(spending, {plan: self._show_name(plan) for plan in spending.plans})
         wave = records.wave_of(consent_id)
-        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending, wave)
+        organisation = records.own_organisation_of(consent_id)
+        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending, wave, organisation)
 
     def _merged(self, now: Reader, write: ConsentWrite) -> SharedConsent:
         """The union by identity: our launches and sessions as we know them, the others as they are stored."""
@@ -212,7 +218,13 @@ class ConsentSharing:
         data = now.get(key)
         if data is None:
             ended = tuple(sorted(write.ended))
-            return SharedConsent(consent=write.consent, ended=ended, spending=write.spending, wave=write.wave)
+            return SharedConsent(
+                consent=write.consent,
+                ended=ended,
+                spending=write.spending,
+                wave=write.wave,
+                organisation=write.organisation or "",
+            )
         stored = self._read(key, data)
         elsewhere = _without_ended(stored.spending, now).launches
         others = {key: amounts for key, amounts in elsewhere.items() if key not in write.launches}
@@ -223,7 +235,10 @@ class ConsentSharing:
         )
         ended = tuple(sorted(write.ended.union(stored.ended)))
         wave = stored.wave if _is_later(stored.wave, write.wave) else write.wave
-        return SharedConsent(consent=write.consent, ended=ended, spending=spending, wave=wave)
+        organisation = stored.organisation if write.organisation is None else write.organisation
+        return SharedConsent(
+            consent=write.consent, ended=ended, spending=spending, wave=wave, organisation=organisation
+        )
 
     # Documents
 

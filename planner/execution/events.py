@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.execution.consents import (
+    CallsSubmitted,
     ConsentAdded,
     ConsentEnded,
     ConsentEvent,
@@ -142,6 +143,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "consent_added": ConsentAdded,
     "consent_ended": ConsentEnded,
     "consent_imported": ConsentImported,
+    "calls_submitted": CallsSubmitted,
     "wave_chosen": WaveChosen,
     "judge_call_reserved": JudgeCallReserved,
     "judge_call_settled": JudgeCallSettled,

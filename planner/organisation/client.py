@@ -19,7 +19,7 @@ from sqlalchemy import RowMapping
 
 from planner.errors import AlreadySubmittedError, IncompleteError, PlannerError, RefusedError, UsageError
 from planner.evidence import Evidence
-from planner.execution.consents import NO_SPENDING, Consent, ConsentImported
+from planner.execution.consents import NO_SPENDING, CallsSubmitted, Consent, ConsentImported
 from planner.execution.engine import ConsentedJobs, Job, Outcome, SessionTerms
 from planner.execution.events import (
     Collected,
@@ -76,6 +76,8 @@ class OrganisationClient:
     repository: str
     service: str
     credential: str
+    address: str
+    """Of the tables, as planner.yaml has it."""
     detach: bool = False
     _followed: dict[str, int] = field(default_factory=dict[str, int])
     """The number of the last event that was followed, by consent id."""
@@ -107,8 +109,15 @@ class OrganisationClient:
             if self.journal.consents.get(consent_id) is None:
                 self.journal.record(ConsentImported(consent, (), NO_SPENDING))
             self._follow(consent_id)
+            self._note_workers(consent_id, is_calling=state in CALLING)
             at_work += [consent] if is_new or state in CALLING else []
         return at_work
+
+    def _note_workers(self, consent_id: str, *, is_calling: bool) -> None:
+        """Without workers, or with those of another organisation, a session must not make these calls, too."""
+        organisation = self.address if is_calling else ""
+        if self.journal.consents.organisation_of(consent_id) != organisation:
+            self.journal.record(CallsSubmitted(consent_id, organisation))
 
     # Making the calls
 
@@ -160,6 +169,7 @@ class OrganisationClient:
             row = await watch.patiently(lambda: self._look(consent_id))
             runs.ended()
             if row is None or ConsentState(row["state"]) not in CALLING:
+                self._note_workers(consent_id, is_calling=False)
                 self._count(terms.ledger, consent_id, before)
                 if row is None or ConsentState(row["state"]) in STORED:
                     gone = self._without_evidence(consented)
@@ -213,7 +223,9 @@ class OrganisationClient:
         )
         text = written(SUBMISSION, submission)
         is_equal = partial(self._is_equal, submission)
+        self._note_workers(consent_id, is_calling=True)  # first: if this process ends now, they may have it
         if not await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text, is_equal):
+            self._note_workers(consent_id, is_calling=False)
             raise AlreadySubmittedError(
                 "another session has just submitted the same calls", "Run the same command again."
             )

@@ -52,11 +52,11 @@ def calls_of_workers(tables: Tables) -> Callable[[Target], bool]:
 @contextmanager
 def workers_calls(
     shell: Shell, selection: Selection, project: Project, root: Path
-) -> Generator[Callable[[Target], bool]]:
-    """As `calls_of_workers`, for the organisation that planner.yaml names, if there is one. Raises `UsageError`,
+) -> Generator[Callable[[Target], bool] | None]:
+    """As `calls_of_workers`, for the organisation that planner.yaml names; None if it names none. Raises `UsageError`,
     `StoreError`."""
     if project.organisation is None or selection.sandbox:
-        yield lambda _: False
+        yield None
         return
     tables = open_organisation(shell, project.organisation, root)
     try:
@@ -96,5 +96,6 @@ def connect_organisation(session: RunSession, transactions: Transactions) -> Org
         repository_name(session.workspace),
         service_of(shell.environ),
         transactions.client.credential,
+        project.organisation,
         options.detach,
     )

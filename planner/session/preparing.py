@@ -60,7 +60,7 @@ from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
 from planner.verdicts.sessions import Session, cases_with_history, earlier_sessions, to_measure
 from planner.workspace.agreed_calls import agreed_set
-from planner.workspace.consents import known_consent_id, not_yet_made
+from planner.workspace.consents import known_consent_id, not_yet_made, organisation_of, submitted_elsewhere
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
@@ -119,6 +119,8 @@ class Preparation:
     """It, if somebody has given it."""
     is_at_work: bool = False
     """Whether an organisation's workers make its calls: then this session makes none."""
+    submitted_elsewhere: str = ""
+    """The database of another organisation than that of planner.yaml, whose workers make some of these calls."""
     agreed_calls: ConsentedCalls | None = None
     """The stored set with the digest of `--digest`, if all calls are in it."""
     spending: Spending = NO_SPENDING
@@ -208,7 +210,9 @@ def prepare(
     consent_id, spending = "", NO_SPENDING
     if journal:
         whole = change_set = not_yet_made(work, whole, journal, to_call=to_call, at_work=at_work)
-        consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace, at_work)
+        consent_id = known_consent_id(
+            journal, whole.digest, shell.environ, place.namespace, at_work, organisation_of(work)
+        )
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         stored = StoredRuns(records, Agents(revisions, configurations))
         resumable = resumable_runs(journal, whole, consent_id, selection, stored)
@@ -262,6 +266,7 @@ def prepare(
         base=earlier.base,
         consent_id=consent_id,
         is_at_work=_is_of(consent_id, at_work),
+        submitted_elsewhere=submitted_elsewhere(work, whole, journal) if journal else "",
         consent=None if journal is None else journal.consents.get(consent_id),
         agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
         spending=spending,
@@ -330,7 +335,23 @@ def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> Non
 def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
     """Why `run` would refuse the calls even with consent."""
     limits = Limits(work.loaded.plans, work.loaded.project.policy, work.shell.clock.now())
-    return policy_refusal(prepared.change_set, limits, prepared.progress) or agents_refusal(limits.policy, prepared)
+    return (
+        policy_refusal(prepared.change_set, limits, prepared.progress)
+        or agents_refusal(limits.policy, prepared)
+        or elsewhere_refusal(prepared)
+    )
+
+
+def elsewhere_refusal(prepared: Preparation) -> RefusedError | None:
+    """Why nothing is called that the workers of another organisation make: both would pay."""
+    there = prepared.submitted_elsewhere
+    if not there:
+        return None
+    return RefusedError(
+        f"these calls were submitted to the workers of {there}, which make them",
+        f"Write `organisation: {there}` in planner.yaml again, then run the same command. "
+        "To pay for them a second time: --start-over REASON.",
+    )
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from planner.session.called_agents import agents_refusal
 from planner.session.consents import agree, already_called, repeated_refusal, superseded
 from planner.session.late_data import correct_bills
 from planner.session.organisation import calls_of_workers, connect_organisation
-from planner.session.preparing import Preparation, prepare
+from planner.session.preparing import Preparation, elsewhere_refusal, prepare
 from planner.session.unfinished import known_facts
 from planner.shell import Shell
 from planner.values import frozen
@@ -274,6 +274,7 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     )
     refusal = (
         agents_refusal(session.loaded.project.policy, prepared)
+        or elsewhere_refusal(prepared)
         or already_called(session, prepared)
         or superseded(session, prepared)
         or repeated_refusal(session, prepared)

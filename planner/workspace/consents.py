@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from planner.changes.consented_calls import charged_changes, made_before
+from planner.changes.consented_calls import charged_changes, consented_cases, made_before
 from planner.changes.model import ChangeSet
 from planner.execution.consent_sharing import PREFIX as CONSENTS
 from planner.execution.consent_sharing import ConsentSharing
@@ -39,15 +39,18 @@ def known_consent_id(
     environ: Mapping[str, str],
     namespace: str,
     at_work: Iterable[Consent] = (),
+    organisation: str = "",
 ) -> str:
     """The consent to this set that a session of this environment resumes, or that of its workflow run; "" if it needs a
-    new one. First of all those whose calls others make now (`at_work`); then those under which something was called."""
+    new one. First of all those whose calls others make now (`at_work`); then those under which something was called;
+    none that was submitted to another organisation than that at this address."""
     followed = [each.consent_id for each in at_work if each.digest == digest]
     if followed:
         return followed[-1]
     run = _workflow_run(environ)
     own = consent_id_of(digest, run) if run else ""
     alike = [each for each in journal.consents.open() if (each.digest, each.namespace) == (digest, namespace)]
+    alike = [each for each in alike if journal.consents.organisation_of(each.consent_id) in ("", organisation)]
     ids = [each.consent_id for each in alike]
     if journal.consents.get(own) is not None:
         ids.append(own)
@@ -90,6 +93,27 @@ def not_yet_made(
         if is_new or is_own or digest == work.selection.digest:
             return change_set
         change_set = made_before(change_set, change_set.times_made + 1)
+
+
+def submitted_elsewhere(work: Workspace, change_set: ChangeSet, journal: JournalState) -> str:
+    """The database of another organisation than that of planner.yaml, whose workers make some of these calls; "" if
+    there is none, or everything starts over."""
+    if work.selection.start_over is not None:
+        return ""
+    wanted = {case.call for case in consented_cases(change_set)}
+    for consent in journal.consents.open():
+        there = journal.consents.organisation_of(consent.consent_id)
+        is_other = there not in ("", organisation_of(work)) and consent.namespace == work.place.namespace
+        ended = journal.consents.ended_of(consent.consent_id)
+        called = {call.fingerprint for place, call in enumerate(consent.calls) if call.runs and place not in ended}
+        if is_other and called & wanted:
+            return there
+    return ""
+
+
+def organisation_of(work: Workspace) -> str:
+    """The address of the database whose workers make the calls; "" if a session does."""
+    return "" if work.selection.sandbox else work.loaded.project.organisation or ""
 
 
 def _lost_consent_id(journal: JournalState, digest: str) -> str:

@@ -557,7 +557,9 @@ async def test_what_a_person_found_out_is_taken_over(
     journal.record(ConsentAdded(consent))
     credential = organisation.client(Life()).credential
     engine: Any = None  # no call is read
-    client = OrganisationClient(organisation.tables, journal, engine, "shop", SERVICE, credential, detach=True)
+    client = OrganisationClient(
+        organisation.tables, journal, engine, "shop", SERVICE, credential, "sqlite:///o.sqlite", detach=True
+    )
     client.import_consents("")
     (launch,) = journal.launches([LaunchState.UNCONFIRMED])
     runs, bindings = ((run["run_id"],), {0: run["run_id"]}) if state is LaunchState.ADOPTED else ((), {})

@@ -48,7 +48,9 @@ async def test_a_session_that_ended_while_a_launch_was_sent_is_followed_by_anoth
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
 
         def follow() -> None:
-            client = OrganisationClient(organisation.tables, journal, cast(Any, None), "shop", SERVICE, "key")
+            client = OrganisationClient(
+                organisation.tables, journal, cast(Any, None), "shop", SERVICE, "key", "sqlite:///o.sqlite"
+            )
             client.import_consents("")
 
         follow()
@@ -72,7 +74,9 @@ async def test_an_event_that_was_edited_is_named(
     workers.record(Intended(intent_of(job("ana"), consent_id=consent_id)))
     organisation.tables.rewrite_events(1, {1: "{broken"})
     with closing(Journal(tmp_path / "journal.sqlite")) as journal:
-        client = OrganisationClient(organisation.tables, journal, cast(Any, None), "shop", SERVICE, "key")
+        client = OrganisationClient(
+            organisation.tables, journal, cast(Any, None), "shop", SERVICE, "key", "sqlite:///o.sqlite"
+        )
         with pytest.raises(StoreError, match=f"event 1 .* of consent {consent_id}, is impossible") as caught:
             client.import_consents("")
     assert "restore this row of `events`" in caught.value.hint
