@@ -20,7 +20,6 @@ from tests.commands.test_organisation import (  # pyright: ignore[reportMissingI
     tables_of,
     workers,
 )
-
 from tests.commands.test_organisation_checkouts import agents, edited  # pyright: ignore[reportMissingImports]
 
 __all__ = ["edited", "shared", "workers"]

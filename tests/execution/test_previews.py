@@ -135,6 +135,7 @@ def test_stored_names_stay() -> None:
         "consent_added",
         "consent_ended",
         "consent_imported",
+        "calls_submitted",
         "wave_chosen",
         "judge_call_reserved",
         "judge_call_settled",
