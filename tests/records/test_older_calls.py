@@ -203,7 +203,7 @@ def test_what_another_planner_chose_is_not_used(tmp_path: Path, monkeypatch: pyt
     assert files_read(before, session) == 12
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(data=st.data())
 def test_nothing_changes_an_answer(data: st.DataObject) -> None:
     """Whatever is called, edited, damaged and asked for in between."""
