@@ -83,6 +83,8 @@ class Consent:
     """One for each case, in the order of their ids."""
     namespace: str = ""
     """Where its results are stored: `branches/42/` in a job of a pull request."""
+    starts_over: bool = False
+    """Calls that were made before do not count."""
 
 
 def consent_id_of(digest: str, occasion: str) -> str:
@@ -420,6 +422,7 @@ def _require_within(consent: Consent, before: Wave | None, wave: Wave) -> None:
 
 def _renewed(earlier: Consent, later: Consent) -> Consent:
     """The later agreement, with the reasons of both: the later session may have needed only a part."""
+    later = replace(later, starts_over=earlier.starts_over or later.starts_over)
     if len(earlier.calls) != len(later.calls):
         return later
     pairs = zip(earlier.calls, later.calls, strict=True)

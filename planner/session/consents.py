@@ -50,6 +50,7 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
         max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
         calls=calls,
         namespace=session.place.namespace,
+        starts_over=session.options.selection.start_over is not None,
     )
     session.journal.record(ConsentAdded(consent))
     return document.model_copy(update={"id": consent.consent_id, "how": how.value})

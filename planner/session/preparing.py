@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from planner.agents.copies import new_products
 from planner.agents.live_tools import live_tool_warnings, live_tools
@@ -60,7 +61,7 @@ from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
 from planner.verdicts.sessions import Session, cases_with_history, earlier_sessions, to_measure
 from planner.workspace.agreed_calls import agreed_set
-from planner.workspace.consents import known_consent_id, not_yet_made, organisation_of, submitted_elsewhere
+from planner.workspace.consents import known_consent_id, may_resume, not_yet_made, submitted_elsewhere
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
@@ -211,7 +212,7 @@ def prepare(
     if journal:
         whole = change_set = not_yet_made(work, whole, journal, to_call=to_call, at_work=at_work)
         consent_id = known_consent_id(
-            journal, whole.digest, shell.environ, place.namespace, at_work, organisation_of(work)
+            journal, whole.digest, shell.environ, place.namespace, at_work, partial(may_resume, work, journal)
         )
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         stored = StoredRuns(records, Agents(revisions, configurations))

@@ -6,7 +6,7 @@ the same set of calls is resumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from planner.changes.consented_calls import charged_changes, consented_cases, made_before
@@ -39,23 +39,28 @@ def known_consent_id(
     environ: Mapping[str, str],
     namespace: str,
     at_work: Iterable[Consent] = (),
-    organisation: str = "",
+    may_resume: Callable[[Consent], bool] = lambda _: True,
 ) -> str:
     """The consent to this set that a session of this environment resumes, or that of its workflow run; "" if it needs a
-    new one. First of all those whose calls others make now (`at_work`); then those under which something was called;
-    none that was submitted to another organisation than that at this address."""
-    followed = [each.consent_id for each in at_work if each.digest == digest]
+    new one. First of all those whose calls others make now (`at_work`); then those under which something was called."""
+    followed = [each.consent_id for each in at_work if each.digest == digest and may_resume(each)]
     if followed:
         return followed[-1]
     run = _workflow_run(environ)
     own = consent_id_of(digest, run) if run else ""
     alike = [each for each in journal.consents.open() if (each.digest, each.namespace) == (digest, namespace)]
-    alike = [each for each in alike if journal.consents.organisation_of(each.consent_id) in ("", organisation)]
-    ids = [each.consent_id for each in alike]
+    ids = [each.consent_id for each in alike if may_resume(each)]
     if journal.consents.get(own) is not None:
         ids.append(own)
     used = [each for each in ids if _is_used(journal, each)]
     return (used or ids or [_lost_consent_id(journal, digest) or own])[-1]
+
+
+def may_resume(work: Workspace, journal: JournalState, consent: Consent) -> bool:
+    """False for calls that another organisation's workers make, and for those from before the start that is asked
+    for."""
+    is_here = journal.consents.organisation_of(consent.consent_id) in ("", organisation_of(work))
+    return is_here and (consent.starts_over or work.selection.start_over is None)
 
 
 def _is_used(journal: JournalState, consent_id: str) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
 
+CONSENT = ("--consent-to-charge", "--max-cost", "9.00")
 RATES = "rates: {spark: 4}\n"
 """So that a call is expected to cost its bill, 16 cents."""
 _NAMED_CLOSING = HOURS.replace("plan: hours", "plan: closing").replace("saturday", "sunday")
@@ -128,3 +129,20 @@ def test_plan_and_run_refuse_the_same_budget(project: Project, service: Served, 
     assert project.planner("plan", *select).code == 0
     assert project.planner("run", "--consent-to-charge", *select).code == 0
     assert len(service.own_runs()) == 1
+
+
+def test_starting_over_does_not_count_calls_of_an_interrupted_session(project: Project, service: Served) -> None:
+    """It makes all of them anew. If it is interrupted itself, the same command makes only the rest."""
+    one, over = ("--max-concurrent", "1"), ("--start-over", "the lookup tool was fixed")
+    service.hold(1, retry_after_seconds=600)
+    project.killed("run", *CONSENT, *one, when=project.rests)
+    assert len(service.own_runs()) == 1
+    service.release()
+    service.hold(2, retry_after_seconds=600)
+    project.killed("run", *CONSENT, *one, *over, when=lambda: project.rests() and len(service.own_runs()) == 3)
+    service.release()
+    assert project.planner("run", *CONSENT, *over).code == 0
+    assert len(service.own_runs()) == 1 + 5
+    first = min(run["run_id"] for run in service.own_runs())
+    used = {run["run_id"] for case in project.results()["cases"] for run in case["runs"]}
+    assert (len(used), first in used) == (5, False)
