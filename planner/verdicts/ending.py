@@ -126,8 +126,8 @@ def ending_of(
         charged = not is_free or bool(outcome.left or outcome.unsettled or stopped)
         resume = commands.resume if charged else commands.resume_free
         text = "To resume (nothing is charged twice)"
-        if outcome.usage:
-            why = outcome.usage.rstrip(".")
+        if outcome.usage or outcome.refusal:
+            why = (outcome.usage or outcome.refusal).rstrip(".")
             text = f"This is refused until it is corrected: {why}. Then, to resume (nothing is charged twice)"
         steps.append(NextStep(code=NextStepCode.RESUME, text=text, command=resume, charged=charged))
     code = first_of(codes)

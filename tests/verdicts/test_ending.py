@@ -278,7 +278,8 @@ def test_why_calls_were_not_made(outcome: Outcome, why: str) -> None:
 
 def test_what_was_refused_is_corrected_first() -> None:
     """The same command would be refused again."""
-    for outcome, is_named in ((Outcome(usage="HTTP 400: no such voice"), True), (Outcome(trouble="x"), False)):
+    why = "HTTP 400: no such voice"
+    for outcome, is_named in ((Outcome(usage=why), True), (Outcome(refusal=why), True), (Outcome(trouble=why), False)):
         step = ending_of([PASSED], outcome, frozenset(), COMMANDS).next_steps[-1]
         assert (step.code, step.command) == ("resume", "RESUME")
         assert ("refused until it is corrected: HTTP 400: no such voice. Then" in step.text) is is_named
