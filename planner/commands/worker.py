@@ -90,6 +90,7 @@ async def work(shell: Shell, options: WorkerOptions, tables: Tables, policy: Wor
         host = await _host(shell, options, tables)
         shell.log(f"waiting for consents in {tables.shown}")
         await host.keep_alive(lambda epoch, ending: coordinate(at_work, epoch, ending), stop)
+        shell.log("stopped")
     return 0
 
 

@@ -237,6 +237,7 @@ def test_bad_input_spends_nothing(shared: Project, workers: Workers, service: Se
     worker = workers()
     os.kill(worker.process.pid or 0, signal.SIGTERM)
     worker.process.join()
+    assert worker.output.read().endswith("stopped\n")
     ran = shared.planner("run", *CONSENT)
     assert ran.code == 4, ran.err
     assert "no worker of the organisation is running" in shared.results()["problems"][0]
