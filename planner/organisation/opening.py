@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +12,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event, inspect, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
-from planner.errors import UsageError
-from planner.organisation.tables import READING, TIMEOUT_SECONDS, Tables
+from planner.errors import StoreError, UsageError
+from planner.organisation.tables import READING, TIMEOUT_SECONDS, AwayError, Tables
 from planner.planfile.addresses import is_this_machine, problem_with_database
 
 PASSWORD: Final = "PLANNER_ORGANISATION_PASSWORD"  # noqa: S105 - its name
@@ -40,18 +41,21 @@ def open_tables(address: str, root: Path, environ: Mapping[str, str], *, create:
             _create(path)
         return Tables(engine, os.fspath(path))
     shown = url.set(query={}).render_as_string()
+    query = dict(url.query)
+    if url.host and not url.host.startswith("/") and not is_this_machine(url.host):
+        query = {"sslmode": "verify-full", "sslrootcert": "system"} | query
+    url = url.set(drivername="postgresql+psycopg", password=environ.get(PASSWORD) or None, query=query)
+    return Tables(_postgres(url), shown)
+
+
+def _postgres(url: URL) -> Engine:
     options: dict[str, Any] = {
         "connect_timeout": TIMEOUT_SECONDS,
         "client_encoding": "utf8",
         # A process that stands still in a transaction must not keep the next coordinator from taking over.
         "options": "-c statement_timeout=20000 -c idle_in_transaction_session_timeout=10000",
     }
-    query = dict(url.query)
-    if url.host and not url.host.startswith("/") and not is_this_machine(url.host):
-        query = {"sslmode": "verify-full", "sslrootcert": "system"} | query
-    url = url.set(drivername="postgresql+psycopg", password=environ.get(PASSWORD) or None, query=query)
-    engine = create_engine(url, connect_args=options, pool_pre_ping=True)
-    return Tables(engine, shown)
+    return create_engine(url, connect_args=options, pool_pre_ping=True)
 
 
 def _create(path: Path) -> None:
@@ -87,7 +91,7 @@ def _begin_in_sqlite(connection: Connection) -> None:
 def prepare(tables: Tables, *, upgrade: bool) -> None:
     """Create the tables in an empty database, and with `upgrade` bring older ones up to date. Raises `UsageError` for
     other tables than this version's; `StoreError`."""
-    with tables.reading() as connection:
+    with _reading_first(tables) as connection:
         if _version(connection) == _head(_alembic(connection)):
             return
     with tables.writing() as connection:
@@ -102,7 +106,7 @@ def prepare(tables: Tables, *, upgrade: bool) -> None:
 
 def check(tables: Tables) -> None:
     """Raises `UsageError` if the tables are not of this version; `StoreError`."""
-    with tables.reading() as connection:
+    with _reading_first(tables) as connection:
         config, state = _alembic(connection), _version(connection)
     if state == _head(config):
         return
@@ -118,6 +122,36 @@ def check(tables: Tables) -> None:
     raise UsageError(
         f"the tables in {tables.shown} are of a newer version of planner", "Upgrade planner on this machine."
     )
+
+
+@contextmanager
+def _reading_first(tables: Tables) -> Generator[Connection]:
+    """Raises `UsageError` if Postgres cannot be used until somebody corrects something; `StoreError`."""
+    try:
+        with tables.reading() as connection:
+            yield connection
+    except AwayError as error:
+        if tables.engine.dialect.name == "postgresql" and (hint := _correction(tables)):
+            raise UsageError(str(error), hint) from error
+        raise
+
+
+def _correction(tables: Tables) -> str:
+    """What somebody has to correct before Postgres can be used; "" if nothing is known. The driver has no SQLSTATE of
+    a connection that was refused, so ask the database that every server has."""
+    url = tables.engine.url
+    server = Tables(_postgres(url.set(database="postgres")), tables.shown)
+    databases = text("SELECT datname FROM pg_database")
+    try:
+        with server.reading() as connection:
+            is_there = url.database in connection.execute(databases).scalars()
+    except StoreError as error:
+        refused = getattr(getattr(error.__cause__, "orig", None), "pgconn", None)
+        is_about_password = refused is not None and refused.used_password
+        return f"Check {PASSWORD} in the environment, and `organisation`." if is_about_password else ""
+    finally:
+        server.engine.dispose()
+    return "" if is_there else f"Create it: `createdb {url.database}`; or correct `organisation`."
 
 
 def _alembic(connection: Connection) -> Config:

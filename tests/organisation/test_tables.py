@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from databases import Postgres
+from databases import WITH_PASSWORD, Postgres
 from sqlalchemy import text, update
 
 from planner.errors import StoreError, UsageError
@@ -23,6 +24,7 @@ from planner.organisation.tables import (
     EVENTS,
     KEPT_SECONDS,
     PRUNED,
+    AwayError,
     ConsentState,
     FencedError,
     Tables,
@@ -341,6 +343,47 @@ def test_a_file_that_cannot_be_created_is_named(tmp_path: Path) -> None:
 def test_a_database_that_is_away_is_named(tmp_path: Path, address: str) -> None:
     with pytest.raises((StoreError, UsageError), match=r"127\.0\.0\.1:1/planner|nowhere/tables.sqlite"):
         check(open_tables(address, tmp_path, {}))
+
+
+@pytest.fixture
+def roles(postgres: Postgres, tmp_path: Path) -> Iterator[str]:
+    """One needs a password, one may have no connection. The address of an empty database."""
+    address = postgres.new()
+    engine = open_tables(address, tmp_path, {}).engine
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {WITH_PASSWORD} LOGIN PASSWORD 'right'"))
+        connection.execute(text("CREATE ROLE full_up LOGIN CONNECTION LIMIT 0"))
+    yield address
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP ROLE {WITH_PASSWORD}, full_up"))
+    engine.dispose()
+
+
+REFUSED = [
+    (WITH_PASSWORD, "", "", "Check PLANNER_ORGANISATION_PASSWORD"),
+    (WITH_PASSWORD, "wrong", "", "Check PLANNER_ORGANISATION_PASSWORD"),
+    (WITH_PASSWORD, "wrong", "_lost", "Check PLANNER_ORGANISATION_PASSWORD"),
+    (WITH_PASSWORD, "right", "_lost", "createdb"),
+    ("planner", "", "_lost", "createdb"),
+    (WITH_PASSWORD, "right", "", "Start `planner worker`"),
+    ("full_up", "", "", ""),
+]
+
+
+@pytest.mark.parametrize(("role", "password", "lost", "hint"), REFUSED)
+def test_who_has_to_correct_something_is_told_what(
+    roles: str, tmp_path: Path, role: str, password: str, lost: str, hint: str
+) -> None:
+    """Whoever has not may try again."""
+    environ = {"PLANNER_ORGANISATION_PASSWORD": password}
+    tables = open_tables(roles.replace("planner@", f"{role}@") + lost, tmp_path, environ)
+    with pytest.raises(UsageError if hint else AwayError) as caught:
+        check(tables)
+    assert hint in caught.value.hint
+    if "Start" not in hint:
+        with pytest.raises(UsageError if hint else AwayError):
+            prepare(tables, upgrade=False)
+    tables.engine.dispose()
 
 
 def test_a_server_that_was_restarted_is_used_again(postgres: Postgres, tmp_path: Path) -> None:

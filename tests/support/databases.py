@@ -10,6 +10,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+WITH_PASSWORD = "guarded"
+"""The server asks a role of this name for a password."""
 MISSING = "Postgres is not installed (Debian: apt-get install postgresql)"
 
 
@@ -37,6 +39,8 @@ class Postgres:
         self._run(
             "initdb", "--username=planner", "--auth=trust", "--no-sync", "--encoding=UTF8", "-D", f"{self._home}/data"
         )
+        rules = self._home / "data" / "pg_hba.conf"
+        rules.write_text(f"host all {WITH_PASSWORD} all scram-sha-256\n" + rules.read_text())
         self._databases = 0
         self.start()
 
