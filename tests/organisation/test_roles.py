@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,8 @@ from planner.organisation.opening import check, open_tables, prepare
 from planner.organisation.tables import Tables
 
 EVENT: dict[str, Any] = {"number": 1, "consent_id": "c", "session_id": "s", "kind": "requester_learned", "event": "{}"}
-GRANTS = (
-    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO job",
-    "GRANT INSERT, UPDATE ON consents TO job",
-    "GRANT DELETE ON progress, evidence TO job",
-)
+PAGE = (Path(__file__).parents[2] / "docs" / "organisation.md").read_text(encoding="utf-8")
+CREATION, *GRANTS = re.findall(r"^(?:CREATE ROLE|GRANT) .*;$", PAGE, re.MULTILINE)
 
 
 @pytest.fixture
@@ -38,9 +36,8 @@ def as_role(tables: Tables, tmp_path: Path) -> Iterator[Callable[..., Tables]]:
 
     def open_as(*grants: str) -> Tables:
         with tables.engine.begin() as connection:
-            connection.execute(text("CREATE ROLE job LOGIN"))
-            for grant in grants:
-                connection.execute(text(grant))
+            for statement in (CREATION, *grants):
+                connection.execute(text(statement))
         opened.append(open_tables(tables.shown.replace("planner@", "job@"), tmp_path, {}))
         return opened[-1]
 
