@@ -14,7 +14,8 @@ from planner.execution.balance import short_of
 from planner.execution.month_spending import month_line
 from planner.execution.open_launches import launch_documents
 from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
-from planner.session.preparing import Preparation, prepare, refusal_of, stored_journal
+from planner.session.consents import refusal_of
+from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.agreed_calls import store_consented

@@ -27,7 +27,8 @@ from planner.reports.pull_request import CommentFacts, EndedSession, LastCalls, 
 from planner.reports.reply import mention, render_reply
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
-from planner.session.preparing import Preparation, prepare, refusal_of
+from planner.session.consents import refusal_of
+from planner.session.preparing import Preparation, prepare
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.agreed_calls import head_of, shareable

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from planner.errors import StoreError
-from planner.execution.consents import ConsentEvent, ConsentRecords
+from planner.execution.consent_records import ConsentRecords
+from planner.execution.consents import ConsentEvent
 from planner.execution.events import (
     Collected,
     Consumed,

@@ -1,10 +1,11 @@
-"""Records the consent of a session, and when it ends."""
+"""The consent of a session: why it is refused, its record, and when it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from planner.changes.consent import Limits, policy_refusal
 from planner.changes.consented_calls import ConsentedCase, charged_changes, consented_cases
 from planner.changes.model import Change, Reason
 from planner.ci.agreement import how_agreed
@@ -19,10 +20,12 @@ from planner.execution.consents import (
 )
 from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import Action
+from planner.session.called_agents import agents_refusal
 
 if TYPE_CHECKING:
     from planner.session.preparing import Preparation
     from planner.session.run_session import RunSession
+    from planner.workspace.stores import Workspace
 
 _REASONS: Final = {
     Reason.RUNS_RAISED: CallReason.MISSING,
@@ -54,6 +57,28 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
     )
     session.journal.record(ConsentAdded(consent))
     return document.model_copy(update={"id": consent.consent_id, "how": how.value})
+
+
+def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
+    """Why `run` would refuse the calls even with consent."""
+    limits = Limits(work.loaded.plans, work.loaded.project.policy, work.shell.clock.now())
+    return (
+        policy_refusal(prepared.change_set, limits, prepared.progress)
+        or agents_refusal(limits.policy, prepared)
+        or elsewhere_refusal(prepared)
+    )
+
+
+def elsewhere_refusal(prepared: Preparation) -> RefusedError | None:
+    """Why nothing is called that the workers of another organisation make: both would pay."""
+    there = prepared.submitted_elsewhere
+    if not there:
+        return None
+    return RefusedError(
+        f"these calls were submitted to the workers of {there}, which make them",
+        f"Write `organisation: {there}` in planner.yaml again, then run the same command. "
+        "To pay for them a second time: --start-over REASON.",
+    )
 
 
 def already_called(session: RunSession, prepared: Preparation) -> RefusedError | None:

@@ -19,7 +19,7 @@ from planner.agents.recorded import (
     without_outdated,
 )
 from planner.changes.configuration import Agents, Configurations
-from planner.changes.consent import EarlierSpending, Limits, ceiling_cents, policy_refusal
+from planner.changes.consent import EarlierSpending, ceiling_cents
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.controls import with_controls
 from planner.changes.detail import left_out_warnings
@@ -30,7 +30,6 @@ from planner.changes.request import StoredResults
 from planner.changes.sharing import with_shared_calls
 from planner.changes.waves import calls_left, with_waves
 from planner.ci.agreement import actor_of
-from planner.errors import RefusedError
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
 from planner.execution.journal import IN_MEMORY, Journal, journal_for_reading
@@ -52,7 +51,6 @@ from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.called_agents import agents_refusal
 from planner.session.resumable import StoredRuns, not_estimated, open_launches_of_calls, resumable_runs
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
@@ -331,28 +329,6 @@ def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> Non
             counts = change.action is Action.RECHECK or run.run_id in change.kept_run_ids
             if counts and run.evidence is not None:
                 repository.has_evidence(run.evidence)
-
-
-def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
-    """Why `run` would refuse the calls even with consent."""
-    limits = Limits(work.loaded.plans, work.loaded.project.policy, work.shell.clock.now())
-    return (
-        policy_refusal(prepared.change_set, limits, prepared.progress)
-        or agents_refusal(limits.policy, prepared)
-        or elsewhere_refusal(prepared)
-    )
-
-
-def elsewhere_refusal(prepared: Preparation) -> RefusedError | None:
-    """Why nothing is called that the workers of another organisation make: both would pay."""
-    there = prepared.submitted_elsewhere
-    if not there:
-        return None
-    return RefusedError(
-        f"these calls were submitted to the workers of {there}, which make them",
-        f"Write `organisation: {there}` in planner.yaml again, then run the same command. "
-        "To pay for them a second time: --start-over REASON.",
-    )
 
 
 @contextmanager

@@ -29,10 +29,10 @@ from planner.results.documents import document_bytes
 from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import FailOn
 from planner.session.called_agents import agents_refusal
-from planner.session.consents import agree, already_called, repeated_refusal, superseded
+from planner.session.consents import agree, already_called, elsewhere_refusal, repeated_refusal, superseded
 from planner.session.late_data import correct_bills
 from planner.session.organisation import calls_of_workers, connect_organisation
-from planner.session.preparing import Preparation, elsewhere_refusal, prepare
+from planner.session.preparing import Preparation, prepare
 from planner.session.unfinished import known_facts
 from planner.shell import Shell
 from planner.values import frozen

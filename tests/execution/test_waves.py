@@ -11,12 +11,12 @@ import pytest
 from core_state import CONSENT as CONSENT_ID
 from core_state import accept, at, happen, lose, state_of, want
 
+from planner.execution.consent_records import ConsentRecords
 from planner.execution.consents import (
     Consent,
     ConsentAdded,
     ConsentedCall,
     ConsentImported,
-    ConsentRecords,
     ConsentWay,
     Spending,
     Wave,

@@ -10,11 +10,11 @@ import pytest
 
 from planner.changes.model import Change
 from planner.changes.waves import with_waves
+from planner.execution.consent_records import ConsentRecords
 from planner.execution.consents import (
     Consent,
     ConsentAdded,
     ConsentedCall,
-    ConsentRecords,
     ConsentWay,
     Wave,
     WaveChosen,
