@@ -101,7 +101,6 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_finish() -> None:
     """Python would search all that was imported and collected for garbage again and again: a quarter of the tests' time."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 5, 2)  # seldom, but often enough that the processes of stories end
 
