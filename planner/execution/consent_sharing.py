@@ -143,6 +143,12 @@ class ConsentSharing:
                 self._answers.votes_shared(votes)
             self._written = written
 
+    async def share_consent(self) -> None:
+        """Return when this session's consent is durable in the store. Raises `StoreError`, `UsageError`."""
+        write = self._known(self._consent_id)
+        if write is not None:
+            await anyio.to_thread.run_sync(self._put, write, dict[str, bytes]())
+
     def _put(self, write: ConsentWrite, votes: Mapping[str, bytes]) -> None:
         def change(now: Reader) -> dict[str, bytes | None]:
             return {**{key: data for key, data in votes.items() if not now.has(key)}, **self.reserved(now, write)}

@@ -7,7 +7,7 @@ So everything after the calls is as it is without an organisation, and any check
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -78,6 +78,8 @@ class OrganisationClient:
     credential: str
     address: str
     """Of the tables, as planner.yaml has it."""
+    share_consent: Callable[[], Awaitable[None]] | None = None
+    """With a shared store: returns when the consent is durable there."""
     detach: bool = False
     _followed: dict[str, int] = field(default_factory=dict[str, int])
     """The number of the last event that was followed, by consent id."""
@@ -224,6 +226,8 @@ class OrganisationClient:
         text = written(SUBMISSION, submission)
         is_equal = partial(self._is_equal, submission)
         self._note_workers(consent_id, is_calling=True)  # first: if this process ends now, they may have it
+        if self.share_consent is not None:
+            await self.share_consent()
         if not await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text, is_equal):
             self._note_workers(consent_id, is_calling=False)
             raise AlreadySubmittedError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
@@ -51,8 +50,6 @@ class TablesJournal(JournalState):
         self._recorded = 0
         self.sessions: dict[str, str] = {}
         """The session of the client that submitted a consent, by consent id."""
-        self.agreed: dict[str, datetime] = {}
-        """When somebody first agreed, by consent id."""
         for row in self._tables.events():
             number, consent_id = row["number"], row["consent_id"]
             if number != self._recorded + 1:
@@ -95,11 +92,6 @@ class TablesJournal(JournalState):
             )
             self._recorded += 1
             self.apply(part)
-
-    def apply(self, event: Event) -> None:
-        JournalState.apply(self, event)
-        if isinstance(event, ConsentAdded):
-            self.agreed.setdefault(event.consent.consent_id, event.consent.agreed_at)
 
     def _by_consent(self, event: Event) -> Iterator[Event]:
         """Evidence that was stored together may be of several consents, whose clients read only their own events."""

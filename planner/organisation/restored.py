@@ -28,14 +28,14 @@ def unknown_runs(runs: Iterable[Run], journal: JournalState, credential: str) ->
     ]
 
 
-def calls_unknown(submission: Submission, agreed_at: datetime, unknown: Iterable[Run], journal: JournalState) -> int:
-    """How many calls like those of a consent were made since somebody agreed, beyond those that open launches of the
-    journal can explain."""
+def calls_unknown(submission: Submission, begun_at: datetime, unknown: Iterable[Run], journal: JournalState) -> int:
+    """How many calls like those of a consent were made since somebody first agreed, beyond those that open launches of
+    the journal can explain."""
     wanted = {(job.line.target_type, job.line.target_id, prompt_key(job.prompt)) for job in submission.jobs}
     made = Counter[Like]()
     for run in unknown:
         like = (run.target_type, run.target_id, prompt_key(run.prompt))
-        if like in wanted and run.created_at is not None and run.created_at > agreed_at:
+        if like in wanted and run.created_at is not None and run.created_at > begun_at:
             made[like] += 1
     for launch in journal.launches((*UNSETTLED, *KNOWN)):
         slots = journal.slots_of(launch.launch_id)

@@ -244,9 +244,10 @@ class CoordinatorSession(Session):
         """Why nothing may be called for a consent: its calls may have been made already. Empty if not."""
         if not self._unknown:
             return ""
-        agreed_at = self.journal.agreed[submission.consent.consent_id]
+        consent = self.journal.consents.get(submission.consent.consent_id)
+        assert consent is not None, "it was added"
         unknown = unknown_runs(self._unknown, self.journal, self.engine.provider.credential)
-        lost = calls_unknown(submission, agreed_at, unknown, self.journal)
+        lost = calls_unknown(submission, consent.begun_at, unknown, self.journal)
         if not lost:
             return ""
         return (

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zlib import crc32
 
 from pydantic_core import to_json
@@ -125,6 +125,9 @@ _NOBODY: Final = {"place": 1, "epoch": 0, "holder": "", "version": "", "expires_
 """The coordinator's row before there was one."""
 
 
+IsRow: TypeAlias = Callable[[RowMapping], bool]
+
+
 class ConsentState(Enum):
     SUBMITTED = "submitted"
     """No coordinator has seen it yet."""
@@ -137,6 +140,10 @@ class ConsentState(Enum):
     CLOSING = "closing"
     """Its results are stored; the coordinator does not know yet."""
     CLOSED = "closed"
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise StoreError(f"{value!r} is no state of a consent in the organisation's tables", "Correct that row.")
 
 
 CALLING: Final = (ConsentState.SUBMITTED, ConsentState.OPEN)
@@ -268,13 +275,7 @@ class Tables:
         with self.reading() as connection:
             return connection.execute(select(CONSENTS).where(CONSENTS.c.consent_id == consent_id)).mappings().first()
 
-    def submit(
-        self,
-        consent_id: str,
-        repository: str,
-        submission: str,
-        is_equal: Callable[[RowMapping], bool] = lambda _: False,
-    ) -> bool:
+    def submit(self, consent_id: str, repository: str, submission: str, is_equal: IsRow = lambda _: False) -> bool:
         """Submit a consent with its calls, or once more what is left of it. Does nothing while it is at work, or if
         another consent of the repository to a set with the same digest `is_equal`: then it returns False."""
         values = {

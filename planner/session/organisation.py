@@ -97,5 +97,6 @@ def connect_organisation(session: RunSession, transactions: Transactions) -> Org
         service_of(shell.environ),
         transactions.client.credential,
         project.organisation,
+        session.intents.consents.share_consent if session.intents else None,
         options.detach,
     )

@@ -17,6 +17,7 @@ from simulated_service import Violation, forget_sent_launches
 from simulated_tables import MemoryTables
 
 from planner.errors import StoreError
+from planner.execution.consents import Consent
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LaunchState
 from planner.execution.ledger import Ceiling
@@ -163,6 +164,11 @@ def compare_restored_tables_with_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(serving, "calls_unknown", lambda *_: 0)
 
 
+def compare_restored_tables_since_the_last_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever resumes its calls agrees to them later than they were made."""
+    monkeypatch.setattr(Consent, "begun_at", property(lambda self: self.agreed_at))
+
+
 def end_consents_with_open_launches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that may have been made are then nobody's."""
     real = State.is_under_way
@@ -186,6 +192,7 @@ BROKEN: list[Callable[[pytest.MonkeyPatch], None]] = [
     count_no_months,
     read_the_balance_without_reservations,
     compare_restored_tables_with_nothing,
+    compare_restored_tables_since_the_last_consent,
     end_consents_with_open_launches,
     forget_earlier_coordinators,
 ]
@@ -198,6 +205,7 @@ SEEN_IN: dict[Callable[[pytest.MonkeyPatch], None], int] = {
     forget_what_was_spent_before_a_takeover: 17,
     count_no_repositories: 64,
     compare_restored_tables_with_nothing: 35,
+    compare_restored_tables_since_the_last_consent: 35,
 }
 """Where to look first for those that the first schedules do not show."""
 

@@ -181,6 +181,11 @@ def test_a_coordinator_writes_nothing_behind_a_gap(tables: Tables) -> None:
     assert [row["number"] for row in tables.events()] == [1]
 
 
+def test_a_state_that_was_edited_is_named() -> None:
+    with pytest.raises(StoreError, match="'opened' is no state of a consent"):
+        ConsentState("opened")
+
+
 EDITS = [
     ("an event is missing", text("DELETE FROM events WHERE number = 1"), "event 1 .* is missing"),
     ("an unknown kind", update(EVENTS).values(kind="spent"), "unknown kind: 'spent'"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 
@@ -24,6 +24,7 @@ from simulated_service import EPOCH, RESERVE_CENTS, Model, Violation, job_of
 from simulated_tables import Database, MemoryTables, Rows
 
 from planner.errors import StoreError
+from planner.execution.consent_records import renewed
 from planner.execution.consents import Consent, ConsentedCall, ConsentWay
 from planner.execution.engine import EngineSettings, Job, Outcome
 from planner.execution.journal_state import JournalState
@@ -281,7 +282,10 @@ class Schedule:
     # Clients
 
     def _submit(self, client: Client) -> None:
-        tables, submission = MemoryTables(self.database), client.submission
+        """Whoever resumes it agrees once more."""
+        tables, consent = MemoryTables(self.database), client.submission.consent
+        again = replace(consent, agreed_at=EPOCH + timedelta(seconds=self.now))
+        submission = client.submission = replace(client.submission, consent=renewed(consent, again))
         try:
             tables.submit(client.consent_id, submission.repository, written(SUBMISSION, submission))
         except StoreError:
