@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -14,12 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.checks.opinions import no_judge
+from planner.evidence import Evidence
 from planner.records import older_calls
+from planner.records.facts import FACT, CallFact, Correction
+from planner.records.files import part_bytes
 from planner.records.log import Scope
 from planner.records.older_calls import OlderCallsCache
 from planner.results.model import RunVerdict
 from planner.results.outcomes import RunOutcome
 from planner.results.repository import StoredFile
+from planner.verdicts.call_judge import CallJudge
+from tests.support.samples import heard
 from tests.support.stored_calls import MemoryFiles, Session, Store, play, runs_after
 from tests.support.stored_cases import NOW, make_case
 
@@ -88,6 +94,7 @@ DAMAGES: Final[dict[str, Callable[[bytes], bytes]]] = {
     "failed": fail,
     "future": lambda data: data.replace(b"2026-11-2", b"2029-11-2"),
     "environment": lambda data: data.replace(b'"environment":""', b'"environment":"other"'),
+    "digest": lambda data: data.replace(b'"digest":"', b'"digest":"0'),
 }
 
 
@@ -156,7 +163,7 @@ def test_a_new_run_is_not_searched_for_in_older_calls(tmp_path: Path) -> None:
     assert len(READ) == 2
 
 
-@pytest.mark.parametrize("number", [0, 5, 10, 11])
+@pytest.mark.parametrize("number", [0, 9, 10, 11])
 @pytest.mark.parametrize("kind", [*DAMAGES, "gone", "foreign"])
 @pytest.mark.parametrize("folder", ["calls/", "sessions/"])
 def test_what_happens_to_files_that_were_left_out_is_noticed(
@@ -236,10 +243,31 @@ def test_nothing_changes_an_answer(data: st.DataObject) -> None:
         finds_each(store)
 
 
+def of_session(part: bytes, number: int) -> bytes:
+    """A file of session 13 with calls of an earlier session instead of its own."""
+    session_id = b'"session_id":"session-%03d"'
+    return part.replace(session_id % 13, session_id % number).replace(b'"run_id":13', b'"run_id":%d' % number)
+
+
+def corrections(part: bytes, at: datetime = NOW) -> bytes:
+    """Other evidence of all calls in this file, found at this time."""
+    calls = [fact for line in part.splitlines() if isinstance(fact := FACT.validate_json(line), CallFact)]
+    return part_bytes(
+        Correction(
+            run_id=call.run_id,
+            session_id=call.session_id,
+            at=at,
+            data=call.data.model_copy(update={"evidence": "f" * 64}),
+        )
+        for call in calls
+    )
+
+
 @pytest.mark.parametrize("causes", [[None, None, None], ["agent", "agent", "agent"]])
-@pytest.mark.parametrize("old", ["time", "consent", "agent"])
+@pytest.mark.parametrize("old", ["time", "consent", "agent", "copies", "corrections"])
 def test_what_arrives_late_is_noticed(tmp_path: Path, old: str, causes: list[str | None]) -> None:
-    """A call that ended before those that are left out, of a consent of theirs, or of another agent."""
+    """Calls that ended before those that are left out, of a consent of theirs, or of another agent; copies of them by
+    somebody else, or corrections of them."""
     store, session = called_often(tmp_path), Session([CASE])
     agrees(store, [session])
     at = NOW - timedelta(days=9 if old == "time" else 1)
@@ -250,9 +278,40 @@ def test_what_arrives_late_is_noticed(tmp_path: Path, old: str, causes: list[str
     (key,) = (key for key in content if "session-013" in key)
     if old == "consent":
         content[key] = content[key].replace(b'"consent_id":"session-013"', b'"consent_id":"session-003"')
-    later = replace(later, base=CountingFiles(content))
+    elif old == "copies":
+        content[key] = of_session(content[key], 3)
+    elif old == "corrections":
+        content[key] = corrections(of_session(content[key], 10))
+    foreign = frozenset({key} if old == "copies" else ())
+    later = replace(later, base=CountingFiles(content, foreign=foreign))
     assert files_read(later, session) == 13
     agrees(later, [session, Session([CASE], revisions=revisions)])
+
+
+def test_calls_that_are_judged_by_their_evidence_are_not_left_out(tmp_path: Path) -> None:
+    """Somebody else stored them, and their evidence may go."""
+    store = called_often(tmp_path)
+    key = [key for key in sorted(store.base.content) if key.startswith("calls/")][9]
+    store = damaged(store, key, "foreign")
+    judged = Session([CASE], judge=CallJudge(evidence, no_judge))
+    agrees(store, [judged, Session([CASE])])
+    assert files_read(store, judged) == 12
+
+
+def evidence(digest: str) -> Evidence:
+    return heard(int(digest, 16), "agent: It is thirty days.")
+
+
+def test_calls_with_facts_of_the_future_are_not_left_out(tmp_path: Path) -> None:
+    """They will count later."""
+    store, session = called_often(tmp_path), Session([CASE])
+    content = dict(store.base.content)
+    *_, before, _, key = (key for key in sorted(content) if key.startswith("calls/"))
+    content[key] += corrections(content[before], NOW + timedelta(days=1))
+    del content["sessions/session-012.json"]
+    store = replace(store, base=CountingFiles(content))
+    agrees(store, [session])
+    agrees(replace(store, scope=SCOPE._replace(now=NOW + timedelta(days=2))), [session])
 
 
 @cache

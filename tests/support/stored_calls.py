@@ -66,10 +66,12 @@ class MemoryFiles:
         return {key: sha256(data).hexdigest() for key, data in self.content.items() if key.startswith(prefix)}
 
     def verified_state(self) -> tuple[int, str]:
-        return int(not self.is_trusted), " ".join(sorted(self.foreign))
+        verified = self.content.keys() - self.foreign if self.is_trusted else ()
+        return len(verified), " ".join(sorted(verified))
 
     def is_still_verified(self, state: tuple[int, str]) -> bool:
-        return self.verified_state() == state
+        then = set(state[1].split())
+        return not then & self.foreign if self.is_trusted else not then
 
     def with_files(self, files: Mapping[str, bytes]) -> MemoryFiles:
         return replace(self, content={**self.content, **files})
