@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from planner.execution.month_spending import StoreSpending
 
 PREFIX: Final = "consents/"
+SUBMITTED: Final = "submitted/"
+"""Names the consents whose calls an organisation's workers make."""
 
 
 class SharedConsent(BaseModel):
@@ -105,8 +107,15 @@ class ConsentSharing:
 
     def import_consents(self, digest: str, plans: Iterable[str]) -> None:
         """Import the consents to this set of calls. Raises `StoreError`: a document cannot be read."""
+        self._import(self._store.keys(f"{PREFIX}{id_prefix(digest)}"), plans)
+
+    def import_submitted(self, plans: Iterable[str]) -> None:
+        """Import the consents whose calls an organisation's workers make, to any set. Raises `StoreError`."""
+        self._import([f"{PREFIX}{key.removeprefix(SUBMITTED)}" for key in self._store.keys(SUBMITTED)], plans)
+
+    def _import(self, keys: Iterable[str], plans: Iterable[str]) -> None:
         names = {self._show_name(plan): plan for plan in plans}
-        for key in self._store.keys(f"{PREFIX}{id_prefix(digest)}"):
+        for key in keys:
             if (data := self._store.get(key)) is None:
                 continue
             shared = self._read(key, data)
@@ -161,8 +170,8 @@ class ConsentSharing:
         known = self._known(self._consent_id)
         return None if known is None else replace(known, ceilings=self._ceilings)
 
-    def reserved(self, now: Reader, write: ConsentWrite) -> dict[str, bytes]:
-        """The document with this. May run in another thread. Raises `OverCeilingError`."""
+    def reserved(self, now: Reader, write: ConsentWrite) -> dict[str, bytes | None]:
+        """The documents with this. May run in another thread. Raises `OverCeilingError`."""
         shared = self._merged(now, write)
         self.check_months(write, shared)
         for ceiling in write.ceilings:
@@ -173,7 +182,7 @@ class ConsentSharing:
             committed_cents = shared.spending.of_calls(plan).committed + judged
             if committed_cents > ceiling.limit_cents:
                 raise OverCeilingError(ceiling.label, ceiling.limit_cents, committed_cents)
-        return {_key(write.consent): shared.model_dump_json().encode()}
+        return _documents(now, shared)
 
     def check_months(self, write: ConsentWrite, shared: SharedConsent | None = None) -> None:
         """Check what all consents of the store reserved, `shared` instead of what it has of this one. Where a store is
@@ -188,16 +197,16 @@ class ConsentSharing:
             if committed_cents > ceiling.limit_cents:
                 raise OverCeilingError(ceiling.label, ceiling.limit_cents, committed_cents)
 
-    def outcome(self, now: Reader, launch_ids: Iterable[str]) -> dict[str, bytes]:
+    def outcome(self, now: Reader, launch_ids: Iterable[str]) -> dict[str, bytes | None]:
         """The current documents of this session's consent, of open ones, and of those of these launches."""
         launches = [launch for each in launch_ids if (launch := self._journal.launch(each)) is not None]
         wanted = {self._consent_id, *(launch.consent_id for launch in launches)}
         wanted |= {consent.consent_id for consent in self._journal.consents.open()}
-        writes: dict[str, bytes] = {}
+        writes: dict[str, bytes | None] = {}
         for known in filter(None, map(self._known, sorted(wanted))):
             key = _key(known.consent)
             if known.spending.plans or known.organisation or now.has(key):
-                writes[key] = self._merged(now, known).model_dump_json().encode()
+                writes |= _documents(now, self._merged(now, known))
         return writes
 
     def _known(self, consent_id: str) -> ConsentWrite | None:
@@ -265,6 +274,16 @@ class ConsentSharing:
             f"Check {self._store.locate(key)}. No call is made while it cannot be read, since a ceiling may be "
             "reached. If none of your jobs wrote it, remove it from the store.",
         )
+
+
+def _documents(now: Reader, shared: SharedConsent) -> dict[str, bytes | None]:
+    """With its mark, if workers make its calls."""
+    key = _key(shared.consent)
+    mark = f"{SUBMITTED}{key.removeprefix(PREFIX)}"
+    documents: dict[str, bytes | None] = {key: shared.model_dump_json().encode()}
+    if bool(shared.organisation) != now.has(mark):
+        documents[mark] = b"{}" if shared.organisation else None
+    return documents
 
 
 def _is_later(one: Wave | None, other: Wave | None) -> bool:

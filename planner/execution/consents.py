@@ -86,11 +86,11 @@ class Consent:
     starts_over: bool = False
     """Calls that were made before do not count."""
     first_agreed_at: AwareDatetime | None = None
-    """If they agreed before `agreed_at`, too."""
+    """If somebody agreed to some of these calls before."""
 
     @property
     def begun_at(self) -> datetime:
-        """No call was made under it before that."""
+        """None of its calls was made before that."""
         return self.first_agreed_at or self.agreed_at
 
 

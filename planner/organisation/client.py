@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -49,7 +50,8 @@ from planner.organisation.documents import (
 )
 from planner.organisation.journal import event_to_follow
 from planner.organisation.reporting import RunReports
-from planner.organisation.tables import AT_WORK, CALLING, STORED, ConsentState, Tables
+from planner.organisation.states import AT_WORK, CALLING, STORED, THEIRS, ConsentState
+from planner.organisation.tables import Tables
 from planner.organisation.watching import START_WORKER, Watch
 from planner.providers.base import Target
 
@@ -111,7 +113,7 @@ class OrganisationClient:
             if self.journal.consents.get(consent_id) is None:
                 self.journal.record(ConsentImported(consent, (), NO_SPENDING))
             self._follow(consent_id)
-            self._note_workers(consent_id, is_calling=state in CALLING)
+            self._note_workers(consent_id, is_calling=state in THEIRS)
             at_work += [consent] if is_new or state in CALLING else []
         return at_work
 
@@ -171,7 +173,8 @@ class OrganisationClient:
             row = await watch.patiently(lambda: self._look(consent_id))
             runs.ended()
             if row is None or ConsentState(row["state"]) not in CALLING:
-                self._note_workers(consent_id, is_calling=False)
+                if row is not None:
+                    self._note_workers(consent_id, is_calling=ConsentState(row["state"]) in THEIRS)
                 self._count(terms.ledger, consent_id, before)
                 if row is None or ConsentState(row["state"]) in STORED:
                     gone = self._without_evidence(consented)
@@ -214,7 +217,7 @@ class OrganisationClient:
         consent = self.journal.consents.get(consent_id)
         assert consent is not None, "it was recorded when somebody agreed"
         submission = Submission(
-            consent=consent,
+            consent=replace(consent, first_agreed_at=self._first_agreed_at(consent)),
             jobs=jobs,
             session_id=terms.session_id,
             repository=self.repository,
@@ -234,6 +237,14 @@ class OrganisationClient:
                 "another session has just submitted the same calls", "Run the same command again."
             )
         observer.log(f"submitted {len(consented.jobs)} cases to the organisation's workers")
+
+    def _first_agreed_at(self, consent: Consent) -> datetime:
+        """To any of these calls that the workers may have made, unless everything starts over. The tables may have
+        been lost since."""
+        consents, wanted = self.journal.consents, {call.fingerprint for call in consent.calls}
+        submitted = [each for each in consents.open() if consents.organisation_of(each.consent_id) == self.address]
+        equal = [each for each in submitted if wanted.intersection(call.fingerprint for call in each.calls)]
+        return min(each.begun_at for each in [consent, *([] if consent.starts_over else equal)])
 
     def _is_equal(self, submission: Submission, row: RowMapping) -> bool:
         """Whether a row has the same calls, and this session did not know of it when it planned them."""

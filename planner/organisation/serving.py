@@ -50,7 +50,7 @@ from planner.organisation.documents import (
 from planner.organisation.journal import TablesJournal
 from planner.organisation.policy import ceilings_of, spent_before, spent_unreadable
 from planner.organisation.restored import calls_unknown, unknown_runs
-from planner.organisation.tables import ConsentState
+from planner.organisation.states import ConsentState
 from planner.organisation.worker import GuardedTasks, Worker
 from planner.providers.base import Run
 from planner.quantities import count
@@ -197,7 +197,7 @@ class CoordinatorSession(Session):
         self.happen(ConsentAdded(submission.consent))
         if trouble := self._unknown_calls(submission):
             left = {job.case_id: job.runs for job in submission.jobs}
-            self._write_end(consent_id, EndedConsent(trouble=trouble, left=left), ConsentState.ENDED)
+            self._write_end(consent_id, EndedConsent(trouble=trouble, left=left), ConsentState.HELD)
             return
         self._submissions[consent_id] = submission
         jobs = {job.case_id: job for job in submission.jobs}
@@ -252,7 +252,8 @@ class CoordinatorSession(Session):
             return ""
         return (
             f"the service has {lost} calls like these that the organisation's tables do not know: the database may "
-            "have been restored from an older copy. Nothing is called for them for a day (docs/organisation.md)"
+            "have been restored from an older copy. Nothing is called for them for a day: --start-over REASON pays for "
+            "them again (docs/organisation.md)"
         )
 
     def _refuse(self, consent_id: str, error: PlannerError) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from enum import Enum
 from typing import Any, Final, TypeAlias
 from zlib import crc32
 
@@ -38,6 +37,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from planner.errors import StoreError
 from planner.organisation.pruned import PRUNED, last_of, together
+from planner.organisation.states import AT_WORK, ConsentState
 from planner.values import frozen
 
 LEASE_SECONDS: Final = 30.0
@@ -126,29 +126,6 @@ _NOBODY: Final = {"place": 1, "epoch": 0, "holder": "", "version": "", "expires_
 
 
 IsRow: TypeAlias = Callable[[RowMapping], bool]
-
-
-class ConsentState(Enum):
-    SUBMITTED = "submitted"
-    """No coordinator has seen it yet."""
-    OPEN = "open"
-    """Its calls are being made."""
-    ENDED = "ended"
-    """`outcome` says how."""
-    DEAD = "dead"
-    """It failed again and again; `outcome` has the reason."""
-    CLOSING = "closing"
-    """Its results are stored; the coordinator does not know yet."""
-    CLOSED = "closed"
-
-    @classmethod
-    def _missing_(cls, value: object) -> None:
-        raise StoreError(f"{value!r} is no state of a consent in the organisation's tables", "Correct that row.")
-
-
-CALLING: Final = (ConsentState.SUBMITTED, ConsentState.OPEN)
-STORED: Final = (ConsentState.CLOSING, ConsentState.CLOSED)
-AT_WORK: Final = (*CALLING, ConsentState.CLOSING)
 
 
 class FencedError(StoreError):

@@ -12,7 +12,7 @@ from typing import Final
 from planner.changes.consented_calls import charged_changes, consented_cases, made_before
 from planner.changes.model import ChangeSet
 from planner.execution.consent_sharing import PREFIX as CONSENTS
-from planner.execution.consent_sharing import ConsentSharing
+from planner.execution.consent_sharing import SUBMITTED, ConsentSharing
 from planner.execution.consents import Consent, consent_id_of, id_prefix
 from planner.execution.journal import Journal
 from planner.execution.journal_state import JournalState
@@ -81,7 +81,8 @@ def not_yet_made(
     places = set(range(len(charged_changes(change_set.changes))))
     run = _workflow_run(shell.environ) if to_call else ""
     if work.place.shared is not None:
-        work.place.shared.store.prepare([CONSENTS])
+        work.place.shared.store.prepare([CONSENTS, SUBMITTED])
+        _sharing(shell, work.place.shared, journal).import_submitted(work.loaded.plan_names)
     if change_set.digest != work.selection.digest:
         followed = {consent.digest for consent in at_work}
         for times_made in range(_MOST_TIMES) if followed else ():
@@ -91,7 +92,7 @@ def not_yet_made(
     while True:
         digest = change_set.digest
         if work.place.shared is not None:
-            _import_consents(shell, work.place.shared, journal, digest, work.loaded.plan_names)
+            _sharing(shell, work.place.shared, journal).import_consents(digest, work.loaded.plan_names)
         is_own = bool(run) and journal.consents.get(consent_id_of(digest, run)) is not None
         made = journal.consents.made_of(digest, namespace)
         is_new = all(ended.isdisjoint(places) for _, ended in made)
@@ -128,7 +129,5 @@ def _lost_consent_id(journal: JournalState, digest: str) -> str:
     return next((consent_id for consent_id in ids if journal.consents.get(consent_id) is None), "")
 
 
-def _import_consents(shell: Shell, shared: Shared, journal: Journal, digest: str, plans: Iterable[str]) -> None:
-    """Import the consents to this set, with what other machines spent under them. Raises `StoreError`."""
-    sharing = ConsentSharing(shared.store, journal, show_name=shared.redaction.name, now=shell.clock.now())
-    sharing.import_consents(digest, plans)
+def _sharing(shell: Shell, shared: Shared, journal: Journal) -> ConsentSharing:
+    return ConsentSharing(shared.store, journal, show_name=shared.redaction.name, now=shell.clock.now())

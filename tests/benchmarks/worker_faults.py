@@ -34,7 +34,7 @@ from temporal_server import TemporalServer
 from worker_trials import Trial, keeps_others_out, kill_at_each_step, lose_database, stand_still
 from workers import STEPS, Organisation
 
-from planner.organisation.tables import AT_WORK
+from planner.organisation.states import AT_WORK
 from tests.commands.conftest import Served  # pyright: ignore[reportMissingImports]
 
 WAYS = [(host, database) for host in ("lease", "temporal") for database in ("sqlite", "postgres")]

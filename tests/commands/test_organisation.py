@@ -19,7 +19,8 @@ from patience import wait_for
 from worker_trials import says
 
 from planner.organisation.opening import open_tables
-from planner.organisation.tables import ConsentState, Tables
+from planner.organisation.states import ConsentState
+from planner.organisation.tables import Tables
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = ("--consent-to-charge", "--max-cost", "9.00")

@@ -15,7 +15,7 @@ from repositories import git
 
 from planner.execution.consent_sharing import ConsentSharing
 from planner.organisation.tables import Tables
-from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.conftest import Project, Ran, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.test_organisation import (  # pyright: ignore[reportMissingImports]
     CONSENT,
     Workers,
@@ -30,8 +30,11 @@ Lose = Callable[[Project], None]
 
 
 def copied(source: Path, target: Path) -> None:
+    """Nobody is at work in the copy, as if it were older than half a minute."""
     with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(target)) as copy:
         original.backup(copy)
+        copy.execute("UPDATE coordinator SET expires_at = 0")
+        copy.commit()
 
 
 def remove(project: Project) -> None:
@@ -55,6 +58,10 @@ def lose_after_calls(project: Project, workers: Workers, lose: Lose, *arguments:
     workers()
 
 
+def held(ran: Ran, calls: int) -> bool:
+    return (ran.code, f"the service has {calls} calls like these" in " ".join(ran.out.split())) == (4, True)
+
+
 @pytest.mark.parametrize("lose", [remove, restore])
 def test_the_same_command_pays_nothing_again(shared: Project, workers: Workers, service: Served, lose: Lose) -> None:
     """Though somebody agrees once more, later than these calls were made."""
@@ -67,12 +74,33 @@ def test_the_same_command_pays_nothing_again(shared: Project, workers: Workers, 
     assert len(service.own_runs()) == 5
 
 
+def test_other_sets_with_these_calls_pay_nothing_again(shared: Project, workers: Workers, service: Served) -> None:
+    """A part of them, or some more; also all of them again. Without the workers, nothing is called either. Whoever
+    starts over pays."""
+    lose_after_calls(shared, workers, restore, "--detach")
+    assert shared.planner("run").code == 3
+    assert held(shared.planner("run", *CONSENT, "--select", "*Ana*"), 2)
+    assert held(shared.planner("run", *CONSENT), 5)
+    assert held(shared.planner("run", *CONSENT, "--rerun", "all"), 5)
+    shared.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Cleo]")
+    assert held(shared.planner("run", *CONSENT), 5)
+    there = (shared.root / "planner.yaml").read_text()
+    shared.write("planner.yaml", "")
+    assert shared.planner("run", *CONSENT).code == 3
+    assert len(service.own_runs()) == 5
+    shared.write("planner.yaml", there)
+    assert shared.planner("run", *CONSENT, "--start-over", "the copy was a day old").code == 0
+    assert len(service.own_runs()) == 5 + 7
+
+
+@pytest.mark.parametrize("options", [(), ("--select", "*Ana*")], ids=["all", "a part"])
 def test_another_machine_with_the_shared_store_pays_nothing_again(
     shared: Project,
     workers: Workers,
     service: Served,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
 ) -> None:
     """The one that submitted the calls was lost right after that."""
     settings = f"{(shared.root / 'planner.yaml').read_text()}store: git:refs/planner/results\n"
@@ -95,6 +123,5 @@ def test_another_machine_with_the_shared_store_pays_nothing_again(
         stopped.setattr(ConsentSharing, "outcome", lambda *_: {})  # what it writes when it ends
         lose_after_calls(shared, workers, restore)
     monkeypatch.chdir(other.root)
-    ran = other.planner("run", *CONSENT)
-    assert (ran.code, "the service has 5 calls like these" in " ".join(ran.out.split())) == (4, True), ran.out + ran.err
+    assert held(other.planner("run", *CONSENT, *options), 2 if options else 5)
     assert len(service.own_runs()) == 5

@@ -31,7 +31,8 @@ from planner.organisation.coordinator import coordinate
 from planner.organisation.documents import SubmittedCeiling, submission_of
 from planner.organisation.policy import MONTHLY, WorkerPolicy
 from planner.organisation.pruned import PRUNED
-from planner.organisation.tables import CONSENTS, EVENTS, KEPT_SECONDS, ConsentState, FencedError
+from planner.organisation.states import ConsentState
+from planner.organisation.tables import CONSENTS, EVENTS, KEPT_SECONDS, FencedError
 from planner.providers.base import LaunchRequest
 from tests.execution.conftest import Service  # pyright: ignore[reportMissingImports]
 

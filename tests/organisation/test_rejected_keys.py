@@ -15,7 +15,8 @@ from organisations import Organisation, WithMethods
 from planner.errors import CredentialError
 from planner.organisation.coordinator import coordinate
 from planner.organisation.lease import LeaseHost
-from planner.organisation.tables import ConsentState, Tables
+from planner.organisation.states import ConsentState
+from planner.organisation.tables import Tables
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,8 @@ from mortality import Life
 from organisations import Organisation, WithMethods
 
 from planner.organisation.coordinator import coordinate
-from planner.organisation.tables import ConsentState, FencedError
+from planner.organisation.states import ConsentState
+from planner.organisation.tables import FencedError
 from tests.execution.conftest import make_work  # pyright: ignore[reportMissingImports]
 
 FAULTS = [

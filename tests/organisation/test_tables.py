@@ -18,6 +18,7 @@ from planner.errors import StoreError, UsageError
 from planner.execution.events import RequesterLearned
 from planner.organisation.journal import TablesJournal
 from planner.organisation.opening import check, open_tables, prepare
+from planner.organisation.states import ConsentState
 from planner.organisation.tables import (
     CONSENTS,
     COORDINATOR,
@@ -25,7 +26,6 @@ from planner.organisation.tables import (
     KEPT_SECONDS,
     PRUNED,
     AwayError,
-    ConsentState,
     FencedError,
     Tables,
     metadata,

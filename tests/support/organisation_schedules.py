@@ -33,7 +33,7 @@ from planner.organisation import serving
 from planner.organisation.documents import ENDED, SUBMISSION, Submission, SubmittedCeiling, parsed, written
 from planner.organisation.journal import TablesJournal
 from planner.organisation.policy import WorkerPolicy
-from planner.organisation.tables import AT_WORK, ConsentState
+from planner.organisation.states import AT_WORK, ConsentState
 
 PERSON = "ana@example.org"
 SETTLE_SECONDS = 120.0

@@ -20,7 +20,8 @@ from planner.organisation.coordinator import coordinate, engine_settings
 from planner.organisation.documents import ENDED, SUBMISSION, Submission, parsed, written
 from planner.organisation.journal import TablesJournal
 from planner.organisation.policy import WorkerPolicy
-from planner.organisation.tables import AT_WORK, ConsentState, FencedError, Tables
+from planner.organisation.states import AT_WORK, ConsentState
+from planner.organisation.tables import FencedError, Tables
 from planner.organisation.worker import Worker
 from planner.providers.thunderphone.client import ApiClient
 

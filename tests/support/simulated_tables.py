@@ -10,16 +10,8 @@ from typing import Any, TypeVar
 from pydantic_core import from_json
 
 from planner.errors import StoreError
-from planner.organisation.tables import (
-    AT_WORK,
-    KEPT_SECONDS,
-    LEASE_SECONDS,
-    PRUNED,
-    ConsentState,
-    FencedError,
-    Tables,
-    together,
-)
+from planner.organisation.states import AT_WORK, ConsentState
+from planner.organisation.tables import KEPT_SECONDS, LEASE_SECONDS, PRUNED, FencedError, Tables, together
 
 T = TypeVar("T")
 

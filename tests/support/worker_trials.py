@@ -18,7 +18,8 @@ from planner.execution.engine import Job
 from planner.organisation.documents import ENDED, parsed
 from planner.organisation.journal import TablesJournal
 from planner.organisation.opening import prepare
-from planner.organisation.tables import AT_WORK, Tables
+from planner.organisation.states import AT_WORK
+from planner.organisation.tables import Tables
 from tests.execution.conftest import make_work  # pyright: ignore[reportMissingImports]
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from workflow_jobs import REUSABLE, WORKFLOWS
 
 from planner.organisation.opening import open_tables
-from planner.organisation.tables import ConsentState
+from planner.organisation.states import ConsentState
 from tests.commands.conftest import Served, serve, serve_here  # pyright: ignore[reportMissingImports]
 from tests.workflows.conftest import PLAN, STORE, Repository  # pyright: ignore[reportMissingImports]
 
