@@ -285,8 +285,7 @@ class Records:
             if must_be_whole and not known.issuperset(map(tuple, call.call.counted_with)):
                 raise unreadable(prefix, f"run {call.call.run_id} was counted with earlier calls whose file is gone")
         calls = sorted(_once(_completed(call, later.get(call.id, ())) for call in found.values()), key=_order)
-        is_plain = is_plain and not damaged and len(calls) == len(found)
-        return Folder(calls, frozenset(found), facts_of, is_plain)
+        return Folder(calls, frozenset(found), facts_of, is_plain and not damaged)
 
     def _is_by_default_branch(self, key: str) -> bool:
         head = self._reader.any_head(session_of(key))

@@ -107,7 +107,7 @@ class Folder(NamedTuple):
     """Their names: one that two machines found has two."""
     files: Mapping[str, FileFacts]
     is_plain: bool
-    """All files could be read and are trusted, every fact counts, and no call has two names."""
+    """All files could be read and are trusted, and every fact counts."""
 
 
 @frozen

@@ -264,10 +264,10 @@ def corrections(part: bytes, at: datetime = NOW) -> bytes:
 
 
 @pytest.mark.parametrize("causes", [[None, None, None], ["agent", "agent", "agent"]])
-@pytest.mark.parametrize("old", ["time", "consent", "agent", "copies", "corrections"])
+@pytest.mark.parametrize("old", ["time", "consent", "agent", "copies", "names", "corrections"])
 def test_what_arrives_late_is_noticed(tmp_path: Path, old: str, causes: list[str | None]) -> None:
     """Calls that ended before those that are left out, of a consent of theirs, or of another agent; copies of them by
-    somebody else, or corrections of them."""
+    somebody else, or by another name, or corrections of them."""
     store, session = called_often(tmp_path), Session([CASE])
     agrees(store, [session])
     at = NOW - timedelta(days=9 if old == "time" else 1)
@@ -280,6 +280,8 @@ def test_what_arrives_late_is_noticed(tmp_path: Path, old: str, causes: list[str
         content[key] = content[key].replace(b'"consent_id":"session-013"', b'"consent_id":"session-003"')
     elif old == "copies":
         content[key] = of_session(content[key], 3)
+    elif old == "names":
+        content[key] = content[key.replace("session-013", "session-010")].replace(b"session-010", b"session-013")
     elif old == "corrections":
         content[key] = corrections(of_session(content[key], 10))
     foreign = frozenset({key} if old == "copies" else ())
