@@ -36,7 +36,7 @@ def test_the_comment_on_the_regressed_world(project: Project, tmp_path: Path, mo
     assert (published["state"], published["worth_saying"]) == ("failure", True)
     comment = published["comment"]
     assert comment.count("\n- `orders/") == 12
-    shown = re.sub(r"(?m)^- `orders/.*\n|sha256:[0-9a-f]{64}|`[0-9a-f]{7}`", "", comment)
+    shown = re.sub(r"(?m)^- `orders/.*\n|sha256:[0-9a-f]{64}|`[0-9a-f]{7,40}`", "", comment)
     assert [line for line in shown.splitlines() if line] == snapshot(
         [
             "### ❌ The suite regressed, 12 regressed, 21 passed · $12.80, agreed by `maria` up to $14.01",
