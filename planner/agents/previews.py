@@ -156,7 +156,7 @@ class Previews:
             agent = await self.client.agent(preview.copy_id)
         except NotFoundError:
             by_others &= self.intents is None or self.intents.previews.has(preview)  # whoever deletes it says so there
-            self._move(preview, PreviewState.DELETED, detail="it no longer exists", was_changed=by_others)
+            self._move(preview, PreviewState.DELETED, detail="it no longer exists", is_missing=by_others)
             return None
         if agent.name.strip() != preview.name or preview.copy_id == preview.agent_id:
             self._move(preview, PreviewState.DELETED, detail="it has another name", was_changed=by_others)
@@ -166,15 +166,19 @@ class Previews:
             return None
         return agent
 
-    async def was_edited(self, preview: Preview) -> bool:
-        """Whether somebody edited the copy since it was verified. A copy of an earlier session that is gone counts too;
-        during one session, calls without an agent fail by themselves."""
+    async def was_edited(self, preview: Preview, is_proven: Callable[[], bool]) -> bool:
+        """Whether somebody edited the copy since it was verified. A copy of an earlier session that is gone counts too,
+        unless `is_proven`: its calls show what they reached. During one session, calls without an agent fail by
+        themselves."""
         if preview.copy_id is None or preview.state not in (PreviewState.MADE, PreviewState.CONFIGURED):
-            return preview.was_changed
+            return preview.was_changed or (preview.is_missing and not is_proven())
         verified = self.verified.get(preview.copy_id)
         if verified is None:
             agent = await self._read(preview)
-            return self._current(preview).was_changed if agent is None else is_changed(preview, agent)
+            if agent is not None:
+                return is_changed(preview, agent)
+            found = self._current(preview)
+            return found.was_changed or (found.is_missing and not is_proven())
         try:
             return is_edited(verified, await self.client.agent(preview.copy_id))
         except NotFoundError:

@@ -74,6 +74,8 @@ class Preview:
     """The copy when it was verified, as in `TargetState`; None before."""
     was_changed: bool = False
     """Whether somebody edited, renamed or deleted the copy afterwards. It is found out when the copy is deleted."""
+    is_missing: bool = False
+    """Somebody else deleted the copy: only its calls themselves can prove what they reached."""
 
     @property
     def name(self) -> str:
@@ -103,6 +105,7 @@ class PreviewMoved(NamedTuple):
     detail: str = ""
     revision: str | None = None
     was_changed: bool = False
+    is_missing: bool = False
 
 
 class PreviewRecords:
@@ -153,6 +156,7 @@ class PreviewRecords:
             detail=event.detail or preview.detail,
             revision=event.revision or preview.revision,
             was_changed=event.was_changed or preview.was_changed,
+            is_missing=event.is_missing or preview.is_missing,
         )
 
 

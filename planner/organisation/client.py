@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -55,6 +55,7 @@ from planner.organisation.tables import Tables
 from planner.organisation.watching import START_WORKER, Watch
 from planner.providers.base import Target
 
+_STORED_WITHIN: Final = timedelta(days=14)
 LOOK_SECONDS: Final = 0.5
 
 _SETTLED: Final = MappingProxyType(
@@ -358,11 +359,13 @@ class OrganisationClient:
         self.tables.close(consent_id, row["submission"])
 
 
-def may_call(tables: Tables, target: Target) -> bool:
-    """Whether a consent that is at work has calls to this target. Raises `StoreError`."""
+def may_call(tables: Tables, target: Target, now: datetime) -> bool:
+    """Whether a consent has calls to this target that are being made, or whose results nobody has stored yet; for some
+    weeks, since somebody may never store them. Raises `StoreError`."""
     return any(
         job.line.target == target
-        for row in tables.consents(*CALLING)
+        for row in tables.consents(*(state for state in ConsentState if state not in STORED))
+        if row["changed_at"] > (now - _STORED_WITHIN).timestamp() or ConsentState(row["state"]) in CALLING
         if (submission := submitted(row)) is not None
         for job in submission.jobs
     )

@@ -145,6 +145,8 @@ async def edited_launches(
             name = " ".join(map(str, target)).replace("_", " ")
             session.shell.log(f"warning: planner cannot check whether {name} was edited during the calls: {error}")
     if edited:
+        if session.place.shared is not None:  # another session that follows these calls may have finished meanwhile
+            session.place.shared.store.refresh()
         finished = _runs_in_finished_results(session, edited)
         edited = [slot for slot in edited if slot.run_id not in finished]
     return frozenset(slot.launch_id for slot in edited)
@@ -166,7 +168,9 @@ async def _edited_slots(
     read again."""
     preview = session.journal.previews.of_target(target)
     if preview is not None:
-        return slots if await session.previews.was_edited(preview) else []
+        reached = ReachedAgents(session, prepared)
+        was_edited = await session.previews.was_edited(preview, lambda: all(map(reached.proves, slots)))
+        return slots if was_edited else []
     before = prepared.targets.get(target)
     if before is None:
         return []
@@ -225,6 +229,15 @@ class ReachedAgents:
                 f"warning: call {evidence.call_id} ran other {' and '.join(parts)} of the agent than planned, "
                 "as the service shows it"
             )
+
+    def proves(self, slot: Slot) -> bool:
+        """Whether the call's own snapshot shows what it was to reach."""
+        wanted = self._configuration(slot.configuration)
+        if wanted is None or wanted.get("prompt") is None or slot.evidence is None:
+            return False
+        evidence = self.session.place.repository.load_evidence(slot.evidence)
+        call = None if evidence is None else evidence.call
+        return call is not None and snapshot_differences(call.document, wanted) == ()
 
     def _configuration(self, digest: str | None) -> Configuration | None:
         if digest is not None and digest not in self._known:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -42,11 +41,11 @@ def open_organisation(shell: Shell, address: str, root: Path) -> Tables:
     return tables
 
 
-def calls_of_workers(tables: Tables) -> Callable[[Target], bool]:
-    """Tells whether a consent that is at work has calls to a target."""
+def calls_of_workers(shell: Shell, tables: Tables) -> Callable[[Target], bool]:
+    """Tells whether a consent has calls to a target whose results are not stored yet."""
     from planner.organisation.client import may_call  # late: only with the extra `engine`
 
-    return partial(may_call, tables)
+    return lambda target: may_call(tables, target, shell.clock.now())
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def workers_calls(
         return
     tables = open_organisation(shell, project.organisation, root)
     try:
-        yield calls_of_workers(tables)
+        yield calls_of_workers(shell, tables)
     finally:
         tables.engine.dispose()
 

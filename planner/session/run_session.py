@@ -189,7 +189,7 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
         organisation = connect_organisation(session, transactions)
         previews = Previews(shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds)
         if organisation is not None:
-            previews.is_called_elsewhere = calls_of_workers(organisation.tables)
+            previews.is_called_elsewhere = calls_of_workers(shell, organisation.tables)
         try:
             yield ConnectedSession(
                 shell=shell,

@@ -107,6 +107,9 @@ class DirectoryStore:
     def prepare(self, keys: Sequence[str]) -> None:
         """Does nothing: files need no preparation."""
 
+    def refresh(self) -> None:
+        """Every read is of what is there now."""
+
     def list_ahead(self, folders: Sequence[str]) -> None:
         """Does nothing: listing is fast."""
 

@@ -111,6 +111,9 @@ class ObjectStore:
         listed = self._listed.get(prefix)
         return self._list(prefix) if listed is None else listed
 
+    def refresh(self) -> None:
+        self._listed = {}
+
     def list_ahead(self, folders: Sequence[str]) -> None:
         self._listed = dict(zip(folders, self._threads.map(self._list, folders), strict=True))
 

@@ -63,6 +63,10 @@ Change: TypeAlias = Callable[[Reader], Mapping[str, bytes | None]]
 class Store(Reader, Protocol):
     """A writable store."""
 
+    def refresh(self) -> None:
+        """See what others have written by now."""
+        ...
+
     def update(self, change: Change) -> None:
         """Apply `change` to the current content, in its order. If another writer changed what it read, call it again.
 
@@ -170,6 +174,9 @@ class BranchStore(_BranchReader):
         super().__init__(inner, prefix, also, only_promoted=only_promoted)
         self._store = inner
         self._only_promoted = only_promoted
+
+    def refresh(self) -> None:
+        self._store.refresh()
 
     def update(self, change: Change) -> None:
         self._store.update(self._prefixed(change))

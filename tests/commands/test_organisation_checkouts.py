@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import urllib.request
@@ -16,7 +17,10 @@ from typing import Any
 import forked
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
+from repositories import git
 
+import planner.session.called_agents
+import planner.session.executing
 from planner.cli import system
 from planner.organisation.tables import EVIDENCE, Tables
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -41,6 +45,13 @@ def agents(service: Served) -> set[int]:
     with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
         listed = json.load(answer)
     return {agent["id"] for agent in (listed["results"] if isinstance(listed, dict) else listed)}
+
+
+def delete(service: Served, agent_id: int) -> None:
+    headers = {"Authorization": "Bearer sk_test_other"}
+    request = urllib.request.Request(f"{service.url}/v1/agents/{agent_id}", headers=headers, method="DELETE")  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
+        assert answer.status in (200, 204)
 
 
 @pytest.fixture
@@ -123,6 +134,84 @@ def test_a_preview_lives_until_its_consent_has_ended(
     assert edited.planner("run", *CONSENT).code == 0
     assert {run["target_id"] for run in service.own_runs()} == copy
     assert (len(service.own_runs()), agents(service)) == (5, deployed)
+
+
+@pytest.mark.parametrize(("differences", "code"), [((), 0), (None, 4)], ids=["proven", "not proven"])
+def test_a_preview_that_is_gone_when_its_calls_are_collected(
+    edited: Project,
+    workers: Workers,
+    service: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    differences: tuple[str, ...] | None,
+    code: int,
+) -> None:
+    """Somebody deleted it. The calls count if their own snapshots prove what they reached."""
+    deployed = agents(service)
+    workers()
+    assert edited.planner("run", *CONSENT, "--detach").code == 4
+    wait_for(lambda: states(edited) == ["ended"])
+    for copy_id in agents(service) - deployed:
+        delete(service, copy_id)
+    monkeypatch.setattr(planner.session.called_agents, "snapshot_differences", lambda *_: differences)
+    assert edited.planner("run", *CONSENT).code == code
+    assert len(service.own_runs()) == 5
+
+
+def test_a_preview_is_kept_until_results_are_stored(
+    edited: Project, workers: Workers, service: Served, clone: Callable[[], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody could check that it was not edited."""
+    deployed = agents(service)
+    workers()
+    assert edited.planner("run", *CONSENT, "--detach").code == 4
+    wait_for(lambda: states(edited) == ["ended"])
+    other, copies = clone(), agents(service) - deployed
+    wait_for(lambda: age_of_preview(other) > 0)
+    for options in ((), ("--older-than", "0h")):
+        assert other.planner("agent", "previews", "--delete", *options).code == 0
+    assert agents(service) - deployed == copies
+    monkeypatch.chdir(edited.root)
+    assert edited.planner("run", *CONSENT).code == 0
+    assert (len(service.own_runs()), agents(service)) == (5, deployed)
+
+
+def test_another_session_stores_the_results_first(
+    edited: Project,
+    workers: Workers,
+    service: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Of two checkouts with a shared store that follow the same calls, and deletes their preview. Nobody edited it."""
+    remote = tmp_path_factory.mktemp("remote") / "acme.git"
+    git(remote.parent, "init", "-q", "--bare", remote.name)
+    edited.write("planner.yaml", f"{(edited.root / 'planner.yaml').read_text()}store: git:refs/planner/results\n")
+    other = Project(tmp_path_factory.mktemp("checkout"), edited.capsys)
+    for folder in ("plans", "agents", "planner.yaml"):
+        source = edited.root / folder
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, other.root / folder)
+    for project in (edited, other):
+        git(project.root, "init", "-q")
+        git(project.root, "remote", "add", "origin", str(remote))
+    deployed = agents(service)
+    workers()
+    assert edited.planner("run", *CONSENT, "--detach").code == 4
+    wait_for(lambda: states(edited) == ["ended"])
+    real, sessions = planner.session.executing.edited_launches, list[int]()
+
+    async def meanwhile(*arguments: Any, **options: Any) -> frozenset[str]:
+        if options["after_calls"] and not sessions:
+            sessions.append(1)
+            first = forked.planner("run", *CONSENT, cwd=other.root)
+            assert code_of(first) == 0
+            assert agents(service) == deployed
+        return await real(*arguments, **options)
+
+    monkeypatch.setattr(planner.session.executing, "edited_launches", meanwhile)
+    assert edited.planner("run", *CONSENT).code == 0
+    assert sessions == [1]
+    assert edited.planner("run", *CONSENT).code == 0
+    assert len(service.own_runs()) == 5
 
 
 @pytest.mark.parametrize("options", [(), ("--rerun", "all")])

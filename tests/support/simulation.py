@@ -92,6 +92,9 @@ class MemoryStore:
     def prepare(self, keys: Sequence[str]) -> None:
         pass
 
+    def refresh(self) -> None:
+        """Every read is of what is there now."""
+
     def list_ahead(self, folders: Sequence[str]) -> None:
         pass
 
