@@ -48,6 +48,7 @@ class Tiers:
         self.update = local.update
         self.erase = local.erase
         self.list_ahead = shared.list_ahead
+        self.refresh = shared.refresh
 
     def get(self, key: str) -> bytes | None:
         found = self.local.get(key)
