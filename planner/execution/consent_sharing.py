@@ -198,10 +198,14 @@ class ConsentSharing:
                 raise OverCeilingError(ceiling.label, ceiling.limit_cents, committed_cents)
 
     def outcome(self, now: Reader, launch_ids: Iterable[str]) -> dict[str, bytes | None]:
-        """The current documents of this session's consent, of open ones, and of those of these launches."""
+        """The current documents of this session's consent, of open ones, of those that workers have ended, and of those
+        of these launches."""
         launches = [launch for each in launch_ids if (launch := self._journal.launch(each)) is not None]
         wanted = {self._consent_id, *(launch.consent_id for launch in launches)}
         wanted |= {consent.consent_id for consent in self._journal.consents.open()}
+        marked = (key.removeprefix(SUBMITTED).removesuffix(".json") for key in now.keys(SUBMITTED))
+        # The store may have been away when their results were collected.
+        wanted |= {each for each in marked if self._journal.consents.own_organisation_of(each) == ""}
         writes: dict[str, bytes | None] = {}
         for known in filter(None, map(self._known, sorted(wanted))):
             key = _key(known.consent)

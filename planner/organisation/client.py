@@ -80,7 +80,7 @@ class OrganisationClient:
     service: str
     credential: str
     address: str
-    """Of the tables, as planner.yaml has it."""
+    """Of the tables, however planner.yaml writes it."""
     share_consent: Callable[[], Awaitable[None]] | None = None
     """With a shared store: returns when the consent is durable there."""
     detach: bool = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -185,3 +186,12 @@ def problem_with_number(number: Any) -> str:
     if not phonenumbers.is_possible_number(parsed):
         return f"{describe(number)} has too few or too many digits for a number of country code {parsed.country_code}"
     return ""
+
+
+_SQLITE: Final = "sqlite:///"
+
+
+def resolved_database(address: str, root: Path) -> str:
+    """The same address for every way to write the path of an SQLite file; `root` is the folder of planner.yaml."""
+    path = address.removeprefix(_SQLITE)
+    return address if path == address else f"{_SQLITE}{(root / path).resolve()}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from planner.errors import PlannerError, UsageError
 from planner.execution.local import LocalEngine
+from planner.planfile.addresses import resolved_database
 from planner.planfile.model import Project
 from planner.providers.base import Target
 from planner.shell import Shell
@@ -95,7 +96,7 @@ def connect_organisation(session: RunSession, transactions: Transactions) -> Org
         repository_name(session.workspace),
         service_of(shell.environ),
         transactions.client.credential,
-        project.organisation,
+        resolved_database(project.organisation, session.loaded.root),
         session.intents.consents.share_consent if session.intents else None,
         options.detach,
     )

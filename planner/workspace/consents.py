@@ -18,6 +18,7 @@ from planner.execution.journal import Journal
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE
 from planner.execution.spending import spending_of
+from planner.planfile.addresses import resolved_database
 from planner.shell import Shell
 from planner.workspace.sharing import Shared
 from planner.workspace.stores import Workspace
@@ -119,7 +120,8 @@ def submitted_elsewhere(work: Workspace, change_set: ChangeSet, journal: Journal
 
 def organisation_of(work: Workspace) -> str:
     """The address of the database whose workers make the calls; "" if a session does."""
-    return "" if work.selection.sandbox else work.loaded.project.organisation or ""
+    address = work.loaded.project.organisation
+    return "" if work.selection.sandbox or address is None else resolved_database(address, work.loaded.root)
 
 
 def _lost_consent_id(journal: JournalState, digest: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from patience import wait_for
-from repositories import git
+from repositories import git, program
 
 from planner.organisation.tables import Tables
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -63,6 +64,14 @@ def test_a_session_that_does_not_follow_them(
     assert shared.planner("run").code == 0
     shared.write("planner.yaml", "")
     assert shared.planner("run", *CONSENT).code == 0
+    assert len(service.own_runs()) == 5
+
+
+def test_the_same_database_written_in_another_way(shared: Project, service: Served, submit: Callable[[], str]) -> None:
+    submit()
+    service.release()
+    shared.write("planner.yaml", "organisation: sqlite:///plans/../organisation.sqlite\n")
+    assert shared.planner("run").code == 0
     assert len(service.own_runs()) == 5
 
 
@@ -121,30 +130,50 @@ def test_a_session_that_ended_while_it_submitted(
     assert len(service.own_runs()) == 5
 
 
-def test_another_machine_with_the_shared_store(
-    shared: Project, service: Served, submit: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Its planner.yaml has no `organisation`. When the workers have ended, it has their results."""
-    there = f"{(shared.root / 'planner.yaml').read_text()}store: git:refs/planner/results\n"
-    shared.write("planner.yaml", there)
+@pytest.fixture
+def other(shared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Another machine with the same store, and without `organisation`."""
+    shared.write("planner.yaml", f"{(shared.root / 'planner.yaml').read_text()}store: git:refs/planner/results\n")
     remote = tmp_path_factory.mktemp("remote") / "acme.git"
     git(remote.parent, "init", "-q", "--bare", remote.name)
-    git(shared.root, "init", "-q")
-    git(shared.root, "remote", "add", "origin", str(remote))
     other = Project(tmp_path_factory.mktemp("checkout"), shared.capsys)
-    submit()
-    git(other.root, "init", "-q")
-    git(other.root, "remote", "add", "origin", str(remote))
+    for project in (shared, other):
+        git(project.root, "init", "-q")
+        git(project.root, "remote", "add", "origin", str(remote))
     shutil.copytree(shared.root / "plans", other.root / "plans")
     other.write("planner.yaml", "store: git:refs/planner/results\n")
-    with pytest.MonkeyPatch.context() as there_now:
-        there_now.chdir(other.root)
-        ran = other.planner("run", *CONSENT)
-        assert (ran.code, "sqlite:///" in ran.err) == (3, True), ran.err
+    return other
+
+
+def test_another_machine_with_the_shared_store(
+    shared: Project, other: Project, service: Served, submit: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the workers have ended, it has their results."""
+    submit()
+    monkeypatch.chdir(other.root)
+    ran = other.planner("run", *CONSENT)
+    assert (ran.code, "sqlite:///" in ran.err) == (3, True), ran.err
     service.release()
     wait_for(lambda: states(shared) == ["ended"])
+    monkeypatch.chdir(shared.root)
     assert shared.planner("run").code == 0
-    with pytest.MonkeyPatch.context() as there_now:
-        there_now.chdir(other.root)
-        assert other.planner("run", *CONSENT).code == 0
+    monkeypatch.chdir(other.root)
+    assert other.planner("run", *CONSENT).code == 0
     assert len(service.own_runs()) == 5
+
+
+def test_another_machine_when_the_store_was_away(
+    shared: Project, other: Project, service: Served, submit: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the results were collected. They are shared later, and with them that nobody makes the calls any more."""
+    submit()
+    service.release()
+    wait_for(lambda: states(shared) == ["ended"])
+    remote = Path(git(shared.root, "remote", "get-url", "origin"))
+    hook = program(remote / "hooks/pre-receive", "exit 1")
+    assert shared.planner("run").code == 4
+    hook.unlink()
+    assert shared.planner("run").code == 0
+    monkeypatch.chdir(other.root)
+    assert other.planner("run", *CONSENT, "--rerun", "all").code == 0
+    assert len(service.own_runs()) == 10
