@@ -229,11 +229,16 @@ class OrganisationClient:
         )
         text = written(SUBMISSION, submission)
         is_equal = partial(self._is_equal, submission)
+        was_submitted = self.journal.consents.organisation_of(consent_id) == self.address
         self._note_workers(consent_id, is_calling=True)  # first: if this process ends now, they may have it
-        if self.share_consent is not None:
-            await self.share_consent()
+        try:
+            if self.share_consent is not None:
+                await self.share_consent()
+        except PlannerError:
+            self._note_workers(consent_id, is_calling=was_submitted)  # they do not have it
+            raise
         if not await anyio.to_thread.run_sync(self.tables.submit, consent_id, self.repository, text, is_equal):
-            self._note_workers(consent_id, is_calling=False)
+            self._note_workers(consent_id, is_calling=was_submitted)
             raise AlreadySubmittedError(
                 "another session has just submitted the same calls", "Run the same command again."
             )

@@ -197,7 +197,7 @@ class CoordinatorSession(Session):
         self.happen(ConsentAdded(submission.consent))
         if trouble := self._unknown_calls(submission):
             left = {job.case_id: job.runs for job in submission.jobs}
-            self._write_end(consent_id, EndedConsent(trouble=trouble, left=left), ConsentState.HELD)
+            self._write_end(consent_id, EndedConsent(trouble=trouble, left=left), ConsentState.DEFERRED)
             return
         self._submissions[consent_id] = submission
         jobs = {job.case_id: job for job in submission.jobs}

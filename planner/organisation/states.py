@@ -15,7 +15,7 @@ class ConsentState(Enum):
     """Its calls are being made."""
     ENDED = "ended"
     """`outcome` says how."""
-    HELD = "held"
+    DEFERRED = "deferred"
     """The service has such calls, and the tables do not know them: nothing is called."""
     DEAD = "dead"
     """It failed again and again; `outcome` has the reason."""
@@ -29,7 +29,7 @@ class ConsentState(Enum):
 
 
 CALLING: Final = (ConsentState.SUBMITTED, ConsentState.OPEN)
-THEIRS: Final = (*CALLING, ConsentState.HELD)
+THEIRS: Final = (*CALLING, ConsentState.DEFERRED)
 """Nobody but the workers may make its calls."""
 STORED: Final = (ConsentState.CLOSING, ConsentState.CLOSED)
 AT_WORK: Final = (*CALLING, ConsentState.CLOSING)

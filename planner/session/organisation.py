@@ -43,7 +43,7 @@ def open_organisation(shell: Shell, address: str, root: Path) -> Tables:
 
 
 def calls_of_workers(shell: Shell, tables: Tables) -> Callable[[Target], bool]:
-    """Tells whether a consent has calls to a target whose results are not stored yet."""
+    """Says of a target whether a consent has calls to it whose results are not stored yet."""
     from planner.organisation.client import may_call  # late: only with the extra `engine`
 
     return lambda target: may_call(tables, target, shell.clock.now())

@@ -58,7 +58,7 @@ def lose_after_calls(project: Project, workers: Workers, lose: Lose, *arguments:
     workers()
 
 
-def held(ran: Ran, calls: int) -> bool:
+def is_deferred(ran: Ran, calls: int) -> bool:
     return (ran.code, f"the service has {calls} calls like these" in " ".join(ran.out.split())) == (4, True)
 
 
@@ -79,11 +79,11 @@ def test_other_sets_with_these_calls_pay_nothing_again(shared: Project, workers:
     starts over pays."""
     lose_after_calls(shared, workers, restore, "--detach")
     assert shared.planner("run").code == 3
-    assert held(shared.planner("run", *CONSENT, "--select", "*Ana*"), 2)
-    assert held(shared.planner("run", *CONSENT), 5)
-    assert held(shared.planner("run", *CONSENT, "--rerun", "all"), 5)
+    assert is_deferred(shared.planner("run", *CONSENT, "--select", "*Ana*"), 2)
+    assert is_deferred(shared.planner("run", *CONSENT), 5)
+    assert is_deferred(shared.planner("run", *CONSENT, "--rerun", "all"), 5)
     shared.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Cleo]")
-    assert held(shared.planner("run", *CONSENT), 5)
+    assert is_deferred(shared.planner("run", *CONSENT), 5)
     there = (shared.root / "planner.yaml").read_text()
     shared.write("planner.yaml", "")
     assert shared.planner("run", *CONSENT).code == 3
@@ -123,5 +123,5 @@ def test_another_machine_with_the_shared_store_pays_nothing_again(
         stopped.setattr(ConsentSharing, "outcome", lambda *_: {})  # what it writes when it ends
         lose_after_calls(shared, workers, restore)
     monkeypatch.chdir(other.root)
-    assert held(other.planner("run", *CONSENT, *options), 2 if options else 5)
+    assert is_deferred(other.planner("run", *CONSENT, *options), 2 if options else 5)
     assert len(service.own_runs()) == 5

@@ -177,3 +177,18 @@ def test_another_machine_when_the_store_was_away(
     monkeypatch.chdir(other.root)
     assert other.planner("run", *CONSENT, "--rerun", "all").code == 0
     assert len(service.own_runs()) == 10
+
+
+def test_calls_that_the_store_kept_from_being_submitted(
+    shared: Project, other: Project, workers: Workers, service: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers do not have them, so that another machine may make them."""
+    workers()
+    hook = program(Path(git(shared.root, "remote", "get-url", "origin")) / "hooks/pre-receive", "exit 1")
+    assert shared.planner("run", *CONSENT).code in (2, 4)
+    hook.unlink()
+    assert (states(shared), service.own_runs()) == ([], [])
+    assert shared.planner("run").code == 3
+    monkeypatch.chdir(other.root)
+    assert other.planner("run", *CONSENT).code == 0
+    assert len(service.own_runs()) == 5

@@ -478,7 +478,7 @@ async def test_a_consent_that_a_restored_copy_does_not_know_pays_nothing_again(
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(later)
-        await organisation.work(until=lambda: len(organisation.tables.consents(ConsentState.HELD)) == 1)
+        await organisation.work(until=lambda: len(organisation.tables.consents(ConsentState.DEFERRED)) == 1)
     assert "the service has 2 calls like these" in organisation.outcome(consent_id).trouble
     assert len(await organisation.service.own_runs()) == 2
 

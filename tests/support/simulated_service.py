@@ -141,7 +141,7 @@ def _ended(run: Run) -> Run:
 
 
 def job_of(name: str, runs: int, agent_id: int = 12) -> Job:
-    """The calls of one case. `name` tells its calls from those of others."""
+    """The calls of one case. `name` distinguishes its calls from those of others."""
     return Job(
         case_id=f"p/{name}@t",
         plan="p",

@@ -58,8 +58,8 @@ def test_a_comment_that_starts_no_call(repository: Repository) -> None:
         assert repository.write(body.format(command=command)) == jobs, (name, repository.runner.log)
         assert repository.command == command, name
         assert repository.fake.statuses[-1]["state"] == "pending", name
-        is_told = ["@maria ✋ Refused, nothing was called" in each for each in repository.replies]
-        assert is_told == [True] * (jobs == REFUSED), name
+        are_refused = ["@maria ✋ Refused, nothing was called" in each for each in repository.replies]
+        assert are_refused == [True] * (jobs == REFUSED), name
 
 
 IS_ACCEPTED = {

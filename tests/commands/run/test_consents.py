@@ -132,7 +132,7 @@ def test_plan_and_run_refuse_the_same_budget(project: Project, service: Served, 
 
 
 def test_starting_over_does_not_count_calls_of_an_interrupted_session(project: Project, service: Served) -> None:
-    """It makes all of them anew. If it is interrupted itself, the same command makes only the rest."""
+    """It makes all of them again. If it is interrupted itself, the same command makes only the rest."""
     one, over = ("--max-concurrent", "1"), ("--start-over", "the lookup tool was fixed")
     service.hold(1, retry_after_seconds=600)
     project.killed("run", *CONSENT, *one, when=project.rests)
