@@ -12,9 +12,14 @@ _LIKENESS: Final = 0.7
 """difflib's ratio of `plan-digest` and `digest` is 0.71, of `dry-run` and `rerun` 0.67."""
 _NAMED: Final = 2
 
+REMOVED: Final[dict[str, str]] = {}
+"""Commands and options that earlier versions had: one sentence each that says what to use instead."""
+
 
 def unknown_command(context: click.Context, group: click.Group, name: str) -> str:
     """A message. A command of a group is found by its own name: `deploy` is `agent deploy`."""
+    if name in REMOVED:
+        return f"No such command '{name}'. {REMOVED[name]}"
     own = [f"{context.command_path} {each}" for each in get_close_matches(name, group.list_commands(context), n=1)]
     inner = [path for path, _ in _commands(context, group) if path.split()[-1] == name]
     meant = [*inner, *own][:1]
@@ -23,6 +28,8 @@ def unknown_command(context: click.Context, group: click.Group, name: str) -> st
 
 def unknown_option(context: click.Context, name: str) -> str:
     """A message. `--json` is a value of `--format`, and an option of other commands is named with them."""
+    if name in REMOVED:
+        return f"No such option '{name}'. {REMOVED[name]}"
     options = [each for each in context.command.get_params(context) if isinstance(each, click.Option)]
     choices = {
         f"--{value}": f"{option.opts[-1]} {value}"

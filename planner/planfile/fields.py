@@ -17,6 +17,7 @@ from planner import __version__
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.planfile.grammar import AGE, DAY, FORMAT_VERSION, TAG, Authored, PlanFields
+from planner.planfile.removed import REMOVED_KEYS
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import describe, did_you_mean, known, one_of, shorten
 from planner.planfile.yaml.document import Container, YamlMapping, as_written, at, follow, start_of
@@ -63,6 +64,8 @@ def explain(
     value: Any = error["input"]
     context: dict[str, Any] = error.get("ctx", {})
     if kind == "extra_forbidden":
+        if key in REMOVED_KEYS:
+            return "unknown-key", f"`{key}` is no longer a key; {REMOVED_KEYS[key]}"
         keys = keys_at(model, error["loc"][:-1])
         hint = mistyped(key, [other for other in keys if other not in present])
         if not hint and "axes" in keys and isinstance(value, list):

@@ -1,0 +1,6 @@
+"""Keys that earlier versions of planner read, and what to write instead."""
+
+from typing import Final
+
+REMOVED_KEYS: Final[dict[str, str]] = {}
+"""By the key's name, wherever it was written: one phrase that completes "`KEY` is no longer a key; …"."""
