@@ -72,35 +72,6 @@ def test_our_own_ceiling_is_never_passed(allowed: int, ceiling: int) -> None:
     assert most <= min(allowed, ceiling)
 
 
-def test_the_limit_doubles_until_a_refusal_then_approaches_it() -> None:
-    """It doubles, then halves the distance to the refused number, then adds one after each fully used round."""
-    limit = ConcurrencyLimit()
-    grown = [limit.current]
-    for _ in range(3):
-        limit.accepted(limit.current, in_flight=limit.current)
-        grown.append(limit.current)
-    limit.refused(20, in_flight=30, others=4, now=0.0, retry_after_seconds=None)
-    grown.append(limit.current)
-    for _ in range(6):
-        limit.accepted(limit.current // 2, in_flight=min(limit.current, 50))
-        grown.append(limit.current)
-    assert grown == snapshot([8, 16, 32, 64, 44, 48, 50, 51, 52, 53, 53])
-
-
-def test_a_limit_that_grew_is_learned_quickly() -> None:
-    """Another client has left: the steps double with every accepted launch."""
-    limit = ConcurrencyLimit()
-    limit.refused(1, in_flight=8, now=0.0, retry_after_seconds=None)
-    grown = [limit.current]
-    for _ in range(14):
-        limit.accepted(1, in_flight=limit.current)
-        grown.append(limit.current)
-    assert grown == snapshot([8, 8, 8, 8, 8, 8, 8, 8, 8, 9, 11, 15, 23, 39, 71])
-    limit.refused(4, in_flight=40, now=0.0, retry_after_seconds=None)
-    limit.accepted(2, in_flight=44)
-    assert limit.current == snapshot(46)
-
-
 def test_a_refused_batch_is_split_at_once() -> None:
     """Half of it may fit: no pause, and room for exactly that many beside the runs in flight."""
     limit = ConcurrencyLimit()
@@ -113,25 +84,9 @@ def test_a_refused_batch_is_split_at_once() -> None:
     assert rooms == snapshot([10, 5, 2, 1])
 
 
-def test_pauses_grow_while_a_single_run_is_refused() -> None:
-    """The pause doubles up to half a minute, and an accepted launch resets it."""
-    limit = ConcurrencyLimit()
-    pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=None) for _ in range(9)]
-    assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0])
-    assert limit.refused(2, in_flight=0, now=0.0, retry_after_seconds=None) == 0.0
-    limit.accepted(1, in_flight=1)
-    assert limit.refused(1, in_flight=3, now=0.0, retry_after_seconds=None) == 0.0
-
-
 def test_retry_after_is_obeyed() -> None:
     """To the second, also for a batch, and also if it is longer than our longest pause."""
     limit = ConcurrencyLimit()
     assert limit.refused(20, in_flight=0, now=100.0, retry_after_seconds=17.0) == 17.0
     assert limit.pause_until == 117.0
     assert limit.refused(1, in_flight=0, now=117.0, retry_after_seconds=300.0) == 300.0
-
-
-def test_retry_after_zero_does_not_shorten_pauses() -> None:
-    limit = ConcurrencyLimit()
-    pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=0.0) for _ in range(5)]
-    assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0])

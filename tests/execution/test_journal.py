@@ -23,7 +23,7 @@ from planner.errors import StoreError, UsageError
 from planner.execution.events import Consumed, DuplicateAnswer, Intended, Moved, RunsBound, RunsClaimed
 from planner.execution.journal import Journal
 from planner.execution.journal_state import evidence_stored
-from planner.execution.launches import KNOWN, TRANSITIONS, LaunchIntent, LaunchProblem, LaunchState, SlotIntent
+from planner.execution.launches import TRANSITIONS, LaunchIntent, LaunchProblem, LaunchState, SlotIntent
 from planner.providers.base import Line
 
 LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123", 7)
@@ -83,13 +83,6 @@ def test_only_valid_transitions_are_possible(journal: Journal, before: LaunchSta
     assert launch is not None
     assert (launch.state, launch.detail) == (expected, "")
     assert journal.claimed_run_ids() == set()
-
-
-def test_every_state_is_reachable() -> None:
-    """Each state but the first is reached from a reachable state. Launches with known runs keep them."""
-    reachable = {LaunchState.INTENDED} | {state for states in TRANSITIONS.values() for state in states}
-    assert reachable == set(LaunchState)
-    assert set(LaunchState) - set(TRANSITIONS) == KNOWN
 
 
 def test_a_reopened_journal_is_equal(path: Path, journal: Journal) -> None:
@@ -181,35 +174,6 @@ def test_a_run_belongs_to_one_launch(
     assert (launch.state, launch.batch_id, launch.run_ids) == (state, None, ())
 
 
-def test_slots_follow_their_states(journal: Journal) -> None:
-    """Slots are bound only if the launch is known to have happened, permanently, to one run; only bound slots are
-    collected and consumed."""
-    bring(journal, LaunchState.UNCONFIRMED, slots=1)
-    (slot,) = journal.slots_of("l1")
-    for impossible in (
-        lambda: journal.record(RunsBound("l1", {0: 7})),
-        lambda: journal.record(RunsClaimed("l1", (7,))),
-        lambda: journal.record(evidence_stored([replace(slot, evidence="e" * 64, cost_cents=16)])),
-        lambda: journal.record(Consumed("i1", (slot.key,))),
-    ):
-        with pytest.raises(AssertionError, match="launch l1"):
-            impossible()
-        assert journal.slots_of("l1") == (slot,)
-    seen = [slot.state]
-    journal.record(Moved("l1", LaunchState.ADOPTED, run_ids=(7, 8), bindings={0: 7}))
-    for step in (
-        lambda: journal.record(RunsBound("l1", {0: 7})),
-        lambda: journal.record(evidence_stored([replace(slot, evidence="e" * 64)])),
-        lambda: journal.record(Consumed("i1", (slot.key,))),
-        lambda: journal.record(evidence_stored([replace(slot, evidence="f" * 64, cost_cents=16)])),
-    ):
-        step()
-        seen.append(journal.slots_of("l1")[0].state)
-        with pytest.raises(AssertionError, match="cannot be bound to run 8"):
-            journal.record(RunsBound("l1", {0: 8}))
-    assert [state.value for state in seen] == ["wanted", "bound", "collected", "consumed", "consumed"]
-
-
 @pytest.mark.parametrize("holder", ["l1", "elsewhere"])
 def test_two_launches_with_one_answer_are_verified(journal: Journal, holder: str) -> None:
     """Also the one that had it first, unless another machine's journal knows it."""
@@ -222,27 +186,6 @@ def test_two_launches_with_one_answer_are_verified(journal: Journal, holder: str
     assert (second.state, second.detail) == (LaunchState.UNCONFIRMED, "twice")
     assert second.problem is LaunchProblem.DUPLICATE_ANSWER
     assert first.problem is (LaunchProblem.DUPLICATE_ANSWER if holder == "l1" else None)
-
-
-def test_runs_listed_late_are_claimed_late(journal: Journal) -> None:
-    """A launch whose answer listed no runs gets them later."""
-    bring(journal, LaunchState.ACKNOWLEDGED)
-    journal.record(RunsClaimed("l1", (9, 8)))
-    journal.record(RunsBound("l1", {0: 8, 1: 9}))
-    launch = journal.launch("l1")
-    assert launch is not None
-    assert launch.run_ids == (8, 9)
-    assert [slot.run_id for slot in journal.slots_of("l1")] == [8, 9]
-    assert [slot.key for slot in journal.slots_of("l1")] == [("l1", 0), ("l1", 1)]
-
-
-def test_launches_are_listed_oldest_first(journal: Journal) -> None:
-    """By the time they were sent, not the time they were recorded."""
-    for launch_id, seconds in (("b", 5), ("a", 5), ("c", 1)):
-        bring(journal, LaunchState.SENT, launch_id, sent_at=SENT_AT + timedelta(seconds=seconds))
-    assert [launch.launch_id for launch in journal.launches({LaunchState.SENT})] == ["c", "a", "b"]
-    assert [slot.launch_id for slot in journal.unconsumed_slots()] == ["c", "c", "a", "a", "b", "b"]
-    assert journal.launch("nobody") is None
 
 
 def test_a_number_over_64_bits_is_an_error(journal: Journal) -> None:
@@ -258,33 +201,6 @@ def test_a_number_over_64_bits_is_an_error(journal: Journal) -> None:
 # Disks that will not do
 
 
-def test_a_garbage_file_is_rejected_as_journal(path: Path) -> None:
-    """A file that is no journal is named and not changed."""
-    path.parent.mkdir()
-    path.write_bytes(b"not a database, despite its name" * 100)
-    with pytest.raises(StoreError, match=r"journal\.sqlite is damaged: file is not a database") as caught:
-        Journal(path)
-    assert caught.value.hint
-    assert path.read_bytes().startswith(b"not a database")
-
-
-def test_a_damaged_journal_is_refused_not_rebuilt(path: Path) -> None:
-    """A damaged database is an error when it is read: its money is not forgotten."""
-    journal = Journal(path)
-    for number in range(50):
-        journal.record(Intended(intent(f"l{number}")))
-    journal.close()
-    document = bytearray(path.read_bytes())
-    document[4096:] = b"\xff" * (len(document) - 4096)
-    path.write_bytes(document)
-    with pytest.raises(StoreError, match="journal"):  # noqa: PT012 - opening or reading may be what fails
-        broken = Journal(path)
-        try:
-            broken.unconsumed_slots()
-        finally:
-            broken.close()
-
-
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_journal_of_another_version_is_refused(path: Path, version: int) -> None:
     """The file is not changed."""
@@ -295,16 +211,6 @@ def test_a_journal_of_another_version_is_refused(path: Path, version: int) -> No
     with pytest.raises(UsageError, match="another version of planner") as caught:
         Journal(path)
     assert caught.value.hint == "Use that version, or another --store."
-
-
-def test_two_processes_may_create_a_journal_at_once(path: Path) -> None:
-    """The second process to create the table in a new journal uses it."""
-    with contextlib.closing(Journal(path)) as journal:
-        journal.record(Intended(intent()))
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version=0")  # as it looked before the first had done
-    with contextlib.closing(Journal(path)) as journal:
-        assert journal.launch("l1") is not None
 
 
 def test_a_second_writer_is_refused(path: Path) -> None:
@@ -326,13 +232,6 @@ def test_a_read_only_journal_can_be_read(path: Path) -> None:
             reader.record(Moved("l1", LaunchState.SENT))
         assert path.read_bytes() == before
         assert [launch.state for launch in writer.launches(LaunchState)] == [LaunchState.INTENDED]
-
-
-def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
-    """If the folder of the store cannot be created, the error says so."""
-    (tmp_path / "store").write_text("in the way")
-    with pytest.raises(StoreError, match="cannot be opened"):
-        Journal(tmp_path / "store" / "journal.sqlite")
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,26 +20,20 @@ from planner.errors import (
     UnreachableError,
     UsageError,
 )
-from planner.execution.core import SendLaunch
 from planner.execution.events import (
     DuplicateAnswer,
     Intended,
     Moved,
     NotSent,
-    PreviewIntended,
-    RequesterLearned,
-    ServiceAnswered,
     Stopped,
     Throttled,
     Unreachable,
 )
 from planner.execution.launches import LaunchState
 from planner.execution.launching import Cancelled, is_late, launch_result, share_result
-from planner.execution.launching import intent_of as intended_by
 from planner.execution.ledger import OverCeilingError
-from planner.execution.previews import Preview, PreviewState
 from planner.execution.state import State
-from planner.providers.base import BatchId, Launched, Run, RunId
+from planner.providers.base import Launched, RunId
 
 HINT = "Do it."
 
@@ -65,23 +58,6 @@ def results(state: State, ana: Any, result: Any, launch_id: str = "l1", seconds:
 
 
 # Before it is sent
-
-
-def test_the_intent_of_a_launch(ana: Any) -> None:
-    """With `mark_prompts`, each prompt has its own reference."""
-    state = state_of(ana)
-    intent = intended_by(state, SendLaunch(CONSENT, ((ana, 24), (ana, 30))), "l1", at(9))
-    wanted = intent_of(ana, runs=2, sent_at=at(9).server)
-    slots = tuple(
-        replace(slot, agent_revision="r1", reserved_cents=cents)
-        for slot, cents in zip(wanted.slots, (24, 30), strict=True)
-    )
-    assert intent == replace(wanted, slots=slots)
-    assert intended_by(state, SendLaunch(CONSENT, ((ana, 24),)), "l1", at(9)).slots == slots[:1]
-    marked = intended_by(state_of(ana, mark_prompts=True), SendLaunch(CONSENT, ((ana, 24), (ana, 30))), "l1", at(9))
-    prompts = [slot.prompt for slot in marked.slots]
-    assert all(prompt.startswith(f"{ana.prompt}\n\n(") for prompt in prompts)
-    assert len({*prompts}) == 2
 
 
 @pytest.mark.parametrize(
@@ -130,21 +106,6 @@ def test_nothing_is_sent_after_a_stop(state: State, ana: Any, is_shared: bool) -
     assert moved.state is LaunchState.UNSENT
 
 
-def test_launches_that_are_shared_late_are_replaced_twice(state: State, ana: Any) -> None:
-    """Those shared together count once, and one in time ends the count. Without a store, there is nothing to wait for."""
-    late = intent_of(ana)
-    assert list(share_result(state, late, None, at(51))) == []
-    state.is_shared = True
-
-    def stops(sent_at: float, seconds: float) -> bool:
-        intent = replace(late, sent_at=at(sent_at).server)
-        found = list(share_result(state, intent, None, at(seconds)))
-        return any(isinstance(event, Stopped) and bool(event.blocked) for event in found)
-
-    assert [stops(0, 51), stops(0, 52), stops(60, 120), stops(130, 140)] == [False] * 4
-    assert [stops(200, 260), stops(270, 330), stops(300, 351), stops(340, 400)] == [False, False, False, True]
-
-
 # Results
 
 
@@ -182,27 +143,6 @@ def test_every_error_of_a_launch_has_a_meaning() -> None:
     assert documented <= tested
 
 
-def test_a_deleted_preview_is_not_a_wrong_target(state: State, ana: Any) -> None:
-    preview = Preview("p1", 7, "sha256:0", "i1", "key", at(0).server, PreviewState.CONFIGURED, copy_id=12)
-    happen(state, PreviewIntended(preview))
-    send(state, ana)
-    _, stop = results(state, ana, NotFoundError("404"))
-    assert (bool(stop.blocked), stop.usage) == (True, "")
-
-
-def test_an_answer_binds_its_runs(state: State, ana: Any) -> None:
-    """And shows our id at the service, once."""
-    send(state, ana, "l1", 2)
-    found = results(state, ana, Launched(BatchId(201), (RunId(7), RunId(8)), None, 41))
-    moved = Moved("l1", LaunchState.ACKNOWLEDGED, "", 201, (7, 8), {0: 7, 1: 8})
-    assert found == [moved, RequesterLearned("key", 41), ServiceAnswered()]
-    send(state, ana, "l2")
-    made: dict[str, Any] = {"id": RunId(9), "status": "in_progress", "prompt": ana.prompt}
-    single = Launched(None, (RunId(9),), Run(**made), 41)
-    moved = Moved("l2", LaunchState.ACKNOWLEDGED, "", None, (9,), {0: 9})
-    assert results(state, ana, single, "l2") == [moved, ServiceAnswered()]
-
-
 def test_an_answer_of_another_launch_stops_launching(state: State, ana: Any) -> None:
     accept(state, ana, 7)
     send(state, ana, "l2")
@@ -211,22 +151,3 @@ def test_an_answer_of_another_launch_stops_launching(state: State, ana: Any) -> 
     assert (duplicate.launch_id, duplicate.holder) == ("l2", "l1")
     assert lines(state, warnings=True) == [stop.blocked]
     assert consent_of(state).outcome.blocked == stop.blocked
-
-
-@pytest.mark.parametrize(("age", "slack"), [(120.0, None), (120.5, 125.5)])
-def test_a_machine_that_slept_widens_the_search(state: State, ana: Any, age: float, slack: float | None) -> None:
-    send(state, ana)
-    moved = Moved("l1", LaunchState.UNCONFIRMED, "lost", slack_seconds=slack)
-    assert results(state, ana, LostAnswerError("lost"), seconds=age) == [moved]
-
-
-def test_the_progress_of_launches_is_logged(state: State, ana: Any) -> None:
-    """What was launched, refused and lost, with the limit that was learned."""
-    send(state, ana, "l1", 5)
-    results(state, ana, Launched(BatchId(201), tuple(map(RunId, range(1, 6))), None))
-    send(state, ana, "l2")
-    results(state, ana, ThrottledError("429", retry_after_seconds=7), "l2")
-    send(state, ana, "l3")
-    results(state, ana, LostAnswerError("reset"), "l3")
-    said = [("batch 201", "5 of at most 8"), ("at most 10",), ("429", "7.0 s"), ("unconfirmed", "reset")]
-    assert [all(text in line for text in texts) for texts, line in zip(said, lines(state), strict=True)] == [True] * 4

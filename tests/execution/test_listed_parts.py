@@ -94,13 +94,6 @@ async def test_requests_per_run(
     assert requests["all"] <= (documents + 1.5) * RUNS
 
 
-async def test_a_final_grade_is_not_read_again(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Here it is there when the call ends."""
-    service = make_service("client", concurrency_limit=50, delays={"grade_seconds": 0})
-    requests = await read(service, job)
-    assert requests["grade"] <= 5
-
-
 @pytest.mark.parametrize(
     ("change", "again"),
     [

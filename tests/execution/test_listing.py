@@ -56,15 +56,6 @@ async def test_a_list_is_read_to_its_end(rows: int) -> None:
     assert listed.whole
 
 
-async def test_reading_stops_at_the_time_asked_for() -> None:
-    """One older row is enough."""
-    service = Service(1000)
-    listed = await read(service, oldest=750)
-    assert set(listed.found) >= set(range(750, 1001))
-    assert service.pages == 2
-    assert listed.whole
-
-
 async def test_reading_stops_when_the_wanted_runs_are_found() -> None:
     service = Service(1000)
     listed = await read(service, wanted={990, 1000})
@@ -86,31 +77,12 @@ async def test_the_first_page_is_as_short_as_expected(first_page: int, oldest_wa
     assert service.limits == limits
 
 
-async def test_a_service_with_small_pages_is_read_to_its_end() -> None:
-    """It returns fewer rows than asked for: that is not the end."""
-    listed = await read(Service(170, cap=50))
-    assert len(listed.found) == 170
-    assert listed.whole
-
-
 @pytest.mark.parametrize(("rows", "whole"), [(NEVER_CUT - 1, True), (NEVER_CUT, False), (300, False)])
 async def test_a_service_without_pages(rows: int, whole: bool) -> None:
     """It returns the same page every time: a short list is whole, a long one may have been cut."""
     listed = await read(Service(rows, paged=False, cap=100))
     assert len(listed.found) == min(rows, 100)
     assert listed.whole is whole
-
-
-async def test_a_service_without_pages_that_reaches_back() -> None:
-    """Its last row is older than the time asked for."""
-    assert (await read(Service(100, paged=False), oldest=20)).whole
-
-
-async def test_a_list_without_times_is_read_to_its_end() -> None:
-    """Nothing shows that it reaches far enough."""
-    listed = await read(Service(450, dated=False), oldest=400)
-    assert len(listed.found) == 450
-    assert listed.whole
 
 
 async def test_a_page_without_new_rows_leaves_the_list_not_whole() -> None:

@@ -79,21 +79,6 @@ def test_the_line_with_the_longest_call_goes_first(job: Callable[..., Any]) -> N
     assert order == [["p/long@t"], ["p/middle@t", "p/short@t"], ["p/unknown@t"]]
 
 
-def test_lines_that_take_equally_long_take_turns(job: Callable[..., Any]) -> None:
-    """Controls, a third of the calls, are made at the same time as those beside which they are."""
-    wanted = {job("preview", target=14): 8, job("control", target=12): 4}
-    pending = Pending()
-    for item, runs in wanted.items():
-        pending.set(item, runs)
-    order = ""
-    while len(pending):
-        (item,) = pending.choose(1, always)
-        order += item.case_id[2]
-        wanted[item] -= 1
-        pending.set(item, wanted[item])
-    assert order == "pcppcppcppcp"
-
-
 def test_cases_that_do_not_fit_are_skipped(job: Callable[..., Any]) -> None:
     """They are skipped, within their line and across lines, and stay wanted."""
     pending, cheap = Pending(), job("cheap")
@@ -116,12 +101,3 @@ def test_fits_is_asked_once_for_each_chosen_run(job: Callable[..., Any]) -> None
     asked: list[Any] = []
     chosen = pending.choose(7, lambda item: asked.append(item) is None)
     assert len(asked) == len(chosen) == 7
-
-
-def test_no_room_and_nothing_wanted(job: Callable[..., Any]) -> None:
-    pending = Pending()
-    pending.set(job("ana"), 1)
-    assert pending.choose(0, always) == []
-    assert pending.choose(-3, always) == []
-    pending.set(job("bob"), 0)
-    assert [item.case_id for item in pending.jobs()] == ["p/ana@t"]

@@ -21,7 +21,7 @@ from planner.errors import StoreError, UsageError
 from planner.execution.consent_sharing import ConsentSharing
 from planner.execution.consents import Amount, Consent, ConsentAdded, ConsentedCall, ConsentWay, JudgeCallReserved
 from planner.execution.engine import EngineSettings
-from planner.execution.events import Consumed, Moved, RequesterLearned, RunsKnown
+from planner.execution.events import Consumed, Moved, RequesterLearned
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import LaunchState
 from planner.execution.ledger import Ceiling, OverCeilingError
@@ -292,49 +292,6 @@ async def test_a_failing_store_blocks_launches(
     await service.check_exact(jobs)
 
 
-async def test_an_intent_shared_after_a_stop_is_not_sent(
-    make_service: Callable[..., Any], job: Callable[..., Any]
-) -> None:
-    """If launching has stopped by the time that an intent is durable (an interruption, for example), it is not sent."""
-    jobs, service, interrupted = [job("ana")], make_service(), anyio.Event()
-
-    def begin(engine: LocalEngine) -> None:
-        async def share(_: Any) -> None:
-            interrupted.set()
-            await anyio.sleep(0.1)
-
-        engine.share_intent = share
-
-    stopped = await service.invoke(jobs, settings=SETTINGS, on_engine=begin, interrupted=interrupted)
-    assert (stopped.outcome.launches, stopped.outcome.left) == (0, {"p/ana@t": 1})
-    assert await service.own_runs() == []
-    done = await service.invoke(jobs, settings=SETTINGS)
-    assert done.outcome.finished
-    await service.check_exact(jobs)
-
-
-async def test_a_launch_that_was_shared_late_is_replaced(
-    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
-) -> None:
-    """Other machines search for a launch from its recorded time on: one that would leave much later is replaced."""
-    jobs, service, shares = [job("ana")], make_service(), list[str]()
-
-    def begin(engine: LocalEngine) -> None:
-        async def share(intent: Any) -> None:
-            shares.append(intent.launch_id)
-            await anyio.sleep(61 if len(shares) == 1 else 59)
-
-        engine.share_intent = share
-
-    done = await service.invoke(jobs, settings=SETTINGS, on_engine=begin)
-    assert done.outcome.finished
-    assert len(shares) == 2
-    journal = service.journal()
-    assert [journal.launch(launch_id).state for launch_id in shares] == [LaunchState.UNSENT, LaunchState.ACKNOWLEDGED]
-    journal.close()
-    await service.check_exact(jobs)
-
-
 @pytest.mark.parametrize("is_shared", [True, False])
 async def test_a_launch_whose_record_takes_long_does_not_leave(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder, *, is_shared: bool
@@ -365,32 +322,6 @@ async def test_a_launch_whose_record_takes_long_does_not_leave(
     launches = sorted(journal.launches(LaunchState), key=lambda launch: launch.sent_at)
     journal.close()
     assert [launch.state for launch in launches] == [LaunchState.UNSENT, LaunchState.ACKNOWLEDGED]
-    await service.check_exact(jobs)
-
-
-async def test_a_shared_launch_leaves_long_before_it_counts_as_absent(
-    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
-) -> None:
-    """Another machine may make its call again `settle_seconds` after its intent, even if these are few."""
-    jobs, service, intents = [job("ana")], make_service(), list[str]()
-
-    def begin(engine: LocalEngine) -> None:
-        share_with(shared, jobs)(engine)
-
-    def connect_slowly(method: str, path: str, body: bytes | None) -> None:
-        del path, body
-        if method == "POST" and not intents:
-            intents.append(method)
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, VirtualLoop)
-            loop.virtual_seconds += 25
-
-    settings = replace(SETTINGS, settle_seconds=40)
-    done = await service.invoke(jobs, settings=settings, on_engine=begin, intercept=connect_slowly)
-    assert done.outcome.finished
-    journal = service.journal()
-    assert sorted(launch.state.value for launch in journal.launches(LaunchState)) == ["acknowledged", "unsent"]
-    journal.close()
     await service.check_exact(jobs)
 
 
@@ -468,16 +399,6 @@ async def test_a_shared_launch_is_updated_and_removed(
     publish(service, shared)
     assert list(shared.keys("intents/")) == []
     elsewhere.close()
-
-
-def test_runs_of_finished_results_are_claimed(shared: SharedFolder, tmp_path: Path) -> None:
-    """Runs in results of other machines match no unconfirmed launch; a run that a launch here claims stays its own."""
-    journal = Journal(tmp_path / "journal.sqlite")
-    journal.record(RunsKnown((1, 2)))
-    journal.record(RunsKnown((2, 3)))
-    assert journal.claimed_run_ids() == {1, 2, 3}
-    assert journal.unconsumed_slots() == []
-    journal.close()
 
 
 # Documents of other machines
@@ -608,22 +529,6 @@ def test_the_store_learns_what_became_of_a_launch(
         "requesters/key.json": [41, 42, 43]
     }
     assert sharing.outcome(shared) == {"intents/a.json": None, **requesters}
-
-
-def test_the_store_learns_the_runs_of_an_adopted_launch(
-    shared: SharedFolder, elsewhere: Callable[..., tuple[IntentSharing, Journal]]
-) -> None:
-    sharing, journal = elsewhere()
-    sharing.import_launches({})
-    journal.record(Moved("a", LaunchState.ADOPTED, batch_id=5, run_ids=(7,), bindings={0: 7}, slack_seconds=9.5))
-    written = json.loads(sharing.outcome(shared)["intents/a.json"] or b"")
-    assert {name: written[name] for name in ("state", "batch_id", "run_ids", "slack_seconds")} == {
-        "state": "adopted",
-        "batch_id": 5,
-        "run_ids": [7],
-        "slack_seconds": 9.5,
-    }
-    assert [slot["run_id"] for slot in written["slots"]] == [7]
 
 
 # Consents of other machines

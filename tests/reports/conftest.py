@@ -570,12 +570,6 @@ def change_set() -> ChangeSet:
 
 
 @pytest.fixture
-def nothing_to_do() -> ChangeSet:
-    kept = _change("hours/kept@hotline", Action.REUSE, Reason.PASSED, prior=_case("hours/kept@hotline"))
-    return ChangeSet(DIGEST, (kept,), Estimate(0, 0, 0, 0, "nothing to call"), {})
-
-
-@pytest.fixture
 def many_calls() -> Callable[[int], ChangeSet]:
     """A change set of `number` new cases without a known price."""
 

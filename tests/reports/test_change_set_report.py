@@ -9,12 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from inline_snapshot import snapshot
 from markdown_it import MarkdownIt
-from wcwidth import wcswidth
 
-from planner.changes.model import ChangeSet, Reason
+from planner.changes.model import ChangeSet
 from planner.planfile.model import Plan
 from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
 from planner.reports.redaction import Redactor
@@ -70,33 +68,6 @@ Nothing was called. To run exactly this:
 """)
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 120])
-def test_only_names_and_the_command_are_wider(change_set: ChangeSet, plans: list[Plan], width: int) -> None:
-    """Names and the command are never broken; all other lines fit."""
-    wide = [line for line in _text(change_set, plans, width).splitlines() if wcswidth(line) > width]
-    names = {change.case_id for change in change_set.changes}
-    assert [line for line in wide if line[4:] not in names and not line.startswith("  planner run")] == []
-
-
-def test_colour_is_only_added(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Without colour codes, the coloured text equals the plain text."""
-    coloured = _text(change_set, plans, color=True)
-    assert re.sub(r"\x1b\[\d+m", "", coloured) == _text(change_set, plans)
-    assert "\x1b[31m      - You are a polite caller" in coloured
-
-
-def test_nothing_to_do(nothing_to_do: ChangeSet, plans: list[Plan]) -> None:
-    """No command if every case is kept."""
-    assert _text(nothing_to_do, plans, now=None) == snapshot("""\
-2 plans · 1 case · 3 runs
-
-  = 1 case reused      passed
-
-Calls: none
-Nothing to do.
-""")
-
-
 def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Plan]) -> None:
     """An unknown price is shown as unknown with the reason, never as $0.00."""
     change_set = many_calls(3)
@@ -147,20 +118,6 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
     assert len(document["changes"]) == len(change_set.changes)
 
 
-@pytest.mark.parametrize("number", [3, 300, 3_000])
-def test_the_summary_is_the_text_of_any_length(
-    many_calls: Callable[[int], ChangeSet], plans: list[Plan], number: int
-) -> None:
-    """It says what it omits. The command stays whole, however long."""
-    change_set = many_calls(number)
-    command = "planner run " + " ".join(f"--select 'plan/scenario-{number}@*'" for number in range(200))
-    text = _markdown(change_set, plans, command=command)
-    assert len(text.encode()) <= 500_000
-    assert text.startswith(f"## {number:,} calls to make\n\n```text\n2 plans")
-    assert f"  {command}\n```\n" in text
-    assert ("… `planner plan` shows all" in text) == (number == 3_000)
-
-
 def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> None:
     """Plans of a fork are hostile: no markup, escape sequence or command comes out of them."""
     hostile = tuple(
@@ -186,15 +143,6 @@ def test_numbers_and_more_are_redacted(change_set: ChangeSet, plans: list[Plan])
     shown = _text(change_set, plans, redactor=redactor)
     assert "4155550199" not in shown
     assert "You are a [redacted] caller" in shown
-
-
-def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """The text shows the phrase of each reason, not its code."""
-    for reason in Reason:
-        change = replace(change_set.changes[0], reason=reason)
-        text = _text(replace(change_set, changes=(change,)), plans)
-        assert reason.label in text
-        assert "_" not in text
 
 
 def test_what_the_ceiling_includes(change_set: ChangeSet, plans: list[Plan]) -> None:

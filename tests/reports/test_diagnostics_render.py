@@ -118,65 +118,6 @@ def test_many_mistakes_of_a_kind_are_counted() -> None:
     assert sum("unused-variable" in line for line in lines) == 1
 
 
-def test_text_in_colour_says_the_same(diagnostics: Diagnostics) -> None:
-    """Colour only adds escape codes."""
-    coloured = render_text(diagnostics, read_source=SOURCES.get, width=80, color=True)
-    assert coloured.splitlines()[0] == snapshot(
-        "\x1b[1mplans/a.yaml:3:2\x1b[0m: \x1b[31merror\x1b[0m: key is written twice [duplicate-key]"
-    )
-    for code in ("\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"):
-        assert code in coloured
-        coloured = coloured.replace(code, "")
-    assert coloured == render_text(diagnostics, read_source=SOURCES.get, width=80, color=False)
-
-
-@pytest.mark.parametrize(
-    ("span", "line"),
-    [
-        (
-            Span("plans/b.yaml", 2, 302, 2, 306),
-            snapshot(
-                ["    2 | …xxxxxxxxxxxxxxxx here yyyyyyyyyyyyyyyyyyyyyyyyyyyy…", "      |                   ^^^^"]
-            ),
-        ),
-        (
-            Span("plans/b.yaml", 2, 1, 2, 607),
-            snapshot(
-                [
-                    "    2 | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…",
-                    "      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
-                ]
-            ),
-        ),
-        (
-            Span("plans/b.yaml", 2, 603, 2, 607),
-            snapshot(
-                [
-                    "    2 | …yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
-                    "      |                                                 ^^^^",
-                ]
-            ),
-        ),
-        (Span("plans/b.yaml", 3, 1, 3, 1), snapshot([])),
-        (Span("plans/b.yaml", 4, 5, 4, 5), snapshot(["    4 | last", "      |     ^"])),
-        (Span("plans/b.yaml", 9, 1, 9, 5), snapshot([])),
-        (
-            Span("plans/a.yaml", 3, 14, 3, 16),
-            snapshot(["    3 |     runs: \\u202efive 名前 x", "      |                      ^^^^"]),
-        ),
-        (Span("gone.yaml", 1, 1, 1, 2), snapshot([])),
-        (Span("plans/a.yaml", 1, 1, 1, 8), snapshot(["    1 | version: 1", "      | ^^^^^^^"])),
-    ],
-    ids=range(9),
-)
-def test_excerpts(span: Span, line: list[str]) -> None:
-    """Long lines are cut around the caret, wide characters are counted as wide, and a line that is not there is left out."""
-    found = Diagnostics()
-    found.error("x", "summary", "detail", span)
-    text = render_text(found, read_source=SOURCES.get, width=60, color=False)
-    assert [shown.rstrip() for shown in text.splitlines()[1:-3]] == line
-
-
 def test_json(diagnostics: Diagnostics) -> None:
     """The documented fields, in the order of files, lines and columns."""
     document = json.loads(render_json(diagnostics))

@@ -61,18 +61,6 @@ def test_the_least_reliable_come_first() -> None:
     assert [name in wanted for name in ("refunds/late-order@support", "hours/opening@hotline")] == [True, False]
 
 
-def test_a_row_counts_the_newest_verdicts() -> None:
-    """Also after a recheck."""
-    runs = make_runs("agent", "agent", session_id="day0")
-    passed = [run.model_copy(update={"cause": None, "outcome": "passed"}) for run in runs]
-    case = make_case("s", case_id="p/s@t", plan="p")
-    outlines = [
-        session_result("day1", store_case(case, runs=passed, outcome="passed"), at=START + timedelta(days=1)),
-        session_result("day0", store_case(case, runs=runs, outcome="failed"), at=START, outcome="failed"),
-    ]
-    assert "100 % (34 % to 100 %) of 2" in _text(HistoryPage(timeline(outlines), None, (), sandbox=False))
-
-
 def test_json_names_its_schema_and_is_complete() -> None:
     """Points are oldest first, sessions newest first."""
     found = _sessions()

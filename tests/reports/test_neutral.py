@@ -26,7 +26,6 @@ from planner.reports.neutral import (
     for_xml,
     markdown_block,
     markdown_code,
-    markdown_prose,
     one_line,
 )
 
@@ -134,13 +133,6 @@ def test_a_code_span_holds_exactly_its_text(text: str) -> None:
     assert spans == ([one_line(text)] if one_line(text) else [])
 
 
-def test_a_backslash_before_a_pipe_is_no_code_span_in_a_table() -> None:
-    """Markdown readers disagree about it there, so that text is escaped instead; elsewhere it is code."""
-    assert markdown_code("a\\|b", in_table=True) == "a\\\\&#124;b"
-    assert markdown_code("a|b", in_table=True) == "`a\\|b`"
-    assert markdown_code("a\\|b") == "`a\\|b`"
-
-
 @with_hostile_texts
 def test_a_block_holds_its_lines_and_ends_where_it_should(text: str) -> None:
     """A transcript contains the end of a code block.
@@ -224,22 +216,6 @@ def test_xml_can_hold_any_text(text: str) -> None:
     assert (parsed.text or "") == for_xml(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("\x1b]8;;https://evil.example\x07click\x1b]8;;\x07", "�click�"),
-        ("\x1b[31mred\x1b[0m", "�red�"),
-        ("a\x1bPq\x1b\\b", "a�b"),
-        ("\x1b]0;never ended", "�0;never ended"),
-        ("two\r\n lines\t and\u2028more", "two lines and more"),
-        ("naïve 👩\u200d👧 e\u0301", "naïve 👩\u200d👧 e\u0301"),
-    ],
-)
-def test_one_line(text: str, shown: str) -> None:
-    """A sequence becomes one sign, white space one space, and ordinary Unicode stays."""
-    assert one_line(text) == shown
-
-
 @pytest.mark.parametrize("part", ["\x1b]", "\x9d", "\x1b[", "`", "@", "#", ":a", "a.", "www.", "0", "\\|", "//"])
 def test_hostile_text_takes_linear_time(part: str) -> None:
     """A transcript contains 100,000 incomplete escape sequences or beginnings of links.
@@ -253,25 +229,3 @@ def test_hostile_text_takes_linear_time(part: str) -> None:
             neutral(part * times)
 
     assert takes_linear_time(neutralised, 100_000)
-
-
-@with_hostile_texts
-def test_no_dollar_ends_mathematics(text: str) -> None:
-    """A `$` is left only before a digit, where GitHub reads no end of mathematics."""
-    assert re.search(r"\$(?![0-9])", for_markdown(text)) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("look at it with `planner plan`; then go on", "look at it with `planner plan`; then go on"),
-        ("`a_b` is 2 * 3", "`a_b` is 2 \\* 3"),
-        ("one ` alone_", "one \\` alone\\_"),
-        ("<b> `<b>` @acme `@acme`", "&lt;b&gt; `<b>` @\u200bacme `@acme`"),
-        ("`x``y` \x1b[31m", "`x``y` �"),
-        ("", ""),
-    ],
-)
-def test_a_sentence_with_code_in_it(text: str, shown: str) -> None:
-    """What our sentences quote as code is code on GitHub too; what is hostile around and in it stays harmless."""
-    assert markdown_prose(text) == shown

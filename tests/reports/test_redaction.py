@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from planner.evidence import Call, Evidence, Grade, Issue, Role, RunStatus, ToolCall, Turn, merged
 from planner.reports import redaction
-from planner.reports.redaction import Redactor, mask_digits, redact, redact_evidence
+from planner.reports.redaction import Redactor, redact, redact_evidence
 from planner.results.model import DroppedCase, RunResult
 from tests.support.samples import changed
 
@@ -69,14 +69,6 @@ def test_every_country_is_covered(style: int) -> None:
         if len(_digits(written)) >= 7 and _digits(redacted) != _digits(written)[-2:]:
             leaked[written] = redacted
     assert leaked == {}
-
-
-@given(st.text(st.sampled_from("0123456789+-. ()/Tab,one two:"), max_size=60))
-def test_redacting_twice_changes_nothing_more(text: str) -> None:
-    """Redacting twice is the same as once."""
-    redactor = Redactor()
-    assert redactor.text(redactor.text(text)) == redactor.text(text)
-    assert redactor.name(redactor.name(text)) == redactor.name(text)
 
 
 @pytest.mark.parametrize(
@@ -135,28 +127,12 @@ def test_names_stay_readable(name: str, redacted: str | None) -> None:
     assert Redactor().name(name) == (name if redacted is None else redacted)
 
 
-def test_a_short_number_is_masked_where_it_is_one() -> None:
-    """A phone number field is masked at any length."""
-    assert [mask_digits(number) for number in ("+41", "112", "+14155550199")] == ["+41", "•12", "+•••••••••99"]
-
-
 @pytest.mark.parametrize("compile_pattern", [re.compile, re2.compile], ids=["re", "re2"])
 def test_patterns_of_the_project(compile_pattern: Any) -> None:
     """The project's patterns are removed from strings and names."""
     redactor = Redactor((compile_pattern(r"(?i)acct-\w+"),))
     assert redactor.text("Your account ACCT-9x is open") == "Your account [redacted] is open"
     assert redactor.name("plan/x[account=acct-9x]@t") == "plan/x[account=[redacted]]@t"
-
-
-def test_different_names_stay_different() -> None:
-    """Two cases that differ only in what is hidden are still two."""
-    names = [f"p/s[n=+141555501{last}]@t" for last in ("99", "98")] + [f"p/s[n=+14155560{last}]@t" for last in ("199",)]
-    shown = Redactor().names([*names, names[0]])
-    assert shown == {
-        "p/s[n=+14155550199]@t": "p/s[n=+•••••••••99]@t",
-        "p/s[n=+14155550198]@t": "p/s[n=+•••••••••98]@t",
-        "p/s[n=+14155560199]@t": "p/s[n=+•••••••••99]@t~2",
-    }
 
 
 _KEPT_AS_THEY_ARE = {
@@ -280,18 +256,6 @@ def test_a_new_text_is_redacted_or_listed(name: str) -> None:
     assert missing == set()
 
 
-def test_what_is_listed_exists() -> None:
-    tables = [document for table in TABLES.values() for document in table]
-    inner = [
-        each
-        for document in tables
-        for field in document.model_fields.values()
-        for each in documents_in(field.annotation)
-    ]
-    documents = {document.__name__: document for document in (*tables, *inner)}
-    assert all(field in documents[document].model_fields for document, field in KNOWN)
-
-
 def evidence(**fields: Any) -> Evidence:
     return Evidence(run_id=1_234_567_890, run_status=RunStatus.COMPLETED, **fields)
 
@@ -367,14 +331,6 @@ def test_redacted_parts(fields: dict[str, Any], part: str, shown: str) -> None:
     assert redacted.redacted == (part,)
     assert redact_evidence(redacted, [re.compile(r"Member M-\d+")]) == redacted
     assert Evidence.model_validate_json(text) == redacted
-
-
-def test_keys_that_look_the_same_stay_apart() -> None:
-    """No entry is lost if two keys have the same redacted form."""
-    tool = ToolCall(name="t", arguments={"4155550199": 1, "4155550299": 2})
-    redacted = redact_evidence(evidence(tools=(tool,)))
-    assert redacted.tools is not None
-    assert redacted.tools[0].arguments == {"••••••••99": 1, "••••••••99~2": 2}
 
 
 def test_parts_that_are_read_again() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -14,16 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
 from planner.evidence import Evidence, Role, RunStatus, Turn
-from planner.reports.html import grids, pieces, render, script_json
-from planner.reports.neutral import without_controls
+from planner.reports.html import grids, pieces
 from planner.reports.redaction import redact, redact_evidence
-from planner.results.model import CaseResult, RunResult, SuiteDocument
-from tests.support.samples import changed
+from planner.results.model import CaseResult, RunResult
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -128,23 +123,6 @@ def test_all_cases_at_a_glance(canonical: RunResult) -> None:
         "early": [6],
         "late[mood=calm]": [3, 4, 5],
     }
-
-
-def test_without_the_store_the_report_says_so(canonical: RunResult) -> None:
-    """Without stored evidence, findings and quotes are shown."""
-    page = _page(canonical, None)
-    assert "is not in this store" in page
-    assert "Thanks for calling." not in page
-    assert render(redact(canonical)).count("data-outcome=") == len(canonical.cases)
-
-
-def test_the_suite(canonical: RunResult) -> None:
-    """The page shows the comparison of the suite."""
-    suite = SuiteDocument(
-        cases=3, passed_before=9, runs_before=9, passed_now=4, runs_now=9, p_value=0.03, compared="worse"
-    )
-    page = _page(changed(canonical, suite=suite))
-    assert "<dt>Suite</dt><dd>3 cases compared: 9 of 9 runs passed before, 4 of 9 now" in page
 
 
 # In a browser
@@ -292,17 +270,6 @@ def test_findings_come_before_call_settings(opened: Opened, canonical: RunResult
 
 
 @in_browser
-def test_a_printed_page_is_dark_on_light(opened: Opened, canonical: RunResult) -> None:
-    """Printed pages have dark text and show passed and failed runs."""
-    page = opened(_page(canonical))
-    page.emulate_media(media="print")
-    style = "getComputedStyle(document.querySelector('{}')).{}"
-    assert page.evaluate(style.format("body", "color")) == "rgb(28, 32, 36)"
-    assert page.evaluate(style.format(".dots i", "printColorAdjust")) == "exact"
-    expect(page.locator("#filter")).to_be_hidden()
-
-
-@in_browser
 @pytest.mark.skipif(not AXE.is_file(), reason="needs PLANNER_NODE_MODULES with axe-core in it")
 @pytest.mark.parametrize("place", ["", "#case-0", "#case-9"])
 def test_accessibility(opened: Opened, canonical: RunResult, place: str) -> None:
@@ -337,14 +304,3 @@ def test_thousands_of_cases_open_and_are_listed_on_demand(opened: Opened, many: 
     page.locator("#words").fill("")
     page.get_by_role("button", name="list all").click()
     assert rows.count() == 1_500
-
-
-def test_the_data_of_a_case_is_plain_json() -> None:
-    """The data reads back the same, without characters that hide or reorder text."""
-    assert script_json({"a": ["<b>&", 1, None, "\x00x"]}) == '{"a":["\\u003cb\\u003e\\u0026",1,null,"�x"]}'
-
-
-@given(st.text(st.sampled_from("ab \t\n\b\f\x1b[m\\u0\x7f\x9b\u202e\u200b\ud800é<")))
-def test_hidden_characters_are_replaced(text: str) -> None:
-    """Each text of the data is neutralised."""
-    assert json.loads(script_json({"a": [text, {"b": "plain"}]})) == {"a": [without_controls(text), {"b": "plain"}]}

@@ -13,7 +13,6 @@ from markdown_it.token import Token
 from planner.reports import markdown
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
-from tests.support.samples import changed
 
 _GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -39,19 +38,6 @@ def test_a_good_day(all_passed: RunResult) -> None:
     assert markdown.render(redact(all_passed)) == external_file("golden/all_passed.md", format=".txt")
 
 
-def test_many_passed_cases_are_folded(all_passed: RunResult) -> None:
-    """Many passed cases are folded."""
-    text = markdown.render(changed(all_passed, cases=all_passed.cases * 10))
-    assert "## All cases (20)\n\n<details><summary>20 passed cases</summary>\n\n| Case |" in text
-
-
-def test_nothing_to_do(all_passed: RunResult) -> None:
-    """Without a case there is no table, and the report says so."""
-    text = markdown.render(changed(all_passed, cases=[], plans=[]))
-    assert "**There was nothing to do.** (exit code 0)" in text
-    assert "## All cases" not in text
-
-
 def test_hostile_text_does_nothing(canonical: RunResult) -> None:
     """The only HTML is our own folding; text from calls is no link, image or emphasis."""
     tokens = _tokens(markdown.render(canonical))
@@ -75,27 +61,9 @@ def test_a_large_report_stays_readable(many: Callable[[int], RunResult], number:
     assert folded.count("❌") == 0
 
 
-def test_failing_cases_among_unchanged_ones(all_passed: RunResult) -> None:
-    """The headline counts failing cases among unchanged ones."""
-    same = [changed(case, compared="same") for case in all_passed.cases]
-    cases = [changed(same[0], outcome="failed"), same[1]]
-    text = markdown.render(changed(all_passed, cases=cases))
-    assert text.startswith("# ✅ Passed: 1 failed, 1 passed · ")
-
-
 def test_every_fold_is_closed(many: Callable[[int], RunResult]) -> None:
     """Every fold is closed."""
     text = markdown.render(many(1_000))
     folds = [token.content.strip() for token in _tokens(text) if token.type == "html_block"]
     assert folds == ["<details><summary>900 passed cases</summary>", "</details>"]
     assert "*80 more failed cases: see the table of all cases.*" in text
-
-
-def test_one_enormous_text_is_left_out(canonical: RunResult) -> None:
-    """A case id that alone is too long does not make the report too long."""
-    case = changed(canonical.cases[0], case_id=f"plan/s[x={'y' * 9_000}]@t")
-    text = markdown.render(changed(canonical, cases=[case]), max_bytes=4_000)
-    assert len(text.encode()) <= 4_000
-    assert "Omitted because it is too long" in text
-    assert text.startswith("# ❌ 1 failed · ")
-    assert "## Next steps" in text

@@ -6,14 +6,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from inline_snapshot import snapshot
 from wcwidth import wcswidth
 
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.reports.terminal import NARROWEST, Colour, Row, painter, rows, wrapped
 from planner.results.model import RunResult
 
 _PATHS = ["reports/report.md", "reports/results.json", "reports/junit.xml", "reports/report.html"]
@@ -115,25 +112,6 @@ Next     To run exactly this:
 """)
 
 
-def test_a_good_day(all_passed: RunResult) -> None:
-    """All passed takes a few lines."""
-    assert _plain(all_passed) == snapshot("""\
-✓ 2 passed · $0.32 (as estimated) · sandbox
-  2 new
-  These are simulated calls on the sandbox: nobody was phoned, and nothing was
-  charged.
-  All cases met their required pass rate. (exit code 0)
-
-Cases    2 cases · 2 runs · 1 plan
-Cost     $0.32 (as estimated), simulated
-Calls    9 requests · 1 launch · 8.6 s
-Reports  reports/report.md
-         reports/results.json
-         reports/junit.xml
-         reports/report.html
-""")
-
-
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_line_is_too_wide(canonical: RunResult, width: int) -> None:
     """Only case ids, paths and commands are wider."""
@@ -141,14 +119,6 @@ def test_no_line_is_too_wide(canonical: RunResult, width: int) -> None:
     too_wide = [line for line in lines if wcswidth(line) > width]
     copied = re.compile(r"  [✗?~] |\s+planner |(Reports)?\s+reports/")
     assert [line for line in too_wide if not copied.match(line)] == []
-
-
-def test_colour_is_only_added(canonical: RunResult) -> None:
-    """Without its colour codes the coloured text is the plain one, and no code is left open."""
-    coloured = render_text(redact(canonical), report_paths=_PATHS, width=80, color=True)
-    assert re.sub(r"\x1b\[\d+m", "", coloured) == _plain(canonical)
-    assert all(line.count("\x1b[0m") * 2 == line.count("\x1b[") for line in coloured.splitlines())
-    assert "\x1b[31m✗\x1b[0m" in coloured
 
 
 def test_hostile_text_does_nothing(canonical: RunResult) -> None:
@@ -164,33 +134,3 @@ def test_a_thousand_cases_fit_on_two_screens(many: Callable[[int], RunResult]) -
     text = _plain(many(1_000))
     assert len(text.splitlines()) < 110
     assert "  … and 88 more failed cases, in the report\n" in text
-
-
-texts = st.lists(st.text(st.sampled_from("ab日本👩é-/"), max_size=30), max_size=12).map(" ".join)
-names = st.text(st.sampled_from("ab日/-@[]="), min_size=1, max_size=90)
-
-
-@given(texts, st.integers(0, 140), st.integers(0, 8), st.integers(0, 8))
-def test_wrapping_loses_nothing(text: str, width: int, indent: int, hanging: int) -> None:
-    """All words are there in order, no line is too wide, and each starts with its indent."""
-    lines = wrapped(text, width, indent=" " * indent, hanging=" " * hanging)
-    assert "".join("".join(lines).split()) == "".join(text.split())
-    assert all(wcswidth(line) <= max(width, NARROWEST) for line in lines)
-    assert lines[0].startswith(" " * indent)
-    assert all(line.startswith(" " * hanging) for line in lines[1:])
-
-
-def _rows(items: list[Row], width: int) -> list[str]:
-    return list(rows(items, width, painter(color=False)))
-
-
-@given(st.lists(st.tuples(names, texts), min_size=1, max_size=8), st.integers(40, 140))
-def test_a_name_is_never_cut(items: list[tuple[str, str]], width: int) -> None:
-    """Each row shows its name in one piece; only a name makes a line too wide."""
-    lines = _rows([Row("+", name, ("5 calls", why), Colour.GREEN) for name, why in items], width)
-    heads = [line for line in lines if line.startswith("  + ")]
-    assert len(heads) == len(items)
-    for head, (name, _) in zip(heads, items, strict=True):
-        assert head.startswith(f"  + {name}")
-    for line in lines:
-        assert wcswidth(line) <= width or line in [f"  + {name}" for name, _ in items]

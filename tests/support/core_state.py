@@ -12,13 +12,12 @@ from planner.execution.events import NAMES, Intended, JobsAdded, Moved
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.execution.ledger import Ceiling, Ledger, Purpose
+from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.state import ConsentState, State
 from planner.providers.base import Run, RunId
 
 CONSENT = "sha256:1"
 """The consent of `state_of`."""
-PURPOSE = Purpose("p", CONSENT, month="2026-11")
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 AGENT = "agent", 12
 
@@ -100,15 +99,6 @@ def accept(state: State, job: Job, *run_ids: int, launch_id: str = "l1", seconds
     send(state, job, launch_id, len(run_ids), seconds=seconds, **changes)
     known = Moved(launch_id, LaunchState.ACKNOWLEDGED, run_ids=run_ids, bindings=dict(enumerate(run_ids)))
     happen(state, known, seconds=seconds)
-
-
-def launched_before(state: State, job: Job, end: Moved, **changes: Any) -> None:
-    """The launch `l1` of an earlier session, whose runs count for the consent of `state_of`."""
-    intent = intent_of(job, session_id="i0", **changes)
-    for event in (Intended(intent), Moved("l1", LaunchState.SENT), end):
-        state.journal.record(event)
-    consented = ConsentedJobs(consent_id=CONSENT, jobs={job.case_id: job})
-    happen(state, JobsAdded(consented, tuple(state.journal.slots_of("l1"))))
 
 
 def lose(state: State, job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) -> None:
