@@ -13,7 +13,6 @@
     │   ├── ServiceError        4    5xx, garbage, an answer that makes no sense
     │   ├── UnreachableError    4    the request provably never left (DNS, connection refused)
     │   ├── LostAnswerError     4    the request may have arrived: timeout, reset
-    │   ├── AlreadySubmittedError 4  another session has submitted the same calls
     │   ├── ThrottledError      4    429; carries `retry_after_seconds`
     │   └── StoreError          4    the results store cannot be read or written
     ├── InterruptedRunError   130    SIGINT, SIGTERM or SIGHUP
@@ -116,12 +115,6 @@ class UnreachableError(IncompleteError):
 
 class LostAnswerError(IncompleteError):
     code = "lost_answer"
-
-
-class AlreadySubmittedError(IncompleteError):
-    """An organisation's workers make the same calls for another session."""
-
-    code = "already_submitted"
 
 
 class ThrottledError(IncompleteError):

@@ -26,8 +26,7 @@ _TOKEN: Final = re.compile(r"[\w.~+/=-]{20,64}")
 
 _NAMES: Final = re.compile(r"THUNDERPHONE_API_KEY|INPUT_GITHUB[-_]TOKEN")
 _PREFIXES: Final = (
-    *("ACTIONS_", "AWS_", "AZURE_", "BUILDKITE_", "CI_", "GCP_", "GH_", "GITHUB_", "GOOGLE_"),
-    *("PLANNER_", "TEMPORAL_"),
+    *("ACTIONS_", "AWS_", "AZURE_", "BUILDKITE_", "CI_", "GCP_", "GH_", "GITHUB_", "GOOGLE_", "PLANNER_"),
 )
 _SECRET: Final = re.compile(r"(?:^|_)(?:\w*KEY|SECRET|TOKEN|PASSWORD|SAS|CREDENTIALS?|JWT)(?:_|$)")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -120,7 +119,7 @@ NO_KEYS: Final = KeyRedactor(())
 
 
 def keys_of(environ: Mapping[str, str]) -> KeyRedactor:
-    """The keys of the service, the judge, GitHub, the stores and the organisation in the environment."""
+    """The keys of the service, the judge, GitHub and the stores in the environment."""
     return KeyRedactor(_values(environ))
 
 

@@ -48,10 +48,8 @@ _SCHEMA_TYPES: Final = ("string", "number", "integer", "boolean", "object", "arr
 _SCHEMA_VALUES: Final = frozenset({"default", "const", "enum", "example", "examples"})
 """What a JSON schema of a secret says about its value."""
 
-_USER: Final = re.compile(
-    r"(?<=://)(?!(?<=\bpostgresql://)[^\s/?#\"'<>:@]+@[^\s/?#\"'<>@]+(?![^\s/?#\"'<>]))[^\s/?#\"'<>]+(?=@)"
-)
-"""What is before the host of an address. A user of Postgres without a password is no secret."""
+_USER: Final = re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)")
+"""What is before the host of an address."""
 _PARAMETER: Final = re.compile(r"(?<=[?&#;])([\w.~-]+)=([^\s&#;\"'<>]+)")
 _PATH: Final = re.compile(r"(?<=://)([^\s/?#\"'<>]+)(/[^\s?#\"'<>)`|\\]+)")
 """The host and the path of an address."""

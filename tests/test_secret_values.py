@@ -168,24 +168,6 @@ def test_in_prose_only_tokens_of_webhooks_are_hidden(text: str, shown: str | Non
 
 
 @pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("postgresql://ana@db.example:5432/planner", None),
-        ("(postgresql://ana@db.example)", None),
-        ("postgresql://ana:hunter2@db.example/planner", "postgresql://*@db.example/planner"),
-        ("postgresql://:hunter2@db.example/planner", "postgresql://*@db.example/planner"),
-        ("postgresql://ana:hunt@er2@db.example/planner", "postgresql://*@db.example/planner"),
-        ("postgresql://ana@example:hunter2@db.example/planner", "postgresql://*@db.example/planner"),
-        ("postgresql://ana@db.example/planner?password=hunter2", "postgresql://ana@db.example/planner?password=*"),
-        ("https://hunter2@github.com/owner/repository", "https://*@github.com/owner/repository"),
-        ("xpostgresql://hunter2@db.example/planner", "xpostgresql://*@db.example/planner"),
-    ],
-)
-def test_the_user_of_a_database_is_shown_without_a_password_only(address: str, shown: str | None) -> None:
-    assert without_credentials(address, lambda _: "*") == (shown or address)
-
-
-@pytest.mark.parametrize(
     "address",
     [
         "https://tools.example/order-status-lookup-v2",
@@ -209,9 +191,6 @@ def test_hostile_addresses_take_linear_time() -> None:
         "?" + "a" * 300_000,
         "&a=" * 100_000,
         "://a" + "/a1" * 100_000,
-        "postgresql://" * 30_000,
-        "postgresql://" + "a@" * 100_000,
-        "postgresql://a@" + "a" * 300_000,
     ):
         without_credentials(text)
     assert time.process_time() - start < 1

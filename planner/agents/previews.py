@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
     from planner.execution.journal import Journal
     from planner.execution.sharing import IntentSharing
-    from planner.providers.base import AgentProvider, Target
+    from planner.providers.base import AgentProvider
     from planner.shell import Shell
 
 
@@ -60,8 +60,6 @@ class Previews:
     """The shared store's, if there is one."""
     session_id: str
     settle_seconds: float
-    is_called_elsewhere: Callable[[Target], bool] | None = None
-    """Whether the organisation's workers may still call it, as its tables say; None without an organisation."""
     warnings: list[str] = field(default_factory=list[str])
     verified: dict[int, AgentState] = field(default_factory=dict[int, "AgentState"])
     """The copies as they were before their first call, by id."""
@@ -107,14 +105,7 @@ class Previews:
         if preview.copy_id is None:
             return False
         launches, target = self.journal if self.intents is None else self.intents, ("agent", preview.copy_id)
-        return launches.is_called(target, since=self._now() - LONGEST_RUN) or self.may_workers_call(target)
-
-    def may_workers_call(self, target: Target) -> bool:
-        """If planner.yaml does not name the organisation of submitted calls any more, they may reach every copy."""
-        if self.is_called_elsewhere is not None:
-            return self.is_called_elsewhere(target)
-        consents = self.journal.consents
-        return any(consents.organisation_of(consent.consent_id) for consent in consents.open())
+        return launches.is_called(target, since=self._now() - LONGEST_RUN)
 
     async def try_delete(self, preview: Preview) -> bool:
         """Try to delete the copy; return whether it is gone. Logs why not."""

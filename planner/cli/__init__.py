@@ -56,7 +56,6 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "forget": ("results", "Erase the words of a call from results and stores."),
     },
     "For workflows and tools": {
-        "worker": ("worker", "Make the calls of all repositories of an organisation."),
         "ci": ("ci", "plan | run | gate | publish | promote | record"),
         "sandbox": ("tools", "Serve the simulated service on a port."),
         "schema": ("tools", "Write the JSON Schemas."),

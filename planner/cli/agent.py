@@ -53,7 +53,7 @@ def previews(global_options: GlobalOptions, **values: Any) -> int:
 
     `planner run` deletes its previews, also those of sessions that were killed. If a store was lost, run `planner
     agent previews --delete --older-than 24h` on a schedule: it deletes by name and age. Previews that calls of this
-    store, or the workers of the organisation, still use are kept. Exit code 4 if one cannot be deleted.
+    store still use are kept. Exit code 4 if one cannot be deleted.
     """
     from planner.commands import agents as module
 

@@ -143,7 +143,6 @@ RUNNING = options.together(
         metavar="N",
         help="At most N calls at the same time.",
     ),
-    option(CALLING, "--detach", is_flag=True, help="Leave the calls to the organisation's workers."),
     option(CALLING, "--fail-fast", is_flag=True, help="Start no more calls after the first failed run."),
     option(
         CALLING,

@@ -12,7 +12,10 @@ _LIKENESS: Final = 0.7
 """difflib's ratio of `plan-digest` and `digest` is 0.71, of `dry-run` and `rerun` 0.67."""
 _NAMED: Final = 2
 
-REMOVED: Final[dict[str, str]] = {}
+REMOVED: Final[dict[str, str]] = {
+    "worker": "`planner run` makes the calls.",
+    "--detach": "`planner run` makes the calls itself; after an interruption, the same command resumes them.",
+}
 """Commands and options that earlier versions had: one sentence each that says what to use instead."""
 
 

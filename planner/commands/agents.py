@@ -32,7 +32,6 @@ from planner.providers.base import VARIANTS, AgentProvider, AgentState, ListedAg
 from planner.quantities import count, duration
 from planner.reports.neutral import for_terminal, json_document
 from planner.secret_values import find_secrets
-from planner.session.organisation import workers_calls
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection, did_you_mean, load_current_project, read_files
@@ -199,7 +198,7 @@ def previews(
     shell: Shell, selection: Selection, *, delete: bool, older_than: str | None, output_format: Literal["text", "json"]
 ) -> int:
     """List or delete previews; return 4 if one could not be deleted, otherwise 0. With `older_than`, an age as typed,
-    also copies that this store does not record are deleted. None that the organisation's workers may call is. Raises
+    also copies that this store does not record are deleted. Raises
     `UsageError`, and the errors of the stores and the service."""
     oldest = None
     if older_than is not None and (oldest := age_of(older_than)) is None:
@@ -207,7 +206,6 @@ def previews(
     root, project = load_current_project(shell, selection.base)
     place = place_of(shell, root, selection, project)
     with (
-        workers_calls(shell, selection, project, root) as is_called_elsewhere,
         locked(shell, place, "planner agent previews"),
         closing(Journal(place.journal_path, now=shell.clock.now())) as journal,
         shared_session(shell, place, journal, ()) as intents,
@@ -217,7 +215,7 @@ def previews(
         async def work() -> int:
             async with open_client(shell, place, selection) as client:
                 settle_seconds = project.execution.settle_seconds
-                own = Previews(shell, journal, client, intents, "", settle_seconds, is_called_elsewhere)
+                own = Previews(shell, journal, client, intents, "", settle_seconds)
                 return await _previews(own, oldest, delete=delete, as_text=output_format == "text")
 
         return anyio.run(work)
@@ -263,8 +261,7 @@ async def _listed(own: Previews) -> list[_Listed]:
         if agent.name.startswith(NAME_PREFIX):
             age_seconds = None if agent.created_at is None else (now - aware(agent.created_at)).total_seconds()
             preview = known.get(agent.id)
-            is_called = own.may_workers_call(("agent", agent.id))
-            in_use = is_called or (preview is not None and own.is_in_use(preview))
+            in_use = preview is not None and own.is_in_use(preview)
             found.append(_Listed(agent, age_seconds, preview, in_use))
     return found
 
@@ -281,9 +278,9 @@ async def _delete_preview(own: Previews, each: _Listed) -> bool:
 
 
 def _owner(each: _Listed) -> str:
-    use = "in use" if each.in_use else "not in use"
     if each.known is None:
-        return "not recorded by this store" + (f", {use}" if each.in_use else "")
+        return "not recorded by this store"
+    use = "in use" if each.in_use else "not in use"
     return f"copy of agent {each.known.agent_id}, {use}, made by session {each.known.session_id}"
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import anyio
 
 from planner.commands.offline import judge_offline
-from planner.errors import AlreadySubmittedError, RefusedError, UsageError
+from planner.errors import RefusedError, UsageError
 from planner.session.called_agents import clean_up_previews, delete_previews
-from planner.session.executing import SessionEnd, execute
+from planner.session.executing import execute
 from planner.session.finishing import finish, refuse
 from planner.session.late_data import refresh
-from planner.session.preparing import Preparation
 from planner.session.run_session import (
-    ConnectedSession,
     RunOptions,
     RunSession,
     connected,
@@ -42,27 +40,17 @@ def run(shell: Shell, options: RunOptions) -> int:
         return anyio.run(_run, session)
 
 
-async def _make_calls(session: ConnectedSession) -> tuple[Preparation, SessionEnd]:
-    prepared = await prepare_calls(session)
-    await clean_up_previews(session, prepared)
-    try:
-        consent = consent_to(session, prepared)
-    except RefusedError as error:
-        await refuse(session, await refresh(session, prepared), error)
-        raise
-    prepared = await refresh(session, prepared)
-    return prepared, await execute(session, prepared, consent)
-
-
 async def _run(opened: RunSession) -> int:
     async with connected(opened) as session:
+        prepared = await prepare_calls(session)
+        await clean_up_previews(session, prepared)
         try:
-            prepared, end = await _make_calls(session)
-        except AlreadySubmittedError as error:
-            session.shell.log(f"{error}: following them")
-            prepared, end = await _make_calls(session)
+            consent = consent_to(session, prepared)
+        except RefusedError as error:
+            await refuse(session, await refresh(session, prepared), error)
+            raise
+        prepared = await refresh(session, prepared)
+        end = await execute(session, prepared, consent)
         code = finish(session, prepared, end)
-        if session.organisation is not None and not session.journal.consents.is_open(prepared.consent_id):
-            session.organisation.close(prepared.consent_id)
         await delete_previews(session)
         return code

@@ -9,7 +9,6 @@ from planner.errors import StoreError
 from planner.execution.consents import (
     NO_SPENDING,
     Amount,
-    CallsSubmitted,
     Consent,
     ConsentAdded,
     ConsentEnded,
@@ -31,10 +30,6 @@ class ConsentRecords:
         self._ended: dict[str, set[int]] = {}
         self._waves: dict[str, Wave] = {}
         """The last one of each consent."""
-        self._organisations: dict[str, str] = {}
-        """Whose workers make the calls, by consent id, as this machine knows."""
-        self._organisations_elsewhere: dict[str, str] = {}
-        """As the shared store says."""
         self._elsewhere: dict[str, Spending] = {}
         """What other machines spent, by consent id."""
         self._judging: dict[str, dict[str, dict[str, Amount]]] = {}
@@ -51,7 +46,7 @@ class ConsentRecords:
                 known = self._consents.get(consent.consent_id, consent)
                 if known.digest != consent.digest:
                     raise AssertionError(f"consent {consent.consent_id} is to another set of calls")
-            case ConsentEnded(consent_id) | CallsSubmitted(consent_id):
+            case ConsentEnded(consent_id):
                 self._require(consent_id)
             case WaveChosen(consent_id, wave):
                 self._require(consent_id)
@@ -76,12 +71,9 @@ class ConsentRecords:
                 self._ended.setdefault(consent.consent_id, set())
             case ConsentEnded(consent_id, calls):
                 self._ended[consent_id].update(calls)
-            case CallsSubmitted(consent_id, organisation):
-                self._organisations[consent_id] = organisation
             case WaveChosen(consent_id, wave):
                 self._waves[consent_id] = wave
-            case ConsentImported(consent, ended, spending, wave, organisation):
-                self._organisations_elsewhere[consent.consent_id] = organisation
+            case ConsentImported(consent, ended, spending, wave):
                 known = self._consents.get(consent.consent_id)
                 mine = self._waves.get(consent.consent_id)
                 if wave is not None and (mine is None or mine.number < wave.number):
@@ -129,19 +121,6 @@ class ConsentRecords:
     def ended_of(self, consent_id: str) -> frozenset[int]:
         """The calls, by their place, of which nothing is left."""
         return frozenset(self._ended.get(consent_id, ()))
-
-    def organisation_of(self, consent_id: str) -> str:
-        """The address of the database whose workers make the calls of this consent; "" if this session may."""
-        mine = self.own_organisation_of(consent_id)
-        return self.organisation_elsewhere(consent_id) if mine is None else mine
-
-    def own_organisation_of(self, consent_id: str) -> str | None:
-        """As this machine submitted or followed the calls; None if it did neither."""
-        return self._organisations.get(consent_id)
-
-    def organisation_elsewhere(self, consent_id: str) -> str:
-        """As the shared store says."""
-        return self._organisations_elsewhere.get(consent_id, "")
 
     def wave_of(self, consent_id: str) -> Wave | None:
         """The last wave that was chosen; None before the first."""

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from planner.execution.month_spending import StoreSpending
 
 PREFIX: Final = "consents/"
-SUBMITTED: Final = "submitted/"
-"""Names the consents whose calls an organisation's workers make."""
 
 
 class SharedConsent(BaseModel):
@@ -44,7 +42,6 @@ class SharedConsent(BaseModel):
     ended: tuple[int, ...] = ()
     spending: Spending
     wave: Wave | None = None
-    organisation: str = ""
 
 
 @frozen
@@ -56,8 +53,6 @@ class ConsentWrite:
     launches: frozenset[str]
     spending: Spending
     wave: Wave | None = None
-    organisation: str | None = None
-    """None if this machine did not submit or follow its calls."""
     ceilings: Sequence[Ceiling] = ()
     """Those to keep; empty if nothing new is reserved."""
 
@@ -107,25 +102,16 @@ class ConsentSharing:
 
     def import_consents(self, digest: str, plans: Iterable[str]) -> None:
         """Import the consents to this set of calls. Raises `StoreError`: a document cannot be read."""
-        self._import(self._store.keys(f"{PREFIX}{id_prefix(digest)}"), plans)
-
-    def import_submitted(self, plans: Iterable[str]) -> None:
-        """Import the consents whose calls an organisation's workers make, to any set. Raises `StoreError`."""
-        self._import([f"{PREFIX}{key.removeprefix(SUBMITTED)}" for key in self._store.keys(SUBMITTED)], plans)
-
-    def _import(self, keys: Iterable[str], plans: Iterable[str]) -> None:
         names = {self._show_name(plan): plan for plan in plans}
-        for key in keys:
+        for key in self._store.keys(f"{PREFIX}{id_prefix(digest)}"):
             if (data := self._store.get(key)) is None:
                 continue
             shared = self._read(key, data)
             spending = _renamed(_without_ended(shared.spending, self._store), names)
-            imported = ConsentImported(shared.consent, shared.ended, spending, shared.wave, shared.organisation)
+            imported = ConsentImported(shared.consent, shared.ended, spending, shared.wave)
             records, consent_id = self._journal.consents, shared.consent.consent_id
-            is_known = (
-                records.ended_of(consent_id).issuperset(shared.ended)
-                and not _is_later(shared.wave, records.wave_of(consent_id))
-                and records.organisation_elsewhere(consent_id) == shared.organisation
+            is_known = records.ended_of(consent_id).issuperset(shared.ended) and not _is_later(
+                shared.wave, records.wave_of(consent_id)
             )
             if records.elsewhere(consent_id) != spending or not is_known:
                 self._journal.record(imported)
@@ -152,12 +138,6 @@ class ConsentSharing:
                 self._answers.votes_shared(votes)
             self._written = written
 
-    async def share_consent(self) -> None:
-        """Return when this session's consent is durable in the store. Raises `StoreError`, `UsageError`."""
-        write = self._known(self._consent_id)
-        if write is not None:
-            await anyio.to_thread.run_sync(self._put, write, dict[str, bytes]())
-
     def _put(self, write: ConsentWrite, votes: Mapping[str, bytes]) -> None:
         def change(now: Reader) -> dict[str, bytes | None]:
             return {**{key: data for key, data in votes.items() if not now.has(key)}, **self.reserved(now, write)}
@@ -182,7 +162,7 @@ class ConsentSharing:
             committed_cents = shared.spending.of_calls(plan).committed + judged
             if committed_cents > ceiling.limit_cents:
                 raise OverCeilingError(ceiling.label, ceiling.limit_cents, committed_cents)
-        return _documents(now, shared)
+        return _document(shared)
 
     def check_months(self, write: ConsentWrite, shared: SharedConsent | None = None) -> None:
         """Check what all consents of the store reserved, `shared` instead of what it has of this one. Where a store is
@@ -198,19 +178,15 @@ class ConsentSharing:
                 raise OverCeilingError(ceiling.label, ceiling.limit_cents, committed_cents)
 
     def outcome(self, now: Reader, launch_ids: Iterable[str]) -> dict[str, bytes | None]:
-        """The current documents of this session's consent, of open ones, of those that workers have ended, and of those
-        of these launches."""
+        """The current documents of this session's consent, of open ones, and of those of these launches."""
         launches = [launch for each in launch_ids if (launch := self._journal.launch(each)) is not None]
         wanted = {self._consent_id, *(launch.consent_id for launch in launches)}
         wanted |= {consent.consent_id for consent in self._journal.consents.open()}
-        marked = (key.removeprefix(SUBMITTED).removesuffix(".json") for key in now.keys(SUBMITTED))
-        # The store may have been away when their results were collected.
-        wanted |= {each for each in marked if self._journal.consents.own_organisation_of(each) == ""}
         writes: dict[str, bytes | None] = {}
         for known in filter(None, map(self._known, sorted(wanted))):
             key = _key(known.consent)
-            if known.spending.plans or known.organisation or now.has(key):
-                writes |= _documents(now, self._merged(now, known))
+            if known.spending.plans or now.has(key):
+                writes |= _document(self._merged(now, known))
         return writes
 
     def _known(self, consent_id: str) -> ConsentWrite | None:
@@ -228,8 +204,7 @@ class ConsentSharing:
         shown = replace(consent, by=self._show_name(consent.by))
         shown_spending = _renamed(spending, {plan: self._show_name(plan) for plan in spending.plans})
         wave = records.wave_of(consent_id)
-        organisation = records.own_organisation_of(consent_id)
-        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending, wave, organisation)
+        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending, wave)
 
     def _merged(self, now: Reader, write: ConsentWrite) -> SharedConsent:
         """The union by identity: our launches and sessions as we know them, the others as they are stored."""
@@ -237,13 +212,7 @@ class ConsentSharing:
         data = now.get(key)
         if data is None:
             ended = tuple(sorted(write.ended))
-            return SharedConsent(
-                consent=write.consent,
-                ended=ended,
-                spending=write.spending,
-                wave=write.wave,
-                organisation=write.organisation or "",
-            )
+            return SharedConsent(consent=write.consent, ended=ended, spending=write.spending, wave=write.wave)
         stored = self._read(key, data)
         elsewhere = _without_ended(stored.spending, now).launches
         others = {key: amounts for key, amounts in elsewhere.items() if key not in write.launches}
@@ -254,10 +223,7 @@ class ConsentSharing:
         )
         ended = tuple(sorted(write.ended.union(stored.ended)))
         wave = stored.wave if _is_later(stored.wave, write.wave) else write.wave
-        organisation = stored.organisation if write.organisation is None else write.organisation
-        return SharedConsent(
-            consent=write.consent, ended=ended, spending=spending, wave=wave, organisation=organisation
-        )
+        return SharedConsent(consent=write.consent, ended=ended, spending=spending, wave=wave)
 
     # Documents
 
@@ -280,14 +246,8 @@ class ConsentSharing:
         )
 
 
-def _documents(now: Reader, shared: SharedConsent) -> dict[str, bytes | None]:
-    """With its mark, if workers make its calls."""
-    key = _key(shared.consent)
-    mark = f"{SUBMITTED}{key.removeprefix(PREFIX)}"
-    documents: dict[str, bytes | None] = {key: shared.model_dump_json().encode()}
-    if bool(shared.organisation) != now.has(mark):
-        documents[mark] = b"{}" if shared.organisation else None
-    return documents
+def _document(shared: SharedConsent) -> dict[str, bytes | None]:
+    return {_key(shared.consent): shared.model_dump_json().encode()}
 
 
 def _is_later(one: Wave | None, other: Wave | None) -> bool:

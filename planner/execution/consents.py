@@ -216,16 +216,6 @@ class ConsentImported(NamedTuple):
     spending: Spending
     wave: Wave | None = None
     """The last one that was chosen."""
-    organisation: str = ""
-    """Whose workers make its calls, as in `CallsSubmitted`."""
-
-
-class CallsSubmitted(NamedTuple):
-    """The calls of a consent are now made by the workers of an organisation, whose database is at this address, and by
-    nobody else. "" when they have ended."""
-
-    consent_id: str
-    organisation: str
 
 
 class WaveChosen(NamedTuple):
@@ -256,6 +246,4 @@ class JudgeCallSettled(NamedTuple):
     microcents: Microcents
 
 
-ConsentEvent = (
-    ConsentAdded | ConsentEnded | ConsentImported | CallsSubmitted | WaveChosen | JudgeCallReserved | JudgeCallSettled
-)
+ConsentEvent = ConsentAdded | ConsentEnded | ConsentImported | WaveChosen | JudgeCallReserved | JudgeCallSettled

@@ -117,8 +117,6 @@ class Outcome:
     """Why launching stopped while runs under way were still watched: the shared store failed, or another session makes
     the same calls."""
     fail_fast: bool = False
-    submitted: bool = False
-    """The organisation's workers continue the calls, and nobody waits for them here."""
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched, by case id."""
     not_needed: dict[str, int] = field(default_factory=dict[str, int])
@@ -138,7 +136,6 @@ class Outcome:
         """Everything was done, and no launch is unconfirmed."""
         return not (
             self.interrupted
-            or self.submitted
             or self.ceiling
             or self.refusal
             or self.usage

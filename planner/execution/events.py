@@ -10,7 +10,6 @@ from pydantic import AwareDatetime
 
 from planner.bounds import Cents, Count, Seconds, ServiceId
 from planner.execution.consents import (
-    CallsSubmitted,
     ConsentAdded,
     ConsentEnded,
     ConsentEvent,
@@ -143,7 +142,6 @@ KINDS: Final[dict[str, type[Any]]] = {
     "consent_added": ConsentAdded,
     "consent_ended": ConsentEnded,
     "consent_imported": ConsentImported,
-    "calls_submitted": CallsSubmitted,
     "wave_chosen": WaveChosen,
     "judge_call_reserved": JudgeCallReserved,
     "judge_call_settled": JudgeCallSettled,

@@ -33,7 +33,7 @@ from planner.execution.events import (
 )
 from planner.execution.journal_state import JournalState
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 IN_MEMORY: Final = Path(":memory:")
 """A journal in memory."""
 

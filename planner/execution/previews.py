@@ -15,7 +15,6 @@ the copy.
 A preview is never deleted by its name alone, and not while a call on it may be under way.
 """
 
-import re
 from dataclasses import replace
 from enum import Enum
 from typing import Final, NamedTuple
@@ -28,7 +27,6 @@ from planner.providers.base import Target
 from planner.values import frozen
 
 NAME_PREFIX: Final = "planner-preview "
-_NAME: Final = re.compile(rf"{NAME_PREFIX}of ([0-9]{{1,19}}) \S+ \S+")
 
 
 class PreviewState(Enum):
@@ -81,13 +79,6 @@ class Preview:
     def name(self) -> str:
         digest = self.configuration.removeprefix("sha256:")[:12]
         return f"{NAME_PREFIX}of {self.agent_id} {digest} {self.preview_id}"
-
-
-def source_of(name: str) -> int | None:
-    """The agent of which an agent with this name is a preview; None if it is none. Only who has the API key can name
-    agents."""
-    found = _NAME.fullmatch(name.strip())
-    return None if found is None else int(found[1])
 
 
 class PreviewIntended(NamedTuple):

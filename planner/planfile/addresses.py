@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -113,19 +112,6 @@ def is_this_machine(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def problem_with_database(written: str) -> str:
-    """Why this is not the address of an organisation's database; "" if it is."""
-    try:
-        parts = urlsplit(written)
-    except ValueError:
-        return "this is not the address of a database"
-    if parts.password:
-        return "a password does not belong here: set PLANNER_ORGANISATION_PASSWORD in the environment"
-    if parts.scheme not in ("postgresql", "sqlite") or len(parts.path) < 2:
-        return "write postgresql://<user>@<host>/<database>, or sqlite:///<file> on one machine"
-    return ""
-
-
 def problem_with_endpoint(base_url: str) -> str:
     """Why transcripts and a key cannot be sent to this address; empty if they can."""
     if problem := _problem_with_web_address(base_url, "https://host/v1", "put the key into PLANNER_JUDGE_API_KEY"):
@@ -186,12 +172,3 @@ def problem_with_number(number: Any) -> str:
     if not phonenumbers.is_possible_number(parsed):
         return f"{describe(number)} has too few or too many digits for a number of country code {parsed.country_code}"
     return ""
-
-
-_SQLITE: Final = "sqlite:///"
-
-
-def resolved_database(address: str, root: Path) -> str:
-    """The same address for every way to write the path of an SQLite file; `root` is the folder of planner.yaml."""
-    path = address.removeprefix(_SQLITE)
-    return address if path == address else f"{_SQLITE}{(root / path).resolve()}"

@@ -253,8 +253,6 @@ class Project:
     """False if planner.yaml has errors, so that plans are not checked against it."""
     store: str | None = None
     """The store of results, as written."""
-    organisation: str | None = None
-    """The database of the organisation's workers, as written."""
     store_public: bool = False
     """Whether a git ref of a public repository may hold them."""
     keep: Keep | None = None

@@ -11,7 +11,7 @@ from planner.checks.patterns import compile_pattern, finds_everything
 from planner.clock import age_of
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import UsageError
-from planner.planfile.addresses import parse_store, problem_with_database, problem_with_endpoint
+from planner.planfile.addresses import parse_store, problem_with_endpoint
 from planner.planfile.fields import check_version, has_known_keys, read_fields, read_mapping, wrong_type
 from planner.planfile.files import PROJECT_FILE, FileError, display_name, read_authored
 from planner.planfile.grammar import (
@@ -54,12 +54,6 @@ def _store(address: str) -> str:
         parse_store(address)
     except UsageError as error:
         raise ValueError(str(error)) from error
-    return address
-
-
-def _organisation(address: str) -> str:
-    if problem := problem_with_database(address):
-        raise ValueError(problem)
     return address
 
 
@@ -195,14 +189,6 @@ class ProjectFields(Authored):
             "Where results are stored: a folder (default .planner/), a git ref, or the address of an object store."
         ),
         examples=["git:refs/planner/results"],
-    )
-    organisation: Annotated[Text, AfterValidator(_organisation)] | None = Field(
-        default=None,
-        description=(
-            "The database of the organisation's workers, which make the calls of all repositories "
-            "(docs/organisation.md)."
-        ),
-        examples=["postgresql://planner@db.example.org/planner"],
     )
     keep: Annotated[str, StringConstraints(pattern=AGE)] | None = Field(
         default=None,
@@ -341,7 +327,6 @@ def _project(root: YamlMapping, reporter: Reporter) -> Project:
         judge=_judge(root, fields.judge, reporter),
         redact=tuple(fields.redact),
         store=fields.store,
-        organisation=fields.organisation,
         keep=_keep(root, fields.keep),
         store_public=fields.store_public,
         agent_files=agent_files,

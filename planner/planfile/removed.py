@@ -2,5 +2,7 @@
 
 from typing import Final
 
-REMOVED_KEYS: Final[dict[str, str]] = {}
+REMOVED_KEYS: Final[dict[str, str]] = {
+    "organisation": "each `planner run` makes its own calls; remove it",
+}
 """By the key's name, wherever it was written: one phrase that completes "`KEY` is no longer a key; …"."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import date
 from fractions import Fraction
 from math import ceil
@@ -13,7 +13,7 @@ from planner.clock import age_of
 from planner.diagnostics import Span
 from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.grammar import QuarantineFields, ScenarioDefaults
-from planner.planfile.model import Case, CaseSettings, Quarantine
+from planner.planfile.model import CaseSettings, Quarantine
 from planner.planfile.reporter import Reporter
 from planner.planfile.waves import LEAST_RUNS, default_min_runs
 from planner.planfile.yaml.document import YamlMapping as Written
@@ -35,13 +35,6 @@ def settings_of(values: Mapping[str, Any]) -> CaseSettings:
         "when_settled": values["when_settled"] or ("stop" if may_settle else "continue"),
     }
     return CaseSettings(**{name: values[name] for name in DECIDING} | computed)
-
-
-def called_whole(case: Case) -> Case:
-    """The case, of which all calls are made: no verdict decides between them how many there are. An organisation's
-    workers do not judge."""
-    fewest = default_min_runs(case.runs, is_adaptive=False) if case.has_usual_min_runs else case.min_runs
-    return replace(case, calls="equal", when_settled="continue", min_runs=fewest)
 
 
 def check_own_rates(

@@ -311,10 +311,6 @@ class Recordings(Protocol):
 class AgentProvider(Provider, Recordings, Protocol):
     """A service that also lets its agents be read and changed."""
 
-    async def organisation(self) -> int | None:
-        """The id of the account's organisation. None if this key may not see it or the service does not have it."""
-        ...
-
     async def agent(self, agent_id: int) -> AgentState:
         """Raises `NotFoundError` if the service does not have it."""
         ...

@@ -25,7 +25,6 @@ _MARKS = {
     "passed": "✅",
     "refused": "✋",
     "interrupted": "⏹️",
-    "submitted": "📤",
 }
 _SHOWN_EXPECTATIONS = 6
 _FOLD_FROM = 10

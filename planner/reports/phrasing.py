@@ -30,7 +30,6 @@ VERDICTS = {
     "unknown": "Incomplete",
     "refused": "Refused",
     "interrupted": "Interrupted",
-    "submitted": "Submitted",
 }
 _RESUME = "Run the same command to resume; nothing is charged twice."
 _MEANINGS = {

@@ -36,7 +36,6 @@ SIGNS = {
     "quarantined": ("∎", Colour.DIM),
     "refused": ("!", Colour.YELLOW),
     "interrupted": ("!", Colour.YELLOW),
-    "submitted": ("→", Colour.YELLOW),
 }
 """Of outcomes of sessions, cases, runs and findings."""
 

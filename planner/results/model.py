@@ -30,7 +30,7 @@ SCHEMA_VERSION = "2.0"
 FRUITLESS_SESSIONS = 2
 """After so many sessions without a call that counts, a case is not called again by default."""
 
-PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted", "submitted"]
+PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
 Compared = Literal["regressed", "suspected", "improved", "same", "new", "gone", "not_comparable"]
 SuiteChange = Literal["worse", "everything_worse", "better", "not_enough_evidence"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]

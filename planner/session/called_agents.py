@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 def previews_needed(prepared: Preparation) -> list[EffectiveTarget]:
     """The agents that need a preview, because this session may still launch calls to them."""
-    if prepared.is_at_work:
-        return []
     launching = {
         (change.case.target.id, change.case.target.config)
         for change in prepared.change_set.payers
@@ -100,11 +98,10 @@ async def delete_previews(session: ConnectedSession) -> None:
         session.shell.log(f"warning: previews are left to the next run: {error}")
 
 
-def preview_documents(session: RunSession, prepared: Preparation, runs: EndedRuns) -> list[PreviewDocument]:
+def preview_documents(session: RunSession, prepared: Preparation) -> list[PreviewDocument]:
     """The previews that calls of this session reached, those of resumed calls included."""
     launched = [launch.line.target for launch in session.journal.launches_of(session.reports.session_id)]
     resumed = {slot.launch_id: None for slots in prepared.resumable.values() for slot in slots}
-    resumed |= {record.slot.launch_id: None for record in runs.records}  # of an organisation's workers
     launched += [launch.line.target for each in resumed if (launch := session.journal.launch(each)) is not None]
     called = dict.fromkeys([*(("agent", copy_id) for copy_id in prepared.copies.values()), *launched])
     targets = {(each.agent_id, each.digest): each for each in prepared.agents}

@@ -62,23 +62,7 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
 def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
     """Why `run` would refuse the calls even with consent."""
     limits = Limits(work.loaded.plans, work.loaded.project.policy, work.shell.clock.now())
-    return (
-        policy_refusal(prepared.change_set, limits, prepared.progress)
-        or agents_refusal(limits.policy, prepared)
-        or elsewhere_refusal(prepared)
-    )
-
-
-def elsewhere_refusal(prepared: Preparation) -> RefusedError | None:
-    """Why nothing is called that the workers of another organisation make: both would pay."""
-    there = prepared.submitted_elsewhere
-    if not there:
-        return None
-    return RefusedError(
-        f"these calls were submitted to the workers of {there}, which make them",
-        f"Write `organisation: {there}` in planner.yaml again, then run the same command. "
-        "To pay for them a second time: --start-over REASON.",
-    )
+    return policy_refusal(prepared.change_set, limits, prepared.progress) or agents_refusal(limits.policy, prepared)
 
 
 def already_called(session: RunSession, prepared: Preparation) -> RefusedError | None:

@@ -152,9 +152,7 @@ async def _execute(
     if session.intents is not None:
         answers = session.place.shared.repository if session.place.shared is not None else None
         session.intents.consents.begin(prepared.consent_id, ledger.ceilings, store_spending(session.place), answers)
-    outcome, runs = await _make_calls(
-        session, prepared, ledger, may_call=consent.given and not prepared.is_at_work, comment=comment
-    )
+    outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given, comment=comment)
     judge_calls = JudgeCallsResult()
     if not (outcome.interrupted or outcome.bug):
         judge_calls = await judge.make(runs.judged, ledger, prepared.progress.judge, session.interrupted)
@@ -166,13 +164,13 @@ async def _execute(
         edited |= await edited_launches(session, prepared, slots, after_calls=True)
     exclude(session, runs, edited)
     outcome.broken = ledger.broken()
-    if outcome.left and not (consent.given or prepared.is_at_work):
+    if outcome.left and not consent.given:
         outcome.refusal = (
             "some launches turned out never to have arrived, and consent to charge for their calls was not given"
         )
     if outcome.bug is not None:
         outcome.bug = session.reports.note_bug(outcome.bug)
-    previews = preview_documents(session, prepared, runs)
+    previews = preview_documents(session, prepared)
     return SessionEnd(consent, outcome, runs, judge_calls, previews, prepared.warnings, edited)
 
 
@@ -296,7 +294,7 @@ async def _make_calls(
         if comment is not None:
             comment.update(state)
 
-    engine = session.organisation or LocalEngine(
+    engine = LocalEngine(
         provider=session.transactions.client,
         transactions=session.transactions,
         journal=session.journal,

@@ -59,7 +59,7 @@ from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
 from planner.verdicts.sessions import Session, cases_with_history, earlier_sessions, to_measure
 from planner.workspace.agreed_calls import agreed_set
-from planner.workspace.consents import known_consent_id, may_resume, not_yet_made, submitted_elsewhere
+from planner.workspace.consents import known_consent_id, may_resume, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
@@ -116,10 +116,6 @@ class Preparation:
     """The consent that is resumed; "" if none is known."""
     consent: Consent | None = None
     """It, if somebody has given it."""
-    is_at_work: bool = False
-    """Whether an organisation's workers make its calls: then this session makes none."""
-    submitted_elsewhere: str = ""
-    """The database of another organisation than that of planner.yaml, whose workers make some of these calls."""
     agreed_calls: ConsentedCalls | None = None
     """The stored set with the digest of `--digest`, if all calls are in it."""
     spending: Spending = NO_SPENDING
@@ -165,11 +161,9 @@ def prepare(
     journal: Journal | None,
     *,
     to_call: bool = False,
-    at_work: Sequence[Consent] = (),
 ) -> Preparation:
     """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none yet.
-    `to_call`: this session makes the calls; otherwise it shows those of a later one. `at_work`: the consents whose
-    calls an organisation's workers make now."""
+    `to_call`: this session makes the calls; otherwise it shows those of a later one."""
     shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
     now, repository = shell.clock.now(), place.repository
     judging = judging_of(work)
@@ -208,10 +202,8 @@ def prepare(
     unconfirmed, unconfirmed_until = Counter[str](), None
     consent_id, spending = "", NO_SPENDING
     if journal:
-        whole = change_set = not_yet_made(work, whole, journal, to_call=to_call, at_work=at_work)
-        consent_id = known_consent_id(
-            journal, whole.digest, shell.environ, place.namespace, at_work, partial(may_resume, work, journal)
-        )
+        whole = change_set = not_yet_made(work, whole, journal, to_call=to_call)
+        consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace, partial(may_resume, work))
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         stored = StoredRuns(records, Agents(revisions, configurations))
         resumable = resumable_runs(journal, whole, consent_id, selection, stored)
@@ -238,7 +230,7 @@ def prepare(
         paid_cents,
         resumable,
         EarlierSpending(
-            _runs_made(change_set, resumable, is_at_work=_is_of(consent_id, at_work)),
+            {case_id: len(mine) for case_id, mine in resumable.items()},
             {plan: amount.committed for plan, amount in by_plan.items()},
             {plan: amount.reserved for plan, amount in by_plan.items()},
             judge_spending(spending),
@@ -264,8 +256,6 @@ def prepare(
         live_tools=tools,
         base=earlier.base,
         consent_id=consent_id,
-        is_at_work=_is_of(consent_id, at_work),
-        submitted_elsewhere=submitted_elsewhere(work, whole, journal) if journal else "",
         consent=None if journal is None else journal.consents.get(consent_id),
         agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
         spending=spending,
@@ -275,19 +265,6 @@ def prepare(
         unconfirmed_until=unconfirmed_until,
         of_target=frozenset(earlier.stored.base),
     )
-
-
-def _is_of(consent_id: str, consents: Iterable[Consent]) -> bool:
-    return any(consent.consent_id == consent_id for consent in consents)
-
-
-def _runs_made(
-    change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]], *, is_at_work: bool
-) -> Mapping[str, int]:
-    """The runs for which nobody has to agree any more, by case id: all of them if others make them."""
-    if is_at_work:
-        return {change.case_id: change.calls for change in change_set.payers}
-    return {case_id: len(mine) for case_id, mine in resumable.items()}
 
 
 def _changes(work: Workspace, stored: StoredResults, request: Request, judging: Judging) -> tuple[Change, ...]:

@@ -29,9 +29,8 @@ from planner.results.documents import document_bytes
 from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import FailOn
 from planner.session.called_agents import agents_refusal
-from planner.session.consents import agree, already_called, elsewhere_refusal, repeated_refusal, superseded
+from planner.session.consents import agree, already_called, repeated_refusal, superseded
 from planner.session.late_data import correct_bills
-from planner.session.organisation import calls_of_workers, connect_organisation
 from planner.session.preparing import Preparation, prepare
 from planner.session.unfinished import known_facts
 from planner.shell import Shell
@@ -47,7 +46,6 @@ from planner.workspace.stores import OpenedStore, Workspace, locked, shared_sess
 
 if TYPE_CHECKING:
     from planner.ci.comment import CommentPlace
-    from planner.organisation.client import OrganisationClient
 
 
 @frozen
@@ -69,8 +67,6 @@ class RunOptions:
     comment: CommentPlace | None = None
     newest_digest: str | None = None
     """Of the calls that the pull request's comment offers, if a comment agreed; "" if it offers none."""
-    detach: bool = False
-    """Do not wait for the organisation's workers."""
 
     def command(self) -> str:
         return self.selection.command("run", *fail_on_words(self.fail_on))
@@ -131,8 +127,6 @@ class ConnectedSession(RunSession):
     interrupted: anyio.Event
     transactions: Transactions
     previews: Previews
-    organisation: OrganisationClient | None = None
-    """Where others make the calls; None if this session makes them."""
 
 
 @contextmanager
@@ -186,28 +180,20 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
                 " searching for them before anything is sent again"
             )
         transactions = Transactions(client, log.log)
-        organisation = connect_organisation(session, transactions)
         previews = Previews(shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds)
-        if organisation is not None:
-            previews.is_called_elsewhere = calls_of_workers(shell, organisation.tables)
-        try:
-            yield ConnectedSession(
-                shell=shell,
-                options=session.options,
-                loaded=session.loaded,
-                place=session.place,
-                journal=session.journal,
-                reports=session.reports,
-                intents=session.intents,
-                request_log=log,
-                interrupted=interrupted,
-                transactions=transactions,
-                previews=previews,
-                organisation=organisation,
-            )
-        finally:
-            if organisation is not None:
-                organisation.tables.engine.dispose()
+        yield ConnectedSession(
+            shell=shell,
+            options=session.options,
+            loaded=session.loaded,
+            place=session.place,
+            journal=session.journal,
+            reports=session.reports,
+            intents=session.intents,
+            request_log=log,
+            interrupted=interrupted,
+            transactions=transactions,
+            previews=previews,
+        )
 
 
 async def prepare_calls(session: ConnectedSession) -> Preparation:
@@ -219,10 +205,9 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     _share_world(session, targets, balance)
     await correct_bills(session)
     settle_answered(session.journal, place.repository.load_vote)
-    at_work = session.organisation.import_consents(place.namespace) if session.organisation is not None else ()
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
-    prepared = prepare(session.workspace, targets, session.journal, to_call=True, at_work=at_work)
+    prepared = prepare(session.workspace, targets, session.journal, to_call=True)
     prepared.judging.require_model(prepared.change_set)
     for warning in (*prepared.warnings, *prepared.judging.warnings()):
         shell.log(f"warning: {warning}")
@@ -274,7 +259,6 @@ def consent_to(session: RunSession, prepared: Preparation) -> ConsentDocument:
     )
     refusal = (
         agents_refusal(session.loaded.project.policy, prepared)
-        or elsewhere_refusal(prepared)
         or already_called(session, prepared)
         or superseded(session, prepared)
         or repeated_refusal(session, prepared)

@@ -113,7 +113,7 @@ def ending_of(
             "again."
         )
         steps.append(NextStep(code=NextStepCode.WAIT, text=text))
-    if outcome.left and not outcome.submitted:
+    if outcome.left:
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
     steps += steps_to_read(cases, commands)
@@ -131,8 +131,6 @@ def ending_of(
             text = f"This is refused until it is corrected: {why}. Then, to resume (nothing is charged twice)"
         steps.append(NextStep(code=NextStepCode.RESUME, text=text, command=resume, charged=charged))
     code = first_of(codes)
-    if outcome.submitted and code == 4:
-        return Ending("submitted", code, (*problems,), tuple(steps), finished)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
 
 
@@ -140,14 +138,9 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
     """(exit codes, problems, steps) for everything that stopped calls or left their result unconfirmed."""
     found: list[tuple[int, str]] = []
     steps: list[NextStep] = []
-    if outcome.submitted and outcome.interrupted:
-        text = "interrupted: the organisation's workers go on with the calls; the same command follows them"
-        found.append((130, text))
-    elif outcome.submitted:
-        found.append((4, "submitted to the organisation's workers; the same command follows the calls"))
     if outcome.bug is not None:
         found.append((5, _words_of(outcome.bug)))
-    if outcome.interrupted and not outcome.submitted:
+    if outcome.interrupted:
         found.append(
             (130, "interrupted: no further calls were launched; the next session resumes the calls in progress")
         )
@@ -216,8 +209,7 @@ def why_not_called(outcome: Outcome) -> str:
     """In one line; empty if all calls were made."""
     reasons = [
         "a bug in planner" if outcome.bug else "",
-        "the organisation's workers make its calls" if outcome.submitted else "",
-        "interrupted" if outcome.interrupted and not outcome.submitted else "",
+        "interrupted" if outcome.interrupted else "",
         f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
         outcome.refusal or outcome.usage or outcome.trouble or outcome.blocked,
         "--fail-fast" if outcome.fail_fast else "",

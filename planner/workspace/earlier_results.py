@@ -10,7 +10,6 @@ from planner.changes.diff import StoredResults
 from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
 from planner.changes.model import Change
 from planner.ci.event import default_branch
-from planner.ci.git import Git
 from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact, CallId
@@ -93,15 +92,6 @@ def project_name(work: Workspace) -> str:
         return work.loaded.project.name
     root = work.loaded.root.resolve()
     return folder_name(root, repository_of(root))
-
-
-def repository_name(work: Workspace) -> str:
-    """`owner/name` of the repository, and the project in it; the same on all machines that clone it."""
-    named = work.shell.environ.get("GITHUB_REPOSITORY", "")
-    if not named:
-        url = Git(work.loaded.root, work.shell.environ)("remote", "get-url", "origin").out.decode(errors="replace")
-        named = "/".join(url.strip().removesuffix(".git").replace(":", "/").split("/")[-2:])
-    return ":".join(filter(None, [named or work.loaded.root.resolve().name, project_name(work)]))
 
 
 def _environments(work: Workspace) -> tuple[str, str]:

@@ -20,7 +20,6 @@ from planner.planfile.files import PROJECT_FILE, has_plan_files, misplaced_proje
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.project import load_project
-from planner.planfile.settings import called_whole
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.private_files import refuse_private
@@ -198,8 +197,6 @@ def load(shell: Shell, selection: Selection, *, may_be_empty: bool = False) -> L
     if selection.sandbox:  # nothing is charged there, and undecided checks say why
         diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
     limits_note = source.note if source.base is not None and not source.base.has_project else ""
-    if project.organisation is not None and not selection.sandbox:
-        cases = tuple(map(called_whole, cases))
     chosen = _selected(cases, selection, is_comment=is_command(shell.environ)) if files.plans else ()
     return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)
 

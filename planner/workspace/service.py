@@ -66,16 +66,6 @@ def check_key_characters(variable: str, key: str) -> None:
 
 
 @asynccontextmanager
-async def open_service(shell: Shell) -> AsyncGenerator[AgentProvider]:
-    """A client of the real service, without a project. Raises like `account_of`."""
-    client = connect(account_of(shell), clock=shell.clock, hooks=NO_HOOKS, redactor=shell.keys, app=None)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-@asynccontextmanager
 async def open_client(
     shell: Shell, place: OpenedStore, selection: Selection, hooks: RequestHooks = NO_HOOKS
 ) -> AsyncGenerator[AgentProvider]:

@@ -201,7 +201,7 @@ def test_a_number_over_64_bits_is_an_error(journal: Journal) -> None:
 # Disks that will not do
 
 
-@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("version", [5, 7])
 def test_a_journal_of_another_version_is_refused(path: Path, version: int) -> None:
     """The file is not changed."""
     Journal(path).close()

@@ -66,23 +66,13 @@ def test_a_session_resumes_the_consent_under_which_something_was_called(
     assert known_consent_id(journal, DIGEST, environ, "") == resumed
 
 
-def test_calls_that_others_make_now_are_followed_first() -> None:
-    journal = JournalState()
-    followed = consent(OLD, 0)
-    journal.apply(ConsentImported(followed, (), NO_SPENDING))
-    journal.apply(ConsentImported(consent(NEW, 1), (), CALLED))
-    assert known_consent_id(journal, DIGEST, {}, "", [followed]) == OLD
-    assert known_consent_id(journal, DIGEST, {}, "", [replace(followed, digest="other")]) == NEW
-
-
 def test_a_session_that_may_not_resume_them_needs_a_new_consent() -> None:
-    """Neither what is open here, nor what others make now."""
     journal = JournalState()
     made = consent(OLD, 0)
     journal.apply(ConsentImported(made, (), CALLED))
-    assert known_consent_id(journal, DIGEST, {}, "", [made], lambda each: each.starts_over) == ""
+    assert known_consent_id(journal, DIGEST, {}, "", lambda each: each.starts_over) == ""
     begun = replace(consent(NEW, 1), starts_over=True)
     journal.apply(ConsentAdded(begun))
-    assert known_consent_id(journal, DIGEST, {}, "", [made], lambda each: each.starts_over) == NEW
+    assert known_consent_id(journal, DIGEST, {}, "", lambda each: each.starts_over) == NEW
     journal.apply(ConsentAdded(consent(NEW, 2)))  # it is resumed without that option
-    assert known_consent_id(journal, DIGEST, {}, "", [made], lambda each: each.starts_over) == NEW
+    assert known_consent_id(journal, DIGEST, {}, "", lambda each: each.starts_over) == NEW

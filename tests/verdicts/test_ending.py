@@ -103,8 +103,6 @@ REFUSED = Outcome(usage="GET /v1/calls: 401", trouble="GET /v1/calls: 401")
     [
         (Outcome(), []),
         (Outcome(interrupted=True), ["interrupted"]),
-        (Outcome(interrupted=True, submitted=True, left={"a": 2}), ["interrupted: the organisation's workers go on"]),
-        (Outcome(submitted=True, left={"a": 2}), ["submitted to the organisation's workers"]),
         (Outcome(ceiling="--max-cost"), ["(--max-cost)"]),
         (Outcome(ceiling="--max-cost", ceiling_detail="$1 of $1"), ["($1 of $1)"]),
         (Outcome(broken="--max-cost"), ["--max-cost"]),

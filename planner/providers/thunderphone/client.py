@@ -50,7 +50,6 @@ from planner.providers.thunderphone.wire import (
     WireTransactions,
     WireTranscript,
     WireTurn,
-    WireWho,
 )
 from planner.values import frozen
 
@@ -199,13 +198,6 @@ class ApiClient(AgentClient):
             monthly_limit_cents=billing.monthly_spending_limit_cents,
         )
 
-    async def organisation(self) -> int | None:
-        try:
-            who = await self._read("/v1/whoami", _WHO)
-        except (NotFoundError, CredentialError):
-            return None
-        return None if who.organization is None else who.organization.id
-
     async def transactions(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> tuple[list[Any], int | None]:
         """One page of the account's transactions, newest first and not validated, and their total if known."""
         page = await self._read("/v1/billing/transactions", _TRANSACTIONS, UNLIMITED, limit=limit, offset=offset)
@@ -247,7 +239,6 @@ _TRANSCRIPT: Decoder[WireTranscript | list[WireTurn]] = decoder(
 )
 _GRADE = decoder(TypeAdapter(WireGrade))
 _BILLING = decoder(TypeAdapter(WireBilling))
-_WHO = decoder(TypeAdapter(WireWho))
 _TRANSACTIONS: Decoder[WireTransactions | list[Any]] = decoder(
     TypeAdapter(WireTransactions | list[Any], config=DEFERRED)
 )

@@ -228,14 +228,6 @@ class WireBilling(Wire):
     test_call_budget_remaining_cents: Int64 | None = None
 
 
-class WireOrganisation(Wire):
-    id: Int64
-
-
-class WireWho(Wire):
-    organization: WireOrganisation | None = None
-
-
 class WireTransaction(Wire):
     """`amount_cents` may have either sign; `kind` is an open set."""
 
