@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from planner.cli.unknown import REMOVED
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 
@@ -26,6 +27,7 @@ from tests.commands.conftest import Project  # pyright: ignore[reportMissingImpo
         ("plan --fail-fast", "It is an option of `planner run`, `planner ci run`."),
         ("--offline plan", "It is an option of `planner plan`, `planner run` and "),
         ("plan -x", ""),
+        *((name if not name.startswith("-") else f"run {name}", instead) for name, instead in REMOVED.items()),
     ],
 )
 def test_what_was_meant(project: Project, words: str, hint: str) -> None:
