@@ -1,8 +1,9 @@
 """Redact results and evidence: phone numbers show only their last two digits, and the project's patterns are removed.
 
 Any seven digits or more count as a phone number, with or without separators, or spoken in English. Exceptions are
-dates, ids of the document's runs, hexadecimal digests and ids, and digits attached to a word (`W2378156`). In names,
-such as case ids, only ten digits or a `+` make a phone number, so that order numbers stay readable.
+dates, amounts of dollars, ids of the document's runs, values of a field whose name says that it is an id (`item_ids`),
+hexadecimal digests and ids, and digits attached to a word (`W2378156`). In names, such as case ids, only ten digits or
+a `+` make a phone number, so that order numbers stay readable.
 """
 
 from __future__ import annotations
@@ -39,7 +40,19 @@ _MIN_DIGITS_IN_TEXT = 7
 _MIN_DIGITS_IN_NAME = 10
 
 _GAP = r"[\s.()/·∙‐-―−\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069-]{0,3}"
-_ALONE = rf"(?!{_GAP}\d)"
+
+
+def _date(group: str) -> str:
+    """`2026-11-24` or `24.11.2026`, perhaps with a time. `group` makes the names of its groups unique."""
+    time = r"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?(?![-/.]?\d)"
+    day, month = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])"
+    year_first = rf"(?:19|20)\d\d(?P<{group}y>[-/.]){month}(?P={group}y)(?:0[1-9]|[12]\d|3[01])"
+    year_last = rf"{day}(?P<{group}d>[-/.]){day}(?P={group}d)(?:19|20)\d\d"
+    return rf"(?<![\d+./-])(?:{year_first}|{year_last}){time}"
+
+
+_ID_NAME = r"(?!caller|phone)[A-Za-z_]{0,40}(?:(?<![A-Za-z])(?i:id)|Id)s?"
+"""The name of a field that holds ids: `item_ids`, `orderId`. The id of a caller may be a phone number."""
 _KEPT = (
     r"(?<![0-9A-Za-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9A-Za-z])"  # a UUID
     r"|(?<![0-9A-Za-z])sha256:[0-9a-f]{64}(?![0-9A-Za-z])"  # a digest, also one of digits alone
@@ -47,14 +60,13 @@ _KEPT = (
     r"|(?<![0-9A-Za-z])(?:sha256:)?(?=[0-9]*[a-f])[0-9a-f]{8,64}(?![0-9A-Za-z])"  # a digest, a short id
     # A session:
     r"|(?<![0-9A-Za-z])20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])T\d{6}(?:\d{3})?-[0-9a-f]{8}(?![0-9A-Za-z])"
-    r"|(?<![\d+./-])(?:19|20)\d\d(?P<y>[-/.])(?:0[1-9]|1[0-2])(?P=y)(?:0[1-9]|[12]\d|3[01])"  # 2026-11-24
-    rf"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?{_ALONE}"
-    r"|(?<![\d+./-])(?:0?[1-9]|[12]\d|3[01])(?P<d>[-/.])(?:0?[1-9]|[12]\d|3[01])(?P=d)(?:19|20)\d\d"  # 24.11.2026
-    rf"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?{_ALONE}"
-    rf"|(?<![\d.])0\.\d+{_ALONE}"  # a share
+    "|" + _date("kept_") + r"|(?<![\w$])\$\d[\d,]*(?:\.\d+)?"  # an amount
+    rf"|(?<![0-9A-Za-z_]){_ID_NAME}[\"']?[:=] ?\[?(?:[\"']?\d+[\"']?(?:, )?)+"  # `item_ids: ["1151293680"]`
+    rf"|(?<![\d.])0\.\d+(?!{_GAP}\d)"  # a share
 )
-_NUMBER = rf"(?P<plus>[+＋]{_GAP}\(?)?(?(plus)|(?<![0-9A-Za-z_]))\d(?:{_GAP}\d)+"
+_NUMBER = rf"(?P<plus>[+＋]{_GAP}\(?)?(?(plus)|(?<![0-9A-Za-z_]))\d(?:{_GAP}(?(plus)|(?!{_date('next_')}))\d)+"
 _DIGITS = re.compile(f"(?P<kept>{_KEPT})|(?P<number>{_NUMBER})")
+_ID_FIELD = re.compile(_ID_NAME)
 _DIGIT = re.compile(r"\d")
 _DIGIT_RUN = re.compile(r"\d+")
 
@@ -282,11 +294,19 @@ def _redact_value(value: object, redactor: Redactor) -> Any:
         case Mapping():
             fields = cast("Mapping[str, object]", value)
             names = distinct(fields, redactor.text)
-            return {names[key]: _redact_value(item, redactor) for key, item in fields.items()}
+            return {
+                names[key]: item if _is_id(key, item) else _redact_value(item, redactor) for key, item in fields.items()
+            }
         case list() | tuple():
             return [_redact_value(item, redactor) for item in cast("Sequence[object]", value)]
         case _:
             return redactor.text(str(value))
+
+
+def _is_id(name: str, value: object) -> bool:
+    """Whether a field holds ids of digits alone: one, or a list of them."""
+    values = cast("Sequence[object]", value) if isinstance(value, list | tuple) else [value]
+    return _ID_FIELD.fullmatch(name) is not None and all(str(item).isdecimal() for item in values)
 
 
 def _ids(result: RunResult) -> frozenset[str]:

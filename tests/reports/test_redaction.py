@@ -80,6 +80,7 @@ def test_every_country_is_covered(style: int) -> None:
         ("at 555-0199 x12", "at •••-••99 x12"),
         ("ſeven sıx fİve ſeven one two three four", "• • • • • • three four"),
         ("item 1151293680", "item ••••••••80"),
+        ('caller_id: "4155550199", paid: 4155550199', 'caller_id: "••••••••99", paid: ••••••••99'),
         ("+44 2010-12-12", "+•• ••••-••-12"),
     ],
 )
@@ -105,6 +106,9 @@ def test_phone_numbers_are_masked(text: str, redacted: str) -> None:
         "5f1e1d2c-1234-4abc-8def-123456789012",
         "run 90071992547 and 90071992548",
         "12345 and 678",
+        "2 stored runs of 2026-12-02 (2 h ago), 3 · 2026-12-02",
+        'exchange(item_ids: ["1151293680", "4107812777"], orderId=1151293639)',
+        "$1234567.00",
         "eight hundred and thirty dollars, one or two of them",
     ],
 )
