@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +30,7 @@ from planner.quantities import some
 if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
     from planner.execution.journal import Journal
+    from planner.execution.launches import Slot
     from planner.execution.sharing import IntentSharing
     from planner.providers.base import AgentProvider
     from planner.shell import Shell
@@ -157,23 +158,26 @@ class Previews:
             return None
         return agent
 
-    async def was_edited(self, preview: Preview, is_proven: Callable[[], bool]) -> bool:
-        """Whether somebody edited the copy since it was verified. A copy of an earlier session that is gone counts too,
-        unless `is_proven`: its calls show what they reached. During one session, calls without an agent fail by
-        themselves."""
-        if preview.copy_id is None or preview.state not in (PreviewState.MADE, PreviewState.CONFIGURED):
-            return preview.was_changed or (preview.is_missing and not is_proven())
-        verified = self.verified.get(preview.copy_id)
-        if verified is None:
+    async def edited_slots(
+        self, preview: Preview, slots: Sequence[Slot], proves: Callable[[Slot], bool]
+    ) -> Sequence[Slot]:
+        """The calls on this copy that count for nothing: all of them if somebody edited it since it was verified. If
+        somebody deleted it, nobody knows whether it was edited before: those that do not prove what they reached."""
+        unproven = [slot for slot in slots if not proves(slot)]
+        verified = None if preview.copy_id is None else self.verified.get(preview.copy_id)
+        if preview.copy_id is not None and preview.state in (PreviewState.MADE, PreviewState.CONFIGURED):
+            if verified is not None:
+                try:
+                    return slots if is_edited(verified, await self.client.agent(preview.copy_id)) else []
+                except NotFoundError:
+                    return unproven
             agent = await self._read(preview)
             if agent is not None:
-                return is_changed(preview, agent)
-            found = self._current(preview)
-            return found.was_changed or (found.is_missing and not is_proven())
-        try:
-            return is_edited(verified, await self.client.agent(preview.copy_id))
-        except NotFoundError:
-            return False
+                return slots if is_changed(preview, agent) else []
+            preview = self._current(preview)
+        if preview.was_changed:
+            return slots
+        return unproven if preview.is_missing else []
 
     # Making
 

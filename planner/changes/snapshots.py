@@ -14,6 +14,7 @@ from planner.providers.base import VARIANTS
 
 _OPEN: Final = "{{"
 _CLOSE: Final = "}}"
+_ALSO_SHOWN: Final = ("voice", "product", "thinking_level")
 
 
 def snapshot_differences(call: Mapping[str, Any], configuration: Configuration) -> tuple[str, ...] | None:
@@ -27,6 +28,20 @@ def snapshot_differences(call: Mapping[str, Any], configuration: Configuration) 
     if _have_other_tools(call.get("tool_snapshot"), configuration.get("tools")):
         different.append("tools")
     return tuple(different)
+
+
+def is_shown(call: Mapping[str, Any], configuration: Configuration) -> bool:
+    """Whether the call object shows that it ran this configuration: the prompt and, if there are any, the tools. Other
+    fields that both have must agree."""
+    return (
+        snapshot_differences(call, configuration) == ()
+        and (not configuration.get("tools") or isinstance(call.get("tool_snapshot"), list))
+        and all(
+            agree(configuration[name], call[name])
+            for name in _ALSO_SHOWN
+            if call.get(name) is not None and configuration.get(name) is not None
+        )
+    )
 
 
 def _prompts(configuration: Configuration) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from planner.agents.live_tools import live_tools_refusal
 from planner.agents.recorded import stored_configuration
 from planner.changes.configuration import Configuration, configuration_digest
 from planner.changes.controls import control_id
-from planner.changes.snapshots import snapshot_differences
+from planner.changes.snapshots import is_shown, snapshot_differences
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.interruption import until_interrupted
 from planner.planfile.model import AgentFile, Case, Policy
@@ -165,9 +165,8 @@ async def _edited_slots(
     read again."""
     preview = session.journal.previews.of_target(target)
     if preview is not None:
-        reached = ReachedAgents(session, prepared)
-        was_edited = await session.previews.was_edited(preview, lambda: all(map(reached.proves, slots)))
-        return slots if was_edited else []
+        proves = ReachedAgents(session, prepared).proves
+        return list(await session.previews.edited_slots(preview, slots, proves))
     before = prepared.targets.get(target)
     if before is None:
         return []
@@ -234,7 +233,7 @@ class ReachedAgents:
             return False
         evidence = self.session.place.repository.load_evidence(slot.evidence)
         call = None if evidence is None else evidence.call
-        return call is not None and snapshot_differences(call.document, wanted) == ()
+        return call is not None and is_shown(call.document, wanted)
 
     def _configuration(self, digest: str | None) -> Configuration | None:
         if digest is not None and digest not in self._known:

@@ -157,6 +157,39 @@ def test_a_preview_edited_between_sessions_proves_nothing(tmp_path: Path, edit: 
     assert clinic.sandbox.agents.ids == [12, 14, 17, *([18] if edit == "renamed" else [])]
 
 
+@pytest.mark.parametrize("field", ["prompt", "voice"])
+@pytest.mark.parametrize("end", ["killed", "same session"])
+def test_a_copy_edited_and_then_deleted_proves_nothing(tmp_path: Path, end: str, field: str) -> None:
+    """Nobody can read any more that it was edited. Before: calls that ran on the edited copy passed. Now: only those
+    count whose own snapshots show what was planned."""
+    clinic = make_clinic(tmp_path)
+    clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 4"))
+    agents, edited, life = clinic.sandbox.agents, False, Life()
+
+    def edit(_: int, request: str) -> str:
+        nonlocal edited
+        if request.startswith("GET /v1/calls/") and not edited:
+            edited = True
+            agents.deploy(18, {field: "You are somebody else."}, clinic.now().timestamp())
+        if edited and len(clinic.charged()) == 4 and 18 in agents.ids and end == "same session":
+            agents.delete(18, clinic.now().timestamp())
+        if edited and len(clinic.charged()) == 3 and end == "killed":
+            life.dies_at = "after POST /v1/test-call"
+        return ""
+
+    clinic.fail = edit
+    assert clinic.run(max_concurrent=1, life=life).code == (None if end == "killed" else 4)
+    if end == "killed":
+        agents.delete(18, clinic.now().timestamp())
+    clinic.seconds += 300
+    clinic.run(max_concurrent=1)
+    (case,) = clinic.results()["cases"]
+    shown = {run.id: run.snapshot for run in clinic.sandbox.state.runs if run.snapshot}
+    wrong = {each for each, snapshot in shown.items() if getattr(snapshot, field) == "You are somebody else."}
+    assert wrong
+    assert {run["run_id"] for run in case["runs"] if run["excluded"] is None}.isdisjoint(wrong)
+
+
 def test_only_the_calls_on_the_edited_copy_are_lost(tmp_path: Path) -> None:
     """Somebody edits the copy that one call of five reached. Before: the other four, on a new copy, were lost, too.
     Now: they count."""
