@@ -194,10 +194,11 @@ def with_versions(target: EffectiveTarget, versions: Sequence[Version]) -> Effec
 
 def _last_deployed(versions: Sequence[Version]) -> list[Configuration]:
     """What is deployed unless somebody edited the agent: the newest version that was deployed, and a newer one whose
-    deployment may not have been carried out."""
-    done = max((number for number, version in enumerate(versions) if version.was_deployed), default=-1)
-    found = [versions[done].fields] if done >= 0 else []
-    return found + [version.fields for version in versions[done + 1 :] if version.is_intended][-1:]
+    deployment may not have been carried out. Empty if no version is known to have been deployed."""
+    done = max((number for number, version in enumerate(versions) if version.was_deployed), default=None)
+    if done is None:
+        return []
+    return [versions[done].fields, *[version.fields for version in versions[done + 1 :] if version.is_intended][-1:]]
 
 
 def has_fields(configuration: Configuration, fields: Configuration) -> bool:

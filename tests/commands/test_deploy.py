@@ -185,6 +185,23 @@ def test_a_killed_deployment_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyP
     assert _drift(shop) == [(deployed, "Say nothing.")]
 
 
+def test_a_first_deployment_killed_after_its_draft_goes_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was deployed from the file before, so nothing shows that somebody edited the agent."""
+    shutil.rmtree(shop.project.root / ".planner/versions")
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+
+    async def killed(self: AgentClient, agent_id: int, if_updated_at: str | None = None) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AgentClient, "deploy_agent", killed)
+        assert shop.deploy("--yes").code == 5
+    assert shop.agent()["has_draft"]
+    again = shop.deploy("--yes")
+    assert (again.code, "edited at the service" in again.out, POLITE in shop.agent()["prompt"]) == (0, False, True)
+
+
 def test_an_edit_after_a_killed_deployment_is_drift(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody ran a command in between."""
     shop.write_prompt(PROMPT, POLITE)
