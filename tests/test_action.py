@@ -117,7 +117,6 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "digest": "sha256:9f",
         "report_dir": "out dir",
         "api_key": "sk_live_1",
-        "fail_on": "failure",
         "base": "none",
         "rerun": "failed",
         "start_over": "the tool was fixed",
@@ -139,9 +138,8 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "validate": paths,
         "plan": [*shared_ci, *paths],
         "judge": ["--offline", "--report-dir=out dir", *shared_ci, *paths],
-        "run": ["--consent-to-charge", "--report-dir=out dir", "--fail-on=failure", *shared_ci, *limits, *paths],
+        "run": ["--consent-to-charge", "--report-dir=out dir", *shared_ci, *limits, *paths],
         "gate": [
-            "--fail-on=failure",
             "--name=nightly",
             *shared_ci,
             "--publication=out.json",

@@ -100,7 +100,7 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
     not_called = result.exit_code in _NOT_THE_PLAN
     groups: dict[tuple[str, int, str], list[_Found]] = {}
     for case in result.cases:
-        for found in _of_case(case, is_red(case, result)):
+        for found in _of_case(case, is_red(case)):
             # No line of the plan caused a refused or interrupted call: one annotation without a place covers all.
             has_place = not not_called or case.runs or case.runs_under_way
             file, line = (case.file, found.line) if has_place else ("", 0)

@@ -99,8 +99,6 @@ def run(global_options: GlobalOptions, **values: Any) -> int:
 
     number, name, author = (values.pop(option) for option in ("comment_on", "name", "author"))
     comment = None if number is None else CommentPlace(number, name, author)
-    if values["base"] == "none":
-        values["fail_on"] = options.without_regressions(values["fail_on"])
     outside = shell(global_options, values.pop("verbosity"))
     options_typed = RunOptions(selection(values), comment=comment, **values)
     return module.run(outside, with_command(outside, options_typed, name))
@@ -112,7 +110,6 @@ def run(global_options: GlobalOptions, **values: Any) -> int:
 @options.TAG
 @options.PLACE
 @options.offline()
-@options.FAIL_ON
 @options.output_format(OUTPUT, "text", "json")
 @_JOB
 @option(
@@ -146,8 +143,6 @@ def gate(global_options: GlobalOptions, **values: Any) -> int:
     """  # noqa: D301 - click keeps these lines as they are
     from planner.commands import gate as module
 
-    if values["base"] == "none":
-        values["fail_on"] = options.without_regressions(values["fail_on"])
     return module.gate(shell(global_options), module.GateOptions(selection(values), **values))
 
 

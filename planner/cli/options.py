@@ -13,7 +13,6 @@ import click
 from planner.cli.layout import option
 
 if TYPE_CHECKING:
-    from planner.results.outcomes import FailOn
     from planner.workspace.selection import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,27 +49,6 @@ class Dollars(click.ParamType[int]):
 
 _CENTS_PROBABLY = 100
 """Whole numbers from here on are more often cents than dollars."""
-
-
-class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
-    """`failure,regression`."""
-
-    name = "kinds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[FailOn]:
-        from planner.verdicts.gate import fail_on_written
-
-        try:
-            return fail_on_written(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def without_regressions(kinds: frozenset[FailOn]) -> frozenset[FailOn]:
-    """What fails with `--base none`. Raises `click.UsageError` if nothing would."""
-    if left := frozenset(kind for kind in kinds if kind.value != "regression"):
-        return left
-    raise click.UsageError("--base none finds no regressions, so with --fail-on regression nothing would fail")
 
 
 class CommentName(click.ParamType[str]):
@@ -174,16 +152,6 @@ def report_dir(section: str) -> Callable[[F], F]:
         metavar="DIR",
         help="report.md, report.html, results.json and junit.xml (default: reports/, which git ignores).",
     )
-
-
-FAIL_ON = option(
-    RESULT,
-    "--fail-on",
-    type=FailOnKinds(),
-    default="failure,regression",
-    metavar="KINDS",
-    help="Exit with 1 on failure, regression or both (default: failure,regression).",
-)
 
 
 def output_format(section: str, *formats: str, text: str = "") -> Callable[[F], F]:

@@ -152,7 +152,6 @@ RUNNING = options.together(
         help="Log requests, without keys, prompts or phone numbers.",
     ),
     options.verbose(CALLING, "Explain what is waiting, and what each ceiling allows."),
-    options.FAIL_ON,
     options.report_dir(RESULT),
     options.output_format(RESULT, "text", "json", text="text (default); json: results.json on standard output."),
 )

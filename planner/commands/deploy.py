@@ -24,7 +24,7 @@ from planner.results.outcomes import CaseState, CheckState, RequiredCheck
 from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
-from planner.verdicts.gate import EVERYTHING, CheckedCase, Gate, decide_check
+from planner.verdicts.gate import CheckedCase, Gate, decide_check
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.workspace.service import open_client, read_targets
@@ -193,7 +193,7 @@ def _checked(prepared: Preparation, cases: Sequence[CheckedCase], now: datetime)
     """Whether every case is proven."""
     judged = [case.judged for case in cases if case.judged is not None]
     _, suite = prepared.with_history(judged)
-    return decide_check(cases, prepared.change_set.digest, Gate(EVERYTHING, suite, "strict"), now)
+    return decide_check(cases, prepared.change_set.digest, Gate(suite, "strict"), now)
 
 
 def _known(work: Workspace, cases: Sequence[CheckedCase]) -> tuple[DeployedCase, ...]:

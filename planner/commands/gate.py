@@ -13,11 +13,11 @@ from planner.commands.publication import Decision, problem_publication, publicat
 from planner.errors import CredentialError, IncompleteError, PlannerError
 from planner.reports.neutral import for_json_text, one_line
 from planner.reports.required_check import render_json, render_text
-from planner.results.outcomes import CheckState, FailOn
+from planner.results.outcomes import CheckState
 from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.shell import Shell, redactor_of, write_output
 from planner.values import frozen
-from planner.verdicts.gate import EVERYTHING, Gate, decide_check, with_results
+from planner.verdicts.gate import Gate, decide_check, with_results
 from planner.workspace.bug_report import logs_checks
 from planner.workspace.merge_base import why_no_plans
 from planner.workspace.selection import Selection
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 @frozen
 class GateOptions:
     selection: Selection
-    fail_on: frozenset[FailOn] = EVERYTHING
     output_format: Literal["text", "json"] = "text"
     publication: Path | None = None
     """File for the comment and the status."""
@@ -68,7 +67,7 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
         own, suite = prepared.with_history(own)
         cases = with_results(cases, own)
         again = replace(options.selection, rerun="failed").command("run")
-        digest, judged_by = prepared.change_set.digest, Gate(options.fail_on, suite, work.loaded.project.policy.gate)
+        digest, judged_by = prepared.change_set.digest, Gate(suite, work.loaded.project.policy.gate)
         check = decide_check(cases, digest, judged_by, shell.clock.now(), again)
         check = check if no_plans is None else replace(check, description=no_plans.value)
         names = redactor_of(work.loaded.project).names(case.change.case_id for case in cases)

@@ -12,13 +12,13 @@ from planner.execution.engine import Outcome
 from planner.quantities import count
 from planner.results.calls import each_call
 from planner.results.model import RunResult
-from planner.results.outcomes import Action, FailOn
+from planner.results.outcomes import Action
 from planner.session.preparing import prepare, stored_journal
 from planner.session.run_session import RunOptions, next_commands
 from planner.shell import Shell
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import ending_of, open_runs_of_stored
-from planner.verdicts.gate import EVERYTHING, Gate, fail_on_words
+from planner.verdicts.gate import Gate
 from planner.workspace.report_session import NO_COST, ReportSession, report_session
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace
@@ -37,19 +37,18 @@ def judge_offline(
     selection: Selection,
     *,
     report_dir: Path,
-    fail_on: frozenset[FailOn] = EVERYTHING,
     is_json: bool = False,
 ) -> int:
     """Judge the stored cases; return the exit code of the verdict, as `run` does."""
-    again = selection.command("run", "--offline", *fail_on_words(fail_on))
+    again = selection.command("run", "--offline")
     with report_session(shell, report_dir, selection, again=again, prefix="offline-", is_json=is_json) as reports:
-        result = _judge(reports.open(), reports, fail_on)
+        result = _judge(reports.open(), reports)
         result = reports.write(result)
         reports.show(result)
     return result.exit_code
 
 
-def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) -> RunResult:
+def _judge(work: Workspace, reports: ReportSession) -> RunResult:
     with stored_journal(work) as journal:
         prepared = prepare(work, {}, journal)
         change_set, now = prepared.change_set, work.shell.clock.now()
@@ -75,8 +74,8 @@ def _judge(work: Workspace, reports: ReportSession, fail_on: frozenset[FailOn]) 
         ask=prepared.judging.cache,
     )
     cases, suite = prepared.with_history(cases)
-    gate = Gate(fail_on, suite)
-    commands = next_commands(RunOptions(work.selection, fail_on=fail_on), consenting=False)
+    gate = Gate(suite)
+    commands = next_commands(RunOptions(work.selection), consenting=False)
     ending = ending_of(cases, Outcome(), frozenset(), commands, gate)
     stored = {change.case_id for change in changes}
     missing = sum(1 for change in change_set.of_cases if change.case and change.case_id not in stored)

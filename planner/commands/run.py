@@ -33,7 +33,6 @@ def run(shell: Shell, options: RunOptions) -> int:
             shell,
             options.selection,
             report_dir=options.report_dir,
-            fail_on=options.fail_on,
             is_json=options.output_format == "json",
         )
     with open_session(shell, options) as session:

@@ -38,10 +38,9 @@ def with_outcome(result: RunResult, outcome: str) -> list[CaseResult]:
     return worst_first(case for case in result.cases if shown_outcome(case) == outcome)
 
 
-def is_red(case: CaseResult, result: RunResult) -> bool:
-    """Whether the case failed or, if that counts, regressed; quarantined cases do not count."""
-    is_regression = case.compared == "regressed" and "regression" in result.fail_on
-    return case.quarantine is None and (case.outcome == "failed" or is_regression)
+def is_red(case: CaseResult) -> bool:
+    """Whether the case failed or regressed; quarantined cases do not count."""
+    return case.quarantine is None and (case.outcome == "failed" or case.compared == "regressed")
 
 
 def group_similar(cases: Iterable[CaseResult]) -> list[list[CaseResult]]:

@@ -53,7 +53,7 @@ def _session(result: RunResult) -> Element:
     if result.exit_code not in (0, 1):
         _add(test, "error", [*result.problems, *(step.line for step in result.next_steps)], about)
     elif result.exit_code == 1 and not case_phrasing.with_outcome(result, "failed"):  # else the failed cases are red
-        red = [case for case in result.cases if case_phrasing.is_red(case, result)]
+        red = [case for case in result.cases if case_phrasing.is_red(case)]
         _add(test, "failure", [f"{case.case_id}: {case_phrasing.compared(case)}" for case in red], about)
     lines = [
         phrasing.title(result),

@@ -17,7 +17,7 @@ from planner.results.agent_documents import AgentDocument
 from planner.results.judge_documents import JudgeDocument
 from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep
-from planner.results.outcomes import Action, CaseOutcome, Cause, FailOn, RunOutcome
+from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 
 
 class Document(BaseModel):
@@ -368,7 +368,6 @@ class RunResult(Document):
         default=[], description="Calls of the deployed agent beside those of its preview. They decide no case."
     )
     suite: SuiteDocument | None = Field(default=None, description="All cases with runs on both sides, as a whole.")
-    fail_on: ListOf[FailOn] = Field(default=[FailOn.FAILURE], description="What causes exit code 1 (`--fail-on`).")
     dropped: ListOf[DroppedCase] = Field(default=[])
     start_over: StartOverDocument | None = Field(
         default=None, description="Why earlier runs are ignored (`--start-over`)."

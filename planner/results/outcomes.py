@@ -60,11 +60,6 @@ class Action(StrEnum):
         return {"reuse": "reused", "drop": "dropped"}.get(self, f"{self}ed")
 
 
-class FailOn(StrEnum):
-    FAILURE = "failure"
-    REGRESSION = "regression"
-
-
 class CheckState(Enum):
     """The states of a commit status."""
 

@@ -52,7 +52,7 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
     end = await await_calls(session, prepared, consent)
     ending = Ending("refused", 3, (str(error),), steps_of(error), finished=False)
     judged, suite = _cases(session, prepared, end, "refused")
-    gate = Gate(session.options.fail_on, suite)
+    gate = Gate(suite)
     result = _result(session, prepared, end, _with_open_launches(session, prepared, ending), judged, gate)
     try:
         store_facts(session, prepared, result, is_finished=False)
@@ -73,7 +73,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     open_overdue = {change.case_id for change in prepared.change_set.changes if change.payer in waiting}
     consenting = end.consent.given or bool(outcome.left)
     commands = next_commands(options, consenting=consenting)
-    gate = Gate(options.fail_on, suite)
+    gate = Gate(suite)
     ending = ending_of(cases, outcome, open_overdue, commands, gate, _out_of_reach(session, prepared, cases))
     ending = _with_open_launches(session, prepared, ending)
     result = _result(session, prepared, end, ending, judged, gate)

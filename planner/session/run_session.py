@@ -27,7 +27,6 @@ from planner.providers.requests import RequestHooks
 from planner.quantities import count
 from planner.results.documents import document_bytes
 from planner.results.money_documents import ConsentDocument
-from planner.results.outcomes import FailOn
 from planner.session.called_agents import agents_refusal
 from planner.session.consents import agree, already_called, repeated_refusal, superseded
 from planner.session.late_data import correct_bills
@@ -35,7 +34,6 @@ from planner.session.preparing import Preparation, prepare
 from planner.session.unfinished import known_facts
 from planner.shell import Shell
 from planner.values import frozen
-from planner.verdicts.gate import EVERYTHING, fail_on_words
 from planner.verdicts.next_steps import NextCommands
 from planner.workspace.agreed_calls import share_agreed
 from planner.workspace.report_session import ReportSession, report_session
@@ -58,7 +56,6 @@ class RunOptions:
     report_dir: Path = Path("reports")
     max_concurrent: int | None = None
     fail_fast: bool = False
-    fail_on: frozenset[FailOn] = EVERYTHING
     trace: Path | None = None
     """File for the log of requests, as JSON lines."""
     output_format: Literal["text", "json"] = "text"
@@ -69,7 +66,7 @@ class RunOptions:
     """Of the calls that the pull request's comment offers, if a comment agreed; "" if it offers none."""
 
     def command(self) -> str:
-        return self.selection.command("run", *fail_on_words(self.fail_on))
+        return self.selection.command("run")
 
 
 def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:

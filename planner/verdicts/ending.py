@@ -19,7 +19,7 @@ from planner.planfile.model import Case
 from planner.quantities import count, moment, money
 from planner.results.model import CaseResult, JudgedRun, PlanOutcome
 from planner.results.next_steps import NextStep, NextStepCode
-from planner.results.outcomes import CaseOutcome, Cause, FailOn
+from planner.results.outcomes import CaseOutcome, Cause
 from planner.values import frozen
 from planner.verdicts.cases import CaseVerdict, judge_case, settled
 from planner.verdicts.gate import DEFAULT_GATE, Gate
@@ -98,8 +98,8 @@ def ending_of(
     waiting = {case.case_id for case in cases if case.outcome is CaseOutcome.UNKNOWN and case.case_id in overdue}
     codes, problems, steps = _stopped(outcome, commands)
     finished = not (codes or outcome.left or waiting)
-    stopped_at_failure = outcome.fail_fast and FailOn.FAILURE in gate.fail_on  # its case may not be decided any more
-    if stopped_at_failure or gate.has_failure(cases) or gate.has_regression(cases):
+    # With `fail_fast`, the failed run's case may not be decided any more.
+    if outcome.fail_fast or gate.has_failure(cases) or gate.has_regression(cases):
         codes.add(1)
     if unknown or gate.is_undecided:
         codes.add(4)

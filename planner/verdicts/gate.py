@@ -1,4 +1,4 @@
-"""Decide which results fail: failed cases, significant regressions, or both (`--fail-on`).
+"""Decide which results fail: failed cases and significant regressions.
 
 The required check of a pull request is green only if also nothing is left to call, collect or judge. What already fails
 on the base branch does not count.
@@ -15,11 +15,9 @@ from planner.changes.model import Change, Reason
 from planner.clock import aware
 from planner.quantities import count
 from planner.results.model import CaseResult, JudgedRun, SuiteDocument
-from planner.results.outcomes import Action, CaseOutcome, CaseState, CheckState, FailOn, RequiredCheck
+from planner.results.outcomes import Action, CaseOutcome, CaseState, CheckState, RequiredCheck
 from planner.values import frozen
 from planner.verdicts.history import MIN_SESSIONS
-
-EVERYTHING: Final = frozenset(FailOn)
 
 
 @frozen
@@ -27,7 +25,6 @@ class Gate:
     """`suite` compares all cases together; None if no case was compared. `policy` is the project's `policy.gate`, which
     the required check follows."""
 
-    fail_on: frozenset[FailOn] = EVERYTHING
     suite: SuiteDocument | None = None
     policy: Literal["regressions", "strict"] | None = None
 
@@ -39,46 +36,24 @@ class Gate:
         return self.policy == "regressions" or (self.policy is None and has_history)
 
     @property
-    def names(self) -> list[FailOn]:
-        """For the results document."""
-        return [kind for kind in FailOn if kind in self.fail_on]
-
-    @property
     def is_undecided(self) -> bool:
         """Whether everything is worse than usual, because of the agent or of the platform."""
-        is_worse = self.suite is not None and self.suite.compared == "everything_worse"
-        return is_worse and FailOn.REGRESSION in self.fail_on
+        return self.suite is not None and self.suite.compared == "everything_worse"
+
+    @property
+    def is_suite_worse(self) -> bool:
+        return self.suite is not None and self.suite.compared == "worse"
 
     def has_failure(self, cases: Iterable[CaseResult]) -> bool:
         """Whether a case failed, quarantined ones excepted."""
-        return FailOn.FAILURE in self.fail_on and any(
-            case.outcome is CaseOutcome.FAILED and case.quarantine is None for case in cases
-        )
+        return any(case.outcome is CaseOutcome.FAILED and case.quarantine is None for case in cases)
 
     def has_regression(self, cases: Iterable[CaseResult]) -> bool:
         """Whether a case or the whole suite got significantly worse, quarantined cases excepted."""
-        if FailOn.REGRESSION not in self.fail_on:
-            return False
-        if self.suite is not None and self.suite.compared == "worse":
-            return True
-        return any(case.compared == "regressed" and case.quarantine is None for case in cases)
+        return self.is_suite_worse or any(case.compared == "regressed" and case.quarantine is None for case in cases)
 
 
 DEFAULT_GATE: Final = Gate()
-
-
-def fail_on_written(text: str) -> frozenset[FailOn]:
-    """`failure`, `regression` or both, separated by a comma. Raises `ValueError` for anything else."""
-    known = {kind.value: kind for kind in FailOn}
-    words = [word.strip() for word in text.split(",")]
-    if unknown := [word for word in words if word not in known]:
-        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(known)}; for both write {','.join(known)}")
-    return frozenset(known[word] for word in words)
-
-
-def fail_on_words(fail_on: frozenset[FailOn]) -> list[str]:
-    """The command-line option; empty for the default."""
-    return [] if fail_on == EVERYTHING else ["--fail-on", ",".join(Gate(fail_on).names)]
 
 
 BILL_AWAITED: Final = timedelta(hours=24)
@@ -137,14 +112,13 @@ class CheckedCase:
         if self.in_progress or case is None:
             return CaseState.TO_COLLECT
         regressed = case.compared == "regressed" and not self.is_base_result
-        if regressed and FailOn.REGRESSION in gate.fail_on:
+        if regressed:
             return CaseState.REGRESSED
-        if case.outcome == "failed" and not regressed:
+        if case.outcome == "failed":
             if gate.policy != "strict" and self.excuse_known and self.fails_on_base:
                 return CaseState.KNOWN_FAILING
             if gate.asks_for_regressions and self._is_as_before(case):
                 return CaseState.BELOW_REQUIREMENT
-        if case.outcome == "failed" and FailOn.FAILURE in gate.fail_on:
             return CaseState.FAILED
         if case.outcome == "unknown":
             return _undecided(case)
@@ -206,7 +180,6 @@ def decide_check(
     for case in cases:
         by_state.setdefault(case.case_state(gate, now), []).append(case.change.case_id)
     calls = sum(case.calls for case in cases)
-    worse = gate.suite is not None and gate.suite.compared == "worse" and FailOn.REGRESSION in gate.fail_on
     unbilled = [
         case.change.case_id
         for case in cases
@@ -220,7 +193,7 @@ def decide_check(
     ]
     if by_state.get(CaseState.TO_CALL):
         code, state = 3, CheckState.PENDING
-    elif worse or any(map(by_state.get, _RED)):
+    elif gate.is_suite_worse or any(map(by_state.get, _RED)):
         code, state = 1, CheckState.FAILURE
     elif gate.is_undecided or any(map(by_state.get, _INCOMPLETE)):
         code, state = 4, CheckState.PENDING
@@ -229,12 +202,12 @@ def decide_check(
     return RequiredCheck(
         code,
         state,
-        _description(by_state, calls, len(flaky), len(unbilled), suite=_suite_words(gate, worse=worse)),
+        _description(by_state, calls, len(flaky), len(unbilled), suite=_suite_words(gate)),
         digest,
         by_state,
         calls,
         sum(case.in_progress for case in cases),
-        worse,
+        gate.is_suite_worse,
         call_undecided if by_state.get(CaseState.UNDECIDED) else "",
         flaky,
         unbilled,
@@ -242,8 +215,8 @@ def decide_check(
     )
 
 
-def _suite_words(gate: Gate, *, worse: bool) -> list[str]:
-    if worse:
+def _suite_words(gate: Gate) -> list[str]:
+    if gate.is_suite_worse:
         return ["the suite regressed"]
     return ["everything is worse than usual (agent or platform)"] if gate.is_undecided else []
 

@@ -238,7 +238,7 @@ class ReportSession:
         """The results of this session. `facts` are other fields of the document."""
         common: dict[str, Any] = {"consent": ConsentDocument(given=False), "cost": NO_COST, "stats": self.stats()}
         if gate is not None:
-            common |= {"suite": gate.suite, "fail_on": gate.names}
+            common |= {"suite": gate.suite}
         common |= {"partial": self.selection.partial, "change_set_digest": ""}
         return RunResult(
             tool_version=__version__,

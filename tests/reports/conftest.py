@@ -27,7 +27,7 @@ from planner.results.model import (
 )
 from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep, NextStepCode
-from planner.results.outcomes import Action, CaseOutcome, FailOn
+from planner.results.outcomes import Action, CaseOutcome
 
 DIGEST = "sha256:" + "9f3c2a7b" * 8
 NUMBER = "+14155550199"
@@ -233,7 +233,6 @@ def canonical() -> RunResult:
         tool_version="0.1.0",
         outcome="failed",
         exit_code=1,
-        fail_on=list(FailOn),
         problems=[
             "budget.max_cost_cents of plan refunds is reached: 1 case was not called",
             "the service answered 503 to 2 of 31 requests",

@@ -144,7 +144,7 @@ _KEPT_AS_THEY_ARE = {
     "schema_version", "tool_version", "session_id", "carried_from", "change_set_digest", "digest", "evidence",
     "call_fingerprint", "check_fingerprint", "launch_id", "state", "agent_revision", "configuration", "id",
     # closed sets and slugs
-    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "cause", "target_kind", "fail_on", "how", "code",
+    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "cause", "target_kind", "how", "code",
 }  # fmt: skip
 
 

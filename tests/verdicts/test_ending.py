@@ -16,7 +16,7 @@ from planner.verdicts.ending import ending_of, first_of, why_not_called
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import NextCommands
 from tests.support.stored_cases import NO_NUMBER
-from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
+from tests.verdicts.test_gate import WORSE
 from tests.verdicts.test_result_comparison import case
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
@@ -66,7 +66,6 @@ def test_the_most_urgent_exit_code_wins(codes: tuple[int, ...], first: int) -> N
     [
         ([PASSED], Outcome(), (), Gate(), 0, "passed", True),
         ([PASSED, FAILED], Outcome(), (), Gate(), 1, "failed", True),
-        ([FAILED], Outcome(), (), Gate(REGRESSION), 0, "passed", True),
         ([PASSED], Outcome(), (), Gate(suite=WORSE), 1, "failed", True),
         ([unknown()], Outcome(), (), Gate(), 4, "unknown", True),
         ([unknown().model_copy(update={"quarantine": QUARANTINE})], Outcome(), (), Gate(), 0, "passed", True),
@@ -75,7 +74,6 @@ def test_the_most_urgent_exit_code_wins(codes: tuple[int, ...], first: int) -> N
         ([PASSED], Outcome(overdue=1), {"p/good@s"}, Gate(), 0, "passed", True),
         ([unknown()], Outcome(left={"p/open@s": 2}), (), Gate(), 4, "unknown", False),
         ([PASSED], Outcome(fail_fast=True), (), Gate(), 1, "failed", True),
-        ([PASSED], Outcome(fail_fast=True), (), Gate(REGRESSION), 0, "passed", True),
         ([PASSED], Outcome(interrupted=True), (), Gate(), 130, "interrupted", False),
         ([FAILED], Outcome(usage="a bad key"), (), Gate(), 2, "refused", False),
         ([FAILED], Outcome(refusal="402"), (), Gate(), 3, "refused", False),
@@ -84,7 +82,7 @@ def test_the_most_urgent_exit_code_wins(codes: tuple[int, ...], first: int) -> N
         ([PASSED], Outcome(blocked="the store failed"), (), Gate(), 4, "unknown", False),
         ([PASSED], Outcome(anomalies={"run 7": "no such case"}), (), Gate(), 4, "unknown", False),
         ([PASSED], Outcome(unsettled=(unsettled(),)), (), Gate(), 4, "unknown", False),
-        ([PASSED], Outcome(broken="--max-cost"), (), Gate(FAILURE), 0, "passed", True),
+        ([PASSED], Outcome(broken="--max-cost"), (), Gate(), 0, "passed", True),
     ],
 )  # fmt: skip
 def test_exit_code_and_outcome(

@@ -11,9 +11,9 @@ import pytest
 from planner.changes.model import Change, Reason
 from planner.results.model import CaseResult, SuiteDocument
 from planner.results.outcomes import Action, CaseOutcome, CaseState, CheckState
-from planner.verdicts.gate import EVERYTHING, CheckedCase, Gate, decide_check, must_call, with_results
+from planner.verdicts.gate import CheckedCase, Gate, decide_check, must_call, with_results
 from tests.support.samples import changed, one_side
-from tests.verdicts.test_gate import FAILURE, REGRESSION, WORSE
+from tests.verdicts.test_gate import WORSE
 from tests.verdicts.test_result_comparison import AT, case
 
 CALL = "sha256:call"
@@ -162,13 +162,9 @@ def test_calls_to_make_come_before_failures_and_these_before_missing_results() -
     assert decide_check([failed, undecided], "", Gate(), AT).exit_code == 1
 
 
-def test_fail_on_and_the_suite() -> None:
-    failed, regressed = ROWS["failed"][0], ROWS["regressed"][0]
-    assert decide_check([failed], "", Gate(REGRESSION), AT).exit_code == 0
-    assert decide_check([regressed], "", Gate(FAILURE), AT).exit_code == 0
+def test_a_worse_suite_is_red() -> None:
     worse = decide_check([checked(PASSED)], "", Gate(suite=WORSE), AT)
     assert (worse.exit_code, worse.suite_regressed) == (1, True)
-    assert decide_check([checked(PASSED)], "", Gate(FAILURE, WORSE), AT).exit_code == 0
 
 
 def test_a_suite_in_which_everything_is_worse_is_undecided() -> None:
@@ -179,8 +175,6 @@ def test_a_suite_in_which_everything_is_worse_is_undecided() -> None:
     assert not check.suite_regressed
     assert "everything is worse than usual" in check.description
     assert decide_check([ROWS["failed"][0]], "", Gate(suite=everything), AT).exit_code == 1
-    green = decide_check([checked(PASSED)], "", Gate(FAILURE, everything), AT)
-    assert (green.exit_code, green.everything_worse) == (0, False)
 
 
 SIDE = one_side(CaseOutcome.FAILED, 3, 5)
@@ -273,5 +267,5 @@ def test_the_words_of_the_comparison_with_earlier_sessions_decide() -> None:
     """Not those that the case was stored with."""
     stored = checked(case("a", "flaky", 8, 4, compared="regressed"), base=PASSED)
     now = with_results([stored], [case("a", "flaky", 8, 4, compared="same")])
-    states = [each.case_state(Gate(EVERYTHING, None), AT) for each in (stored, *now)]
+    states = [each.case_state(Gate(), AT) for each in (stored, *now)]
     assert states == [CaseState.REGRESSED, CaseState.GREEN]
