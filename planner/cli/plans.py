@@ -144,14 +144,10 @@ RUNNING = options.together(
         help="At most N calls at the same time.",
     ),
     option(CALLING, "--fail-fast", is_flag=True, help="Start no more calls after the first failed run."),
-    option(
+    options.verbose(
         CALLING,
-        "--trace",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        help="Log requests, without keys, prompts or phone numbers.",
+        "Explain what is waiting, and what each ceiling allows; -vv logs requests, without keys, prompts or numbers.",
     ),
-    options.verbose(CALLING, "Explain what is waiting, and what each ceiling allows."),
     options.report_dir(RESULT),
     options.output_format(RESULT, "text", "json", text="text (default); json: results.json on standard output."),
 )

@@ -15,6 +15,7 @@ _NAMED: Final = 2
 REMOVED: Final[dict[str, str]] = {
     "worker": "`planner run` makes the calls.",
     "--detach": "`planner run` makes the calls itself; after an interruption, the same command resumes them.",
+    "--trace": "`-vv` logs requests.",
     "--fail-on": "A failure and a regression both end with 1.",
 }
 """Commands and options that earlier versions had: one sentence each that says what to use instead."""

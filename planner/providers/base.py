@@ -186,8 +186,6 @@ class Page(Generic[T_co]):
     rows: Sequence[T_co]
     dropped: int = 0
     """Rows that cannot be identified. One of them may be what somebody searches for."""
-    damaged: int = 0
-    """Rows among `rows` with a `problem`."""
 
 
 @frozen

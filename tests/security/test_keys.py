@@ -199,7 +199,7 @@ def test_server_that_echoes_the_key(
         "version: 1\nplan: hours\ntargets: {clinic: {agent: 12}}\nscenarios:\n  s:\n"
         "    prompt: Ask when the clinic is open on Saturday.\n    expect: [{check: never_says, any_of: [sk_live, redacted]}]\n",
     )
-    ran = project.planner("run", CONSENT, "--trace", "out/trace.jsonl", "-vv")
+    ran = project.planner("run", CONSENT, "-vv")
     assert ran.code in (0, 1, 4), ran.err
     for text in (
         ran.out,

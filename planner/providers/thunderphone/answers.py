@@ -185,8 +185,7 @@ def rows_of(
         raise ServiceError(f"{request}: the service's answer is invalid: {problem}", GARBAGE_HINT)
     made = (plain(found, problem) for found, problem in read if found is not None)
     rows = [each for each in made if each is not None]
-    whole = sum(found is not None and not problem for found, problem in read)
-    return Page(rows, len(listed) - len(rows), len(rows) - whole)
+    return Page(rows, len(listed) - len(rows))
 
 
 def _read_row(adapter: TypeAdapter[W], row: object, defaults: Mapping[str, object]) -> tuple[W | None, str]:

@@ -51,8 +51,6 @@ class ApiRequest:
     query: Mapping[str, int] = field(default_factory=dict[str, int])
     body: bytes | None = None
     on_sending: Callable[[], None] | None = None
-    attempt: int = 1
-    is_last: bool = True
     may_redirect: bool = False
     """Whether a redirect is an answer, which is not followed."""
 
@@ -91,11 +89,10 @@ class Connection:
     async def _read(
         self, path: str, decode: Decoder[T], among: AbstractAsyncContextManager[Any] | None = None, **query: int
     ) -> T:
-        for attempt, pause_seconds in enumerate((*READ_PAUSES_SECONDS, None), start=1):
+        for pause_seconds in (*READ_PAUSES_SECONDS, None):
             try:
                 async with among or self._reads:
-                    request = ApiRequest("GET", path, query, attempt=attempt, is_last=pause_seconds is None)
-                    return await self._exchange(request, decode)
+                    return await self._exchange(ApiRequest("GET", path, query), decode)
             except (ServiceError, LostAnswerError, UnreachableError, ThrottledError) as error:
                 if pause_seconds is None:
                     raise
@@ -114,38 +111,26 @@ class Connection:
         self.stats.requests += 1
         started = self._clock.monotonic()
         answer: Answer | None = None
-        result: T | None = None
         failure: PlannerError | None = None
-        is_cancelled = True
         try:
             answer = await self._transport.send(
                 request.method, request.path, query=request.query, body=request.body, on_sending=request.on_sending
             )
-            result = self._checked(answer, request, decode)
-            is_cancelled = False
+            return self._checked(answer, request, decode)
         except PlannerError as error:
-            is_cancelled, failure = False, error
+            failure = error
             error.request_id = "" if answer is None else request_id_of(answer.headers)
             raise
-        else:
-            return result
         finally:
             if self._hooks.on_exchange is not None:
                 query = "&".join(f"{name}={value}" for name, value in request.query.items())
                 exchange = Exchange(
-                    started=started,
                     seconds=self._clock.monotonic() - started,
                     method=request.method,
                     path=f"{request.path}?{query}" if query else request.path,
                     status=answer.status if answer is not None else None,
-                    sent_bytes=len(request.body or b""),
-                    received_bytes=len(answer.body) if answer is not None else 0,
-                    attempt=request.attempt,
-                    is_last=request.is_last,
                     error=failure,
-                    is_cancelled=is_cancelled,
                     request_id=request_id_of(answer.headers) if answer is not None else "",
-                    unreadable_rows=result.dropped + result.damaged if isinstance(result, Page) else 0,
                 )
                 self._hooks.on_exchange(exchange)
 
