@@ -136,13 +136,6 @@ RUNNING = options.together(
     options.start_over("; the reason and your name, too."),
     options.PLACE,
     options.offline("Make no calls, use no network: judge stored calls by today's expectations."),
-    option(
-        CALLING,
-        "--max-concurrent",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="At most N calls at the same time.",
-    ),
     option(CALLING, "--fail-fast", is_flag=True, help="Start no more calls after the first failed run."),
     options.verbose(
         CALLING,

@@ -17,7 +17,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 @dataclass(slots=True)
 class ConcurrencyLimit:
-    """`ceiling` is the configured limit (`--max-concurrent`, policy). `pause_until` is in monotonic seconds."""
+    """`ceiling` is the configured limit (`policy.max_concurrent_runs`). `pause_until` is in monotonic seconds."""
 
     ceiling: int | None = None
     learned: float = FIRST_LIMIT

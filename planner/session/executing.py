@@ -247,7 +247,6 @@ async def _make_calls(
         return Outcome(interrupted=session.interrupted.is_set()), runs
     shell, options, project = session.shell, session.options, session.loaded.project
     repository = session.place.repository
-    limits = [limit for limit in (options.max_concurrent, project.policy.max_concurrent_runs) if limit]
     progress = ProgressDisplay(shell)
     session.request_log.note = progress.note  # do not write over the live display
     sharing = {change.case_id: prepared.change_set.sharing(change) for change in prepared.change_set.payers}
@@ -312,7 +311,7 @@ async def _make_calls(
             settle_seconds=project.execution.settle_seconds,
             linger_seconds=project.execution.linger_seconds,
             mark_prompts=project.execution.mark_prompts,
-            max_concurrent_runs=min(limits, default=None),
+            max_concurrent_runs=project.policy.max_concurrent_runs,
         ),
     )
     consented = ConsentedJobs(

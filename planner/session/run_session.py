@@ -55,7 +55,6 @@ class RunOptions:
     consent_to_charge: bool = False
     max_cost_cents: int | None = None
     report_dir: Path = Path("reports")
-    max_concurrent: int | None = None
     fail_fast: bool = False
     output_format: Literal["text", "json"] = "text"
     consent_by: str | None = None

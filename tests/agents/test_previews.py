@@ -136,10 +136,10 @@ def test_a_preview_edited_between_sessions_proves_nothing(tmp_path: Path, edit: 
     after it makes the call that is missing."""
     clinic = make_clinic(tmp_path)
     if end == "killed":
-        assert clinic.run(life=Life("after POST /v1/test-call"), max_concurrent=1).code is None
+        assert clinic.run(life=Life("after POST /v1/test-call"), at_once=1).code is None
     else:
         clinic.fail = _interrupt
-        assert clinic.run(max_concurrent=1).code == 130
+        assert clinic.run(at_once=1).code == 130
         clinic.fail = lambda *_: ""
     agents, now = clinic.sandbox.agents, clinic.now().timestamp()
     if edit == "renamed":
@@ -195,7 +195,7 @@ def test_only_the_calls_on_the_edited_copy_are_lost(tmp_path: Path) -> None:
     Now: they count."""
     clinic = make_clinic(tmp_path)
     clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 5"))
-    assert clinic.run(life=Life("after POST /v1/test-call"), max_concurrent=1).code is None
+    assert clinic.run(life=Life("after POST /v1/test-call"), at_once=1).code is None
     _edit(clinic, 18, reverted=False)
     clinic.seconds += 300
     for code, counted, charged in ((4, 4, 5), (0, 5, 6), (0, 5, 6)):
@@ -226,7 +226,7 @@ def test_a_preview_that_was_only_reused_is_not_edited(tmp_path: Path) -> None:
     clinic = make_clinic(tmp_path)
     clinic.write("agents/clinic.yaml", FILE + "telepathy: true\n")
     for _ in range(2):
-        assert clinic.run(life=Life("after POST /v1/test-call"), max_concurrent=1).code is None
+        assert clinic.run(life=Life("after POST /v1/test-call"), at_once=1).code is None
         clinic.seconds += 300
     assert clinic.run().code == 0
     assert any("telepathy" in warning for warning in clinic.results()["warnings"])
@@ -238,7 +238,7 @@ def test_a_deployed_agent_edited_between_sessions_proves_nothing(tmp_path: Path,
     """Where its file says the same: after the edit, calls would reach a preview of the same configuration."""
     clinic = make_clinic(tmp_path)
     _calls_without_preview(clinic, "same file")
-    assert clinic.run(life=Life("after POST /v1/test-call"), max_concurrent=1).code is None
+    assert clinic.run(life=Life("after POST /v1/test-call"), at_once=1).code is None
     clinic.seconds += 300
     _edit(clinic, 12, reverted=reverted)
     assert clinic.run().code == 4

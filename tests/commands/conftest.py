@@ -16,6 +16,7 @@ import forked
 import pytest
 from forked import Forked
 from hours import HOURS
+from limits import limit_calls
 from patience import PATIENCE_SECONDS, wait_for
 from worlds import ANY_PROMPT
 
@@ -60,6 +61,9 @@ class Project:
         text = (self.root / name).read_text(encoding="utf-8")
         assert old in text
         self.write(name, text.replace(old, new))
+
+    def limit_calls(self, at_once: int) -> None:
+        limit_calls(self.root, at_once)
 
     def planner(self, *arguments: str) -> Ran:
         self.capsys.readouterr()

@@ -148,7 +148,6 @@ def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> No
         (["plan", "--store", "git:refs/planner/results"], "is not in a git repository"),
         (["plan", "--store", "ftp://example.org/x"], "is not the address of a store"),
         (["rnu"], "No such command 'rnu'. Did you mean `planner run`?"),
-        (["run", "--max-concurrent", "0"], "0 is not in the range"),
     ],
 )
 def test_usage(arguments: list[str], said: str, project: Project) -> None:

@@ -230,6 +230,7 @@ def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
 
 def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
     """After an unfinished session, the comment's command has the ceiling of `planner plan`, which covers its calls."""
+    jobs.edit(planner="policy: {max_concurrent_runs: 1}\n")
     jobs.branch("topic")
     jobs.edit(plans__hours=SATURDAY.replace("calm", "angry").replace("scenarios:", "defaults: {runs: 4}\nscenarios:"))
     file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
@@ -237,7 +238,7 @@ def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
         "world.yaml", "extends: demo\nversion: 1\nworld: w\nfaults: [{kind: no_balance, after: 1, times: 9}]\n"
     )
     world = ("--world", "world.yaml")
-    ran = project.planner("run", *CONSENT, *world, "--max-concurrent", "1")
+    ran = project.planner("run", *CONSENT, *world)
     assert ran.code == 3, ran.err
     planned = re.search(r"--max-cost ([\d.]+)", project.planner("plan", "--sandbox", *world).out)
     assert gate(project, 3, *world, "--publication", str(file))["calls"] == 3

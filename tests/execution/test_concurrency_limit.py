@@ -67,7 +67,7 @@ def test_every_run_is_launched_under_any_limit(allowed: int, runs: int, foreign:
 
 @given(allowed=st.integers(1, 200), ceiling=st.integers(1, 50))
 def test_our_own_ceiling_is_never_passed(allowed: int, ceiling: int) -> None:
-    """`--max-concurrent` holds even if the service would allow more."""
+    """The configured limit holds even if the service would allow more."""
     _, _, most, _ = simulate(allowed, 200, ceiling=ceiling)
     assert most <= min(allowed, ceiling)
 

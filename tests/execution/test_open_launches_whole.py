@@ -48,7 +48,7 @@ def make(tmp_path: Path) -> Make:
 
 def run(service: Organisation) -> tuple[int | None, dict[str, Any]]:
     """One launch at a time. Returns the exit code and the only case."""
-    ran = service.run(max_concurrent=1)
+    ran = service.run(at_once=1)
     (case,) = service.results()["cases"]
     return ran.code, case
 
@@ -79,7 +79,7 @@ def test_a_failure_elsewhere_decides_the_exit_code(make: Make) -> None:
     service = make(UNANSWERED | {"after": 2}, plan=PLAN)
     failing = STRICT.replace("plan: hours", "plan: failing").replace("Ana", "Bob").replace("runs: 2", "runs: 1")
     service.write("plans/failing.yaml", failing)
-    assert service.run(max_concurrent=1).code == 1
+    assert service.run(at_once=1).code == 1
     assert sorted(case["outcome"] for case in service.results()["cases"]) == ["failed", "unknown"]
 
 

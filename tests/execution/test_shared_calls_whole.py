@@ -151,7 +151,7 @@ def test_calls_stop_when_every_case_is_settled(tmp_path: Path, expected: str, ca
     fleet = fleet_of(tmp_path)
     for name, own in plans.items():
         fleet.files[f"plans/{name}.yaml"] = plan_of(name, 6, own) + "    min_pass_rate: 0.5\n"
-    assert fleet.session(fleet.new_machine(), Life(), max_concurrent=1).code == 1
+    assert fleet.session(fleet.new_machine(), Life(), at_once=1).code == 1
     assert fleet.made().total() == calls
     assert [total for _, total in cases_of(fleet).values()] == [calls, calls]
 

@@ -417,8 +417,9 @@ def test_an_interruption_waits_for_answers_in_flight(manners: Project, service: 
 
     model.script = script
     shell = system.shell(system.GlobalOptions())
+    manners.limit_calls(1)
     patient = replace(shell, clock=replace(shell.clock, sleep=long_sleep))
-    assert run(patient, RunOptions(Selection(), consent_to_charge=True, max_concurrent=1)) == 130
+    assert run(patient, RunOptions(Selection(), consent_to_charge=True)) == 130
     asked = len(model.asked)
     assert len(list(manners.root.glob(".planner/votes/*/*/*.json"))) == asked
     model.script = honest
@@ -499,7 +500,8 @@ def test_an_advised_ceiling_includes_judge_calls(manners: Project, service: Serv
     """Bills above their estimates stop the calls."""
     manners.write("planner.yaml", config(model, "cents_per_vote: 5") + "rates: {spark: 1}\n")
     manners.edit("plans/manners.yaml", "runs: 2", "runs: 4")
-    run = ("run", "--consent-to-charge", "--max-concurrent", "1", "--max-cost")
+    manners.limit_calls(1)
+    run = ("run", "--consent-to-charge", "--max-cost")
     assert manners.planner(*run, "0.40").code == 3
     assert 0 < len(service.own_runs()) < 4
     found = ENOUGH.match(manners.results()["next_steps"][0]["text"])

@@ -19,6 +19,7 @@ from typing import Any
 
 import anyio
 import pytest
+from limits import limit_calls
 from mortality import Life, MortalJournal, is_only_killed
 from rewriting import rewritten
 from virtual_time import EPOCH, VirtualLoop
@@ -104,8 +105,13 @@ class Organisation:
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=self._monotonic())
 
-    def run(self, *, life: Life | None = None, selection: Selection | None = None, **options: Any) -> Ran:
-        """`planner run --sandbox --consent-to-charge`, or with other options; dies where `life` ends."""
+    def run(
+        self, *, life: Life | None = None, selection: Selection | None = None, at_once: int = 0, **options: Any
+    ) -> Ran:
+        """`planner run --sandbox --consent-to-charge`, or with other options; dies where `life` ends. `at_once` limits calls, from
+        now on."""
+        if at_once:
+            limit_calls(self.root, at_once)
         self.sessions += 1
         life = life or Life()
         out, err = io.StringIO(), io.StringIO()

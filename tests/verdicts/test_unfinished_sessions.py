@@ -30,7 +30,7 @@ def test_one_call_of_two_is_no_pass(tmp_path: Path, fault: dict[str, Any], code:
         return ""
 
     clinic.fail = interrupt
-    ran = clinic.run(max_concurrent=1)
+    ran = clinic.run(at_once=1)
     assert ran.code == code, ran.err
     (case,) = clinic.results()["cases"]
     assert (case["outcome"], case["runs_passed"], case["runs_total"], case["runs_under_way"]) == ("unknown", 1, 1, 0)

@@ -50,7 +50,7 @@ def test_a_perfect_grade_passes(tmp_path: Path, has_outcomes: bool, scores: set[
     clinic.has_outcomes = has_outcomes
     plan = PLAN.replace("{check: says, any_of: [Saturday]}", "{check: grade, min_score: 0.8}")
     clinic.write("plans/hours.yaml", plan.replace(", config: ../agents/clinic.yaml", ""))
-    ran = clinic.run(max_concurrent=1)
+    ran = clinic.run(at_once=1)
     assert ran.code == 0, ran.err
     (case,) = clinic.results()["cases"]
     assert {run["grade_score"] for run in case["runs"]} == scores

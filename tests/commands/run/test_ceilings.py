@@ -44,7 +44,8 @@ def world(folder: Path, **settings: int) -> str:
 def stopped_at(project: Project, served: Served, *arguments: str) -> tuple[int, dict[str, Any]]:
     """(cents billed, results) of a session that a ceiling stops between its first call and its last."""
     before = served.ledger()["total_cents"]
-    ran = project.planner("run", CONSENT, "--max-concurrent", "1", *arguments)
+    project.limit_calls(1)
+    ran = project.planner("run", CONSENT, *arguments)
     assert ran.code == 3, ran.err + ran.out
     results = project.results()
     (case,) = results["cases"]
@@ -146,9 +147,9 @@ def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> No
 
 def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) -> None:
     """If bills exceed the ceiling, a line names what was allowed and what was billed."""
-    project.write("planner.yaml", "rates: {spark: 0.1}\npolicy: {max_cost_cents: 30}\n")
+    project.write("planner.yaml", "rates: {spark: 0.1}\npolicy: {max_cost_cents: 30, max_concurrent_runs: 10}\n")
     project.write("plans/hours.yaml", TEN_CALLS)
-    ran = project.planner("run", CONSENT, "--max-cost", "0.20", "--max-concurrent", "10")
+    ran = project.planner("run", CONSENT, "--max-cost", "0.20")
     results = project.results()
     billed = results["cost"]["actual_cents"]
     assert billed == service.ledger()["total_cents"] > 30

@@ -74,7 +74,8 @@ def test_costs_count_under_the_agreed_digest(project: Project, service: Served) 
     failing = HOURS.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
     project.write("plans/hours.yaml", failing)
     consented = digest(project)
-    assert agreed(project, consented, "--fail-fast", "--max-concurrent", "1").code == 1
+    project.limit_calls(1)
+    assert agreed(project, consented, "--fail-fast").code == 1
     first = project.results()["cost"]
     made = len(service.own_runs())
     assert 0 < made < 5

@@ -133,13 +133,14 @@ def test_plan_and_run_refuse_the_same_budget(project: Project, service: Served, 
 
 def test_starting_over_does_not_count_calls_of_an_interrupted_session(project: Project, service: Served) -> None:
     """It makes all of them again. If it is interrupted itself, the same command makes only the rest."""
-    one, over = ("--max-concurrent", "1"), ("--start-over", "the lookup tool was fixed")
+    over = ("--start-over", "the lookup tool was fixed")
+    project.limit_calls(1)
     service.hold(1, retry_after_seconds=600)
-    project.killed("run", *CONSENT, *one, when=project.rests)
+    project.killed("run", *CONSENT, when=project.rests)
     assert len(service.own_runs()) == 1
     service.release()
     service.hold(2, retry_after_seconds=600)
-    project.killed("run", *CONSENT, *one, *over, when=lambda: project.rests() and len(service.own_runs()) == 3)
+    project.killed("run", *CONSENT, *over, when=lambda: project.rests() and len(service.own_runs()) == 3)
     service.release()
     assert project.planner("run", *CONSENT, *over).code == 0
     assert len(service.own_runs()) == 1 + 5

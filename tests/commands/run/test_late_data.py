@@ -171,8 +171,9 @@ def test_a_service_that_cannot_be_read_again_leaves_things_as_they_are(
 def test_active_calls_at_an_interruption_are_in_the_bill(project: Project, service: Served) -> None:
     """Every report says that the sum is a lower bound and what is reserved for active calls."""
     service.control({"faults": [{"kind": "hang"}]})
+    project.limit_calls(3)
     process = subprocess.Popen(
-        [sys.executable, "-m", "planner", "run", CONSENT, "--max-concurrent", "3"],
+        [sys.executable, "-m", "planner", "run", CONSENT],
         cwd=project.root,
         stdout=subprocess.PIPE,
         text=True,

@@ -38,7 +38,8 @@ def test_the_month_ends_in_the_middle(project: Project, service: Served) -> None
     """Estimated at a quarter of the real price. A higher ceiling resumes the same calls."""
     project.write("planner.yaml", "rates: {spark: 2}\n" + LIMIT % 100)
     project.write("plans/hours.yaml", OTHER)
-    ran = project.planner("run", CONSENT, "--max-cost", "9.00", "--max-concurrent", "1")
+    project.limit_calls(1)
+    ran = project.planner("run", CONSENT, "--max-cost", "9.00")
     assert ran.code == 3, ran.err + ran.out
     results = project.results()
     assert "policy.max_cost_cents_per_month (20" in results["problems"][0]

@@ -114,7 +114,8 @@ def test_a_killed_session_leaves_a_report_that_says_so(project: Project, service
     """Kill -9 in the middle: neither the older report nor a verdict, and no price for what is not known."""
     leave_passed_reports(project)
     service.hold(1, retry_after_seconds=600)
-    project.killed("run", CONSENT, "--rerun", "all", "--max-concurrent", "1", when=project.rests)
+    project.limit_calls(1)
+    project.killed("run", CONSENT, "--rerun", "all", when=project.rests)
     service.release()
     results = checked_results(project)
     assert (results["outcome"], results["under_way"]) == ("unknown", True)
@@ -141,7 +142,8 @@ def test_a_report_folder_that_cannot_be_written_is_found_before_anybody_is_calle
 def test_reports_that_cannot_be_written_any_more(project: Project, service: Served) -> None:
     """Lost in the middle: the verdict is on the terminal, the results are stored, and nobody is called again for them."""
     service.hold(1)
-    process = start(project, "--max-concurrent", "1")
+    project.limit_calls(1)
+    process = start(project)
     wait_for(service.own_runs)
     shutil.rmtree(project.root / "reports")
     (project.root / "reports").write_text("")
@@ -161,7 +163,8 @@ def test_reports_that_cannot_be_written_any_more(project: Project, service: Serv
 def test_a_store_that_cannot_be_written_any_more(project: Project, service: Served) -> None:
     """What was called and paid is reported all the same, and the next session resumes it."""
     service.hold(1)
-    process = start(project, "--max-concurrent", "1")
+    project.limit_calls(1)
+    process = start(project)
     wait_for(service.own_runs)
     (project.root / ".planner/runs").write_text("")
     service.release()

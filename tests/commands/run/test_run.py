@@ -244,7 +244,8 @@ def test_an_interruption_reports_and_the_next_run_resumes(project: Project, serv
     other signals: test_signals.py.)"""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
     service.hold(2, retry_after_seconds=600)
-    process = start(project, "--max-concurrent", "2")
+    project.limit_calls(2)
+    process = start(project)
     wait_for(project.rests)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
@@ -294,7 +295,8 @@ def test_fail_fast_launches_nothing_more(project: Project, service: Served) -> N
     """After the first failed run the rest is left, and said to be: it does not wait for a service that takes no more."""
     project.write("plans/hours.yaml", FAILING.replace("prompt: You", "runs: 20\n    prompt: You"))
     service.hold(4)
-    ran = project.planner("run", CONSENT, "--fail-fast", "--max-concurrent", "2")
+    project.limit_calls(2)
+    ran = project.planner("run", CONSENT, "--fail-fast")
     assert ran.code == 1
     assert 0 < len(service.own_runs()) < 20
     assert "not made" in ran.out
@@ -303,5 +305,6 @@ def test_fail_fast_launches_nothing_more(project: Project, service: Served) -> N
 def test_fail_fast_does_not_stop_at_a_quarantined_case(project: Project, service: Served) -> None:
     quarantined = "quarantine: {until: 2099-01-01, reason: known}\n    runs: 3\n    prompt: You"
     project.write("plans/hours.yaml", FAILING.replace("prompt: You", quarantined))
-    assert project.planner("run", CONSENT, "--fail-fast", "--max-concurrent", "1").code == 0
+    project.limit_calls(1)
+    assert project.planner("run", CONSENT, "--fail-fast").code == 0
     assert len(service.own_runs()) == 3

@@ -29,7 +29,8 @@ def test_a_launch_whose_answer_is_garbage_is_paid_for_once(project: Project, ser
     project.edit("plans/hours.yaml", "runs: 2", f"runs: {wanted}")
     waiting = iter(EVERY)
     spoiler.choose = lambda request: next(waiting, None) if request.method == "POST" else None
-    ran = project.planner("run", CONSENT, "--max-concurrent", "1")
+    project.limit_calls(1)
+    ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err + ran.out
     assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {wanted: 2, 1: 1}
     runs = [run for case in project.results()["cases"] for run in case["runs"]]
