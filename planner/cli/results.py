@@ -15,12 +15,7 @@ from planner.cli.system import GlobalOptions, shell
 from planner.reports import FORMATS
 
 
-@command(
-    examples=[
-        "planner transcript 'refunds/late-order@support' --failed",
-        "planner transcript 7110 --audio reports/7110.wav",
-    ]
-)
+@command(examples=["planner transcript 'refunds/late-order@support' --failed"])
 @click.argument("wanted", metavar="CASE|RUN")
 @option(options.CASES, "--failed", is_flag=True, help="Only runs that did not pass.")
 @options.STORED
@@ -30,13 +25,6 @@ from planner.reports import FORMATS
     "--unmasked",
     is_flag=True,
     help="Show phone numbers, and what `redact` lists, unmasked. Only on a terminal, where the originals are stored.",
-)
-@option(
-    OUTPUT,
-    "--audio",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also save the recording of RUN to this file. As reports/RUN.wav, report.html beside it plays it.",
 )
 @click.pass_obj
 def transcript(global_options: GlobalOptions, **values: Any) -> int:

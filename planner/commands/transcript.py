@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Literal
 
 from planner.errors import UsageError
@@ -12,7 +11,6 @@ from planner.reports.transcript import Conversation, render_json, render_text
 from planner.results.model import RunResult
 from planner.shell import Shell, redactor_patterns
 from planner.values import frozen
-from planner.workspace.recordings import save_recording
 from planner.workspace.selection import Selection, did_you_mean, is_run, matches
 from planner.workspace.stores import OpenedStore, open_results
 
@@ -26,30 +24,19 @@ class TranscriptOptions:
     failed: bool = False
     unmasked: bool = False
     """As it was said; on a terminal only."""
-    audio: Path | None = None
-    """The file for the recording of the run."""
     output_format: Literal["text", "json"] = "text"
 
 
 def transcript(shell: Shell, options: TranscriptOptions) -> int:
     """Print the newest stored runs of a case, or one run; return 0."""
-    selection, wanted = options.selection, options.wanted
     if options.unmasked and not (shell.out.isatty() and options.output_format == "text"):
         raise UsageError(
             "--unmasked shows text on a terminal only", "Run it at a terminal, without a pipe or --format."
         )
-    if options.audio is not None and not wanted.isdecimal():
-        raise UsageError("--audio needs one run", "Name the id of a run or of its call instead of a case.")
-    project, place = open_results(shell, selection)
+    project, place = open_results(shell, options.selection)
     conversations = list(_conversations(place, options, redactor_patterns(project)))
     if not conversations:
         raise _nothing_found(place, options)
-    if options.audio is not None:
-        call_id = conversations[0].run.call_id
-        if call_id is None:
-            raise UsageError(f"run {wanted} has no call, so there is no recording", "Name another run.")
-        save_recording(shell, place, selection, call_id, options.audio)
-        shell.log(f"the recording is in {options.audio}")
     if options.output_format == "json":
         shell.print(render_json(conversations))
     else:

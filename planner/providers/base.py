@@ -298,15 +298,7 @@ class Provider(Protocol):
         ...
 
 
-class Recordings(Protocol):
-    """A service that keeps recordings of calls."""
-
-    async def recording(self, call_id: CallId) -> bytes:
-        """The audio file of a call. Raises `NotFoundError` if there is none."""
-        ...
-
-
-class AgentProvider(Provider, Recordings, Protocol):
+class AgentProvider(Provider, Protocol):
     """A service that also lets its agents be read and changed."""
 
     async def agent(self, agent_id: int) -> AgentState:

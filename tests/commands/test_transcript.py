@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
-import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
-from repositories import git
 
 from planner.cli import main
 from tests.commands.conftest import HOURS, Project  # pyright: ignore[reportMissingImports]
@@ -119,67 +117,3 @@ def test_a_tool_call_is_shown_once_with_its_result(finished: Project) -> None:
     assert sum(turn["role"] == "tool" for turn in found["turns"]) == 2 * len(found["tools"])
     text = finished.planner("transcript", "--sandbox", str(found["run_id"])).out
     assert [" → " in line for line in text.splitlines() if " tool " in line] == [True] * len(found["tools"])
-
-
-def failed_run(project: Project) -> str:
-    return str(transcripts(project, CASE)[0]["run_id"])
-
-
-@pytest.mark.parametrize("folder", ["reports", "../elsewhere"])
-def test_a_recording_is_saved_for_its_user_only(finished: Project, folder: str) -> None:
-    """In a folder that git ignores, or outside of the repository; never in the store."""
-    git(finished.root, "init", "-q")
-    run, stored = failed_run(finished), sorted((finished.root / ".planner").rglob("*"))
-    (finished.root / folder).mkdir(exist_ok=True)
-    (finished.root / ".gitignore").write_text("reports/\n")
-    ran = finished.planner("transcript", run, "--sandbox", "--audio", f"{folder}/{run}.wav")
-    assert ran.code == 0, ran.err
-    file = finished.root / folder / f"{run}.wav"
-    with wave.open(str(file)) as recording:
-        assert recording.getnframes() > 0
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert "✗ quiet" in ran.out
-    assert sorted((finished.root / ".planner").rglob("*")) == stored
-
-
-def test_a_recording_of_a_service_with_an_address(project: Project, service: Any) -> None:
-    assert project.planner("run", "--consent-to-charge").code == 0
-    run = str(project.results()["cases"][0]["runs"][0]["run_id"])
-    (project.root / ".gitignore").write_text("*.wav\n")
-    assert project.planner("transcript", run, "--audio", "a.wav", "--format", "json").code == 0
-    assert (project.root / "a.wav").read_bytes().startswith(b"RIFF")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "file", "environ", "said"),
-    [
-        (CASE, "reports/a.wav", {}, "--audio needs one run"),
-        ("", "a.wav", {}, "git does not ignore a.wav"),
-        ("", "reports/old.wav", {}, "reports/old.wav exists"),
-        ("", "nowhere/a.wav", {}, "there is no folder"),
-        ("", "reports/a.wav", {"CI": "true"}, "refused in CI"),
-        ("999999", "reports/a.wav", {}, "no stored run matches 999999"),
-    ],
-)
-def test_recordings_that_are_not_saved(
-    finished: Project, monkeypatch: pytest.MonkeyPatch, wanted: str, file: str, environ: dict[str, str], said: str
-) -> None:
-    git(finished.root, "init", "-q")
-    wanted = wanted or failed_run(finished)
-    (finished.root / "reports").mkdir()
-    (finished.root / "reports/old.wav").write_bytes(b"old")
-    (finished.root / ".gitignore").write_text("reports/\n")
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    ran = finished.planner("transcript", wanted, "--sandbox", "--audio", file)
-    assert (ran.code, said in " ".join(ran.err.split())) == (2, True), ran.err
-    assert [path.name for path in finished.root.rglob("*.wav")] == ["old.wav"]
-
-
-def test_a_recording_that_cannot_be_read_leaves_no_file(project: Project, service: Any) -> None:
-    assert project.planner("run", "--consent-to-charge").code == 0
-    run = str(project.results()["cases"][0]["runs"][0]["run_id"])
-    service.control({"faults": [{"kind": "error_before", "route": "audio", "status": 404}]})
-    ran = project.planner("transcript", run, "--audio", "a.wav")
-    assert (ran.code, "has no recording" in ran.err) == (2, True), ran.err
-    assert not (project.root / "a.wav").exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import wave
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -221,38 +220,6 @@ def test_a_case_shows_who_said_what_and_where_it_went_wrong(opened: Opened, cano
     page.get_by_role("link", name="All cases").click()
     expect(page.locator("#rows")).to_be_visible()
     assert page.title().startswith("✗ 1 failed")
-
-
-@in_browser
-@pytest.mark.parametrize("name", ["802.wav", "802.mp3"])
-def test_the_recording_beside_the_report_is_played_at_the_failing_turn(
-    browser: Browser, tmp_path: Path, canonical: RunResult, name: str
-) -> None:
-    """The policy allows it, and only files of the report's folder. Without one, the page says how to fetch it."""
-    file = tmp_path / "report.html"
-    file.write_text(_page(canonical), encoding="utf-8")
-    context = browser.new_context()
-    page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda asking: asked.append(asking.url))
-    page.goto(file.as_uri())
-    page.get_by_role("link", name="refund-window").click()
-    play = page.locator("#turn-6").get_by_role("button", name="Play from 0:42")
-    expect(page.get_by_role("button", name="Play from")).to_have_count(2)
-    assert len(asked) == 1, "nothing is loaded before a click"
-    play.click()
-    expect(page.locator(".recording [role=status]")).to_contain_text("planner transcript 802 --audio 802.wav")
-    with wave.open(str(tmp_path / name), "wb") as recording:
-        recording.setnchannels(1)
-        recording.setsampwidth(2)
-        recording.setframerate(8_000)
-        recording.writeframes(bytes(16_000 * 50))
-    play.click()
-    expect(page.locator("audio")).to_be_visible()
-    page.wait_for_function("document.querySelector('audio').currentTime >= 42.3")
-    assert page.evaluate("document.querySelector('audio').error") is None
-    assert {url.rpartition("/")[0] for url in asked} == {tmp_path.as_uri()}
-    context.close()
 
 
 @in_browser

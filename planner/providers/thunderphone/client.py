@@ -39,7 +39,6 @@ from planner.providers.thunderphone.connection import DEFERRED, OBJECT, UNLIMITE
 from planner.providers.thunderphone.evidence import CallReading, bill_of
 from planner.providers.thunderphone.grades import ScoreScale
 from planner.providers.thunderphone.listed_parts import ListedParts
-from planner.providers.thunderphone.recordings import read_recording, recording_of
 from planner.providers.thunderphone.transactions import charged
 from planner.providers.thunderphone.wire import (
     WireBatch,
@@ -170,11 +169,6 @@ class ApiClient(AgentClient):
             return await self._read(f"/v1/calls/{call_id}/history", _OBJECTS)
         except NotFoundError:
             return None
-
-    async def recording(self, call_id: CallId) -> bytes:
-        """Only its address needs the key, which is sent to no other host."""
-        request = ApiRequest("GET", f"/v1/calls/{call_id}/audio", may_redirect=True)
-        return await read_recording(await self._exchange(request, recording_of), self._transport)
 
     async def grade(self, call_id: CallId) -> WireGrade | None:
         try:

@@ -51,8 +51,6 @@ class ApiRequest:
     query: Mapping[str, int] = field(default_factory=dict[str, int])
     body: bytes | None = None
     on_sending: Callable[[], None] | None = None
-    may_redirect: bool = False
-    """Whether a redirect is an answer, which is not followed."""
 
 
 class Connection:
@@ -140,8 +138,7 @@ class Connection:
             self._update_clock(date)
         if answer.status == 429:
             self.stats.refused += 1
-        is_redirect = request.may_redirect and 300 <= answer.status < 400
-        if not 200 <= answer.status < 300 and not is_redirect:
+        if not 200 <= answer.status < 300:
             raise error_of(answer, name)
         result = None if decode is None else decode(answer, name)
         self._has_answered = True

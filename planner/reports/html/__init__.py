@@ -171,10 +171,10 @@ def _prose(text: str) -> Markup:
 
 
 def _policy(css: str, script: str) -> str:
-    """Allows this script and style, and recordings beside the file, but no other network, frames or forms."""
+    """Allows this script and style, but no network, frames or forms."""
     style_digest, script_digest = (b64encode(sha256(text.encode()).digest()).decode() for text in (css, script))
     sources = f"script-src 'sha256-{script_digest}'; style-src 'sha256-{style_digest}'"
-    return f"default-src 'none'; {sources}; media-src 'self'; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
 
 
 @cache

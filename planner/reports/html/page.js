@@ -79,20 +79,11 @@
       { class: "facts" },
       ...Object.entries(entries).map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text))),
     );
-  const playButton = (turn) =>
-    turn === undefined || turn.start === null
-      ? null
-      : make("button", { type: "button", "data-play": turn.start, "aria-label": `Play from ${moment(turn.start)}` }, "▶");
-  const finding = (found, turns) => {
+  const finding = (found) => {
     const said =
       found.turn === null
         ? []
-        : [
-            " ",
-            make("a", { href: `#turn-${found.turn}`, "data-turn": found.turn }, found.place),
-            " ",
-            found.outcome === "passed" ? null : playButton(turns.find((turn) => turn.n === found.turn)),
-          ];
+        : [" ", make("a", { href: `#turn-${found.turn}`, "data-turn": found.turn }, found.place)];
     return make(
       "li",
       { class: `finding ${found.outcome} ${found.severity}` },
@@ -169,7 +160,6 @@
             `${turn.n} · ${turn.role}${turn.start === null ? "" : ` · ${moment(turn.start)}`}`,
           ),
           turn.text,
-          open.length ? playButton(turn) : null,
           ...found.map((one) => make("span", { class: "mark" }, `${SIGNS[one.outcome]} ${one.id}: ${one.message}`)),
         ),
       );
@@ -178,36 +168,6 @@
       run.findings.filter((found) => found.outcome !== "passed" && found.turn !== null).map((found) => found.turn),
     );
     return [lanes(run, failing), list].filter(Boolean);
-  };
-  // The recording, if somebody has put it beside this file. Nothing is loaded before a click.
-  const recording = (run) => {
-    const sound = make("audio", { controls: true, preload: "none", hidden: true }),
-      missing = make("p", { class: "note", role: "status", hidden: true }),
-      names = [`${run.id}.wav`, `${run.id}.mp3`];
-    let tried = 0;
-    sound.addEventListener("error", () => {
-      if (++tried < names.length) {
-        const at = sound.currentTime;
-        sound.src = names[tried];
-        sound.currentTime = at;
-        sound.play().catch(() => {});
-        return;
-      }
-      sound.hidden = true;
-      missing.textContent = `The recording is not beside this report. To hear it, run in its folder: planner transcript ${run.id}${document.body.dataset.options} --audio ${names[0]}`;
-      missing.hidden = false;
-    });
-    sound.addEventListener("loadedmetadata", () => (sound.hidden = false));
-    sound.playFrom = (ms) => {
-      if (!sound.src || !missing.hidden) {
-        tried = 0;
-        missing.hidden = true;
-        sound.src = names[0];
-      }
-      sound.currentTime = ms / 1000;
-      sound.play().catch(() => {}); // the error event says why
-    };
-    return make("div", { class: "recording" }, sound, missing);
   };
   const runPart = (run) => {
     const part = make(
@@ -224,10 +184,10 @@
           { class: "findings" },
           ...[...run.findings]
             .sort((one, other) => (one.outcome === "passed") - (other.outcome === "passed"))
-            .map((found) => finding(found, run.turns)),
+            .map(finding),
         ),
       );
-    part.append(make("h2", {}, "Conversation"), recording(run), ...talk(run));
+    part.append(make("h2", {}, "Conversation"), ...talk(run));
     return part;
   };
   const open = (index, runId) => {
@@ -306,11 +266,6 @@
   };
   page.addEventListener("click", (event) => {
     // keeps the address of the case
-    const play = event.target.closest("[data-play]");
-    if (play) {
-      page.querySelector("audio").playFrom(Number(play.dataset.play));
-      return;
-    }
     const turn = event.target.closest("[data-turn]");
     if (!turn) return;
     event.preventDefault();
