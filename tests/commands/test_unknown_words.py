@@ -35,10 +35,3 @@ def test_what_was_meant(project: Project, words: str, hint: str) -> None:
     ran = project.planner(*words.split())
     (message,) = [line for line in ran.err.splitlines() if line.startswith("Error: ")]
     assert (ran.code, message.partition("'.")[2].strip()[: len(hint) or None]) == (2, hint)
-
-
-@pytest.mark.parametrize("word", REMOVED)
-def test_what_replaces_a_removed_word(project: Project, word: str) -> None:
-    ran = project.planner("run", word) if word.startswith("-") else project.planner(*word.split())
-    assert ran.code == 2
-    assert REMOVED[word] in " ".join(ran.err.split())
