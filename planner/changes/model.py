@@ -37,9 +37,9 @@ class VoteEstimate:
     stored: int
     free: bool
     by_plan: Mapping[str, PlanVotes] = field(default_factory=dict[str, PlanVotes])
-    """The votes on canaries and labels are of no plan ("")."""
+    """The votes on labels are of no plan ("")."""
     checks: int = 0
-    """Judge calls about canaries and labels, which check the judge itself."""
+    """Judge calls about labels, which check the judge itself."""
 
     @property
     def charged(self) -> bool:

@@ -29,8 +29,8 @@ def label(global_options: GlobalOptions, **values: Any) -> int:
     """Label stored calls with one keystroke each. Makes no calls and asks no model.
 
     Shows a stored call and a rubric of the plans, and asks whether the rubric holds. Each answer is added at once to
-    the file that `labels` (or `canaries`) under `judge` in planner.yaml names. It contains what was said, redacted
-    as in reports: commit it only where people may read that.
+    the file that `labels` under `judge` in planner.yaml names. It contains what was said, redacted as in reports:
+    commit it only where people may read that.
     """
     from planner.commands import judge as module
 
@@ -46,8 +46,8 @@ def label(global_options: GlobalOptions, **values: Any) -> int:
 def calibrate(global_options: GlobalOptions, **values: Any) -> int:
     """Compare the judge with labels. Makes no calls and asks no model.
 
-    Shows Cohen's kappa with its interval for each rubric, and where judge and people disagree. `planner run` asks the
-    model about labels that it has not answered, when it makes judge calls.
+    Shows for each rubric how many failures the judge finds and how many it reports falsely, and where judge and people
+    disagree. `planner run` asks the model about labels that it has not answered, when it makes judge calls.
     """
     from planner.commands import judge as module
 

@@ -87,7 +87,7 @@ def _asked(read_key: Callable[[], str]) -> Verdict | Literal["s", "q"]:
 
 def _label_file(work: Workspace) -> tuple[JudgeSettings, Path]:
     settings, root = work.loaded.project.judge, work.loaded.root.resolve()
-    name = "" if settings is None else settings.labels or settings.canaries
+    name = "" if settings is None else settings.labels
     if settings is None or not name:
         raise UsageError(
             "planner.yaml names no file for labels", "Name one under `judge`, such as labels: judge/labels.jsonl."
@@ -100,7 +100,7 @@ def _label_file(work: Workspace) -> tuple[JudgeSettings, Path]:
 
 def _labels(path: Path, settings: JudgeSettings) -> tuple[Label, ...]:
     try:
-        return read_labels(path.read_bytes(), settings.labels or settings.canaries) if path.exists() else ()
+        return read_labels(path.read_bytes(), settings.labels) if path.exists() else ()
     except OSError as error:
         raise UsageError(f"{path.name} cannot be read: {error.strerror}", "Check its permissions.") from error
 

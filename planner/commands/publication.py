@@ -105,7 +105,7 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         shell.clock.now(),
         redactor,
         (str(refusal), refusal.hint) if refusal else None,
-        [*filter(None, [loaded.limits_note]), *prepared.warnings, *prepared.judging.warnings()],
+        [*filter(None, [loaded.limits_note]), *prepared.warnings, *prepared.judging.warnings],
         agents=prepared.agents,
         ceiling_cents=ceiling_cents(prepared.change_set, prepared.progress),
         reserved_cents=sum(prepared.progress.reserved_cents.values()),

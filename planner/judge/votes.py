@@ -15,7 +15,6 @@ from pydantic_core import to_json
 
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Turn
-from planner.judge.canaries import CanaryComparison
 from planner.judge.model_names import is_exactly
 from planner.judge.prompt import encodable, question_key
 from planner.values import frozen
@@ -69,9 +68,6 @@ class EditionRecord(BaseModel):
     key: str = Field(pattern="^[0-9a-f]{64}$")
     number: int = Field(ge=1)
     edition: str
-    changed: bool = Field(
-        default=False, description="Canaries showed that the model under this name is no longer the same."
-    )
 
 
 @frozen
@@ -138,10 +134,6 @@ class VoteCache:
         """How many votes to request."""
         return question.votes - len(self._find(question))
 
-    def newest(self, key: str) -> VoteRecord | None:
-        """The newest vote that this session read or stored under a key."""
-        return next(reversed(self._records.get(key, ())), None)
-
     def add(self, record: VoteRecord) -> VoteRecord:
         """Store a vote durably, under the next free number of its question."""
         records = self._records.setdefault(record.key, [])
@@ -161,15 +153,9 @@ class VoteCache:
 
     @property
     def edition(self) -> str:
-        """The model that answers now, as its endpoint names it; "" if it was never named. A number follows if the model
-        changed under that name."""
-        changes = self._changes()
-        return f"{self._name or self.model} #{changes + 1}" if changes else self._name
-
-    @property
-    def has_changed_unnamed(self) -> bool:
-        """Whether the model that answers now is not the first one under its name."""
-        return self._changes() > 0
+        """The model that answers now, as its endpoint names it; "" if it was never named."""
+        editions = self._read_editions()
+        return self.edition_of(editions[-1].edition) if editions else ""
 
     def edition_of(self, name: str) -> str:
         """The author says that the names of the configured model are one model."""
@@ -177,27 +163,11 @@ class VoteCache:
 
     def set_edition(self, name: str) -> None:
         """From now on, only votes of the model that answers under this name count."""
-        if name != self._name:
-            self._add_edition(name, changed=False)
-
-    def note_change(self) -> None:
-        """Another model answers under the same name: from now on, only its votes count."""
-        self._add_edition(self._name, changed=True)
-
-    @property
-    def _name(self) -> str:
-        editions = self._read_editions()
-        return self.edition_of(editions[-1].edition) if editions else ""
-
-    def _changes(self) -> int:
-        """How often the model changed under today's name."""
-        name = self._name
-        return sum(each.changed and self.edition_of(each.edition) == name for each in self._read_editions())
-
-    def _add_edition(self, name: str, *, changed: bool) -> None:
+        if name == self.edition:
+            return
         editions, key = self._read_editions(), self.editions_key
         while True:
-            record = EditionRecord(key=key, number=len(editions) + 1, edition=name, changed=changed)
+            record = EditionRecord(key=key, number=len(editions) + 1, edition=name)
             if self.store is None:
                 break
             data = record.model_dump_json().encode()
@@ -206,7 +176,7 @@ class VoteCache:
                 break
             other = _read_edition(stored)  # another session found a change at the same time
             editions.append(other)
-            if (self.edition_of(other.edition), other.changed) == (name, changed):
+            if self.edition_of(other.edition) == name:
                 return
         editions.append(record)
 
@@ -332,8 +302,6 @@ class JudgeCallsResult:
     trouble: str = ""
     bug: Exception | None = None
     """An exception that nobody expected."""
-    canaries: CanaryComparison | None = None
-    """None if none were asked."""
     interrupted: bool = False
 
     @property

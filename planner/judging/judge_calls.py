@@ -68,11 +68,9 @@ class JudgeCalls:
         def wanted() -> Iterator[list[WantedVotes]]:
             return self.judging.wanted(self.change_set.changes, digests)
 
-        checks = self.judging.checks
-        is_judging = next(wanted(), None) is not None
-        labels = [] if checks is None else checks.wanted_labels(is_judging=is_judging)
-        if not is_judging and not labels:
+        if next(wanted(), None) is None:
             return JudgeCallsResult()
+        labels = [] if self.judging.checks is None else self.judging.checks.wanted_labels()
         from planner.judge.judge_calls import JudgeCaller  # late, as `_endpoint`
 
         async with self._endpoint(settings) as endpoint:
@@ -87,15 +85,7 @@ class JudgeCalls:
                 self.log if self.shell.verbosity else lambda _: None,
                 self.records,
             )
-            if checks is not None and checks.canaries and is_judging:
-                session_id = self.records.session_id
-                await caller.ask(checks.wanted_canaries(session_id), interrupted=interrupted)
-                caller.result.canaries = checks.compare_canaries(session_id)
-                if caller.result.canaries.has_drifted:
-                    labels = []  # the next session asks: in this one, the verdicts of another model only warn
-            if not caller.stopped:
-                await caller.ask(chain(labels, wanted()), interrupted=interrupted)
-        result = caller.result
+            result = await caller.ask(chain(labels, wanted()), interrupted=interrupted)
         if result.why_stopped:
             cache.missing = result.why_stopped
         return result

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from planner.changes.fingerprint import check_fingerprint
-from planner.changes.model import Change, ChangeSet, PlanVotes, Reason, VoteEstimate
+from planner.changes.model import Change, ChangeSet, PlanVotes, VoteEstimate
 from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
 from planner.execution.launches import Slot
@@ -36,7 +35,6 @@ from planner.workspace.stores import Workspace
 
 if TYPE_CHECKING:
     from planner.evidence import Evidence
-    from planner.judge.canaries import CanaryComparison
     from planner.judging.judge_checks import JudgeChecks
     from planner.results.judge_documents import JudgeDocument
     from planner.verdicts.runs import LoadEvidence
@@ -64,7 +62,7 @@ class Judging:
     cache: VoteCache
     load_evidence: LoadEvidence
     checks: JudgeChecks | None = None
-    """With the files that `settings` name."""
+    """With the file of labels that `settings` name."""
 
     @property
     def name(self) -> str | None:
@@ -81,44 +79,21 @@ class Judging:
         settings = self.settings
         return Pricing(settings.price, settings.max_output_tokens) if settings else Pricing(JudgePrice(), 0)
 
-    def after_calls(self, change_set: ChangeSet, cases: Sequence[Case]) -> ChangeSet:
-        """The change set after judge calls, which may have shown that another model answers now, or how far it can be
-        relied on. `cases` are those of the plans."""
+    def after_calls(self, change_set: ChangeSet) -> ChangeSet:
+        """The change set after judge calls, which may have shown that another model answers now."""
         judged = {change.case_id for change in self.asking(change_set.changes) if change.judge is not None}
-        today = {case.case_id: case for case in self.as_warnings(cases) if case.case_id in judged}
+        changes = change_set.changes
+        changes = tuple(replace(each, judge=self.name) if each.case_id in judged else each for each in changes)
+        return replace(change_set, changes=changes)
 
-        def updated(change: Change) -> Change:
-            case = today.get(change.control_of or change.case_id)
-            if case is None or change.case is None:
-                return change
-            judged_alike = replace(change.case, expectations=case.expectations)
-            return replace(change, judge=self.name, case=judged_alike, check_fingerprint=check_fingerprint(case))
+    @property
+    def warnings(self) -> list[str]:
+        return [] if self.checks is None else self.checks.warnings
 
-        return replace(change_set, changes=tuple(map(updated, change_set.changes)))
-
-    def as_warnings(self, cases: Sequence[Case]) -> tuple[Case, ...]:
-        """The cases; where the judge cannot be relied on, its expectations only warn."""
-        return tuple(cases) if self.checks is None else self.checks.as_warnings(cases)
-
-    def with_rechecks(self, changes: Sequence[Change]) -> tuple[Change, ...]:
-        """The changes; while another model must be asked about labels, what it judges is not left as it is."""
-        if self.checks is None or not self.checks.wanted_labels(is_judging=False):
-            return tuple(changes)
-        return tuple(map(self._with_recheck, changes))
-
-    def _with_recheck(self, change: Change) -> Change:
-        if change.reason is not Reason.PASSED or change.case is None or not asks_model(change.case):
-            return change
-        runs = count(change.prior.runs_total if change.prior else 0, "stored run")
-        return replace(change, action=Action.RECHECK, reason=Reason.JUDGE_CHANGED, detail=f"{runs} · free")
-
-    def warnings(self, canaries: CanaryComparison | None = None) -> list[str]:
-        """Why verdicts of the judge only warn. `canaries` were asked in this session."""
-        return [] if self.checks is None else self.checks.warnings(canaries)
-
-    def document(self, canaries: CanaryComparison | None) -> JudgeDocument | None:
-        """How far the judge can be relied on, for the results."""
-        return None if self.checks is None else self.checks.document(canaries)
+    @property
+    def document(self) -> JudgeDocument | None:
+        """How well the judge agrees with people, for the results."""
+        return None if self.checks is None else self.checks.document()
 
     def require_model(self, change_set: ChangeSet) -> None:
         """Raises `UsageError` if calls would be made that nothing could judge."""
@@ -175,7 +150,7 @@ class Judging:
             for change in self.asking(change_set.changes)
         }
         requests = [request for need in needs.values() for request in need.requests]
-        checks = self._check_requests(is_judging=bool(requests))
+        checks = self._check_requests() if requests else []
         if not needs and not checks:
             return change_set
         estimate = VoteEstimate(
@@ -230,12 +205,9 @@ class Judging:
             counted[key] = max(votes, counted.get(key, 0))
         return _Needs(tuple(requests), stored)
 
-    def _check_requests(self, *, is_judging: bool) -> list[_Requests]:
-        """The judge calls about canaries and labels. `is_judging`: there are others."""
-        if self.checks is None:
-            return []
-        canaries = self.checks.wanted_canaries("") if is_judging else []
-        wanted = [*canaries, *self.checks.wanted_labels(is_judging=is_judging)]
+    def _check_requests(self) -> list[_Requests]:
+        """The judge calls about labels."""
+        wanted = [] if self.checks is None else self.checks.wanted_labels()
         return [_Requests.of(request) for of_call in wanted for request in requests_of(of_call)]
 
     def _by_plan(self, requests: Sequence[_Requests], checks: Sequence[_Requests]) -> dict[str, PlanVotes]:
@@ -309,7 +281,7 @@ def judging_of(work: Workspace, repository: ResultsRepository | None = None) -> 
         if settings is None:
             cache.missing = "planner.yaml names no language model under `judge`"
     checks = None
-    if settings is not None and (settings.canaries or settings.labels):
+    if settings is not None and settings.labels:
         from planner.judging.judge_checks import judge_checks_of  # late: most projects have no labels
 
         checks = judge_checks_of(work.loaded, settings, cache)

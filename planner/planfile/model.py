@@ -228,12 +228,8 @@ class JudgeSettings:
     """Other names that the model gives itself."""
     check_callers: bool = True
     """Whether it is asked about every call if the test bot followed its prompt."""
-    canaries: str = ""
-    """A file of labelled transcripts that are asked again in every session; "" if there is none."""
     labels: str = ""
     """A file of labelled transcripts; "" if there is none."""
-    min_kappa: float | None = None
-    """Agreement with people below which a rubric only warns."""
 
 
 @frozen

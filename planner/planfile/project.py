@@ -113,26 +113,13 @@ class JudgeFields(Authored):
             "counts for nothing."
         ),
     )
-    canaries: Text | None = Field(
-        default=None,
-        description=(
-            "A file with about 20 labelled transcripts, which the model is asked about in every session: if it answers "
-            "differently than before, its verdicts are not compared and only warn."
-        ),
-        examples=["judge/canaries.jsonl"],
-    )
     labels: Text | None = Field(
         default=None,
         description=(
-            "A file with labelled transcripts, which `planner judge label` writes; by default that of `canaries`. "
-            "Reports say how well the model agrees with people."
+            "A file with labelled transcripts, which `planner judge label` writes. Reports say how well the model "
+            "agrees with people."
         ),
         examples=["judge/labels.jsonl"],
-    )
-    min_kappa: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = Field(
-        default=None,
-        description="Agreement with people (Cohen's kappa) below which a rubric only warns; by default none does.",
-        examples=[0.6],
     )
     cents_per_vote: Cents | None = Field(
         default=None,
@@ -229,9 +216,7 @@ def _judge(root: YamlMapping, fields: JudgeFields | None, reporter: Reporter) ->
         max_output_tokens=fields.max_output_tokens,
         answers_as=tuple(fields.answers_as),
         check_callers=fields.check_callers,
-        canaries=fields.canaries or "",
         labels=fields.labels or "",
-        min_kappa=fields.min_kappa,
     )
 
 

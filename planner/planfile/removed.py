@@ -4,5 +4,8 @@ from typing import Final
 
 REMOVED_KEYS: Final[dict[str, str]] = {
     "organisation": "each `planner run` makes its own calls; remove it",
+    "canaries": "name the file under `labels`: the model is asked about each label once",
+    "min_kappa": "see in `planner judge calibrate` how many failures the judge finds, and give a weak rubric "
+    "`severity: warning`",
 }
 """By the key's name, wherever it was written: one phrase that completes "`KEY` is no longer a key; …"."""

@@ -1,8 +1,8 @@
-"""The judge's cost and how far it can be relied on, as the results document has them."""
+"""The judge's cost and how well it agrees with people, as the results document has them."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from planner.bounds import Count, ListOf, Share, Total
+from planner.bounds import Count, ListOf, Total
 
 _CONFIG = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
@@ -22,18 +22,6 @@ class JudgeCost(BaseModel):
     unconfirmed_cents: Total = Field(default=0, description="Reserved for requests of this consent without an answer.")
 
 
-class CanaryDocument(BaseModel):
-    """Fixed transcripts that the judge was asked about again."""
-
-    model_config = _CONFIG
-
-    asked: Count
-    compared: Count = Field(description="With answers of earlier sessions by the same model.")
-    different: Count = Field(description="Answered differently than before.")
-    p_value: Share = Field(description="Probability of so many different answers by the same model.")
-    has_drifted: bool = Field(description="Another model answers under the same name.")
-
-
 class CalibrationDocument(BaseModel):
     """The judge compared with people who labelled transcripts. A `does_not_hold` of theirs is a failure to find."""
 
@@ -49,21 +37,13 @@ class CalibrationDocument(BaseModel):
     missing: Count = Field(description="The model that answers now was not asked yet.")
     contradictory: Count = Field(description="People contradict each other; not compared.")
     unclear: Count = Field(description="People could not tell; not compared.")
-    kappa: float | None = Field(description="Cohen's kappa; null without labels of both kinds.", ge=-1, le=1)
-    kappa_interval: tuple[float, float] | None = Field(description="95 %.")
-    only_warns: bool = Field(description="It agrees less than `min_kappa`.")
 
 
 class JudgeDocument(BaseModel):
-    """How far the judge can be relied on."""
+    """How well the judge agrees with people."""
 
     model_config = _CONFIG
 
     model: str = Field(description="The one that answers now.")
-    canaries: CanaryDocument | None = Field(default=None, description="Null if none were asked in this session.")
-    only_warns: bool = Field(
-        default=False,
-        description="Canaries showed another model, and labels do not show yet that it agrees with people.",
-    )
     calibration: CalibrationDocument | None = Field(default=None, description="All rubrics together.")
     rubrics: ListOf[CalibrationDocument] = Field(default=[])

@@ -377,7 +377,7 @@ class RunResult(Document):
     agents: ListOf[AgentDocument] = Field(default=[], description="The agents with a file.")
     cost: CostDocument
     judge: JudgeDocument | None = Field(
-        default=None, description="How far the judge can be relied on; null without canaries and labels."
+        default=None, description="How well the judge agrees with people; null without labels."
     )
     stats: StatsDocument
 

@@ -66,7 +66,7 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
     options, outcome = session.options, end.outcome
-    prepared = after_judge_calls(session, prepared)
+    prepared = after_judge_calls(prepared)
     judged, suite = _cases(session, prepared, end, why_not_called(outcome))
     cases = judged.cases
     waiting = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
@@ -170,8 +170,8 @@ def _result(
         judged.cases,
         gate,
         controls=judged.controls,
-        warnings=[*(end.warnings or prepared.warnings), *prepared.judging.warnings(end.judge_calls.canaries)],
-        judge=prepared.judging.document(end.judge_calls.canaries),
+        warnings=[*(end.warnings or prepared.warnings), *prepared.judging.warnings],
+        judge=prepared.judging.document,
         left_out=sum(change.reason is Reason.NOT_SELECTED for change in change_set.with_action(Action.REUSE)),
         previews=list(end.previews),
         agents=agent_documents(prepared.agents),

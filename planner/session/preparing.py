@@ -167,8 +167,6 @@ def prepare(
     shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
     now, repository = shell.clock.now(), place.repository
     judging = judging_of(work)
-    work = replace(work, loaded=replace(work.loaded, cases=judging.as_warnings(work.loaded.cases)))
-    loaded = work.loaded
     start_over = None
     if selection.start_over is not None:
         start_over = StartOverDocument(reason=selection.start_over, by=actor_of(shell), at=now)
@@ -178,7 +176,7 @@ def prepare(
     agents, configurations = agents_of(place, loaded.cases, targets)
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
-    changes = _changes(work, earlier.stored, request, judging)
+    changes = _changes(work, earlier.stored, request)
     agreed = agreed_set(work)
     history = _history(changes, records)
     changes = with_waves(changes, agreed.may_adapt(cases_with_history(history)))
@@ -267,9 +265,9 @@ def prepare(
     )
 
 
-def _changes(work: Workspace, stored: StoredResults, request: Request, judging: Judging) -> tuple[Change, ...]:
+def _changes(work: Workspace, stored: StoredResults, request: Request) -> tuple[Change, ...]:
     """What to do with each case, with controls, and who makes equal calls."""
-    of_cases = judging.with_rechecks(leave_to_base(work, diff(work.loaded.cases, stored, request)))
+    of_cases = leave_to_base(work, diff(work.loaded.cases, stored, request))
     return with_shared_calls(with_controls(of_cases, Agents(request.revisions, request.configurations)))
 
 

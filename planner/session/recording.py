@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.changes.configuration import Agents
@@ -65,10 +64,10 @@ def share_choices(session: RunSession, prepared: Preparation) -> None:
     if shared is None or records is None:
         return
     revisions = {key: state.revision for key, state in prepared.targets.items()}
-    cases = judging.as_warnings(session.loaded.cases)
-    work = replace(session.workspace, loaded=replace(session.loaded, cases=cases))
     try:
-        data = choices_of(work, records, Agents(revisions, prepared.configurations), judging.cache, judging.name)
+        data = choices_of(
+            session.workspace, records, Agents(revisions, prepared.configurations), judging.cache, judging.name
+        )
     except PlannerError as error:  # others read all calls, which is slower
         session.shell.log(f"what other machines need of the stored calls is not shared: {error}")
         return

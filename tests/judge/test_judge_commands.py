@@ -14,7 +14,7 @@ from planner.errors import UsageError
 from planner.workspace.selection import Selection
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judge.conftest import Model, honest  # pyright: ignore[reportMissingImports]
-from tests.judge.test_judge_checks import LABELS, lines, reading  # pyright: ignore[reportMissingImports]
+from tests.judge.test_judge_labels import LABELS, lines, reading  # pyright: ignore[reportMissingImports]
 from tests.judge.test_judged_runs import PLAN, config  # pyright: ignore[reportMissingImports]
 
 FILE = "judge/labels.jsonl"
@@ -72,7 +72,7 @@ def test_what_is_redacted_in_reports_is_redacted_in_labels(called: Project) -> N
     assert "sunday" not in text
 
 
-def test_labels_lead_to_kappa(called: Project, model: Model) -> None:
+def test_labels_are_compared_with_the_judge(called: Project, model: Model) -> None:
     """They are asked in the next session that makes judge calls; `calibrate` itself asks nothing."""
     called.write(FILE, lines(LABELS).rstrip("\n"))
     asked = len(model.asked)
@@ -87,7 +87,7 @@ def test_labels_lead_to_kappa(called: Project, model: Model) -> None:
     assert (after["judge"]["calibration"]["compared"], after["judge"]["calibration"]["right"]) == (12, 11)
     assert [(each["people"], each["judge"]) for each in after["disagreements"]] == [("does_not_hold", "holds")]
     text = " ".join(called.planner("judge", "calibrate").out.split())
-    assert "kappa 0.83" in text
+    assert "The agent stays polite: found 5 of 6 failures; 0 of 6 false alarms" in text
     assert "people: does_not_hold; judge: holds (So it is.)" in text
     assert len(model.asked) == asked
     labelled(called, "hq")
