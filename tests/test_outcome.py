@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations_with_replacement
@@ -96,12 +95,17 @@ def outcome(verdict: RunVerdict) -> tuple[str, str | None, str]:
         ),
         ([expect("passed"), expect("undecided")], ("undecided", "judge", "undecided: nobody knows")),
         ([expect("undecided"), expect("failed")], ("failed", "agent", "failed: not as it should be")),
-        ([expect("crash")], ("undecided", "judge", "crash: bug in planner: the check fixed raised ZeroDivisionError")),
     ],
 )
 def test_a_run_by_its_findings(expectations: Sequence[Expectation], expected: object) -> None:
     """A failure found is a failure; what is undecided is an error; warnings and rates of their own decide no run."""
     assert outcome(judge_run(expectations, evidence())) == expected
+
+
+def test_a_check_that_raises_is_undecided_and_names_the_place() -> None:
+    verdict = judge_run([expect("crash")], evidence())
+    assert (verdict.outcome, verdict.cause, verdict.findings[0].is_bug) == ("undecided", "judge", True)
+    assert "the check fixed raised ZeroDivisionError at test_outcome.py:" in verdict.reason
 
 
 def test_findings_have_check_severity_message_and_quote() -> None:
@@ -126,13 +130,6 @@ def test_findings_have_check_severity_message_and_quote() -> None:
             quote=quote,
         ),
     ]
-
-
-def test_a_check_that_breaks_leaves_its_traceback_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """The report has one line; the debug log has the traceback."""
-    with caplog.at_level(logging.DEBUG, "planner"):
-        judge_run([expect("crash")], evidence())
-    assert "ZeroDivisionError: boom" in caplog.text
 
 
 @pytest.mark.parametrize(

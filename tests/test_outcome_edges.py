@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
 
@@ -19,7 +17,7 @@ from planner.verdicts.attribution import caller_cause
 from planner.verdicts.cases import judge_case
 from planner.verdicts.comparison import case_p_value, compare, compare_suite, could_show_change
 from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
-from planner.verdicts.runs import judge_run, undecided_run
+from planner.verdicts.runs import undecided_run
 from tests.support.samples import case_rules, changed, one_side
 
 GOOD = RunVerdict(outcome=RunOutcome.PASSED)
@@ -120,24 +118,6 @@ def test_a_run_without_evidence_is_caused_by_the_platform() -> None:
     verdict = undecided_run(Cause.PLATFORM, "it never ended")
     assert verdict == RunVerdict(outcome=RunOutcome.UNDECIDED, cause=Cause.PLATFORM, reason="it never ended")
     assert not verdict.countable
-
-
-class Broken(Expectation, frozen=True):
-    """A check that breaks."""
-
-    caller_can_cause_failure = True
-
-    check: Literal["broken"] = "broken"
-
-    def judge(self, evidence: Evidence) -> Any:
-        raise ZeroDivisionError(evidence.run_id)
-
-
-def test_the_log_names_the_check_and_the_run(caplog: pytest.LogCaptureFixture) -> None:
-    """The debug log has the traceback."""
-    with caplog.at_level(logging.DEBUG, "planner"):
-        judge_run([Broken()], SLIPPED)
-    assert [record.getMessage() for record in caplog.records] == ["the check broken raised ZeroDivisionError"]
 
 
 def sample(passed: int, countable: int, not_made: int = 0, outcome: CaseOutcome | None = None) -> Sample:

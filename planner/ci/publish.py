@@ -226,10 +226,6 @@ class Publisher:
             self._summarise(markdown)
         self._output(run_outputs(result, report_dir=report_dir))
 
-    def report_dir(self, folder: Path) -> None:
-        """Where something was written for people, as an output."""
-        self._output({"report-dir": folder.as_posix()})
-
     def required_check(self, check: RequiredCheck, markdown: str = "") -> None:
         """The answer of `planner ci gate`, as outputs; `markdown` (unless empty) in the summary."""
         if markdown:

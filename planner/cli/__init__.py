@@ -240,11 +240,10 @@ def _print_document(error: BaseException, exit_code: int) -> None:
 
 
 def _bug_of(error: BaseException) -> BugError:
-    """The error to show for an exception that nobody expected. In CI its details are written where reports are, since a
-    temporary folder ends with the job."""
-    from planner.workspace.bug_report import bug_log
+    """The error to show for an exception that nobody expected."""
+    from planner.workspace.bug_report import show_bug
 
-    return bug_log(shell(GlobalOptions())).as_error(error)
+    return show_bug(shell(GlobalOptions()), error)
 
 
 def _print_error(text: str) -> None:

@@ -25,7 +25,6 @@ from planner.session.preparing import Preparation, checked_cases, prepare, store
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.verdicts.gate import CheckedCase, Gate, decide_check
-from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.workspace.service import open_client, read_targets
 from planner.workspace.stores import Workspace, locked, open_workspace
@@ -45,7 +44,6 @@ class DeployOptions:
     """Asks the person at the terminal; None: there is none."""
 
 
-@logs_checks
 def deploy(shell: Shell, options: DeployOptions) -> int:
     """Deploy the file of a target; return 0, or the exit code of the required check if the configuration is not proven.
 

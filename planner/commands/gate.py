@@ -18,7 +18,6 @@ from planner.session.preparing import checked_cases, prepare, stored_journal
 from planner.shell import Shell, redactor_of, write_output
 from planner.values import frozen
 from planner.verdicts.gate import Gate, decide_check, with_results
-from planner.workspace.bug_report import logs_checks
 from planner.workspace.merge_base import why_no_plans
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, open_workspace
@@ -39,7 +38,6 @@ class GateOptions:
     """Separates two uses in one repository."""
 
 
-@logs_checks
 def gate(shell: Shell, options: GateOptions) -> int:
     """Print the answer; return its exit code. If there is none, the file for comment and status says why."""
     try:

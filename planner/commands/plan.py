@@ -19,7 +19,6 @@ from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.agreed_calls import store_consented
-from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, open_workspace
 
@@ -33,7 +32,6 @@ class PlanOptions:
     output_format: Literal["text", "json"] = "text"
 
 
-@logs_checks
 def plan(shell: Shell, options: PlanOptions) -> int:
     selection = options.selection
     work = open_workspace(shell, selection)

@@ -25,7 +25,6 @@ from planner.results.documents import has_open_launches, stored_branches
 from planner.shell import Shell
 from planner.stores.store import BRANCHES, MERGED, Store
 from planner.values import frozen
-from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection, require_default_branch
 from planner.workspace.service import open_client
 from planner.workspace.stores import Workspace, open_workspace
@@ -34,7 +33,6 @@ _KEPT_WHEN_CLOSED: Final = timedelta(days=30)
 """Whoever opens a pull request again finds its calls."""
 
 
-@logs_checks
 def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> int:
     """Promote merged pull requests and clean up; return 0. Without `numbers`, ask GitHub about every one that has
     results.

@@ -30,13 +30,11 @@ from planner.results.documents import document_bytes
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.shell import Shell, redactor_of
 from planner.verdicts.gate import must_call
-from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Selection, require_default_branch
 from planner.workspace.service import service_of
 from planner.workspace.stores import Workspace, open_workspace
 
 
-@logs_checks
 def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int:
     """Read the service and store what it says, and drop what is older than `keep`; return 0. `issue`: also write the
     drift to an issue of the repository. Raises `UsageError` in a job of a pull request or branch."""

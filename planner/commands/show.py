@@ -25,7 +25,6 @@ from planner.reports.terminal import Colour, painter
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.shell import Shell, print_diagnostics, redactor_of
 from planner.values import frozen
-from planner.workspace.bug_report import logs_checks
 from planner.workspace.selection import Files, Selection, chosen_ids, read_files
 from planner.workspace.stores import Workspace, case_of_run, open_workspace
 
@@ -41,7 +40,6 @@ class ShowOptions:
     output_format: Literal["text", "json"] = "text"
 
 
-@logs_checks
 def show(shell: Shell, options: ShowOptions) -> int:
     """Print the target, or the cases; return 0. If some plans are invalid, the cases of the others are shown, without
     what happens to them."""

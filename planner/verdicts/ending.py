@@ -177,7 +177,7 @@ def _undecided(unknown: Sequence[CaseResult]) -> Iterator[str]:
     """Why unknown cases are undecided although their calls were made."""
     if bugs := sorted({f.message for case in unknown for run in case.runs for f in run.findings if f.is_bug}):
         yield (
-            f"{'; '.join(bugs)}. Please report it with planner-bug.log. The calls are stored: a fixed version judges "
+            f"{'; '.join(bugs)}. Please report it. The calls are stored: a fixed version judges "
             "them, free; new calls would not help"
         )
     undecided = [run for case in unknown for run in case.runs if run.cause is Cause.JUDGE]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from planner.checks.base import CheckSeverity, Expectation
@@ -22,9 +23,6 @@ from planner.results.model import Finding, JudgedRun, RunVerdict
 from planner.results.outcomes import Cause, RunOutcome
 from planner.verdicts.attribution import CallerCause, caller_cause, unscripted_call
 from planner.verdicts.caller_question import caller_question, unfaithful_caller
-
-_log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())  # a session writes it to a file; without one, nothing is printed
 
 
 def judge_run(
@@ -105,9 +103,9 @@ def _judge(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     try:
         return judge_redacted(expectation, evidence, ask)
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
-        _log.exception("the check %s raised %s", expectation.check, type(error).__name__)
-        message = f"bug in planner: the check {expectation.check} raised {type(error).__name__}"
-        return replace(undecided(message), is_bug=True)
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raised = f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+        return replace(undecided(f"bug in planner: the check {expectation.check} raised {raised}"), is_bug=True)
 
 
 def _unless_by_caller(expectation: Expectation, finding: Finding, evidence: Evidence, ask: Ask, prompt: str) -> Finding:

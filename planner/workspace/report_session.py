@@ -32,7 +32,7 @@ from planner.shell import Shell, print_diagnostics, redactor_of, redactor_patter
 from planner.verdicts.ending import WORDS, Ending, first_of
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
-from planner.workspace.bug_report import BUG_LOG, BugLog, is_bug
+from planner.workspace.bug_report import is_bug, show_bug
 from planner.workspace.report_files import REPORT_FILES, replace_reports
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace, check_folder, load_selected, place_of
@@ -71,10 +71,6 @@ class ReportSession:
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of results that the journal shows of a session without results: what was agreed to, made and paid."""
 
-    @property
-    def bugs(self) -> BugLog:
-        return BugLog(self.shell, self.report_dir, self.session_id, lambda: redactor_of(self.project))
-
     def open(self) -> Workspace:
         """Load the selected plans and open their store, which the reports name from now on. Raises like `load` and
         `place_of`."""
@@ -86,8 +82,8 @@ class ReportSession:
         return Workspace(self.shell, self.selection, loaded, place)
 
     def note_bug(self, error: Exception) -> PlannerError:
-        """Write an unexpected exception down and annotate it in CI; return the error to show in the results."""
-        shown = error if isinstance(error, PlannerError) else self.bugs.as_error(error)
+        """Print an unexpected exception and annotate it in CI; return the error to show in the results."""
+        shown = error if isinstance(error, PlannerError) else show_bug(self.shell, error, redactor_of(self.project))
         if to_github := publisher_of(self.shell):
             to_github.error(shown)
         return shown
@@ -152,7 +148,7 @@ class ReportSession:
         return written.shown, broken
 
     def _with_broken(self, result: RunResult, broken: Mapping[str, Exception]) -> RunResult:
-        """The result with what could not be rendered as problems, which are written down."""
+        """The result with what could not be rendered as problems."""
         errors = {what: self.note_bug(error) for what, error in broken.items()}
         code = first_of((result.exit_code, *(error.exit_code for error in errors.values())))
         problems = [f"{what} could not be rendered: {error.with_hint}" for what, error in errors.items()]
@@ -272,7 +268,7 @@ def report_session(
     """Keep reports current while the body runs. `again` is what was typed; the session's id begins with `prefix` and
     the time. Raises `UsageError`, `StoreError` if `report_dir` cannot be written, or came with the checkout;
     `BugError` for an exception of the body that nobody expected."""
-    check_folder(shell, shell.cwd / report_dir, "--report-dir", (*REPORT_FILES, BUG_LOG))
+    check_folder(shell, shell.cwd / report_dir, "--report-dir", tuple(REPORT_FILES))
     started_at = shell.clock.now()
     reports = ReportSession(
         shell,
@@ -286,12 +282,11 @@ def report_session(
     )
     reports.begin()
     try:
-        with reports.bugs.of_checks():
-            yield reports
+        yield reports
         reports.print_json(None)
     except BaseException as raised:
         error = leading_error(raised)
-        error = reports.bugs.as_error(error) if is_bug(error) else error
+        error = show_bug(shell, error, redactor_of(reports.project)) if is_bug(error) else error
         if isinstance(error, PlannerError):
             error.session_id = reports.session_id
         if not reports.is_final:

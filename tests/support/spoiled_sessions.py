@@ -239,8 +239,7 @@ def faults_of(folder: Path, spoiling: Spoiling) -> list[str]:
     except Exception as error:  # noqa: BLE001 - what is looked for
         return [f"raised {type(error).__name__}: {error}"[:300]]
     if ran.code not in range(5):
-        log = organisation.root / "reports/planner-bug.log"
-        return [f"exit code {ran.code}: {log.read_text().strip().splitlines()[-1] if log.exists() else ran.err}"[:400]]
+        return [f"exit code {ran.code}: {ran.err[-400:]}"]
     wrong += _untrue(organisation, spoiling)
     service.spoiling = None
     code: int | None = None
