@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +21,6 @@ from planner.errors import (
     UnreachableError,
     UsageError,
 )
-from planner.network.http import HttpxTransport
 from planner.network.transport import InProcessTransport
 from planner.providers.thunderphone.client import Account, ApiClient, request_body
 from planner.sandbox import Sandbox, load_world
@@ -217,65 +214,6 @@ async def test_a_failed_connection_is_not_a_launch(talk: Callable[..., Any]) -> 
     with pytest.raises(UnreachableError, match="cannot be reached"):
         await asked.launch()
     assert asked.sending == []
-
-
-NO_HOST = "nobody.invalid"
-
-
-@contextmanager
-def no_host() -> Generator[None]:
-    """`NO_HOST` is unknown at once: where there is no network a name server may take minutes to say so, and some know every name."""
-    lookup: Callable[..., Any] = socket.getaddrinfo
-
-    def known(host: Any, *arguments: Any, **options: Any) -> Any:
-        if host in (NO_HOST, NO_HOST.encode()):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return lookup(host, *arguments, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", known)
-        yield
-
-
-@pytest.mark.parametrize(
-    "url", [f"http://{NO_HOST}", f"http://{'a' * 70}.invalid", "http://127.0.0.1:1", "http://[::1]:1"]
-)
-async def test_an_unreachable_address(launch_request: Callable[..., Any], url: str) -> None:
-    """One line that names the address, and what to check."""
-    sent: list[int] = []
-
-    async def no_sleep(_: float) -> None:
-        return
-
-    with no_host():
-        async with HttpxTransport(url, {}) as transport:
-            client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, no_sleep))
-            with pytest.raises(UnreachableError) as caught:
-                await client.launch(launch_request(), on_sending=lambda: sent.append(1))
-            with pytest.raises(UnreachableError):
-                await client.billing()
-    assert sent == []
-    assert url in str(caught.value)
-    assert caught.value.hint == "Check the network and THUNDERPHONE_API_BASE_URL, then run the same command again."
-
-
-async def test_requests_are_traced(talk: Callable[..., Any], run_object: dict[str, Any]) -> None:
-    """Each with its status and what went wrong."""
-    asked = await talk((201, run_object), (402, {"detail": "Empty."}), "reset", (201, "?"), (429, {}))
-    await asked.launch()
-    with pytest.raises(RefusedError):
-        await asked.launch()
-    with pytest.raises(LostAnswerError) as caught:
-        await asked.launch()
-    with pytest.raises(ServiceError):
-        await asked.launch()
-    with pytest.raises(ThrottledError):
-        await asked.launch()
-    assert {(text.method, text.path) for text in asked.traced} == {("POST", "/v1/test-calls")}
-    assert [text.status for text in asked.traced] == [201, 402, None, 201, 429]
-    assert [text.error is None for text in asked.traced] == [True, False, False, False, False]
-    assert asked.traced[2].error is caught.value
-    assert asked.client.stats.requests == 5
 
 
 def test_another_path_is_another_credential() -> None:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from patience import PATIENCE_SECONDS
 
 from planner.clock import Clock
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError
-from planner.evidence import RunStatus
 from planner.network.transport import Answer, InProcessTransport
-from planner.providers.base import Balance, Batch, BatchId, LaunchRequest, Line, ListedAgent, Page, Run
-from planner.providers.thunderphone.answers import GARBAGE_HINT
+from planner.providers.base import Balance, BatchId, LaunchRequest, Line, Page
 from planner.providers.thunderphone.client import ApiClient
-from planner.providers.thunderphone.connection import MAX_CLOCK_OFFSET_SECONDS, READS_AT_ONCE
-from planner.providers.thunderphone.wire import WireBatch, WireRun
+from planner.providers.thunderphone.connection import MAX_CLOCK_OFFSET_SECONDS
 from planner.sandbox import Sandbox, load_world
 
 BILLING = (200, {"balance_cents": 500})
@@ -58,14 +51,6 @@ async def test_a_read_waits_as_long_as_the_service_asks(talk: Callable[..., Any]
     assert asked.client.stats.refused == 3
 
 
-async def test_an_error_names_the_services_id_of_the_request(talk: Callable[..., Any]) -> None:
-    """For the service's support, whether it failed or answered garbage; the log of requests has it, too."""
-    asked = await talk((500, {}, {"X-Request-Id": "req_7"}), (200, [], {"CF-Ray": "ray\t8"}))
-    with pytest.raises(ServiceError, match=r"\(request id ray 8\)$"):
-        await asked.client.billing()
-    assert [exchange.request_id for exchange in asked.traced] == ["req_7", "ray 8", "ray 8", "ray 8"]
-
-
 async def test_404_is_not_retried(talk: Callable[..., Any]) -> None:
     """404 is an answer: for what may be missing it is None, for the rest an error."""
     asked = await talk((404, {"detail": "Not found."}))
@@ -82,22 +67,6 @@ async def test_404_is_not_retried(talk: Callable[..., Any]) -> None:
         with pytest.raises(NotFoundError):
             await ask
     assert asked.slept == []
-
-
-async def test_a_list_that_is_not_there(talk: Callable[..., Any]) -> None:
-    """Nobody mistyped it: where nothing else was ever answered the address is wrong, and else the service fails."""
-    asked = await talk((404, {"detail": "Not found."}))
-    for ask in (asked.client.runs, asked.client.batches):
-        with pytest.raises(NotFoundError) as wrong:
-            await ask()
-        assert (wrong.value.exit_code, wrong.value.hint) == (2, GARBAGE_HINT)
-    asked = await talk(BILLING, (404, {"detail": "Not found."}))
-    await asked.client.billing()
-    for ask, path in ((asked.client.runs, "test-calls"), (asked.client.batches, "test-call-batches")):
-        with pytest.raises(ServiceError) as failed:
-            await ask()
-        assert failed.value.exit_code == 4
-        assert str(failed.value) == (f"GET /v1/{path}: not found (404: Not found.), though the list must exist")
 
 
 async def test_paths_paging_and_headers_of_reads(talk: Callable[..., Any]) -> None:
@@ -191,70 +160,6 @@ async def test_a_text_that_was_cut_within_a_character_is_read(
     assert turn.content == read
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        rb'{"transcripts": [NaN, "\ud83d"]}',
-        rb'{"transcripts": [1e999, "\ud83d"]}',
-        rb'{"transcripts": "\ud83d"',
-        b'{"a": ' * 5000 + rb'"\ud83d"',
-        b'{"a": ' * 300 + rb'"\ud83d"' + b"}" * 300,
-    ],
-    ids=range(5),
-)
-async def test_other_invalid_json_stays_none(talk: Callable[..., Any], body: bytes) -> None:
-    """Half a character excuses nothing else."""
-    asked = await talk((200, body))
-    with pytest.raises(ServiceError, match="not JSON"):
-        await asked.client.transcript(7)
-
-
-async def test_lists_wait_for_no_evidence() -> None:
-    """They decide what to do next, so they do not wait for evidence reads."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] != "/v1/test-calls":
-            await evidence_is_read.wait()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"[]" if scope["path"] == "/v1/test-calls" else b"{}"})
-
-    evidence_is_read = anyio.Event()
-    client = ApiClient(InProcessTransport(app, {}), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
-    async with anyio.create_task_group() as tasks:
-        for _ in range(READS_AT_ONCE):
-            tasks.start_soon(client.billing)
-        await anyio.wait_all_tasks_blocked()
-        with anyio.fail_after(PATIENCE_SECONDS):
-            assert await client.runs() == Page([])
-        evidence_is_read.set()
-    await client.close()
-
-
-async def test_few_reads_are_in_flight_at_once() -> None:
-    """However many are wanted."""
-    flying, most = 0, 0
-    full = anyio.Event()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal flying, most
-        flying += 1
-        most = max(most, flying)
-        if flying == READS_AT_ONCE:
-            full.set()
-        await full.wait()
-        await anyio.sleep(0.01)  # or no other would be seen
-        flying -= 1
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"{}"})
-
-    client = ApiClient(InProcessTransport(app, {}), clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
-    async with anyio.create_task_group() as tasks:
-        for _ in range(20):
-            tasks.start_soon(client.billing)
-    await client.close()
-    assert most == READS_AT_ONCE
-
-
 @pytest.mark.parametrize("dialect", ["page", "client"])
 async def test_every_sandbox_response_can_be_read(dialect: Any) -> None:
     """A run from launch to grade, an agent, a number and the balance, in both dialects."""
@@ -335,16 +240,6 @@ def test_a_clock_that_cannot_be_is_not_believed(date: str) -> None:
     assert heard(date) == (0.0, False)
 
 
-@given(
-    st.text()
-    | st.from_regex(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{1,12} \d{1,3}:\d\d:\d\d [+-]?\w{0,6}", fullmatch=True)
-)
-def test_no_date_header_breaks_a_read(date: str) -> None:
-    """It was never asked for."""
-    offset, _ = heard(date)
-    assert abs(offset) < MAX_CLOCK_OFFSET_SECONDS
-
-
 @pytest.mark.parametrize(
     ("row", "shown"),
     [
@@ -408,43 +303,3 @@ async def test_a_test_call_budget_of_zero_or_null_is_none(
 ) -> None:
     asked = await talk((200, {"balance_cents": 500, "monthly_spending_limit_cents": 1_000, **billing}))
     assert await asked.client.balance() == Balance(500, test_budget_left_cents=left_cents, monthly_limit_cents=1_000)
-
-
-@pytest.mark.parametrize("status", [403, 404])
-async def test_a_balance_that_may_not_be_seen_is_unknown(talk: Callable[..., Any], status: int) -> None:
-    asked = await talk((status, {"detail": "No."}))
-    assert await asked.client.balance() is None
-
-
-async def test_no_wire_model_leaves_the_client(talk: Callable[..., Any]) -> None:
-    """A value that keeps the service's field names loses what it renames when it is copied, the prompt among them."""
-    run = {"id": 1, "status": "queued", "scenario_prompt": "Hi.", "estimated_cost_cents": 8, "requested_by_id": 41}
-    batch = {"id": 5, "scenario_prompts": ["Hi.", "Ho."], "run_count": 2, "run_ids": [1, 2]}
-    line = Line("agent", 12, "outbound", "bot", None, 0)
-
-    async def ask(answer: Any, what: Callable[[ApiClient], Any]) -> Any:
-        asked = await talk((200, answer))
-        return await what(asked.client)
-
-    def send(*prompts: str) -> Callable[[ApiClient], Any]:
-        return lambda client: client.launch(LaunchRequest(line, prompts, "n"), on_sending=lambda: None)
-
-    damaged = {**run, "id": 2, "created_at": "yesterday"}
-    runs = await ask([run, damaged], lambda client: client.runs())
-    launched = await ask(run, send("Hi."))
-    batches = await ask([batch], lambda client: client.batches())
-    agents = await ask([{"id": 12, "name": "Clinic"}], lambda client: client.agents())
-    found = [
-        *runs.rows,
-        launched.run,
-        *batches.rows,
-        await ask(batch, lambda client: client.batch(BatchId(5))),
-        *agents,
-    ]
-    assert [type(each) for each in found] == [Run, Run, Run, Batch, Batch, ListedAgent]
-    assert [replace(each, status=RunStatus.COMPLETED).prompt for each in (*runs.rows, launched.run)] == ["Hi."] * 3
-    assert [bool(each.problem) for each in runs.rows] == [False, True]
-    assert replace(batches.rows[0], name="n").prompts == ("Hi.", "Ho.")
-    own = {field.name for field in fields(Run)} - {"problem", "listed"}
-    assert own | {"transcript", "grade"} == WireRun.model_fields.keys()
-    assert {field.name for field in fields(Batch)} == WireBatch.model_fields.keys()

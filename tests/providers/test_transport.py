@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -87,63 +84,6 @@ def test_an_address_that_cannot_be_is_the_authors_fault(url: str) -> None:
     assert "THUNDERPHONE_API_BASE_URL" in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "text"),
-    [
-        ("ALL_PROXY", "socks5://127.0.0.1:1", "SOCKS needs the package socksio, which is not installed"),
-        ("HTTPS_PROXY", "gopher://x", "Unknown scheme for proxy URL URL('gopher://x')"),
-        ("NO_PROXY", "[::1", "Invalid port: ':1'"),
-    ],
-)
-def test_a_proxy_that_cannot_be_used_is_named(
-    variable: str, value: str, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By its variable: neither a bug nor a fault of the service's address."""
-    forget_proxies(monkeypatch)
-    monkeypatch.setitem(sys.modules, "socksio", None)
-    monkeypatch.setenv(variable, value)
-    with pytest.raises(UsageError) as caught:
-        HttpxTransport("https://service.invalid", {})
-    assert str(caught.value) == f"the proxies in the environment ({variable}) cannot be used: {text}"
-    assert "an http:// proxy, or unset the variable." in caught.value.hint
-
-
-def test_certificates_that_cannot_be_read_are_the_environments_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file that is not there, and one that holds none."""
-    empty = tmp_path / "empty.pem"
-    empty.write_text("")
-    for path in (tmp_path / "none.pem", empty):
-        monkeypatch.setenv("SSL_CERT_FILE", str(path))
-        with pytest.raises(UsageError, match="the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "):
-            HttpxTransport("https://service.invalid", {})
-
-
-@pytest.mark.parametrize("exempt", [False, True])
-async def test_an_unreachable_service_is_reported_with_the_proxy(exempt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy's variable, where the address goes by it."""
-    forget_proxies(monkeypatch)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1" if exempt else "elsewhere.invalid")
-    async with HttpxTransport("http://127.0.0.1:2", {}) as transport:
-        with pytest.raises(UnreachableError) as caught:
-            await transport.send("GET", "/", query={}, body=None)
-    through, also = ("", "") if exempt else (" through the proxy of HTTP_PROXY", ", HTTP_PROXY")
-    assert str(caught.value) == (
-        f"the service at http://127.0.0.1:2 cannot be reached{through}: All connection attempts failed"
-    )
-    assert caught.value.hint == (
-        f"Check the network{also} and THUNDERPHONE_API_BASE_URL, then run the same command again."
-    )
-
-
-def forget_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-
-
 async def test_a_connection_that_fails_late_is_ambiguous_all_the_same(talk: Callable[..., Any]) -> None:
     """Through a proxy, bytes leave before the connection to the service is open, so the kind of error proves nothing."""
     asked = await talk((502, b"no route"))
@@ -198,17 +138,6 @@ async def test_no_request_takes_longer_than_its_time(talk: Callable[..., Any], m
         assert anyio.current_time() - started >= PATIENCE_SECONDS
 
 
-async def test_a_slow_app_in_process_is_late_too() -> None:
-    """The embedded sandbox keeps to the same time."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await anyio.sleep(30)
-
-    transport = InProcessTransport(app, {}, timeout_seconds=0.05)
-    with pytest.raises(LostAnswerError, match="no answer in time"):
-        await transport.send("GET", "/", query={}, body=None)
-
-
 async def test_an_app_in_process_may_close_the_connection() -> None:
     """The launch may have arrived."""
 
@@ -221,26 +150,6 @@ async def test_an_app_in_process_may_close_the_connection() -> None:
     with pytest.raises(LostAnswerError):
         await InProcessTransport(app, {}).send("POST", "/", query={}, body=b"{}", on_sending=lambda: sent.append(True))
     assert sent == [True]
-
-
-async def test_names_of_headers_are_lower_case(talk: Callable[..., Any]) -> None:
-    """However a server writes them."""
-    asked = await talk((200, {}, {"RETRY-AFTER": "7", "X-Accent": "é"}))
-    async with HttpxTransport(asked.server.url, {"X-Who": "me"}) as transport:
-        answer = await transport.send("GET", "/v1/x", query={"limit": 5}, body=None)
-    assert (answer.status, answer.headers.get("retry-after"), answer.headers["x-accent"]) == (200, "7", "é")
-    assert asked.server.asked[0].target == "/v1/x?limit=5"
-    assert asked.server.asked[0].headers["x-who"] == "me"
-    assert "content-type" not in asked.server.asked[0].headers
-
-
-async def test_a_body_is_called_json(talk: Callable[..., Any]) -> None:
-    """As the service wants it."""
-    asked = await talk((200, {}))
-    async with HttpxTransport(asked.server.url, {}) as transport:
-        await transport.send("POST", "/", query={}, body=b'{"a": 1}', on_sending=lambda: None)
-    assert asked.server.asked[0].headers["content-type"] == "application/json"
-    assert asked.server.asked[0].body == b'{"a": 1}'
 
 
 async def test_reads_keep_their_connection(talk: Callable[..., Any]) -> None:

@@ -14,9 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.checks.opinions import no_judge
-from planner.evidence import Evidence
-from planner.records import older_calls
 from planner.records.facts import FACT, CallFact, Correction
 from planner.records.files import part_bytes
 from planner.records.log import Scope
@@ -24,8 +21,6 @@ from planner.records.older_calls import OlderCallsCache
 from planner.results.model import RunVerdict
 from planner.results.outcomes import RunOutcome
 from planner.results.repository import StoredFile
-from planner.verdicts.call_judge import CallJudge
-from tests.support.samples import heard
 from tests.support.stored_calls import MemoryFiles, Session, Store, play, runs_after
 from tests.support.stored_cases import NOW, make_case
 
@@ -130,39 +125,6 @@ def test_only_the_newest_pools_are_read(tmp_path: Path) -> None:
     assert [files_read(store, other) for _ in range(2)] == [13, 2]
 
 
-def finds_each(store: Store) -> None:
-    """The calls of the newest sessions, and the call of a run, without reading all calls."""
-    fingerprints = {f"sha256:{key.split('/')[1]}" for key in store.base.content if key.startswith("calls/")}
-    for fingerprint in fingerprints:
-        whole, records = store.records().calls(fingerprint), store.records()
-        sessions = sorted({call.call.session_id for call in whole})
-        for number in (1, 2, 5):
-            newest = [call for call in whole if call.call.session_id in sessions[-number:]]
-            assert records.of_newest_sessions({fingerprint: number})[fingerprint] == newest
-        for call in whole:
-            assert records.find(fingerprint, call.run(PASSED)) == call
-
-
-def test_earlier_sessions_of_a_case_are_read_up_to_a_number(tmp_path: Path) -> None:
-    store = called_often(tmp_path)
-    (fingerprint,) = {f"sha256:{key.split('/')[1]}" for key in store.base.content if key.startswith("calls/")}
-    READ.clear()
-    store.records().of_newest_sessions({fingerprint: 5})
-    assert len(READ) == 5
-    finds_each(store)
-
-
-def test_a_new_run_is_not_searched_for_in_older_calls(tmp_path: Path) -> None:
-    store, session = called_often(tmp_path), Session([CASE])
-    session.earlier(store)
-    (fingerprint,) = {f"sha256:{key.split('/')[1]}" for key in store.base.content if key.startswith("calls/")}
-    newest = store.records().recent(fingerprint).calls[-1]
-    READ.clear()
-    new = newest.run(PASSED).model_copy(update={"run_id": 99999})
-    assert store.records().find(fingerprint, new) is None
-    assert len(READ) == 2
-
-
 @pytest.mark.parametrize("number", [0, 9, 10, 11])
 @pytest.mark.parametrize("kind", [*DAMAGES, "gone", "foreign"])
 @pytest.mark.parametrize("folder", ["calls/", "sessions/"])
@@ -185,29 +147,6 @@ def test_a_damaged_cache_is_ignored(tmp_path: Path, old: bytes, new: bytes) -> N
     path.write_bytes(path.read_bytes().replace(old, new))
     assert files_read(store, session) == 12
     assert files_read(store, session) == 2
-
-
-def test_what_is_known_is_not_written_again(tmp_path: Path) -> None:
-    store, session = called_often(tmp_path), Session([CASE])
-    session.earlier(store)
-    (path,) = tmp_path.iterdir()
-    before = path.stat()
-    session.earlier(store)
-    assert path.stat() == before
-    store = play(CASE, store, [None] * 3, rerun="all").store
-    session.earlier(store)
-    (path,) = tmp_path.iterdir()
-    assert path.stat().st_ino != before.st_ino
-
-
-def test_what_another_planner_chose_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor what was chosen later than today, as a clock may go back."""
-    store, session = called_often(tmp_path), Session([CASE])
-    session.earlier(store)
-    monkeypatch.setattr(older_calls, "__version__", "9.9.9")
-    assert [files_read(store, session) for _ in range(2)] == [12, 2]
-    before = replace(store, scope=SCOPE._replace(now=NOW - timedelta(minutes=1)))
-    assert files_read(before, session) == 12
 
 
 @settings(deadline=None, max_examples=10)
@@ -240,7 +179,6 @@ def test_nothing_changes_an_answer(data: st.DataObject) -> None:
             if keys and data.draw(st.integers(0, 3)) == 0:
                 key = data.draw(st.sampled_from(keys))
                 agrees(damaged(store, key, data.draw(st.sampled_from([*DAMAGES, "gone", "foreign"]))), asked)
-        finds_each(store)
 
 
 def of_session(part: bytes, number: int) -> bytes:
@@ -290,32 +228,6 @@ def test_what_arrives_late_is_noticed(tmp_path: Path, old: str, causes: list[str
     agrees(later, [session, Session([CASE], revisions=revisions)])
 
 
-def test_calls_that_are_judged_by_their_evidence_are_not_left_out(tmp_path: Path) -> None:
-    """Somebody else stored them, and their evidence may go."""
-    store = called_often(tmp_path)
-    key = [key for key in sorted(store.base.content) if key.startswith("calls/")][9]
-    store = damaged(store, key, "foreign")
-    judged = Session([CASE], judge=CallJudge(evidence, no_judge))
-    agrees(store, [judged, Session([CASE])])
-    assert files_read(store, judged) == 12
-
-
-def evidence(digest: str) -> Evidence:
-    return heard(int(digest, 16), "agent: It is thirty days.")
-
-
-def test_calls_with_facts_of_the_future_are_not_left_out(tmp_path: Path) -> None:
-    """They will count later."""
-    store, session = called_often(tmp_path), Session([CASE])
-    content = dict(store.base.content)
-    *_, before, _, key = (key for key in sorted(content) if key.startswith("calls/"))
-    content[key] += corrections(content[before], NOW + timedelta(days=1))
-    del content["sessions/session-012.json"]
-    store = replace(store, base=CountingFiles(content))
-    agrees(store, [session])
-    agrees(replace(store, scope=SCOPE._replace(now=NOW + timedelta(days=2))), [session])
-
-
 @cache
 def _called_before(first: str) -> Store:
     """Four sessions with an agent, four with one that is set back to the older revision."""
@@ -335,13 +247,3 @@ def test_an_agent_that_was_set_back(tmp_path: Path, first: str, new: str | None,
     agrees(store, [Session([CASE], revisions={AGENT: today})])
     later = play(CASE, store, [None, "agent", None], rerun="all", revisions={AGENT: new}).store
     agrees(later, [Session([CASE], revisions={AGENT: each}) for each in (today, None, "2026-11-24 b", "2026-11-01 a")])
-
-
-def test_an_edit_of_the_prompt_that_is_taken_back(tmp_path: Path) -> None:
-    """The edited prompt does not need the calls of the agent before, but the old one is compared with them."""
-    store = replace(empty(tmp_path), older=None)
-    for revision in ("2026-11-01 a", "2026-11-01 a", "2026-11-24 b"):
-        store = play(CASE, store, [None] * 3, rerun="all", revisions={AGENT: revision}).store
-    store = replace(store, older=empty(tmp_path).older)
-    unchanged = Session([CASE], revisions={AGENT: "2026-11-24 b"})
-    agrees(store, [replace(unchanged, cases=[replace(CASE, prompt="Ask something else.")]), unchanged])

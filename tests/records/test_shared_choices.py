@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from planner.records import older_calls
-from planner.records.older_calls import OlderCalls
 from planner.records.shared_choices import KEY, SharedOlderCalls
-from tests.records.test_older_calls import AGENT, CASE, SCOPE, agrees, called_often, empty, files_read
+from tests.records.test_older_calls import AGENT, CASE, agrees, called_often, empty, files_read
 from tests.support.stored_calls import Session, Store, play, runs_after
 from tests.support.stored_cases import NOW
 
@@ -102,26 +100,3 @@ def other_number(document: bytes) -> bytes:
 def test_a_damaged_document_is_ignored(store: Store, damage: Callable[[bytes], bytes]) -> None:
     document = damage(chosen(store, Session([CASE])))
     assert read_first(store, document, Session([CASE])) == 12
-
-
-def test_what_another_planner_chose_is_ignored(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    document = chosen(store, Session([CASE]))
-    monkeypatch.setattr(older_calls, "__version__", "9.9.9")
-    assert read_first(store, document, Session([CASE])) == 12
-
-
-def test_a_session_adds_to_what_others_chose(store: Store) -> None:
-    """Nothing is written again if nothing is new, and what no session chose for 90 days is dropped."""
-    document = chosen(store, Session([CASE]))
-    (prefix,) = {f"{key.rpartition('/')[0]}/" for key in store.base.content if key.startswith("calls/")}
-    source = SharedOlderCalls(Shared(document))
-    first = source.load(prefix)
-    assert isinstance(first, OlderCalls)
-    source.save(prefix, first)
-    assert source.document() is None
-    source.save("calls/other/", first)
-    both = SharedOlderCalls(Shared(source.document()))
-    assert (both.load(prefix), both.load("calls/other/")) == (first, first)
-    assert SCOPE.now is not None
-    both.save("calls/other/", first.model_copy(update={"chosen_at": SCOPE.now + timedelta(days=91)}))
-    assert SharedOlderCalls(Shared(both.document())).load(prefix) is None

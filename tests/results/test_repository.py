@@ -69,22 +69,6 @@ def test_sessions_newest_first(repository: ResultsRepository, make_result: MakeR
     assert repository.load_session("20261124T120000Z-2") is None
 
 
-def test_a_session_pruned_while_listing(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
-    """A session that goes away between listing and reading is left out."""
-    for number in (1, 2):
-        repository.save_session(make_result(session_id=f"i{number}"))
-    listing = repository.sessions()
-    assert next(listing).session_id == "i2"
-    (folder / "runs" / "i1.json").unlink()
-    assert list(listing) == []
-
-
-def test_an_impossible_session_id(repository: ResultsRepository, make_result: MakeResult) -> None:
-    """A session id that would lead out of the store is refused."""
-    with pytest.raises(ValueError, match="not a key"):
-        repository.save_session(make_result(session_id="../../x"))
-
-
 def _rewrite(path: Path, **fields: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_bytes()), **fields}))
 
@@ -149,18 +133,6 @@ def test_a_damaged_session_is_only_missing(
     assert repository.load_session("i1") is None
     (warning,) = said
     assert warning.startswith(f"{folder}/runs/i1.json cannot be read: {why}. Only the history loses an entry;")
-
-
-def test_damage_deep_inside(store: DirectoryStore, make_result: MakeResult, folder: Path) -> None:
-    """The first field that cannot be right is named by its path."""
-    said: list[str] = []
-    repository = ResultsRepository(store, Access(warn=said.append))
-    repository.save_session(make_result("refunds/a@s"))
-    document = json.loads((folder / SESSION).read_bytes())
-    document["cases"][0]["runs"][0]["outcome"] = "great"
-    (folder / SESSION).write_text(json.dumps(document))
-    assert list(repository.sessions()) == []
-    assert "cases.0.runs.0.outcome: Input should be 'passed', 'failed' or 'undecided'" in said[0]
 
 
 def test_files_are_created_once(repository: ResultsRepository) -> None:

@@ -111,16 +111,6 @@ def test_a_log_has_a_line_for_changes() -> None:
     ]
 
 
-def test_a_log_ends_with_the_last_state() -> None:
-    stream = StringIO()
-    progress = progress_on(stream)
-    progress.update(START)
-    progress.update(END)
-    progress.close()
-    progress.close()
-    assert stream.getvalue().splitlines() == [line(START), line(END)]
-
-
 def test_a_terminal_is_redrawn_in_place(terminal: Terminal) -> None:
     time = Time()
     progress = progress_on(terminal.stream, time=time)
@@ -133,24 +123,6 @@ def test_a_terminal_is_redrawn_in_place(terminal: Terminal) -> None:
     clear = "\x1b[1G\x1b[2K"
     start, middle = line(START)[:79], line(MIDDLE)[:79]
     assert terminal.shown() == f"{clear}{start}{clear}{middle}{clear}{middle}\r\n"
-
-
-def test_notes_scroll_above_the_line(terminal: Terminal) -> None:
-    progress = progress_on(terminal.stream)
-    progress.update(MIDDLE)
-    progress.note("the limit is 20 now \x1b[31m")
-    assert terminal.shown().endswith(f"\x1b[1G\x1b[2Kthe limit is 20 now �\r\n{line(MIDDLE)[:79]}")
-
-
-def test_no_color_is_respected(terminal: Terminal) -> None:
-    """On a terminal (https://no-color.org)."""
-
-    def colors(environ: Mapping[str, str]) -> bool:
-        clock = Clock(lambda: datetime(2026, 11, 24, tzinfo=UTC), Time().monotonic, anyio.sleep)
-        return Shell(Path(), environ, StringIO(), terminal.stream, clock, lambda: "id", 80).err_color
-
-    assert colors({"TERM": "xterm"})
-    assert not colors({"TERM": "xterm", "NO_COLOR": "1"})
 
 
 pytestmark = pytest.mark.anyio

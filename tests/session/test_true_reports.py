@@ -15,8 +15,6 @@ import pytest
 from hours import HOURS
 from whole_runs import Organisation
 
-import planner.workspace.report_session
-from planner.ci.publish import Publisher
 from planner.workspace.report_files import REPORT_FILES
 
 WANTED = {"Ana": 2, "Bob": 2, "Dora": 1}
@@ -184,26 +182,6 @@ def test_details_of_a_bug_are_redacted(organisation: Organisation) -> None:
         ran = organisation.run()
     assert "KeyError" in ran.err
     assert "nobody expected" not in ran.err
-
-
-def test_a_summary_that_cannot_be_rendered_is_named(organisation: Organisation) -> None:
-    with broken("planner.workspace.report_session.render_text", begin=1):
-        ran = organisation.run()
-    assert ran.code == 5
-    check_true(organisation, organisation.results())
-
-
-def test_a_bug_in_the_summary_of_a_step_is_named(
-    organisation: Organisation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    outputs, said = tmp_path / "outputs", list[str]()
-    publisher = Publisher(tmp_path / "summary", outputs, "", said.append, lambda: "end")
-    monkeypatch.setattr(planner.workspace.report_session, "publisher_of", lambda _: publisher)
-    with broken("planner.ci.publish.append_summary"):
-        ran = organisation.run()
-    assert ran.code == 5
-    check_true(organisation, organisation.results())
-    assert any(line.startswith("::error") and "a bug in planner" in line for line in said)
 
 
 @pytest.mark.parametrize("kind", ["a launch", "a list", "evidence"])

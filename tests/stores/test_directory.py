@@ -112,21 +112,6 @@ def test_links_do_not_lead_out(store: DirectoryStore, folder: Path, tmp_path: Pa
     assert link.is_symlink()
 
 
-def test_writing_leaves_no_file_open(store: DirectoryStore, folder: Path) -> None:
-    """However much is written, swapped in vain or refused, no descriptor stays open."""
-    put(store, "a", b"1", expected=None)
-
-    def open_here() -> int:
-        """Not those that the test runner, or what other tests left to the garbage collector, opens and closes meanwhile."""
-        return sum(str(folder) in os.path.realpath(entry) for entry in Path("/dev/fd").iterdir())
-
-    assert open_here() == 0
-    for _ in range(20):
-        put(store, "a", b"2", expected=UNCONDITIONAL)
-        put(store, "a", b"2", expected=None)
-    assert open_here() == 0
-
-
 _RACE = """
 import sys
 from pathlib import Path
@@ -238,19 +223,3 @@ def test_a_write_that_fails_in_the_middle(store: DirectoryStore, folder: Path) -
     assert (caught.value.hint, caught.value.exit_code) == (hint, 4)
     assert store.get("runs/a") == b"good"
     assert [path.name for path in (folder / "runs").iterdir()] == ["a"]
-
-
-def test_files_in_the_way(store: DirectoryStore, folder: Path) -> None:
-    """A file in place of a folder, or a folder in place of a document, is not a missing document."""
-    put(store, "runs", b"1", expected=None)
-    for attempt in (lambda: store.get("runs/a"), lambda: put(store, "runs/a", b"1", expected=None)):
-        with pytest.raises(StoreError, match=r"runs/a: (Not a directory|File exists)"):
-            attempt()
-    (folder / "latest").mkdir()
-    with pytest.raises(StoreError, match=r"results cannot be read at .*/latest: Is a directory"):
-        store.get("latest")
-    (folder.parent / "file").touch()
-    with pytest.raises(StoreError, match=r"results cannot be written at .*: "):
-        put(DirectoryStore(folder.parent / "file"), "a", b"1", expected=None)
-    with pytest.raises(StoreError, match=r"results cannot be listed at .*/file: Not a directory"):
-        DirectoryStore(folder.parent / "file").keys("")

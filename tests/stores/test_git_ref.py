@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from store_writes import UNCONDITIONAL, put
 from planner.ci.git import Git
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.stores import git_ref
-from planner.stores.git_objects import GitAnswer, GitObjects, GitRunner
+from planner.stores.git_objects import GitAnswer, GitRunner
 from planner.stores.git_ref import GitStore
 from planner.stores.store import Backoff, Reader
 
@@ -76,48 +76,6 @@ def clone(shared: Path, tmp_path: Path) -> Clones:
         return tmp_path / name
 
     return make
-
-
-@pytest.mark.parametrize("order", ["as announced", "backwards", "every third", "twice"])
-def test_what_was_announced_is_read_in_any_order(clone: Clones, order: str) -> None:
-    """More than fits into a pipe, with equal contents, keys that do not exist, and one that changes in between."""
-    store = store_in(clone("one"))
-    content = {f"calls/{number}.jsonl": b"%d" % (number % 150) * 2_000 for number in range(200)}
-    store.update(lambda _: content)
-    store.prepare([*content, "calls/none.jsonl"])
-    keys = list(content)
-    asked = {
-        "as announced": keys,
-        "backwards": keys[::-1],
-        "every third": keys[::3],
-        "twice": [*keys, *keys],
-    }[order]
-    half = len(asked) // 2
-    assert [store.get(key) for key in asked[:half]] == [content[key] for key in asked[:half]]
-    content[asked[-1]] = b"new"
-    store.update(lambda _: {asked[-1]: b"new"})
-    assert [store.get(key) for key in asked[half:]] == [content[key] for key in asked[half:]]
-    assert store.get("calls/none.jsonl") is None
-
-
-def test_blobs_that_were_announced_are_asked_for_together(clone: Clones) -> None:
-    folder = clone("one")
-    content = {f"calls/{number}.jsonl": b"%d" % number for number in range(150)}
-    store_in(folder).update(lambda _: content)
-    store = store_in(folder)
-    store.prepare(list(content))
-    asked: list[int] = []
-    ask = GitObjects._ask
-
-    def noted(objects: GitObjects, oids: Sequence[str]) -> None:
-        asked.append(len(oids))
-        ask(objects, oids)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GitObjects, "_ask", noted)
-        assert [store.get(key) for key in content] == list(content.values())
-    assert len(asked) == 3
-    assert sum(asked) == 150
 
 
 @pytest.mark.parametrize("kind", ["alone", "shared", "shallow"])
@@ -179,18 +137,6 @@ def test_a_store_equals_a_dictionary_with_compare_and_swap(
     for prefix in ("runs/", "evidence/ab/", "branches/7/evidence/", f"{_CALLS}/", f"{_CALLS}/2026"):
         below = sorted(key for key in model if key.startswith(prefix))
         assert list(again.keys(prefix)) == sorted(again.versions(prefix)) == below
-
-
-def test_large_folders_are_split(clone: Clones, shared: Path) -> None:
-    """A write does not list again what is stored of other months and digits."""
-    folder = clone("one", "--depth=1")
-    store_in(folder).update(lambda _: dict.fromkeys(_SPLIT, b"1"))
-    assert sorted(git(shared, "ls-tree", "-r", "--name-only", REF).split()) == sorted(_SPLIT.values())
-    reader = store_in(clone("other", "--depth=1"))
-    reader.prepare([f"{_CALLS}/", "evidence/ab/abc1.json"])
-    assert [reader.get(key) for key in _SPLIT] == [b"1"] * len(_SPLIT)
-    reader.update(lambda _: dict.fromkeys(_SPLIT))
-    assert git(shared, "ls-tree", "-r", "--name-only", REF) == ""
 
 
 @pytest.mark.parametrize("depth", [(), ("--depth=1",)])
@@ -312,33 +258,6 @@ def test_history_starts_again(clone: Clones, shared: Path, monkeypatch: pytest.M
     assert put(other, "b", b"6", expected=None)
 
 
-def objects_of(repository: Path, *revisions: str) -> list[str]:
-    return git(repository, "rev-list", "--objects", "--no-object-names", *revisions).split()
-
-
-@pytest.mark.parametrize("stored", [1, 200])
-def test_a_write_adds_only_the_folders_that_it_touches(clone: Clones, shared: Path, stored: int) -> None:
-    """However much is stored, one new file adds itself, its folders and a commit."""
-    store = store_in(clone("ci"))
-    store.update(lambda _: {f"calls/{number}/a": b"%d" % number for number in range(stored)})
-    before = git(shared, "rev-parse", REF)
-    put(store, "calls/0/b", b"new", expected=None)
-    assert len(objects_of(shared, REF, f"^{before}")) == len(["blob", "calls/0", "calls", "top", "commit"])
-    assert git(shared, "fsck", "--strict", "--no-dangling") == ""
-
-
-def test_folders_without_files_disappear(clone: Clones, shared: Path) -> None:
-    """As git writes trees: sorted as if folders had a slash after their name, and none is empty."""
-    store = store_in(clone("ci"))
-    store.update(lambda _: {"a/b/c": b"1", "a.b": b"2", "a-b/d": b"3"})
-    assert list(store_in(clone("other")).keys("")) == ["a-b/d", "a.b", "a/b/c"]
-    store.update(lambda _: {"a/b/c": None, "a.b": None})
-    assert git(shared, "ls-tree", "-r", "-t", "--name-only", REF).split() == ["a-b", "a-b/d"]
-    store.update(lambda _: {"a-b/d": None})
-    assert git(shared, "ls-tree", REF) == ""
-    assert git(shared, "fsck", "--strict", "--no-dangling") == ""
-
-
 def test_a_shallow_clone_fetches_only_what_it_reads(clone: Clones, shared: Path) -> None:
     """CI's clone gets the folders, then the files of a folder at once, or one that is read alone."""
     git(shared, "config", "uploadpack.allowFilter", "true")
@@ -368,6 +287,10 @@ def missing(folder: Path) -> int:
     asked = ["git", "-C", str(folder), "cat-file", "--batch-check"]
     ran = subprocess.run(asked, input=listed, check=True, capture_output=True, text=True, env=environ)
     return ran.stdout.count(" missing")
+
+
+def objects_of(repository: Path, *revisions: str) -> list[str]:
+    return git(repository, "rev-list", "--objects", "--no-object-names", *revisions).split()
 
 
 @pytest.mark.parametrize("depth", [(), ("--depth=1",)])
@@ -445,31 +368,6 @@ def test_a_lock_that_a_killed_git_left(clone: Clones, shared: Path) -> None:
     lock.touch()
     store.update(lambda _: {"c": b"3"})
     assert store_in(other).get("c") == b"3"
-
-
-def test_a_lock_that_is_released_is_not_removed(clone: Clones, shared: Path) -> None:
-    """Each of these locks is another one: many processes take turns."""
-    folder, other = clone("ci"), clone("other")
-    store_in(folder).update(lambda _: {"a": b"1"})
-    store_in(other).update(lambda _: {"b": b"2"})
-    lock = folder / ".git/refs/planner-tracking/origin/planner/results.lock"
-    turns: list[int] = []
-
-    def taking_turns(command: str, run: Callable[[], GitAnswer]) -> GitAnswer | None:
-        if command != "fetch" or len(turns) >= 20:
-            return None
-        assert not turns or lock.exists()
-        turns.append(len(turns))
-        lock.unlink(missing_ok=True)
-        lock.touch()
-        os.utime(lock, ns=(len(turns), len(turns)))
-        answer = run()
-        if len(turns) == 20:
-            lock.unlink()
-        return answer
-
-    assert store_in(folder, runner=intercepted(folder, taking_turns)).get("b") == b"2"
-    assert len(turns) == 20
 
 
 def test_a_remote_that_takes_nothing(clone: Clones, shared: Path) -> None:

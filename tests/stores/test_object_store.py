@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,6 @@ from store_writes import UNCONDITIONAL, Expected, put
 
 from planner.errors import StoreError, UsageError
 from planner.planfile.addresses import BUCKETS
-from planner.stores import object_store
 from planner.stores.object_store import ObjectStore, open_bucket
 from planner.stores.store import Backoff, Reader
 
@@ -95,81 +93,3 @@ def test_an_unknown_service_is_an_error() -> None:
     """Exit 2, before any request."""
     with pytest.raises(UsageError, match="cannot be opened"):
         open_bucket("zip://bucket/x")
-
-
-def test_files_that_never_change_are_read_together() -> None:
-    """In any order; what is missing, refused or may change is read when it is asked for."""
-    bucket = MemoryStore()
-    content = {f"calls/a/{number}.jsonl": b"%d" % number for number in range(40)}
-    store_in(bucket).update(lambda _: {**content, "consents/a": b"1"})
-    store, read = store_in(bucket), list[str]()
-    original = store.read
-
-    def noted(key: str) -> tuple[bytes | None, str | None]:
-        read.append(key)
-        if key == "calls/a/7.jsonl" and len(read) < 20:
-            raise StoreError("refused", "")
-        return original(key)
-
-    store.read = noted
-    store.prepare([*content, "calls/a/none.jsonl", "consents/a", "calls/"])
-    assert store.get("calls/a/5.jsonl") == b"5"
-    assert set(read) == {f"calls/a/{number}.jsonl" for number in range(5, 21)}
-    store_in(bucket).update(lambda _: {"consents/a": b"2"})
-    assert store.get("consents/a") == b"2"
-    assert {key: store.get(key) for key in content} == content
-    assert store.get("calls/a/none.jsonl") is None
-    again = ["calls/a/5.jsonl", "calls/a/7.jsonl", "calls/a/none.jsonl"]
-    assert sorted(read) == sorted([*content, "calls/a/none.jsonl", "consents/a", *again])
-
-
-def test_folders_that_are_listed_ahead_are_listed_once() -> None:
-    """As they were then, until the next write, or until folders are listed ahead again."""
-    bucket = MemoryStore()
-    here, there, added = store_in(bucket), store_in(bucket), list[str]()
-
-    def add() -> None:
-        added.append(f"calls/a/{len(added)}")
-        there.update(lambda _: {added[-1]: b"1"})
-
-    def found(now: Reader = here) -> int:
-        assert sorted(here.versions("calls/a/")) == list(here.keys("calls/a/"))
-        assert list(here.keys("calls/")) == added
-        return len(list(now.keys("calls/a/")))
-
-    def change(now: Reader) -> Mapping[str, bytes | None]:
-        assert found(now) == len(added)
-        return {"runs/a": b"%d" % len(added)}
-
-    add()
-    here.list_ahead(["calls/a/", "calls/none/"])
-    add()
-    assert [found(), len(list(here.keys("calls/none/")))] == [1, 0]
-    here.list_ahead(["calls/a/"])
-    add()
-    assert found() == 2
-    here.update(change)
-    add()
-    assert found() == 4
-    here.list_ahead(["calls/a/"])
-    add()
-    here.list_ahead([])
-    assert found() == 5
-
-
-@pytest.mark.parametrize("has_tags", [True, False])
-def test_a_version_changes_with_the_content(monkeypatch: pytest.MonkeyPatch, has_tags: bool) -> None:
-    """Also if a service lists no tags."""
-    bucket, real = MemoryStore(), object_store.obstore.list
-
-    def listed(*arguments: Any, **options: Any) -> list[Any]:
-        pages = [list(page) for page in real(*arguments, **options)]
-        return pages if has_tags else [[{**entry, "e_tag": None} for entry in page] for page in pages]
-
-    monkeypatch.setattr(object_store.obstore, "list", listed)
-    store, found = store_in(bucket), set[str]()
-    for content in (b"1", b"2", b"3"):
-        store.update(lambda _, content=content: {"calls/a/1": content})
-        found.add(store.versions("calls/a/")["calls/a/1"])
-        assert store.versions("calls/")["calls/a/1"] in found
-    assert len(found) == 3

@@ -14,7 +14,7 @@ from planner.changes.model import Change, Reason
 from planner.checks.opinions import no_judge
 from planner.evidence import Evidence
 from planner.execution.observer import EndedRun
-from planner.planfile.model import Case, Quarantine
+from planner.planfile.model import Case
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.verdicts.baseline import (
@@ -23,15 +23,13 @@ from planner.verdicts.baseline import (
     baseline_of,
     call_change,
     compare_outcomes,
-    judgement_change,
     keeps_comparison,
     open_against,
 )
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
-from planner.verdicts.cases import sample_of_runs, total
 from planner.verdicts.ending import OpenRuns
 from planner.verdicts.runs import judge_record
-from tests.support.samples import heard, one_side, own_rate, plan_case
+from tests.support.samples import heard, one_side, plan_case
 from tests.verdicts.test_judged_runs import LAUNCH, SAYS, SLOT
 from tests.verdicts.test_result_comparison import case
 
@@ -89,27 +87,6 @@ def test_what_the_author_changed_in_a_call(fields: dict[str, Any], why: str | No
     now = INPUTS.model_copy(update=fields)
     fingerprint = "sha256:other" if fields else call_fingerprint(INPUTS)
     assert call_change(stored(runs()), now, fingerprint) == why
-
-
-def test_another_call_with_the_same_inputs_has_other_settings() -> None:
-    assert call_change(stored(runs()), INPUTS, "sha256:other") == "settings"
-
-
-@pytest.mark.parametrize(
-    ("fingerprint", "before", "now", "why"),
-    [
-        ("same", None, None, None),
-        ("same", "judge-1", "judge-1", None),
-        ("same", "judge-1", "judge-2", "judge"),
-        ("same", None, "judge-2", None),
-        ("same", "judge-1", None, None),
-        ("other", "judge-1", "judge-2", "expectations"),
-    ],
-)
-def test_what_changed_in_the_judgement(fingerprint: str, before: str | None, now: str | None, why: str | None) -> None:
-    """A judge that is unknown is no other judge."""
-    prior = stored(runs(), judged_by=before, check_fingerprint="same")
-    assert judgement_change(prior, fingerprint, now) == why
 
 
 @pytest.mark.parametrize(
@@ -214,51 +191,6 @@ def assembled(found: Change, made: Sequence[JudgedRun] = (), **missing: Any) -> 
     return document
 
 
-@pytest.mark.parametrize("action", [Action.CALL, Action.RECHECK, Action.REUSE])
-def test_a_document_follows_the_files(action: Action) -> None:
-    """Not the stored result: its place, tags and quarantine are today's."""
-    quarantine = Quarantine(TODAY, "known")
-    today = replace(CASE, tags=frozenset({"b", "a"}), quarantine=quarantine)
-    prior = stored(runs("old", "1", "2"), file="old.yaml", line=9, tags=["c"], finding_lines={"c": 7})
-    document = assembled(change(prior, today, action), runs("new", "1", "2"))
-    assert (document.file, document.line, document.tags) == ("plans/p.yaml", 2, ["a", "b"])
-    assert (document.finding_lines, document.action, document.reason) == ({"says": 2}, action, "new")
-    assert document.detail == "why"
-    assert document.quarantine is not None
-    assert (document.quarantine.until, document.quarantine.reason) == (TODAY, "known")
-    over = assemble_cases([change(prior, today, action)], {}, SAID.get, MissingRuns(), today=date(2026, 11, 26))
-    assert over[0].quarantine is None
-    assert document.carried_from == ("old" if action in (Action.REUSE, Action.RECHECK) else None)
-
-
-def test_a_dropped_or_unselected_case_has_no_document() -> None:
-    dropped = replace(change(stored(runs("old", "1"))), case=None)
-    assert assemble_cases([dropped, change(None, action=Action.REUSE)], {}, SAID.get, MissingRuns(), today=TODAY) == []
-
-
-@pytest.mark.parametrize(
-    ("made", "missing", "reasons", "counts"),
-    [
-        (("1", "2"), {"not_called": "--fail-fast"}, ["1 of 2 runs passed, 0 % needed"], (2, 0, 0)),
-        (("1",), {"not_called": "--fail-fast"}, ["1 of 2 calls not made: --fail-fast"], (1, 0, 0)),
-        (("1",), {}, ["1 of 2 calls not made"], (1, 0, 0)),
-        (("1",), {"not_called": "x", "not_needed": {"p/s@t": 1}}, [], (1, 1, 0)),
-        (("1",), {"not_called": "x", "open_runs": {"p/s@t": OpenRuns(1)}}, ["1 call is in progress"], (1, 0, 1)),
-        ((), {"not_called": "x", "open_runs": {"p/s@t": OpenRuns(1)}}, ["1 call is", "1 of 2 calls not made"], (0, 0, 1)),
-        ((), {"open_runs": {"p/s@t": OpenRuns(2)}}, ["2 calls are in progress"], (0, 0, 2)),
-        ((), {}, ["no run was made"], (0, 0, 0)),
-    ],
-)  # fmt: skip
-def test_missing_runs_are_counted_by_their_reason(
-    made: tuple[str, ...], missing: dict[str, Any], reasons: list[str], counts: tuple[int, int, int]
-) -> None:
-    document = assembled(change(None, replace(CASE, min_pass_rate=0)), runs("new", *made), **missing)
-    assert (document.runs_total, document.runs_not_needed, document.runs_under_way) == counts
-    found = [each for each in document.outcome_reason.split("; ") if each]
-    assert len(found) == len(reasons), found
-    assert all(each.startswith(reason) for each, reason in zip(found, reasons, strict=True))
-
-
 @pytest.mark.parametrize(
     ("made", "missing", "outcome"),
     [
@@ -321,38 +253,6 @@ def test_calls_not_made_count_for_each_variant(not_needed: int, compared: str) -
     assert (found.compared, found.not_comparable) == (compared, None)
 
 
-def test_new_runs_are_listed_as_they_were_launched() -> None:
-    """Not as they ended, so that the same calls make the same report; behind the earlier ones."""
-    prior = stored(counted(None, 2, 901, "old"))
-    more = change(prior, reason=Reason.RUNS_RAISED, kept_run_ids=(901, 902))
-    found = assembled(more, counted(None, 3, 1, "new")[::-1])
-    assert [run.run_id for run in found.runs] == [901, 902, 1, 2, 3]
-    assert [run.pooled for run in found.runs] == [True, True, False, False, False]
-
-
-def test_the_price_of_the_runs_that_would_decide() -> None:
-    """By the mean of the bills; none while the bills are unknown."""
-    sure = plan_case(runs=5, min_pass_rate=0.5, confidence=0.9)
-    new = [*counted(None, 3, 1, "new"), *counted(Cause.AGENT, 1, 4, "new")]
-    found = assembled(change(None, sure), new)
-    assert found.more_runs is not None
-    assert found.more_runs_cents == found.more_runs * 16
-    assert found.runs_required == 5
-    unbilled = assembled(change(None, sure), [run.model_copy(update={"cost_cents": None}) for run in new])
-    assert (unbilled.more_runs, unbilled.more_runs_cents) == (found.more_runs, None)
-    mixed = assembled(change(None, sure), [new[0].model_copy(update={"cost_cents": 64}), *new[1:]])
-    assert mixed.more_runs_cents == found.more_runs * 28
-
-
-def test_a_document_has_the_rates_of_its_expectations() -> None:
-    """With the required rate of those that have their own."""
-    today = plan_case({**SAYS, "min_pass_rate": 0.5}, {"check": "call", "status": "completed"}, runs=2)
-    rates = assembled(change(stored(runs("old", "1", "2")), today, Action.RECHECK)).expectations
-    assert [(rate.expectation, rate.met, rate.decided, rate.min_pass_rate) for rate in rates] == [
-        ("says", 1, 2, 0.5), ("call", 2, 2, None),
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize(("compared", "is_kept"), [("regressed", True), ("same", False)])
 def test_a_rechecked_case_is_compared_again_only_if_it_regressed(compared: str, is_kept: bool) -> None:
     """Else its outcome has changed because of the judgement."""
@@ -361,12 +261,3 @@ def test_a_rechecked_case_is_compared_again_only_if_it_regressed(compared: str, 
     assert (found.baseline == BEFORE) is is_kept
     assert (found.latest is not None) is is_kept
     assert found.not_comparable == (None if is_kept else "judging")
-
-
-def test_a_sample_has_a_rate_of_each_expectation_with_its_own() -> None:
-    """In which it was decided, be it in no run. The sum of samples is unknown if one of them is."""
-    today = plan_case({**SAYS, "min_pass_rate": 0.5})
-    found = sample_of_runs(today, counted(None, 2, 1, "new"), CaseOutcome.PASSED)
-    assert found == one_side(CaseOutcome.PASSED, 2, 2, 0, [own_rate("says", 0, 0, "says")], 2)
-    assert total([found, found]) == one_side(CaseOutcome.PASSED, 4, 4, 0, [own_rate("says", 0, 0, "says")], 4)
-    assert (total([found, None]), total([])) == (None, None)

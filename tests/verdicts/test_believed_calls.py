@@ -226,25 +226,6 @@ def test_a_grade_that_came_late() -> None:
     assert (found.outcome.value, [each.grade_score for each in found.runs]) == ("passed", [0.75])
 
 
-def test_facts_of_the_future_are_ignored() -> None:
-    """Each is named; the others count."""
-    warnings: list[str] = []
-    scope = Scope(("",), now=NOW, warn=warnings.append)
-
-    def in_the_future(fact: dict[str, Any]) -> None:
-        if fact["kind"] == "call" and fact["run_id"] == 103:
-            fact["data"]["completed_at"] = (NOW + timedelta(days=400)).isoformat()
-
-    store = replace(heard_in(EMPTY, "aab"), scope=scope).edited(in_the_future)
-    assert shown(store) == ("passed", 2, 2)
-    assert [text.rpartition("/")[2] for text in warnings] == [
-        "session-001-1.jsonl, line 5, is ignored: its time is in the future"
-    ]
-    head = store.edited(head=lambda head: head.update(ended_at=(NOW + timedelta(days=2)).isoformat()))
-    assert list(head.records().heads()) == []
-    assert "sessions/session-001.json is ignored" in warnings[-1]
-
-
 DAMAGES: Final[dict[str, Callable[[bytes], bytes]]] = {
     "no end": lambda data: data[:-1],
     "fewer lines": lambda data: b"".join(data.splitlines(keepends=True)[:-2]),
@@ -281,15 +262,6 @@ def test_a_damaged_line_of_a_session_that_was_lost(line: bytes) -> None:
     """No head says what the file should be."""
     (key, data), *_ = heard_in(EMPTY, "aab").base.content.items()
     assert_unreadable(Store(MemoryFiles({key: data + line + b"\n"})), key, "line 7")
-
-
-@pytest.mark.parametrize("head", [b"", b"[]", b"{", b"{}", b'{"schema_version": "99.0", "tool_version": "9.1"}'])
-def test_a_damaged_head(head: bytes) -> None:
-    """It is named; the calls of its session count all the same."""
-    warnings: list[str] = []
-    store = replace(heard_in(EMPTY, "aab"), scope=Scope(("",), warn=warnings.append))
-    assert shown(store.with_files({"sessions/session-001.json": head})) == ("failed", 2, 3)
-    assert {text.partition(" cannot be read")[0] for text in warnings} == {"sessions/session-001.json"}
 
 
 def test_a_session_that_was_lost_counts() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -12,9 +11,8 @@ import pytest
 from planner.changes.model import Change, Reason
 from planner.execution.journal import Journal
 from planner.execution.launches import Launch, LaunchState, Slot
-from planner.execution.observer import EndedRun
-from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
-from planner.verdicts.ending import OpenRuns, judge_with_open_runs, may_still_end, open_runs_at_end, open_runs_of_stored
+from planner.results.outcomes import Action, Cause, RunOutcome
+from planner.verdicts.ending import OpenRuns, judge_with_open_runs, open_runs_at_end, open_runs_of_stored
 from tests.support.samples import plan_case
 from tests.verdicts.test_result_comparison import case
 
@@ -46,17 +44,6 @@ def launch(
 
 def slot(case_id: str, launch_id: str, ordinal: int = 0, evidence: str | None = None) -> Slot:
     return Slot(launch_id, ordinal, case_id, "p", "Hi.", "", None, 16, 7, evidence, None, None, None)
-
-
-def record(case_id: str, launch_id: str, run_id: int = 7, ordinal: int = 0, evidence: Any = None) -> EndedRun:
-    bound = replace(slot(case_id, launch_id, ordinal), run_id=run_id)
-    return EndedRun(bound, launch(launch_id), resumed=False, evidence=evidence)
-
-
-def test_a_run_may_still_end_for_a_day() -> None:
-    """After its launch; a run with evidence has ended."""
-    records = [record("a", "1"), record("b", "2"), record("c", "1", evidence=object()), record("d", "3")]
-    assert may_still_end(records, journal([launch("1", 23.9), launch("2", 24)]), NOW) == {"a"}
 
 
 @pytest.mark.parametrize(
@@ -109,15 +96,6 @@ def test_calls_of_an_edited_agent_leave_a_case_open(
     assert ("edited" in found.outcome_reason) is (outcome == "unknown" and open_runs == OpenRuns())
 
 
-def test_an_open_case_needs_no_more_runs() -> None:
-    """Those under way come first."""
-    sure = plan_case(min_pass_rate=0.8, confidence=0.9)
-    runs = case("s", "unknown", 4, 1).runs
-    assert judge_with_open_runs(sure, runs, OpenRuns(), None).more_runs
-    left_open = judge_with_open_runs(sure, runs, OpenRuns(20), None)
-    assert (left_open.outcome, left_open.more_runs, left_open.outcome_reason) == (CaseOutcome.UNKNOWN, None, "")
-
-
 @pytest.mark.parametrize(
     ("state", "hours", "is_open"),
     [
@@ -140,24 +118,3 @@ def test_a_launch_is_open_by_its_state_and_age(state: LaunchState, hours: float,
     change = Change("a", Action.REUSE, Reason.PASSED, 0, "", None, None, None, "", "")
     found = open_runs_of_stored([change], {"a": [slot("a", "1")]}, known, NOW)
     assert found == ({"a": OpenRuns(1)} if is_open else {})
-
-
-def test_open_runs_at_the_end_of_a_session() -> None:
-    """Runs that it launched or resumed and has not reported, and reported ones that it stopped waiting for. A resumed
-    one counts for the case that makes this call now."""
-    launches = [launch("1"), launch("2", session="other"), launch("3", session="other"), launch("4", 30)]
-    slots = [slot("a", "1"), slot("a", "1", 1), slot("b", "2"), slot("c", "3")]
-    late = [record("a", "1", 70, ordinal=1), record("d", "4", 71), record("e", "gone", 72)]
-    found = open_runs_at_end(journal(launches, *slots), "i", {("3", 0): "f"}, late, late, NOW)
-    assert found == {"a": OpenRuns(1, frozenset({70})), "f": OpenRuns(1)}
-
-
-def test_open_runs_of_a_session_without_calls() -> None:
-    """All runs that the next session resumes, if one of them has not ended; they replace the stored runs that are not kept."""
-    stored = case("s", "failed", 0, 3)
-    change = Change("a", Action.CALL, Reason.FAILED, 2, "", None, stored, None, "", "", kept_run_ids=(1,))
-    known = journal([launch("1"), launch("2", 25)])
-    resumable = {"a": [slot("a", "1"), slot("a", "2", 1, evidence="d")]}
-    assert open_runs_of_stored([change], resumable, known, NOW) == {"a": OpenRuns(2, frozenset({0, 2}))}
-    for slots in ([slot("a", "1", evidence="d")], [slot("a", "2")], [slot("a", "3")], []):
-        assert open_runs_of_stored([change], {"a": slots}, known, NOW) == {}

@@ -8,19 +8,17 @@ from typing import Any
 
 import pytest
 
-from planner.changes.configuration import Agents, Configurations
-from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, StoredCall
 from planner.reports import case_phrasing
 from planner.results.model import CallData, JudgedRun, StartOverDocument
-from planner.results.outcomes import Action, CaseOutcome
+from planner.results.outcomes import CaseOutcome
 from planner.verdicts.cases import total
 from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.early_stopping import EarlyStopping
-from planner.verdicts.pools import Pool, pools_of, stored_case
-from tests.support.samples import changed, one_side, own_rate
+from planner.verdicts.pools import Pool, pools_of
+from tests.support.samples import changed, one_side
 from tests.support.stored_calls import Session, Store, mix, play, runs_after
 from tests.support.stored_cases import NOW, make_case, make_runs
 
@@ -247,17 +245,6 @@ def test_calls_that_the_outcome_does_not_need() -> None:
     assert asked(replace(case, when_settled="continue"), store) == ("call", "settings_changed", 1, 4)
 
 
-def test_the_counts_of_a_pool_are_summed() -> None:
-    """Also the rates of expectations, the calls not needed, and the calls in which every expectation was met."""
-    earlier = one_side(CaseOutcome.FAILED, 6, 10, 2, [own_rate("polite", 3, 9), own_rate("gone", 1, 1)])
-    last = one_side(CaseOutcome.FLAKY, 9, 10, 0, [own_rate("polite", 8, 10), own_rate("new", 5, 5)], 7)
-    assert total([last, earlier]) == one_side(
-        CaseOutcome.FLAKY, 15, 20, 0, [own_rate("polite", 11, 19), own_rate("new", 5, 5)], 13
-    )
-    assert (twice := total([earlier, earlier])) is not None
-    assert twice.runs_clean is None
-
-
 # Pools of calls, without a session: `cause minute consent reason` of each.
 
 Made = tuple[str | None, int | None, str, str]
@@ -331,28 +318,3 @@ def test_two_machines_at_the_same_time() -> None:
     assert counts(pools(TWO, *passed)) == [(3, 4)]
     earlier = [*GOOD, ("agent", 5, "b", "again"), (None, 6, "c", "again"), (None, 8, "b", "again")]
     assert counts(pools(TWO, *earlier)) == [(2, 2), (2, 3)]
-
-
-def test_calls_without_an_end_are_oldest() -> None:
-    """They begin no pool of their own, and the clock of a machine changes no order."""
-    found = pools(TWO, *GOOD, ("platform", None, "b", "again"))
-    assert [[call.call.run_id for call in pool.calls] for pool in found] == [[1, 2]]
-    (pool,) = pools(replace(TWO, max_age=timedelta(minutes=30)), *FIRST, ("agent", None, "b", "retry"))
-    assert counts([pool]) == [(1, 2)]
-
-
-def test_a_pool_that_is_all_too_old_is_shown() -> None:
-    """Nothing younger says more; `diff` then says that it expired."""
-    case = replace(TWO, max_age=timedelta(minutes=30))
-    later = NOW + timedelta(days=1)
-    assert counts(pools(case, *FIRST, now=later)) == [(1, 2)]
-    assert counts(pools(case, *FIRST, *again("b", "retry", ("agent", 24 * 60 - 1)), now=later)) == [(0, 1)]
-    assert counts(pools(case, *GOOD, *again("b", "missing", (None, 24 * 60 - 1)), now=later)) == [(3, 3)]
-
-
-def test_a_pool_as_a_stored_case() -> None:
-    agents = Agents({}, Configurations())
-    (pool,) = pools(TWO, *FIRST, *again("b", "retry", (None, 11)))
-    case = stored_case(TWO, pool, agents, (check_fingerprint(TWO), None))
-    assert (case.outcome, case.runs_passed, case.runs_total, case.runs_required) == (CaseOutcome.FAILED, 2, 3, 2)
-    assert (case.action, case.carried_from, case.start_over) == (Action.REUSE, "b-session", None)

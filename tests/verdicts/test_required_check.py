@@ -148,12 +148,6 @@ def test_truth_table(row: str) -> None:
     assert len(check.description) <= 140
 
 
-def test_a_bill_that_is_a_day_late_is_named() -> None:
-    check = decide_check([checked(billed(PASSED, cents=None, hours=25))], "", Gate(), AT)
-    assert (check.exit_code, check.unbilled) == (0, ["p/a@s"])
-    assert "1 without a bill" in check.description
-
-
 def test_calls_to_make_come_before_failures_and_these_before_missing_results() -> None:
     to_call, failed, undecided = (ROWS[name][0] for name in ("to call: prompt changed", "failed", "undecided"))
     check = decide_check([to_call, failed, undecided], "", Gate(), AT)
@@ -242,25 +236,6 @@ def test_a_failed_case_need_not_be_called_again(
     """Its failure counts, as long as the expectations are the same."""
     prior = failing(check_fingerprint="now" if same_expectations else "older")
     assert must_call(Change("p/a@s", action, reason, 1, "", None, prior, None, CALL, "now")) is must
-
-
-def test_a_description_names_what_is_missing_first() -> None:
-    to_call, failed, undecided = (ROWS[name][0] for name in ("to call: prompt changed", "failed", "undecided"))
-    check = decide_check(
-        [checked(PASSED), failed, to_call, undecided, ROWS["quarantined"][0]], "", Gate(suite=WORSE), AT
-    )
-    assert check.description == "2 calls to make, the suite regressed, 1 failed, 1 undecided, 1 quarantined, 1 passed"
-    assert decide_check([], "sha256:1", Gate(), AT).description == "nothing to check"
-    assert decide_check([], "sha256:1", Gate(), AT).digest == "sha256:1"
-    waiting = decide_check([ROWS["cancelled, all launched"][0]], "", Gate(), AT)
-    assert (waiting.open_calls, waiting.calls) == (2, 0)
-    long = decide_check([one for one, *_ in ROWS.values()], "", Gate(suite=WORSE), AT).description
-    assert (len(long), long.startswith("6 calls to make, the suite regressed, ")) == (140, True)
-
-
-def test_a_case_without_calls_has_nothing_in_progress() -> None:
-    change = Change("p/a@s", Action.REUSE, Reason.PASSED, 0, "", None, PASSED, None, CALL, "")
-    assert CheckedCase(change, PASSED).case_state(Gate(), AT) is CaseState.GREEN
 
 
 def test_the_words_of_the_comparison_with_earlier_sessions_decide() -> None:

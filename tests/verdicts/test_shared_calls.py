@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,7 @@ from planner.errors import RefusedError
 from planner.execution.jobs import jobs_of
 from planner.planfile.model import AgentFile, Case, Policy, Target
 from planner.records.facts import CallFact
-from planner.reports.change_set import PlanView, shown_changes
 from planner.results.model import CaseResult, StartOverDocument
-from planner.results.outcomes import Action
 from planner.verdicts.history import compare_with_history
 from tests.support.stored_calls import Session, Store, mix, runs_after
 from tests.support.stored_cases import NOW, Says, changes_of, make_case
@@ -129,14 +126,6 @@ def test_the_policy_counts_a_shared_call_once() -> None:
         check_consent(found, Limits((), Policy(max_calls=4), NOW), asked)
 
 
-def test_the_plan_names_a_case_that_uses_the_calls_of_another() -> None:
-    view = PlanView(set_of(ONE, OF_ANOTHER_PLAN), (), (), "")
-    assert [(shown.what, shown.why) for shown in shown_changes(view, Action.CALL)] == [
-        ("5 calls", "new"),
-        ("shared", f"new · uses the calls of {ONE.case_id}"),
-    ]
-
-
 # What counts for whom
 
 
@@ -194,15 +183,6 @@ def test_the_retry_of_one_case_does_not_enter_the_pool_of_another_that_passed() 
     assert {case_id: each and len(each.runs) for case_id, each in prior.items()} == {ONE.case_id: 3, loose.case_id: 6}
 
 
-def test_both_cases_that_failed_share_the_retry() -> None:
-    both = replace(ONE, min_pass_rate=0.6), replace(TWO, min_pass_rate=0.6)
-    _, store = finish(EMPTY, *both, made={case.case_id: mix(1, 2) for case in both})
-    assert changed(store, *both) == [("call", "failed", 3), ("call", "failed", 0)]
-    found, store = finish(store, *both, made={case.case_id: mix(3, 0) for case in both})
-    assert numbers(found) == [("flaky", 4, 6), ("flaky", 4, 6)]
-    assert changed(store, *both) == [("reuse", "passed", 0), ("reuse", "passed", 0)]
-
-
 @pytest.mark.parametrize("asked", [{"rerun": "all"}, {"start_over": FRESH}])
 def test_calls_that_one_case_makes_again_leave_another_that_passed(asked: dict[str, Any]) -> None:
     _, store = finish(EMPTY, ONE, TWO, made={ONE.case_id: mix(3, 0), TWO.case_id: mix(2, 1)})
@@ -237,12 +217,6 @@ def test_a_new_case_uses_the_calls_of_another() -> None:
     (_, change) = Session([ONE, TWO]).changes(store)
     assert (change.action.value, change.reason.value, change.runs) == ("recheck", "shared", 0)
     assert change.detail == f"uses the calls of {ONE.case_id} · 3 stored runs · free"
-
-
-def test_old_calls_are_too_old_for_each_case_alone() -> None:
-    _, store = finish(EMPTY, ONE, made={ONE.case_id: mix(3, 0)})
-    fresh = replace(TWO, max_age=timedelta(hours=1))
-    assert changed(store, ONE, fresh) == [("reuse", "passed", 0), ("call", "expired", 3)]
 
 
 def test_a_call_counts_once_in_the_test_of_the_suite() -> None:
