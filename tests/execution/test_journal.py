@@ -174,6 +174,35 @@ def test_a_run_belongs_to_one_launch(
     assert (launch.state, launch.batch_id, launch.run_ids) == (state, None, ())
 
 
+def test_slots_follow_their_states(journal: Journal) -> None:
+    """Slots are bound only if the launch is known to have happened, permanently, to one run; only bound slots are
+    collected and consumed."""
+    bring(journal, LaunchState.UNCONFIRMED, slots=1)
+    (slot,) = journal.slots_of("l1")
+    for impossible in (
+        lambda: journal.record(RunsBound("l1", {0: 7})),
+        lambda: journal.record(RunsClaimed("l1", (7,))),
+        lambda: journal.record(evidence_stored([replace(slot, evidence="e" * 64, cost_cents=16)])),
+        lambda: journal.record(Consumed("i1", (slot.key,))),
+    ):
+        with pytest.raises(AssertionError, match="launch l1"):
+            impossible()
+        assert journal.slots_of("l1") == (slot,)
+    seen = [slot.state]
+    journal.record(Moved("l1", LaunchState.ADOPTED, run_ids=(7, 8), bindings={0: 7}))
+    for step in (
+        lambda: journal.record(RunsBound("l1", {0: 7})),
+        lambda: journal.record(evidence_stored([replace(slot, evidence="e" * 64)])),
+        lambda: journal.record(Consumed("i1", (slot.key,))),
+        lambda: journal.record(evidence_stored([replace(slot, evidence="f" * 64, cost_cents=16)])),
+    ):
+        step()
+        seen.append(journal.slots_of("l1")[0].state)
+        with pytest.raises(AssertionError, match="cannot be bound to run 8"):
+            journal.record(RunsBound("l1", {0: 8}))
+    assert [state.value for state in seen] == ["wanted", "bound", "collected", "consumed", "consumed"]
+
+
 @pytest.mark.parametrize("holder", ["l1", "elsewhere"])
 def test_two_launches_with_one_answer_are_verified(journal: Journal, holder: str) -> None:
     """Also the one that had it first, unless another machine's journal knows it."""

@@ -21,9 +21,9 @@ from planner.errors import StoreError, UsageError
 from planner.execution.consent_sharing import ConsentSharing
 from planner.execution.consents import Amount, Consent, ConsentAdded, ConsentedCall, ConsentWay, JudgeCallReserved
 from planner.execution.engine import EngineSettings
-from planner.execution.events import Consumed, Moved, RequesterLearned
+from planner.execution.events import Consumed, Intended, Moved, RequesterLearned
 from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import LaunchState
+from planner.execution.launches import UNSETTLED, LaunchState
 from planner.execution.ledger import Ceiling, OverCeilingError
 from planner.execution.local import LocalEngine
 from planner.execution.sharing import IntentSharing, KnownCall, OvertakenError
@@ -32,6 +32,7 @@ from planner.providers.base import Target
 from planner.results.repository import ResultsRepository
 from planner.stores.directory import DirectoryStore
 from planner.stores.store import Change, Reader, of_branches
+from planner.workspace.sharing import claim_calls
 
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
@@ -399,6 +400,19 @@ async def test_a_shared_launch_is_updated_and_removed(
     publish(service, shared)
     assert list(shared.keys("intents/")) == []
     elsewhere.close()
+
+
+def test_a_stored_call_of_another_session_is_not_taken(job: Callable[..., Any]) -> None:
+    """Even if the report of its session is damaged. One of the launch's own session may be its own; so may one of a
+    later session, whose launches are not known yet."""
+    journal = Journal(IN_MEMORY)
+    for event in (Intended(intent_of(job("ana"))), Moved("l1", LaunchState.SENT)):
+        journal.record(event)
+    journal.record(Moved("l1", LaunchState.UNCONFIRMED))
+    stored = {"sha256:ana": [("other", 7), ("i1", 9), ("later", 10)], "sha256:bob": [("other", 11)]}
+    claim_calls(journal, journal.launches(UNSETTLED), stored.__getitem__, {"runs/other.json", "runs/i1.json"})
+    assert journal.claimed_run_ids() == {7}
+    journal.close()
 
 
 # Documents of other machines

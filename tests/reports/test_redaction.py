@@ -148,6 +148,17 @@ _KEPT_AS_THEY_ARE = {
 }  # fmt: skip
 
 
+def test_different_names_stay_different() -> None:
+    """Two cases that differ only in what is hidden are still two."""
+    names = [f"p/s[n=+141555501{last}]@t" for last in ("99", "98")] + [f"p/s[n=+14155560{last}]@t" for last in ("199",)]
+    shown = Redactor().names([*names, names[0]])
+    assert shown == {
+        "p/s[n=+14155550199]@t": "p/s[n=+•••••••••99]@t",
+        "p/s[n=+14155550198]@t": "p/s[n=+•••••••••98]@t",
+        "p/s[n=+14155560199]@t": "p/s[n=+•••••••••99]@t~2",
+    }
+
+
 def _poisoned(value: Any, field: str, poison: str) -> Any:
     """The same document with `poison` in every text that is not in the list above, present and future fields included."""
     if isinstance(value, BaseModel):
