@@ -18,13 +18,12 @@ from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 from planner.execution.engine import Job, Now, Outcome, PaceQuestion, Snapshot, UnsettledLaunch
-from planner.execution.equal_calls import equal_call
-from planner.execution.events import DeferredReleased, IdleChanged, JobsEnded, RunJudged, SlotMoved, Stopped
+from planner.execution.events import DeferredReleased, IdleChanged, RunJudged, Stopped
 from planner.execution.launches import Launch, LaunchProblem, LaunchState
 from planner.execution.ledger import Ledger, Purpose
 from planner.execution.poll_times import NEVER
 from planner.execution.reconciling import Unconfirmed
-from planner.execution.state import ConsentState, State
+from planner.execution.state import State, purpose_of
 from planner.providers.base import Run
 from planner.quantities import rounded_duration
 
@@ -55,9 +54,8 @@ _FOR_SEARCH: Final = (WaitReason.UNCONFIRMED_LAUNCHES, WaitReason.SAME_CALLS_UNC
 
 
 class SendLaunch(NamedTuple):
-    """Launch these runs of a consent, which share one line, with their reservations in cents."""
+    """Launch these runs, which share one line, with their reservations in cents."""
 
-    consent_id: str
     runs: tuple[tuple[Job, int], ...]
 
 
@@ -73,9 +71,8 @@ class ReadEvidence(NamedTuple):
 
 
 class ChooseWave(NamedTuple):
-    """Decide on the next calls of the cases of a consent that are called in waves."""
+    """Decide on the next calls of the cases that are called in waves."""
 
-    consent_id: str
     number: int
     made: dict[str, int]
     """The calls of each case so far, without retries."""
@@ -84,7 +81,7 @@ class ChooseWave(NamedTuple):
 class Apply(NamedTuple):
     """Record a decision; nothing is sent."""
 
-    event: Stopped | DeferredReleased | IdleChanged | JobsEnded | SlotMoved
+    event: Stopped | DeferredReleased | IdleChanged
 
 
 class WaitUntil(NamedTuple):
@@ -104,25 +101,19 @@ Action: TypeAlias = SendLaunch | Poll | ReadEvidence | ChooseWave | Apply | Wait
 def decide(state: State, now: Now) -> list[Action]:
     """The actions to take now. Then call this again; if the last action is `WaitUntil`, wait for it or an event
     first."""
-    if state.consents and all(consent.outcome.trouble for consent in state.consents.values()):
+    if state.outcome.trouble:
         return [Finish()]
     if state.interrupted_at is not None:
         answered_by = state.interrupted_at + ANSWER_GRACE_SECONDS
         return [WaitUntil(answered_by)] if state.posting and now.seconds < answered_by else [Finish()]
     actions: list[Action] = [ReadEvidence(run) for run, _ in state.reading.values()]
-    for consent in state.consents.values():
-        if (wave := _next_wave(state, consent)) is not None:
-            return [*actions, wave]
-    if (move := equal_call(state)) is not None:
-        return [*actions, Apply(move)]
+    if (wave := _next_wave(state)) is not None:
+        return [*actions, wave]
     launching = _next_launch(state, now)
     if isinstance(launching, SendLaunch | Apply):
         return [*actions, launching]
-    if (ended := _first_ended(state)) is not None:
-        return [*actions, Apply(JobsEnded(ended))]
     under_way = state.is_under_way()
-    has_runs = any(consent.has_runs_to_launch() for consent in state.consents.values())
-    is_waiting = has_runs and launching.reason not in _FOR_SEARCH
+    is_waiting = state.has_runs_to_launch() and launching.reason not in _FOR_SEARCH
     if not (under_way or is_waiting):
         if not state.unconfirmed:
             return [*actions, Finish()]
@@ -140,27 +131,16 @@ def decide(state: State, now: Now) -> list[Action]:
     return [*actions, WaitUntil(until, launching.reason)]
 
 
-def _first_ended(state: State) -> str | None:
-    """A consent with nothing left to do, while others continue."""
-    if len(state.consents) < 2:
-        return None
-    for consent_id, consent in state.consents.items():
-        is_left = not consent.stopped and (len(consent.wanted.pending) or consent.wanted.deferred)
-        if not (is_left or state.is_under_way(consent_id) or state.is_searching(consent_id)):
-            return consent_id
-    return None
-
-
-def _next_wave(state: State, consent: ConsentState) -> ChooseWave | None:
+def _next_wave(state: State) -> ChooseWave | None:
     """The wave that is to be chosen now. The first comes before any launch, each other one after all verdicts."""
-    wanted, consent_id = consent.wanted, consent.consent_id
+    wanted = state.wanted
     number = wanted.next_wave
-    if number is None or consent.stopped:
+    if number is None or state.stopped:
         return None
     has_calls = len(wanted.pending) or wanted.deferred
-    if number and (has_calls or state.is_under_way(consent_id) or state.is_searching(consent_id)):
+    if number and (has_calls or state.is_under_way() or state.unconfirmed):
         return None
-    return ChooseWave(consent_id, number, wanted.calls_in_waves())
+    return ChooseWave(number, wanted.calls_in_waves())
 
 
 def _end_of_search(state: State, now: Now) -> Apply | Finish:
@@ -172,50 +152,39 @@ def _end_of_search(state: State, now: Now) -> Apply | Finish:
 
 def _next_launch(state: State, now: Now) -> SendLaunch | Apply | WaitUntil:
     """The next launch, or why there is none."""
-    for consent_id, consent in state.consents.items():
-        if _may_release(state, consent):
-            return Apply(DeferredReleased(consent_id))
-    waiting = [consent for consent in state.consents.values() if consent.has_runs_to_launch()]
-    if not waiting:
+    if _may_release(state):
+        return Apply(DeferredReleased())
+    if not state.has_runs_to_launch():
         return WaitUntil(NEVER)
     if len(state.unconfirmed) >= MAX_UNCONFIRMED:
         return WaitUntil(NEVER, WaitReason.UNCONFIRMED_LAUNCHES)
     unsettled = state.unsettled_fingerprints()
-    if all(job.call_fingerprint in unsettled for consent in waiting for job in consent.wanted.pending.jobs()):
+    if all(job.call_fingerprint in unsettled for job in state.wanted.pending.jobs()):
         return WaitUntil(NEVER, WaitReason.SAME_CALLS_UNCONFIRMED)
     if now.seconds < state.limit.pause_until:
         return _paused(state, now)
     room = state.limit.current - state.in_flight()
     if room <= 0 or len(state.posting) >= POSTS_AT_ONCE:
         return WaitUntil(NEVER, WaitReason.CONCURRENCY)
-    waiting.sort(key=lambda consent: (-consent.consented.priority, len(consent.wanted.pending)))
-    for consent in waiting:
-        launch = _launch_of(state, consent, room, unsettled, now)
-        if launch is not None:
-            return launch
-    stops = (_at_ceiling(state, consent, now) for consent in waiting)
-    return next((stop for stop in stops if stop is not None), WaitUntil(NEVER, WaitReason.CEILING))
+    return _fitting_launch(state, room, unsettled, now) or _at_ceiling(state, now)
 
 
-def _may_release(state: State, consent: ConsentState) -> bool:
-    """Whether no verdict is to come that could make its deferred runs unnecessary."""
-    wanted, consent_id = consent.wanted, consent.consent_id
-    if consent.stopped or not wanted.deferred or len(wanted.pending):
+def _may_release(state: State) -> bool:
+    """Whether no verdict is to come that could make deferred runs unnecessary."""
+    if state.stopped or not state.wanted.deferred or len(state.wanted.pending):
         return False
-    return not (state.is_under_way(consent_id) or state.is_searching(consent_id))
+    return not (state.is_under_way() or state.unconfirmed)
 
 
-def _launch_of(
-    state: State, consent: ConsentState, room: int, unsettled: AbstractSet[str], now: Now
-) -> SendLaunch | None:
-    """The next launch of a consent; None if no call of it may be made now."""
+def _fitting_launch(state: State, room: int, unsettled: AbstractSet[str], now: Now) -> SendLaunch | None:
+    """The next launch; None if no call may be made now."""
     ledger = state.ledger.copy()
     reserved: list[int] = []
 
     def fits(job: Job) -> bool:
         if job.call_fingerprint in unsettled:
             return False
-        purpose = state.purpose(job.plan, consent.consent_id, now.server)
+        purpose = purpose_of(job.plan, now.server)
         cents = _reservation(state, ledger, purpose, job)
         if cents is None:
             return False
@@ -223,8 +192,8 @@ def _launch_of(
         reserved.append(cents)
         return True
 
-    chosen = consent.wanted.pending.choose(room, fits)
-    return SendLaunch(consent.consent_id, tuple(zip(chosen, reserved, strict=True))) if chosen else None
+    chosen = state.wanted.pending.choose(room, fits)
+    return SendLaunch(tuple(zip(chosen, reserved, strict=True))) if chosen else None
 
 
 def _reservation(state: State, ledger: Ledger, purpose: Purpose, job: Job) -> int | None:
@@ -264,27 +233,25 @@ def _refused_seconds(state: State, now: Now) -> float:
     return 0.0 if state.refused_since is None else now.seconds - state.refused_since
 
 
-def _at_ceiling(state: State, consent: ConsentState, now: Now) -> Apply | None:
-    """Stop a consent if no outstanding bill, of any consent, can make room for one of its wanted calls."""
-    ledger, jobs = state.ledger, consent.wanted.pending.jobs()
-
-    def purpose_of(job: Job) -> Purpose:
-        return state.purpose(job.plan, consent.consent_id, now.server)
-
-    blocking = [ledger.blocking(purpose_of(job), job.line.target, job.reserve_cents) for job in jobs]
+def _at_ceiling(state: State, now: Now) -> Apply | WaitUntil:
+    """Stop if no outstanding bill can make room for one of the wanted calls."""
+    ledger, jobs = state.ledger, state.wanted.pending.jobs()
+    blocking = [ledger.blocking(purpose_of(job.plan, now.server), job.line.target, job.reserve_cents) for job in jobs]
     if not all(blocking) and (state.is_under_way() or state.unconfirmed):
-        return None
+        return WaitUntil(NEVER, WaitReason.CEILING)
     reached = [ceiling for ceiling in blocking if ceiling is not None]
     labels = {ceiling.label for ceiling in reached}
     cheapest = min(jobs, key=lambda job: job.reserve_cents or 0)
-    left = [(consent.jobs[case_id], runs) for case_id, runs in consent.wanted.left().items()]
+    left = [(state.jobs[case_id], runs) for case_id, runs in state.wanted.left().items()]
     return Apply(
         Stopped(
-            consent.consent_id,
             ceiling=", ".join(sorted(labels)) or "the ceiling, until unconfirmed launches are settled",
-            ceiling_detail=ledger.explain(purpose_of(cheapest), cheapest.line.target, cheapest.reserve_cents),
+            ceiling_detail=ledger.explain(
+                purpose_of(cheapest.plan, now.server), cheapest.line.target, cheapest.reserve_cents
+            ),
             ceiling_enough=ledger.enough(
-                labels, [(purpose_of(job), job.line.target, job.reserve_cents, runs) for job, runs in left]
+                labels,
+                [(purpose_of(job.plan, now.server), job.line.target, job.reserve_cents, runs) for job, runs in left],
             ),
             ceiling_by_service=bool(reached) and all(ceiling.by_service for ceiling in reached),
         )
@@ -293,26 +260,23 @@ def _at_ceiling(state: State, consent: ConsentState, now: Now) -> Apply | None:
 
 def pace_question(state: State, verdict: RunJudged) -> PaceQuestion | None:
     """What to ask the session before a verdict is applied; None if the case cannot stop early."""
-    consent = state.consent_of(state.launch(verdict.slot.launch_id), verdict.slot)
-    assert consent is not None
-    may_retry = verdict.platform_failed and not consent.stopped
-    return consent.wanted.question_after(verdict.slot.case_id, platform_failed=may_retry)
+    may_retry = verdict.platform_failed and not state.stopped
+    return state.wanted.question_after(verdict.slot.case_id, platform_failed=may_retry)
 
 
-def snapshot(state: State, consent_id: str, waiting: WaitReason | None, now: Now) -> Snapshot:
+def snapshot(state: State, waiting: WaitReason | None, now: Now) -> Snapshot:
     """For the progress display. `waiting` is why the last decision sent no launch."""
-    consent = state.consents[consent_id]
     return Snapshot(
-        consent.runs_done,
-        consent.wanted.total,
-        state.in_flight_of(consent_id),
-        state.ledger.spent[consent_id],
-        state.ledger.reserved[consent_id],
-        _why_waiting(state, consent, waiting, now),
+        state.runs_done,
+        state.wanted.total,
+        state.in_flight(),
+        state.ledger.spent_cents,
+        state.ledger.reserved_cents,
+        _why_waiting(state, waiting, now),
     )
 
 
-def _why_waiting(state: State, consent: ConsentState, waiting: WaitReason | None, now: Now) -> str:
+def _why_waiting(state: State, waiting: WaitReason | None, now: Now) -> str:
     if state.outage.since is not None:
         return state.outage.describe(now.seconds, give_up_seconds=state.settings.outage_give_up_seconds)
     if state.unconfirmed and not state.is_under_way():
@@ -320,9 +284,9 @@ def _why_waiting(state: State, consent: ConsentState, waiting: WaitReason | None
         what = "an unconfirmed launch" if count == 1 else f"{count} unconfirmed launches"
         seconds = min(state.settings.linger_seconds, state.settings.settle_seconds)
         return f"searching for {what} for up to {rounded_duration(seconds)}"
-    if len(consent.wanted.pending):
+    if len(state.wanted.pending):
         return wait_text(state, waiting, now) if waiting else ""
-    return "waiting for runs that differ from their launch" if consent.outcome.anomalies and state.unbound else ""
+    return "waiting for runs that differ from their launch" if state.outcome.anomalies and state.unbound else ""
 
 
 def wait_text(state: State, reason: WaitReason, now: Now) -> str:
@@ -346,13 +310,12 @@ def wait_text(state: State, reason: WaitReason, now: Now) -> str:
             return "under a ceiling, the next calls wait for a bill"
 
 
-def outcome_of(state: State, consent_id: str) -> Outcome:
-    """How the session ended for a consent."""
-    if consent_id in state.ended:
-        return _with_runs_left(state.ended[consent_id])
-    outcome = _with_runs_left(state.consents[consent_id])
-    watched = (item for item in state.watched.values() if item.consent_id == consent_id)
-    outcome.unread_slots |= {item.slot.key for item in watched if item.pause_seconds}
+def outcome_of(state: State) -> Outcome:
+    """How the session ended."""
+    outcome = state.outcome
+    outcome.left = state.wanted.left()
+    outcome.not_needed = state.wanted.not_needed()
+    outcome.unread_slots |= {item.slot.key for item in state.watched.values() if item.pause_seconds}
     searched = [search.unconfirmed for search in state.unconfirmed.values()]
     asked = [Unconfirmed(launch, state.journal.slots_of(launch.launch_id)) for launch in _sent_without_answer(state)]
     needs_person = {launch_id for launch_id, search in state.unconfirmed.items() if search.needs_person}
@@ -366,15 +329,7 @@ def outcome_of(state: State, consent_id: str) -> Outcome:
             each.launch.sent_at + timedelta(seconds=state.settings.settle_seconds),
         )
         for each in (*searched, *asked)
-        if any(consent.consent_id == consent_id for consent in state.concerned(each.launch))
     )
-    return outcome
-
-
-def _with_runs_left(consent: ConsentState) -> Outcome:
-    outcome = consent.outcome
-    outcome.left = consent.wanted.left()
-    outcome.not_needed = consent.wanted.not_needed()
     return outcome
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from planner.execution.ledger import Ledger
 from planner.providers.base import Line
@@ -38,11 +38,6 @@ class Job:
     """Digest of the agent's configuration that is called; None if unknown."""
     place: int | None = None
     """Its place in the consent, if waves decide how many calls it gets. `runs` is then its share of all calls."""
-
-    def is_equal(self, other: Self) -> bool:
-        """Whether it makes the same call. Before its preview is made, a job has the line of the source agent."""
-        is_same_call = self.call_fingerprint == other.call_fingerprint and self.line == other.line
-        return is_same_call and self.configuration == other.configuration
 
 
 @frozen
@@ -150,7 +145,7 @@ class Outcome:
 
 
 class PaceQuestion(NamedTuple):
-    """Of one consent: how many of the calls of a case may be under way now? 0: none is needed any more."""
+    """How many of the calls of a case may be under way now? 0: none is needed any more."""
 
     case_id: str
     to_come: int
@@ -175,25 +170,15 @@ class Now(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTerms:
-    """What holds for all consents that a session serves."""
+    """What a session works on: calls of one consent, or none if it only searches for launches."""
 
     session_id: str
     credential: str
     """A digest of the API key."""
     ledger: Ledger
     settings: EngineSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentedJobs:
-    """The calls of one consent that a session makes."""
-
-    consent_id: str
-    jobs: Mapping[str, Job]
+    consent_id: str = ""
+    jobs: Mapping[str, Job] = field(default_factory=dict[str, Job])
     """By case id."""
     may_launch: bool = True
     """Resuming calls needs no consent; launching does, even for launches that turned out never to have arrived."""
-    repository: str = ""
-    """For ceilings of one repository."""
-    priority: int = 0
-    """Calls of a higher one are launched first."""

@@ -18,8 +18,7 @@ from planner.execution.consents import (
     JudgeCallSettled,
     WaveChosen,
 )
-from planner.execution.engine import ConsentedJobs
-from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot, SlotKey
+from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.previews import PreviewIntended, PreviewMoved
 from planner.providers.base import Run, RunId
 from planner.values import frozen
@@ -150,28 +149,10 @@ KINDS: Final[dict[str, type[Any]]] = {
 NAMES: Final = {kind: name for name, kind in KINDS.items()}
 
 
-class JobsAdded(NamedTuple):
-    """Calls of a consent are to be made, less these slots of earlier sessions."""
+class SlotsResumed(NamedTuple):
+    """The session begins. Calls are to be made, less these slots of earlier sessions."""
 
-    consented: ConsentedJobs
-    resumed: tuple[Slot, ...]
-
-
-class JobsEnded(NamedTuple):
-    """A consent has nothing left to do, while others continue."""
-
-    consent_id: str
-
-
-class SlotMoved(NamedTuple):
-    """A consent that wants a call gets one that another consent made and does not need: the calls are equal, and the
-    machines that searched for their launches gave their runs to different ones."""
-
-    key: SlotKey
-    giver_id: str
-    taker_id: str
-    case_id: str
-    """The job of the taker."""
+    slots: tuple[Slot, ...]
 
 
 class RunResumed(NamedTuple):
@@ -264,7 +245,6 @@ class RunJudged(NamedTuple):
 class Paced(NamedTuple):
     """The answer to a `PaceQuestion` at the start of a session."""
 
-    consent_id: str
     case_id: str
     at_once: int
 
@@ -282,15 +262,12 @@ class IdleChanged(NamedTuple):
 
 
 class DeferredReleased(NamedTuple):
-    """No verdict is to come that could make a deferred run of a consent unnecessary."""
-
-    consent_id: str
+    """No verdict is to come that could make a deferred run unnecessary."""
 
 
 class Stopped(NamedTuple):
-    """Launch nothing more of a consent, or of any (None). The reasons are those of `Outcome`."""
+    """Launch nothing more. The reasons are those of `Outcome`."""
 
-    consent_id: str | None = None
     refusal: str = ""
     usage: str = ""
     blocked: str = ""
@@ -307,9 +284,7 @@ class Interrupted(NamedTuple):
 
 
 SessionEvent: TypeAlias = (
-    JobsAdded
-    | JobsEnded
-    | SlotMoved
+    SlotsResumed
     | RunResumed
     | Throttled
     | NotSent

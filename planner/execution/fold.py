@@ -10,8 +10,7 @@ from typing import Final
 
 from planner.evidence import RunStatus
 from planner.execution.consents import ConsentEvent, WaveChosen
-from planner.execution.engine import ConsentedJobs, Now
-from planner.execution.equal_calls import is_free, move_slot
+from planner.execution.engine import Now
 from planner.execution.events import (
     BillLate,
     Consumed,
@@ -25,8 +24,6 @@ from planner.execution.events import (
     Imported,
     Intended,
     Interrupted,
-    JobsAdded,
-    JobsEnded,
     Moved,
     NotSent,
     Paced,
@@ -44,13 +41,13 @@ from planner.execution.events import (
     ServiceAnswered,
     ServiceFailed,
     SessionEvent,
-    SlotMoved,
+    SlotsResumed,
     Stopped,
     Throttled,
     Unreachable,
 )
 from planner.execution.launches import UNSETTLED, LaunchState, ReportedRun, Slot
-from planner.execution.state import ConsentState, CountsFor, State
+from planner.execution.state import State, purpose_of
 from planner.execution.waits import Outage, Watched
 from planner.providers.base import Run
 from planner.quantities import count, money, rounded_duration
@@ -61,17 +58,15 @@ UNREACHABLE_PAUSE_SECONDS: Final = 1.0
 def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
     """Apply an event to the state."""
     if isinstance(event, ConsentEvent):  # the journal knows
-        if isinstance(event, WaveChosen) and event.consent_id in state.consents:
-            state.consents[event.consent_id].wanted.begin_wave(event.wave)
+        if isinstance(event, WaveChosen):
+            state.wanted.begin_wave(event.wave)
         return
     match event:
         case Intended(intent):
             state.posting[intent.launch_id] = intent
-            wanted = state.consents[intent.consent_id].wanted
             for ordinal, slot in enumerate(intent.slots):
-                purpose = state.purpose(slot.plan, intent.consent_id, intent.sent_at)
-                state.ledger.reserve(purpose, slot.reserved_cents)
-                wanted.launched(slot.case_id, (intent.launch_id, ordinal))
+                state.ledger.reserve(purpose_of(slot.plan, intent.sent_at), slot.reserved_cents)
+                state.wanted.launched(slot.case_id, (intent.launch_id, ordinal))
         case Moved():
             _moved(state, event, now)
         case DuplicateAnswer():
@@ -96,12 +91,8 @@ def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
 
 def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
     match event:
-        case JobsAdded(consented, resumed):
-            _add_jobs(state, consented, resumed, now)
-        case JobsEnded(consent_id):
-            state.ended[consent_id] = state.consents.pop(consent_id)
-        case SlotMoved():
-            move_slot(state, event)
+        case SlotsResumed(slots):
+            _resume(state, slots, now)
         case Throttled(runs, retry_after_seconds):
             _throttled(state, runs, retry_after_seconds, now)
         case NotSent(launch_id):
@@ -135,37 +126,29 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
             _stop_waiting(state, state.watched.pop(run_id), reason, unread=unread)
         case RunJudged():
             _judged(state, event)
-        case Paced(consent_id, case_id, at_once):
-            state.consents[consent_id].wanted.set_pace(case_id, at_once)
-        case DeferredReleased(consent_id):
-            state.consents[consent_id].wanted.release_all()
+        case Paced(case_id, at_once):
+            state.wanted.set_pace(case_id, at_once)
+        case DeferredReleased():
+            state.wanted.release_all()
         case IdleChanged(is_idle):
             state.idle_since = now.seconds if is_idle else None
         case Interrupted():
             state.interrupted_at = now.seconds
-            for consent in state.consents.values():
-                consent.outcome.interrupted = consent.stopped = True
+            state.outcome.interrupted = state.stopped = True
         case Stopped():
             _stop(state, event)
 
 
-def _add_jobs(state: State, consented: ConsentedJobs, resumed: Sequence[Slot], now: Now) -> None:
+def _resume(state: State, resumed: Sequence[Slot], now: Now) -> None:
     """Paid runs count as wanted ones. Every open launch that may have made the same calls is searched for, even if its
     slots do not count."""
-    consent = ConsentState(consented)
-    state.consents[consented.consent_id] = consent
-    state.ended.pop(consented.consent_id, None)
-    if state.interrupted_at is not None:
-        consent.outcome.interrupted = consent.stopped = True
-    resumed = [slot for slot in resumed if is_free(state, slot, consented.consent_id)]
-    state.counts_for.update((slot.key, CountsFor(consented.consent_id, slot.case_id)) for slot in resumed)
-    if (wave := state.journal.consents.wave_of(consented.consent_id)) is not None:
-        consent.wanted.begin_wave(wave)
-    consent.wanted.resume(resumed)
+    state.counts_for.update((slot.key, slot.case_id) for slot in resumed)
+    if (wave := state.journal.consents.wave_of(state.terms.consent_id)) is not None:
+        state.wanted.begin_wave(wave)
+    state.wanted.resume(resumed)
     for launch in state.journal.launches(UNSETTLED):
         slots = state.journal.slots_of(launch.launch_id)
-        is_known = launch.launch_id in state.unconfirmed or launch.launch_id in state.posting
-        if not is_known and any(consent.jobs_of(slot.call_fingerprint) for slot in slots):
+        if any(state.jobs_of(slot.call_fingerprint) for slot in slots):
             state.search(launch.launch_id, now)
     if resumed:
         state.log(f"resuming {len(resumed)} runs of earlier sessions")
@@ -201,10 +184,8 @@ def _moved(state: State, event: Moved, now: Now) -> None:
 
 
 def _confirmed(state: State, event: Moved, now: Now) -> None:
-    launch = state.launch(event.launch_id)
-    for consent in state.concerned(launch):
-        consent.outcome.launches += 1
-    state.watch_bound(launch, event.bindings, now)
+    state.outcome.launches += 1
+    state.watch_bound(state.launch(event.launch_id), event.bindings, now)
 
 
 def _note_batch(state: State, batch_id: int, launch_id: str) -> None:
@@ -243,12 +224,10 @@ def _throttled(state: State, runs: int, retry_after_seconds: float | None, now: 
 
 
 def _stop(state: State, event: Stopped) -> None:
-    stopped = [consent for consent in state.consents.values() if event.consent_id in (None, consent.consent_id)]
-    reasons = {name: value for name, value in event._asdict().items() if value and name != "consent_id"}
-    for consent in stopped:
-        consent.stopped = True
-        for name, value in reasons.items():
-            setattr(consent.outcome, name, value)
+    state.stopped = True
+    for name, value in event._asdict().items():
+        if value:
+            setattr(state.outcome, name, value)
     if event.ceiling:
         state.log(f"launching stopped: {event.ceiling_detail}")
 
@@ -336,12 +315,10 @@ def _drop_overdue(state: State, now: Now) -> None:
     for launch_id, unbound in list(state.unbound.items()):
         if now.seconds >= unbound.deadline:
             del state.unbound[launch_id]
-            concerned = state.concerned(unbound.launch)
-            for consent in concerned:
-                consent.outcome.overdue += unbound.slots
-            if not any(launch_id in consent.outcome.anomalies for consent in concerned):
+            state.outcome.overdue += unbound.slots
+            if launch_id not in state.outcome.anomalies:
                 message = f"{unbound.slots} runs of launch {launch_id} never appeared in the service's list of runs"
-                state.report_anomaly(unbound.launch, launch_id, message)
+                state.report_anomaly(launch_id, message)
 
 
 def _stop_waiting(state: State, watched: Watched, reason: str, *, unread: str = "") -> None:
@@ -352,17 +329,15 @@ def _stop_waiting(state: State, watched: Watched, reason: str, *, unread: str = 
 
 
 def _judged(state: State, event: RunJudged) -> None:
-    consent = state.consent_of(state.launch(event.slot.launch_id), event.slot)
-    assert consent is not None
-    consent.runs_done += 1
+    state.runs_done += 1
     if event.is_missing:
-        consent.outcome.overdue += 1
+        state.outcome.overdue += 1
         if event.unread:
-            consent.outcome.unread.append(event.unread)
-            consent.outcome.unread_slots.add(event.slot.key)
+            state.outcome.unread.append(event.unread)
+            state.outcome.unread_slots.add(event.slot.key)
     case_id = event.slot.case_id
-    may_retry = event.platform_failed and not consent.stopped
-    judged = consent.wanted.judged(case_id, platform_failed=may_retry, at_once=event.at_once)
+    may_retry = event.platform_failed and not state.stopped
+    judged = state.wanted.judged(case_id, platform_failed=may_retry, at_once=event.at_once)
     if judged.unneeded:
         state.log(f"{case_id} is decided: {count(judged.unneeded, 'call')} not needed")
     if judged.is_retried:
@@ -377,9 +352,9 @@ def bill(state: State, watched: Watched, billed_cents: int, *, is_final: bool) -
     slot, launch = watched.slot, watched.launch
     reserved_cents = slot.reserved_cents if watched.reservation_cents is None else watched.reservation_cents
     state.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-    if state.served(launch.consent_id) is not None:
-        purpose = state.purpose(slot.plan, launch.consent_id, launch.sent_at)
+    if state.is_charged(launch):
         counted_cents = billed_cents if is_final else max(billed_cents, reserved_cents)
+        purpose = purpose_of(slot.plan, launch.sent_at)
         state.ledger.bill(purpose, reserved_cents=reserved_cents, billed_cents=counted_cents)
 
 
@@ -387,9 +362,7 @@ def expect_estimate(state: State, run: Run, watched: Watched) -> None:
     """A call of unknown price ended and its bill is late: replace its reservation, which is everything left, by the
     service's estimate, so that other calls can start. Our own estimates stay."""
     slot, job, launch = watched.slot, watched.job, watched.launch
-    is_ours = state.served(launch.consent_id) is not None
     is_unpriced = job.reserve_cents is None and watched.reservation_cents is None and slot.cost_cents is None
-    if is_unpriced and is_ours and run.estimated_cents is not None:
+    if is_unpriced and state.is_charged(launch) and run.estimated_cents is not None:
         watched.reservation_cents = run.estimated_cents
-        purpose = state.purpose(slot.plan, launch.consent_id, launch.sent_at)
-        state.ledger.revise(purpose, slot.reserved_cents, run.estimated_cents)
+        state.ledger.revise(purpose_of(slot.plan, launch.sent_at), slot.reserved_cents, run.estimated_cents)

@@ -57,7 +57,6 @@ def ledger_of(
     *,
     max_cost_cents: int | None,
     balance: Balance | None,
-    consent_id: str = "",
     open_cents: int = 0,
 ) -> Ledger:
     """The ledger with all ceilings. `spending` is what was spent under the consent. `open_cents` may still be
@@ -78,8 +77,7 @@ def ledger_of(
     ledger = Ledger(ceilings, largest_bill_cents=spending.largest_bill_cents)
     for by_plan in spending.launches.values():
         for plan, amount in by_plan.items():
-            purpose = Purpose(plan, consent_id)
-            ledger.count(purpose, spent_cents=amount.spent, reserved_cents=amount.reserved)
+            ledger.count(Purpose(plan), spent_cents=amount.spent, reserved_cents=amount.reserved)
     if balance is not None and balance.cents is not None:  # the balance already excludes past bills
         reserved_cents = ledger.reserved_cents + open_cents
         ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))

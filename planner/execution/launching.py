@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Final, TypeAlias
 
 from planner.errors import (
-    CredentialError,
     IncompleteError,
     NotFoundError,
     RefusedError,
@@ -68,7 +67,7 @@ def intent_of(state: State, action: SendLaunch, launch_id: str, now: Now) -> Lau
     return LaunchIntent(
         launch_id=launch_id,
         session_id=state.terms.session_id,
-        consent_id=action.consent_id,
+        consent_id=state.terms.consent_id,
         line=action.runs[0][0].line,
         name=f"{NAME_PREFIX}{launch_id}",
         sent_at=now.server,
@@ -117,8 +116,8 @@ def share_result(
 
     if error is not None:
         yield unsent(str(error))
-        yield _why_not_shared(intent, error)
-    elif state.consents[intent.consent_id].stopped:  # interrupted, or another failure while sharing
+        yield _why_not_shared(error)
+    elif state.stopped:  # interrupted, or another failure while sharing
         yield unsent("launching stopped")
     elif state.is_shared and is_late(state, intent, now):
         late_seconds = now.seconds_since(intent.sent_at)
@@ -128,12 +127,12 @@ def share_result(
         state.late_shares = LateShares()
 
 
-def _why_not_shared(intent: LaunchIntent, error: StoreError | UsageError) -> Stopped:
+def _why_not_shared(error: StoreError | UsageError) -> Stopped:
     if isinstance(error, UsageError):  # the store can never be written as configured
-        return Stopped(intent.consent_id, usage=error.with_hint)
+        return Stopped(usage=error.with_hint)
     if isinstance(error, OverCeilingError):
-        return Stopped(intent.consent_id, ceiling=error.label, ceiling_detail=str(error))
-    return Stopped(intent.consent_id, blocked=error.with_hint)
+        return Stopped(ceiling=error.label, ceiling_detail=str(error))
+    return Stopped(blocked=error.with_hint)
 
 
 def _shared_late(state: State, intent: LaunchIntent, late_seconds: float) -> Iterator[Stopped]:
@@ -150,7 +149,6 @@ def _shared_late(state: State, intent: LaunchIntent, late_seconds: float) -> Ite
         setting = f"execution.settle_seconds in planner.yaml (now {state.settings.settle_seconds:g})"
         fix = f"increase {setting}, or {fix}"
     yield Stopped(
-        intent.consent_id,
         blocked=f"writing a launch to the shared store took {late_seconds:.1f} s, {MAX_LATE_SHARES} times in a row; it "
         f"must be sent within {allowed_seconds:g} s, so it was not sent. To resume, {fix}",
     )
@@ -234,14 +232,10 @@ def _refused(state: State, intent: LaunchIntent, error: ThrottledError, now: Now
 
 
 def _why_rejected(state: State, intent: LaunchIntent, error: UsageError) -> Stopped:
-    """A rejected key concerns all consents, any other rejection only that of the launch."""
-    if isinstance(error, CredentialError):
-        return Stopped(usage=error.with_hint)
     preview = state.journal.previews.of_target(intent.line.target)
     if preview is None or not isinstance(error, NotFoundError):
-        return Stopped(intent.consent_id, usage=error.with_hint)
+        return Stopped(usage=error.with_hint)
     return Stopped(
-        intent.consent_id,
         blocked=f"the preview (agent {preview.copy_id}) of agent {preview.agent_id} was deleted while calls were "
         "to be made on it"
         " (404). Run the same command again: it makes another one, and nothing is called twice",

@@ -6,7 +6,6 @@ count as spent.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -35,16 +34,14 @@ class Purpose:
     """What money is spent for. "" where nobody asks for it."""
 
     plan: str
-    consent_id: str = ""
-    repository: str = ""
     month: str = ""
     """Of the launch: `2026-11`."""
 
 
 @dataclass(slots=True)
 class Ceiling:
-    """A limit for what is spent for one plan, consent, repository or month, or for several of them together; None: for
-    any. Without any, it is the organisation's. `committed_cents` starts at what was spent before."""
+    """A limit for what is spent for one plan or in one month; None: for any. `committed_cents` starts at what was spent
+    before."""
 
     label: str
     limit_cents: int
@@ -54,17 +51,10 @@ class Ceiling:
     """The reserved part of `committed_cents`."""
     by_service: bool = False
     """The service enforces it (402), so it does not hold back calls of unknown price."""
-    consent_id: str | None = None
-    repository: str | None = None
     month: str | None = None
 
     def covers(self, purpose: Purpose) -> bool:
-        return (
-            self.plan in (None, purpose.plan)
-            and self.consent_id in (None, purpose.consent_id)
-            and self.repository in (None, purpose.repository)
-            and self.month in (None, purpose.month)
-        )
+        return self.plan in (None, purpose.plan) and self.month in (None, purpose.month)
 
     @property
     def left_cents(self) -> int:
@@ -81,9 +71,8 @@ class Ledger:
     """What was spent and reserved, including earlier sessions."""
 
     ceilings: Sequence[Ceiling] = ()
-    spent: Counter[str] = field(default_factory=Counter[str])
-    """In cents, by consent."""
-    reserved: Counter[str] = field(default_factory=Counter[str])
+    spent_cents: int = 0
+    reserved_cents: int = 0
     largest_bill_cents: int = 0
     highest_bills: dict[Target, int] = field(default_factory=dict[Target, int])
     underestimated: set[Target] = field(default_factory=set[Target])
@@ -91,7 +80,7 @@ class Ledger:
 
     def copy(self) -> Ledger:
         """For trying what fits: reservations in the copy do not change the original."""
-        return replace(self, ceilings=[replace(ceiling) for ceiling in self.ceilings], reserved=self.reserved.copy())
+        return replace(self, ceilings=[replace(ceiling) for ceiling in self.ceilings])
 
     def price(self, target: Target, estimate_cents: int | None) -> int | None:
         """The price to reserve for one call: its estimate, or the highest bill of its target if a bill was above its
@@ -127,7 +116,7 @@ class Ledger:
         left = min((ceiling.left_cents for ceiling in covering if not ceiling.by_service), default=None)
         if left is None:
             return 0
-        return left if left > 0 and self.reserved[purpose.consent_id] == 0 else None
+        return left if left > 0 and self.reserved_cents == 0 else None
 
     def explain(self, purpose: Purpose, target: Target, estimate_cents: int | None) -> str:
         """Why one more call cannot be launched: its tightest ceiling and its price."""
@@ -182,17 +171,9 @@ class Ledger:
         ]
         return " and ".join(lines)
 
-    @property
-    def spent_cents(self) -> int:
-        return self.spent.total()
-
-    @property
-    def reserved_cents(self) -> int:
-        return self.reserved.total()
-
     def count(self, purpose: Purpose, *, spent_cents: int, reserved_cents: int) -> None:
         """Add what was spent and reserved before this session."""
-        self.spent[purpose.consent_id] += spent_cents
+        self.spent_cents += spent_cents
         self._commit(purpose, spent_cents + reserved_cents, reserved_cents)
 
     def reserve(self, purpose: Purpose, cents: int) -> None:
@@ -202,7 +183,7 @@ class Ledger:
         self._commit(purpose, -cents, -cents)
 
     def bill(self, purpose: Purpose, *, reserved_cents: int, billed_cents: int) -> None:
-        self.spent[purpose.consent_id] += billed_cents
+        self.spent_cents += billed_cents
         self.largest_bill_cents = max(self.largest_bill_cents, billed_cents)
         self._commit(purpose, billed_cents - reserved_cents, -reserved_cents)
 
@@ -213,7 +194,7 @@ class Ledger:
         self.largest_bill_cents = max(self.largest_bill_cents, expected_cents)
 
     def _commit(self, purpose: Purpose, cents: int, pending_cents: int) -> None:
-        self.reserved[purpose.consent_id] += pending_cents
+        self.reserved_cents += pending_cents
         for ceiling in self.ceilings:
             if ceiling.covers(purpose):
                 ceiling.committed_cents += cents

@@ -39,17 +39,17 @@ from planner.execution.core import (
     snapshot,
     wait_text,
 )
-from planner.execution.engine import ConsentedJobs, Now, Outcome, SessionTerms
+from planner.execution.engine import Now, Outcome, SessionTerms
 from planner.execution.events import (
     NAMES,
     BillLate,
     Event,
     EvidenceFailed,
     Interrupted,
-    JobsAdded,
     Paced,
     RunJudged,
     SessionEvent,
+    SlotsResumed,
     Stopped,
 )
 from planner.execution.fold import apply
@@ -92,7 +92,6 @@ class LocalEngine:
     async def execute(
         self,
         terms: SessionTerms,
-        consented: ConsentedJobs,
         resumed: Sequence[Slot],
         *,
         observer: Observer,
@@ -104,13 +103,13 @@ class LocalEngine:
         """
         is_shared = self.share_intent is not None
         state = State(terms, self.journal, self.transactions.charges, is_shared)
-        session = Session(self, state, consented, observer)
+        session = Session(self, state, observer)
         try:
             await session.run(resumed, interrupted)
             session.snapshot()
         except* Exception as errors:  # noqa: BLE001 - whatever happens, calls that were paid must be reported
-            _end_with(state.consents[consented.consent_id].outcome, leading_error(errors))
-        return outcome_of(state, consented.consent_id)
+            _end_with(state.outcome, leading_error(errors))
+        return outcome_of(state)
 
     def now(self) -> Now:
         provider = self.provider
@@ -123,7 +122,6 @@ class LocalEngine:
 class Session:
     engine: LocalEngine
     state: State
-    consented: ConsentedJobs
     observer: Observer
     _sender: Sender = field(init=False)
     _tasks: TaskGroup = field(init=False)
@@ -151,18 +149,18 @@ class Session:
             self._tasks.cancel_scope.cancel()
 
     def _resume(self, slots: Sequence[Slot]) -> None:
-        state, consent_id = self.state, self.consented.consent_id
-        self.happen(JobsAdded(self.consented, tuple(slots)))
-        for question in state.consents[consent_id].wanted.first_questions():
-            self.happen(Paced(consent_id, question.case_id, self.observer.pace(*question)))
+        state = self.state
+        self.happen(SlotsResumed(tuple(slots)))
+        for question in state.wanted.first_questions():
+            self.happen(Paced(question.case_id, self.observer.pace(*question)))
         for slot in slots:
             evidence = None if slot.evidence is None else self.engine.load_evidence(slot.evidence)
             missing = None
             if slot.evidence is not None and evidence is not None:
                 self._unjudged = {slot.evidence: evidence}
-                grade_wanted = self.consented.jobs[slot.case_id].await_grade
+                grade_wanted = state.jobs[slot.case_id].await_grade
                 missing = missing_parts(evidence, grade_wanted=grade_wanted)
-            self.happen_all(resume_slot(state, consent_id, slot, missing, self.engine.now()))
+            self.happen_all(resume_slot(state, slot, missing, self.engine.now()))
         self._unjudged.clear()
 
     async def _carry_out(self) -> None:
@@ -177,9 +175,9 @@ class Session:
                         self._start_poll()
                     case ReadEvidence(run):
                         self._start_collecting(run)
-                    case ChooseWave(consent_id, number, made):
+                    case ChooseWave(number, made):
                         assert self.observer.choose_wave is not None, "jobs in waves need it"
-                        self.happen(WaveChosen(consent_id, self.observer.choose_wave(number, made)))
+                        self.happen(WaveChosen(self.state.terms.consent_id, self.observer.choose_wave(number, made)))
                     case Apply(event):
                         self.happen(event)
                     case WaitUntil():
@@ -230,7 +228,7 @@ class Session:
         question = pace_question(self.state, verdict)
         yield verdict if question is None else verdict._replace(at_once=self.observer.pace(*question))
         if response.stop:
-            yield Stopped(self.consented.consent_id, fail_fast=True)
+            yield Stopped(fail_fast=True)
 
     async def _wait(self, seconds: float) -> None:
         """Wait for an event."""
@@ -244,8 +242,7 @@ class Session:
         self.happen(Interrupted())
 
     def snapshot(self) -> None:
-        shown = snapshot(self.state, self.consented.consent_id, self._waiting, self.engine.now())
-        self.observer.on_snapshot(shown)
+        self.observer.on_snapshot(snapshot(self.state, self._waiting, self.engine.now()))
 
     def _note_waiting(self, reason: WaitReason | None) -> None:
         if reason is not None and reason is not self._waiting:

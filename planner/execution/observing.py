@@ -176,8 +176,7 @@ def _report_altered(state: State, launch: Launch, runs: Mapping[int, Run]) -> No
     bound = {slot.run_id for slot in slots}
     altered = [run_id for run_id in launch.run_ids if run_id in runs and run_id not in bound]
     if not altered:
-        for consent in state.concerned(launch):
-            consent.outcome.anomalies.pop(launch.launch_id, None)
+        state.outcome.anomalies.pop(launch.launch_id, None)
         return
     named = ", ".join(map(str, altered[:NAMED_RUNS])) + (", …" if len(altered) > NAMED_RUNS else "")
     which = f"run {named}" if len(altered) == 1 else f"runs {named}"
@@ -185,7 +184,6 @@ def _report_altered(state: State, launch: Launch, runs: Mapping[int, Run]) -> No
     how = "with a different prompt than was sent" if shows_prompt else "without the prompt that was sent"
     cases = ", ".join(dict.fromkeys(slot.case_id for slot in slots if slot.run_id is None))
     state.report_anomaly(
-        launch,
         launch.launch_id,
         f"the service shows {which} {how}. Their case is unknown, so they count"
         f" for no case ({cases}). They are charged and will not be repeated.",
@@ -203,7 +201,6 @@ def _seen(state: State, run: Run, now: Now) -> Iterator[Event | RunEnded | RunGo
     is_shared = launch.problem is LaunchProblem.DUPLICATE_ANSWER
     if is_shared and not asks_the_same(Unconfirmed(launch, (slot,)), run):
         state.report_anomaly(
-            launch,
             f"run {run.id}",
             f"run {run.id}, which the service returned for launch {launch.launch_id}, is not what the launch asked for"
             f" ({slot.case_id}): it counts for no case",

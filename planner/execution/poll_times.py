@@ -37,7 +37,7 @@ def _poll_seconds(state: State, now: Now) -> float:
     if state.seconds_seen and state.is_under_way():
         usual = max(sum(state.seconds_seen) / len(state.seconds_seen), state.settings.poll_floor_seconds)
         running = max(1, state.accepted_in_flight())
-        if any(len(consent.wanted.pending) or consent.wanted.deferred for consent in state.consents.values()):
+        if len(state.wanted.pending) or state.wanted.deferred:
             pages = -(-max(1, state.list_rows) // PAGE_LIMIT)
             share = pages / (POLLS_A_RUN * running)
         else:
@@ -47,8 +47,7 @@ def _poll_seconds(state: State, now: Now) -> float:
         allowed = running * interval**2 / (2 * usual)
         waited = _seconds_until_waited(state, allowed, now)
         wanted = interval if waited is None else waited
-        has_pending = any(len(consent.wanted.pending) for consent in state.consents.values())
-        if not (state.posting or state.reading or state.unbound or state.unconfirmed or has_pending):
+        if not (state.posting or state.reading or state.unbound or state.unconfirmed or len(state.wanted.pending)):
             # Unreadable runs are retried later.
             wanted = max(wanted, min(item.retry_at for item in state.watched.values()) - now.seconds)
     else:

@@ -9,17 +9,13 @@ from planner.execution.engine import Now
 from planner.execution.events import Event, RunResumed, RunsBound
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Slot
 from planner.execution.reconciling import bind_slots
-from planner.execution.state import CountsFor, State
+from planner.execution.state import State
 
 
-def resume_slot(
-    state: State, consent_id: str, slot: Slot, missing: Sequence[Part] | None, now: Now
-) -> Iterator[Event | RunResumed]:
-    """Wait for what is missing of a paid run, unless it counts for another consent. `missing` are the parts that its
-    stored evidence has not; None if none is stored."""
+def resume_slot(state: State, slot: Slot, missing: Sequence[Part] | None, now: Now) -> Iterator[Event | RunResumed]:
+    """Wait for what is missing of a paid run. `missing` are the parts that its stored evidence has not; None if none is
+    stored."""
     launch = state.launch(slot.launch_id)
-    if state.use_of(launch, slot) != CountsFor(consent_id, slot.case_id):
-        return
     if launch.state in UNSETTLED:
         if launch.launch_id not in state.unconfirmed:
             state.search(launch.launch_id, now)
@@ -27,7 +23,7 @@ def resume_slot(
         yield RunResumed(slot)
     elif slot.launch_id in state.launched_with_other:
         message = f"not waiting for launch {slot.launch_id}: {OTHER_KEY}"
-        state.report_anomaly(launch, f"{OTHER_KEY} {slot.launch_id}", message)
+        state.report_anomaly(f"{OTHER_KEY} {slot.launch_id}", message)
     elif slot.run_id is not None:  # under way, or its evidence is missing from the store
         state.watch(slot, launch, now)
     else:

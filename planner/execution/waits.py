@@ -59,8 +59,6 @@ class Watched:
 
     slot: Slot
     launch: Launch
-    consent_id: str
-    """It counts as a call of this consent."""
     job: Job
     since: float
     deadline: float

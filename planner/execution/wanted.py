@@ -78,11 +78,6 @@ class _Case:
         surplus = len(self.resumed) - self.runs
         return min(self._most_retries, max(surplus, self.platform_failures))
 
-    @property
-    def has_surplus(self) -> bool:
-        """Whether it has more live slots than it needs."""
-        return not self.is_in_waves and len(self.live) > self.runs + self._retries
-
     def question(self) -> PaceQuestion | None:
         to_come = self.to_launch + len(self.live) - self.judged
         if not self.job.may_stop_early or self.is_decided or not to_come:
@@ -121,8 +116,6 @@ class WantedRuns:
         self._wave: Wave | None = None
         self._cases = {case_id: _Case(job, _runs_of(job, None)) for case_id, job in jobs.items()}
         self._released = False
-        self.with_surplus: set[str] = set()
-        """Ids of cases that have more live slots than they need."""
         self._total = 0
         self.deferred = 0
 
@@ -189,20 +182,6 @@ class WantedRuns:
             self._cases[case_id].resumed.discard(key)
             self._refresh(case_id)
 
-    def lacks(self, case_id: str) -> bool:
-        """Whether calls of it are wanted that were not launched."""
-        case = self._cases[case_id]
-        return case.to_launch > 0 and not case.is_decided
-
-    def live_slots(self, case_id: str) -> frozenset[SlotKey]:
-        """Its slots that cost, or may cost, money."""
-        return frozenset(self._cases[case_id].live)
-
-    def give(self, case_id: str, key: SlotKey, *, was_judged: bool) -> None:
-        """A slot counts for another case from now on."""
-        self._cases[case_id].judged -= was_judged
-        self.not_launched(case_id, key)
-
     # Verdicts
 
     def first_questions(self) -> list[PaceQuestion]:
@@ -264,7 +243,6 @@ class WantedRuns:
         self.deferred += case.deferred - deferred
         self._total += case.total - total
         self.pending.set(case.job, case.pending)
-        (self.with_surplus.add if case.has_surplus else self.with_surplus.discard)(case_id)
 
 
 def _runs_of(job: Job, wave: Wave | None) -> int:

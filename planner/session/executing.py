@@ -11,7 +11,6 @@ from planner.agents.copies import bills_for_copies
 from planner.changes.consent import Limits
 from planner.changes.model import whole_cents
 from planner.execution.engine import (
-    ConsentedJobs,
     EngineSettings,
     Outcome,
     SessionTerms,
@@ -201,7 +200,6 @@ def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
     ledger = ledger_of(
         limits,
         spending_of(session.journal, prepared.consent_id),
-        consent_id=prepared.consent_id,
         max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
         balance=prepared.balance,
         open_cents=prepared.open_launches.reserved_cents,
@@ -313,9 +311,9 @@ async def _make_calls(
             mark_prompts=project.execution.mark_prompts,
             max_concurrent_runs=project.policy.max_concurrent_runs,
         ),
-    )
-    consented = ConsentedJobs(
-        consent_id=prepared.consent_id, jobs={job.case_id: job for job in jobs}, may_launch=may_call
+        consent_id=prepared.consent_id,
+        jobs={job.case_id: job for job in jobs},
+        may_launch=may_call,
     )
     observer = Observer(
         on_run=on_run,
@@ -337,7 +335,7 @@ async def _make_calls(
         observer.log("nothing is launched without consent to charge; calls under way are resumed")
     resumed = [slot for slots in prepared.resumable.values() for slot in slots]
     try:
-        outcome = await engine.execute(terms, consented, resumed, observer=observer, interrupted=session.interrupted)
+        outcome = await engine.execute(terms, resumed, observer=observer, interrupted=session.interrupted)
         return outcome, runs
     finally:
         session.request_log.note = shell.log

@@ -3,7 +3,7 @@ as are asked for.
 
     uv run python tests/benchmarks/schedules.py [SCHEDULES] [FIRST_SEED] [PROCESSES]
 
-Every second one has two consents, and in half of them cases make the same call. Prints each schedule that pays twice,
+In half of them cases make the same call. Prints each schedule that pays twice,
 loses a run or breaks a ceiling, by its seed, and how many there were.
 """
 
@@ -29,7 +29,7 @@ def simulate(first: int) -> tuple[int, int, int, int, list[str]]:
     sessions = crashes = lost = launches = 0
     found: list[str] = []
     for seed in range(first, first + AT_ONCE):
-        schedule = Schedule(seed, has_two_consents=seed % 2 == 1, has_equal_calls=seed % 4 < 2)
+        schedule = Schedule(seed, has_equal_calls=seed % 4 < 2)
         try:
             schedule.run()
         except (Violation, AssertionError, LookupError, StoreError) as error:

@@ -23,7 +23,6 @@ from planner.clock import Clock
 from planner.errors import LostAnswerError
 from planner.evidence import Evidence
 from planner.execution.engine import (
-    ConsentedJobs,
     EngineSettings,
     Job,
     Outcome,
@@ -255,10 +254,11 @@ class Service:
                 credential=client.credential,
                 ledger=ledger_of(journal, digest, ceilings),
                 settings=settings or EngineSettings(),
+                consent_id=digest,
+                jobs=wanted,
             )
             outcome = await engine.execute(
                 terms,
-                ConsentedJobs(consent_id=digest, jobs=wanted),
                 resumable(journal, wanted),
                 observer=Observer(note, snapshots.append, narration.append, warn or narration.append, pace),
                 interrupted=interrupted or anyio.Event(),
@@ -305,11 +305,9 @@ def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str |
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
     for slot in journal.slots_of_consent(digest):
         if slot.consumed_by is None:
-            ledger.reserve(Purpose(slot.plan, digest), slot.reserved_cents)
+            ledger.reserve(Purpose(slot.plan), slot.reserved_cents)
             if slot.cost_cents is not None:
-                ledger.bill(
-                    Purpose(slot.plan, digest), reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents
-                )
+                ledger.bill(Purpose(slot.plan), reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
     return ledger
 
 

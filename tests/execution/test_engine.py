@@ -13,8 +13,8 @@ import pytest
 from virtual_time import EPOCH
 
 from planner.clock import Clock
-from planner.execution.engine import ConsentedJobs, EngineSettings, SessionTerms
-from planner.execution.events import Imported, JobsAdded
+from planner.execution.engine import EngineSettings, SessionTerms
+from planner.execution.events import Imported, SlotsResumed
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import Launch, LaunchState, ReportedRun, Slot
 from planner.execution.ledger import Ledger
@@ -193,15 +193,21 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
         clock=Clock(lambda: EPOCH, lambda: 0.0, anyio.sleep),
         new_id=lambda: "l1",
     )
-    terms = SessionTerms(session_id="i1", credential="", ledger=Ledger(), settings=EngineSettings())
-    consented = ConsentedJobs(consent_id="sha256:1", jobs={ana.case_id: ana})
+    terms = SessionTerms(
+        session_id="i1",
+        credential="",
+        ledger=Ledger(),
+        settings=EngineSettings(),
+        consent_id="sha256:1",
+        jobs={ana.case_id: ana},
+    )
     state = State(terms, journal, engine.transactions.charges)
     launch = Launch("l1", "i1", "sha256:1", LaunchState.ACKNOWLEDGED, ana.line, "", EPOCH, 5.0, None, (), "")
     slot = Slot("l1", 0, ana.case_id, "p", ana.prompt, "f", None, 24, 0, None, None, None, None)
     slots = tuple(replace(slot, ordinal=number, run_id=number) for number in range(3000))
     journal.record(Imported(launch, slots, ""))
     state.reported += [ReportedRun(each, launch, False) for each in slots]
-    session = Session(engine, state, consented, Observer(on_run, lambda _: None, lambda _: None))
-    session.happen(JobsAdded(consented, ()))
+    session = Session(engine, state, Observer(on_run, lambda _: None, lambda _: None))
+    session.happen(SlotsResumed(()))
     assert judged == list(range(3000))
     journal.close()

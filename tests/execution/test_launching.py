@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from core_state import CONSENT, accept, at, consent_of, happen, intent_of, lines, send, state_of
+from core_state import accept, at, happen, intent_of, lines, send, state_of
 
 from planner.errors import (
     CredentialError,
@@ -119,7 +119,7 @@ RESULTS: list[tuple[Any, list[Any]]] = [
         [Moved("l1", LaunchState.REJECTED, "402"), Stopped(refusal=f"402. {HINT}")],
     ),
     (CredentialError("401"), [Moved("l1", LaunchState.REJECTED, "401"), Stopped(usage="401")]),
-    (NotFoundError("404"), [Moved("l1", LaunchState.REJECTED, "404"), Stopped(CONSENT, usage="404")]),
+    (NotFoundError("404"), [Moved("l1", LaunchState.REJECTED, "404"), Stopped(usage="404")]),
     (Cancelled(is_sent=False), [Moved("l1", LaunchState.UNSENT, "interrupted before it was sent")]),
     (Cancelled(is_sent=True), [Moved("l1", LaunchState.UNCONFIRMED, "interrupted before the answer came")]),
     (StoreError("the disk is full"), [NotSent("l1")]),
@@ -132,7 +132,7 @@ def test_only_what_never_arrived_is_wanted_again(state: State, ana: Any, result:
     send(state, ana)
     assert results(state, ana, result) == expected
     is_open = expected[0] == Moved("l1", LaunchState.UNCONFIRMED, str(getattr(expected[0], "detail", "")))
-    assert (len(consent_of(state).wanted.pending), state.ledger.reserved_cents) == ((8, 24) if is_open else (9, 0))
+    assert (len(state.wanted.pending), state.ledger.reserved_cents) == ((8, 24) if is_open else (9, 0))
     assert ([*state.unconfirmed], state.posting) == (["l1"] if is_open else [], {})
 
 
@@ -150,4 +150,4 @@ def test_an_answer_of_another_launch_stops_launching(state: State, ana: Any) -> 
     assert isinstance(duplicate, DuplicateAnswer)
     assert (duplicate.launch_id, duplicate.holder) == ("l2", "l1")
     assert lines(state, warnings=True) == [stop.blocked]
-    assert consent_of(state).outcome.blocked == stop.blocked
+    assert state.outcome.blocked == stop.blocked

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from core_state import CONSENT as CONSENT_ID
-from core_state import accept, at, happen, lose, state_of, want
+from core_state import accept, at, happen, lose, state_of
 
 from planner.execution.consent_records import ConsentRecords
 from planner.execution.consents import (
@@ -179,7 +178,7 @@ def test_nothing_is_launched_before_the_first_wave(job: Callable[..., Any]) -> N
     """Not even calls of other cases: they may share a batch."""
     ana, bob = job("ana", runs=5, place=0), job("bob", runs=5, place=1)
     state = state_in_waves(ana, bob, job("cem", runs=4))
-    assert decide(state, at(0)) == [ChooseWave(CONSENT_ID, 0, {ana.case_id: 0, bob.case_id: 0})]
+    assert decide(state, at(0)) == [ChooseWave(0, {ana.case_id: 0, bob.case_id: 0})]
     happen(state, WaveChosen(CONSENT_ID, FIRST))
     (action,) = decide(state, at(0))
     assert isinstance(action, SendLaunch)
@@ -195,31 +194,9 @@ def test_the_next_wave_follows_the_last_verdict(job: Callable[..., Any]) -> None
         end(state, run_id, launch_id)
         assert choice(state) is None
     end(state, 4, "l2")
-    assert choice(state) == ChooseWave(CONSENT_ID, 1, {ana.case_id: 2, bob.case_id: 2})
+    assert choice(state) == ChooseWave(1, {ana.case_id: 2, bob.case_id: 2})
     happen(state, WaveChosen(CONSENT_ID, Wave(1, (2, 2, 0), is_last=True)))
     assert decide(state, at(0)) == [Finish()]
-
-
-def test_waves_of_another_consent_change_nothing(job: Callable[..., Any]) -> None:
-    state = state_in_waves(job("ana", runs=5, place=0))
-    other = replace(CONSENT, consent_id="sha256:2")
-    happen(state, ConsentAdded(other), WaveChosen(other.consent_id, FIRST))
-    assert choice(state) == ChooseWave(CONSENT_ID, 0, {"p/ana@t": 0})
-
-
-def test_each_consent_has_its_own_waves(job: Callable[..., Any]) -> None:
-    """One waits for verdicts of its own calls only, and goes on from the wave of an earlier session."""
-    ana, bob = job("ana", runs=5, place=0), job("bob", runs=5, place=1)
-    state = state_in_waves(ana, waves=[FIRST])
-    accept(state, ana, 1, 2)
-    other = replace(CONSENT, consent_id="sha256:2")
-    happen(state, ConsentAdded(other), WaveChosen(other.consent_id, FIRST))
-    want(state, bob, consent_id=other.consent_id)
-    assert isinstance(decide(state, at(0))[-1], SendLaunch)
-    end(state, 1)
-    assert choice(state) is None
-    end(state, 2)
-    assert choice(state) == ChooseWave(CONSENT_ID, 1, {ana.case_id: 2})
 
 
 @pytest.mark.parametrize("waves", [[], [FIRST]])

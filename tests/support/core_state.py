@@ -7,13 +7,13 @@ from typing import Any
 
 from planner.evidence import RunStatus
 from planner.execution.charges import AwaitedCharges
-from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, SessionTerms
-from planner.execution.events import NAMES, Intended, JobsAdded, Moved
+from planner.execution.engine import EngineSettings, Job, Now, SessionTerms
+from planner.execution.events import NAMES, Intended, Moved, SlotsResumed
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.state import ConsentState, State
+from planner.execution.state import State
 from planner.providers.base import Run, RunId
 
 CONSENT = "sha256:1"
@@ -44,21 +44,16 @@ def at(seconds: float) -> Now:
 def state_of(*jobs: Job, ceilings: tuple[Ceiling, ...] = (), **settings: Any) -> State:
     """The calls of these jobs are wanted."""
     terms = SessionTerms(
-        session_id="i1", credential="key", ledger=Ledger(ceilings), settings=EngineSettings(**settings)
+        session_id="i1",
+        credential="key",
+        ledger=Ledger(ceilings),
+        settings=EngineSettings(**settings),
+        consent_id=CONSENT,
+        jobs={job.case_id: job for job in jobs},
     )
     state = State(terms, JournalState(), AwaitedCharges())
-    want(state, *jobs)
+    happen(state, SlotsResumed(()))
     return state
-
-
-def want(state: State, *jobs: Job, consent_id: str = CONSENT, **terms: Any) -> None:
-    """Calls of a consent are to be made from now on."""
-    consented = ConsentedJobs(consent_id=consent_id, jobs={job.case_id: job for job in jobs}, **terms)
-    happen(state, JobsAdded(consented, ()))
-
-
-def consent_of(state: State, consent_id: str = CONSENT) -> ConsentState:
-    return state.consents[consent_id]
 
 
 def intent_of(job: Job, launch_id: str = "l1", runs: int = 1, **changes: Any) -> LaunchIntent:

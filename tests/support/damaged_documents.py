@@ -292,12 +292,12 @@ class Fuzzed:
     def _check_ledger(self, journal: Journal, consent_id: str) -> None:
         spending, bills = spending_of(journal, consent_id), journal.bills(consent_id)
         limits = Limits(self.loaded.plans, self.loaded.project.policy, datetime.now(UTC))
-        ledger = ledger_of(limits, spending, max_cost_cents=LIMIT_CENTS, balance=None, consent_id=consent_id)
+        ledger = ledger_of(limits, spending, max_cost_cents=LIMIT_CENTS, balance=None)
         for target, reserved_cents, billed_cents in bills:
             ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
         for ceiling in ledger.ceilings:
             require(ceiling.committed_cents >= 0, f"{ceiling.committed_cents} cents are committed")
-        reserved = ledger.reservation_for(Purpose("hours", consent_id), ("agent", 12), 16)
+        reserved = ledger.reservation_for(Purpose("hours"), ("agent", 12), 16)
         require(reserved is None or reserved >= 16, f"a call of 16 cents reserves {reserved}")
 
     def _journal(self, random: Random) -> str:

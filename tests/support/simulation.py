@@ -35,18 +35,17 @@ from planner.execution.core import (
     decide,
     outcome_of,
 )
-from planner.execution.engine import ConsentedJobs, EngineSettings, Job, Now, Outcome, SessionTerms
-from planner.execution.equal_calls import is_free
+from planner.execution.engine import EngineSettings, Job, Now, SessionTerms
 from planner.execution.events import (
     NAMES,
     Consumed,
     EvidenceFailed,
     Intended,
     Interrupted,
-    JobsAdded,
     Moved,
     RequesterLearned,
     RunJudged,
+    SlotsResumed,
 )
 from planner.execution.fold import apply
 from planner.execution.journal_state import JournalState
@@ -64,7 +63,7 @@ from planner.execution.wanted import resumable_slots
 from planner.providers.base import Run
 from planner.stores.store import Change
 
-CONSENT, OTHER = "sha256:d", "sha256:e"
+CONSENT = "sha256:d"
 MOST_SESSIONS = 40
 MOST_STEPS = 50_000
 FAULTY_SESSIONS = 6
@@ -142,12 +141,11 @@ class DurableJournal(JournalState):
 
 @dataclass
 class Schedule:
-    """The calls of one consent, or of two that one session serves, from the first session to the end."""
+    """The calls of one consent, from the first session to the end."""
 
     seed: int
-    has_two_consents: bool = False
     has_equal_calls: bool = False
-    """Cases make the same call: of two consents, or of one, which each session then names after any of the cases."""
+    """Cases make the same call, which each session then names after any of the cases."""
     now: float = 0.0
     sessions: int = 0
     crashes: int = 0
@@ -183,11 +181,6 @@ class Schedule:
             wanted=wanted,
             ceiling_cents=ceiling,
         )
-        self.consents = {CONSENT: self.jobs}
-        self.own_ceilings: dict[str, int] = {}
-        """By consent, in cents."""
-        if self.has_two_consents:
-            self._divide_jobs(Random(self.seed + 1))  # noqa: S311 - repeatable
         self.trouble = random.choice([0.02, 0.1, 0.3])
         self.queue: list[tuple[float, int, int, Callable[[], None]]] = []
         """Time, sequence, session (0: the service) and what happens then."""
@@ -199,21 +192,6 @@ class Schedule:
         """Where another session is to begin."""
         self.has_strangers = False
         """Somebody else has made the same calls. From then on, all machines know who we are."""
-
-    def _divide_jobs(self, random: Random) -> None:
-        """Half of the cases belong to another consent, which may make the same calls as the first one, or have a ceiling
-        of its own."""
-        first = dict(list(self.jobs.items())[::2])
-        other = {case_id: job for case_id, job in self.jobs.items() if case_id not in first}
-        if not other or random.random() < 0.3 or self.has_equal_calls:
-            copied = replace(self.jobs["p/0@t"], case_id="q/0@t", runs=random.randint(1, 2))
-            other[copied.case_id] = self.jobs[copied.case_id] = copied
-            self.model.wanted[copied.prompt] += copied.runs
-        elif self.model.ceiling_cents is None and not self.has_company and random.random() < 0.4:
-            runs = sum(job.runs for job in other.values())
-            self.own_ceilings[OTHER] = random.randint(RESERVE_CENTS, RESERVE_CENTS * (runs + 1))
-        self.consents = {CONSENT: first, OTHER: other}
-        self.added_after = random.choice([0.0, 0.0, 1.0, 30.0])
 
     def run(self) -> None:
         """Raises `Violation`."""
@@ -274,11 +252,6 @@ class Schedule:
         while self.queue and self.queue[0][0] <= until:
             self._next_event()
         self.now = until
-        for consent_id, ceiling in self.own_ceilings.items():
-            prompts = {job.prompt for job in self.consents[consent_id].values()}
-            spent = sum(made.cents for made in self.model.made if made.launch_id and made.run.prompt in prompts)
-            if spent > ceiling:
-                raise Violation(f"{spent} cents were spent under {consent_id}, its ceiling is {ceiling}")
 
     def _next_event(self) -> None:
         at, _, number, what = heapq.heappop(self.queue)
@@ -314,12 +287,11 @@ class Schedule:
             session.settle_by_person()
         return False
 
-    def jobs_of(self, consent_id: str, session: int) -> Mapping[str, Job]:
+    def jobs_of(self, session: int) -> Mapping[str, Job]:
         """As a session names them."""
-        jobs = self.consents[consent_id]
-        if not self.has_equal_calls or self.has_two_consents:
-            return jobs
-        named = [replace(job, case_id=f"{job.case_id} {(session + n) % 2}") for n, job in enumerate(jobs.values())]
+        if not self.has_equal_calls:
+            return self.jobs
+        named = [replace(job, case_id=f"{job.case_id} {(session + n) % 2}") for n, job in enumerate(self.jobs.values())]
         return {job.case_id: job for job in named}
 
     def _check_finished(self, last: Session) -> None:
@@ -327,11 +299,7 @@ class Schedule:
         if made != self.model.wanted:
             raise Violation(f"{dict(made)} runs were made, {dict(self.model.wanted)} are wanted")
         judged = Counter(last.judged.values())
-        wanted = {
-            (consent_id, job.call_fingerprint): job.runs
-            for consent_id, jobs in self.consents.items()
-            for job in jobs.values()
-        }
+        wanted = {job.call_fingerprint: job.runs for job in self.jobs.values()}
         if judged != wanted:
             raise Violation(f"{dict(judged)} runs were judged, {wanted} are wanted")
         charged = {made.run.id: made.cents for made in self.model.made if made.launch_id}
@@ -355,8 +323,8 @@ class Session:
         self.number = number
         self.random = schedule.random
         self.journal = DurableJournal(machine)
-        self.judged: dict[SlotKey, tuple[str, str]] = {}
-        """The consent and the call for which each run was judged last."""
+        self.judged: dict[SlotKey, str] = {}
+        """The call for which each run was judged last."""
         self.started: set[object] = set()
         self.wakes_at = schedule.now
         self.has_ended = False
@@ -379,6 +347,8 @@ class Session:
                 credential="key",
                 ledger=self._ledger(),
                 settings=schedule.settings,
+                consent_id=CONSENT,
+                jobs=schedule.jobs_of(number),
             ),
             self.journal,
             AwaitedCharges(),
@@ -387,18 +357,15 @@ class Session:
 
     def _ledger(self) -> Ledger:
         schedule = self.schedule
-        ceilings = [Ceiling("own", cents, consent_id=each) for each, cents in schedule.own_ceilings.items()]
-        if schedule.model.ceiling_cents is not None:
-            ceilings.append(Ceiling("--max-cost", schedule.model.ceiling_cents))
-        ledger = Ledger(ceilings)
-        for consent_id in schedule.consents:
-            for target, reserved_cents, billed_cents in self.journal.bills(consent_id):
-                ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-            for slot in self.journal.slots_of_consent(consent_id):
-                purpose, reserved_cents = Purpose(slot.plan, consent_id), slot.reserved_cents
-                ledger.reserve(purpose, reserved_cents)
-                if slot.cost_cents is not None:
-                    ledger.bill(purpose, reserved_cents=reserved_cents, billed_cents=slot.cost_cents)
+        ceiling = schedule.model.ceiling_cents
+        ledger = Ledger([] if ceiling is None else [Ceiling("--max-cost", ceiling)])
+        for target, reserved_cents, billed_cents in self.journal.bills(CONSENT):
+            ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+        for slot in self.journal.slots_of_consent(CONSENT):
+            purpose, reserved_cents = Purpose(slot.plan), slot.reserved_cents
+            ledger.reserve(purpose, reserved_cents)
+            if slot.cost_cents is not None:
+                ledger.bill(purpose, reserved_cents=reserved_cents, billed_cents=slot.cost_cents)
         return ledger
 
     @property
@@ -411,10 +378,10 @@ class Session:
         apply(self.state, event, self.now)
         while self.state.reported:
             reported = self.state.reported.pop(0)
-            slot, use = reported.slot, self.state.use_of(reported.launch, reported.slot)
+            slot, case_id = reported.slot, self.state.case_of(reported.launch, reported.slot)
             is_missing = slot.evidence not in self.machine.evidence
-            if use is not None and not is_missing:
-                self.judged[slot.key] = use.consent_id, slot.call_fingerprint
+            if case_id is not None and not is_missing:
+                self.judged[slot.key] = slot.call_fingerprint
             apply(self.state, RunJudged(slot, platform_failed=False, is_missing=is_missing), self.now)
         self._perhaps_die()
 
@@ -431,41 +398,26 @@ class Session:
         schedule = self.schedule
         if schedule.is_faulty(0.5):
             schedule.at(self.random.uniform(1, 120), self.number, lambda: self.happen(Interrupted()))
-        self._add(CONSENT)
-        if OTHER in schedule.consents and self.number % 2 and schedule.added_after:
-            schedule.at(schedule.added_after, self.number, lambda: self._add(OTHER))
-        elif OTHER in schedule.consents:
-            self._add(OTHER)
-
-    def _add(self, consent_id: str) -> None:
-        jobs = self.schedule.jobs_of(consent_id, self.number)
+        jobs = self.state.jobs
         open_launches = {launch.launch_id for launch in self.journal.launches(UNSETTLED)}
         named = {job.call_fingerprint: job.case_id for job in jobs.values()}
         slots = [
             replace(slot, case_id=named[slot.call_fingerprint])
             for slot in self.journal.unconsumed_slots()
-            if slot.call_fingerprint in named and is_free(self.state, slot, consent_id)
+            if slot.call_fingerprint in named
         ]
         most_runs = {case_id: job.runs for case_id, job in jobs.items()}
         found = resumable_slots(slots, most_runs, open_launches).values()
         resumed = [slot for mine in found for slot in mine]
-        self.happen(JobsAdded(ConsentedJobs(consent_id=consent_id, jobs=jobs), tuple(resumed)))
+        self.happen(SlotsResumed(tuple(resumed)))
         for slot in resumed:
             evidence = self.machine.evidence.get(slot.evidence or "")
             missing = None if evidence is None else missing_parts(evidence, grade_wanted=False)
-            self.happen_all(resume_slot(self.state, consent_id, slot, missing, self.now))
-
-    def outcomes(self) -> list[Outcome]:
-        """Those of the consents that were added."""
-        added = {**self.state.consents, **self.state.ended}
-        return [outcome_of(self.state, consent_id) for consent_id in added]
+            self.happen_all(resume_slot(self.state, slot, missing, self.now))
 
     def is_at_ceiling(self) -> bool:
         """Whether nothing but a higher ceiling would allow more calls."""
-        outcomes = self.outcomes()
-        is_whole = len(outcomes) == len(self.schedule.consents)
-        at_ceiling = [outcome for outcome in outcomes if outcome.ceiling]
-        return is_whole and bool(at_ceiling) and all(each.ceiling or each.finished for each in outcomes)
+        return bool(outcome_of(self.state).ceiling)
 
     def go_on(self) -> None:
         """Decide until there is something to wait for, or nothing left to do."""
@@ -499,9 +451,7 @@ class Session:
         for intent in list(self.state.posting.values()):
             is_sent = self.state.launch(intent.launch_id).state is LaunchState.SENT
             self._end_launch(intent, Cancelled(is_sent))
-        outcomes = self.outcomes()
-        is_whole = len(outcomes) == len(self.schedule.consents)
-        self.is_finished = is_whole and all(outcome.finished for outcome in outcomes)
+        self.is_finished = outcome_of(self.state).finished
         slots = [slot for slot in self.journal.unconsumed_slots() if slot.run_id is not None]
         self.bills = {slot.run_id: slot.cost_cents for slot in slots}
         if self.is_finished:
