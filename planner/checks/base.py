@@ -77,9 +77,6 @@ class Expectation(BaseModel, ABC, frozen=True):
     version: ClassVar[int] = 1
     """Increased when the same fields may be judged differently: stored runs are then judged again."""
 
-    opposes: ClassVar[tuple[str, ...]] = ()
-    """Kinds of check that `contradicts` compares with."""
-
     looks_at: ClassVar[PartsRead] = EVERY_PART
     """The parts of the evidence that can decide it."""
 
@@ -164,11 +161,6 @@ class Expectation(BaseModel, ABC, frozen=True):
     def lints(self) -> Sequence[Lint]:
         """Suspicious content, each reported as a warning. What can never fail, or never hold, is an error instead."""
         return ()
-
-    def contradicts(self, other: "Expectation") -> str:
-        """Why no call can satisfy both, as one clause; empty if one can or it is unknown. Called in both directions."""
-        del other
-        return ""
 
     def fingerprint_fields(self) -> dict[str, Any]:
         """Everything that can change a judgement, as JSON values; not `id` and `description`."""

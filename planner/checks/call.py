@@ -58,7 +58,6 @@ class CallCheck(Expectation, frozen=True):
         {"check": "call", "transferred_to": "+14155550142"},
     )
     version: ClassVar[int] = 2  # an unknown status is undecided
-    opposes = ("call",)
     caller_can_cause_failure = True
 
     check: Literal["call"] = Field(description="The kind of check.")
@@ -117,19 +116,6 @@ class CallCheck(Expectation, frozen=True):
                 why = f"{shown(reason)} is not a known end reason; did you mean `{near[0]}`?"
                 found.append(Lint(route, why, "near-miss"))
         return found
-
-    def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, CallCheck):
-            return ""
-        mine, others = (set(map(_current, check._reasons)) for check in (self, other))  # noqa: SLF001 - its own class
-        if mine and others and not mine & others:
-            return "no end reason satisfies both"
-        if self.max_turns is not None and other.min_turns is not None and self.max_turns < other.min_turns:
-            return f"no call has at most {count(self.max_turns, 'turn')} and at least {other.min_turns}"
-        here, there = self.transferred_to, other.transferred_to
-        if here is not None and there is not None and _address(here) != _address(there):
-            return f"no call is transferred to both {shown(here)} and {shown(there)}"
-        return ""
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         del evidence

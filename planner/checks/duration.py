@@ -17,7 +17,6 @@ class Duration(Expectation, frozen=True):
     """The length of the call, in seconds."""
 
     model_config = examples({"check": "duration", "min_seconds": 10, "max_seconds": 180})
-    opposes = ("duration",)
     looks_at = frozenset()
     caller_can_cause_failure = True
 
@@ -30,13 +29,6 @@ class Duration(Expectation, frozen=True):
         check_given(self, "min_seconds", "max_seconds")
         check_order(self, "min_seconds", "max_seconds")
         return self
-
-    def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, Duration) or self.max_seconds is None or other.min_seconds is None:
-            return ""
-        if self.max_seconds >= other.min_seconds:
-            return ""
-        return f"no call lasts at most {_seconds(self.max_seconds)} and at least {_seconds(other.min_seconds)}"
 
     def judge(self, evidence: Evidence) -> Judgement:
         seconds = evidence.duration_seconds

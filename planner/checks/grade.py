@@ -24,7 +24,6 @@ class GradeCheck(Expectation, frozen=True):
         {"check": "grade", "outcome": "success", "max_critical_issues": 0},
     )
     version: ClassVar[int] = 2  # unknown words are undecided
-    opposes = ("grade",)
     looks_at = frozenset()
     caller_can_cause_failure = True
 
@@ -54,15 +53,6 @@ class GradeCheck(Expectation, frozen=True):
     def _something_to_check(self) -> Self:
         check_given(self, "min_score", "outcome", "goal", "max_issues", "max_critical_issues")
         return self
-
-    def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, GradeCheck):
-            return ""
-        for name in ("outcome", "goal"):
-            mine, others = getattr(self, name), getattr(other, name)
-            if None not in (mine, others) and mine != others:
-                return f"no grade has both the {name} {mine} and {others}"
-        return ""
 
     def judge(self, evidence: Evidence) -> Judgement:
         grade = evidence.grade

@@ -1,14 +1,12 @@
 """`says` and `never_says`: somebody says these words, or does not."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from planner.checks.base import Count, Expectation, Missed, Positive, examples
+from planner.checks.base import Count, Missed, Positive, examples
 from planner.checks.judgement import (
     FindingOutcome,
     Judgement,
@@ -20,16 +18,13 @@ from planner.checks.judgement import (
     shown,
     undecided,
 )
-from planner.checks.patterns import compile_pattern
-from planner.checks.phrases import overlap, padded_words, readings, straight
+from planner.checks.phrases import overlap
 from planner.checks.speech import SpeechCheck
 from planner.checks.utterances import Sought, Utterance
 from planner.quantities import count
 
 _CLOSE = 0.5
 """Share of a missing phrase's words that a turn must have to be quoted as the closest."""
-_AMID = ("x {} x", "q {} q", "{}")
-"""A pattern that matches in all of these matches the phrase itself, not the words around it."""
 
 
 class Says(SpeechCheck, frozen=True):
@@ -61,11 +56,6 @@ class Says(SpeechCheck, frozen=True):
         if self.max_count is not None and self.max_count < self._least:
             raise ValueError(f"`max_count` ({self.max_count}) is less than `min_count` ({self._least})")
         return self
-
-    @property
-    def demands_words(self) -> bool:
-        """Whether it fails when nothing of it is said."""
-        return self._least > 0
 
     @property
     def _least(self) -> int:
@@ -120,48 +110,9 @@ class NeverSays(SpeechCheck, frozen=True):
     )
 
     version: ClassVar[int] = 11  # as `says`
-    opposes = ("says",)
     caller_can_cause_failure = False
 
     check: Literal["never_says"] = Field(description="The kind of check.")
-
-    def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, Says) or not other.demands_words or not self._searches_words_of(other):
-            return ""
-        if other.spoken and not self.spoken:  # what is wanted may be said in other words
-            return ""
-        if self.matches is not None and other.matches is not None:
-            same = straight(self.matches) == straight(other.matches)
-            return f"both are about what matches {shown(self.matches)}" if same else ""
-        ways = [other.all_of] if other.all_of else [(phrase,) for phrase in other.any_of or ()]
-        clashes = [self._clash(phrases) for phrases in ways]
-        return clashes[0] if clashes and all(clashes) else ""
-
-    def _searches_words_of(self, other: Says) -> bool:
-        """Whether everything that satisfies `other` is said where this expectation listens, and in the case it listens
-        for."""
-        same_turns = self.in_ == "any" or (self.in_ == other.in_ and self.who == other.who)
-        return self.who in ("any", other.who) and same_turns and (self.ignore_case or not other.ignore_case)
-
-    def _clash(self, phrases: Sequence[str]) -> str:
-        """Why saying all these phrases breaks this expectation, or nothing."""
-        if self.matches is not None:
-            search = compile_pattern(straight(self.matches), ignore_case=self.ignore_case).search
-            for phrase in phrases:
-                plain = re.fullmatch(r"[^\W_]+(?:[ '’][^\W_]+)*", phrase)  # others may be said with other punctuation
-                if plain and any(all(search(amid.format(read)) for amid in _AMID) for read in readings(phrase)):
-                    return f"{shown(phrase)} matches {shown(self.matches)}"
-            return ""
-        said = [padded_words(phrase, fold=self.ignore_case) for phrase in phrases]
-        found = [phrase for padded, phrase in self._padded_phrases if any(padded in one for one in said)]
-        if not found or (self.all_of is not None and len(found) < len(self.all_of)):
-            return ""
-        wanted, unwanted = listed(list(map(shown, phrases))), listed(list(map(shown, found)))
-        return f"{wanted} is wanted and unwanted" if wanted == unwanted else f"who says {wanted} says {unwanted}"
-
-    @cached_property
-    def _padded_phrases(self) -> list[tuple[str, str]]:
-        return [(padded_words(phrase, fold=self.ignore_case), phrase) for phrase in self.all_of or self.any_of or ()]
 
     def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.FAILED and (missed is Missed.MASKED or self.in_ == "any")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from planner.checks.base import Expectation, Lint, Name, at_least, examples
 from planner.checks.judgement import FindingOutcome, Judgement, failed, listed, passed, shown, undecided
 from planner.checks.speech import Words
-from planner.checks.tools import ToolNotCalled, shown_name
+from planner.checks.tools import shown_name
 from planner.checks.utterances import WordPosition, quote_of, utterances_of
 from planner.evidence import Evidence, Turn
 from planner.values import frozen
@@ -67,7 +67,6 @@ class Sequence(Expectation, frozen=True):
         }
     )
     version: ClassVar[int] = 12  # `spoken` reads decades and quarters of years
-    opposes = ("tool_not_called",)
     looks_at = frozenset({"turns", "tools"})
     caller_can_cause_failure = True
 
@@ -88,13 +87,6 @@ class Sequence(Expectation, frozen=True):
             if step.says is not None
             for lint in step.says.lints()
         ]
-
-    def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, ToolNotCalled) or other.conditions:
-            return ""
-        name = shown_name(other.name)
-        is_step = any(step.tool == other.name for step in self.steps)
-        return f"{name} must be called and must not be called" if is_step else ""
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:

@@ -135,11 +135,6 @@ class ToolCheck(Expectation, frozen=True):
         return missed is Missed.UNREAD and any_result and self.result is None and self.before is None
 
     @property
-    def conditions(self) -> dict[str, object]:
-        """What is expected of a call, other than the tool's name."""
-        return self.model_dump(include={"arguments", "exact", "result", "after", "before"}, exclude_defaults=True)
-
-    @property
     def _arguments(self) -> Matcher:
         return Matcher(self.arguments or {}, self.exact, is_object=True)
 
@@ -210,7 +205,6 @@ class ToolCalled(ToolCheck, frozen=True):
         {"check": "tool_called", "name": "lookup_order", "arguments": {"order_id": "A-17"}},
         {"check": "tool_called", "name": "issue_refund", "times": 1, "after": "verify_identity"},
     )
-    opposes = ("tool_called",)
     caller_can_cause_failure = True
 
     check: Literal["tool_called"] = Field(description="The kind of check.")
@@ -224,15 +218,6 @@ class ToolCalled(ToolCheck, frozen=True):
     def bounds(self) -> tuple[int, int | None]:
         """How often at least, and at most."""
         return (self.times, self.times) if isinstance(self.times, int) else (self.times.min, self.times.max)
-
-    def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, ToolCalled) or other.name != self.name:
-            return ""
-        most, least = self.bounds[1], other.bounds[0]
-        if most is None or most >= least or (self.conditions and self.conditions != other.conditions):
-            return ""  # without conditions, this one counts all calls that the other one counts
-        name = shown_name(self.name)
-        return f"{name} must be called at most {count(most, 'time')} and at least {count(least, 'time')}"
 
     def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.PASSED and self.bounds[1] is None and self.match_is_certain(missed)
@@ -268,17 +253,9 @@ class ToolNotCalled(ToolCheck, frozen=True):
         {"check": "tool_not_called", "name": "issue_refund"},
         {"check": "tool_not_called", "name": "issue_refund", "before": "verify_identity"},
     )
-    opposes = ("tool_called",)
     caller_can_cause_failure = False
 
     check: Literal["tool_not_called"] = Field(description="The kind of check.")
-
-    def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, ToolCalled) or other.name != self.name or not other.bounds[0]:
-            return ""
-        if self.conditions and self.conditions != other.conditions:
-            return ""
-        return f"{shown_name(self.name)} must be called and must not be called"
 
     def is_certain(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.FAILED and self.match_is_certain(missed)

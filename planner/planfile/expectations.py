@@ -20,7 +20,6 @@ from planner.diagnostics import Span
 from planner.planfile.drafts import ExpectationDraft, Rendered, Shape, Used, Validations, free_id, parts_of
 from planner.planfile.fields import EMPTY, explain, mistyped, wrong_type
 from planner.planfile.jinja import TemplateError
-from planner.planfile.lint import Contradictions, Stated, may_contradict
 from planner.planfile.prompts import place_in_text
 from planner.planfile.reporter import CaseErrors, Reporter, Use
 from planner.planfile.templates import (
@@ -60,14 +59,9 @@ class Expectations:
     templates: Templates
     validations: Validations = field(default_factory=Validations)
     _shapes: dict[bytes, Shape] = field(default_factory=dict[bytes, Shape])
-    _contradictions: Contradictions = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._contradictions = Contradictions(self.reporter)
 
     def new_plan(self) -> None:
         """Start a plan: limits are per plan."""
-        self._contradictions.new_plan()
         self.validations.new_plan()
         if len(self._shapes) > _MANY_SHAPES:
             self._shapes.clear()
@@ -195,15 +189,7 @@ class Expectations:
             expectation = rendered.named.get(name) or self._expectation(draft, rendered, name, case_errors)
             if expectation is not None:
                 found.append(expectation)
-        if len(found) < len(drafts):
-            return None
-        if may_contradict([draft.shape.kind for draft in drafts]):
-            stated = [
-                Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json))
-                for draft, one in zip(drafts, found, strict=True)
-            ]
-            self._contradictions.report(stated, case_errors.which)
-        return tuple(found)
+        return tuple(found) if len(found) == len(drafts) else None
 
     def _taken(self, drafts: Sequence[ExpectationDraft], contents: Sequence[Rendered | None], which: str) -> set[str]:
         """The ids that are given. Those that templates make equal are reported; others were reported when they were

@@ -5,9 +5,10 @@ Their rules are explained in rules.yaml; `planner explain CODE` prints that. A c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -185,16 +186,12 @@ class Unresolved:
             own = [use for use in uses if use.user is None]
             if own:
                 first = min(own, key=lambda use: (use.place.file != own[0].place.file, use.place))
-                others = [Related("also used here", use.place) for use in uses if use.place != first.place]
-                self.reporter.error(first.code, self._messages[name, first.code], first.place, *first_few(others))
+                others = dict.fromkeys(use.place for use in uses if use.place != first.place)
+                related = [Related("also used here", place) for place in islice(others, _MAX_RELATED)]
+                self.reporter.error(first.code, self._messages[name, first.code], first.place, *related)
             for use in () if own else uses:
                 self.reporter.error_once(use.said, use.code, self._messages[name, use.code], use.place, use.user)
         self._uses.clear()
-
-
-def first_few(places: Iterable[Related]) -> tuple[Related, ...]:
-    """The first places, without duplicates."""
-    return tuple(dict.fromkeys(places))[:_MAX_RELATED]
 
 
 def _within(part: Span, whole: Span) -> bool:
