@@ -1,4 +1,5 @@
-"""Collects diagnostics: each once, no consequences of unreadable text, and at most 1,000 per file.
+"""Collects diagnostics: each once, no consequences of unreadable text, and at most 1,000 errors and 1,000 warnings of a
+file.
 
 Their rules are explained in rules.yaml; `planner explain CODE` prints that. A code never changes its meaning."""
 
@@ -79,7 +80,7 @@ class Reporter:
     tables_room: int = field(default_factory=lambda: TABLE_WORK)
     """How much more work may be done for further tables; a table is rarely more than 100,000."""
     _seen: set[tuple[str, Span, str]] = field(default_factory=set[tuple[str, Span, str]])
-    _per_file: Counter[str] = field(default_factory=Counter[str])
+    _per_file: Counter[tuple[str, Severity]] = field(default_factory=Counter[tuple[str, Severity]])
     _unreadable: dict[str, list[Span]] = field(default_factory=dict[str, list[Span]])
 
     def error(self, code: str, detail: str, span: Span, *related: Related) -> None:
@@ -121,16 +122,15 @@ class Reporter:
         if code not in UNREADABLE and any(_within(part, span) for part in self._unreadable.get(span.file, ())):
             return
         self._seen.add((code, span, detail))
-        self._per_file[span.file] += 1
-        if (number := self._per_file[span.file]) > MAX_PROBLEMS + 1:
-            raise TooManyErrors
+        self._per_file[span.file, severity] += 1
+        number = self._per_file[span.file, severity]
         if number > MAX_PROBLEMS:
-            severity, code, related = Severity.ERROR, "more-errors", ()
-            detail = f"reading stopped here, after {MAX_PROBLEMS:,} errors and warnings; fix those first"
-        shown = without_secrets(detail)
-        self.diagnostics.items.append(Diagnostic(severity, code, rules()[code].summary, shown, span, related))
-        if number > MAX_PROBLEMS:
-            self.errors += 1
+            code, related = "more-errors", ()
+            detail = f"only the first {MAX_PROBLEMS:,} {severity.value}s of this file are shown; fix those first"
+        if number <= MAX_PROBLEMS + 1:
+            shown = without_secrets(detail)
+            self.diagnostics.items.append(Diagnostic(severity, code, rules()[code].summary, shown, span, related))
+        if number > MAX_PROBLEMS and severity is Severity.ERROR:
             raise TooManyErrors
 
 

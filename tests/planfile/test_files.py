@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,22 @@ def test_all_files_are_read_despite_errors_in_one(workspace: Any) -> None:
     hopeless = [item for item in diagnostics if item.span.file == "plans/g.yaml"]
     assert len(hopeless) == 1_001
     assert (hopeless[-1].code, hopeless[-1].span.line) == ("more-errors", 1_001)
+
+
+def test_warnings_never_stop_the_reading(workspace: Any) -> None:
+    """A plan with very many warnings can be called."""
+    scenarios = "".join(f"  s{number}: {{prompt: Hello.}}\n" for number in range(1_200))
+    workspace.write(
+        "plan.yaml",
+        "version: 1\nplan: p\ntargets: {support: {agent: 12}}\n"
+        f"defaults: {{expect: [{{check: call, status: completed}}]}}\nscenarios:\n{scenarios}",
+    )
+    plans, diagnostics = workspace.load()
+    assert len(plans[0].cases) == 1_200
+    assert Counter((item.severity.value, item.code) for item in diagnostics) == {
+        ("warning", "same-call"): 1_000,
+        ("warning", "more-errors"): 1,
+    }
 
 
 def test_a_thousand_equal_mistakes_are_all_there_are(workspace: Any) -> None:
