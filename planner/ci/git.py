@@ -59,6 +59,12 @@ _WORKSPACES: Final = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILDKITE_BUILD_CHE
 """The checkout of a CI job; repositories above it are not the job's."""
 
 
+def repository_of(folder: Path) -> Path | None:
+    """The work tree that contains the folder, found by `.git`, which no commit can contain; None if there is none."""
+    at = folder.parent.resolve() / folder.name
+    return next((parent for parent in (at, *at.parents) if os.path.lexists(parent / ".git")), None)
+
+
 @frozen
 class Layout:
     """The location of a repository."""

@@ -23,7 +23,6 @@ from planner.planfile.files import PROJECT_FILE, display_name, plan_files
 from planner.reports.neutral import for_terminal
 from planner.shell import Shell
 from planner.values import frozen
-from planner.workspace.project_names import project_folders, repository_of
 from planner.workspace.selection import DEFAULT_PATH
 
 STARTER = Path(__file__).with_name("starter")
@@ -62,12 +61,6 @@ def init(shell: Shell, options: InitOptions) -> int:
             f"{for_terminal(display_name(project, shell.cwd))} exists: this is already a project",
             f"Add a plan instead, such as {DEFAULT_PATH / 'second.yaml'}: copy one, or see docs/plans.md. Workflows:"
             " planner init --github.",
-        )
-    if project is None and (inner := _project_below(shell, folder)) is not None:
-        where = for_terminal(display_name(inner.parent, shell.cwd))
-        raise UsageError(
-            f"{for_terminal(display_name(inner, shell.cwd))} is in this folder, and a project cannot be inside another",
-            f"Name a folder beside {where} (--dir FOLDER), or add plans to that project instead.",
         )
     repository = None
     if github:  # before anything is written
@@ -115,16 +108,6 @@ def _project_of(folder: Path) -> Path | None:
         if os.path.lexists(each / ".git"):
             return None
     return None
-
-
-def _project_below(shell: Shell, folder: Path) -> Path | None:
-    """The planner.yaml of a project inside this folder, in the same repository; None if there is none."""
-    folder = folder.resolve()
-    repository = repository_of(folder)
-    if repository is None:
-        return None  # planner.yaml applies to what is below it only inside of a repository
-    inside = (found for found in project_folders(shell, repository) if found.is_relative_to(folder))
-    return next((found / PROJECT_FILE for found in inside), None)
 
 
 def _project_in(folder: Path) -> Path | None:

@@ -31,7 +31,6 @@ WITHOUT: Mapping[str, str] = {
     "file-unreadable": "an unreadable file has no text to show",
     "file-too-large": "the file would have more than 16 MiB",
     "not-utf8": "the file would not be text",
-    "project-name-taken": "it takes two projects in one git repository",
     "takes-too-long": "the plan would take three seconds",
     "more-errors": "the file would have more than 1,000 errors",
 }

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from planner.checks.patterns import compile_pattern, finds_everything
 from planner.clock import age_of
-from planner.diagnostics import Diagnostics, Span
+from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.planfile.addresses import parse_store, problem_with_endpoint
 from planner.planfile.fields import check_version, has_known_keys, read_fields, read_mapping, wrong_type
@@ -273,23 +273,6 @@ def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
         return _project(root, reporter), diagnostics
     except TooManyErrors:
         return _UNREADABLE, diagnostics
-
-
-def name_place(path: Path, file: str) -> tuple[str | None, Span]:
-    """`name` of this project file, and where it is; None, and the beginning of the file, if there is none."""
-    try:
-        data = read_authored(path, file, MAX_BYTES + 1)
-    except (OSError, FileError):
-        return None, Span(file, 1, 1, 1, 1)
-    reporter = Reporter(Diagnostics())  # its own commands report what is wrong with it
-    try:
-        source = decode(data, file, reporter)
-        root = None if source is None else parse(source, reporter)
-    except TooManyErrors:
-        root = None
-    if root is None or not isinstance(name := root.get("name"), str):
-        return None, Span(file, 1, 1, 1, 1)
-    return name, root.span("name")
 
 
 def _project(root: YamlMapping, reporter: Reporter) -> Project:

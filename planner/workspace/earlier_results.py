@@ -10,6 +10,7 @@ from planner.changes.diff import StoredResults
 from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
 from planner.changes.model import Change
 from planner.ci.event import default_branch
+from planner.ci.git import Git, repository_of
 from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact, CallId
@@ -22,7 +23,6 @@ from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge, could_pass
 from planner.verdicts.earlier import Today, earlier_cases
 from planner.workspace.merge_base import cases_at_merge_base
-from planner.workspace.project_names import folder_name, repository_of
 from planner.workspace.stores import Workspace
 
 
@@ -91,7 +91,8 @@ def project_name(work: Workspace) -> str:
     if work.loaded.project.name is not None:
         return work.loaded.project.name
     root = work.loaded.root.resolve()
-    return folder_name(root, repository_of(root))
+    repository = repository_of(root)
+    return "" if repository in (None, root) else root.relative_to(repository).as_posix()
 
 
 def _environments(work: Workspace) -> tuple[str, str]:

@@ -23,7 +23,6 @@ from planner.planfile.project import load_project
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.private_files import refuse_private
-from planner.workspace.project_names import check_project_names
 
 if TYPE_CHECKING:
     from planner.changes.request import Rerun
@@ -157,7 +156,6 @@ def read_files(
         diagnostics.items.extend(misplaced_projects(source.root, folders, cwd=shell.cwd).items)
     else:
         diagnostics.items.extend(_wrong_after_the_merge(shell, source.base, folders))
-    diagnostics.items.extend(check_project_names(shell, source.root).items)
     today = shell.clock.now().date()
     loaded = load_files(
         files, cwd=shell.cwd, project=project, environment=environment, today=today, read_agents=read_agents

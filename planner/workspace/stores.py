@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from planner.ci.event import QUEUE_DEPTH, group_namespaces, is_public
-from planner.ci.git import Git
+from planner.ci.git import Git, repository_of
 from planner.ci.target_branch import target_namespaces
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.planfile.addresses import Bucket, Folder, GitRef, parse_store
@@ -24,7 +24,6 @@ from planner.shell import Shell, print_diagnostics
 from planner.stores.directory import OPENING, DirectoryStore, locked_file, locked_folder
 from planner.stores.store import UnverifiedKeys, of_branches, segment_for
 from planner.values import frozen
-from planner.workspace.project_names import repository_of
 from planner.workspace.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
 from planner.workspace.sharing import import_launches, open_shared, remote_store
 

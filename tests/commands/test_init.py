@@ -186,18 +186,6 @@ def test_a_project_inside_another_is_not_written(repository: Project) -> None:
     assert len(list((repository.root / ".github/workflows").iterdir())) == 3
 
 
-@pytest.mark.parametrize("command", [("init",), GITHUB])
-def test_a_project_around_another_is_not_written(repository: Project, command: tuple[str, ...]) -> None:
-    """The one inside would be invalid from then on."""
-    assert repository.planner("init", "--dir", "apps/voice").code == 0
-    for folder in (".", "apps"):
-        ran = repository.planner(*command, "--dir", folder)
-        assert (ran.code, ran.out, "apps/voice/planner.yaml is in this folder" in ran.err) == (2, "", True)
-        assert not (repository.root / folder / "planner.yaml").exists()
-    assert not (repository.root / ".github").exists()
-    assert repository.planner(*command, "--dir", "apps/chat").code == 0
-
-
 @pytest.mark.parametrize("code", [0, 1])
 def test_gh_sets_the_repository_up(repository: Project, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """The key is read from the environment, passed on standard input, and never an argument. A command that fails is named."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
-from repositories import git
 
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
@@ -87,37 +86,6 @@ def test_plans_of_another_project(
     monkeypatch.chdir(mine)
     code, text = said(project, "validate", str(tmp_path / "plans"))
     assert (code, "start planner in its folder" in " ".join(text.split())) == (2, True), text
-
-
-@pytest.mark.parametrize(
-    ("voice", "chat", "place"),
-    [
-        ("name: bots\n", "version: 1\nname: bots\n", "planner.yaml:1:7"),
-        ("name: chat\n", "", "planner.yaml:1:7"),
-        ("", "name: voice\n", "planner.yaml:1:1"),
-        ("name: bots\n", "name: others\n", ""),
-        ("", "", ""),
-    ],
-    ids=["equal", "as the other's folder", "as this folder", "different", "none"],
-)
-def test_two_projects_of_one_name(
-    project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voice: str, chat: str, place: str
-) -> None:
-    """Each would drop the results of the other: an error before anything is stored or called."""
-    git(tmp_path, "init", "-q")
-    text = (tmp_path / "plans/hours.yaml").read_text()
-    for folder, own in (("voice", voice), ("chat", chat)):
-        project.write(f"{folder}/planner.yaml", f"{own}execution: {{linger_seconds: 0}}\n")
-        project.write(f"{folder}/plans/hours.yaml", text)
-    project.write(".gitignore", "build/\n")
-    project.write("build/planner.yaml", voice or "name: voice\n")
-    monkeypatch.chdir(tmp_path / "voice")
-    for words in (["validate"], ["plan", "--sandbox"], ["run", "--sandbox", "--consent-to-charge"]):
-        code, text = said(project, *words)
-        assert (code, "[project-name-taken]" in text) == ((2, True) if place else (0, False)), text
-        assert text.startswith(f"{place}: error: ") or not place
-        assert "../chat/planner.yaml" in text or not place
-    assert (tmp_path / "voice/.planner").exists() is not bool(place)
 
 
 @pytest.mark.parametrize("name", ["planner.yml", "plans/planned.yaml", "planner-notes.yaml"])
