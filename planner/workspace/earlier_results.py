@@ -10,7 +10,7 @@ from planner.changes.diff import StoredResults
 from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
 from planner.changes.model import Change
 from planner.ci.event import default_branch
-from planner.ci.git import Git, repository_of
+from planner.ci.git import repository_of
 from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact, CallId

@@ -119,6 +119,9 @@ def test_latency_is_judged(
         ((said(1, "caller", 0, 2000), hums(2, 2300), said(3, "caller", 8000, 9000), said(4, "agent", 9500)), [7500]),
         # After an interruption, going on to talk answers nobody.
         ((said(1, "caller", 0, 2000), said(2, "agent", 500, 3000), said(3, "agent", 4000, 5000)), []),
+        # What the caller says while the agent goes on needs no answer; what stops the agent does.
+        ((said(1, "agent", 0, 5000), said(2, "caller", 4000, 4900), said(3, "agent", 5500, 6000)), []),
+        ((said(1, "agent", 0, 5000), said(2, "caller", 4000, 5200), said(3, "agent", 5500, 6000)), [300]),
     ],
 )
 def test_a_response_time_is_what_the_caller_waited(turns: tuple[Turn, ...], expected: list[float]) -> None:

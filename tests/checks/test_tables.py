@@ -142,12 +142,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "cost": [{"max_cents": 16}, {"max_cents": 15}],
     "latency": [{"p50_ms": 1000, "max_ms": 3000}, {"p95_ms": 2000}],
     "pacing": [
-        {"max_silence_ms": 3000, "max_agent_overlaps": 0, "max_caller_overlaps": 1},
+        {"max_silence_ms": 3000, "max_agent_overlaps": 0},
         {"max_silence_ms": 2000},
-        {"max_caller_overlaps": 0},
-        {"talk_ratio": {"min": 0.5, "max": 0.7}, "words_per_minute": {"min": 100, "max": 250}},
+        {"talk_ratio": {"min": 0.5, "max": 0.7}},
         {"talk_ratio": {"max": 0.5}},
-        {"words_per_minute": {"min": 300}},
     ],
     "tool_called": [
         {"name": "lookup_order", "arguments": {"order_id": "A-17"}, "after": "verify_identity"},

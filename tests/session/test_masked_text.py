@@ -60,8 +60,6 @@ ASKED: dict[str, list[dict[str, Any]]] = {
     "pacing": [
         {"max_silence_ms": 60_000},
         {"talk_ratio": {"max": 0.01}},
-        {"words_per_minute": {"min": 10}},
-        {"words_per_minute": {"max": 11}},
     ],
     "tool_called": [
         {"name": "find_patient"},
@@ -159,7 +157,7 @@ def test_no_verdict_is_worse_without_the_originals(tmp_path: Path) -> None:
     clinic.write("plans/numbers.yaml", today)
     original = clinic.judged(has_key=False)
     original["judge-0"] = Verdict("passed", "passed")  # only a session with a key asks it
-    assert Counter(verdict.outcome for verdict in original.values()) == {"passed": 27, "failed": 18}
+    assert Counter(verdict.outcome for verdict in original.values()) == {"passed": 26, "failed": 17}
     differing = [name for name in CASES if masked[name] != original[name]]
     assert [name for name in differing if not masked[name].is_open] == []
     assert {"says-1", "never-says-1", "tool-called-1", "expression-1", "not-0"} <= set(differing)

@@ -81,7 +81,7 @@ EXPECTATIONS: tuple[dict[str, Any], ...] = (
     {"check": "duration", "max_seconds": 60},
     {"check": "cost", "max_cents": 60},
     {"check": "latency", "p95_ms": 900},
-    {"check": "pacing", "max_silence_ms": 900, "talk_ratio": {"min": 0.1}, "words_per_minute": {"max": 200}},
+    {"check": "pacing", "max_silence_ms": 900, "talk_ratio": {"min": 0.1}},
     {"check": "grade", "min_score": 0.5},
     {"check": "expression", "cel": "turns.all(a, turns.all(b, a.text + b.text != call.document.a))"},
     {"check": "expression", "cel": "call.document.number > 1 && call.duration_seconds < 60.0"},
