@@ -272,18 +272,13 @@ def token(value: Any) -> str:
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
 
 
-UseAxis = Callable[[YamlMapping, str], dict[str, AxisValue]]
-"""Looks up the imported values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
-
-
 class AxisReader:
-    """Reads the axes of one matrix of the plan at `path`, or those of a library, which cannot `use` any."""
+    """Reads the axes of one matrix of the plan at `path`."""
 
-    def __init__(self, path: Path, files: AxisFileReader, reporter: Reporter, use: UseAxis | None = None) -> None:
+    def __init__(self, path: Path, files: AxisFileReader, reporter: Reporter) -> None:
         self.path = path
         self.files = files
         self.reporter = reporter
-        self.use = use
         self.faulty: set[str] = set()
         """Axes with errors: they may have other values than could be read."""
         self.origin: Span | None = None
@@ -296,23 +291,12 @@ class AxisReader:
             self.reporter.check_time(axes.source.file)
             errors = self.reporter.errors
             check_name(name, "an axis", axes.key_span(name), self.reporter)
-            values = self.values(axes, name)
+            values = self._distinct(self._candidates(axes, name))
             if values:
                 found.append(Axis(name, values))
             if self.reporter.errors > errors:
                 self.faulty.add(name)
         return tuple(found)
-
-    def values(self, axes: YamlMapping, name: str) -> dict[str, AxisValue]:
-        """The sound values of one axis, by token."""
-        written: Any = axes[name]
-        if not isinstance(written, YamlMapping) or "use" not in written or "file" in written:
-            return self._distinct(self._candidates(axes, name))
-        if self.use is not None:
-            return self.use(axes, name)
-        place = written.key_span("use")
-        self.reporter.error("misplaced-use", "a library cannot use another library; write the values here", place)
-        return {}
 
     def value(self, written: Any, place: Callable[[], Span]) -> AxisValue | None:
         """One value, written at `place`; None, and an error, if it cannot be one."""
@@ -351,15 +335,14 @@ class AxisReader:
         """Values with their places."""
         values: Any = axes[name]
         shown = shorten(name, 40)
-        if isinstance(values, YamlMapping) and "file" in values:
-            self.origin = values.span("file")
+        if isinstance(values, YamlMapping) and ("file" in values or "use" in values):
+            self.origin = values.span("file") if "file" in values else None
             return self.files.read(self.path, values)
         if isinstance(values, Items) and 0 < len(values) <= self.files.max_cases:
             warn_of_rewritten(axes, name, self.reporter)
             return [(value, partial(values.span, index)) for index, value in enumerate(values)]
         if not isinstance(values, Items):
             kinds = "[first, second], or {file: orders.csv, column: number}"
-            kinds += " or {use: NAME}" if self.use is not None else ""
             if isinstance(values, str) and PurePosixPath(values).suffix in _SUFFIXES:
                 kinds = f"{{file: {shorten(values, 80)}}}"
             code, detail = "wrong-type", f"{wrong_type('a list', values).partition(';')[0]}; write {kinds}"
@@ -378,6 +361,7 @@ class AxisReader:
         self.reporter.error(code, detail, span, *related)
 
     def _distinct(self, candidates: list[Candidate]) -> dict[str, AxisValue]:
+        """The sound values of one axis, by token."""
         found: dict[str, AxisValue] = {}
         for written, place in candidates:
             value = self.value(written, place)

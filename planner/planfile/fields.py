@@ -64,8 +64,9 @@ def explain(
     value: Any = error["input"]
     context: dict[str, Any] = error.get("ctx", {})
     if kind == "extra_forbidden":
-        if key in REMOVED_KEYS:
-            return "unknown-key", f"`{key}` is no longer a key; {REMOVED_KEYS[key]}"
+        instead = REMOVED_KEYS.get(f"{model.__name__}.{key}") or REMOVED_KEYS.get(key)
+        if instead is not None:
+            return "unknown-key", f"`{key}` is no longer a key; {instead}"
         keys = keys_at(model, error["loc"][:-1])
         hint = mistyped(key, [other for other in keys if other not in present])
         if not hint and "axes" in keys and isinstance(value, list):

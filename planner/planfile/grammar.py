@@ -110,22 +110,13 @@ class AxisFileFields(Authored):
     )
 
 
-class AxisUseFields(Authored):
-    """Values that a library defines under `axes`."""
-
-    required = ("use",)
-    use: Text | None = Field(
-        default=None, description="Name of an axis of an imported library.", examples=["languages"]
-    )
-
-
 _AxisValues = Annotated[list[Any], Field(min_length=1)]
 
 
 class MatrixFields(Authored):
     """Named lists whose combinations become cases."""
 
-    axes: SkipValidation[dict[str, _AxisValues | AxisFileFields | AxisUseFields]] = Field(
+    axes: SkipValidation[dict[str, _AxisValues | AxisFileFields]] = Field(
         default_factory=dict,
         json_schema_extra={"minProperties": 1},
         description=(
@@ -312,17 +303,13 @@ class PlanFields(Authored):
     imports: Texts = Field(
         default_factory=list,
         description=(
-            "Libraries, relative to this file. Their expectations and axes can be used; their vars and targets are "
-            "added to the plan's."
+            "Libraries, relative to this file. Their expectations can be used; their vars are added to the plan's."
         ),
         examples=[["lib/voice.yaml"]],
     )
     targets: SkipValidation[dict[str, TargetFields] | list[Slug]] = Field(
         default_factory=dict,
-        description=(
-            "Each alias and what it calls; or a list of aliases that an environment of planner.yaml or an import "
-            "defines."
-        ),
+        description=("Each alias and what it calls; or a list of aliases that an environment of planner.yaml defines."),
         examples=[{"support": {"agent": 12}, "hotline": {"phone_number": 77}}],
         json_schema_extra={"minProperties": 1, "minItems": 1, "uniqueItems": True},
     )
@@ -351,23 +338,10 @@ class LibraryFields(Authored):
         description="Each name and an expectation, or a list of them. A plan uses them in `expect`: `- use: NAME`.",
         examples=[{"polite": [{"check": "never_says", "matches": "(?i)calm down"}]}],
     )
-    axes: SkipValidation[dict[str, _AxisValues | AxisFileFields]] = Field(
-        default_factory=dict,
-        description="Each name and its values. A plan uses them in its matrix: `axis: {use: NAME}`.",
-        examples=[{"languages": ["English", "Spanish"]}],
-    )
     vars: SkipValidation[dict[str, Any]] = Field(
         default_factory=dict,
         description="Values for templates, added to those of each plan that imports this.",
         examples=[{"policy_days": 30}],
-    )
-    targets: SkipValidation[dict[str, TargetFields]] = Field(
-        default_factory=dict,
-        description=(
-            "Each alias and what it calls. A plan calls those that it names, or all of them if it has no targets of "
-            "its own."
-        ),
-        examples=[{"support": {"agent": 12}}],
     )
 
 

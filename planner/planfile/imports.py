@@ -9,18 +9,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from planner.diagnostics import Related, Span
-from planner.planfile.axes import AxisValue
 from planner.planfile.drafts import ExpectationDraft, Used
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.files import FileError
-from planner.planfile.grammar import AxisUseFields, PlanFields, UseFields
+from planner.planfile.grammar import PlanFields, UseFields
 from planner.planfile.library import PARTS, Libraries, Library
-from planner.planfile.targets import Imported
 from planner.planfile.text import shorten, unknown
 from planner.planfile.yaml.document import Items, YamlMapping
 
-_JOINING = ("vars", "targets")
-"""Keys under which a plan may define names itself, too."""
 _OVERRIDES = ("severity", "min_pass_rate", "id")
 
 
@@ -61,11 +57,6 @@ class Imports:
         known = self._names["vars"].items()
         return {name: library.variables[name] for name, library in known if name in library.variables}
 
-    @property
-    def targets(self) -> Imported:
-        targets = {alias: library.targets[alias] for alias, library in self._names["targets"].items()}
-        return Imported(targets, self.complete)
-
     # What the plan uses by name
 
     def expected(self, model: type[BaseModel], holder: YamlMapping) -> Expected:
@@ -87,16 +78,6 @@ class Imports:
             drafts.extend(found or ())
             complete = complete and found is not None
         return Expected(tuple(drafts), len(items), complete)
-
-    def axis(self, axes: YamlMapping, name: str) -> dict[str, AxisValue]:
-        """The values of an axis written as `{use: NAME}`; none, and an error, if there are none."""
-        written: YamlMapping = axes[name]
-        fields = read_fields(AxisUseFields, written, self.reporter)
-        library = self._find("axes", fields.use, written)
-        values = library.axes[fields.use] if library is not None and fields.use is not None else {}
-        if not values:
-            self.reporter.errors += 1  # reported here or in the library
-        return values
 
     def _used(self, items: Items, index: int) -> list[ExpectationDraft] | None:
         written: YamlMapping = items[index]
@@ -154,7 +135,7 @@ class Imports:
         """One more library; a name that the plan or an earlier import has as well is reported."""
         self.complete = self.complete and library.complete
         for part, what in PARTS.items():
-            written: Any = own.get(part) if part in _JOINING else None
+            written: Any = own.get("vars") if part == "vars" else None
             for name in library.names(part):
                 first = self._names[part].setdefault(name, library)
                 if isinstance(written, YamlMapping) and name in written:

@@ -11,22 +11,20 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from planner.diagnostics import Span
-from planner.planfile.agent_files import AgentFileReader
-from planner.planfile.axes import AxisFileReader, AxisReader, AxisValue
 from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.expectations import Expectations
-from planner.planfile.fields import LITERAL, check_version, missing, read_fields, wrong_type
+from planner.planfile.fields import LITERAL, check_version, missing, read_fields, read_mapping, wrong_type
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.grammar import LibraryFields
 from planner.planfile.reporter import Reporter, TooManyErrors
-from planner.planfile.targets import ImportedTarget, check_slug, config_reference, read_target, with_config
+from planner.planfile.targets import check_slug
 from planner.planfile.templates import Templates, check_name, holds_tags
 from planner.planfile.text import shorten
 from planner.planfile.yaml.document import Items, YamlMapping
 from planner.planfile.yaml.reader import MAX_BYTES, decode, parse, warn_of_rewritten
 
 KIND = "library"
-PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable", "targets": "a target"}
+PARTS = {"expectations": "expectations", "vars": "a variable"}
 """A library's definition and the key above it."""
 
 
@@ -41,11 +39,10 @@ def is_library(root: YamlMapping, reporter: Reporter) -> bool:
     """Whether the file is a library; reported if its `kind` does not say so clearly."""
     of_plans = [key for key in ("plan", "scenarios") if key in root]
     if "kind" not in root:
-        of_libraries = [key for key in ("expectations", "axes") if key in root]
-        if of_plans or not of_libraries:
+        if of_plans or "expectations" not in root:
             return False
-        detail = f"only a library has `{of_libraries[0]}`: write kind: {KIND} below its version"
-        reporter.error("missing-key", detail, root.key_span(of_libraries[0]))
+        detail = f"only a library has `expectations`: write kind: {KIND} below its version"
+        reporter.error("missing-key", detail, root.key_span("expectations"))
         return True
     if root["kind"] == KIND and not of_plans:
         return True
@@ -65,13 +62,8 @@ class Libraries:
     reporter: Reporter
     templates: Templates
     expectations: Expectations
-    axis_files: AxisFileReader
-    agent_files: AgentFileReader
+    neighbours: Neighbours
     _known: dict[str, _Known] = field(default_factory=dict[str, _Known])
-
-    @property
-    def neighbours(self) -> Neighbours:
-        return self.agent_files.neighbours
 
     def has(self, path: Path) -> bool:
         """Whether this file was read as a library."""
@@ -87,7 +79,7 @@ class Libraries:
         library = None
         with suppress(TooManyErrors):
             if root is not None and check_version(root, self.reporter, required=True):
-                library = Library(self, root, path)
+                library = Library(self, root)
         known = _Known(library, self.reporter.errors == errors)
         self._known[os.path.realpath(path)] = known
         return known
@@ -125,22 +117,18 @@ class Libraries:
 class Library:
     """A library's definitions by name. Invalid ones are None, or left out of a list."""
 
-    def __init__(self, libraries: Libraries, root: YamlMapping, path: Path) -> None:
+    def __init__(self, libraries: Libraries, root: YamlMapping) -> None:
         self.libraries = libraries
         self.reporter = reporter = libraries.reporter
         self.root = root
-        self.path = path
         if "imports" in root:
             detail = "a library cannot import another; import both in the plan"
             reporter.error("nested-library", detail, root.key_span("imports"))
             root.take_out("imports")  # one error is enough
         read_fields(LibraryFields, root, reporter)
         self.expectations = self._expectations()
-        self.axes = self._axes()
-        """Axes with errors have no values."""
         variables = read_variables(LibraryFields, root, reporter)
         self.variables = variables or YamlMapping()
-        self.targets = self._targets()
         self.complete = variables is not None and all(
             key in LibraryFields.model_fields and (isinstance(root[key], YamlMapping) or key not in PARTS)
             for key in root
@@ -156,17 +144,10 @@ class Library:
         written: Any = self.root.get(part)
         return list(written) if isinstance(written, YamlMapping) else []
 
-    def _part(self, key: str, wanted: str) -> YamlMapping:
-        written: Any = self.root.get(key)
-        if isinstance(written, YamlMapping):
-            return written
-        if written is not None:  # an empty key was reported with the fields
-            self.reporter.error("wrong-type", wrong_type(wanted, written), self.root.span(key))
-        return YamlMapping()
-
     def _expectations(self) -> dict[str, list[ExpectationDraft] | None]:
         found: dict[str, list[ExpectationDraft] | None] = {}
-        sets = self._part("expectations", "a mapping of names to expectations")
+        wanted = "a mapping of names to expectations"
+        sets = read_mapping(self.root, "expectations", wanted, self.reporter) or YamlMapping()
         for name in sets:
             check_slug(name, sets.key_span(name), self.reporter)
             written: Any = sets[name]
@@ -186,29 +167,6 @@ class Library:
         expectations = self.libraries.expectations
         draft = expectations.draft(container, key)
         return draft if draft is not None and expectations.check_without_values(draft) else None
-
-    def _axes(self) -> dict[str, dict[str, AxisValue]]:
-        found: dict[str, dict[str, AxisValue]] = {}
-        axes = self._part("axes", "a mapping of names to lists of values")
-        reader = AxisReader(self.path, self.libraries.axis_files, self.reporter)
-        for name in axes:
-            check_slug(name, axes.key_span(name), self.reporter)
-            errors = self.reporter.errors
-            values = reader.values(axes, name)
-            found[name] = values if self.reporter.errors == errors else {}
-        return found
-
-    def _targets(self) -> dict[str, ImportedTarget]:
-        found: dict[str, ImportedTarget] = {}
-        targets = self._part("targets", "a mapping such as {support: {agent: 12}}")
-        for alias in targets:
-            check_slug(alias, targets.key_span(alias), self.reporter)
-            target = read_target(targets, alias, self.reporter)
-            if target is not None:
-                reference = config_reference(targets, alias)
-                target = with_config(target, reference, self.path, self.libraries.agent_files)
-            found[alias] = ImportedTarget(target, targets.key_span(alias))
-        return found
 
 
 def read_variables(model: type[BaseModel], root: YamlMapping, reporter: Reporter) -> YamlMapping | None:

@@ -50,7 +50,7 @@ class PlanReader:
         self.prompts = PromptReader(reporter, self.templates, self.neighbours)
         self.axis_files = AxisFileReader(reporter, self.neighbours, max(MAX_CASES, project.policy.max_calls))
         self.agent_files = AgentFileReader(reporter, self.neighbours, read_agents)
-        self.libraries = Libraries(reporter, self.templates, self.expectations, self.axis_files, self.agent_files)
+        self.libraries = Libraries(reporter, self.templates, self.expectations, self.neighbours)
         self.targets = TargetReader(project, environment, self.agent_files)
         self.today = today
 
@@ -143,7 +143,7 @@ class PlanContext:
         """False if `vars` or an import has errors, so that names may be missing."""
         self.corrected_names = frozenset(self.variables).union(map(corrected_name, self.variables))
         """The names of variables; for invalid names, the suggested ones."""
-        self.aliases = reader.targets.read(root, path, self.imports.targets)
+        self.aliases = reader.targets.read(root, path)
         self.unresolved = Unresolved(reader.reporter)
         self.allowance = Allowance(reader.axis_files.max_cases)
 

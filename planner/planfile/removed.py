@@ -3,6 +3,9 @@
 from typing import Final
 
 REMOVED_KEYS: Final[dict[str, str]] = {
+    "AxisFileFields.use": "write the values here, or name a file that plans share",
+    "LibraryFields.axes": "write the values in each plan, or in a file that plans share: {file: moods.txt}",
+    "LibraryFields.targets": "write them in each plan, or in an environment of planner.yaml",
     "max_caller_overlaps": "limit the agent's with `max_agent_overlaps`",
     "min_response_rate": "limit response times with `check: latency`",
     "min_yield_rate": "limit the agent's overlaps with `max_agent_overlaps`",
@@ -12,4 +15,5 @@ REMOVED_KEYS: Final[dict[str, str]] = {
     "min_kappa": "see in `planner judge calibrate` how many failures the judge finds, and give a weak rubric "
     "`severity: warning`",
 }
-"""By the key's name, wherever it was written: one phrase that completes "`KEY` is no longer a key; …"."""
+"""By the key's name, wherever it was written, or by its model and name if others still have a key of this name: one
+phrase that completes "`KEY` is no longer a key; …"."""

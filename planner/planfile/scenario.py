@@ -150,7 +150,7 @@ class ScenarioReader:
             return _NO_MATRIX
         if self.fields.matrix is None:
             return Matrix()
-        axes = AxisReader(self.plan.path, self.plan.reader.axis_files, self.reporter, self.plan.imports.axis)
+        axes = AxisReader(self.plan.path, self.plan.reader.axis_files, self.reporter)
         written, unresolved = self.written["matrix"], self.plan.unresolved
         reader = MatrixReader(written, self.fields.matrix, axes, unresolved, cases_per_point=cases_per_point)
         return reader.read(self.written.key_span("matrix"))

@@ -29,8 +29,7 @@ def plan_schema() -> dict[str, Any]:
     schema = _schema_of(PlanFields, "Test plan")
     defs: dict[str, Any] = schema["$defs"]
     properties: dict[str, Any] = schema["properties"]
-    schema["required"] = ["version", "plan", "scenarios"]
-    schema["anyOf"] = [{"required": ["targets"]}, {"required": ["imports"]}]
+    schema["required"] = ["version", "plan", "targets", "scenarios"]
     for names in (properties["scenarios"], *properties["targets"]["anyOf"][:1]):
         names["propertyNames"] = {"pattern": SLUG}
     for names in (properties["vars"], defs["MatrixFields"]["properties"]["axes"]):
@@ -58,11 +57,10 @@ def plan_schema() -> dict[str, Any]:
 def library_schema() -> dict[str, Any]:
     """The schema of libraries, which plans import."""
     schema = _schema_of(LibraryFields, "Library of test plans")
-    defs: dict[str, Any] = schema["$defs"]
+    defs: dict[str, Any] = schema.setdefault("$defs", {})
     properties: dict[str, Any] = schema["properties"]
     schema["required"] = ["version", "kind"]
-    for part in ("expectations", "axes", "targets"):
-        properties[part]["propertyNames"] = {"pattern": SLUG}
+    properties["expectations"]["propertyNames"] = {"pattern": SLUG}
     properties["vars"]["propertyNames"] = {"pattern": NAME}
     _add_expectation(defs)
     several = {"type": "array", "items": _EXPECTATION, "minItems": 1}
@@ -122,7 +120,7 @@ def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
     }
     schema["properties"]["version"]["const"] = FORMAT_VERSION
     for target in ("TargetFields", "AllowedTargetFields"):
-        if target in schema["$defs"]:
+        if target in schema.get("$defs", {}):
             schema["$defs"][target]["oneOf"] = [{"required": [kind]} for kind in ("agent", "phone_number")]
     return schema
 

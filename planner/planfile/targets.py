@@ -7,7 +7,7 @@ from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from planner.diagnostics import Span
 from planner.planfile.addresses import problem_with_tool_address
@@ -16,23 +16,9 @@ from planner.planfile.fields import missing, not_a_slug, read_fields, wrong_type
 from planner.planfile.files import PROJECT_FILE
 from planner.planfile.grammar import SLUG, AllowedTargetFields, PlanFields, TargetFields
 from planner.planfile.model import ConfigReference, Project, Target
-from planner.planfile.reporter import Reporter, Said, Unresolved, Use
+from planner.planfile.reporter import Reporter, Unresolved, Use
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.yaml.document import Items, YamlMapping, at, start_of
-
-
-class ImportedTarget(NamedTuple):
-    """A target of a library, and where it is written. None: it has an error, which was reported."""
-
-    target: Target | None
-    span: Span
-
-
-class Imported(NamedTuple):
-    """Targets of libraries by alias; not `complete`: an import that could not be read may define more."""
-
-    targets: Lookup[str, ImportedTarget]
-    complete: bool = True
 
 
 @dataclass(slots=True)
@@ -41,9 +27,7 @@ class Aliases:
 
     own: dict[str, Target | None]
     """What the plan lists or defines, in the order written: a scenario that names no target calls all of them."""
-    imported: Imported
-    """Further targets that can be named. An import alone calls nothing, so that it does not change a plan's price."""
-    reader: TargetReader
+    reporter: Reporter
     readable: bool = True
     """False: `targets` has an error."""
     everything: list[Target] = field(init=False)
@@ -56,16 +40,10 @@ class Aliases:
         """The target of this name; None, and an error at the end of the plan, if there is none."""
         if alias in self.own:
             return self.own[alias]
-        if alias in self.imported.targets:
-            return self.reader.imported(self.imported.targets[alias], where)
         if self.readable:
-            known, searches = {**self.own, **self.imported.targets}, self.reader.reporter.searches
-            if self.imported.complete or searches.nearest(alias, known) is not None:
-                what = f"`{shorten(alias, 40)}` is not a target of this plan"
-                message = partial(unknown, what, alias, known, searches)
-                unresolved.add(f"target {alias}", Use("unknown-target", where), message)
-            else:
-                self.reader.reporter.errors += 1  # the import that could not be read may define it
+            what = f"`{shorten(alias, 40)}` is not a target of this plan"
+            message = partial(unknown, what, alias, self.own, self.reporter.searches)
+            unresolved.add(f"target {alias}", Use("unknown-target", where), message)
         return None
 
 
@@ -79,30 +57,16 @@ class TargetReader:
         self.reporter = files.reporter
         chosen = dict(project.environments).get(environment or "", ())
         self.chosen: Lookup[str, Target] = {target.alias: target for target in chosen}
-        self._said = Said()
 
-    def read(self, root: YamlMapping, plan: Path, imported: Imported) -> Aliases:
+    def read(self, root: YamlMapping, plan: Path) -> Aliases:
         """All aliases that the scenarios of the plan, which is at this path, can name."""
-        own = self._own(root, plan, imported)
-        return Aliases(own or {}, imported, self, readable=own is not None)
+        own = self._own(root, plan)
+        return Aliases(own or {}, self.reporter, readable=own is not None)
 
-    def imported(self, found: ImportedTarget, where: Span) -> Target | None:
-        """A target of a library as it is called here; None, and an error, if it must not be."""
-        if found.target is None:
-            return None
-        if conflict := self._conflict(found.target):
-            self.reporter.error_once(self._said, "target-conflict", f"{conflict}; keep one", found.span, where)
-            return None
-        target = self._joined(found.target, found.span)
-        return None if target is None else self._allowed(target, where)
-
-    def _own(self, root: YamlMapping, plan: Path, imported: Imported) -> dict[str, Target | None] | None:
+    def _own(self, root: YamlMapping, plan: Path) -> dict[str, Target | None] | None:
         written: Any = root.get("targets")
         if "targets" not in root:
-            if imported.targets:
-                where = root.span("imports")
-                return {alias: self.imported(found, where) for alias, found in imported.targets.items()}
-            if imported.complete and missing(PlanFields, root, "targets"):
+            if missing(PlanFields, root, "targets"):
                 detail = "`targets` is required: what to call, such as targets: {support: {agent: 12}}"
                 self.reporter.error("missing-key", detail, start_of(root))
             return None
@@ -112,7 +76,7 @@ class TargetReader:
         if isinstance(written, YamlMapping):
             return {alias: self._defined(plan, written, alias) for alias in written}
         if isinstance(written, Items):
-            return self._listed(written, imported)
+            return self._listed(written)
         if written is not None:  # an empty key was reported with the fields
             detail = wrong_type("a mapping such as {support: {agent: 12}}, or a list of aliases", written)
             self.reporter.error("wrong-type", detail, root.span("targets"))
@@ -123,7 +87,9 @@ class TargetReader:
         target = read_target(written, alias, self.reporter)
         if target is None:
             return None
-        if conflict := self._conflict(target):
+        other = self.chosen.get(alias)
+        if other is not None and (other.kind, other.id) != (target.kind, target.id):
+            conflict = f"`{alias}` is {_shown(target)} here and {_shown(other)} in environment `{self.environment}`"
             detail = f"{conflict}; keep one (targets: [{alias}] takes the environment's)"
             self.reporter.error("target-conflict", detail, written.key_span(alias))
             return None
@@ -131,14 +97,7 @@ class TargetReader:
         target = self._joined(with_config(target, reference, plan, self.files), written.key_span(alias))
         return None if target is None else self._allowed(target, written.span(alias))
 
-    def _conflict(self, target: Target) -> str:
-        """In which way the chosen environment differs; empty if it does not."""
-        other = self.chosen.get(target.alias)
-        if other is None or (other.kind, other.id) == (target.kind, target.id):
-            return ""
-        return f"`{target.alias}` is {_shown(target)} here and {_shown(other)} in environment `{self.environment}`"
-
-    def _listed(self, written: Items, imported: Imported) -> dict[str, Target | None]:
+    def _listed(self, written: Items) -> dict[str, Target | None]:
         aliases: dict[str, Target | None] = {}
         for index, alias in enumerate(written):
             where = written.span(index)
@@ -148,14 +107,12 @@ class TargetReader:
                 self.reporter.error("wrong-type", detail, where)
             elif alias in aliases:
                 self.reporter.error("duplicate-item", f"`{shorten(alias, 40)}` is listed twice; remove one", where)
-            elif alias in imported.targets:
-                aliases[alias] = self.imported(imported.targets[alias], where)
             elif alias in self.chosen:
                 target = self._joined(self.chosen[alias], where)
                 aliases[alias] = None if target is None else self._allowed(target, where)
             else:
                 aliases[alias] = None
-                self._report_undefined(alias, where, imported)
+                self._report_undefined(alias, where)
         return aliases
 
     def _joined(self, target: Target | None, where: Span) -> Target | None:
@@ -168,11 +125,11 @@ class TargetReader:
         if joined is None or target.config is None or target.config == joined.config:
             return joined
         named = f"`config` of `{target.alias}` in environment `{self.environment}` is {reference.path}; keep one"
-        self.reporter.error_once(self._said, "target-conflict", named, where)
+        self.reporter.error("target-conflict", named, where)
         return None
 
-    def _report_undefined(self, alias: str, where: Span, imported: Imported) -> None:
-        if not self.project.readable or not imported.complete:
+    def _report_undefined(self, alias: str, where: Span) -> None:
+        if not self.project.readable:
             self.reporter.errors += 1  # what could not be read may define it
             return
         shown = shorten(alias, 40)
@@ -188,7 +145,7 @@ class TargetReader:
         else:
             what = f"nothing defines `{shown}`: write targets: {{{shown}: {{agent: 12}}}}, or define it in planner.yaml"
             known = [target.alias for _, targets in environments for target in targets]
-        detail = unknown(what, alias, dict.fromkeys([*known, *imported.targets]))
+        detail = unknown(what, alias, dict.fromkeys(known))
         self.reporter.error("unknown-target", detail, where)
 
     def _allowed(self, target: Target, where: Span) -> Target | None:

@@ -15,7 +15,7 @@ version: 1
 plan: refunds
 imports: [lib/voice.yaml]
 tags: [billing]
-targets: [support, hotline]
+targets: {support: {agent: 12}, hotline: {phone_number: 77}}
 vars: {greeting: Good morning}
 defaults:
   runs: 3
@@ -29,7 +29,7 @@ scenarios:
     prompt_file: prompts/window.md
     matrix:
       axes:
-        language: {use: languages}
+        language: [English, Spanish]
         order: {file: orders.csv, column: number}
         caller: [{id: ana, name: "Ana  Ruiz"}, {id: bob, name: Bob}]
       include: [{language: Welsh, order: "3", caller: bob}]
@@ -44,8 +44,6 @@ LIBRARY = """\
 version: 1
 kind: library
 vars: {policy_days: 30}
-targets: {hotline: {phone_number: 77}}
-axes: {languages: [English, Spanish]}
 expectations:
   polite: [{check: never_says, matches: "(?i)calm down"}]
 """

@@ -106,12 +106,6 @@ def test_files_of_environments_and_libraries(repository: Workspace) -> None:
         assert config is not None
         assert config.fields == {"voice": "aria"}
     assert codes(repository, None, PLAN % "{agent: 12, config: agents/other.yaml}") == ["target-conflict"]
-    repository.environment = None
-    library = "version: 1\nkind: library\ntargets: {support: {agent: 12, config: ../agents/other.yaml}}\n"
-    repository.write("lib/voice.yaml", library)
-    config = repository.case(listed.replace("targets: [support]", "imports: [lib/voice.yaml]")).target.config
-    assert config is not None
-    assert config.fields == {"voice": "nova"}
 
 
 def test_an_agents_file_is_no_plan(repository: Workspace) -> None:

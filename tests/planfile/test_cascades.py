@@ -170,7 +170,9 @@ scenarios:
     targets: [suport, sales]
     prompt: You are two.
 """,
-        snapshot("3:11 file-missing, 9:47 template-undefined, 10:11 wrong-type, 12:15 unknown-target"),
+        snapshot(
+            "3:11 file-missing, 9:47 template-undefined, 10:11 wrong-type, 12:15 unknown-target, 12:23 unknown-target"
+        ),
     ),
 }
 

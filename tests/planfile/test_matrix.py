@@ -272,7 +272,7 @@ BROKEN = {
         "axes: {a: [007, 1.10, 5]}",
         snapshot("8:25 warning number-rewritten, 8:30 warning number-rewritten"),
     ),
-    "library axis": ("axes: {a: {use: moods}}", snapshot("8:30 unknown-use")),
+    "library axis": ("axes: {a: {use: moods}}", snapshot("8:25 unknown-key")),
     "axis as mapping": ("axes: {a: {x: 1}}", snapshot("8:24 wrong-type")),
     "exclude is a mapping": ("axes: {a: [1]}, exclude: {a: 1}", snapshot("8:39 wrong-type")),
     "exclude of a text": ("axes: {a: [1, 2]}, exclude: [x]", snapshot("8:43 wrong-type")),

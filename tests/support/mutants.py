@@ -24,19 +24,13 @@ expectations:
   closing:
     - {check: says, any_of: ["{{ policy_days }} days", "thirty days"], in: last}
     - {check: latency, p95_ms: 2500, severity: warning}
-axes:
-  languages: [English, Spanish]
-  callers:
-    - {id: ana, name: Ana Ruiz}
-    - {id: bob, name: Bob Lee}
 vars: {policy_days: 30, greeting: "Hello, {{ x }}"}
-targets: {hotline: {phone_number: 77}}
 """
 PLAN = """\
 version: 1
 plan: shared
 imports: [lib.yaml]
-targets: {support: {agent: 12}}
+targets: {support: {agent: 12}, hotline: {phone_number: 77}}
 budget: {max_cost_cents: 900}
 defaults: &defaults
   runs: 3
@@ -56,8 +50,8 @@ scenarios:
     matrix:
       axes:
         mood: [calm, furious, 7]
-        language: {use: languages}
-        caller: {use: callers}
+        language: [English, Spanish]
+        caller: [{id: ana, name: Ana Ruiz}, {id: bob, name: Bob Lee}]
         order: {file: orders.csv, column: number}
       exclude: [{mood: calm, language: Spanish}]
       include: [{mood: confused, language: English, caller: ana, order: "17"}]
