@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib.util
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,6 +17,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+# `uv run` installs only what starts pytest, so that `uv run planner` is quick; the rest is installed here, once.
+if importlib.util.find_spec("hypothesis") is None:
+    _uv = os.environ.get("UV", "uv")
+    subprocess.run([_uv, "sync", "--quiet", "--inexact", "--group", "tests"], cwd=Path(__file__).parents[1], check=True)
+    importlib.invalidate_caches()
+
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says more of what else the machine does than of the code. The same examples every time, not only
