@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import urllib.request
 from typing import Any
 
 import pytest
 from fake_github import fake_github
-from patience import PATIENCE_SECONDS
 
 from planner.agents.live_tools import live_tools
 from planner.changes.configuration import configuration_digest
@@ -41,15 +39,6 @@ def agent(project: Project, *options: str) -> dict[str, Any]:
 def called(project: Project, *options: str) -> set[str]:
     document = project.planner("plan", "--format", "json", *options).json
     return {change["reason"] for change in document["changes"] if change["action"] == "call"}
-
-
-def ask(service: Served, method: str, path: str, body: dict[str, Any]) -> Any:
-    """As somebody does who changes agents at the service."""
-    headers = {"Content-Type": "application/json", "Authorization": "Bearer sk_test_other"}
-    url = f"{service.url}/v1/agents/{path}"
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
-        return json.load(answer)
 
 
 def git(project: Project, *arguments: str) -> None:
@@ -112,22 +101,6 @@ def test_an_edit_at_the_service_is_drift(described: Project, service: Served) ->
     assert "drift" in described.planner("ci", "record").out
 
 
-def test_a_recorded_file_waits_for_deploy(described: Project) -> None:
-    described.planner("ci", "record")
-    edit_prompt(described)
-    described.planner("ci", "record")
-    found = agent(described)
-    assert (found["drift"], found["waits_for_deploy"]) == ([], True)
-
-
-def test_an_edit_outside_the_file_is_noticed(described: Project, service: Served) -> None:
-    described.write(FILE, "voice: maya\n")
-    assert described.planner("run", CONSENT).code == 0
-    assert called(described) == set()
-    service.control({"deploy": {"agent_id": 14, "revision": 2}})
-    assert called(described) == {"agent_edited"}
-
-
 def test_an_edit_of_the_file_is_not_one_of_the_agent(described: Project, service: Served) -> None:
     """Neither a field that is removed from the file, nor an edit after the plan was agreed to. `recheck` says that its calls are older."""
     described.write(FILE, "prompt: You are new here.\nvoice: maya\n")
@@ -180,12 +153,6 @@ def test_a_field_that_is_new_in_the_api_is_no_change(described: Project) -> None
     described.write(FILE, "voice: maya\nthinking_level: base\n")  # then it counts
     changes = described.planner("plan", "--format", "json").json["changes"]
     assert {(change["action"], change["reason"]) for change in changes} == {("call", "agent_file_changed")}
-
-
-def test_a_field_that_the_service_does_not_show_is_warned_of(described: Project) -> None:
-    described.write(FILE, "voice: maya\nvioce: nova\n")
-    (warning,) = described.planner("plan", "--format", "json").json["warnings"]
-    assert "`vioce`" in warning
 
 
 def test_secrets_and_control_characters_of_a_file_are_not_shown(described: Project) -> None:
@@ -246,64 +213,11 @@ def test_a_refused_run_records_nothing(described: Project) -> None:
     assert described.planner("agent", "pull", "clinic").code == 2
 
 
-STRANGE = "\x07\x1b\x7f\x85\x9f\u2028\u2029\ufeff\t\ufffe\U0001f600"
-
-
-FORMS = ("Hi{}there.", "You are kind.\nSay hi{}there.\n  Bye.")
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    [*(FORMS[n % 2].format(strange) for n, strange in enumerate(STRANGE)), *(form.format(STRANGE) for form in FORMS)],
-    ids=ascii,
-)
-def test_pull_writes_every_character(described: Project, service: Served, prompt: str) -> None:
-    ask(service, "PATCH", "14", {"prompt": prompt})
-    ask(service, "POST", "14/deploy", {})
-    assert described.planner("agent", "pull", "clinic").code == 0
-    assert described.planner("validate").code == 0
-    assert agent(described)["state"] == "same"
-    described.edit(FILE, "voice:", "voice: other #")
-    again = described.planner("agent", "pull", "clinic", "--overwrite")
-    assert again.code == 0, again.err
-    assert agent(described)["state"] == "same"
-
-
-@pytest.mark.parametrize(
-    "text", ["prompt: |\n  a\u2028b\nvoice: x\n", "prompt: [\n", "prompt: a\x1bb\n", ""], ids=ascii
-)
-def test_pull_refuses_a_file_that_it_cannot_read(described: Project, text: str) -> None:
-    described.write(FILE, text)
-    assert described.planner("agent", "pull", "clinic", "--overwrite").code == 2
-    assert (described.root / FILE).read_text() == text
-
-
 @pytest.mark.parametrize("targets", ["clinic: {phone_number: 77}", "desk: {agent: 14}"])
 def test_pull_needs_an_agent(project: Project, service: Served, targets: str) -> None:
     project.edit("plans/hours.yaml", "clinic: {agent: 12}", targets)
     assert project.planner("agent", "pull", "clinic").code == 2
     assert not (project.root / "agents").exists()
-
-
-def test_another_agent_with_the_same_configuration_calls_nothing(described: Project, service: Served) -> None:
-    """Only the target's id changes; an agent that is another does call."""
-    assert described.planner("run", CONSENT).code == 0
-    copy = ask(service, "POST", "14/duplicate", {"name": "Copy"})["id"]
-    described.edit("plans/hours.yaml", "agent: 14", f"agent: {copy}")
-    assert called(described) == set()
-    described.edit("plans/hours.yaml", f"agent: {copy}", "agent: 12")
-    assert called(described) == {"settings_changed"}
-
-
-def test_a_deployed_file_calls_nothing_again(described: Project, service: Served) -> None:
-    edit_prompt(described)
-    assert described.planner("run", CONSENT).code == 0
-    assert agent(described)["state"] == "changed"
-    assert called(described) == set()
-    ask(service, "PATCH", "14", {"prompt": "You are new here."})
-    ask(service, "POST", "14/deploy", {})
-    assert agent(described)["state"] == "same"
-    assert called(described) == set()
 
 
 def test_drift_is_in_the_issue(described: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,17 +238,6 @@ def test_drift_is_in_the_issue(described: Project, service: Served, monkeypatch:
         assert described.planner("run", CONSENT).code == 0
         assert described.planner("ci", "record", "--issue").code == 0
         assert [each["state"] for each in fake.issues] == ["closed"]
-
-
-def test_the_job_summary_has_the_difference(described: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(described.root / "summary.md"))
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    edit_prompt(described, '"Say ``` and @everyone"')
-    assert described.planner("plan").code == 0
-    summary = (described.root / "summary.md").read_text()
-    assert "Agent `clinic`: prompt changed, called on a preview" in summary
-    assert "\n````text\n" in summary
-    assert "\n    prompt:\n" in summary
 
 
 def test_a_policy_without_previews(described: Project, service: Served) -> None:

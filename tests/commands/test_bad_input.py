@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-import socket
-import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
@@ -26,26 +22,6 @@ def keyed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         return project
 
     return point
-
-
-@contextmanager
-def answering(body: bytes) -> Generator[str]:
-    """A server that answers everything with these bytes."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65_536)
-                    connection.sendall(body)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        server.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_rejected_key(keyed: Callable[[str], Project], serve: Callable[..., Served]) -> None:
@@ -67,18 +43,6 @@ def test_a_base_url_that_is_none(url: str, keyed: Callable[[str], Project]) -> N
     ran = keyed(url).planner("run", CONSENT)
     assert ran.code == 2
     assert f"THUNDERPHONE_API_BASE_URL is {url!r}, not a web address".replace("::", ": :") in ran.err
-
-
-def test_an_agent_of_another_world(project: Project) -> None:
-    """`--world` was forgotten: there is no key to exchange, but a world to name."""
-    project.edit("plans/hours.yaml", "agent: 12", "agent: 5")
-    ran = project.planner("run", "--sandbox", CONSENT)
-    assert (ran.code, "world demo has no agent 5" in ran.err, "--world" in ran.err, "key" in ran.err) == (
-        2,
-        True,
-        True,
-        False,
-    ), ran.err
 
 
 def test_a_prompt_that_the_world_does_not_script(project: Project) -> None:
@@ -121,15 +85,6 @@ def test_mistakes_with_an_obvious_fix(old: str, new: str, hint: str, project: Pr
     project.edit("plans/hours.yaml", old, new)
     ran = project.planner("validate")
     assert (ran.code, hint in " ".join(ran.err.split())) == (2, True), ran.err
-
-
-def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> None:
-    """A page that says 404 knows nothing of targets: the address is asked for first."""
-    with answering(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 9\r\n\r\nNot Found") as url:
-        ran = keyed(url).planner("run", CONSENT)
-    assert ran.code == 2
-    assert ran.err.startswith("planner: the service does not know agent 12 (target 'clinic')")
-    assert "THUNDERPHONE_API_BASE_URL" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -213,14 +168,6 @@ def test_no_balance(project: Project, service: Served) -> None:
     assert service.ledger()["runs"] == []
 
 
-def test_a_case_in_place_of_a_path(project: Project) -> None:
-    """The finished command with --select is named; a path that is neither stays a missing file."""
-    ran = project.planner("run", "--sandbox", "hours/saturday[name=Ana]@clinic")
-    assert (ran.code, "planner plan --sandbox --select 'hours/saturday[name=Ana]@clinic'" in ran.err) == (2, True)
-    ran = project.planner("plan", "hours/monday")
-    assert (ran.code, "does not exist" in ran.err) == (2, True)
-
-
 def test_reports_ignore_themselves_in_git(project: Project) -> None:
     """A folder that planner made; one that is there is left alone."""
     assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
@@ -228,11 +175,3 @@ def test_reports_ignore_themselves_in_git(project: Project) -> None:
     (project.root / "mine").mkdir()
     assert project.planner("run", "--sandbox", "--report-dir", "mine").code == 0
     assert not (project.root / "mine/.gitignore").exists()
-
-
-def test_plans_that_do_not_exist(project: Project) -> None:
-    """Named as the user would: a comment on a pull request shows no path of the machine."""
-    shutil.rmtree(project.root / "plans")
-    for words, name in (((), "plans"), (("plans/hours.yaml",), "plans/hours.yaml")):
-        ran = project.planner("plan", "--sandbox", *words)
-        assert (ran.code, ran.err.startswith(f"planner: {name} does not exist\n")) == (2, True), ran.err

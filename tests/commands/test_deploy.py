@@ -111,13 +111,6 @@ def test_addresses_of_test_tools_are_not_deployed(shop: Shop) -> None:
     assert shop.deploy().out.endswith("there is nothing to deploy\n")
 
 
-def test_results_of_selected_cases_count(shop: Shop) -> None:
-    shop.write_prompt(PROMPT, POLITE)
-    for case in shop.project.actions():
-        assert shop.project.planner("run", CONSENT, "--select", case).code == 0
-    assert shop.deploy("--yes").code == 0
-
-
 def test_an_unproven_configuration_needs_a_reason(shop: Shop) -> None:
     """`--force` is recorded, with who deployed what."""
     shop.write_prompt(PROMPT, BROKEN)
@@ -202,28 +195,6 @@ def test_a_first_deployment_killed_after_its_draft_goes_on(shop: Shop, monkeypat
     assert (again.code, "edited at the service" in again.out, POLITE in shop.agent()["prompt"]) == (0, False, True)
 
 
-def test_an_edit_after_a_killed_deployment_is_drift(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody ran a command in between."""
-    shop.write_prompt(PROMPT, POLITE)
-    assert shop.project.planner("run", CONSENT).code == 0
-    original = AgentClient.deploy_agent
-
-    async def killed(self: AgentClient, agent_id: int, if_updated_at: str | None = None) -> None:
-        await original(self, agent_id, if_updated_at)
-        raise MemoryError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(AgentClient, "deploy_agent", killed)
-        assert shop.deploy("--yes").code == 5
-    other = "Always say so, briefly, when somebody asks about returns."
-    shop.write_prompt(POLITE, other)
-    assert _drift(shop) == [], "planner deployed it, whether or not it knows"
-    shop.write_prompt(other, POLITE)
-    shop.edit_by_hand("Say nothing.")
-    assert [after for _, after in _drift(shop)] == ["Say nothing."]
-    assert (shop.deploy("--yes").code, shop.agent()["prompt"]) == (3, "Say nothing.")
-
-
 def test_a_refused_deployment_is_recorded(shop: Shop) -> None:
     shop.write_prompt(PROMPT, POLITE)
     assert shop.project.planner("run", CONSENT).code == 0
@@ -233,19 +204,6 @@ def test_a_refused_deployment_is_recorded(shop: Shop) -> None:
     assert (failed["state"], "Changed." in failed["detail"]) == ("failed", True)
     assert shop.deploy("--yes").code == 0
     assert [each["state"] for each in _records(shop)] == ["failed", "deployed"]
-
-
-def test_what_does_not_count_is_shown_before_deploying(shop: Shop) -> None:
-    """A quarantined failure, and what `--force` overrides."""
-    shop.write_prompt(PROMPT, BROKEN)
-    quarantine = "runs: 2\n    quarantine: {until: 2099-12-31, reason: the rules move}"
-    shop.project.edit("plans/returns.yaml", "runs: 2", quarantine)
-    assert shop.project.planner("run", CONSENT).code == 0
-    ran = shop.deploy()
-    assert ran.code == 3
-    assert ran.out.count("quarantined: returns/deadline") == 3
-    shop.project.edit("plans/returns.yaml", quarantine, "runs: 2")
-    assert shop.deploy("--force", "the website has them").out.count("failed: returns/deadline") == 3
 
 
 def test_nobody_at_a_terminal_and_no_yes(shop: Shop) -> None:
@@ -328,31 +286,6 @@ def plan(name: str, target: str) -> str:
         ("line", "planner agent pull"),
     ],
 )
-def test_a_target_without_a_file(shop: Shop, alias: str, message: str) -> None:
-    shop.project.write("plans/line.yaml", plan("line", "line: {agent: 12}"))
-    ran = shop.project.planner("agent", "deploy", alias, "--yes")
-    assert (ran.code, message in ran.err) == (2, True), ran.err
-
-
-def test_an_alias_of_two_files(shop: Shop) -> None:
-    shop.project.write("plans/line.yaml", plan("line", "support: {agent: 12, config: ../agents/other.yaml}"))
-    shop.project.write("agents/other.yaml", "voice: nova\n")
-    ran = shop.deploy("--yes")
-    assert (ran.code, "means 2 different agents or files" in ran.err) == (2, True), ran.err
-
-
-def test_named_paths_do_not_narrow_the_proof(shop: Shop) -> None:
-    """A configuration that fails in a plan of plans/ is not deployed by naming another plan."""
-    shop.project.write("more/line.yaml", plan("line", "support: {agent: 12, config: ../agents/support.yaml}"))
-    shop.apply("broken.patch")
-    before = shop.agent()
-    assert shop.project.planner("run", "plans", "more", CONSENT).code == 1
-    assert shop.project.planner("run", "more", CONSENT).code == 0
-    ran = shop.deploy("more", "--yes")
-    assert (ran.code, shop.agent()) == (1, before), ran.err
-    assert "planner plan more plans" in ran.err
-
-
 @pytest.mark.parametrize("target", ["plain: {agent: 12}", "other: {agent: 12, config: ../agents/other.yaml}"])
 def test_cases_that_never_call_the_file(shop: Shop, target: str) -> None:
     """Nothing proves that they pass with the configuration."""
@@ -367,25 +300,22 @@ def test_cases_that_never_call_the_file(shop: Shop, target: str) -> None:
     assert POLITE in shop.agent()["prompt"]
 
 
-def test_two_files_of_one_agent(shop: Shop) -> None:
-    shop.project.write("plans/line.yaml", plan("line", "other: {agent: 12, config: ../agents/other.yaml}"))
-    shop.project.write("agents/other.yaml", "voice: nova\n")
-    ran = shop.project.planner("plan")
-    both = [
-        line
-        for line in (ran.out + ran.err).splitlines()
-        if "agents/support.yaml" in line and "agents/other.yaml" in line
-    ]
-    assert len(both) == 1, ran.err
+def test_a_target_without_a_file(shop: Shop, alias: str, message: str) -> None:
+    shop.project.write("plans/line.yaml", plan("line", "line: {agent: 12}"))
+    ran = shop.project.planner("agent", "deploy", alias, "--yes")
+    assert (ran.code, message in ran.err) == (2, True), ran.err
 
 
-def test_a_field_that_the_service_does_not_show(shop: Shop) -> None:
-    """Nothing is written, so no draft is left."""
-    path = shop.project.root / "agents/support.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "telepathy: strong\n", encoding="utf-8")
+def test_named_paths_do_not_narrow_the_proof(shop: Shop) -> None:
+    """A configuration that fails in a plan of plans/ is not deployed by naming another plan."""
+    shop.project.write("more/line.yaml", plan("line", "support: {agent: 12, config: ../agents/support.yaml}"))
+    shop.apply("broken.patch")
     before = shop.agent()
-    ran = shop.deploy("--yes", "--force", "reason")
-    assert (ran.code, "`telepathy`" in ran.err, shop.agent()) == (2, True, before), ran.err
+    assert shop.project.planner("run", "plans", "more", CONSENT).code == 1
+    assert shop.project.planner("run", "more", CONSENT).code == 0
+    ran = shop.deploy("more", "--yes")
+    assert (ran.code, shop.agent()) == (1, before), ran.err
+    assert "planner plan more plans" in ran.err
 
 
 def test_a_pull_request_deploys_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

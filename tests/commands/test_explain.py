@@ -98,28 +98,3 @@ def test_unknown_topics(project: Project, topic: str, message: str) -> None:
     ran = project.planner("explain", topic)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
-
-
-def test_no_folder_to_work_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be written, that is said, with what to do."""
-    monkeypatch.setattr("tempfile.tempdir", str(project.root / "gone"))  # what TMPDIR would have become
-    ran = project.planner("explain", "no-prompt")
-    assert (ran.code, ran.out, ran.err) == (
-        2,
-        "",
-        snapshot("""\
-planner: the example cannot be checked: No such file or directory
-  It is written to the system's temporary folder. Set TMPDIR to a writable folder.
-"""),
-    )
-
-
-def test_the_advice_after_faults(project: Project) -> None:
-    """`validate` names this command once, with the code of an error rather than of a warning before it."""
-    project.edit("plans/hours.yaml", "targets:\n", "vars: {unused: 1}\ntargets:\n")
-    project.edit("plans/hours.yaml", "runs: 2", "runs: two")
-    ran = project.planner("validate")
-    assert ran.code == 2
-    assert ran.err.splitlines()[-2:] == snapshot(
-        ["1 error and 1 warning in 1 file", "Run `planner explain wrong-type` for details and a corrected example"]
-    )

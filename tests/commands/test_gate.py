@@ -128,63 +128,6 @@ def test_known_failures_are_those_of_the_target_branch(
     assert gate(jobs.start(7, into="hotfix"), 1)["failed"] == [CASE]
 
 
-def test_a_job_that_does_not_know_its_target_branch_excuses_nothing(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a dispatched job, GitHub names no branch: the workflow does."""
-    jobs.edit(plans__hours=FAILING)
-    run(jobs.start())
-    job = jobs.start(7, event="workflow_dispatch")
-    assert gate(job, 0, "--base", "origin/main")["known_failing"] == [CASE]
-    monkeypatch.delenv("PLANNER_BASE_BRANCH")
-    assert gate(job, 1, "--base", "origin/main")["failed"] == [CASE]
-
-
-def test_failed_on_the_branch_is_red_until_something_changes(jobs: Jobs) -> None:
-    """Run again, the same job still says 1: calling a failed case again is an offer, not a missing call."""
-    jobs.branch("topic")
-    jobs.edit(plans__hours=FAILING)
-    run(jobs.start(7, branch="topic"))
-    for _ in range(2):
-        found = gate(jobs.start(7, branch="topic"), 1)
-        assert (found["failed"], found["calls"]) == ([CASE], 0)
-
-
-def test_evidence_that_the_plan_job_does_not_have(jobs: Jobs) -> None:
-    """The store lost the evidence of a call that the pull request made: not green."""
-    run(jobs.start(7))
-    project = jobs.start(7)
-    (evidence,) = jobs.stored("branches/7/evidence/")
-    git(project.root, "fetch", "-q", "origin", "+refs/planner/results-sandbox:refs/x")
-    git(project.root, "checkout", "-q", "--detach", "refs/x")
-    git(project.root, "rm", "-q", evidence)
-    git(project.root, "commit", "-q", "-m", "lose it")
-    git(project.root, "push", "-q", "origin", "+HEAD:refs/planner/results-sandbox")
-    assert gate(jobs.start(7), 4)["to_collect"] == [CASE]
-
-
-def test_cancelled_and_run_again(project: Project, service: Served) -> None:
-    """A session ends with calls in progress; the gate waits for the session that collects them."""
-    service.control({"faults": [{"kind": "hang", "times": 1}]})
-    project.write("planner.yaml", "execution: {linger_seconds: 0}\n")
-    plan = SATURDAY.replace("expect:", "timeout_seconds: 1\n    expect:")
-    project.write("plans/hours.yaml", plan)
-    assert project.planner("run", "--consent-to-charge").code == 4
-    found = project.planner("ci", "gate", "--format", "json")
-    assert (found.code, found.json["to_collect"], found.json["open_calls"]) == (4, [CASE], 1)
-    assert found.json["calls"] == 0
-
-
-def test_service_down(project: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a key the service is read. If it is down, the answer is incomplete, never green."""
-    project.write("plans/hours.yaml", SATURDAY)
-    assert project.planner("run", "--consent-to-charge").code == 0
-    assert project.planner("ci", "gate").code == 0
-    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
-    assert project.planner("ci", "gate").code == 4
-    assert project.planner("ci", "gate", "--offline").code == 0
-
-
 def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What `action.yml` passes on."""
     file = tmp_path / "out"
@@ -204,28 +147,6 @@ def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         "exit-code": "3",
     }
     assert json.loads(project.planner("ci", "gate", "--format", "json").out)["digest"] == named["digest"]
-
-
-def test_the_publication(jobs: Jobs, tmp_path: Path) -> None:
-    """Comment and status for the job that may write them: to call, then failed with its quote, then known failing."""
-    hostile = SATURDAY.replace("calm", "calm @maria <img src=x> | ::error::")
-    jobs.branch("topic")
-    jobs.edit(plans__hours=hostile)
-    file = tmp_path / "publication.json"
-    gate(jobs.start(7, branch="topic"), 3, "--publication", str(file))
-    found = json.loads(file.read_text())
-    assert (found["state"], found["worth_saying"]) == ("pending", True)
-    assert f"/planner run {found['digest']} up to 0.64" in found["comment"]
-    assert found["comment"].startswith("### 📞 1 call to make")
-    failing = hostile.replace("{check: call, status: completed}", "{check: never_says, who: any, any_of: [Saturday]}")
-    jobs.edit(plans__hours=failing)
-    run(jobs.start(7, branch="topic"))
-    gate(jobs.start(7, branch="topic"), 1, "--publication", str(file))
-    found = json.loads(file.read_text())
-    assert found["state"] == "failure"
-    assert f"`{CASE}`** failed: 0/1 passed" in found["comment"]
-    assert "turn " in found["comment"]
-    assert "<img" not in found["comment"].replace("`", "")
 
 
 def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
@@ -299,47 +220,6 @@ def test_without_comparison_every_failure_counts(jobs: Jobs) -> None:
     assert gate(jobs.start(7), 1, "--base", "none")["failed"] == [CASE]
 
 
-def test_a_strict_policy_of_the_base_branch_makes_known_failures_red(jobs: Jobs) -> None:
-    """The pull request's own policy does not count."""
-    jobs.edit(plans__hours=FAILING)
-    run(jobs.start())
-    assert gate(jobs.start(7), 0)["known_failing"] == [CASE]
-    jobs.edit(planner=STORE + "policy: {gate: strict}\n")
-    jobs.branch("topic")
-    jobs.edit(planner=STORE + "policy: {gate: regressions}\n")
-    assert gate(jobs.start(7, branch="topic"), 1)["failed"] == [CASE]
-
-
-def test_names_separate_two_uses(jobs: Jobs, tmp_path: Path) -> None:
-    """Each has its own workflow for the calls. A name that is none is refused."""
-    file = tmp_path / "publication.json"
-    gate(jobs.start(7), 3, "--publication", str(file), "--name", "eu")
-    assert "/planner run eu sha256:" in json.loads(file.read_text())["comment"]
-    assert jobs.project.planner("ci", "gate", "--sandbox", "--name", "a b").code == 2
-
-
-def test_cancelled_calls_in_the_comment(
-    project: Project, service: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is in progress, what it may cost, and a command that collects it."""
-    jobs = Jobs(tmp_path, project, monkeypatch)
-    plan = SATURDAY.replace("expect:", "timeout_seconds: 1\n    expect:")
-    jobs.begin(plans__hours=plan, planner=f"{STORE}execution: {{linger_seconds: 0}}\n")
-    jobs.branch("topic")
-    jobs.edit(plans__hours=plan.replace("calm", "angry"))
-    monkeypatch.setenv("GITHUB_ACTOR", "maria")
-    service.control({"faults": [{"kind": "hang", "times": 1}]})
-    file, options = tmp_path / "publication.json", ("--base", "origin/main")
-    job = jobs.start(7, branch="topic", event="workflow_dispatch")
-    assert job.planner("ci", "run", "--consent-to-charge", *options).code == 4
-    job = jobs.start(7, branch="topic", event="workflow_dispatch")
-    assert job.planner("ci", "gate", *options, "--publication", str(file)).code == 4
-    found = json.loads(file.read_text())
-    assert "1 call already made" in found["comment"]
-    assert "may still cost $0." in found["comment"]
-    assert "**To collect the results**" in found["comment"]
-
-
 PUBLIC = {"default_branch": "main", "private": False}
 PRIVATE = {"default_branch": "main", "private": True}
 
@@ -371,14 +251,9 @@ def test_a_pull_request_cannot_agree_to_publish(jobs: Jobs) -> None:
     assert jobs.start(7, branch="topic", repository=PUBLIC).planner("plan").code == 2
 
 
-def test_sandbox_results_of_a_public_repository_are_not_refused(jobs: Jobs) -> None:
-    assert jobs.start(7, repository=PUBLIC).planner("plan", "--sandbox").code == 0
-
-
 TWO = SATURDAY.replace("expect:", "expect: &same").replace("    prompt", "    runs: 2\n    prompt") + (
     "  back:\n    runs: 2\n    prompt: You are Bob, calm. Ask to be called back.\n    expect: *same\n"
 )
-PHRASE = "{check: says, any_of: [abracadabra]}"
 
 
 def comment_of(project: Project, code: int, file: Path) -> str:
@@ -422,96 +297,6 @@ def test_the_cost_in_the_comment_is_that_of_the_digest(
         said.append(comment())
     assert all(f"{whole}, agreed by `maria` up to $2.00" in each for each in said)
     assert not any("ignored" in each for each in said)
-
-
-def test_ignored_results_stay_in_the_comment(jobs: Jobs, tmp_path: Path) -> None:
-    """The default branch does not have the case: only results of the pull request itself were ignored. Then another push."""
-    file, start_over = tmp_path / "publication.json", ("--start-over", "the lookup tool was fixed")
-    jobs.branch("topic")
-    jobs.edit(plans__hours=FAILING)
-    run(jobs.start(7, branch="topic"))
-    assert "ignored" not in comment_of(jobs.start(7, branch="topic"), 1, file)
-    assert run(jobs.start(7, branch="topic"), *start_over) == 1
-    assert start_over[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
-    jobs.edit(plans__other=SATURDAY.replace("plan: hours", "plan: other").replace("Ana", "Eve"))
-    assert run(jobs.start(7, branch="topic")) == 1
-    assert start_over[1] in comment_of(jobs.start(7, branch="topic"), 1, file)
-
-
-def test_a_called_commit_is_not_said_to_be_uncalled(
-    project: Project, service: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The agent is edited at the service after the calls."""
-    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
-    monkeypatch.setenv("GITHUB_ACTOR", "maria")
-    jobs.begin(plans__hours=SATURDAY, planner=STORE)
-
-    def comment() -> str:
-        jobs.start(7).planner("ci", "gate", "--publication", str(file))
-        return json.loads(file.read_text())["comment"]
-
-    assert "Nothing called yet" in comment()
-    dispatched = jobs.start(7, event="workflow_dispatch")
-    assert dispatched.planner("ci", "run", "--base", "origin/main", "--consent-to-charge").code == 0
-    service.control({"deploy": {"agent_id": 12, "revision": 1}})
-    said = comment()
-    assert said.startswith("### 📞 1 call to make")
-    assert "Nothing called yet" not in said
-
-
-@pytest.mark.parametrize(
-    ("edit", "headline", "named", "diff"),
-    [
-        (
-            ("    runs: 2\n", "    runs: 2\n    quarantine: {until: 2099-01-31, reason: later}\n"),
-            "1 quarantined",
-            f"Quarantined: `{CASE}` (0 of 2 runs passed)",
-            "+ quarantine until 2099-01-31 (later)",
-        ),
-        (
-            ("    runs: 2\n", "    runs: 2\n    min_pass_rate: 0.0\n"),
-            "1 flaky",
-            f"Flaky: `{CASE}` (0 of 2 runs passed)",
-            "- min_pass_rate 1\n+ min_pass_rate 0",
-        ),
-        (
-            ("[abracadabra]}", "[abracadabra], severity: warning}"),
-            "1 passed",
-            "",
-            '- says: any_of ["abracadabra"]\n+ says: severity "warning", any_of ["abracadabra"]',
-        ),
-        (
-            (PHRASE, "{check: call, status: completed}"),
-            "1 passed",
-            "",
-            '- says: any_of ["abracadabra"]\n+ call: status "completed"',
-        ),
-    ],
-)
-def test_the_comment_shows_how_red_became_green(
-    jobs: Jobs, tmp_path: Path, edit: tuple[str, str], headline: str, named: str, diff: str
-) -> None:
-    """Only what is expected changed after the calls: the diff and the counts, also for a redacted shared store."""
-    red = SATURDAY.replace("{check: call, status: completed}", PHRASE).replace("    prompt", "    runs: 2\n    prompt")
-    jobs.branch("topic")
-    jobs.edit(plans__hours=red)
-    run(jobs.start(7, branch="topic"))
-    assert edit[0] in red
-    jobs.edit(plans__hours=red.replace(*edit))
-    said = comment_of(jobs.start(7, branch="topic"), 0, tmp_path / "publication.json")
-    assert said.startswith(f"### ✅ {headline}")
-    assert named in said
-    assert f"Failed before the expectations changed: `{CASE}` (0 of 2 runs passed)" in said
-    assert f"```diff\n{diff}\n```" in said
-    assert "What changed (1)" in said
-
-
-def test_flaky_cases_are_green_and_listed(jobs: Jobs) -> None:
-    jobs.branch("topic")
-    jobs.edit(plans__hours=FAILING.replace("    prompt", "    min_pass_rate: 0.0\n    prompt"))
-    run(jobs.start(7, branch="topic"))
-    found = gate(jobs.start(7, branch="topic"), 0)
-    assert (found["green"], found["flaky"], found["description"]) == ([CASE], [CASE], "1 flaky")
 
 
 def test_the_cost_of_the_last_calls_includes_judge_calls() -> None:

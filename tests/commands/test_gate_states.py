@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -14,38 +13,10 @@ from repositories import git
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import (  # pyright: ignore[reportMissingImports]
     CASE,
-    CONSENT,
-    FAILING,
-    FAILING_WORLD,
     STORE,
     gate,
     run,
 )
-
-
-def test_the_service_is_down_after_the_calls(
-    project: Project, service: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The job that called has the key, but the service answers nothing any more. The comment keeps its command, and the check is not
-    green."""
-    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
-    monkeypatch.setenv("GITHUB_ACTOR", "maria")
-    jobs.begin(plans__hours=SATURDAY, planner=STORE)
-    jobs.branch("topic")
-    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
-    words = ("ci", "gate", "--base", "origin/main", "--publication", str(file))
-    found: list[tuple[str, bool]] = []
-    for call in (False, True):
-        job = jobs.start(7, branch="topic", event="workflow_dispatch")
-        if call:
-            assert job.planner("ci", "run", "--base", "origin/main", "--consent-to-charge").code == 0
-        with monkeypatch.context() as down:
-            down.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
-            assert job.planner(*words).code == 4
-        published = json.loads(file.read_text())
-        found.append((published["state"], f"/planner run {published['digest'] or 'none'}" in published["comment"]))
-    assert found == [("pending", True), ("pending", False)]
-
 
 OTHER = SATURDAY.replace("plan: hours", "plan: other")
 
@@ -55,24 +26,6 @@ def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> J
     jobs = Jobs(tmp_path, project, monkeypatch)
     jobs.begin(plans__hours=SATURDAY, planner=STORE)
     return jobs
-
-
-def test_a_red_comment_offers_the_calls_again(jobs: Jobs, tmp_path: Path) -> None:
-    """After a fix that planner cannot see, such as one of a tool: the digest is of the calls without the failed runs."""
-    jobs.branch("topic")
-    jobs.edit(plans__hours=FAILING.replace("calm", "angry"))
-    run(jobs.start(7, branch="topic"))
-    file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
-    gate(project, 1, "--publication", str(file))
-    found = json.loads(file.read_text())
-    offered = re.search(r"/planner run (sha256:[0-9a-f]{64}) up to ([\d.]+) start over: (.+)", found["comment"])
-    assert offered is not None
-    assert offered[1] == found["digest"] == found["change_set"]["digest"]
-    again = project.planner(
-        "run", *CONSENT, "--digest", offered[1], "--max-cost", offered[2], "--start-over", offered[3]
-    )
-    assert again.code == 1, again.err
-    assert json.loads((project.root / "reports/results.json").read_text())["stats"]["launches"] == 1
 
 
 _ENDED = {
@@ -106,20 +59,6 @@ def test_why_calls_are_missing(jobs: Jobs, tmp_path: Path, how: str) -> None:
     assert "/planner run" in found["comment"]
 
 
-def test_an_invalid_plan_replaces_the_answer(jobs: Jobs, tmp_path: Path) -> None:
-    """The commonest mistake: the comment has file, line and fix; the status the first error; no digest is left."""
-    jobs.branch("topic")
-    head = jobs.edit(plans__hours=SATURDAY.replace("scenarios:", "scenarois:"))
-    file = tmp_path / "publication.json"
-    assert jobs.start(7, branch="topic").planner("ci", "gate", "--sandbox", "--publication", str(file)).code == 2
-    found = json.loads(file.read_text())
-    assert (found["state"], found["digest"], found["commit"], found["worth_saying"]) == ("failure", "", head, True)
-    line = SATURDAY.splitlines().index("scenarios:") + 1
-    assert found["description"].startswith(f"plans/hours.yaml:{line}: ")
-    assert f"plans/hours.yaml:{line}:" in found["comment"]
-    assert "`scenarios`" in found["comment"]
-
-
 @pytest.mark.parametrize("paths", [(), ("--", "plans/")], ids=["default", "as in the workflows"])
 def test_a_pull_request_without_plans(jobs: Jobs, tmp_path: Path, paths: tuple[str, ...]) -> None:
     """It deletes the last one, a library is left: green, and the comment says so. One whose branch is older than the
@@ -149,18 +88,6 @@ def test_a_pull_request_without_plans(jobs: Jobs, tmp_path: Path, paths: tuple[s
     assert (state, "where it branched off" in headline) == ("error", True)
 
 
-def test_a_project_is_adopted_without_plans(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its plans may be in another folder: not green. Nor is a job of the default branch, where nothing is left at all."""
-    jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
-    jobs.begin(notes="x: 1\n")
-    job = jobs.start()
-    assert (job.planner("ci", "record", "--sandbox").code, job.planner("ci", "promote", "--sandbox").code) == (2, 0)
-    jobs.branch("topic")
-    jobs.edit(planner=STORE, tests__plans__hours=SATURDAY)
-    assert jobs.start(7, branch="topic").planner("ci", "gate", "--sandbox", "--publication", str(file)).code == 2
-    assert json.loads(file.read_text())["state"] == "error"
-
-
 @pytest.mark.parametrize(
     ("has", "adds", "place"),
     [
@@ -184,36 +111,6 @@ def test_a_misplaced_project_file(
     assert (ran.code, "[project-misplaced]" in ran.err) == ((2, True) if place else (3, False)), ran.err
     found = json.loads(file.read_text())
     assert (found["state"], found["description"].startswith(place)) == ("failure" if place else "pending", True)
-
-
-def test_undecided_cases_are_offered_again(jobs: Jobs, tmp_path: Path) -> None:
-    """Calls that the platform spoiled are made again only if somebody asks for it."""
-    jobs.branch("topic")
-    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"), world=FAILING_WORLD)
-    options = ("--sandbox", "--world", "world.yaml")
-    for _ in range(3):
-        assert jobs.start(7, branch="topic").planner("run", *options, "--consent-to-charge").code == 4
-    file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
-    gate(project, 4, *options[1:], "--publication", str(file))
-    found = json.loads(file.read_text())
-    offered = re.search(r"/planner run (sha256:[0-9a-f]{64}) up to ([\d.]+) rerun failed", found["comment"])
-    assert offered is not None, found["comment"]
-    assert (found["state"], found["digest"]) == ("pending", offered[1])
-    chosen = ("--digest", offered[1], "--max-cost", offered[2], "--rerun", "failed")
-    assert project.planner("run", *options, "--consent-to-charge", *chosen).code == 4
-    assert project.results()["stats"]["launches"] == 1
-
-
-def test_calls_of_an_earlier_push_are_no_news(jobs: Jobs, tmp_path: Path) -> None:
-    """They were judged when they were made: a revert to them is green, and the comment lists no recheck."""
-    jobs.branch("topic")
-    for mood in ("angry", "sad"):
-        jobs.edit(plans__hours=SATURDAY.replace("calm", mood))
-        assert run(jobs.start(7, branch="topic")) == 1
-    jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
-    file = tmp_path / "publication.json"
-    gate(jobs.start(7, branch="topic"), 0, "--publication", str(file))
-    assert "recheck" not in json.loads(file.read_text())["comment"]
 
 
 @pytest.mark.parametrize(
@@ -290,20 +187,3 @@ def test_a_pull_request_waits_only_for_calls_that_it_causes(
     planned = jobs.start(7, branch="topic").planner("plan", "--format", "json").json
     assert [each["case_id"] for each in planned["changes"] if each["action"] == "call"] == to_call
     assert "To call on `main`, not here" in json.loads(file.read_text())["comment"]
-
-
-def test_an_address_of_a_tool_is_a_change_of_the_pull_request(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its calls are made here, not left to the base branch."""
-    jobs = Jobs(tmp_path, project, monkeypatch)
-    target = "{agent: 12, config: ../agents/clinic.yaml%s}"
-    agent = "tools: [{name: refund, url: 'https://bank.example.com/refund'}]\n"
-    plan = SATURDAY.replace("{agent: 12}", target % "")
-    jobs.begin(plans__hours=plan, planner=STORE, agents__clinic=agent)
-    jobs.branch("topic")
-    tested = SATURDAY.replace("{agent: 12}", target % ", test_tools: {refund: 'https://test.example.com/refund'}")
-    jobs.edit(plans__hours=tested)
-    assert gate(jobs.start(7, branch="topic"), 3)["calls"] == 1
-    jobs.edit(plans__hours=plan)
-    assert gate(jobs.start(7, branch="topic"), 0)["left_to_base"] == [CASE]

@@ -86,11 +86,6 @@ def test_sandbox_and_environments_are_apart(project: Project) -> None:
         assert (ran.code, ran.out.startswith("No session is stored")) == (0, True)
 
 
-def test_an_unknown_case_has_a_suggestion(project: Project) -> None:
-    ran = project.planner("history", "--sandbox", "hours/saturday[name=Anna]@clinic")
-    assert (ran.code, ran.out, f"Did you mean {CASE}?" in ran.err) == (2, "", True), ran.err
-
-
 def test_a_damaged_session_is_named(project: Project) -> None:
     """The history lacks it and says so; nothing else stops."""
     whole = project.planner("history", "--sandbox", "--format", "json").json["suite"]["calls"]

@@ -125,67 +125,6 @@ def test_a_project_in_a_folder(repository: Project) -> None:
     assert '"context": "phone-plans/Voice-bot"' in ran.out
 
 
-def test_two_projects_in_folders_of_one_name(repository: Project) -> None:
-    """Each has workflows, a comment and a status of its own, also when the command is repeated."""
-    for _ in range(2):
-        for folder, name in (("shop/bot", "bot"), ("bank/bot", "bank-bot")):
-            ran = repository.planner(*GITHUB, "--dir", folder)
-            assert ran.code == 0, ran.err
-            assert f'"context": "phone-plans/{name}"' in ran.out
-            text = (repository.root / f".github/workflows/phone-plans-{name}.yml").read_text()
-            assert f'with: {{working-directory: "{folder}", name: {name}}}' in text
-    assert len(list((repository.root / ".github/workflows").iterdir())) == 6
-
-
-@pytest.mark.parametrize(
-    "folders",
-    [
-        {"a/voice": "voice", "voice": "voice-2"},
-        {"a/voice": "voice", "b/voice": "b-voice", "b-voice": "b-voice-2"},
-        {"voice": "voice", "voice-call": "voice-call-2"},
-        {"voice-main": "voice-main", "voice": "voice-2"},
-        {"Büro": "B-ro"},
-    ],
-    ids=[
-        "the last part at the root",
-        "all of the other's folder",
-        "a workflow of calls",
-        "a workflow of main",
-        "no other",
-    ],
-)
-def test_workflows_of_one_name(repository: Project, folders: dict[str, str]) -> None:
-    """All three get another name if one of them belongs to another project, also when the command is repeated."""
-    for _ in range(2):
-        for folder, name in folders.items():
-            ran = repository.planner(*GITHUB, "--dir", folder)
-            assert (ran.code, f'"context": "phone-plans/{name}"' in ran.out) == (0, True), ran.out + ran.err
-            for workflow in WORKFLOWS:
-                file = (
-                    repository.root / f".github/workflows/{workflow.replace('phone-plans', f'phone-plans-{name}')}.yml"
-                )
-                assert f"with: {{working-directory: {json.dumps(folder)}, name: {name}}}" in file.read_text()
-    assert len(list((repository.root / ".github/workflows").iterdir())) == 3 * len(folders)
-
-
-def test_no_name_is_left(repository: Project) -> None:
-    """Nothing is written."""
-    for name in ("voice", *(f"voice-{number}" for number in range(2, 10))):
-        repository.write(f".github/workflows/phone-plans-{name}.yml", "name: Another\n")
-    ran = repository.planner(*GITHUB, "--dir", "voice")
-    assert (ran.code, ran.out, "belong to other projects" in ran.err) == (2, "", True)
-    assert not (repository.root / "voice").exists()
-
-
-def test_a_project_inside_another_is_not_written(repository: Project) -> None:
-    """No command would accept it."""
-    assert repository.planner(*GITHUB).code == 0
-    ran = repository.planner(*GITHUB, "--dir", "voice")
-    assert (ran.code, "planner.yaml is above this folder" in ran.err) == (2, True)
-    assert not (repository.root / "voice").exists()
-    assert len(list((repository.root / ".github/workflows").iterdir())) == 3
-
-
 @pytest.mark.parametrize("code", [0, 1])
 def test_gh_sets_the_repository_up(repository: Project, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """The key is read from the environment, passed on standard input, and never an argument. A command that fails is named."""

@@ -118,26 +118,6 @@ def test_the_schemas_have_every_field(project: Project) -> None:
     jsonschema.Draft202012Validator(schemas["results.schema.json"]).validate(results)
 
 
-@pytest.mark.parametrize("command", [("plan",), ("run", *CONSENT), ("validate",)])
-def test_diagnostics_are_in_the_document(project: Project, command: tuple[str, ...]) -> None:
-    project.edit("plans/hours.yaml", "version: 1", "version: 9")
-    ran = project.planner(*command, "--format=json")
-    document = json.loads(ran.out)
-    assert (ran.code, document["exit_code"]) == (2, 2)
-    assert [each["file"] for each in document["diagnostics"]] == ["plans/hours.yaml"]
-
-
-def test_warnings_are_in_the_document_of_a_plan(project: Project) -> None:
-    """Redacted, as the rest of it."""
-    project.write("planner.yaml", "redact: [agent_ended]\n")
-    project.edit("plans/hours.yaml", "{check: duration, max_seconds: 600}", "{check: call, end_reason: agent_ended}")
-    ran = project.planner("plan", "--format", "json")
-    (warning,) = json.loads(ran.out)["diagnostics"]
-    assert (ran.code, warning["severity"], warning["code"]) == (0, "warning", "near-miss")
-    assert "agent_end`" in warning["detail"]
-    assert "agent_ended" not in warning["detail"]
-
-
 def test_a_bug_has_a_document_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     import planner.commands.plan
 

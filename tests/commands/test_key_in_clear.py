@@ -6,7 +6,7 @@ import pytest
 
 from planner.commands.sandbox import _ready  # pyright: ignore[reportPrivateUsage]
 from planner.errors import UsageError
-from planner.workspace.service import base_url_of, check_transport_security, shown_address
+from planner.workspace.service import check_transport_security
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 REFUSED = (
@@ -75,14 +75,6 @@ def test_a_proxy_on_the_way_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.setenv("HTTP_PROXY", "127.0.0.1:3128")
     check_transport_security("http://127.0.0.1:8080", {})
-
-
-def test_addresses_are_shown_one_way() -> None:
-    """Without names and passwords, which may be secrets."""
-    written = ["https://Api.Example.org:443/v1/", "https://user:pw@api.example.org", "http://[::1]:8080/proxy/v1"]
-    shown = [shown_address(base_url_of({"THUNDERPHONE_API_BASE_URL": text})) for text in written]
-    assert shown == ["https://api.example.org", "https://api.example.org", "http://[::1]:8080/proxy"]
-    assert base_url_of({}) == "https://api.thunderphone.com"
 
 
 def test_the_sandbox_says_how_it_is_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ from ci_jobs import Jobs
 from hours import SATURDAY
 from repositories import git
 
-from planner.ci.event import group_namespaces
 from tests.commands.conftest import (
     Project,  # pyright: ignore[reportMissingImports]
     Served,  # pyright: ignore[reportMissingImports]
@@ -80,46 +79,6 @@ def test_results_of_another_call_do_not_count(jobs: Jobs) -> None:
     run(jobs.start(8, branch="topic8"))
     both = SATURDAY.replace("calm", "sad") + SUNDAY
     assert gate(queue(jobs, both, "One (#7)", "Two (#8)"), 3)["to_call"] == [CASE]
-
-
-def test_a_pull_request_that_no_commit_names(jobs: Jobs) -> None:
-    """Rebased commits name none: what only that one proved is to be called."""
-    run(jobs.start(7, branch="topic7"))
-    run(jobs.start(8, branch="topic8"))
-    assert gate(queue(jobs, ANGRY + SUNDAY), 3)["to_call"] == [CASE]
-
-
-def test_a_failure_of_another_one_counts(jobs: Jobs) -> None:
-    failing = ANGRY.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
-    jobs.branch("topic7")
-    jobs.edit(plans__hours=failing)
-    run(jobs.start(7, branch="topic7"))
-    run(jobs.start(8, branch="topic8"))
-    jobs.branch("queue")
-    assert gate(queue(jobs, failing + SUNDAY, "One (#7)"), 1)["failed"] == [CASE]
-
-
-def test_other_jobs_read_their_own_results(jobs: Jobs) -> None:
-    """A commit of a pull request names another one: that says nothing outside of a queue."""
-    run(jobs.start(7, branch="topic7"))
-    jobs.branch("topic9", "main")
-    jobs.edit(plans__hours=ANGRY)
-    git(jobs.work, "commit", "-q", "--allow-empty", "-m", "Steal (#7)")
-    git(jobs.work, "push", "-q", "--force", f"file://{jobs.remote}", "HEAD")
-    assert gate(jobs.start(9, branch="topic9"), 3)["to_call"] == [CASE]
-
-
-def test_numbers_in_subjects() -> None:
-    subjects = [
-        "a (#7)",
-        "Merge pull request #8 from x/y",
-        "b (#7)",
-        "see #9",
-        "(#0)",
-        "c (#8) d",
-        "Merge pull request #x",
-    ]
-    assert group_namespaces(subjects, "branches/8/") == ("branches/7/",)
 
 
 REF = "refs/planner/results"

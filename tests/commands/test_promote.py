@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from ci_jobs import Jobs
 from fake_github import FakeGitHub, fake_github
 from hours import SATURDAY
-from repositories import commit, git
 from worlds import ANY_PROMPT
 
 from planner.commands.promotion import removed
@@ -116,32 +114,6 @@ def test_merged_and_the_next_pull_request_is_free(jobs: Jobs) -> None:
     assert gate(jobs.start(8, branch="topic8"), 0)["green"] == [CASE]
 
 
-def forge(jobs: Jobs, files: dict[str, Any]) -> None:
-    """Commit these files to the shared ref."""
-    work = jobs.folder / "forger"
-    git(jobs.folder, "init", "-q", str(work))
-    git(work, "fetch", "-q", f"file://{jobs.remote}", REF)
-    git(work, "checkout", "-q", "FETCH_HEAD")
-    for key, value in files.items():
-        (work / key).write_text(json.dumps(value))
-    commit(work)
-    git(work, "push", "-q", f"file://{jobs.remote}", f"HEAD:{REF}")
-
-
-@pytest.mark.parametrize("is_forged", [False, True])
-def test_sessions_of_the_default_branch_stay_as_they_are(jobs: Jobs, is_forged: bool) -> None:
-    """They say what the default branch saw, and how long its files are."""
-    before = {key: jobs.read(key, REF) for key in stored(jobs, "sessions/")}
-    assert [bool(head["cases"] and head["plans"] and head["parts"]) for head in before.values()] == [True]
-    jobs.edit(plans__hours=ANGRY)
-    if is_forged:  # with their names, in a namespace that anybody may write
-        forge(jobs, {f"branches/7/{key}": head | {"plans": []} for key, head in before.items()})
-    promote(jobs.start(), 7)
-    after = {key: jobs.read(key, REF) for key in stored(jobs, "sessions/")}
-    assert {key: after[key] for key in before} == before
-    assert len(after) == 2
-
-
 def test_two_pull_requests_of_one_case(jobs: Jobs) -> None:
     """The last merge decides; nothing is called twice."""
     for number, plan in ((8, SAD), (7, ANGRY)):
@@ -168,21 +140,6 @@ def test_what_a_removed_pull_request_spent_still_counts(tmp_path: Path) -> None:
     store.update(lambda _: {"branches/7/calls/a.jsonl": b"{}", "branches/7/consents/a-b.json": b"agreed"})
     store.update(lambda now: removed(now, 7, None))
     assert [(key, store.get(key)) for key in store.keys("")] == [("spent/7-a-b.json", b"agreed")]
-
-
-def test_promoted_late(jobs: Jobs) -> None:
-    """Both were merged before the job ran: only the calls of today's plans are promoted."""
-    jobs.edit(plans__hours=SAD)
-    assert "0 cases promoted" in promote(jobs.start(), 7)
-    assert "1 case promoted" in promote(jobs.start(), 8)
-    assert gate(jobs.start(), 0)["green"] == [CASE]
-
-
-def test_an_outcome_is_judged_again(jobs: Jobs) -> None:
-    """The merge has other expectations than the pull request had: its stored outcome does not count."""
-    jobs.edit(plans__hours=ANGRY.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}"))
-    promote(jobs.start(), 7)
-    assert gate(jobs.start(), 1)["failed"] == [CASE]
 
 
 def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,38 +176,6 @@ def test_a_pull_request_that_github_has_deleted(jobs: Jobs, monkeypatch: pytest.
     assert gate(jobs.start(), 0)["green"] == [CASE]
 
 
-@pytest.mark.parametrize(("into", "to_call"), [("main", []), ("junk", [CASE])])
-def test_merged_into_another_branch(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, into: str, to_call: list[str]) -> None:
-    """The default branch happens to have the same plan: what was called for another branch is no proof for it."""
-    jobs.edit(plans__hours=ANGRY)
-    with fake_github() as fake:
-        merged = {"state": "closed", "merged_at": "2020-11-25T09:00:00Z", "base": {"ref": into}}
-        merged["closed_at"] = merged["merged_at"]
-        fake.pulls = {7: merged, 8: {"state": "open", "merged_at": None}}
-        project = jobs.start()
-        asks(monkeypatch, fake)
-        promote(project)
-    assert stored(jobs, "branches/7/") == []
-    assert gate(jobs.start(), 3 if to_call else 0)["to_call"] == to_call
-
-
 def test_a_pull_request_promotes_nothing(jobs: Jobs) -> None:
     assert jobs.start(7).planner("ci", "promote", "--pull-request=7").code == 2
     assert stored(jobs, "branches/7/") != []
-
-
-def test_a_merge_commit(jobs: Jobs) -> None:
-    """Results are matched by their call, so that the commits do not matter."""
-    jobs.edit(README="other work")
-    git(jobs.work, "merge", "-q", "--no-ff", "-m", "Merge pull request #7 from acme/topic7", "topic7")
-    jobs.edit()
-    assert "1 case promoted" in promote(jobs.start(), 7)
-    assert gate(jobs.start(9), 0)["green"] == [CASE]
-
-
-def test_earlier_calls_apply_again_after_a_revert(jobs: Jobs) -> None:
-    jobs.edit(plans__hours=ANGRY)
-    promote(jobs.start(), 7)
-    jobs.edit(plans__hours=SATURDAY)
-    assert jobs.start().actions() == {CASE: ("recheck", "called_before", 0)}
-    assert gate(jobs.start(9), 0)["green"] == [CASE]

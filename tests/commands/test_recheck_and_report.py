@@ -47,24 +47,6 @@ def test_recheck_judges_stored_evidence(called: Project, service: Served, monkey
     assert service.ledger() == ledger
 
 
-def test_recheck_reports_what_it_skips(called: Project) -> None:
-    """A case that was never called, and calls that were made with another prompt."""
-    called.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Eva]")
-    called.edit("plans/hours.yaml", "polite", "friendly")
-    ran = called.planner("run", "--offline")
-    assert ran.code == 0
-    assert "1 case skipped: no stored run" in ran.out
-    assert "1 case rechecked with runs whose inputs have changed since" in ran.out
-    assert len(called.results()["cases"]) == 3
-    assert called.results()["partial"] is True
-
-
-def test_recheck_of_nothing(project: Project) -> None:
-    """Where nothing was called, it says to call first."""
-    ran = project.planner("run", "--offline")
-    assert (ran.code, "no session with these plans has finished with calls that count" in ran.err) == (2, True)
-
-
 def test_report_in_every_format(called: Project) -> None:
     """From the file or from the store, to standard output or a file, as `run` wrote it."""
     for name, output_format in REPORT_FILES.items():
@@ -153,12 +135,3 @@ def test_a_result_that_is_not_there(called: Project) -> None:
     assert (ran.code, "a comparison cannot be written as junit" in ran.err) == (2, True)
     ran = called.planner("report", newest, "--out", "plans")
     assert (ran.code, "plans cannot be written" in ran.err) == (2, True)
-
-
-def test_new_and_removed_cases_are_reported(called: Project) -> None:
-    """Either side may have cases that the other has not."""
-    results = called.results()
-    results["cases"] = results["cases"][1:]
-    called.write("less.json", json.dumps(results))
-    assert "1 new" in called.planner("report", "reports/results.json", "less.json").out
-    assert "1 gone" in called.planner("report", "less.json", "reports/results.json").out

@@ -11,8 +11,6 @@ import pytest
 from fake_github import Fault, fake_github
 
 import planner.sandbox.worlds
-from planner.ci.client import GitHub
-from planner.ci.comment import upsert_issue
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -128,16 +126,6 @@ def test_an_issue_that_cannot_be_written(
     assert project.planner("plan", "--offline", "--format", "json").json["estimate"]["expected_cents"] == 160
 
 
-def test_an_issue_of_another_author_is_not_ours() -> None:
-    with fake_github() as fake, GitHub("acme/plans", "writer", lambda _: None, fake.url) as github:
-        fake.issues.append(
-            {"number": 99, "user": {"login": "eve"}, "body": "<!-- phone-plans:default -->", "state": "open"}
-        )
-        upsert_issue(github, "title", "drift")
-        upsert_issue(github, "title", "more drift")
-        assert [issue["body"].endswith("more drift") for issue in fake.issues] == [False, True]
-
-
 WARNING = "target `clinic`: agent 12 has an undeployed draft"
 NAME = "    name: Larkfield Clinic appointments\n"
 PLAIN = "target clinic: agent 12 has an undeployed draft"
@@ -156,17 +144,6 @@ def drafted(project: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def read(project: Any, name: str) -> str:
     return " ".join((project.root / name).read_text("utf-8").split())
-
-
-def test_a_draft_is_a_warning_in_the_plan(drafted: Any) -> None:
-    """As text, as JSON, and in the Markdown of the job summary and the comment."""
-    options = ("plan", "--sandbox", "--world", "w.yaml")
-    shown = drafted.planner(*options)
-    assert shown.code == 0
-    assert WARNING in " ".join(shown.out.split())
-    assert PLAIN in read(drafted, "summary.md").replace("`", "")
-    (warning,) = drafted.planner(*options, "--format", "json").json["warnings"]
-    assert warning.startswith(WARNING)
 
 
 def test_a_draft_is_a_warning_in_the_results(drafted: Any) -> None:

@@ -62,67 +62,6 @@ def written(project: Project) -> Project:
     return project
 
 
-def test_a_case_as_text(written: Project) -> None:
-    """The case as it is called and judged, with the lines of its expectations."""
-    ran = written.planner(
-        "show", "refunds/window[language=English,order=1,caller=ana]@support", "--environment", "staging"
-    )
-    assert ran.code == 0
-    assert ran.out == snapshot("""\
-refunds/window[language=English,order=1,caller=ana]@support
-A caller asks how long they have.
-
-Scenario    plans/hours.yaml:13
-Target      support: agent 12
-Tags        billing
-            policy
-Axes        language = English
-            order = 1
-            caller = ana
-Settings    direction = outbound
-            mode = bot
-            runs = 3
-            min_pass_rate = 0.5
-            min_runs = 2
-            platform_failures = ignore
-            caller_faults = ignore
-            when_settled = stop
-            calls = adaptive
-            controls = 0
-            stagger_seconds = 0
-            timeout_seconds = 900
-            retries = 0
-            max_age = "14d"
-            quarantine = {"until": "2999-01-31", "reason": "ticket VOX-41"}
-
-Prompt
-  | Good morning. Speak English.
-  |
-  |   You are Ana  Ruiz: order 1.
-  | # #[error]x
-
-Expected
-  call   plans/hours.yaml:11
-    check: call
-    status: completed
-  window   plans/hours.yaml:27
-    check: says
-    severity: critical
-    any_of: ["30 days", ":\\u003aerror:\\u003ax  y"]
-  never_says   plans/hours.yaml:28
-    check: never_says
-    matches: "(?i)calm down"
-
-Now
-  action      called, 3 calls: new
-  calls       agent 12 · outbound · bot
-  agent       revision unknown
-  expects     3 expectations: call, window, never_says
-  stored      nothing
-  price       unknown (no past runs and the product is unknown)
-""")
-
-
 def test_a_case_as_json(written: Project) -> None:
     """The same for programs."""
     case_id = "refunds/window[language=English,order=1,caller=ana]@support"
@@ -234,16 +173,6 @@ Good morning. Speak English.
     )
 
 
-def test_a_pattern_shows_several(project: Project) -> None:
-    """`*` and `?` match as in `--select`; brackets stand for themselves."""
-    ran = project.planner("show", "hours/saturday[*")
-    assert ran.code == 0
-    assert [line for line in ran.out.splitlines() if line.startswith("hours/")] == [
-        "hours/saturday[name=Ana]@clinic",
-        "hours/saturday[name=Bob]@clinic",
-    ]
-
-
 def test_an_id_is_what_is_shown(project: Project) -> None:
     """A case id of hostile text can be copied from the output and asked for again."""
     project.edit("plans/hours.yaml", "[Ana, Bob]", '["a  b::c ##[error]", "*"]')
@@ -277,32 +206,6 @@ def test_no_such_case(project: Project, wanted: str, message: str) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert f"there is no case or target {wanted}" in ran.err
     assert message in ran.err
-
-
-def test_other_plans_may_be_broken(project: Project) -> None:
-    """A sound plan's case is shown, with the faults of others; a case that may be theirs is not there for that."""
-    project.write("plans/broken.yaml", "version: 1\nplan: broken\n")
-    found = project.planner("show", "hours/cancel@clinic")
-    assert found.code == 0
-    assert "hours/cancel@clinic" in found.out
-    assert "missing-key" in found.err
-    document = project.planner("show", "hours/cancel@clinic", "--format", "json").json
-    assert "missing-key" in {each["code"] for each in document["diagnostics"]}
-    lost = project.planner("show", "broken/x@y")
-    assert lost.code == 2
-    assert "no valid plan has a case broken/x@y" in lost.err
-    assert "missing-key" in lost.err
-
-
-def test_libraries_are_counted(written: Project) -> None:
-    """`validate` says how many libraries it read; alone, they are no plans to run."""
-    assert written.planner("validate", "--environment", "staging").out == snapshot(
-        "1 plan valid · 18 cases · 54 runs · 1 library valid\n"
-    )
-    assert written.planner("validate", "plans/lib/voice.yaml").out == snapshot("1 library valid\n")
-    ran = written.planner("plan", "plans/lib")
-    assert ran.code == 2
-    assert "there are only libraries and no plan" in ran.err
 
 
 RUN = ("run", "--sandbox", "--consent-to-charge")

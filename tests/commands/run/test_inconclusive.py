@@ -63,13 +63,3 @@ def test_another_call_or_more_runs_are_called_again(project: Project, service: S
     assert planned(project)["action"] == "recheck"
     project.edit("plans/hours.yaml", old, new)
     assert planned(project)["action"] == "call"
-
-
-def test_offline_names_the_command_that_calls_them(project: Project, service: Served) -> None:
-    """As `run` does: the plain command would make no call."""
-    service.control({"faults": [{"kind": "fail_run"}]})
-    for _ in range(2):
-        assert project.planner("run", CONSENT).code == 4
-    assert project.planner("run", "--offline").code == 4
-    commands = [step["command"] for step in project.results()["next_steps"] if step["code"] == "call_again"]
-    assert commands == ["planner run --rerun failed"]

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
-from planner.ci.agreement import actor_of
-from planner.cli import system
-from planner.clock import Clock
-from planner.execution.engine import Outcome, UnsettledLaunch
+from planner.execution.engine import Outcome
 from planner.results.model import CaseResult
 from planner.results.next_steps import NextStepCode
 from planner.session.run_session import RunOptions, next_commands
-from planner.shell import Shell
 from planner.verdicts.ending import ending_of
 from planner.verdicts.next_steps import NextCommands
 from planner.workspace.selection import Selection
 
-UNCONFIRMED = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
 DEFAULTS = next_commands(RunOptions(Selection()), consenting=True)
 
 
@@ -56,12 +47,6 @@ def test_an_interrupted_session_is_resumed_as_it_began() -> None:
     assert step == "planner run plans/a.yaml --rerun all --consent-to-charge --max-cost 2.50"
 
 
-def test_a_fresh_start_is_resumed_but_not_begun_again() -> None:
-    """The reason is repeated until the session is finished; after that it would discard what was paid for."""
-    commands = next_commands(RunOptions(Selection(start_over="a fix")), consenting=False)
-    assert (commands.resume, commands.rerun) == ("planner run --start-over 'a fix'", "planner run")
-
-
 FREE = "planner run plans/a.yaml --max-cost 2.50"
 AGAIN = "planner run plans/a.yaml --consent-to-charge --max-cost 2.50"
 FAILED = unknown(run("agent"), outcome="failed")
@@ -89,33 +74,3 @@ def test_the_price_of_more_runs_counts_the_calls_so_far() -> None:
     steps = ending_of([case], Outcome(), frozenset(), DEFAULTS).next_steps
     (text,) = [step.text for step in steps if step.code is NextStepCode.RAISE_RUNS]
     assert "from 20 to about 88, about $8.00" in text
-
-
-def test_the_suggested_command_repeats_what_was_typed() -> None:
-    """It adds no consent that was not given, and keeps the ceiling."""
-    options = RunOptions(Selection(), max_cost_cents=140)
-    outcome = Outcome(unsettled=(UNCONFIRMED,))
-    assert resume(outcome, next_commands(options, consenting=False)) == "planner run --max-cost 1.40"
-    consented = resume(outcome, next_commands(options, consenting=True))
-    assert consented == "planner run --consent-to-charge --max-cost 1.40"
-
-
-def test_an_unconfirmed_launch_is_reported_with_its_time_and_command() -> None:
-    """The time from which it may be sent again, and the command of its store; several candidates need a person."""
-    commands = next_commands(RunOptions(Selection(store="s3", select=("p/*",))), consenting=True)
-    launches = (UNCONFIRMED, replace(UNCONFIRMED, needs_person=True))
-    look, choose = ending_of([], Outcome(unsettled=launches), frozenset(), commands).next_steps[:2]
-    assert "2026-11-24 10:10:00 UTC" in look.text
-    assert [look.command, choose.command] == ["planner reconcile --store s3"] * 2
-
-
-def test_the_consenting_user_is_known_without_an_environment(tmp_path: Path) -> None:
-    """CI and shell variables come first, then the owner of the process."""
-
-    def actor(environ: dict[str, str]) -> str:
-        clock = Clock(now=lambda: datetime.now(UTC), monotonic=lambda: 0.0, sleep=anyio.sleep)
-        return actor_of(Shell(tmp_path, environ, StringIO(), StringIO(), clock, lambda: "id", 80, user="ana"))
-
-    assert actor({}) == "ana"
-    assert actor({"USER": "bob"}) == "bob"
-    assert system.shell(system.GlobalOptions()).user not in ("", "unknown")

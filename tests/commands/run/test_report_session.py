@@ -177,10 +177,3 @@ def test_a_store_that_cannot_be_written_any_more(project: Project, service: Serv
     assert project.planner("run").code == 0
     assert project.results()["cost"]["actual_cents"] == results["cost"]["actual_cents"]
     assert len(service.own_runs()) == 5
-
-
-def test_recheck_leaves_no_older_report(project: Project) -> None:
-    """It writes to the same folder, and ends early in the same ways."""
-    project.write("reports/results.json", "{}")
-    assert project.planner("run", "--offline").code == 2
-    assert checked_results(project)["session_id"].startswith("offline-")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -52,27 +52,6 @@ def test_a_quarantined_failure_is_reported_and_not_counted(project: Project, ser
     assert "<skipped message" in (project.root / "reports/junit.xml").read_text()
     case = next(case for case in project.results()["cases"] if case["case_id"] == "hours/cancel@clinic")
     assert (case["outcome"], case["quarantine"]["reason"]) == ("failed", "ticket VOX-41")
-
-
-def test_a_quarantine_that_has_passed_counts_again_and_is_warned_of(project: Project, service: Served) -> None:
-    """The day after, a failure is a failure, and the plan file is pointed at."""
-    _quarantine(project, datetime.now(UTC).date() - timedelta(days=1))
-    ran = project.planner("run", CONSENT)
-    assert ran.code == 1
-    assert "warning: quarantine has ended [quarantine-passed]" in ran.err
-    assert "quarantined" not in ran.out
-
-
-def test_quarantine_is_lifted_without_a_call(project: Project, service: Served) -> None:
-    """Taking it away judges what is stored again: the failure counts, and nobody is phoned for it."""
-    _quarantine(project, datetime.now(UTC).date() + timedelta(days=3))
-    assert project.planner("run", CONSENT).code == 0
-    before = service.ledger()
-    text = (project.root / "plans/hours.yaml").read_text()
-    lines = [line for line in text.splitlines() if "quarantine" not in line]
-    project.write("plans/hours.yaml", "\n".join(lines) + "\n")
-    assert project.planner("run").code == 1
-    assert service.ledger() == before
 
 
 def test_redacted_text_is_shown_nowhere(project: Project, service: Served) -> None:
@@ -155,20 +134,6 @@ def test_a_plan_with_another_name(project: Any, service: Any) -> None:
         f"doors/{SATURDAY.format('Bob')}": ("recheck", "renamed", 0),
         "doors/cancel@clinic": ("call", "new", 1),
     }
-    assert len(service.own_runs()) == 5
-
-
-def test_a_copy_of_a_plan_is_not_a_rename(project: Any, service: Any) -> None:
-    """While the plan is there, another that asks for the same uses its calls; in another environment it has its own."""
-    project.write("planner.yaml", "environments: {staging: {clinic: {agent: 12}}}\n")
-    assert project.planner("run", "--consent-to-charge").code == 0
-    text = (project.root / "plans/hours.yaml").read_text()
-    project.write("plans/copy.yaml", text.replace("plan: hours", "plan: copy"))
-    assert {reason for _, reason, _ in project.actions("plans/copy.yaml").values()} == {"shared"}
-    (project.root / "plans/hours.yaml").unlink()
-    assert {reason for _, reason, _ in project.actions().values()} == {"renamed"}
-    assert {reason for _, reason, _ in project.actions("--environment", "staging").values()} == {"new"}
-    assert {reason for _, reason, _ in project.actions("--select", "*Ana*").values()} == {"renamed"}
     assert len(service.own_runs()) == 5
 
 

@@ -4,12 +4,9 @@ nothing is paid for twice."""
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
-
-from tests.commands.stores.conftest import git  # pyright: ignore[reportMissingImports]
 
 FAR: Final = "2199-01-01T00:00:00Z"
 
@@ -65,31 +62,3 @@ def test_a_spoilt_file_concerns_its_case_only(project: Any, service: Any) -> Non
         assert (ran.code, len(service.own_runs())) == (4, calls), (name, ran)
         part.write_bytes(data)
     assert project.actions() == whole
-
-
-def test_a_ref_that_was_set_back(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
-    """By a forced push: the machine that made the calls still has them."""
-    one = fresh_clone("one")
-    assert one.planner("run", "--consent-to-charge", "--select", "hours/cancel*").code == 0
-    tip = git(remote, "rev-parse", "refs/planner/results")
-    assert one.planner("run", "--consent-to-charge").code == 0
-    calls = len(service.own_runs())
-    git(remote, "update-ref", "refs/planner/results", tip)
-    assert {action for action, _, _ in one.actions().values()} == {"reuse"}
-    assert (one.planner("run", "--consent-to-charge").code, len(service.own_runs())) == (0, calls)
-    other = fresh_clone("two").actions()
-    assert other["hours/cancel@clinic"][0] == "reuse"
-
-
-def test_the_folder_of_another_project(project: Any, service: Any, tmp_path: Path) -> None:
-    """Its calls are not ours, and none of its files is changed."""
-    assert project.planner("run", "--consent-to-charge").code == 0
-    calls = len(service.own_runs())
-    plan = (project.root / "plans/hours.yaml").read_text()
-    shutil.copytree(project.root / ".planner", tmp_path / "copy")
-    project.write("plans/hours.yaml", plan.replace("plan: hours", "plan: other").replace("Saturday", "Sunday"))
-    before = {path: path.read_bytes() for path in (project.root / ".planner/calls").rglob("*.jsonl")}
-    found = project.actions("--store", str(tmp_path / "copy"))
-    assert {action for case_id, (action, _, _) in found.items() if "saturday" in case_id} == {"call"}
-    assert len(service.own_runs()) == calls
-    assert all(path.read_bytes() == data for path, data in before.items())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,27 +76,6 @@ def test_words_are_erased_from_a_bucket(fresh: Callable[[str], Any], bucket: Buc
     assert {action for action, _, _ in fresh("three").actions().values()} == {"reuse"}
 
 
-@pytest.mark.parametrize("options", [(), ("--namespace", "branches/42")])
-def test_a_plan_lists_each_folder_of_calls_once(
-    fresh: Callable[[str], Any], bucket: BucketServer, service: Any, options: Sequence[str]
-) -> None:
-    """In each place that counts: the default branch, the pull request, a merged one that is not verified yet."""
-    assert fresh("one").planner("run", "--consent-to-charge").code == 0
-    assert service.own_runs()
-    bucket.objects["/results/planner/merged/7.json"] = b"{}"
-    command = ("ci", "plan", *options) if options else ("plan",)
-    project = fresh("two")
-    bucket.listed.clear()
-    assert project.planner(*command).code == 0
-    listed = Counter(prefix.removeprefix("planner/").strip("/") for prefix in bucket.listed)
-    places = ["", "branches/7/", *(["branches/42/"] if options else [])]
-    calls = {path.split("/")[4] for path in bucket.objects if path.startswith("/results/planner/calls/")}
-    assert len(calls) == 3
-    wanted = {f"{place}calls/{each}" for place in places for each in calls}
-    assert {folder: number for folder, number in listed.items() if "calls/" in folder} == dict.fromkeys(wanted, 1)
-    assert listed["merged"] <= 3
-
-
 def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
     """If the store may not be read: no calls, exit 2, and a message that says what is needed without showing credentials."""
     bucket.closed = True
@@ -126,21 +103,3 @@ def test_a_bucket_that_refuses_one_object(
     ran = project.planner("run", "--consent-to-charge")
     assert (ran.code, len(service.own_runs())) == (4 if folder == "calls" else 0, calls), ran.out + ran.err
     assert "need permission to read" in ran.err
-
-
-def test_without_the_extra(fresh: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where obstore is not installed, what to install is said."""
-    real = builtins.__import__
-
-    def without(name: str, *arguments: Any, **options: Any) -> Any:
-        if name.startswith("planner.stores.object_store"):
-            raise ImportError(name)
-        return real(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without)  # an interpreter without the package is not to be had here
-    ran = fresh("one").planner("plan")
-    assert ran.code == 2
-    assert ran.err.splitlines() == [
-        "planner: `store` in planner.yaml: an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",
-        "  Or name a folder, or git:refs/planner/results.",
-    ]

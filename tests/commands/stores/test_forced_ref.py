@@ -35,17 +35,6 @@ def test_the_machine_that_called_still_knows(fresh_clone: Callable[[str], Any], 
     assert len(service.own_runs()) == 5
 
 
-def test_another_machine_finds_the_calls(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
-    """By the launches that are open there again."""
-    assert fresh_clone("one").planner("run", "--consent-to-charge").code == 0
-    force_to_the_first_commit(remote)
-    two = fresh_clone("two")
-    ran = two.planner("run", "--consent-to-charge")
-    assert ran.code == 0, ran.err
-    assert [run["adopted"] for case in two.results()["cases"] for run in case["runs"]] == [True] * 5
-    assert len(service.own_runs()) == 5
-
-
 def test_a_ref_that_is_deleted_while_calls_are_under_way(
     fresh_clone: Callable[[str], Any], remote: Path, service: Any
 ) -> None:

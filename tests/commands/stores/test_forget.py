@@ -86,19 +86,6 @@ def test_words_go_and_outcomes_stay(called: Any, fresh_clone: Callable[[str], An
     assert called.planner("forget", *ids, "--yes").code == 0
 
 
-def test_other_expectations_cannot_judge_what_was_erased(called: Any, service: Any) -> None:
-    """They need new calls, with consent."""
-    passed = "hours/saturday[name=Ana]@clinic"
-    ids = [str(run["run_id"]) for case_id in (FAILING, passed) for run in calls_of(called, case_id)]
-    assert called.planner("forget", *ids, "--yes").code == 0
-    called.edit("plans/hours.yaml", "max_seconds: 1", "max_seconds: 600")
-    called.edit("plans/hours.yaml", "check: call, status: completed", "check: duration, max_seconds: 500")
-    actions = called.actions()
-    assert actions[FAILING] == ("call", "failed", 1)
-    assert actions[passed] == ("call", "expectations_changed", 2)
-    assert actions["hours/saturday[name=Bob]@clinic"] == ("recheck", "expectations_changed", 0)
-
-
 def vote_about(evidence: Evidence) -> bytes:
     transcript = transcript_digest(evidence.turns or ())
     return (
