@@ -279,13 +279,6 @@ def plan(name: str, target: str) -> str:
     return head + "    expect: [{check: call, status: completed}]\n"
 
 
-@pytest.mark.parametrize(
-    ("alias", "message"),
-    [
-        ("nobody", "Targets with a file: support"),
-        ("line", "planner agent pull"),
-    ],
-)
 @pytest.mark.parametrize("target", ["plain: {agent: 12}", "other: {agent: 12, config: ../agents/other.yaml}"])
 def test_cases_that_never_call_the_file(shop: Shop, target: str) -> None:
     """Nothing proves that they pass with the configuration."""
@@ -300,6 +293,13 @@ def test_cases_that_never_call_the_file(shop: Shop, target: str) -> None:
     assert POLITE in shop.agent()["prompt"]
 
 
+@pytest.mark.parametrize(
+    ("alias", "message"),
+    [
+        ("nobody", "Targets with a file: support"),
+        ("line", "planner agent pull"),
+    ],
+)
 def test_a_target_without_a_file(shop: Shop, alias: str, message: str) -> None:
     shop.project.write("plans/line.yaml", plan("line", "line: {agent: 12}"))
     ran = shop.project.planner("agent", "deploy", alias, "--yes")
