@@ -67,7 +67,7 @@ class ConsentRecords:
         match event:
             case ConsentAdded(consent):
                 known = self._consents.get(consent.consent_id)
-                self._consents[consent.consent_id] = consent if known is None else renewed(known, consent)
+                self._consents[consent.consent_id] = consent if known is None else _renewed(known, consent)
                 self._ended.setdefault(consent.consent_id, set())
             case ConsentEnded(consent_id, calls):
                 self._ended[consent_id].update(calls)
@@ -78,7 +78,7 @@ class ConsentRecords:
                 mine = self._waves.get(consent.consent_id)
                 if wave is not None and (mine is None or mine.number < wave.number):
                     self._waves[consent.consent_id] = wave
-                self._consents[consent.consent_id] = consent if known is None else renewed(consent, known)
+                self._consents[consent.consent_id] = consent if known is None else _renewed(consent, known)
                 self._ended.setdefault(consent.consent_id, set()).update(ended)
                 self._elsewhere[consent.consent_id] = spending
             case JudgeCallReserved(call_id, consent_id, session_id, plan, microcents):
@@ -168,10 +168,9 @@ def _require_within(consent: Consent, before: Wave | None, wave: Wave) -> None:
         raise AssertionError(f"wave {wave.number} of consent {consent.consent_id} has calls that nobody agreed to")
 
 
-def renewed(earlier: Consent, later: Consent) -> Consent:
+def _renewed(earlier: Consent, later: Consent) -> Consent:
     """The later agreement, with the reasons of both: the later session may have needed only a part."""
-    first_agreed_at = min(earlier.begun_at, later.begun_at)
-    later = replace(later, starts_over=earlier.starts_over or later.starts_over, first_agreed_at=first_agreed_at)
+    later = replace(later, starts_over=earlier.starts_over or later.starts_over)
     if len(earlier.calls) != len(later.calls):
         return later
     pairs = zip(earlier.calls, later.calls, strict=True)

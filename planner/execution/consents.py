@@ -9,7 +9,6 @@ of the shared store (`Spending`).
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
-from datetime import datetime
 from enum import Enum
 from hashlib import sha256
 from typing import Annotated, NamedTuple, Self
@@ -85,13 +84,6 @@ class Consent:
     """Where its results are stored: `branches/42/` in a job of a pull request."""
     starts_over: bool = False
     """Calls that were made before do not count."""
-    first_agreed_at: AwareDatetime | None = None
-    """If somebody agreed to some of these calls before."""
-
-    @property
-    def begun_at(self) -> datetime:
-        """None of its calls was made before that."""
-        return self.first_agreed_at or self.agreed_at
 
 
 def consent_id_of(digest: str, occasion: str) -> str:

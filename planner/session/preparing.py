@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from planner.agents.copies import new_products
 from planner.agents.live_tools import live_tool_warnings, live_tools
@@ -59,7 +58,7 @@ from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
 from planner.verdicts.sessions import Session, cases_with_history, earlier_sessions, to_measure
 from planner.workspace.agreed_calls import agreed_set
-from planner.workspace.consents import known_consent_id, may_resume, not_yet_made
+from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
@@ -201,7 +200,8 @@ def prepare(
     consent_id, spending = "", NO_SPENDING
     if journal:
         whole = change_set = not_yet_made(work, whole, journal, to_call=to_call)
-        consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace, partial(may_resume, work))
+        starts_over = selection.start_over is not None
+        consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace, starts_over=starts_over)
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
         stored = StoredRuns(records, Agents(revisions, configurations))
         resumable = resumable_runs(journal, whole, consent_id, selection, stored)

@@ -6,19 +6,17 @@ the same set of calls is resumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from planner.changes.consented_calls import charged_changes, made_before
 from planner.changes.model import ChangeSet
 from planner.execution.consent_sharing import PREFIX as CONSENTS
 from planner.execution.consent_sharing import ConsentSharing
-from planner.execution.consents import Consent, consent_id_of, id_prefix
+from planner.execution.consents import consent_id_of, id_prefix
 from planner.execution.journal import Journal
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE
 from planner.execution.spending import spending_of
-from planner.shell import Shell
-from planner.workspace.sharing import Shared
 from planner.workspace.stores import Workspace
 
 
@@ -30,31 +28,23 @@ def _workflow_run(environ: Mapping[str, str]) -> str:
 
 
 def known_consent_id(
-    journal: JournalState,
-    digest: str,
-    environ: Mapping[str, str],
-    namespace: str,
-    may_resume: Callable[[Consent], bool] = lambda _: True,
+    journal: JournalState, digest: str, environ: Mapping[str, str], namespace: str, *, starts_over: bool = False
 ) -> str:
     """The consent to this set that a session of this environment resumes, or that of its workflow run; "" if it needs a
-    new one. First of all those under which something was called."""
+    new one. First of all those under which something was called. A session that `starts_over` resumes no calls from
+    before that."""
     run = _workflow_run(environ)
     own = consent_id_of(digest, run) if run else ""
     alike = [each for each in journal.consents.open() if (each.digest, each.namespace) == (digest, namespace)]
-    ids = [each.consent_id for each in alike if may_resume(each)]
+    ids = [each.consent_id for each in alike if each.starts_over or not starts_over]
     if journal.consents.get(own) is not None:
         ids.append(own)
     used = [each for each in ids if _is_used(journal, each)]
     return (used or ids or [_lost_consent_id(journal, digest) or own])[-1]
 
 
-def may_resume(work: Workspace, consent: Consent) -> bool:
-    """False for calls from before the start that is asked for."""
-    return consent.starts_over or work.selection.start_over is None
-
-
 def _is_used(journal: JournalState, consent_id: str) -> bool:
-    """False for the consent of a session that ended before it called anything, or followed an equal one."""
+    """False for the consent of a session that ended before it called anything."""
     return bool(journal.consents.ended_of(consent_id) or spending_of(journal, consent_id).plans)
 
 
@@ -72,7 +62,9 @@ def not_yet_made(work: Workspace, change_set: ChangeSet, journal: Journal, *, to
     while True:
         digest = change_set.digest
         if work.place.shared is not None:
-            _sharing(shell, work.place.shared, journal).import_consents(digest, work.loaded.plan_names)
+            shared = work.place.shared
+            sharing = ConsentSharing(shared.store, journal, show_name=shared.redaction.name, now=shell.clock.now())
+            sharing.import_consents(digest, work.loaded.plan_names)
         is_own = bool(run) and journal.consents.get(consent_id_of(digest, run)) is not None
         made = journal.consents.made_of(digest, namespace)
         is_new = all(ended.isdisjoint(places) for _, ended in made)
@@ -86,7 +78,3 @@ def _lost_consent_id(journal: JournalState, digest: str) -> str:
     charged under it. "" if there is none."""
     ids = [launch.consent_id for launch in journal.launches(LIVE) if launch.consent_id.startswith(id_prefix(digest))]
     return next((consent_id for consent_id in ids if journal.consents.get(consent_id) is None), "")
-
-
-def _sharing(shell: Shell, shared: Shared, journal: Journal) -> ConsentSharing:
-    return ConsentSharing(shared.store, journal, show_name=shared.redaction.name, now=shell.clock.now())

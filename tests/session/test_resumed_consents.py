@@ -70,9 +70,9 @@ def test_a_session_that_may_not_resume_them_needs_a_new_consent() -> None:
     journal = JournalState()
     made = consent(OLD, 0)
     journal.apply(ConsentImported(made, (), CALLED))
-    assert known_consent_id(journal, DIGEST, {}, "", lambda each: each.starts_over) == ""
+    assert known_consent_id(journal, DIGEST, {}, "", starts_over=True) == ""
     begun = replace(consent(NEW, 1), starts_over=True)
     journal.apply(ConsentAdded(begun))
-    assert known_consent_id(journal, DIGEST, {}, "", lambda each: each.starts_over) == NEW
+    assert known_consent_id(journal, DIGEST, {}, "", starts_over=True) == NEW
     journal.apply(ConsentAdded(consent(NEW, 2)))  # it is resumed without that option
-    assert known_consent_id(journal, DIGEST, {}, "", lambda each: each.starts_over) == NEW
+    assert known_consent_id(journal, DIGEST, {}, "", starts_over=True) == NEW
