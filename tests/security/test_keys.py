@@ -112,7 +112,6 @@ def test_key_in_another_form(form: str) -> None:
         "AZURE_STORAGE_SAS_KEY",
         "AZURE_CLIENT_SECRET",
         "GOOGLE_SERVICE_ACCOUNT_KEY",
-        "PLANNER_ORGANISATION_PASSWORD",
     ],
 )
 def test_each_key_of_the_environment(name: str) -> None:
