@@ -87,14 +87,8 @@ def history(global_options: GlobalOptions, **values: Any) -> int:
     return module.history(shell(global_options), module.HistoryOptions(selection(values), **values))
 
 
-@command(examples=["planner forget 7110 --yes", "planner forget --containing 'Ana Ruiz'"])
-@click.argument("calls", metavar="[RUN...]", nargs=-1, type=int)
-@option(
-    options.CASES,
-    "--containing",
-    metavar="TEXT",
-    help="Also the calls in which TEXT was said: in originals on this machine and, with a key, at the service.",
-)
+@command(examples=["planner forget 7110 --yes"])
+@click.argument("calls", metavar="RUN...", nargs=-1, required=True, type=int)
 @option("Agree", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @options.PLACE
 @options.output_format(OUTPUT, "text", "json")
@@ -105,8 +99,7 @@ def forget(global_options: GlobalOptions, **values: Any) -> int:
     RUN is the id of a stored run or of its call. Transcripts, quotes, findings and answers of a judge go; ids, times,
     costs and outcomes stay, so that nothing is called again and no verdict changes. A git ref starts a new history.
 
-    It lists first what it erases and what it cannot reach, and asks. Exit code 4 if something is left in the stores, or
-    could not be searched.
+    It lists first what it erases and what it cannot reach, and asks. Exit code 4 if something is left in the stores.
     """
     from planner.commands import forget as module
 

@@ -16,6 +16,7 @@ REMOVED: Final[dict[str, str]] = {
     "worker": "`planner run` makes the calls.",
     "--detach": "`planner run` makes the calls itself; after an interruption, the same command resumes them.",
     "--trace": "`-vv` logs requests.",
+    "--containing": "Name the runs: `planner transcript` prints stored conversations with their ids.",
     "--audio": "Listen to a call at the service.",
     "--max-concurrent": "Write `policy.max_concurrent_runs` in planner.yaml.",
     "--fail-on": "A failure and a regression both end with 1.",

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from planner.commands.forget_search import Search, search
 from planner.errors import RefusedError, UsageError
 from planner.evidence import Evidence
 from planner.judge.votes import transcript_digest
@@ -38,12 +37,10 @@ _OF_A_BUCKET = "old versions, if the bucket keeps them"
 
 @frozen
 class ForgetOptions:
-    """`calls` are ids of runs or calls; those with the words `containing` are added. `confirm` asks a question; None:
-    there is no terminal."""
+    """`calls` are ids of runs or calls. `confirm` asks a question; None: there is no terminal."""
 
     selection: Selection
     calls: Sequence[int]
-    containing: str | None = None
     yes: bool = False
     output_format: Literal["text", "json"] = "text"
     confirm: Callable[[str], bool] | None = None
@@ -52,23 +49,20 @@ class ForgetOptions:
 def forget(shell: Shell, options: ForgetOptions) -> int:
     """Erase, and return 4 if words are left, otherwise 0. Raises `UsageError` if a call is not stored, `RefusedError`
     without a confirmation."""
-    if not options.calls and not options.containing:
-        raise UsageError("name the calls to forget", "Give ids of runs or calls, or --containing TEXT.")
     _, place = open_results(shell, options.selection)
     if place.namespace:
         raise UsageError("a job of a pull request or branch cannot erase calls", "Run this on the default branch.")
     is_json = options.output_format == "json"
     print_line = shell.log if is_json else shell.print
-    with locked(shell, place, _command(options, options.calls)):
+    calls = options.calls
+    with locked(shell, place, shlex.join(["planner", "forget", *map(str, calls), *options.selection.words()])):
         stores = list(_stores(place))
-        calls, unsearched = _wanted(shell, options, place, stores)
         found = joined([_found(store, calls) for store in stores])
-        _require_stored(options.calls, found)
-        document = _document(found, [*OUT_OF_REACH, *_of_shared(place), *unsearched])
+        _require_stored(calls, found)
+        document = _document(found, [*OUT_OF_REACH, *_of_shared(place)])
         for line in _lines(found, document["out_of_reach"], place):
             print_line(line)
-        if found.calls:
-            _agree(options)
+        _agree(options)
         transcripts = _transcripts(stores, found)
         for store in stores:
             _erase(store, calls, transcripts, place)
@@ -76,26 +70,11 @@ def forget(shell: Shell, options: ForgetOptions) -> int:
     for key in left.unreadable:
         print_line(f"{for_terminal(key)} names a call and cannot be read: delete it, or restore it and run this again")
     is_whole = not left.has_words and not left.unreadable
-    code = 0 if is_whole and not unsearched else 4
-    if found.calls:
-        print_line("Erased." if is_whole else "Not everything was erased.")
+    code = 0 if is_whole else 4
+    print_line("Erased." if is_whole else "Not everything was erased.")
     if is_json:
         shell.print(json_document({**document, "erased": is_whole, "unreadable": left.unreadable}, exit_code=code))
     return code
-
-
-def _command(options: ForgetOptions, calls: Sequence[int]) -> str:
-    return shlex.join(["planner", "forget", *map(str, calls), *options.selection.words()])
-
-
-def _wanted(
-    shell: Shell, options: ForgetOptions, place: OpenedStore, stores: Sequence[Store]
-) -> tuple[list[int], list[str]]:
-    """The ids of what to erase, and what could not be searched."""
-    if options.containing is None:
-        return list(options.calls), []
-    found, unsearched = search(Search(shell, options.selection, place, stores, options.containing))
-    return list(dict.fromkeys([*options.calls, *found])), unsearched
 
 
 def _stores(place: OpenedStore) -> Iterator[Store]:
@@ -137,9 +116,6 @@ def _lines(found: StoredWords, out_of_reach: Sequence[str], place: OpenedStore) 
         cents = money(call.data.cost_cents) if call.data.cost_cents is not None else "no bill"
         state = "already erased" if call.erased else cents
         yield f"run {call.run_id}  {for_terminal(call.case_id)}  {state}"
-    if not found.calls:
-        yield "No stored call has these words."
-        return
     where = "this machine" if place.shared is None else "this machine and the shared store"
     yield f"To erase from {where}: {count(len(found.evidence), 'transcript')} with findings and answers of a judge"
     yield "Out of reach:"

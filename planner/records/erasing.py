@@ -51,9 +51,9 @@ def find(now: Reader, number: int) -> StoredWords:
     named = re.compile(rb'"(?:run|call)_id":\s?%d\b' % number)
     calls: dict[CallId, CallFact] = {}
     unreadable: list[str] = []
-    parts = {key: data for key, data in files_of_folder(now, CALLS) if named.search(data)}
+    parts = {key: data for key, data in _files_of_folder(now, CALLS) if named.search(data)}
     for key, data in parts.items():
-        facts = facts_of(data)
+        facts = _facts_of(data)
         unreadable += [key] if facts is None else []
         for fact in facts or ():
             if isinstance(fact, CallFact) and number in (fact.run_id, fact.data.call_id):
@@ -61,10 +61,10 @@ def find(now: Reader, number: int) -> StoredWords:
     evidence: set[str] = set()
     keys: set[str] = set()
     for key, data in parts.items():
-        own = [fact for fact in facts_of(data) or () if id_of(fact) in calls]
+        own = [fact for fact in _facts_of(data) or () if id_of(fact) in calls]
         keys |= {key} if own else set()
         evidence |= {digest for fact in own for digest in _digests(fact)}
-    for key, data in files_of_folder(now, _RUNS):
+    for key, data in _files_of_folder(now, _RUNS):
         runs = _runs_of(data, calls.keys()) if named.search(data) else []
         keys |= {key} if runs else set()
         evidence |= {run.evidence for run in runs if run.evidence is not None}
@@ -77,7 +77,7 @@ def with_local_evidence(now: Reader, found: StoredWords) -> StoredWords:
     named = re.compile(rb'"run_id":\s?(?:%b)\b' % runs)
     digests = {
         key.rpartition("/")[2].removesuffix(".json")
-        for key, data in files_of_folder(now, _EVIDENCE)
+        for key, data in _files_of_folder(now, _EVIDENCE)
         if named.search(data)
     }
     return StoredWords(found.calls, found.evidence | digests, found.keys, found.unreadable)
@@ -98,7 +98,7 @@ def namespaces_of(now: Reader) -> list[str]:
     return sorted({"", *map(_namespace, now.keys(BRANCHES))})
 
 
-def files_of_folder(now: Reader, folder: str) -> Iterator[tuple[str, bytes]]:
+def _files_of_folder(now: Reader, folder: str) -> Iterator[tuple[str, bytes]]:
     """The files of a folder, in all namespaces."""
     for key in (*now.keys(folder), *now.keys(BRANCHES)):
         if key.startswith(_namespace(key) + folder) and (data := now.get(key)) is not None:
@@ -110,7 +110,7 @@ def _namespace(key: str) -> str:
     return found[0] if found else ""
 
 
-def facts_of(data: bytes) -> list[Fact] | None:
+def _facts_of(data: bytes) -> list[Fact] | None:
     try:
         return [FACT.validate_json(line) for line in data.splitlines()]
     except ValidationError:
@@ -133,7 +133,7 @@ def _runs_of(data: bytes, calls: Iterable[CallId]) -> list[JudgedRun]:
 
 
 def _erased_part(data: bytes, found: StoredWords) -> bytes:
-    facts = facts_of(data) or []
+    facts = _facts_of(data) or []
     return part_bytes(erased_fact(fact) if id_of(fact) in found.calls else fact for fact in facts)
 
 
@@ -162,7 +162,7 @@ def _without_words(verdict: _Verdict) -> _Verdict:
 def _heads(now: Reader, parts: Mapping[str, bytes]) -> dict[str, bytes]:
     """The heads of the sessions that wrote these files, with their new digests."""
     changed: dict[str, bytes] = {}
-    for key, data in files_of_folder(now, SESSIONS) if parts else ():
+    for key, data in _files_of_folder(now, SESSIONS) if parts else ():
         namespace = _namespace(key)
         try:
             head = SessionHead.model_validate_json(data)

@@ -95,31 +95,6 @@ def vote_about(evidence: Evidence) -> bytes:
     )
 
 
-def test_calls_with_a_text_are_found(
-    fresh_clone: Callable[[str], Any], service: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In originals here; redacted calls are read at the service, and without a key they count as not searched."""
-    first = fresh_clone("one")
-    first.write("planner.yaml", "store: git:refs/planner/results\nredact: ['Dora Diaz']\n")
-    git(first.root, "commit", "-qam", "redacts")
-    git(first.root, "push", "-q", "origin", "main")
-    assert first.planner("run", "--consent-to-charge").code == 0
-    (run,) = calls_of(first, FAILING)
-    search = ("forget", "--containing", "DORA diaz", "--format", "json")
-    assert first.planner(*search).json["error"]["code"] == "refused"
-    assert f"run {run['run_id']} " in first.planner(*search).err
-    second = fresh_clone("two")
-    with monkeypatch.context() as without_key:
-        without_key.delenv("THUNDERPHONE_API_KEY")
-        ran = second.planner(*search, "--yes")
-        assert (ran.code, ran.json["calls"]) == (4, [])
-        assert ran.json["out_of_reach"][-1].endswith("redacted here: the service is searched with THUNDERPHONE_API_KEY")
-    ran = second.planner(*search, "--yes")
-    assert (ran.code, ran.json["erased"]) == (0, True)
-    assert [call["run_id"] for call in ran.json["calls"]] == [run["run_id"]]
-    assert second.planner(*search, "--yes").json["calls"] == []
-
-
 def test_answers_of_a_judge_about_the_call_are_erased(called: Any) -> None:
     """Found by the transcript that they are about. Those about other calls stay."""
     store = DirectoryStore(next((called.root / ".planner/shared").iterdir()))
