@@ -69,7 +69,7 @@ def report(global_options: GlobalOptions, **values: Any) -> int:
     options.CASES,
     "--spend",
     is_flag=True,
-    help="Who agreed to what, what was billed and what is reserved, with sums by month, person and plan.",
+    help="Who agreed to what, what was billed and what is reserved: one line for each consent, and the sum.",
 )
 @option(
     options.CASES, "--since", metavar="AGE", help="Only sessions or consents no older than this, such as 30d or 12h."

@@ -180,12 +180,7 @@ class TranscriptsDocument(_Printed):
     transcripts: list[TranscriptDocument]
 
 
-class SpentAmount(_Part):
-    cents: Total = Field(description="Billed.")
-    reserved_cents: Total = Field(description="Of calls and judge calls without a bill: they may still be charged.")
-
-
-class ConsentSpent(SpentAmount):
+class ConsentSpent(_Part):
     consent_id: str
     sessions: list[str] = Field(description="Those that ended, oldest first.")
     at: str = Field(json_schema_extra={"format": "date-time"})
@@ -194,17 +189,16 @@ class ConsentSpent(SpentAmount):
     digest: str
     is_open: bool = Field(description="Some of its calls are still to be made, or their results to be stored.")
     launches: Count
-    months: dict[str, SpentAmount] = Field(description="By month (UTC): phone calls and judge calls.")
-    plans: dict[str, SpentAmount] = Field(description="By plan: phone calls only.")
+    cents: Total = Field(description="Billed.")
+    reserved_cents: Total = Field(description="Of calls and judge calls without a bill: they may still be charged.")
 
 
 class SpendingDocument(_Printed):
     """`planner history --spend --format json`."""
 
     consents: list[ConsentSpent]
-    months: dict[str, SpentAmount]
-    people: dict[str, SpentAmount]
-    plans: dict[str, SpentAmount]
+    cents: Total = Field(description="Billed under all these consents.")
+    reserved_cents: Total = Field(description="Reserved under all these consents.")
 
 
 class ResultsDocument(RunResult):

@@ -1,30 +1,14 @@
-"""`planner history --spend`: who agreed to what, and what it cost, with sums by month, person and plan."""
+"""`planner history --spend`: who agreed to what, and what it cost."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Self
 
 from planner.quantities import count, money
 from planner.reports.neutral import for_terminal, json_document
 from planner.values import frozen
-
-
-@frozen
-class Cost:
-    cents: int = 0
-    """Billed."""
-    reserved_cents: int = 0
-    """Of calls and judge calls without a bill: they may still be charged."""
-
-    def __add__(self, other: Self) -> Self:
-        return replace(self, cents=self.cents + other.cents, reserved_cents=self.reserved_cents + other.reserved_cents)
-
-
-Costs = Mapping[str, Cost]
 
 
 @frozen
@@ -41,58 +25,34 @@ class Spent:
     is_open: bool
     """Some of its calls are still to be made, or their results to be stored."""
     launches: int
-    months: Costs
-    """By month (UTC), such as `2026-11`: phone calls and judge calls."""
-    plans: Costs
-    """By plan: phone calls only."""
-
-    @property
-    def cost(self) -> Cost:
-        return sum(self.months.values(), Cost())
-
-
-def _sums(parts: Iterable[tuple[str, Cost]]) -> dict[str, Cost]:
-    sums: dict[str, Cost] = defaultdict(Cost)
-    for name, cost in parts:
-        sums[name] += cost
-    return dict(sums)
-
-
-def _months(entries: Sequence[Spent]) -> dict[str, Cost]:
-    """Newest first."""
-    sums = _sums(part for entry in entries for part in entry.months.items())
-    return dict(sorted(sums.items(), reverse=True))
-
-
-def _people(entries: Sequence[Spent]) -> dict[str, Cost]:
-    return _sums((entry.by or "unknown", entry.cost) for entry in entries)
-
-
-def _plans(entries: Sequence[Spent]) -> dict[str, Cost]:
-    return _sums(part for entry in entries for part in entry.plans.items())
+    cents: int
+    """Billed, judge calls included."""
+    reserved_cents: int
+    """Of calls and judge calls without a bill: they may still be charged."""
 
 
 def render_text(entries: Sequence[Spent]) -> str:
     if not entries:
         return "No calls were made under a consent."
-    lines = [_line(entry) for entry in entries]
-    plans = [(f"plan {name}", cost) for name, cost in _plans(entries).items()]
-    sums = [*_months(entries).items(), *_people(entries).items(), *plans]
-    width = max(len(name) for name, _ in sums)
-    lines += ["", *(f"{for_terminal(name):<{width}}  {_money(cost)}" for name, cost in sums)]
-    return "\n".join(lines)
+    total = _money(*_sums(entries)).strip()
+    return "\n".join([*map(_line, entries), "", f"{count(len(entries), 'consent')}: {total}"])
 
 
-def _money(cost: Cost) -> str:
-    reserved = f" + {money(cost.reserved_cents)} reserved" if cost.reserved_cents else ""
-    return f"{money(cost.cents):>9}{reserved}"
+def _sums(entries: Sequence[Spent]) -> tuple[int, int]:
+    """(billed, reserved) cents."""
+    return sum(entry.cents for entry in entries), sum(entry.reserved_cents for entry in entries)
+
+
+def _money(cents: int, reserved_cents: int) -> str:
+    reserved = f" + {money(reserved_cents)} reserved" if reserved_cents else ""
+    return f"{money(cents):>9}{reserved}"
 
 
 def _line(entry: Spent) -> str:
     limit = "" if entry.max_cost_cents is None else f" of at most {money(entry.max_cost_cents)}"
     parts = [
         f"{entry.at:%Y-%m-%d %H:%M}",
-        f"{_money(entry.cost)}{limit}",
+        f"{_money(entry.cents, entry.reserved_cents)}{limit}",
         for_terminal(entry.by) or "unknown",
         count(entry.launches, "launch", "launches"),
         _sessions(entry),
@@ -108,5 +68,7 @@ def _sessions(entry: Spent) -> str:
 
 
 def render_json(entries: Sequence[Spent]) -> str:
-    sums = {"months": _months(entries), "people": _people(entries), "plans": _plans(entries)}
-    return json_document({"consents": [asdict(each) | asdict(each.cost) for each in entries], **sums})
+    cents, reserved_cents = _sums(entries)
+    return json_document(
+        {"consents": [asdict(each) for each in entries], "cents": cents, "reserved_cents": reserved_cents}
+    )

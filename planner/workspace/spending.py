@@ -17,9 +17,8 @@ from planner.execution.consent_sharing import SharedConsent
 from planner.execution.consents import Amount, Consent, Spending
 from planner.execution.journal_state import JournalState
 from planner.execution.launches import LIVE
-from planner.execution.spending import month_of, spending_of, unsent_launches
-from planner.reports.spending import Cost, Spent
-from planner.results.calls import each_call
+from planner.execution.spending import spending_of, unsent_launches
+from planner.reports.spending import Spent
 from planner.results.model import RunResult
 from planner.values import frozen
 
@@ -42,8 +41,8 @@ def spent_under_consents(
     sessions: Iterable[RunResult],
     show_name: Callable[[str], str],
 ) -> list[Spent]:
-    """One entry for each consent under which something was spent or reserved, newest first. `show_name` redacts a plan
-    or person."""
+    """One entry for each consent under which something was spent or reserved, newest first. `show_name` redacts a
+    person."""
     known = _known(journal, {document.consent.consent_id: document for document in shared})
     ended: dict[str, list[RunResult]] = defaultdict(list)
     for session in sorted(sessions, key=lambda each: aware(each.started_at)):
@@ -53,7 +52,7 @@ def spent_under_consents(
         _spent(consent_id, known.get(consent_id), ended.get(consent_id, []), show_name)
         for consent_id in {*known, *ended}
     ]
-    used = [each for each in entries if each.launches or each.cost != Cost()]
+    used = [each for each in entries if each.launches or each.cents or each.reserved_cents]
     return sorted(used, key=lambda each: (each.at, each.consent_id), reverse=True)
 
 
@@ -101,7 +100,6 @@ def _union(journal: JournalState, consent_id: str, shared: SharedConsent | None)
         mine,
         launches={**mine.launches, **theirs},
         judging={**shared.spending.judging, **mine.judging},
-        months={**shared.spending.months, **mine.months},
     )
 
 
@@ -119,15 +117,7 @@ def _spent(
     at = min(times).astimezone(UTC)
     agreed = _agreed(known, sessions)
     spending = Spending() if known is None else known.spending
-    months, plans = _by_month(spending, month_of(at)), _by_plan(spending, show_name)
-    known_cost = sum(months.values(), Cost())
-    more_cents = max(0, _cents_of(sessions) - known_cost.cents)
-    more_reserved_cents = max(0, _unbilled_cents(sessions) - known_cost.reserved_cents)
-    if more_cents or more_reserved_cents:
-        months[month_of(at)] = months.get(month_of(at), Cost()) + Cost(more_cents, more_reserved_cents)
-        for plan, cents in _plans_of(sessions, show_name).items():
-            cost = plans.get(plan, Cost())
-            plans[plan] = replace(cost, cents=max(cents, cost.cents))
+    calls, judging = spending.of_calls(), spending.of_judge_calls()
     launches = sum(1 for amounts in spending.launches.values() if _total(amounts).committed)
     return Spent(
         consent_id,
@@ -138,8 +128,8 @@ def _spent(
         agreed.digest,
         known is not None and known.is_open,
         max(launches, sum(each.stats.launches for each in sessions)),
-        months,
-        plans,
+        max(calls.spent + whole_cents(judging.spent), _cents_of(sessions)),
+        max(calls.reserved + whole_cents(judging.reserved), _unbilled_cents(sessions)),
     )
 
 
@@ -159,43 +149,7 @@ def _agreed(known: _Known | None, sessions: Sequence[RunResult]) -> _Agreed:
     return _Agreed(last.by, last.max_cost_cents, sessions[0].change_set_digest)
 
 
-def _by_month(spending: Spending, agreed: str) -> dict[str, Cost]:
-    """`agreed` is the month for what has none."""
-    months: dict[str, Cost] = defaultdict(Cost)
-    for launch_id, amounts in spending.launches.items():
-        total = _total(amounts)
-        months[spending.months.get(launch_id, agreed)] += Cost(total.spent, total.reserved)
-    judging: dict[str, Amount] = defaultdict(Amount)
-    for session_id, amounts in spending.judging.items():
-        judging[spending.months.get(session_id, agreed)] += _total(amounts)
-    for month, total in judging.items():
-        months[month] += Cost(whole_cents(total.spent), whole_cents(total.reserved))
-    return {month: cost for month, cost in months.items() if cost != Cost()}
-
-
-def _by_plan(spending: Spending, show_name: Callable[[str], str]) -> dict[str, Cost]:
-    plans: dict[str, Cost] = defaultdict(Cost)
-    for amounts in spending.launches.values():
-        for plan, amount in amounts.items():
-            plans[show_name(plan)] += Cost(amount.spent, amount.reserved)
-    return dict(plans)
-
-
 # Stored sessions
-
-
-def _plans_of(sessions: Sequence[RunResult], show_name: Callable[[str], str]) -> dict[str, int]:
-    own = {session.session_id for session in sessions}
-    bills = {
-        run.run_id: (case.plan, run.cost_cents)
-        for session in sessions
-        for case, run in each_call(session.called)
-        if run.session_id in own and run.cost_cents is not None
-    }
-    plans: dict[str, int] = defaultdict(int)
-    for plan, cents in bills.values():
-        plans[show_name(plan)] += cents
-    return plans
 
 
 def _cents_of(sessions: Sequence[RunResult]) -> int:

@@ -70,9 +70,7 @@ def test_who_agreed_to_what(project: Project) -> None:
     spend = ("history", "--sandbox", "--spend", "--format", "json")
     spent = project.planner(*spend).json
     assert [each["launches"] > 0 for each in spent["consents"]] == [True, True]
-    sums = [[each["cents"] for each in spent[name].values()] for name in ("months", "plans", "people")]
-    assert sums == [[sum(each["cents"] for each in spent["consents"])]] * 3
-    assert sums[0][0] > 0
+    assert spent["cents"] == sum(each["cents"] for each in spent["consents"]) > 0
     assert {each["reserved_cents"] for each in spent["consents"]} == {0}
     assert project.planner(*spend, "--environment", "other").json["consents"] == []
     assert project.planner(*spend, "--since", "0h").json["consents"] == []
