@@ -220,7 +220,7 @@ def price_text(estimate: Estimate) -> str:
 
 def vote_line(votes: VoteEstimate) -> str:
     """`12 judge calls (gpt-4o-mini), expected $0.03 (at most $0.11)`."""
-    number = f"{count(votes.calls, 'judge call')} ({votes.model})"
+    number = f"{count(votes.votes, 'judge call')} ({votes.model})"
     return f"{number}, expected {money(votes.expected_cents)} (at most {money(votes.high_cents)})"
 
 

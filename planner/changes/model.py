@@ -28,12 +28,11 @@ MICROCENTS = 1_000_000
 
 @frozen
 class VoteEstimate:
-    """`votes` are requested in `calls` judge calls; `stored` earlier votes are reused. A self-hosted model may be
+    """`votes` are requested, each in a judge call; `stored` earlier votes are reused. A self-hosted model may be
     free."""
 
     model: str
     votes: int
-    calls: int
     stored: int
     free: bool
     by_plan: Mapping[str, PlanVotes] = field(default_factory=dict[str, PlanVotes])

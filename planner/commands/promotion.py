@@ -287,8 +287,6 @@ class _Facts:
         about_caller = question_about_caller(case, evidence) if cache.checks_callers else None
         for question in (*questions(case, evidence), *filter(None, [about_caller])):
             self._add_numbered(cache.key_of(question))
-        if self.pull.work.place.repository.load_vote(cache.editions_key, 1) is None:
-            self._add_numbered(cache.editions_key)
 
     def _add_numbered(self, key: str) -> None:
         for number in numbers(1):

@@ -24,7 +24,7 @@ class Comparison(Enum):
     UNDECIDED = "undecided"
     """The model could not decide, or its vote is void."""
     MISSING = "missing"
-    """The model that answers now was not asked."""
+    """The model was not asked."""
     CONTRADICTORY = "contradictory"
     """People contradict each other."""
     UNCLEAR = "unclear"

@@ -13,7 +13,7 @@ from planner.errors import StoreError, UsageError
 from planner.execution.consents import JudgeCallReserved, JudgeCallSettled
 from planner.execution.ledger import OverCeilingError
 from planner.judge.pricing import CeilingReachedError
-from planner.judge.votes import VoteRecord, VoteRequest, read_record
+from planner.judge.votes import VoteRecord, WantedVotes, read_record
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class JudgeCall:
     """One request. `reserved` is its highest price, in millionths of a cent."""
 
     call_id: str
-    request: VoteRequest
+    want: WantedVotes
     reserved: int
 
 
@@ -52,11 +52,10 @@ class JudgeCallRecords:
         """
         if not call.reserved:
             return
-        request = call.request
-        keys = tuple(want.key for want in request.wanted)
+        want = call.want
         self.journal.record(
             JudgeCallReserved(
-                call.call_id, self.consent_id, self.session_id, request.plan, call.reserved, keys, self.month
+                call.call_id, self.consent_id, self.session_id, want.plan, call.reserved, (want.key,), self.month
             )
         )
         if self.share is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
 import anyio
@@ -33,16 +34,14 @@ from planner.judge.endpoint import (
 )
 from planner.judge.judge_call_records import JudgeCall, JudgeCallRecords
 from planner.judge.model_names import is_asked_model
-from planner.judge.pricing import CeilingReachedError, JudgeBudget, Pricing, is_plausible, shares
-from planner.judge.prompt import compose, read_votes, void_votes
+from planner.judge.pricing import CeilingReachedError, JudgeBudget, Pricing, is_plausible
+from planner.judge.prompt import compose, read_vote, void
 from planner.judge.votes import (
     VOID_RETRIES,
     JudgeCallsResult,
     VoteCache,
     VoteRecord,
-    VoteRequest,
     WantedVotes,
-    requests_of,
     transcript_digest,
 )
 
@@ -79,9 +78,8 @@ class JudgeCaller:
     _throttles: int = 0
     _failures: int = 0
 
-    async def ask(self, wanted: Iterable[Sequence[WantedVotes]], *, interrupted: anyio.Event) -> JudgeCallsResult:
-        """Request each of the votes once; each item has those about one call. If the store fails, it stops, and the
-        result says so."""
+    async def ask(self, wanted: Iterable[WantedVotes], *, interrupted: anyio.Event) -> JudgeCallsResult:
+        """Request each of the votes once. If the store fails, it stops, and the result says so."""
         requests = _each_once(wanted)
 
         async def work() -> None:
@@ -119,35 +117,30 @@ class JudgeCaller:
         result = self.result
         return bool(result.refusal or result.usage or result.trouble or result.bug or result.interrupted)
 
-    async def _request(self, request: VoteRequest) -> None:
-        """Request votes until they are answered or cannot be."""
+    async def _request(self, want: WantedVotes) -> None:
+        """Request a vote until it is answered or cannot be."""
         failed = voids = 0
         while not self.stopped:
             await self._wait_for_turn()
             if self.stopped:
                 return
             try:
-                again = await self._ask_once(request, again_if_void=voids < VOID_RETRIES)
+                again = await self._ask_once(want, again_if_void=voids < VOID_RETRIES)
             except ThrottledError as error:
                 self._throttle(error)
             except (UnreachableError, LostAnswerError, ServiceError) as error:
                 failed += 1
                 self._fail(error)
-                self._note_problem(request, str(error))
+                self.cache.problems[want.key] = str(error)
                 if failed == ATTEMPTS:
                     return
                 await self.clock.sleep(min(_LONGEST_WAIT_SECONDS, 2.0 ** (failed - 1)))
             except DeclinedError as error:
-                if len(request.wanted) == 1:
-                    self._note_problem(request, str(error))
-                    return
-                self.log(f"{error}: asking each rubric alone")
-                for want in request.wanted:
-                    await self._request(VoteRequest((want,)))
+                self.cache.problems[want.key] = str(error)
                 return
             except CeilingReachedError as error:
                 self.result.ceiling = self.result.ceiling or str(error)
-                self._note_problem(request, f"the ceiling was reached ({error})")
+                self.cache.problems[want.key] = f"the ceiling was reached ({error})"
                 return
             except RefusedError as error:
                 self.result.refusal = error.with_hint
@@ -159,29 +152,22 @@ class JudgeCaller:
                 if not again:
                     return
                 voids += 1
-                request = VoteRequest(again)
 
-    def _note_problem(self, request: VoteRequest, problem: str) -> None:
-        for want in request.wanted:
-            self.cache.problems[want.key] = problem
-
-    async def _ask_once(self, request: VoteRequest, *, again_if_void: bool) -> tuple[WantedVotes, ...]:
-        """Make one judge call, and store its votes. Returns the questions with a void vote that will be requested
-        again."""
-        rubrics = len(request.wanted)
-        prompt = compose(request.questions, self.new_token)
-        reserved = self.pricing.reserve(prompt.size_bytes, rubrics)
-        call = JudgeCall(self.new_token(), request, reserved)
-        self.budget.reserve(request.plan, reserved)
+    async def _ask_once(self, want: WantedVotes, *, again_if_void: bool) -> bool:
+        """Make one judge call, and store its vote. Returns whether the vote is void and will be requested again."""
+        prompt = compose(want.question, self.new_token)
+        reserved = self.pricing.reserve(prompt.size_bytes)
+        call = JudgeCall(self.new_token(), want, reserved)
+        self.budget.reserve(want.plan, reserved)
         try:
             await self.records.reserve(call)
         except (CeilingReachedError, StoreError, UsageError):
-            self.budget.release(request.plan, reserved)
+            self.budget.release(want.plan, reserved)
             raise
         try:
-            completion = await self.endpoint.complete(prompt, self.pricing.output_limit(rubrics))
+            completion = await self.endpoint.complete(prompt, self.pricing.max_output_tokens)
         except (UnreachableError, ThrottledError, DeclinedError, CredentialError, NotFoundError, RefusedError) as error:
-            self.budget.release(request.plan, reserved)
+            self.budget.release(want.plan, reserved)
             self.records.settle(call, 0)
             raise reworded(error) from error
         except LostAnswerError as error:
@@ -194,26 +180,22 @@ class JudgeCaller:
             self._settle(call, cost)
             raise
         if completion.content is None:
-            votes = void_votes(completion.problem, prompt)
+            vote = void(completion.problem)
         else:
-            turns = request.questions[0].turns
-            votes = [checked(vote, turns) for vote in read_votes(completion.content, prompt)]
-        paid = [None] * rubrics if cost is None else shares(cost, rubrics)
-        again: list[WantedVotes] = []
-        for want, vote, share in zip(request.wanted, votes, paid, strict=True):
-            if vote.void and again_if_void:
-                self.log(f"a vote is invalid ({vote.void}): requesting it again")
-                again.append(want)
-                continue
-            self.cache.add(self._record(call, want, vote, completion, (share, cost)))
+            vote = checked(read_vote(completion.content, prompt), want.question.turns)
+        again = bool(vote.void) and again_if_void
+        if again:
+            self.log(f"a vote is invalid ({vote.void}): requesting it again")
+        else:
+            self.cache.add(self._record(call, vote, completion, cost))
             self.result.given += 1
         self._settle(call, cost)
-        return tuple(again)
+        return again
 
     def _cost(self, call: JudgeCall, completion: Completion) -> int | None:
         """The cost of an answer; None if it is not reported, or implausible."""
         read, written = completion.read_tokens, completion.written_tokens
-        cost = self.pricing.billed(len(call.request.wanted), read, written)
+        cost = self.pricing.billed(read, written)
         if cost is None or is_plausible(cost, call.reserved):
             return cost
         self.log(
@@ -223,12 +205,11 @@ class JudgeCaller:
         return None
 
     def _settle(self, call: JudgeCall, cost: int | None) -> None:
-        self.budget.settle(call.request.plan, call.reserved, cost)
+        self.budget.settle(call.want.plan, call.reserved, cost)
         self.records.settle(call, call.reserved if cost is None else cost)
 
     def _check_model(self, name: str) -> None:
-        """Note the model that answers. The first answer of a session may come from another one than before: then the
-        votes of the earlier model no longer count.
+        """Note the model that answers. The first answer of a session may come from another one than stored votes.
 
         Raises:
             OtherModelError: none of the configured names fits, or the model changed within the session.
@@ -245,15 +226,14 @@ class JudgeCaller:
         is_asked = is_asked_model(name, model, also)
         if not is_asked and also:
             raise OtherModelError(name, model, is_new=False)
-        before = self.cache.edition
         self._edition = edition
-        self.cache.set_edition(edition)
-        if before and before != self.cache.edition:
+        if before := self.cache.other_models(edition):
+            names = ", ".join(map(shown, before))
             self.endpoint.log(
-                f"the judge's endpoint answers as {shown(edition)} now, and answered as {shown(before)} before: "
-                "earlier votes no longer count"
+                f"the judge's endpoint answers as {shown(edition)} now, and answered as {names} before: verdicts of "
+                "both are not compared. To judge stored calls again, name one exact model in judge.model"
             )
-        elif not is_asked and not before:
+        elif not is_asked:
             self.endpoint.log(
                 f"the judge's endpoint answers as {shown(name)} instead of {shown(model)}. This is accepted as the "
                 f"same model unless the name changes. To confirm, write answers_as: [{shown(name)}] under `judge` in "
@@ -263,26 +243,23 @@ class JudgeCaller:
     def _record(
         self,
         call: JudgeCall,
-        want: WantedVotes,
         vote: Vote,
         completion: Completion,
-        cost: tuple[int | None, int | None],
+        cost: int | None,
     ) -> VoteRecord:
-        """`cost` is that of the vote and that of the whole call."""
         return VoteRecord(
-            key=want.key,
+            key=call.want.key,
             number=1,
             call_id=call.call_id,
             model=self.cache.model,
-            edition=self.cache.edition,
+            edition=self._edition,
             verdict=vote.verdict,
             turn=vote.turn,
             quote=vote.quote,
             reason=vote.reason,
             void=vote.void,
-            transcript=transcript_digest(want.question.turns),
-            cost_microcents=cost[0],
-            call_microcents=cost[1],
+            transcript=transcript_digest(call.want.question.turns),
+            call_microcents=cost,
             read_tokens=completion.read_tokens,
             written_tokens=completion.written_tokens,
         )
@@ -311,12 +288,10 @@ class JudgeCaller:
             self.result.trouble = f"{error}, {self._failures} times in a row"
 
 
-def _each_once(wanted: Iterable[Sequence[WantedVotes]]) -> Iterator[VoteRequest]:
-    """The requests. Calls with equal transcripts want the same votes, which are requested once."""
+def _each_once(wanted: Iterable[WantedVotes]) -> Iterator[WantedVotes]:
+    """One for each vote. Calls with equal transcripts want the same votes, which are requested once."""
     requested = Counter[str]()
-    for of_call in wanted:
-        lacking = [replace(want, votes=want.votes - requested[want.key]) for want in of_call]
-        some = [want for want in lacking if want.votes > 0]
-        for want in some:
-            requested[want.key] += want.votes
-        yield from requests_of(some)
+    for want in wanted:
+        lacking = max(0, want.votes - requested[want.key])
+        requested[want.key] += lacking
+        yield from repeat(want, lacking)

@@ -19,52 +19,38 @@ _BYTES_A_TOKEN: Final = 4
 _FRAME_TOKENS: Final = 300
 """Tokens that an endpoint may add, including the schema of the answer."""
 _TYPICAL_ANSWER_TOKENS: Final = 250
-"""Of an answer about one rubric."""
-_STATEMENT_TOKENS: Final = 200
-"""By which the limit of an answer grows with each further rubric; typically it grows by a third of that."""
 _PLAUSIBLE: Final = 10
 """Largest plausible cost, as a multiple of the reservation. Endpoints add tokens, but not that many."""
 
 
 @frozen
 class Pricing:
-    """Prices of requests by the number of their rubrics. `max_output_tokens` limits an answer about one rubric."""
+    """Prices of requests. `max_output_tokens` limits an answer."""
 
     price: JudgePrice
     max_output_tokens: int
 
-    def output_limit(self, rubrics: int) -> int:
-        """The longest answer to a request, in tokens."""
-        return self.max_output_tokens + _STATEMENT_TOKENS * (rubrics - 1)
-
-    def reserve(self, size_bytes: int, rubrics: int) -> int:
+    def reserve(self, size_bytes: int) -> int:
         """The highest possible cost of a request with a prompt of this size: a token has at least one byte."""
-        return self._cost(rubrics, size_bytes + _FRAME_TOKENS, self.output_limit(rubrics))
+        return self._cost(size_bytes + _FRAME_TOKENS, self.max_output_tokens)
 
-    def expected(self, size_bytes: int, rubrics: int) -> int:
-        typical = _TYPICAL_ANSWER_TOKENS + _STATEMENT_TOKENS // 3 * (rubrics - 1)
+    def expected(self, size_bytes: int) -> int:
         read = size_bytes // _BYTES_A_TOKEN + _FRAME_TOKENS
-        return self._cost(rubrics, read, min(typical, self.output_limit(rubrics)))
+        return self._cost(read, min(_TYPICAL_ANSWER_TOKENS, self.max_output_tokens))
 
-    def billed(self, rubrics: int, read_tokens: int | None, written_tokens: int | None) -> int | None:
+    def billed(self, read_tokens: int | None, written_tokens: int | None) -> int | None:
         """The cost of an answer; None if it depends on tokens that were not reported."""
         if not self.price.per_million_read and not self.price.per_million_written:
-            return self._cost(rubrics, 0, 0)
+            return self._cost(0, 0)
         if read_tokens is None or written_tokens is None:
             return None
-        return self._cost(rubrics, read_tokens, written_tokens)
+        return self._cost(read_tokens, written_tokens)
 
-    def _cost(self, rubrics: int, read_tokens: int, written_tokens: int) -> int:
+    def _cost(self, read_tokens: int, written_tokens: int) -> int:
         price = self.price
         # Cents per million tokens are millionths of a cent per token.
         by_length = price.per_million_read * read_tokens + price.per_million_written * written_tokens
-        return ceil(price.per_vote * rubrics * MICROCENTS + by_length)
-
-
-def shares(total: int, parts: int) -> list[int]:
-    """An amount split equally; the first parts take what does not divide."""
-    share, rest = divmod(total, parts)
-    return [share + (place < rest) for place in range(parts)]
+        return ceil(price.per_vote * MICROCENTS + by_length)
 
 
 class CeilingReachedError(Exception):

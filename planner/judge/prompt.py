@@ -17,8 +17,7 @@ still be persuaded about this one rubric; for facts that matter, use `says`, `to
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
 
@@ -41,7 +40,7 @@ _LONGEST: Final = 2_000
 """Longest stored quote or reason, in characters."""
 
 _INSTRUCTIONS: Final = """\
-You judge one telephone call by its transcript. You decide {count} statements about it, each on its own.
+You judge one telephone call by its transcript. You decide 3 statements about it, each on its own.
 
 The transcript is in the next message, between two lines that are exactly {mark}. Each line between them is one turn, \
 as JSON: its number, its speaker and what was said. The speaker "agent" is the phone agent under test, "caller" is who \
@@ -67,7 +66,6 @@ expected.
 quote: words of that turn, copied exactly, at least three of them if it has so many.
 reason: one short sentence."""
 
-_NOT_EACH_ONCE: Final = "it did not answer each statement exactly once"
 _AFTER: Final = (
     "The transcript has ended. Decide the statements of the first message by it, and answer with the JSON object alone."
 )
@@ -80,8 +78,8 @@ class Prompt:
     system: str
     user: str
     seal: str
-    rubrics: tuple[str, ...]
-    """The name of each question's statement, in the order of the questions."""
+    rubric: str
+    """The name of the rubric's statement."""
     true_control: str
     false_control: str
 
@@ -91,7 +89,7 @@ class Prompt:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (*self.rubrics, self.true_control, self.false_control)
+        return (self.rubric, self.true_control, self.false_control)
 
 
 def question_key(question: Question, endpoint: str, model: str) -> str:
@@ -102,20 +100,20 @@ def question_key(question: Question, endpoint: str, model: str) -> str:
     return sha256(to_json(document)).hexdigest()
 
 
-def compose(questions: Sequence[Question], new_token: Callable[[], str]) -> Prompt:
-    """Compose a prompt with questions about one call. `new_token` returns 16 unguessable, unique hex digits."""
-    turns = questions[0].turns
+def compose(question: Question, new_token: Callable[[], str]) -> Prompt:
+    """Compose a prompt. `new_token` returns 16 unguessable, unique hex digits."""
+    turns = question.turns
     transcript = "\n".join(map(_line, turns))
     mark = f"<<<{new_token()}{new_token()}>>>"
     seal = new_token()
     # Names are numbered by place, so they do not reveal which statement is which.
-    names = [f"s-{new_token()[:6]}-{number}" for number in range(1, len(questions) + 3)]
+    names = [f"s-{new_token()[:6]}-{number}" for number in range(1, 4)]
     draw = int(new_token(), 16)
     spoken = [turn for turn in turns if turn.role is not Role.TOOL]
     one, other = spoken[draw % len(spoken)], spoken[(draw >> 16) % len(spoken)]
     opposite = Role.CALLER if other.role is Role.AGENT else Role.AGENT
     statements = [
-        *(encodable(question.rubric) for question in questions),
+        encodable(question.rubric),
         f"Turn {one.number} was spoken by the {one.role.value}.",
         f"Turn {other.number} was spoken by the {opposite.value}.",
     ]
@@ -123,12 +121,12 @@ def compose(questions: Sequence[Question], new_token: Callable[[], str]) -> Prom
     listed = "\n".join(
         f"{name}: {' '.join(statements[index].split())}" for name, index in zip(names, order, strict=True)
     )
-    *rubrics, true_control, false_control = (names[order.index(index)] for index in range(len(statements)))
+    rubric, true_control, false_control = (names[order.index(index)] for index in range(len(statements)))
     return Prompt(
-        _INSTRUCTIONS.format(count=len(statements), mark=mark, seal=seal, statements=listed),
+        _INSTRUCTIONS.format(mark=mark, seal=seal, statements=listed),
         f"{mark}\n{transcript}\n{mark}\n{_AFTER}",
         seal,
-        tuple(rubrics),
+        rubric,
         true_control,
         false_control,
     )
@@ -197,32 +195,22 @@ def void(why: str) -> Vote:
     return Vote(Verdict.CANNOT_TELL, void=why)
 
 
-def read_votes(content: str, prompt: Prompt) -> list[Vote]:
-    """The vote on each of the prompt's questions. All are void if the answer does not belong to exactly this prompt.
-    One is void if its statement was not answered exactly once."""
+def read_vote(content: str, prompt: Prompt) -> Vote:
+    """The vote; void if the answer does not belong to exactly this prompt."""
     try:
         reply = _Reply.model_validate(json.loads(_json_of(content), object_pairs_hook=_once_each))
     except (ValidationError, ValueError, RecursionError):
-        return void_votes("its answer is not the requested JSON", prompt)
+        return void("its answer is not the requested JSON")
     if reply.seal.strip() != prompt.seal:
-        return void_votes("its answer lacks the request's seal", prompt)
+        return void("its answer lacks the request's seal")
     given = {answer.statement: answer for answer in reply.answers}
-    times = Counter(answer.statement for answer in reply.answers)
-    controls = (prompt.true_control, prompt.false_control)
-    if not times.keys() <= set(prompt.names) or any(times[name] != 1 for name in controls):
-        return void_votes(_NOT_EACH_ONCE, prompt)
+    if sorted(answer.statement for answer in reply.answers) != sorted(prompt.names):
+        return void("it did not answer each statement exactly once")
     if given[prompt.true_control].verdict is not Verdict.HOLDS:
-        return void_votes("it denies a control statement that is plainly true", prompt)
+        return void("it denies a control statement that is plainly true")
     if given[prompt.false_control].verdict is not Verdict.DOES_NOT_HOLD:
-        return void_votes("it affirms a control statement that is plainly false", prompt)
-    return [_vote(given[name]) if times[name] == 1 else void(_NOT_EACH_ONCE) for name in prompt.rubrics]
-
-
-def void_votes(why: str, prompt: Prompt) -> list[Vote]:
-    return [void(why)] * len(prompt.rubrics)
-
-
-def _vote(answer: _Answer) -> Vote:
+        return void("it affirms a control statement that is plainly false")
+    answer = given[prompt.rubric]
     return Vote(answer.verdict, answer.turn, _kept(answer.quote), _kept(answer.reason))
 
 

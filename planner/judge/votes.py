@@ -5,10 +5,10 @@ Votes are cached by content: the same question to the same model is charged once
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = "1.0"
 VOID_RETRIES: Final = 1
 """Additional attempts after a void answer: models sometimes misquote."""
-MAX_RUBRICS: Final = 8
-"""Rubrics in one judge call: a longer list makes answers worse, and more is lost with a bad one."""
-_Item = TypeVar("_Item")
 
 
 class VoteRecord(BaseModel):
@@ -47,27 +44,15 @@ class VoteRecord(BaseModel):
     void: str = ""
     transcript: str = Field(default="", description="Digest of the transcript that it is about.")
     call_id: str = Field(default="", description="The judge call that returned it.")
-    cost_microcents: int | None = Field(
-        default=None, description="Its share of the judge call's cost, in millionths of a cent; null if unknown."
+    call_microcents: int | None = Field(
+        default=None, description="What the judge call cost, in millionths of a cent; null if unknown."
     )
-    call_microcents: int | None = Field(default=None, description="What the whole judge call cost; null if unknown.")
-    read_tokens: int | None = Field(default=None, description="Of the whole judge call.")
-    written_tokens: int | None = Field(default=None, description="Of the whole judge call.")
+    read_tokens: int | None = None
+    written_tokens: int | None = None
 
     @property
     def vote(self) -> Vote:
         return Vote(self.verdict, self.turn, self.quote, self.reason, self.void, self.edition or self.model)
-
-
-class EditionRecord(BaseModel):
-    """The endpoint began to answer as this model. Stored like a vote; `number` counts the changes from 1."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-    schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^[0-9]{1,6}(\.[0-9]+)*$")
-    key: str = Field(pattern="^[0-9a-f]{64}$")
-    number: int = Field(ge=1)
-    edition: str
 
 
 @frozen
@@ -96,9 +81,8 @@ def transcript_digest(turns: Sequence[Turn]) -> str:
 class VoteCache:
     """Answers questions (`planner.checks.opinions.Ask`) from stored votes, without judge calls.
 
-    A vote counts only if the model that gave it is the one that answers now: the newest that the endpoint named. In the
-    sandbox without a judge, only the answers of `world` count. `missing` says why other votes were not requested;
-    `problems`, by question, why a request failed.
+    In the sandbox without a judge, only the answers of `world` count. `missing` says why other votes were not
+    requested; `problems`, by question, why a request failed.
     """
 
     model: str
@@ -114,8 +98,6 @@ class VoteCache:
     problems: dict[str, str] = field(default_factory=dict[str, str])
     _records: dict[str, list[VoteRecord | None]] = field(default_factory=dict[str, list[VoteRecord | None]])
     """By question, those read so far; None for what cannot be read."""
-    _editions: list[EditionRecord] | None = None
-    """Models that have answered, in the order of the changes."""
 
     def __call__(self, question: Question) -> Votes:
         if question.is_about_caller and not self.checks_callers:
@@ -149,69 +131,26 @@ class VoteCache:
         self.problems.pop(record.key, None)
         return record
 
-    # The model that answers
-
-    @property
-    def edition(self) -> str:
-        """The model that answers now, as its endpoint names it; "" if it was never named."""
-        editions = self._read_editions()
-        return self.edition_of(editions[-1].edition) if editions else ""
-
     def edition_of(self, name: str) -> str:
         """The author says that the names of the configured model are one model."""
         return self.model if name and is_exactly(name, (self.model, *self.answers_as)) else name
 
-    def set_edition(self, name: str) -> None:
-        """From now on, only votes of the model that answers under this name count."""
-        if name == self.edition:
-            return
-        editions, key = self._read_editions(), self.editions_key
-        while True:
-            record = EditionRecord(key=key, number=len(editions) + 1, edition=name)
-            if self.store is None:
-                break
-            data = record.model_dump_json().encode()
-            stored = self.store.save_vote(key, record.number, data)
-            if stored == data:
-                break
-            other = _read_edition(stored)  # another session found a change at the same time
-            editions.append(other)
-            if self.edition_of(other.edition) == name:
-                return
-        editions.append(record)
-
-    @property
-    def editions_key(self) -> str:
-        """Where the store has the models that have answered, numbered like votes."""
-        return sha256(to_json(["editions", self.endpoint, self.model])).hexdigest()
-
-    def _read_editions(self) -> list[EditionRecord]:
-        if self._editions is None:
-            self._editions = []
-            while self.store is not None and self.world is None:
-                data = self.store.load_vote(self.editions_key, len(self._editions) + 1)
-                if data is None:
-                    break
-                self._editions.append(_read_edition(data))
-        return self._editions
-
-    # Stored votes
+    def other_models(self, edition: str) -> list[str]:
+        """The other models whose votes this session has read."""
+        read = filter(None, (record for records in self._records.values() for record in records))
+        return sorted({self.edition_of(record.edition) for record in read} - {"", edition})
 
     def _find(self, question: Question) -> list[Vote]:
         """The votes that count, at most as many as the question wants."""
         if self.world is not None:
             found = (self.world.find(question, number) for number in range(1, question.votes + 1))
             return [vote for vote in found if vote is not None]
-        key, edition = self.key_of(question), self.edition
+        key = self.key_of(question)
         records = self._records.setdefault(key, [])
-        while len(counting := self._of_edition(records, edition)) < question.votes:
+        while len(found := list(filter(None, records))) < question.votes:
             if not self._read_next(key, records):
                 break
-        return [record.vote for record in counting[: question.votes]]
-
-    def _of_edition(self, records: Sequence[VoteRecord | None], edition: str) -> list[VoteRecord]:
-        found = filter(None, records)
-        return [record for record in found if self.edition_of(record.edition) == edition]
+        return [record.vote for record in found[: question.votes]]
 
     def _read_next(self, key: str, records: list[VoteRecord | None]) -> bool:
         """Read one more vote on a question; False if there is none."""
@@ -221,14 +160,6 @@ class VoteCache:
             return False
         records.append(read_record(data, key, number))
         return True
-
-
-def _read_edition(data: bytes) -> EditionRecord:
-    """With a name that no model has if the record cannot be read, so that no vote counts without new judge calls."""
-    try:
-        return EditionRecord.model_validate_json(data)
-    except ValidationError:
-        return EditionRecord(key="0" * 64, number=1, edition="\0unreadable")
 
 
 def read_record(data: bytes, key: str, number: int) -> VoteRecord | None:
@@ -249,36 +180,6 @@ class WantedVotes:
     question: Question
     key: str
     votes: int
-
-
-@frozen
-class VoteRequest:
-    """One vote on each of these questions about one call, to be asked in one judge call."""
-
-    wanted: tuple[WantedVotes, ...]
-
-    @property
-    def plan(self) -> str:
-        return self.wanted[0].plan
-
-    @property
-    def questions(self) -> list[Question]:
-        return [want.question for want in self.wanted]
-
-
-def requests_of(wanted: Sequence[WantedVotes]) -> Iterator[VoteRequest]:
-    """The judge calls for missing votes about one call."""
-    for some in rounds([(want, want.votes) for want in wanted]):
-        yield VoteRequest(some)
-
-
-def rounds(wanted: Sequence[tuple[_Item, int]]) -> Iterator[tuple[_Item, ...]]:
-    """What each judge call asks: all rubrics that lack a vote, up to a limit. `wanted` has each with its votes."""
-    most = max((votes for _, votes in wanted), default=0)
-    for asked in range(most):
-        lacking = [item for item, votes in wanted if votes > asked]
-        for start in range(0, len(lacking), MAX_RUBRICS):
-            yield tuple(lacking[start : start + MAX_RUBRICS])
 
 
 @dataclass(slots=True)

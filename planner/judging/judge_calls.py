@@ -46,7 +46,7 @@ class JudgeCalls:
         """Check, before calls are made, that the endpoint is reachable and accepts the key. Raises `CredentialError` if
         the endpoint rejects the key; `IncompleteError` if the endpoint is unreachable."""
         settings, votes = self.judging.settings, self.change_set.votes
-        if settings is not None and votes is not None and votes.calls:
+        if settings is not None and votes is not None and votes.votes:
             async with self._endpoint(settings) as endpoint:
                 await endpoint.check()
 
@@ -65,7 +65,7 @@ class JudgeCalls:
             case_id: [run.evidence for run in runs if run.evidence is not None] for case_id, runs in made.items()
         }
 
-        def wanted() -> Iterator[list[WantedVotes]]:
+        def wanted() -> Iterator[WantedVotes]:
             return self.judging.wanted(self.change_set.changes, digests)
 
         if next(wanted(), None) is None:

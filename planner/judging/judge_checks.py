@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Final
 
 from planner.errors import UsageError
 from planner.judge.calibration import Comparison, calibration, comparisons
 from planner.judge.labels import Labelled, read_labels, settled
-from planner.judge.votes import VoteCache, WantedVotes, transcript_digest
+from planner.judge.votes import VoteCache, WantedVotes
 from planner.planfile.files import PROJECT_FILE, FileError, Neighbours
 from planner.planfile.model import JudgeSettings
 from planner.results.judge_documents import JudgeDocument
@@ -29,17 +28,17 @@ class JudgeChecks:
     is_missing: bool = False
     """Whether planner.yaml names a file of labels that does not exist."""
 
-    def wanted_labels(self) -> list[list[WantedVotes]]:
-        """The labels that the model which answers now has not answered."""
+    def wanted_labels(self) -> list[WantedVotes]:
+        """The labels that the model has not answered."""
         questions = [each.question for each in self.labels if each.verdict is not None]
         lacking = [question for question in questions if self.cache.unanswered(question)]
-        return _by_transcript([WantedVotes("", each, self.cache.key_of(each), 1) for each in lacking])
+        return [WantedVotes("", each, self.cache.key_of(each), 1) for each in lacking]
 
     def document(self) -> JudgeDocument:
         counts = comparisons(self.labels, self.cache)
         in_all = sum(counts.values(), Counter[Comparison]())
         return JudgeDocument(
-            model=self.cache.edition or self.settings.model,
+            model=self.settings.model,
             calibration=calibration("", in_all) if counts else None,
             rubrics=[calibration(rubric, mine) for rubric, mine in counts.items()],
         )
@@ -50,13 +49,6 @@ class JudgeChecks:
             return []
         name = self.settings.labels
         return [f"{name} does not exist, so the judge is not compared with it; planner judge label writes labels"]
-
-
-def _by_transcript(wanted: Iterable[WantedVotes]) -> list[list[WantedVotes]]:
-    groups: dict[str, list[WantedVotes]] = {}
-    for each in wanted:
-        groups.setdefault(transcript_digest(each.question.turns), []).append(each)
-    return [*groups.values()]
 
 
 def judge_checks_of(loaded: Loaded, settings: JudgeSettings, cache: VoteCache) -> JudgeChecks:

@@ -17,10 +17,7 @@ from planner.judge.votes import (
     VOID_RETRIES,
     RecordedAnswers,
     VoteCache,
-    VoteRequest,
     WantedVotes,
-    requests_of,
-    rounds,
 )
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
@@ -69,22 +66,12 @@ class Judging:
         """The judge that verdicts depend on; changing the model or the prompt version requires new judge calls."""
         if self.settings is None:
             return None if self.cache.world is None else self.cache.model
-        edition = self.cache.edition
-        model = self.settings.model
-        shown_model = model if edition in ("", model) else f"{model} answering as {edition}"
-        return f"{shown_model} (prompt {PROMPT_VERSION})"
+        return f"{self.settings.model} (prompt {PROMPT_VERSION})"
 
     @property
     def pricing(self) -> Pricing:
         settings = self.settings
         return Pricing(settings.price, settings.max_output_tokens) if settings else Pricing(JudgePrice(), 0)
-
-    def after_calls(self, change_set: ChangeSet) -> ChangeSet:
-        """The change set after judge calls, which may have shown that another model answers now."""
-        judged = {change.case_id for change in self.asking(change_set.changes) if change.judge is not None}
-        changes = change_set.changes
-        changes = tuple(replace(each, judge=self.name) if each.case_id in judged else each for each in changes)
-        return replace(change_set, changes=changes)
 
     @property
     def warnings(self) -> list[str]:
@@ -105,8 +92,8 @@ class Judging:
                 "--sandbox.",
             )
 
-    def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[list[WantedVotes]]:
-        """The votes to request, one run at a time. `made` are digests of evidence of new runs, by case id."""
+    def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[WantedVotes]:
+        """The votes to request. `made` are digests of evidence of new runs, by case id."""
         for change in self.asking(changes):
             case = change.case
             if case is None:
@@ -115,8 +102,8 @@ class Judging:
             new = made.get(change.case_id, ())
             for digest in [*stored, *new]:
                 evidence = self.load_evidence(digest)
-                if evidence is not None and (wanted := self._wanted(case, evidence, is_new=digest in new)):
-                    yield wanted
+                if evidence is not None:
+                    yield from self._wanted(case, evidence, is_new=digest in new)
 
     def _wanted(self, case: Case, evidence: Evidence, *, is_new: bool) -> list[WantedVotes]:
         """The votes that are missing on one call. Of a stored call, the judge is asked about the caller only if it is
@@ -155,7 +142,6 @@ class Judging:
             return change_set
         estimate = VoteEstimate(
             settings.model,
-            sum(each.calls * each.rubrics for each in (*requests, *checks)),
             sum(each.calls for each in (*requests, *checks)),
             sum(need.stored for need in needs.values()),
             settings.price.is_free,
@@ -190,25 +176,25 @@ class Judging:
             wanted = self._wanted(case, evidence, is_new=is_new)
             lacking = sum(want.votes for want in wanted if not want.question.is_about_caller)
             stored += sum(question.votes for question in questions(case, evidence)) - lacking
-            new = [replace(want, votes=left(want.key, want.votes)) for want in wanted]
-            requests += [_Requests.of(request) for request in requests_of(new)]
+            requests += [_Requests.of(want, left(want.key, want.votes)) for want in wanted]
         collected = sum(slot.evidence is not None for slot in slots)
         runs = max(0, (change.shared_runs or change.runs) - collected) if change.action is Action.CALL else 0
         # Every vote of every rubric counts, even if other parts of an expectation may decide alone.
         rubrics = [pair for expectation in case.expectations for pair in expectation.rubrics()]
         if self.cache.checks_callers and case.caller_faults == "ignore":
             rubrics.append((caller_rubric(case.prompt), 1))
-        wanted_rubrics = [(rubric, left((change.payer, rubric), votes)) for rubric, votes in rubrics]
-        for some in rounds(wanted_rubrics) if runs else ():
-            requests.append(_Requests(case.plan, runs, len(some), sum(map(_size, some)), None))
+        requests += [
+            _Requests(case.plan, runs * left((change.payer, rubric), votes), _size(rubric), None)
+            for rubric, votes in rubrics
+        ]
         for key, votes in asked:
             counted[key] = max(votes, counted.get(key, 0))
-        return _Needs(tuple(requests), stored)
+        return _Needs(tuple(request for request in requests if request.calls), stored)
 
     def _check_requests(self) -> list[_Requests]:
         """The judge calls about labels."""
         wanted = [] if self.checks is None else self.checks.wanted_labels()
-        return [_Requests.of(request) for of_call in wanted for request in requests_of(of_call)]
+        return [_Requests.of(want, want.votes) for want in wanted]
 
     def _by_plan(self, requests: Sequence[_Requests], checks: Sequence[_Requests]) -> dict[str, PlanVotes]:
         known = [each.transcript_bytes for each in requests if each.transcript_bytes is not None]
@@ -220,8 +206,8 @@ class Judging:
             high_size += _ROOM_FOR_LONGER * typical if each.transcript_bytes is None else each.transcript_bytes
             before = found.get(each.plan, PlanVotes())
             found[each.plan] = PlanVotes(
-                before.expected + each.calls * self.pricing.expected(size, each.rubrics),
-                before.high + each.calls * self.pricing.reserve(high_size, each.rubrics) * (1 + VOID_RETRIES),
+                before.expected + each.calls * self.pricing.expected(size),
+                before.high + each.calls * self.pricing.reserve(high_size) * (1 + VOID_RETRIES),
             )
         return found
 
@@ -240,20 +226,17 @@ class _Needs:
 
 @frozen
 class _Requests:
-    """Judge calls that ask the same rubrics. `transcript_bytes` is None for phone calls that have not been made yet."""
+    """Judge calls that ask the same rubric. `transcript_bytes` is None for phone calls that have not been made yet."""
 
     plan: str
     calls: int
-    rubrics: int
     rubric_bytes: int
     transcript_bytes: int | None
 
     @classmethod
-    def of(cls, request: VoteRequest) -> _Requests:
-        questions = request.questions
-        rubric_bytes = sum(_size(question.rubric) for question in questions)
-        size = sum(_size(turn.text) + _TURN_BYTES for turn in questions[0].turns)
-        return cls(request.plan, 1, len(questions), rubric_bytes, size)
+    def of(cls, want: WantedVotes, votes: int) -> _Requests:
+        size = sum(_size(turn.text) + _TURN_BYTES for turn in want.question.turns)
+        return cls(want.plan, votes, _size(want.question.rubric), size)
 
 
 def _size(text: str) -> int:

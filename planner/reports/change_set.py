@@ -183,7 +183,7 @@ def cost_lines(preview: PlanView) -> list[str]:
         reused = f" · {votes.stored:,} more reused" if votes.stored else ""
         checks = f" ({votes.checks:,} of them to check the judge)" if votes.checks else ""
         price = "free" if votes.free else cost
-        lines.append(f"Judge: {count(votes.calls, 'call')} to {votes.model}{checks}, {price}{reused}")
+        lines.append(f"Judge: {count(votes.votes, 'call')} to {votes.model}{checks}, {price}{reused}")
     return lines
 
 
@@ -283,11 +283,10 @@ def render_json(
     coverage = {source.value: number for source, number in change_set.coverage.items()}
     names = redactor.names([*case_ids, *(case_id for launch in open_launches for case_id in launch.cases)])
     votes, numbers = change_set.votes, Counter(change.action for change in change_set.of_cases)
-    judge = (
-        {} if votes is None else {"judge": picked(votes, "model", "votes", "calls") | {"stored_votes": votes.stored}}
-    )
+    judge: dict[str, Any] = {}
     if votes is not None:
-        judge["judge"] |= picked(votes, "expected_cents", "high_cents")
+        own = picked(votes, "model", "votes", "expected_cents", "high_cents")
+        judge = {"judge": own | {"calls": votes.votes, "stored_votes": votes.stored}}
     error = None if preview.refused is None else error_document("refused", *map(redactor.name, preview.refused))
     return json_document(
         {

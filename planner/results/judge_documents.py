@@ -14,7 +14,7 @@ class JudgeCost(BaseModel):
 
     model: str
     votes: Count = Field(description="Given in this session.")
-    calls: Count = Field(default=0, description="Answered in this session; a judge call asks several rubrics at once.")
+    calls: Count = Field(default=0, description="Answered in this session; an invalid answer is requested again.")
     stored_votes: Count = Field(default=0, description="Reused from earlier sessions, free.")
     estimated_cents: Total | None = Field(default=None, description="Expected before the first request.")
     actual_cents: Total = Field(description="Of all sessions of this consent.")
@@ -34,7 +34,7 @@ class CalibrationDocument(BaseModel):
     missed: Count = Field(description="Only people say so.")
     false_alarms: Count = Field(description="Only the judge says so.")
     undecided: Count = Field(description="The judge could not decide.")
-    missing: Count = Field(description="The model that answers now was not asked yet.")
+    missing: Count = Field(description="The model was not asked yet.")
     contradictory: Count = Field(description="People contradict each other; not compared.")
     unclear: Count = Field(description="People could not tell; not compared.")
 
@@ -44,6 +44,6 @@ class JudgeDocument(BaseModel):
 
     model_config = _CONFIG
 
-    model: str = Field(description="The one that answers now.")
+    model: str = Field(description="As planner.yaml names it.")
     calibration: CalibrationDocument | None = Field(default=None, description="All rubrics together.")
     rubrics: ListOf[CalibrationDocument] = Field(default=[])

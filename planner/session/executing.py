@@ -157,7 +157,7 @@ async def _execute(
         judge_calls = await judge.make(runs.judged, ledger, prepared.progress.judge, session.interrupted)
         outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judge_calls)
         copy_stop_reasons(outcome, judge_calls)
-    _judge_by_votes(session, after_judge_calls(prepared), runs)
+    _judge_by_votes(session, prepared, runs)
     if not outcome.interrupted:
         slots = [record.slot for record in runs.records]
         edited |= await edited_launches(session, prepared, slots, after_calls=True)
@@ -171,11 +171,6 @@ async def _execute(
         outcome.bug = session.reports.note_bug(outcome.bug)
     previews = preview_documents(session, prepared)
     return SessionEnd(consent, outcome, runs, judge_calls, previews, prepared.warnings, edited)
-
-
-def after_judge_calls(prepared: Preparation) -> Preparation:
-    """With the judge as it is now: judge calls may have shown another model."""
-    return replace(prepared, change_set=prepared.judging.after_calls(prepared.change_set))
 
 
 def _judge_by_votes(session: RunSession, prepared: Preparation, runs: EndedRuns) -> None:

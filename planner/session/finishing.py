@@ -20,7 +20,7 @@ from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
 from planner.session.consents import ended_calls
-from planner.session.executing import SessionEnd, after_judge_calls, await_calls
+from planner.session.executing import SessionEnd, await_calls
 from planner.session.preparing import Preparation
 from planner.session.recording import share_choices, store_facts
 from planner.session.run_session import ConnectedSession, RunSession, next_commands
@@ -66,7 +66,6 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
     options, outcome = session.options, end.outcome
-    prepared = after_judge_calls(prepared)
     judged, suite = _cases(session, prepared, end, why_not_called(outcome))
     cases = judged.cases
     waiting = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())

@@ -143,32 +143,6 @@ def test_an_answer_of_an_unlisted_model_is_reported(manners: Project, service: S
     assert (len(model.asked), len(service.own_runs())) == (3, 2)
 
 
-def test_a_changed_model_is_noticed_in_one_session(manners: Project, service: Served, model: Model) -> None:
-    """The endpoint answers as another model under the same name, while another case is judged. The next session judges
-    the stored calls again, with consent and without phone calls."""
-    both = PLAN + PLAN.partition("scenarios:\n")[2].replace("hours:", "sunday:").replace("Saturday", "Sunday")
-    model.script = lambda asked: Reply(completion(honest(asked), model="scripted-1-001"))
-    assert manners.planner("run", "--consent-to-charge").code == 0
-    assert manners.planner("plan").out.count("recheck") == 0
-    manners.write("plans/manners.yaml", both)
-    model.script = lambda asked: Reply(completion(honest(asked), model="scripted-1-002"))
-    ran = manners.planner("run", "--consent-to-charge")
-    assert ran.code == 0
-    assert 'answers as "scripted-1-002" now, and answered as "scripted-1-001" before' in ran.err
-    calls, asked = len(service.own_runs()), len(model.asked)
-    (change,) = [
-        each
-        for each in manners.planner("plan", "--format", "json").json["changes"]
-        if each["case_id"] == "manners/hours@clinic"
-    ]
-    assert (change["action"], change["reason"]) == ("recheck", "judge_changed")
-    assert "2 judge calls needed" in change["detail"]
-    assert manners.planner("run").code == 3, "it needs consent"
-    assert manners.planner("run", "--consent-to-charge").code == 0
-    assert (len(service.own_runs()), len(model.asked)) == (calls, asked + 2)
-    assert manners.planner("run").code == 0
-
-
 def test_another_model_requires_new_judge_calls(manners: Project, service: Served, model: Model) -> None:
     """Priced and consented; no phone call."""
     assert manners.planner("run", "--consent-to-charge").code == 0
@@ -347,7 +321,7 @@ def test_a_lost_machine_repeats_only_the_request_in_flight(
 
 
 def test_every_caller_is_checked_against_its_prompt(manners: Project, service: Served, model: Model) -> None:
-    """Also of cases that ask no judge, in the same judge call; a call of a broken caller is repeated with consent."""
+    """Also of cases that ask no judge; a call of a broken caller is repeated with consent."""
     manners.write("planner.yaml", config(model, check_callers="true"))
     manners.write(
         "plans/manners.yaml",
@@ -355,21 +329,17 @@ def test_every_caller_is_checked_against_its_prompt(manners: Project, service: S
         + "  plain:\n    prompt: You are Ben. Ask for the address.\n    expect: [{check: call, status: completed}]\n",
     )
     planned = manners.planner("plan", "--format", "json").json["estimate"]["judge"]
-    assert (planned["calls"], planned["votes"]) == (3, 5)
+    assert (planned["calls"], planned["votes"]) == (5, 5)
     broken = iter([True])
 
     def script(asked: Asked) -> str:
-        document = json.loads(honest(asked))
-        (name,) = [name for name, text in asked.rubrics.items() if text.startswith("The caller followed")]
-        about_plain = '"You are Ben. Ask for the address."' in asked.rubrics[name]
-        if about_plain and next(broken, False):
-            for answer in document["answers"]:
-                answer["verdict"] = "does_not_hold" if answer["statement"] == name else answer["verdict"]
-        return json.dumps(document)
+        (rubric,) = asked.rubrics.values()
+        about_plain = rubric.startswith("The caller followed") and "You are Ben. Ask for the address." in rubric
+        return honest(asked, "does_not_hold" if about_plain and next(broken, False) else "holds")
 
     model.script = script
     ran = manners.planner("run", "--consent-to-charge")
-    assert (ran.code, len(model.asked)) == (4, 3)
+    assert (ran.code, len(model.asked)) == (4, 5)
     cases = {case["scenario"]: case for case in manners.results()["cases"]}
     assert (cases["hours"]["outcome"], cases["plain"]["outcome"]) == ("passed", "unknown")
     (run,) = cases["plain"]["runs"]
@@ -381,7 +351,7 @@ def test_every_caller_is_checked_against_its_prompt(manners: Project, service: S
     assert manners.actions()["manners/plain@clinic"] == ("call", "inconclusive", 1)
     calls = len(service.own_runs())
     assert manners.planner("run", "--consent-to-charge").code == 0
-    assert (len(service.own_runs()), len(model.asked)) == (calls + 1, 4)
+    assert (len(service.own_runs()), len(model.asked)) == (calls + 1, 6)
     assert manners.planner("run").code == 0, "nothing is asked about stored calls"
 
 
