@@ -12,7 +12,6 @@ from inline_snapshot import snapshot
 
 from planner.evidence import Evidence, Role, evidence_digest, merged, missing_parts, too_large
 from planner.providers.thunderphone.evidence import evidence_from_wire
-from planner.providers.thunderphone.grades import ScoreScale
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireRun, WireTurn
 
 RUN = {"id": 7110, "status": "completed", "call_id": 987, "charge_multiplier": 2}
@@ -199,21 +198,6 @@ def test_names_of_speakers(role: str, expected: Role) -> None:
     assert [turn.role for turn in turns] == [expected]
 
 
-def test_turns_without_a_known_speaker_are_skipped() -> None:
-    """The others are numbered."""
-    turns = evidence(
-        transcript=[
-            {"role": "system", "content": "Be nice."},
-            {"role": "agent", "content": "Hi"},
-            {"role": None, "content": "?"},
-            {"role": "user", "content": {"text": "Hi"}},
-            {"content": "?"},
-        ]
-    ).turns
-    assert turns is not None
-    assert [(turn.number, turn.text) for turn in turns] == [(1, "Hi"), (2, '{"text":"Hi"}')]
-
-
 def test_missing_empty_and_unreadable_transcripts() -> None:
     """Only an empty one means that nobody spoke."""
     assert evidence(transcript=None).turns is None
@@ -227,23 +211,6 @@ def test_missing_empty_and_unreadable_transcripts() -> None:
 def tools_of(**wire: Any) -> Any:
     tools = evidence(**wire).tools
     return None if tools is None else [(tool.name, tool.arguments, tool.has_result, tool.result) for tool in tools]
-
-
-def test_results_answer_the_earliest_open_call() -> None:
-    """Extra results answer nothing."""
-    transcript = [
-        {"role": "tool_call", "content": {"name": "a"}},
-        {"role": "tool_call", "content": '{"name": "b", "arguments": "{\\"x\\": 1}"}'},
-        {"role": "tool_response", "content": "null"},
-        {"role": "tool_response", "content": "plain words"},
-        {"role": "tool_response", "content": 3},
-        {"role": "tool_call", "content": {"name": "c", "arguments": ["strange"]}},
-    ]
-    assert tools_of(transcript=transcript) == [
-        ("a", {}, True, None),
-        ("b", {"x": 1}, True, "plain words"),
-        ("c", {}, False, None),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -287,13 +254,6 @@ def test_tools_from_the_history() -> None:
     assert [(tool.turn, tool.start_ms) for tool in tools] == [(None, None), (None, None), (None, 13)]
 
 
-def test_only_a_history_proves_that_no_tool_was_called() -> None:
-    """A transcript does not."""
-    assert tools_of(transcript=[{"role": "agent", "content": "Hi"}]) is None
-    assert tools_of(transcript=[{"role": "agent", "content": "Hi"}], history=[]) == []
-    assert tools_of() is None
-
-
 # Grades
 
 
@@ -325,14 +285,6 @@ def test_scores_run_from_0_to_1(score: Any, in_percent: bool, expected: float | 
     assert parsed.score == expected
 
 
-@pytest.mark.parametrize(("repeated", "expected"), [(100, 1.0), (0.01, 0.01), (1, None), (None, None)])
-def test_a_score_of_1_is_clear_if_the_call_repeats_it(repeated: float | None, expected: float | None) -> None:
-    """In the other scale."""
-    parsed = evidence(call={**CALL, "grade_score": repeated}, grade={"status": "completed", "score": 1}).grade
-    assert parsed is not None
-    assert parsed.score == expected
-
-
 @pytest.mark.parametrize(
     ("score", "in_percent", "outcome", "goal", "expected"),
     [
@@ -358,37 +310,6 @@ def test_a_score_of_1_is_clear_by_its_outcome(
     parsed = evidence(call=call, grade=grade).grade
     assert parsed is not None
     assert parsed.score == expected
-
-
-@pytest.mark.parametrize(
-    ("others", "expected"),
-    [
-        ([], None),
-        ([0, 1, None], None),
-        ([0.87], 1.0),
-        ([0, 1, 0.5], 1.0),
-        ([87], 0.01),
-        ([1.5], 0.01),
-        ([0.87, 87], None),
-        ([-3, 101], None),
-    ],
-)
-def test_a_score_of_1_is_clear_by_the_other_scores_of_the_account(
-    others: list[float | None], expected: float | None
-) -> None:
-    """Those of other grades, or of other calls."""
-    scores, one = ScoreScale(), WireGrade(status="completed", score=1)
-    for number, score in enumerate(others):
-        graded = WireGrade(status="completed", score=score) if number % 2 else None
-        called = None if number % 2 else WireCall(grade_score=score)
-        scores.completed(evidence(call=None, grade=None), called, graded)
-    found = scores.completed(evidence(call=CALL, grade={"status": "completed", "score": 1}), WireCall(), one)
-    assert found.grade is not None
-    assert found.grade.score == expected
-    fraction = WireGrade(status="completed", score=0.5)
-    other = scores.completed(evidence(call=CALL, grade={"status": "completed", "score": 0.5}), None, fraction)
-    assert other.grade is not None
-    assert other.grade.score == 0.5
 
 
 def test_the_call_completes_the_grade() -> None:
@@ -418,17 +339,6 @@ def test_the_call_completes_the_grade() -> None:
     assert (parsed.status, parsed.score, parsed.issues, parsed.critical_issues) == ("unknown", None, None, None)
 
 
-def test_a_pending_grade_has_no_values() -> None:
-    """No issues so far does not mean no issues."""
-    pending = {"status": "pending", "call_outcome": "unknown", "detected_issues": [], "score": None}
-    for parsed in (
-        evidence(call={**CALL, "grade_status": "pending", "issue_count": 0}).grade,
-        evidence(call={**CALL, "issue_count": 0}, grade=pending).grade,
-    ):
-        assert parsed is not None
-        assert parsed.model_dump(exclude_defaults=True) == {"status": "pending"}
-
-
 @pytest.mark.parametrize(
     ("fields", "kept"),
     [
@@ -455,12 +365,6 @@ def test_what_the_grader_says(fields: dict[str, Any], kept: dict[str, Any]) -> N
     if parsed.titles:
         found["titles"] = [(issue.title, issue.severity) for issue in parsed.titles]
     assert (parsed.score, found) == (0.5, kept)
-
-
-def test_a_missing_grade_is_none() -> None:
-    """Requested or not."""
-    assert evidence().grade is None
-    assert evidence(call=None).grade is None
 
 
 # Money
@@ -517,32 +421,6 @@ def test_a_bill_from_transactions_is_kept() -> None:
     ]
     bills = [(both.cost_cents, both.cost_basis) for both in (merged(older, newer) for older, newer in pairs)]
     assert bills == [(16, "transaction"), (16, "transaction"), (24, "transaction"), (8, "call")]
-
-
-def test_runs_without_a_call() -> None:
-    """Or whose call cannot be read."""
-    parsed = evidence({"call_id": None, "status": "failed", "error_message": "No carrier."}, None)
-    assert (parsed.call, parsed.call_id, parsed.duration_seconds) == (None, None, None)
-    assert (parsed.run_status, parsed.error_message) == ("failed", "No carrier.")
-    assert evidence(call=None).call is None
-    assert evidence({"error_message": None}).error_message == ""
-
-
-def test_a_call_with_little_data() -> None:
-    """Its status is unknown, and the rest is missing."""
-    parsed = evidence(call={}).call
-    assert parsed is not None
-    assert parsed.model_dump() == {
-        "call_id": 987,
-        "status": "unknown",
-        "end_reason": None,
-        "duration_seconds": None,
-        "product": None,
-        "transferred_to": None,
-        "variant_id": None,
-        "variant_label": None,
-        "document": {},
-    }
 
 
 @pytest.mark.parametrize("name", ["duration_ms", "duration_seconds"])

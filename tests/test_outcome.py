@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from itertools import combinations_with_replacement
-from math import comb
 from random import Random
 from typing import Any, Literal
 
@@ -169,50 +167,6 @@ def test_a_call_that_timed_out_is_judged_like_any_other() -> None:
     """`completed` with `end_reason: timeout` is the agent's to answer for."""
     call = Call(call_id=9, status="completed", end_reason="timeout", duration_seconds=900)
     assert outcome(judge_run([expect("failed")], evidence(call=call)))[:2] == ("failed", "agent")
-
-
-def hung_up(seconds: float | None, end_reason: str = "caller_hangup") -> Call:
-    return Call(call_id=9, status="completed", end_reason=end_reason, duration_seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    "lines", [("agent: Hello.",), ("agent: Hello.", "caller: Oh, sorry.", "tool: end"), ("caller: Oh.",)]
-)
-@pytest.mark.parametrize("end_reason", ["caller_hangup", "user_hangup"])
-@pytest.mark.parametrize("finds", ["failed", "undecided"])
-def test_a_caller_that_hangs_up_at_once_is_the_cause(lines: tuple[str, ...], end_reason: str, finds: str) -> None:
-    """Within seconds, before the agent could answer anything: nothing was tested."""
-    verdict = judge_run([expect(finds)], evidence(*lines, call=hung_up(4, end_reason)))
-    assert outcome(verdict) == ("undecided", "caller", "the caller hung up after 4 s, before the agent could answer")
-
-
-@pytest.mark.parametrize(
-    ("lines", "call"),
-    [
-        (("agent: Hello.",), hung_up(10)),
-        (("agent: Hello.",), hung_up(None)),
-        (("agent: Hello.",), hung_up(4, "agent_end")),
-        (("agent: Hello.", "caller: A refund.", "agent: No!"), hung_up(4)),
-    ],
-)
-def test_a_caller_that_hangs_up_is_not_lightly_blamed(lines: tuple[str, ...], call: Call) -> None:
-    """A late hang-up, one after an answer or one of unknown length may be what the agent deserved."""
-    assert outcome(judge_run([expect("failed")], evidence(*lines, call=call)))[:2] == ("failed", "agent")
-
-
-def test_a_hang_up_without_a_transcript_is_not_blamed() -> None:
-    """Whether the agent answered is not known then."""
-    assert outcome(judge_run([expect("undecided")], evidence(turns=None, call=hung_up(4))))[:2] == (
-        "undecided",
-        "judge",
-    )
-
-
-def test_a_hang_up_excuses_no_critical_failure_and_spoils_no_pass() -> None:
-    """What may never happen happened; and what holds holds."""
-    short = evidence("agent: Hello.", call=hung_up(4))
-    assert outcome(judge_run([expect("failed", severity="critical")], short))[:2] == ("failed", "agent")
-    assert outcome(judge_run([expect("passed")], short)) == ("passed", None, "")
 
 
 CRITICAL = expect("passed", "safe", "critical")
@@ -385,28 +339,6 @@ def test_the_rate_as_written_is_exact(total: int, data: st.DataObject) -> None:
     assert (verdict.outcome is CaseOutcome.FAILED) is (passing * 100 < hundredths * total)
 
 
-@given(
-    st.builds(
-        case_rules,
-        st.sampled_from([0.0, 0.5, 0.8, 1.0]),
-        st.integers(0, 4),
-        st.sampled_from(["ignore", "fail"]),
-        confidence=st.sampled_from([None, 0.5, 0.9]),
-    ),
-    st.lists(st.sampled_from([GOOD, BAD, PLATFORM, JUDGE, CALLER, AUTHOR]), max_size=8),
-    st.randoms(use_true_random=False),
-)
-def test_a_case_does_not_depend_on_the_order_of_its_runs(
-    rules: Case, verdicts: list[RunVerdict], random: Random
-) -> None:
-    """Runs end in any order; and a case without enough countable runs never passes."""
-    shuffled = random.sample(verdicts, len(verdicts))
-    assert judge_case(rules, shuffled) == judge_case(rules, verdicts)
-    verdict = judge_case(rules, verdicts)
-    if verdict.runs_countable < max(1, rules.min_runs):
-        assert verdict.outcome is CaseOutcome.UNKNOWN
-
-
 def sample(passing: int, total: int, outcome: CaseOutcome | None = None) -> Sample:
     """By default as with `min_pass_rate: 1`."""
     return one_side(outcome or (CaseOutcome.PASSED if passing == total else CaseOutcome.FAILED), passing, total)
@@ -500,13 +432,6 @@ def test_a_suite_counts_the_runs_that_met_everything() -> None:
     assert (change.compared, change.passed_before, change.passed_now, change.runs_now) == ("worse", 10, 0, 10)
 
 
-def test_a_suite_of_cases_left_open_is_compared() -> None:
-    """Ten cases that fall from 20 of 20 to 14 of 20, none of them significant alone: the suite is worse."""
-    cases = {f"case-{number}": (sample(20, 20), one_side(CaseOutcome.UNKNOWN, 14, 20)) for number in range(10)}
-    change = compare_suite(cases)
-    assert (change.compared, change.cases, change.passed_before, change.passed_now) == ("worse", 10, 200, 140)
-
-
 def test_judged_runs_are_a_sample() -> None:
     """With what expectations with a rate of their own came to, and what counts of the platform's failures."""
     rules = case_rules(
@@ -527,66 +452,6 @@ def test_judged_runs_are_a_sample() -> None:
     )
     plain = case_rules(expectations=(expect("passed"),))
     assert sample_of_runs(plain, verdicts, CaseOutcome.PASSED) == one_side(CaseOutcome.PASSED, 3, 3)
-
-
-def test_steady_cases_do_not_hide_a_regression() -> None:
-    """The headline of one broken case among 55 that always pass is one regression."""
-    suite = {f"steady-{number}": (sample(5, 5), sample(5, 5)) for number in range(55)}
-    compared = compare({**suite, "broken": (sample(5, 5), sample(0, 5))})
-    assert compared.pop("broken") == "regressed"
-    assert set(compared.values()) == {"same"}
-
-
-def test_cases_that_waver_make_a_change_less_certain() -> None:
-    """Where many cases may differ by chance, three runs of one prove nothing."""
-    wavering = {f"wavering-{number}": (sample(5, 10), sample(6, 10)) for number in range(4)}
-    compared = compare({**wavering, "broken": (sample(3, 3), sample(0, 3))})
-    assert compared["broken"] == "same"
-
-
-@pytest.mark.parametrize("total", [1, 2, 3, 5, 8, 12])
-def test_an_unchanged_agent_is_rarely_called_changed(total: int) -> None:
-    """By enumeration: with the same true rate before and now, `regressed` or `improved` is said in at most 5 % of suites."""
-    for rate in (Fraction(step, 20) for step in range(21)):
-        chance = [comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(total + 1)]
-        wrong = sum(
-            chance[before] * chance[now]
-            for before in range(total + 1)
-            for now in range(total + 1)
-            if compare({"case": (sample(before, total), sample(now, total))})["case"] in ("regressed", "improved")
-        )
-        assert wrong <= Fraction(1, 20), (total, rate, float(wrong))
-
-
-@pytest.mark.parametrize(("before", "now", "percent"), [(3, 20, "6.3"), (20, 50, "5.8"), (50, 50, "5.7")])
-def test_how_often_an_unchanged_agent_is_called_changed_at_worst(before: int, now: int, percent: str) -> None:
-    """Mid-p keeps near its level, not below it: docs/verdicts.md says by how much it may be passed."""
-    called = [
-        (k, m)
-        for k in range(before + 1)
-        for m in range(now + 1)
-        if fisher_mid_p((k, before), (m, now)) <= Fraction(1, 20)
-    ]
-
-    def at(rate: float) -> float:
-        return sum(
-            comb(before, k) * comb(now, m) * rate ** (k + m) * (1 - rate) ** (before + now - k - m) for k, m in called
-        )
-
-    assert f"{max(at(step / 200) for step in range(1, 200)) * 100:.1f}" == percent
-
-
-def test_an_unchanged_suite_is_rarely_called_changed() -> None:
-    """By simulation: of 400 suites of 12 shaky but unchanged cases, at most 5 % report any difference, within chance."""
-    random = Random(20261124)  # noqa: S311 - repeatable, and no secret
-    wrong = 0
-    for _ in range(400):
-        suite = {
-            str(number): tuple(sample(sum(random.random() < 0.85 for _ in range(10)), 10) for _ in range(2))
-            for number in range(12)
-        }
-        wrong += bool({"regressed", "improved"} & set(compare(suite).values()))  # pyright: ignore[reportArgumentType]
-    assert wrong <= 20 + 3 * (400 * 0.05 * 0.95) ** 0.5
 
 
 @pytest.mark.parametrize(

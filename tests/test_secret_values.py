@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from planner.changes.configuration import agree, configuration_digest
-from planner.reports.redaction import Redactor
 from planner.secret_values import (
     Kind,
     find_secrets,
@@ -96,12 +95,6 @@ def test_a_changed_secret_is_a_change() -> None:
         assert configuration_digest(hidden) != configuration_digest(edited)
 
 
-def test_a_digest_is_no_phone_number() -> None:
-    texts = [str(hide_secrets({"password": str(number)})["password"]) for number in range(40)]
-    assert any(text.count("0") + sum(map(text.count, "123456789")) > 6 for text in texts)
-    assert [Redactor().text(text) for text in texts] == texts
-
-
 def test_many_secrets_take_bounded_time() -> None:
     """An agent has 50,000 headers, each with a value of its own.
 
@@ -180,17 +173,3 @@ def test_in_prose_only_tokens_of_webhooks_are_hidden(text: str, shown: str | Non
 )
 def test_an_ordinary_address_is_no_secret(address: str) -> None:
     assert hide_secrets({"url": address}) == {"url": address}
-
-
-def test_hostile_addresses_take_linear_time() -> None:
-    start = time.process_time()
-    for text in (
-        "://" * 100_000,
-        "://" + "a" * 300_000,
-        "?a" * 150_000,
-        "?" + "a" * 300_000,
-        "&a=" * 100_000,
-        "://a" + "/a1" * 100_000,
-    ):
-        without_credentials(text)
-    assert time.process_time() - start < 1

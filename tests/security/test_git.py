@@ -82,39 +82,6 @@ def test_folder_that_looks_like_a_bare_repository(
     assert (ran.code, "git refuses the repository" in ran.err or "needs a git repository" in ran.err) == (2, True)
 
 
-def use_old_git(outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A git that does not know `safe.bareRepository`."""
-    real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
-    settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
-    old = f'for word; do shift; set -- "$@" "$(printf %s "$word" | sed {settings})"; done; exec {real} "$@"'
-    program(outside / "bin/git", old)
-    monkeypatch.setenv("PATH", f"{outside / 'bin'}:{os.environ['PATH']}")
-
-
-def test_bare_repository_folder_with_an_old_git(
-    project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A folder looks like a bare repository, and git is older than 2.38: it does not know `safe.bareRepository`.
-
-    Before: git ran the program that the folder's config names.
-    Now: planner uses a repository only if the `.git` of the work tree leads to it. No commit can contain `.git`.
-    """
-    use_old_git(outside, monkeypatch)
-    test_folder_that_looks_like_a_bare_repository(project, outside, spy, monkeypatch, "a program in place of ssh")
-
-
-def test_bare_repository_folder_that_names_a_work_tree(
-    project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As above, and the folder names the repository around it, which has a `.git`, as its work tree.
-
-    Before: git ran the program.
-    Now: exit code 2, because that `.git` leads to another repository.
-    """
-    use_old_git(outside, monkeypatch)
-    test_folder_that_looks_like_a_bare_repository(project, outside, spy, monkeypatch, "a work tree of its own")
-
-
 def test_hooks_in_the_tree(project: Project, spy: Spy) -> None:
     """The team keeps its hooks in `.husky` (`core.hooksPath`). The pull request commits
     `.husky/reference-transaction`.

@@ -15,12 +15,9 @@ import pytest
 from ci_jobs import REF, Jobs
 from hours import SATURDAY
 from repositories import commit, git
-from store_writes import UNCONDITIONAL, put
+from store_writes import put
 
-from planner.ci.event import namespace_of, target_namespace
-from planner.evidence import Evidence, Role, RunStatus, Turn
-from planner.results.model import RunResult
-from planner.results.shared_store import SharedRepository, Tiers
+from planner.ci.event import target_namespace
 from planner.stores.directory import DirectoryStore
 from planner.stores.store import BranchStore
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
@@ -96,14 +93,6 @@ def test_a_pull_request_writes_its_own_namespace_only(jobs: Jobs) -> None:
     assert pull_request(jobs).actions("--sandbox") == {CASE: ("reuse", "passed", 0)}
 
 
-def test_the_default_branch_goes_first(jobs: Jobs) -> None:
-    """Every pull request reuses the results of the default branch and makes no calls of its own."""
-    assert run(jobs.start()) == 1
-    assert pull_request(jobs).actions("--sandbox") == {CASE: ("reuse", "passed", 0)}
-    assert run(pull_request(jobs)) == 0
-    assert len(jobs.stored("calls/")) == 1
-
-
 def test_forged_results_in_the_own_namespace(jobs: Jobs) -> None:
     """A job of the pull request writes `passed` for a case whose calls failed, under `branches/7/`.
 
@@ -175,60 +164,6 @@ def test_a_local_copy_with_another_verdict(jobs: Jobs) -> None:
     assert {fact["verdict"]["outcome"] for fact in facts(jobs, "", "verdict")} == {"failed"}
 
 
-class Masking:
-    """Redacts the word `secret`."""
-
-    def result(self, result: RunResult) -> RunResult:
-        return result
-
-    def evidence(self, evidence: Evidence) -> Evidence:
-        return Evidence.model_validate_json(evidence.to_bytes().replace(b"secret", b"------"))
-
-    def name(self, name: str) -> str:
-        return name
-
-    def text(self, text: str) -> str:
-        return text
-
-
-def test_an_original_that_is_another_call(tmp_path: Path) -> None:
-    """A restored `originals/` names another call, which passes, as the unredacted form of shared evidence.
-
-    Before: the shared results were evaluated with that call. Now: planner uses an original only if redacting it gives the shared
-    evidence.
-    """
-
-    def said(text: str) -> Evidence:
-        return Evidence(run_id=1, run_status=RunStatus.COMPLETED, turns=(Turn(number=1, role=Role.AGENT, text=text),))
-
-    local = DirectoryStore(tmp_path / "local")
-    repository = SharedRepository(Tiers(local, DirectoryStore(tmp_path / "shared")), Masking())
-    digest, forged = repository.save_evidence(said("a secret")), repository.save_evidence(said("We are open."))
-    assert repository.load_evidence(digest) == said("a secret")
-    put(local, f"originals/{digest}", forged.encode(), expected=UNCONDITIONAL)
-    assert repository.load_evidence(digest) == said("a ------")
-
-
-@pytest.mark.parametrize(
-    ("environ", "namespace"),
-    [
-        ({}, ""),
-        ({"CI": "true"}, ""),
-        ({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/42/merge"}, "branches/42/"),
-        (
-            {"GITHUB_EVENT_NAME": "merge_group", "GITHUB_REF": f"refs/heads/gh-readonly-queue/main/pr-42-{'a' * 40}"},
-            "branches/42/",
-        ),
-        ({"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/v1", "GITHUB_REF_NAME": "v1"}, "branches/tags%2Fv1/"),
-        ({"GITHUB_ACTIONS": "true", "GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "main"}, "branches/tags%2Fmain/"),
-    ],
-)
-def test_branch_names_map_to_separate_namespaces(environ: dict[str, str], namespace: str) -> None:
-    """A branch whose name is a number, or contains `..`, gets a separate namespace, and so does a tag: anyone who may
-    write can tag any commit."""
-    assert namespace_of(environ) == namespace
-
-
 @pytest.mark.parametrize(
     ("event", "payload", "named", "namespace"),
     [
@@ -254,12 +189,6 @@ def test_the_branch_that_a_pull_request_targets(
     file.write_text(json.dumps({"repository": {"default_branch": "main"}} | payload))
     environ = {"GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": str(file), "PLANNER_BASE_BRANCH": named}
     assert target_namespace(environ) == namespace
-
-
-@pytest.mark.parametrize("ref", ["refs/pull/7/../../latest/merge", "refs/heads/topic", "", "refs/pull/0/merge"])
-def test_a_pull_request_without_a_number(ref: str) -> None:
-    """If the CI system names no number, the job writes to `branches/unknown/`, never to the default branch's namespace."""
-    assert namespace_of({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": ref}) == "branches/unknown/"
 
 
 def test_the_store_of_a_branch(tmp_path: Path) -> None:

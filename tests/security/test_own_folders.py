@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,17 +52,6 @@ def test_committed_store(repository: Project, names: list[str]) -> None:
     assert_refused(repository, "git tracks .planner/")
 
 
-def test_staged_store(repository: Project) -> None:
-    """A job applies the pull request without a commit, so `.planner/` is only staged.
-
-    Before: its results counted.
-    Now: refused.
-    """
-    repository.write(".planner/runs/one.json", "{}")
-    git(repository.root, "add", "-f", ".planner")
-    assert_refused(repository, "git tracks .planner/")
-
-
 def test_store_that_is_a_submodule(repository: Project) -> None:
     """The pull request makes `.planner` a submodule, and the job checks submodules out.
 
@@ -74,32 +62,6 @@ def test_store_that_is_a_submodule(repository: Project) -> None:
     head = git(repository.root, "rev-parse", "HEAD")
     git(repository.root, "update-index", "--add", "--cacheinfo", f"160000,{head},.planner")
     assert_refused(repository, "git tracks .planner")
-
-
-def test_store_that_is_a_committed_link(repository: Project) -> None:
-    """The pull request commits `.planner` as a link to another folder of the repository.
-
-    Before: planner followed the link, and those results counted.
-    Now: refused.
-    """
-    repository.write("docs/results/runs/one.json", "{}")
-    (repository.root / ".planner").symlink_to("docs/results")
-    git(repository.root, "add", "-A", "-f")
-    git(repository.root, "commit", "-q", "-m", "link")
-    assert_refused(repository, "git tracks")
-
-
-def test_store_that_links_to_committed_results(repository: Project) -> None:
-    """`.planner` is an uncommitted link to results that the pull request commits.
-
-    Before: planner read them.
-    Now: refused.
-    """
-    repository.write("docs/results/runs/one.json", "{}")
-    git(repository.root, "add", "-A")
-    git(repository.root, "commit", "-q", "-m", "results")
-    (repository.root / ".planner").symlink_to("docs/results")
-    assert_refused(repository, "git tracks docs/results")
 
 
 def test_store_link_out_of_the_repository(repository: Project, outside: Path) -> None:
@@ -160,18 +122,6 @@ def test_link_in_place_of_a_temporary_report(repository: Project) -> None:
     assert (repository.root / "reports/report.md").is_file()
 
 
-def test_committed_store_folder(repository: Project) -> None:
-    """The workflow passes `--store results`, and the pull request commits `results/`.
-
-    Before: planner read it.
-    Now: refused.
-    """
-    repository.write("results/runs/one.json", "{}")
-    git(repository.root, "add", "-A")
-    git(repository.root, "commit", "-q", "-m", "results")
-    assert_refused(repository, "git tracks results/runs", "--store", "results")
-
-
 def test_repository_as_the_store(repository: Project) -> None:
     """The workflow passes `--store .`, and the pull request commits `runs/`.
 
@@ -191,10 +141,3 @@ def test_allowed_folders(repository: Project, outside: Path) -> None:
         ran = repository.planner("run", "--sandbox", "--consent-to-charge", *options)
         assert ran.code in (0, 1), ran.err
         assert repository.planner("plan", "--sandbox", *(options if "--store" in options else ())).code == 0
-
-
-def test_folder_without_a_repository(project: Project) -> None:
-    """Allowed: without git, nothing can have come with a checkout."""
-    assert subprocess.run(["git", "rev-parse"], cwd=project.root, capture_output=True, check=False).returncode != 0
-    assert project.planner("run", "--sandbox", "--consent-to-charge").code in (0, 1)
-    assert project.planner("plan", "--sandbox").code == 0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from repositories import commit, git, github_event, pull_request, touch_plans
 
-from planner.ci.event import named_by_github, namespace_of
+from planner.ci.event import namespace_of
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judge.conftest import Model  # pyright: ignore[reportMissingImports]
 
@@ -105,27 +105,6 @@ def test_deleted_or_moved_policy(
         assert is_refused(repository, "project-misplaced")
 
 
-@pytest.mark.parametrize("kind", ["link", "folder"])
-def test_policy_replaced_by_a_link_or_folder(
-    repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    """The pull request replaces planner.yaml with a folder, or with a link to its own file.
-
-    Before: the replacement was used.
-    Now: the base commit's policy applies, and a folder is an error.
-    """
-    base = commit(repository.root)
-    repository.write("lax.yaml", RAISED)
-    (repository.root / "planner.yaml").unlink()
-    if kind == "link":
-        (repository.root / "planner.yaml").symlink_to("lax.yaml")
-    else:
-        repository.write("planner.yaml/x", "")
-    commit(repository.root)
-    pull_request(monkeypatch, outside, base)
-    assert base_limit_applies(repository) if kind == "link" else is_refused(repository, "file-missing")
-
-
 @pytest.mark.parametrize("typed", [True, False])
 @pytest.mark.parametrize(
     ("before", "after"),
@@ -192,23 +171,6 @@ def test_missing_base_commit(
 
 
 @pytest.mark.parametrize(
-    "payload", ["", "{", "[]", '"x"', "{}", '{"pull_request": {"base": {"sha": "HEAD"}}}', "[" * 100_000]
-)
-def test_event_without_a_base_commit(
-    repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch, payload: str
-) -> None:
-    """The event payload names no commit, or something that is not a commit id.
-
-    Before: the policy of the work tree applied.
-    Now: exit code 2.
-    """
-    commit(repository.root)
-    github_event(monkeypatch, outside, payload)
-    ran = repository.planner("plan")
-    assert (ran.code, "GitHub does not name" in ran.err) == (2, True)
-
-
-@pytest.mark.parametrize(
     ("event", "payload", "namespace"),
     [
         ("issue_comment", {"issue": {"number": 42, "pull_request": {"url": "x"}}}, "branches/42/"),
@@ -234,25 +196,6 @@ def test_job_that_a_pull_request_starts_indirectly(
     assert (ran.code, "--base" in ran.err) == (2, True)
     assert base_limit_applies(repository, "ci", "plan", "--base", "HEAD")
     assert namespace_of(os.environ) == namespace
-
-
-def test_comment_on_an_issue(repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A comment on an issue is about no pull request: the default branch's files apply."""
-    github_event(monkeypatch, outside, {"issue": {"number": 42}}, "issue_comment")
-    assert named_by_github(os.environ) is None
-
-
-def test_tag_named_like_the_base_branch(repository: Project) -> None:
-    """The attacker pushes a tag `origin/main`, which git prefers to the remote branch of that name.
-
-    Before: `--base origin/main` read the attacker's policy.
-    Now: it means the remote branch.
-    """
-    base = commit(repository.root)
-    git(repository.root, "update-ref", "refs/remotes/origin/main", base)
-    repository.write("planner.yaml", RAISED)
-    git(repository.root, "update-ref", "refs/tags/origin/main", commit(repository.root))
-    assert base_limit_applies(repository, "ci", "plan", "--base", "origin/main")
 
 
 JUDGED = HOURS.replace(
@@ -286,22 +229,6 @@ def test_judge_of_a_pull_request(
     assert not model.asked
     assert not model.reads
     assert len(service.own_runs()) == 5
-
-
-def test_recorded_judge_answers(repository: Project, service: Served, model: Model) -> None:
-    """The pull request names a file of recorded judge answers, with every "does not hold" changed to "holds".
-
-    Before: the verdicts changed.
-    Now: the setting no longer exists. Only sandbox worlds contain recorded answers.
-    """
-    repository.write("plans/hours.yaml", JUDGED)
-    repository.write("votes.jsonl", "{}\n")
-    repository.write("planner.yaml", config(model, recorded="votes.jsonl"))
-    ran = repository.planner("run", CONSENT)
-    assert ran.code == 2
-    assert "recorded" in ran.err
-    assert not model.asked
-    assert not service.own_runs()
 
 
 def test_store_of_a_pull_request(
@@ -396,29 +323,6 @@ def test_redaction_of_a_pull_request(repository: Project, outside: Path, monkeyp
         assert "Diaz" not in shown.out + shown.err
     for file in sorted((repository.root / "reports").iterdir()):
         assert "Diaz" not in file.read_text()
-
-
-def test_sandbox_results_as_a_baseline(
-    repository: Project, service: Served, outside: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The pull request runs its plans in a sandbox world in which every agent passes.
-
-    Before: only the name of the store's folder separated sandbox results from real ones.
-    Now: no command compares real calls with sandbox results.
-    """
-    repository.write("planner.yaml", "")
-    base = commit(repository.root)
-    repository.edit("plans/hours.yaml", "runs: 2", "runs: 3")
-    repository.edit(
-        "plans/hours.yaml",
-        "    expect:\n      - {check: duration",
-        "    runs: 2\n    expect:\n      - {check: duration",
-    )
-    repository.write("world.yaml", "extends: demo\nversion: 1\nworld: mine\n")
-    pull_request(monkeypatch, outside, base)
-    assert repository.planner("run", "--sandbox", "--world", "world.yaml", CONSENT).code == 0
-    assert {action for action, _, _ in repository.actions("--sandbox", "--world", "world.yaml").values()} == {"reuse"}
-    assert {action for action, _, _ in repository.actions().values()} == {"call"}
 
 
 @pytest.mark.parametrize("command", ["plan", "validate"])

@@ -272,34 +272,6 @@ def test_not_verified_yet(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, key: str,
     assert gate(jobs.start(), 0)["green"] == [CASE]
 
 
-def test_a_call_that_is_no_longer_readable(jobs: Jobs, served: Any) -> None:
-    """It still saves calls, and is no baseline."""
-    plan = plan_with("faded", SATURDAY)
-    called_by_9(jobs, plan)
-    merge(jobs, plan)
-    before = stored(jobs, "calls/")
-    served.control({"faults": [{"kind": "error_before", "route": "call", "status": 404, "times": None}]})
-    try:
-        said = promote(jobs.start(), 9)
-    finally:
-        served.control({"clear_faults": True})
-    assert "0 cases promoted · 1 call not promoted: no longer readable at the service" in said
-    assert stored(jobs, "calls/") == before
-    assert run(jobs.start()) == 0
-
-
-def test_a_number_that_the_store_masks(jobs: Jobs) -> None:
-    """The verdict is on what was said, not on what the store keeps of it: it counts on machines that have only the store."""
-    plan = plan_with("plain", SATURDAY.replace("{check: call, status: completed}", "{check: says, any_of: [at eight]}"))
-    jobs.branch("topic9", "main")
-    jobs.edit(planner='store: git:refs/planner/results\nredact: ["at eight"]\n', plans__hours=plan)
-    assert call(jobs, 9) == 1
-    jobs.branch("main")
-    jobs.edit(planner='store: git:refs/planner/results\nredact: ["at eight"]\n', plans__hours=plan)
-    promote(jobs.start(), 9)
-    assert gate(jobs.start(), 0)["green"] == [CASE]
-
-
 def test_answers_of_a_judge(jobs: Jobs, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are of the same evidence, so nobody pays for them again."""
     plan = plan_with(
@@ -379,59 +351,6 @@ def pull(number: int, head: str, base: str, **more: Any) -> dict[str, Any]:
         "base": {"ref": base, "repo": repo},
         **more,
     }
-
-
-@pytest.mark.parametrize("owner_id", [1, 2])
-def test_a_stacked_pull_request(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, owner_id: int) -> None:
-    """10 builds on 9, so that 9's calls count; those of a fork with a branch of this name do not."""
-    plan = plan_with(f"stacked{owner_id}", SATURDAY)
-    called_by_9(jobs, plan)
-    jobs.branch("topic10", "topic9")
-    jobs.edit(README=f"more {owner_id}")
-    with fake_github() as fake:
-        below = pull(9, "topic9", "main")
-        below["head"]["repo"] = {"id": owner_id}
-        fake.pulls = {9: below, 10: pull(10, "topic10", "topic9")}
-        asks(monkeypatch, fake)
-        stacked = jobs.start(10, branch="topic10", into="topic9")
-        if owner_id == 1:
-            assert gate(stacked, 0)["green"] == [CASE]
-        else:
-            assert gate(stacked, 3)["to_call"] == [CASE]
-
-
-def test_a_stack_is_merged(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """10 into the branch of 9, then 9 into the default branch: all verified calls end there."""
-    plan = plan_with("stout", SATURDAY)
-    called_by_9(jobs, plan_with("slim", SATURDAY))
-    jobs.branch("topic10", "topic9")
-    jobs.edit(plans__hours=plan)
-    assert call(jobs, 10, into="topic9") == 1
-    merge(jobs, plan)
-    merged = {"state": "closed", "merged_at": "2026-11-25T09:00:00Z"}
-    with fake_github() as fake:
-        fake.pulls = {9: pull(9, "topic9", "main", **merged), 10: pull(10, "topic10", "topic9", **merged)}
-        project = jobs.start()
-        asks(monkeypatch, fake)
-        assert "#10: 1 case promoted" in promote(project)
-    assert gate(jobs.start(), 0)["green"] == [CASE]
-    assert stored(jobs, "branches/9/") == stored(jobs, "branches/10/") == []
-
-
-def test_another_project_of_the_repository(jobs: Jobs) -> None:
-    """Each promotes its own, and removes only that."""
-    plan = plan_with("double", SATURDAY)
-    called_by_9(jobs, plan)
-
-    def change(folder: Path) -> None:
-        for path in (folder / "sessions").glob("*.json"):
-            path.write_text(json.dumps(json.loads(path.read_text()) | {"project": "refunds"}))
-
-    rewrite(jobs, change)
-    merge(jobs, plan_with("single", SATURDAY))
-    assert "0 cases promoted" in promote(jobs.start(), 9)
-    assert len(facts(jobs, "call", "branches/9/")) == 1
-    assert stored(jobs, "merged/") == ["merged/9.json"]
 
 
 # Agents as files: calls reach a copy of the agent, which is deleted afterwards
