@@ -123,9 +123,12 @@ class DirectoryStore:
             if ours and not os.path.lexists(self._folder / _IGNORE):
                 _replace(self._folder / _IGNORE, b"*\n")
 
-    def check_writable(self) -> None:
-        """Check that existing folders are writable, before anybody pays for results that cannot be stored."""
-        for folder in (self._folder, *(self._folder / name for name in ("evidence", "runs", "latest"))):
+    def check_writable(self, namespace: str = "") -> None:
+        """Check that the existing folders of the store and of a namespace are writable, before anybody pays for results
+        that cannot be stored."""
+        places = (self._folder, self._folder / namespace)
+        folders = [folder for place in places for folder in (place, *place.glob("[!.]*/"))]
+        for folder in dict.fromkeys(folders):
             with (
                 self._mapped("written", folder),
                 contextlib.suppress(FileNotFoundError),

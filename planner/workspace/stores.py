@@ -301,7 +301,7 @@ def locked(shell: Shell, place: OpenedStore, command: str) -> Generator[None]:
     with ExitStack() as stack:
         try:
             place.make()
-            DirectoryStore(place.directory).check_writable()
+            DirectoryStore(place.directory).check_writable(place.namespace)
             file = os.open(path, OPENING, 0o600)
         except OSError as error:
             raise StoreError(

@@ -70,21 +70,22 @@ def test_a_read_only_store_can_be_planned_with(project: Project, service: Served
         planner("history")
         planner("run", "--offline", "--report-dir", "rechecked")
         mount("-o", "remount,bind,rw", ".planner")
-        runs = Path(".planner/runs")
-        runs.mkdir()
-        mount("--bind", runs, runs)
-        mount("-o", "remount,bind,ro", runs)
-        planner("run", "--report-dir", "part", "{CONSENT}")
-        Path(".planner/lock").unlink()
-        subprocess.run(["umount", runs], check=True)
-        runs.rmdir()
+        for name in ("calls", "runs"):
+            part = Path(".planner") / name
+            part.mkdir()
+            mount("--bind", part, part)
+            mount("-o", "remount,bind,ro", part)
+            planner("run", "--report-dir", "part", "{CONSENT}")
+            Path(".planner/lock").unlink(missing_ok=True)
+            subprocess.run(["umount", part], check=True)
+            part.rmdir()
         """,
     )
     planned, code, rest = ran.stdout.partition("exit 0\n")
     assert planned == writable.out
     assert "already made" in planned
-    assert (code, rest) == ("exit 0\n", "exit 4\nexit 4\nexit 0\nexit 2\nexit 4\n"), ran.stderr
-    for place in (store, store / "runs"):
+    assert (code, rest) == ("exit 0\n", "exit 4\nexit 4\nexit 0\nexit 2\nexit 4\nexit 4\n"), ran.stderr
+    for place in (store, store / "calls", store / "runs"):
         assert f"planner: results cannot be written at {place}: Read-only file system" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert "no session with these plans has finished with calls that count" in ran.stderr  # nothing had ended yet
