@@ -51,6 +51,23 @@ async def test_a_read_waits_as_long_as_the_service_asks(talk: Callable[..., Any]
     assert asked.client.stats.refused == 3
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"detail": "cannot deploy a tool with Authorization: Bearer hunter-2-token"},
+        {"steps": [{"name": "lookup", "headers": [{"name": "X-Api-Key", "value": "hunter-2-token"}]}]},
+        ["tool https://me:hunter-2-token@tools.example/lookup failed"],
+    ],
+)
+async def test_an_error_repeats_no_secret_of_an_agent(talk: Callable[..., Any], said: object) -> None:
+    """The answer to a POST repeats a secret header of a tool. Before: it was printed in clear."""
+    asked = await talk((500, said))
+    with pytest.raises(ServiceError) as caught:
+        await asked.client.deploy_agent(12)
+    assert "hunter-2-token" not in str(caught.value)
+    assert "[secret]" in str(caught.value)
+
+
 async def test_404_is_not_retried(talk: Callable[..., Any]) -> None:
     """404 is an answer: for what may be missing it is None, for the rest an error."""
     asked = await talk((404, {"detail": "Not found."}))

@@ -24,6 +24,7 @@ from planner.errors import (
 )
 from planner.network.transport import Answer
 from planner.providers.base import Page
+from planner.secret_values import mask_secrets, without_credentials
 from planner.values import frozen
 
 _NO_JSON = "no JSON body"
@@ -107,17 +108,18 @@ def _redirect_target(answer: Answer) -> str:
 
 
 def _detail(answer: Answer) -> str:
-    """The service's `detail` or field messages, on one line."""
+    """The service's `detail` or field messages, on one line. They may repeat an agent's fields: secrets are masked."""
     try:
-        document = pydantic_core.from_json(answer.body)
+        document = mask_secrets(pydantic_core.from_json(answer.body))
     except ValueError:
         return _NO_JSON
     if isinstance(document, dict):
         fields = cast("dict[str, Any]", document)
-        if isinstance(fields.get("detail"), str):
-            return one_line(fields["detail"]) or "no reason given"
-        return one_line("; ".join(f"{name}: {_messages(said)}" for name, said in fields.items())) or "no reason given"
-    return one_line(str(document))
+        said = fields.get("detail")
+        if not isinstance(said, str):
+            said = "; ".join(f"{name}: {_messages(each)}" for name, each in fields.items())
+        return one_line(without_credentials(said)) or "no reason given"
+    return one_line(without_credentials(str(document)))
 
 
 def _messages(said: object) -> str:
