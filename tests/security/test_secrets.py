@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ci_jobs import Jobs
+from patience import PATIENCE_SECONDS
 from repositories import git
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_agent_files import ask  # pyright: ignore[reportMissingImports]
 
 REF = "refs/planner/results"
 AGENT = 14
@@ -37,6 +38,15 @@ scenarios:
     prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
     expect: [{{check: call, status: completed}}]
 """
+
+
+def ask(service: Served, method: str, path: str, body: dict[str, Any]) -> None:
+    """As somebody does who changes agents at the service."""
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer sk_test_other"}
+    url = f"{service.url}/v1/agents/{path}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS):  # noqa: S310 - loopback
+        pass
 
 
 def deploy_tools(service: Served, tools: list[dict[str, Any]]) -> None:
