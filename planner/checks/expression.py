@@ -1,9 +1,8 @@
 """`expression`: conditions in CEL (Common Expression Language, cel.dev), for what no other check covers.
 
-An expression is compiled twice: when a plan is read, with types, so that wrong names and impossible comparisons are
-errors; and when a run is judged, over plain maps that lack what the service did not provide, so that reading it is an
-error, never a value. The library bounds the steps of all macros together (10,000) and the nesting (32); the bounds
-below stop concatenation inside macros from multiplying a string.
+It is evaluated over plain maps that lack what the service did not provide, so that reading it is an error, never a
+value. The library bounds the steps of all macros together (10,000) and the nesting (32); the bounds below stop
+concatenation inside macros from multiplying a string.
 """
 
 import re
@@ -11,17 +10,16 @@ from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.util import find_spec
-from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from planner.checks.base import EVERY_PART, Expectation, Lint, Missed, PartsRead, examples, text_error
 from planner.checks.call import end_reason_of, status_of
 from planner.checks.judgement import Judgement, failed, passed, shown, undecided
 from planner.checks.patterns import compile_pattern
-from planner.evidence import Call, Evidence, Grade, RedactedPart, Role, ToolCall, Turn, UnreadPart
+from planner.evidence import Call, Evidence, Grade, RedactedPart, Role, UnreadPart
 
 MAX_LENGTH: Final = 1_000
 """Characters of an expression."""
@@ -31,39 +29,19 @@ MAX_PLUSES: Final = 4
 _WORD: Final = re.compile(r"\w+")
 _LISTS: Final = frozenset({"turns", "tools"})
 
-VARIABLES: Final[Mapping[str, str]] = {"run": "Run", "call": "Call", "turns": "Turn", "tools": "Tool", "grade": "Grade"}
+VARIABLES: Final = ("run", "call", "turns", "tools", "grade")
 
-
-def _fields_of(model: type[BaseModel]) -> dict[str, str]:
-    return {name: _kind_of(field.annotation) for name, field in model.model_fields.items()}
-
-
-def _kind_of(annotation: Any) -> str:
-    """The CEL type of a field, `any` for a union of several."""
-    types = {*(get_args(annotation) if isinstance(annotation, UnionType) else (annotation,))} - {NoneType}
-    kind = types.pop() if len(types) == 1 else None
-    return "map" if get_origin(kind) is dict else _KINDS.get(kind, "any")
-
-
-_KINDS: Final[Mapping[Any, str]] = {int: "int", float: "double", str: "string", bool: "bool", Role: "string"}
 
 _GRADERS_WORDS: Final = frozenset({"outcome_reasoning", "goal_reasoning", "rubric", "titles"})
 """Shown with a failure, not for expressions: their form is the grader's own."""
 
-FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
-    "Run": {
-        "run_id": "int",
-        "status": "string",
-        "error_message": "string",
-        "cost_cents": "int",
-        "cost_basis": "string",
-    },
-    "Call": _fields_of(Call),
-    "Turn": _fields_of(Turn),
-    "Tool": _fields_of(ToolCall),
-    "Grade": {name: kind for name, kind in _fields_of(Grade).items() if name not in _GRADERS_WORDS},
+FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "run": frozenset({"run_id", "status", "error_message", "cost_cents", "cost_basis"}),
+    "call": frozenset(Call.model_fields),
+    "grade": frozenset(Grade.model_fields) - _GRADERS_WORDS,
 }
-"""What an expression can read, by type."""
+"""What an expression can read of each object."""
+_FIELD: Final = re.compile(r"(?<![\w.\"'])(run|call|grade)\.(\w+)")
 
 _NAMES: Final[Mapping[RedactedPart | UnreadPart, str]] = {"grade": "summary", "results": "tools"}
 """The word by which an expression reads a part, if it is not the part's own name."""
@@ -88,9 +66,13 @@ def check_cel(expression: str) -> str:
         raise text_error(f"an expression may use {MAX_MACROS} of all, exists, exists_one, map and filter", *place)
     if macros and expression.count("+") > MAX_PLUSES:
         raise whole(f"an expression with all, exists, map or filter may have {MAX_PLUSES} `+`")
+    for found in _FIELD.finditer(expression):
+        if found[2] not in FIELDS[found[1]]:
+            known = ", ".join(sorted(FIELDS[found[1]]))
+            raise text_error(f"a {found[1]} has no `{found[2]}`; known: {known}", *found.span(2))
     cel = _library()
     try:
-        compiled = _typed().compile(expression)
+        compiled = _compiled(expression)
     except RuntimeError as error:
         raise located(expression, str(error)) from error
     kind = compiled.return_type()
@@ -104,7 +86,7 @@ def check_cel(expression: str) -> str:
     if value.type() == cel.Type.BOOL:
         always = "always" if value.plain_value() else "never"
         raise whole(f"this {always} holds, so it checks nothing; use run, call, turns, tools or grade")
-    if VARIABLES.keys().isdisjoint(_WORD.findall(expression)):
+    if set(VARIABLES).isdisjoint(_WORD.findall(expression)):
         raise whole(f"this is never decided: {_detail(str(value.value()))}")
     return expression
 
@@ -129,18 +111,9 @@ def located(expression: str, message: str) -> PydanticCustomError:
         why = "this is nested too deeply; write several expectations" if deep else f"not CEL: {_detail(message)}"
         return text_error(why, 0, len(expression))
     lines = expression.splitlines(keepends=True)
-    why = f"not CEL: {found[3]}"
     start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
-    if (name := re.search(r"undeclared reference to '([^']*)'", why)) is not None:
-        # The library's place is that of the last dot.
-        start = max(expression[: start + len(name[1])].rfind(name[1]), 0)
-        why = f"`{name[1]}` is unknown, or takes other arguments; known: {', '.join(VARIABLES)}"
-    elif expression[start : start + 1] == "." and start + 1 < len(expression):
-        start += 1
-    if (field := re.search(r"undefined field '([^']*)' not found in struct 'planner\.(\w+)'", why)) is not None:
-        why = f"a {field[2].lower()} has no `{field[1]}`; known: {', '.join(FIELDS[field[2]])}"
     word = _WORD.match(expression, start)
-    return text_error(why, start, word.end() if word else start + 1)
+    return text_error(f"not CEL: {found[3]}", start, word.end() if word else start + 1)
 
 
 def _detail(text: str) -> str:
@@ -208,7 +181,7 @@ class Expression(Expectation, frozen=True):
         objects = {
             "run": run,
             "call": evidence.call.model_dump() if evidence.call else {},
-            "grade": evidence.grade.model_dump(include=set(FIELDS["Grade"])) if evidence.grade else {},
+            "grade": evidence.grade.model_dump(include=set(FIELDS["grade"])) if evidence.grade else {},
         }
         found = re.findall(r"(?<![\w.\"'])(run|call|grade)\.(\w+)(?![\w(.\[])", self.cel)
         names = list(dict.fromkeys(found))[:_MOST_VALUES]
@@ -246,7 +219,7 @@ def _values(evidence: Evidence) -> dict[str, Any]:
     values: dict[str, Any] = {
         "run": _present(run),
         "call": _present(about_call),
-        "grade": _present(grade.model_dump(include=set(FIELDS["Grade"])) if grade else {}),
+        "grade": _present(grade.model_dump(include=set(FIELDS["grade"])) if grade else {}),
     }
     if evidence.turns is not None:
         values["turns"] = [_present({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]
@@ -278,42 +251,11 @@ def _library() -> Any:
 
 @lru_cache(maxsize=1024)
 def _compiled(expression: str) -> Any:
-    return _untyped().compile(expression)
+    return _environment().compile(expression)
 
 
 @cache
-def _untyped() -> Any:
+def _environment() -> Any:
     cel = _library()
     plain = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
     return cel.NewEnv(variables={name: cel.Type.List(plain) if name in _LISTS else plain for name in VARIABLES})
-
-
-@cache
-def _typed() -> Any:
-    """The environment with types, which CEL reads from protobuf descriptors only."""
-    cel = _library()
-    from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2
-
-    field = descriptor_pb2.FieldDescriptorProto
-    kinds = {"int": field.TYPE_INT64, "double": field.TYPE_DOUBLE, "string": field.TYPE_STRING, "bool": field.TYPE_BOOL}
-    messages = {"map": ".google.protobuf.Struct", "any": ".google.protobuf.Value"}
-    file = descriptor_pb2.FileDescriptorProto(
-        name="planner.proto", package="planner", syntax="proto3", dependency=[struct_pb2.DESCRIPTOR.name]
-    )
-    for name, fields in FIELDS.items():
-        message = file.message_type.add(name=name)
-        for number, (key, kind) in enumerate(fields.items(), start=1):
-            message.field.add(
-                name=key,
-                number=number,
-                label=field.LABEL_OPTIONAL,
-                type=kinds.get(kind, field.TYPE_MESSAGE),
-                type_name=messages.get(kind),
-            )
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(struct_pb2.DESCRIPTOR.serialized_pb)
-    pool.AddSerializedFile(file.SerializeToString())
-    types = {name: cel.Type(f"planner.{kind}") for name, kind in VARIABLES.items()}
-    return cel.NewEnv(
-        pool, variables={name: cel.Type.List(kind) if name in _LISTS else kind for name, kind in types.items()}
-    )

@@ -6,9 +6,8 @@ the key back, no output, report, log or stored file contains it.
 
 from __future__ import annotations
 
-import html
 import json
-from base64 import b32encode, b64encode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -38,36 +37,10 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in a header": lambda key: f"Authorization: Bearer {key}, and more",
     "over two lines": lambda key: f"{key[:9]}\n    {key[9:]}",
     "over two rows of a table": lambda key: f"│ {key[:9]} │\n│ {key[9:]} │",
-    "over two lines of a mail": lambda key: f"{key[:9]}=\r\n{key[9:]}",
-    "with a mark of HTML in it": lambda key: f"{key[:9]}<b></b>{key[9:]}",
-    "with a joiner in it": lambda key: f"{key[:9]}\u034f{key[9:]}",
-    "as escapes of a program": lambda key: "".join(f"\\x{ord(character):02x}" for character in key),
-    "without its end": lambda key: key[:-3],
-    "without its start": lambda key: key[3:],
-    "without its end, escaped": lambda key: json.dumps(key[:-6].replace("_", "\\u005f"))[1:-1].replace("\\\\", "\\"),
-    "in colours": lambda key: f"{key[:4]}\x1b[31m{key[4:]}\x1b[0m",
-    "in colours of JSON": lambda key: f"{key[:4]}\\u001b[31m{key[4:]}",
-    "over lines of a URL": lambda key: f"{key[:4]}%0A{key[4:]}",
     "over lines of JSON": lambda key: json.dumps(f"{key[:9]}\n{key[9:]}"),
-    "as JSON escapes": lambda key: "".join(f"\\u{ord(character):04X}" for character in key),
-    "with some of it escaped": lambda key: key.replace("_", "\\u005f").replace("/", "\\/"),
     "in a URL": lambda key: f"https://x.example/?key={quote(key, safe='')}&x=1",
-    "every character as in a URL": lambda key: "".join(f"%{ord(character):02x}" for character in key),
-    "in HTML": html.escape,
-    "as character references": lambda key: "".join(f"&#{ord(character)};" for character in key),
-    "in Markdown": lambda key: key.replace("_", "\\_"),
-    "made neutral": "\u200b".join,
     "in upper case": str.upper,
     "in lower case": str.lower,
-    "without its end, in upper case": lambda key: key[:-3].upper(),
-    "in hexadecimal": lambda key: key.encode().hex(),
-    "in hexadecimal, in upper case": lambda key: key.encode().hex().upper(),
-    "in hexadecimal, over lines": lambda key: key.encode().hex("\n", 8),
-    "as bytes": lambda key: key.encode().hex(":"),
-    "as bytes between spaces": lambda key: key.encode().hex(" "),
-    "in base32": lambda key: b32encode(key.encode()).decode(),
-    "in base32, in lower case": lambda key: b32encode(key.encode()).decode().rstrip("=").lower(),
-    "in longer base32": lambda key: b32encode(f"ab:{key}:cd".encode()).decode(),
     "in base64": lambda key: b64encode(key.encode()).decode(),
     "in base64, with a name": lambda key: b64encode(f"user:{key}".encode()).decode(),
     "in base64, with two bytes before": lambda key: b64encode(f"ab{key}cd".encode()).decode(),
@@ -80,9 +53,9 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_key_in_another_form(form: str) -> None:
-    """A server sends the key back split over lines, with colours, escaped, URL-encoded, in HTML, in base64, in base32, in hexadecimal, in upper or lower case, or without its ends.
+    """A server sends the key back split over lines, URL-encoded, in base64, or in upper or lower case.
 
-    Before: only the unchanged judge key was replaced, and later no other case, hexadecimal or base32.
+    Before: only the unchanged judge key was replaced.
     Now: every form is replaced, and the text around it is unchanged.
     """
     written = f"before {FORMS[form](KEY)} after"
@@ -90,8 +63,7 @@ def test_key_in_another_form(form: str) -> None:
     assert "[redacted]" in shown
     assert shown.startswith("before ")
     assert shown.endswith(" after")
-    parts = (KEY[:12], KEY[-12:], b64encode(KEY.encode()).decode()[4:20], quote(KEY, safe="")[:16])
-    for part in (*parts, KEY.encode().hex()[8:24], b32encode(KEY.encode()).decode()[8:24]):
+    for part in (KEY[:12], KEY[-12:], b64encode(KEY.encode()).decode()[4:20], quote(KEY, safe="")[:16]):
         assert part.lower() not in shown.lower()
 
 
@@ -192,9 +164,7 @@ def test_server_that_echoes_the_key(
     assert traces_of_the_key(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("status", "form"), [("401 Unauthorized", "in a header"), ("422 Unprocessable", "every character as in a URL")]
-)
+@pytest.mark.parametrize(("status", "form"), [("401 Unauthorized", "in a header"), ("422 Unprocessable", "in base64")])
 def test_error_that_quotes_the_key(project: Project, echo: Spoiler, status: str, form: str) -> None:
     """The server quotes the key in an error message.
 
