@@ -68,7 +68,7 @@ class HttpxTransport:
             self._kept = client(8)
             self._fresh = client(0)
         except (httpx.InvalidURL, ValueError, ImportError) as error:
-            raise proxy_error(base_url, self._tls, error) or _invalid_address(base_url, str(error)) from error
+            raise _invalid_address(base_url, str(error)) from error
         if (self._kept.base_url.port or 0) > 65_535:
             raise _invalid_address(base_url, "there is no such port")
 
@@ -159,7 +159,7 @@ _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, U
 def _invalid_address(base_url: str, why: str) -> UsageError:
     return UsageError(
         f"{base_url!r} is not the address of a service: {why}",
-        "Set THUNDERPHONE_API_BASE_URL to http(s)://host, or unset it.",
+        "Set THUNDERPHONE_API_BASE_URL to http(s)://host, or unset it. A proxy in the environment must be http://host.",
     )
 
 
@@ -221,23 +221,6 @@ def read_certificates() -> ssl.SSLContext:
             f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: {error.strerror or error}",
             "Correct or unset them.",
         ) from error
-
-
-def proxy_error(base_url: str, tls: ssl.SSLContext, error: Exception) -> UsageError | None:
-    """The error of a client that could not be created; None if the environment's proxies are not the cause."""
-    try:
-        httpx.AsyncClient(base_url=base_url, verify=tls, trust_env=False)
-    except httpx.InvalidURL:
-        return None
-    variables = ", ".join(sorted(f"{scheme.upper()}_PROXY" for scheme in getproxies()))
-    if isinstance(error, ImportError):
-        why, fix = "SOCKS needs the package socksio, which is not installed", "Install it, use"
-    else:
-        why, fix = str(error), "Use"
-    return UsageError(
-        f"the proxies in the environment ({variables}) cannot be used: {why}",
-        f"{fix} an http:// proxy, or unset the variable.",
-    )
 
 
 def proxy_variable(base_url: str) -> str:

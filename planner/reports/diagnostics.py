@@ -21,11 +21,8 @@ _SECRET_FIELD = "secret-field"  # noqa: S105 - a code
 _GUTTER = 5
 _MARGIN = " " * (_GUTTER + 3)
 _LONGEST_KEY = 1_000
-_MAX_EQUAL = 3
-"""More diagnostics that say the same are shown once, with the places of the others."""
 _MAX_OF_A_KIND = 20
 """Diagnostics of one code and file that are shown."""
-_MAX_PLACES = 5
 _JOINERS = "\u200c\u200d"
 """Zero-width joiners: not printable, but part of letters and emoji."""
 
@@ -50,8 +47,8 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
         return lines[span.line - 1].rstrip() if span.line <= len(lines) else ""
 
     paint, width = painter(color=color), max(width, NARROWEST)
-    groups, others = grouped(items)
-    blocks = ["\n".join(_group_block(group, line_of, width, paint)) for group in groups]
+    shown, others = limited(items)
+    blocks = ["\n".join(_block(item, line_of, width, paint)) for item in shown]
     blocks += [
         f"and {number:,} more [{code}] in {visible(file)}; --format json lists all"
         for (file, code), number in others.items()
@@ -91,39 +88,16 @@ def visible(text: str) -> str:
     )
 
 
-_Group = list[Diagnostic]
-
-
-def grouped(items: Iterable[Diagnostic]) -> tuple[list[_Group], Counter[tuple[str, str]]]:
-    """What to show, in the order of the places, many that say the same as one; and the number of others by file and
-    code."""
-    same: dict[tuple[Severity, str, str], _Group] = {}
-    for item in items:
-        same.setdefault((item.severity, item.code, item.detail), []).append(item)
-    groups: list[_Group] = []
-    for equal in same.values():
-        groups += [equal] if len(equal) > _MAX_EQUAL else [[item] for item in equal]
-    groups.sort(key=lambda group: group[0].span)
-    shown: list[_Group] = []
+def limited(items: Iterable[Diagnostic]) -> tuple[list[Diagnostic], Counter[tuple[str, str]]]:
+    """The first of each code and file, in order, and the number of others by file and code."""
+    shown: list[Diagnostic] = []
     seen: Counter[tuple[str, str]] = Counter()
-    others: Counter[tuple[str, str]] = Counter()
-    for group in groups:
-        kind = group[0].span.file, group[0].code
+    for item in items:
+        kind = item.span.file, item.code
         seen[kind] += 1
         if seen[kind] <= _MAX_OF_A_KIND:
-            shown.append(group)
-        else:
-            others[kind] += len(group)
-    return shown, others
-
-
-def _group_block(group: _Group, line_of: _LineOf, width: int, paint: Paint) -> Iterator[str]:
-    first, *others = group
-    yield from _block(first, line_of, width, paint)
-    if others:
-        places = ", ".join(f"{visible(item.span.file)}:{item.span.line}" for item in others[:_MAX_PLACES])
-        dots = ", …" if len(others) > _MAX_PLACES else ""
-        yield from wrapped(f"and {len(others):,} more of these: {places}{dots}", width, indent=_MARGIN)
+            shown.append(item)
+    return shown, Counter({kind: number - _MAX_OF_A_KIND for kind, number in seen.items() if number > _MAX_OF_A_KIND})
 
 
 def _block(item: Diagnostic, line_of: _LineOf, width: int, paint: Paint) -> Iterator[str]:

@@ -3,41 +3,37 @@ neutralised."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
 from planner.diagnostics import Diagnostic, Diagnostics, Severity
 from planner.errors import PlanInvalidError, PlannerError
-from planner.quantities import count, some
-from planner.reports.diagnostics import grouped
+from planner.quantities import count
+from planner.reports.diagnostics import limited
 from planner.reports.neutral import for_markdown, markdown_code, markdown_prose, one_line
 
 _MAX_CHARACTERS: Final = 1_000
 """Of one diagnostic, which quotes a plan."""
 _MAX_LISTED: Final = 50_000
 """Characters of all of them: a comment may have 65,536."""
-_PLACES: Final = 10
-"""Places that are listed of diagnostics that say the same."""
 
 
 def render_invalid(diagnostics: Diagnostics, files_url: str = "") -> str:
-    """All diagnostics as a list, errors first, those that say the same once. They quote plans, which a stranger may
-    have written. `files_url` is where the files can be read: a link to each line follows."""
+    """Diagnostics as a list, errors first. They quote plans, which a stranger may have written. `files_url` is where
+    the files can be read: a link to each line follows."""
     items = sorted(diagnostics, key=lambda item: item.severity is not Severity.ERROR)
     errors = sum(item.severity is Severity.ERROR for item in items)
     counts = ((errors, "error"), (len(items) - errors, "warning"))
     headline = " and ".join(count(number, word) for number, word in counts if number)
     verdict = "❌ Nothing can be called: the plans have" if errors else "The plans have"
-    groups, others = grouped(items)
-    groups.sort(key=lambda group: group[0].severity is not Severity.ERROR)
+    shown, others = limited(items)
     lines = [f"### {verdict} {headline}", ""]
     more, room = others.total(), _MAX_LISTED
-    for group in groups:
-        text = _listed(group, files_url)
+    for item in shown:
+        text = _listed(item, files_url)
         room -= len(text)
         if room < 0:
-            more += len(group)
+            more += 1
         else:
             lines.append(text)
     if more:
@@ -45,19 +41,10 @@ def render_invalid(diagnostics: Diagnostics, files_url: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _listed(group: Sequence[Diagnostic], files_url: str) -> str:
-    """A list item: the first diagnostic, and the places of the others."""
-    first, *others = group
-    times = f"{len(group):,} times: " if others else ""
-    summary = for_markdown(first.summary[:_MAX_CHARACTERS])
-    lines = [
-        f"- {_place(first, files_url)} **{first.severity.value}** {times}{summary} ({markdown_code(first.code)})  "
-    ]
-    lines.append(f"  {markdown_prose(first.detail[:_MAX_CHARACTERS])}")
-    if others:
-        lines[-1] += "  "
-        lines.append(f"  also {some([_place(item, files_url) for item in others], _PLACES)}")
-    return "\n".join(lines)
+def _listed(item: Diagnostic, files_url: str) -> str:
+    summary, code = for_markdown(item.summary[:_MAX_CHARACTERS]), markdown_code(item.code)
+    detail = markdown_prose(item.detail[:_MAX_CHARACTERS])
+    return f"- {_place(item, files_url)} **{item.severity.value}** {summary} ({code})  \n  {detail}"
 
 
 def _place(item: Diagnostic, files_url: str) -> str:

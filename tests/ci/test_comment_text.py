@@ -133,17 +133,15 @@ def test_an_error_leads_to_its_job(error: UsageError | IncompleteError, start: s
 
 
 @pytest.mark.parametrize(
-    ("detail", "longest", "shown"),
+    ("detail", "longest"),
     [
-        ("there is no check `sayz`; did you mean `says`?", 3_000, 1),
-        ("there is no check `sayz{}`", 10_000, 20),
-        ("there is no check `" + "sayz" * 1_000 + "{}`", MAX_CHARACTERS, 20),
+        ("there is no check `sayz{}`", 10_000),
+        ("there is no check `" + "sayz" * 1_000 + "{}`", MAX_CHARACTERS),
     ],
-    ids=["equal", "different", "long"],
+    ids=["short", "long"],
 )
-def test_150_errors_of_a_plan(detail: str, longest: int, shown: int) -> None:
-    """Equal ones are one item with their number and places; of others, the first, and how many more. A single error of
-    another kind is not lost among them."""
+def test_150_errors_of_a_plan(detail: str, longest: int) -> None:
+    """The first, and how many more. A single error of another kind is not lost among them."""
     found = Diagnostics()
     for number in range(150):
         span = Span("plans/hours.yaml", number + 5, 22, number + 5, 26)
@@ -151,7 +149,7 @@ def test_150_errors_of_a_plan(detail: str, longest: int, shown: int) -> None:
     found.error("unknown-key", "Unknown key", "a scenario has no key `promt`", Span("plans/z.yaml", 9, 5, 9, 10))
     text = render_invalid(found, "https://x.test/blob/c")
     assert text.startswith("### ❌ Nothing can be called: the plans have 151 errors\n")
-    assert (text.count("(`unknown-check`)"), text.count("(`unknown-key`)")) == (shown, 1)
-    assert ("**error** 150 times: No such check" in text, "- and 130 more\n" in text) == (shown == 1, shown > 1)
+    assert (text.count("(`unknown-check`)"), text.count("(`unknown-key`)")) == (20, 1)
+    assert "- and 130 more\n" in text
     assert "[`plans/hours.yaml:5:22`](https://x.test/blob/c/plans/hours.yaml#L5)" in text
     assert len(render_problem(PlanInvalidError("x", found), "https://x.test/blob/c", "")) < longest

@@ -66,39 +66,14 @@ plans/b.yaml:1:1: error: value cannot be used [bad-value]
 """)
 
 
-def test_equal_mistakes_are_shown_once() -> None:
-    """A thousand misspelt keys are one block with the places of some others; up to three are shown each."""
+def test_the_first_twenty_of_a_kind_are_shown() -> None:
     found = Diagnostics()
     for line in range(1, 1_001):
         found.error("unknown-key", "unknown key", "`prmpt` is not a key here", Span("a.yaml", line, 1, line, 6))
-    for line in range(3):
-        found.error("no-prompt", "no prompt", "`s` needs a prompt", Span("a.yaml", 1_001 + line, 1, 1_001 + line, 2))
+    found.error("no-prompt", "no prompt", "`s` needs a prompt", Span("a.yaml", 1_001, 1, 1_001, 2))
     text = render_text(found, read_source=lambda _: "prmpt: x\n" * 1_100, width=80, color=False)
-    assert text == snapshot("""\
-a.yaml:1:1: error: unknown key [unknown-key]
-    1 | prmpt: x
-      | ^^^^^
-        `prmpt` is not a key here
-        and 999 more of these: a.yaml:2, a.yaml:3, a.yaml:4, a.yaml:5, a.yaml:6,
-        …
-
-a.yaml:1001:1: error: no prompt [no-prompt]
- 1001 | prmpt: x
-      | ^
-        `s` needs a prompt
-
-a.yaml:1002:1: error: no prompt [no-prompt]
- 1002 | prmpt: x
-      | ^
-        `s` needs a prompt
-
-a.yaml:1003:1: error: no prompt [no-prompt]
- 1003 | prmpt: x
-      | ^
-        `s` needs a prompt
-
-1,003 errors in 1 file
-""")
+    assert (text.count("[unknown-key]"), text.count("[no-prompt]")) == (21, 1)
+    assert "and 980 more [unknown-key] in a.yaml; --format json lists all\n\n1,001 errors in 1 file\n" in text
 
 
 def test_many_mistakes_of_a_kind_are_counted() -> None:
