@@ -53,7 +53,7 @@ from planner.execution.events import (
     Stopped,
 )
 from planner.execution.fold import apply
-from planner.execution.journal_state import JournalState
+from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, ReportedRun, Slot
 from planner.execution.observer import EndedRun, Observer
 from planner.execution.observing import evidence_result, evidence_wait, poll_request, poll_result
@@ -78,16 +78,30 @@ UNKNOWN_CLOCK_SLACK_SECONDS: Final = 3600.0
 
 @dataclass(slots=True)
 class LocalEngine:
-    """`share_intent` makes an intent durable in the shared store before it is sent; None without one."""
+    """Makes the calls of one session. `share_intent` makes an intent durable in the shared store before it is sent;
+    None without one."""
 
     provider: Provider
     transactions: Transactions
-    journal: JournalState
+    journal: Journal
     save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
     load_evidence: Callable[[str], Evidence | None]
     clock: Clock
     new_id: Callable[[], str]
     share_intent: ShareIntent | None = None
+    state: State = field(init=False)
+    observer: Observer = field(init=False)
+    _tasks: TaskGroup = field(init=False)
+    _changed: anyio.Event = field(default_factory=anyio.Event)
+    _is_polling: bool = False
+    _collecting: set[RunId] = field(default_factory=set[RunId])
+    _read: list[tuple[Run, Evidence, bool]] = field(default_factory=list[tuple[Run, Evidence, bool]])
+    """Read and not stored yet; the last value says whether the bill is final."""
+    _is_storing: bool = False
+    _unjudged: dict[str, Evidence] = field(default_factory=dict[str, Evidence])
+    """Evidence that was just read or stored, by digest, so that it is not loaded again to be judged."""
+    _waiting: WaitReason | None = None
+    """Why the last decision sent no launch."""
 
     async def execute(
         self,
@@ -102,14 +116,13 @@ class LocalEngine:
         Returns when everything is done or nothing more can be done. Errors, also unexpected ones, are in the outcome.
         """
         is_shared = self.share_intent is not None
-        state = State(terms, self.journal, self.transactions.charges, is_shared)
-        session = Session(self, state, observer)
+        self.state, self.observer = State(terms, self.journal, self.transactions.charges, is_shared), observer
         try:
-            await session.run(resumed, interrupted)
-            session.snapshot()
+            await self._run(resumed, interrupted)
+            self.snapshot()
         except* Exception as errors:  # noqa: BLE001 - whatever happens, calls that were paid must be reported
-            _end_with(state.outcome, leading_error(errors))
-        return outcome_of(state)
+            _end_with(self.state.outcome, leading_error(errors))
+        return outcome_of(self.state)
 
     def now(self) -> Now:
         provider = self.provider
@@ -117,29 +130,7 @@ class LocalEngine:
         unknown = CLOCK_SLACK_SECONDS if provider.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
         return Now(self.clock.monotonic(), server, provider.clock_uncertainty_seconds + unknown)
 
-
-@dataclass(slots=True)
-class Session:
-    engine: LocalEngine
-    state: State
-    observer: Observer
-    _sender: Sender = field(init=False)
-    _tasks: TaskGroup = field(init=False)
-    _changed: anyio.Event = field(default_factory=anyio.Event)
-    _is_polling: bool = False
-    _collecting: set[RunId] = field(default_factory=set[RunId])
-    _read: list[tuple[Run, Evidence, bool]] = field(default_factory=list[tuple[Run, Evidence, bool]])
-    """Read and not stored yet; the last value says whether the bill is final."""
-    _is_storing: bool = False
-    _unjudged: dict[str, Evidence] = field(default_factory=dict[str, Evidence])
-    """Evidence that was just read or stored, by digest, so that it is not loaded again to be judged."""
-    _waiting: WaitReason | None = None
-    """Why the last decision sent no launch."""
-
-    def __post_init__(self) -> None:
-        self._sender = Sender(self.engine, self)
-
-    async def run(self, resumed: Sequence[Slot], interrupted: anyio.Event) -> None:
+    async def _run(self, resumed: Sequence[Slot], interrupted: anyio.Event) -> None:
         if interrupted.is_set():
             self.happen(Interrupted())
         self._resume(resumed)
@@ -154,23 +145,23 @@ class Session:
         for question in state.wanted.first_questions():
             self.happen(Paced(question.case_id, self.observer.pace(*question)))
         for slot in slots:
-            evidence = None if slot.evidence is None else self.engine.load_evidence(slot.evidence)
+            evidence = None if slot.evidence is None else self.load_evidence(slot.evidence)
             missing = None
             if slot.evidence is not None and evidence is not None:
                 self._unjudged = {slot.evidence: evidence}
                 grade_wanted = state.jobs[slot.case_id].await_grade
                 missing = missing_parts(evidence, grade_wanted=grade_wanted)
-            self.happen_all(resume_slot(state, slot, missing, self.engine.now()))
+            self.happen_all(resume_slot(state, slot, missing, self.now()))
         self._unjudged.clear()
 
     async def _carry_out(self) -> None:
         while True:
             wait: WaitUntil | None = None
-            now = self.engine.now()
+            now = self.now()
             for action in decide(self.state, now):
                 match action:
                     case SendLaunch():
-                        self._sender.begin(action, now, self._tasks)
+                        Sender(self).begin(action, now, self._tasks)
                     case Poll():
                         self._start_poll()
                     case ReadEvidence(run):
@@ -187,14 +178,14 @@ class Session:
             if wait is not None:
                 self._note_waiting(wait.reason)
                 self.snapshot()
-                await self._wait(wait.seconds - self.engine.clock.monotonic())
+                await self._wait(wait.seconds - self.clock.monotonic())
 
     # Events
 
     def happen(self, event: Event | SessionEvent) -> None:
         """Make a durable event durable, then apply it. Raises `StoreError`."""
         if type(event) in NAMES:
-            self.engine.journal.record(cast("Event", event))
+            self.journal.record(cast("Event", event))
         self._apply(event)
         while self.state.reported:
             for verdict in self._judged(self.state.reported.pop(0)):
@@ -207,7 +198,7 @@ class Session:
         self._show_notes()
 
     def _apply(self, event: Event | SessionEvent) -> None:
-        apply(self.state, event, self.engine.now())
+        apply(self.state, event, self.now())
         self._show_notes()
 
     def _show_notes(self) -> None:
@@ -221,7 +212,7 @@ class Session:
         slot, digest = reported.slot, reported.slot.evidence
         evidence = None
         if digest is not None:
-            evidence = self._unjudged.pop(digest, None) or self.engine.load_evidence(digest)
+            evidence = self._unjudged.pop(digest, None) or self.load_evidence(digest)
         ended = EndedRun(slot, reported.launch, reported.resumed, evidence, reported.unread)
         response = self.observer.on_run(ended)
         verdict = RunJudged(slot, response.platform_failed, is_missing=evidence is None, unread=reported.unread)
@@ -242,11 +233,11 @@ class Session:
         self.happen(Interrupted())
 
     def snapshot(self) -> None:
-        self.observer.on_snapshot(snapshot(self.state, self._waiting, self.engine.now()))
+        self.observer.on_snapshot(snapshot(self.state, self._waiting, self.now()))
 
     def _note_waiting(self, reason: WaitReason | None) -> None:
         if reason is not None and reason is not self._waiting:
-            self.observer.log(f"launching waits: {wait_text(self.state, reason, self.engine.now())}")
+            self.observer.log(f"launching waits: {wait_text(self.state, reason, self.now())}")
         self._waiting = reason
 
     # Polling
@@ -258,19 +249,19 @@ class Session:
 
     async def _poll(self) -> None:
         """Read the lists once, if anything waits for them, and the bills that are due."""
-        state, clock, transactions = self.state, self.engine.clock, self.engine.transactions
+        state, clock, transactions = self.state, self.clock, self.transactions
         began = clock.monotonic()
         request = poll_request(state)
         if request is not None:
             result = await self._read_lists(request, began)
-            self.happen_all(poll_result(state, request, result, self.engine.now()))
-        schedule_poll(state, began, self.engine.now())
+            self.happen_all(poll_result(state, request, result, self.now()))
+        schedule_poll(state, began, self.now())
         self._is_polling = False
         if transactions.is_due(clock.monotonic()):
             self._tasks.start_soon(transactions.read, clock.monotonic())
 
     async def _read_lists(self, request: PollRequest, began: float) -> Lists | PlannerError:
-        provider, batches = self.engine.provider, Listed[Batch]()
+        provider, batches = self.provider, Listed[Batch]()
         members: dict[BatchId, Sequence[RunId]] = {}
         try:
             runs = await read_list(
@@ -295,17 +286,17 @@ class Session:
             self._tasks.start_soon(self._collect, run)
 
     async def _collect(self, run: Run) -> None:
-        engine, stored = self.engine, self.state.reading[run.id][1].slot.evidence
+        stored = self.state.reading[run.id][1].slot.evidence
         try:
             read = await collect(
-                engine.provider,
+                self.provider,
                 run,
-                evidence_wait(self.state, run, engine.now()),
-                clock=engine.clock,
-                transactions=engine.transactions,
+                evidence_wait(self.state, run, self.now()),
+                clock=self.clock,
+                transactions=self.transactions,
                 on_late=lambda: self.happen(BillLate(run.id)),
             )
-            evidence = merged(engine.load_evidence(stored) if stored is not None else None, read)
+            evidence = merged(self.load_evidence(stored) if stored is not None else None, read)
         except StoreError:
             raise
         except PlannerError as error:
@@ -323,7 +314,7 @@ class Session:
         """Store everything that was read, in batches: writing many files together takes as long as one."""
         while self._read:
             ended, self._read = self._read, []
-            digests = await anyio.to_thread.run_sync(self.engine.save_evidences, [evidence for _, evidence, _ in ended])
+            digests = await anyio.to_thread.run_sync(self.save_evidences, [evidence for _, evidence, _ in ended])
             self._unjudged = {digest: evidence for (_, evidence, _), digest in zip(ended, digests, strict=True)}
             self._collecting.difference_update(run.id for run, _, _ in ended)
             self.happen_all(

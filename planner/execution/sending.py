@@ -21,25 +21,24 @@ from planner.execution.launching import Cancelled, LaunchResult, intent_of, is_l
 from planner.providers.base import LaunchRequest
 
 if TYPE_CHECKING:
-    from planner.execution.local import LocalEngine, Session
+    from planner.execution.local import LocalEngine
 
 
 @dataclass(slots=True)
 class Sender:
     engine: LocalEngine
-    session: Session
 
     def begin(self, action: SendLaunch, decided: Now, tasks: TaskGroup) -> None:
         """The launch is of the month in which it was decided, whose ceiling has room for it."""
-        intent = intent_of(self.session.state, action, self.engine.new_id(), decided)
-        self.session.happen(Intended(intent))
+        intent = intent_of(self.engine.state, action, self.engine.new_id(), decided)
+        self.engine.happen(Intended(intent))
         tasks.start_soon(self._share_and_send, intent)
 
     async def _share_and_send(self, intent: LaunchIntent) -> None:
-        session = self.session
+        engine = self.engine
         try:
             error = await self._share(intent)
-            session.happen_all(share_result(session.state, intent, error, self.engine.now()))
+            engine.happen_all(share_result(engine.state, intent, error, engine.now()))
         except anyio.get_cancelled_exc_class():
             self._end(intent, Cancelled(is_sent=False))
             raise
@@ -66,7 +65,7 @@ class Sender:
             nonlocal is_sent
             self._check_in_time(intent)
             if self._state_of(intent) is LaunchState.INTENDED:
-                self.session.happen(Moved(intent.launch_id, LaunchState.SENT))
+                self.engine.happen(Moved(intent.launch_id, LaunchState.SENT))
             is_sent = False  # until the last check
             self._check_in_time(intent)
             is_sent = True
@@ -88,13 +87,13 @@ class Sender:
         self._end(intent, result)
 
     def _end(self, intent: LaunchIntent, result: LaunchResult) -> None:
-        self.session.happen_all(launch_result(self.session.state, intent, result, self.engine.now()))
+        self.engine.happen_all(launch_result(self.engine.state, intent, result, self.engine.now()))
 
     def _state_of(self, intent: LaunchIntent) -> LaunchState:
-        return self.session.state.launch(intent.launch_id).state
+        return self.engine.state.launch(intent.launch_id).state
 
     def _check_in_time(self, intent: LaunchIntent) -> None:
         """Raises `UnreachableError` for a launch whose runs would not be recognized any more: the machine slept, or a
         write took long."""
-        if is_late(self.session.state, intent, self.engine.now()):
+        if is_late(self.engine.state, intent, self.engine.now()):
             raise UnreachableError("a launch waited too long before it was sent: it is replaced")

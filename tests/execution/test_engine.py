@@ -18,7 +18,7 @@ from planner.execution.events import Imported, SlotsResumed
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import Launch, LaunchState, ReportedRun, Slot
 from planner.execution.ledger import Ledger
-from planner.execution.local import LocalEngine, Session
+from planner.execution.local import LocalEngine
 from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.reading import Transactions
 from planner.execution.state import State
@@ -201,13 +201,13 @@ def test_any_number_of_runs_may_end_at_once(job: Callable[..., Any]) -> None:
         consent_id="sha256:1",
         jobs={ana.case_id: ana},
     )
-    state = State(terms, journal, engine.transactions.charges)
+    engine.state = state = State(terms, journal, engine.transactions.charges)
+    engine.observer = Observer(on_run, lambda _: None, lambda _: None)
     launch = Launch("l1", "i1", "sha256:1", LaunchState.ACKNOWLEDGED, ana.line, "", EPOCH, 5.0, None, (), "")
     slot = Slot("l1", 0, ana.case_id, "p", ana.prompt, "f", None, 24, 0, None, None, None, None)
     slots = tuple(replace(slot, ordinal=number, run_id=number) for number in range(3000))
     journal.record(Imported(launch, slots, ""))
     state.reported += [ReportedRun(each, launch, False) for each in slots]
-    session = Session(engine, state, Observer(on_run, lambda _: None, lambda _: None))
-    session.happen(SlotsResumed(()))
+    engine.happen(SlotsResumed(()))
     assert judged == list(range(3000))
     journal.close()

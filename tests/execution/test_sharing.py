@@ -76,16 +76,11 @@ def calls_of(jobs: Sequence[Any]) -> dict[tuple[str, str], KnownCall]:
     return {(w.case_id, w.call_fingerprint): KnownCall(w.case_id, w.plan, w.line.target_number) for w in jobs}
 
 
-def journal_of(engine: LocalEngine) -> Journal:
-    assert isinstance(engine.journal, Journal)
-    return engine.journal
-
-
 def share_with(shared: SharedFolder, jobs: Sequence[Any]) -> Callable[[LocalEngine], None]:
     """What a session does at its start: import launches of others, and share its own."""
 
     def begin(engine: LocalEngine) -> None:
-        sharing = IntentSharing(shared, journal_of(engine), show_name=str)
+        sharing = IntentSharing(shared, engine.journal, show_name=str)
         sharing.import_launches(calls_of(jobs))
         engine.share_intent = sharing.share
 
@@ -202,7 +197,7 @@ async def test_concurrent_sessions_make_each_call_once(
     sharer: list[Any] = []
 
     def begin(engine: LocalEngine) -> None:
-        sharing = IntentSharing(shared, journal_of(engine), show_name=str)
+        sharing = IntentSharing(shared, engine.journal, show_name=str)
         sharing.import_launches(calls_of(jobs))
         sharer.append(sharing)
 
@@ -271,7 +266,7 @@ async def test_a_failing_store_blocks_launches(
     jobs, service, shares = [job("ana"), job("bob", target=17)], make_service(), list[str]()
 
     def begin(engine: LocalEngine) -> None:
-        sharing = IntentSharing(shared, journal_of(engine), show_name=str)
+        sharing = IntentSharing(shared, engine.journal, show_name=str)
 
         async def share(intent: Any) -> None:
             shares.append(intent.launch_id)
