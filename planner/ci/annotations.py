@@ -6,25 +6,17 @@ Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
 
-from planner.diagnostics import Diagnostics, Severity
-from planner.quantities import count
-from planner.reports.case_phrasing import is_red, reason
+from planner.diagnostics import Diagnostic, Diagnostics, Severity
 from planner.reports.neutral import for_workflow_command
 from planner.values import frozen
-
-if TYPE_CHECKING:
-    from planner.results.model import CaseResult, Finding, JudgedRun, RunResult
-
 
 SHOWN_AT_MOST = 9
 _MESSAGE_LIMIT = 4000
 """GitHub cuts messages at 4 KiB; this limit is in characters, nearly all of which take one byte."""
-
-_NOT_THE_PLAN = (3, 130)
-"""Exit codes of refused and interrupted sessions."""
 
 
 @frozen
@@ -79,7 +71,7 @@ def of_diagnostics(diagnostics: Diagnostics, *, path_prefix: str = "") -> list[A
         Annotation(
             level="error" if item.severity is Severity.ERROR else "warning",
             title=f"{item.summary} [{item.code}]",
-            message=item.detail or item.summary,
+            message=_message(item),
             file=path_prefix + item.span.file,
             line=item.span.line,
             column=item.span.column,
@@ -90,64 +82,17 @@ def of_diagnostics(diagnostics: Diagnostics, *, path_prefix: str = "") -> list[A
     ]
 
 
-def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
-    """One per failed expectation, on its YAML line, and one per case that is unknown or failed otherwise, on its
-    scenario.
-
-    Cases and runs of one line share an annotation. Worst first: critical failures, failures, unknown cases, then flaky
-    cases and warnings.
-    """
-    not_called = result.exit_code in _NOT_THE_PLAN
-    groups: dict[tuple[str, int, str], list[_Found]] = {}
-    for case in result.cases:
-        for found in _of_case(case, is_red(case)):
-            # No line of the plan caused a refused or interrupted call: one annotation without a place covers all.
-            has_place = not not_called or case.runs or case.runs_under_way
-            file, line = (case.file, found.line) if has_place else ("", 0)
-            groups.setdefault((file, line, found.expectation), []).append(found)
-    ranked = sorted(groups.items(), key=lambda item: (min(found.rank for found in item[1]), item[0]))
-    return [_merged(path_prefix + file if file else "", line, founds) for (file, line, _), founds in ranked]
+def _message(item: Diagnostic) -> str:
+    """Related places are lines of the message, as annotations cannot link to them."""
+    places = [
+        f"{related.message}: {related.span.file}:{related.span.line}:{related.span.column}" for related in item.related
+    ]
+    return "\n".join([item.detail or item.summary, *places])
 
 
-@frozen
-class _Found:
-    """A failed expectation in `runs` of a case, or (`expectation` empty) the case itself. Rank 0 is the worst."""
-
-    rank: int
-    case: CaseResult
-    expectation: str
-    line: int
-    runs: int
-    message: str
-
-
-def _of_case(case: CaseResult, red: bool) -> Iterator[_Found]:
-    failed: dict[str, list[tuple[JudgedRun, Finding]]] = {}
-    for run in case.runs:
-        for finding in run.findings if run.countable else ():  # other runs say nothing about the agent
-            if finding.outcome == "failed":
-                failed.setdefault(finding.expectation, []).append((run, finding))
-    for expectation, pairs in failed.items():
-        run, finding = pairs[0]
-        is_warning = finding.severity == "warning" or not (red or case.outcome == "unknown") or case.quarantine
-        rank = 3 if is_warning else 0 if finding.severity == "critical" else 1
-        quote = f' {finding.quote.role}, turn {finding.quote.turn}: "{finding.quote.text}"' if finding.quote else ""
-        message = f"{finding.message} (run {run.run_id}){quote}"
-        yield _Found(rank, case, expectation, case.finding_lines.get(expectation, case.line), len(pairs), message)
-    if case.outcome == "unknown" and not case.quarantine:
-        yield _Found(2, case, "", case.line, 0, case.outcome_reason or "too few runs say anything about the agent")
-    elif red and not any(finding.severity != "warning" for pairs in failed.values() for _, finding in pairs[:1]):
-        yield _Found(1, case, "", case.line, 0, reason(case))
-
-
-def _merged(file: str, line: int, founds: list[_Found]) -> Annotation:
-    worst = min(founds, key=lambda found: found.rank)
-    cases = [found.case.case_id for found in founds]
-    where = f"{cases[0]} and {count(len(cases) - 1, 'other case')}" if len(cases) > 1 else cases[0]
-    title = f"{'outcome unknown' if worst.rank == 2 else 'failed'}: {where}"
-    if worst.expectation:
-        runs = sum(found.runs for found in founds)
-        countable = sum(run.countable for found in founds for run in found.case.runs)
-        title = f"{worst.expectation} failed in {runs} of {count(countable, 'run')}: {where}"
-    message = "\n".join([worst.message, *(f"also {case_id}" for case_id in cases[1:])])
-    return Annotation("warning" if worst.rank == 3 else "error", title, message, file, line)
+def prefix_in_repository(env: Mapping[str, str], working_directory: Path) -> str:
+    """From the repository's root to the working directory, ending with `/` unless empty."""
+    root, here = Path(env.get("GITHUB_WORKSPACE") or working_directory).resolve(), working_directory.resolve()
+    if here == root or not here.is_relative_to(root):
+        return ""
+    return here.relative_to(root).as_posix() + "/"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planner.ci import annotations
-from planner.ci.annotations import Annotation
+from planner.ci.annotations import Annotation, prefix_in_repository
 from planner.diagnostics import Diagnostics
 from planner.errors import PlannerError
 from planner.reports.neutral import printable
@@ -219,9 +219,7 @@ class Publisher:
         self._output(change_set_outputs(change_set))
 
     def result(self, result: RunResult, markdown: str, *, report_dir: str) -> None:
-        """Results: annotations for failed expectations, `markdown` (unless empty) in the summary; outcome and cost as
-        outputs."""
-        self._annotate(annotations.of_result(result, path_prefix=self.path_prefix))
+        """Results: `markdown` (unless empty) in the summary; outcome and cost as outputs."""
         if markdown:
             self._summarise(markdown)
         self._output(run_outputs(result, report_dir=report_dir))
@@ -266,11 +264,3 @@ class Publisher:
 
 def _path(env: Mapping[str, str], name: str) -> Path | None:
     return Path(env[name]) if env.get(name) else None
-
-
-def prefix_in_repository(env: Mapping[str, str], working_directory: Path) -> str:
-    """From the repository's root to the working directory, ending with `/` unless empty."""
-    workspace, here = _path(env, "GITHUB_WORKSPACE"), working_directory.resolve()
-    if workspace is None or here == workspace.resolve() or not here.is_relative_to(workspace.resolve()):
-        return ""
-    return here.relative_to(workspace.resolve()).as_posix() + "/"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from planner.ci.annotations import prefix_in_repository
 from planner.ci.comment import DEFAULT_NAME
 from planner.ci.event import event_value, pull_request_number, target_branch
-from planner.ci.publish import prefix_in_repository
 from planner.reports.pull_request import CALL_WORKFLOW, RECORD_WORKFLOW, PullRequest
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")

@@ -60,8 +60,7 @@ def _agreed(_question: str) -> bool:
     "text",
     "json",
     "github",
-    "sarif",
-    text="text (default), json, github (workflow commands) or sarif (for code scanning).",
+    text="text (default), json or github (workflow commands).",
 )
 @click.pass_obj
 def validate(global_options: GlobalOptions, **values: Any) -> int:

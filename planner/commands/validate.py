@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from planner import __version__
+from planner.ci.annotations import commands, of_diagnostics, prefix_in_repository
 from planner.ci.step import publisher_of
 from planner.diagnostics import Diagnostic, Diagnostics, Span
 from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count
-from planner.reports.diagnostics import render_github, render_json
-from planner.reports.sarif import render_diagnostics
+from planner.reports.diagnostics import render_json
 from planner.shell import Shell, print_diagnostics
 from planner.workspace.selection import Files, read_files
 
@@ -23,13 +22,13 @@ def validate(
     paths: Sequence[Path],
     *,
     environment: str | None,
-    output_format: Literal["text", "json", "github", "sarif"],
+    output_format: Literal["text", "json", "github"],
 ) -> int:
     """Report all diagnostics; return 2 if there is an error, otherwise 0."""
     files = _read(shell, paths, environment)
     diagnostics = files.diagnostics
     if output_format != "text":
-        shell.print(_document(diagnostics, output_format))
+        shell.print(_document(shell, diagnostics, output_format))
     else:
         print_diagnostics(shell, diagnostics)
         if not diagnostics.has_errors:
@@ -40,14 +39,11 @@ def validate(
     return 2 if diagnostics.has_errors else 0
 
 
-def _document(diagnostics: Diagnostics, output_format: Literal["json", "github", "sarif"]) -> str:
-    match output_format:
-        case "json":
-            return render_json(diagnostics)
-        case "github":
-            return render_github(diagnostics)
-        case "sarif":
-            return render_diagnostics(diagnostics, tool_version=__version__)
+def _document(shell: Shell, diagnostics: Diagnostics, output_format: Literal["json", "github"]) -> str:
+    if output_format == "json":
+        return render_json(diagnostics)
+    prefix = prefix_in_repository(shell.environ, shell.cwd)
+    return "".join(f"{line}\n" for line in commands(of_diagnostics(diagnostics, path_prefix=prefix)))
 
 
 def _read(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:

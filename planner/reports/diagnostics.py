@@ -1,5 +1,5 @@
-"""Diagnostics as text, each with its source line and a caret, as JSON, and as annotations of a pull request. Control
-characters of source lines are escaped."""
+"""Diagnostics as text, each with its source line and a caret, and as JSON. Control characters of source lines are
+escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from planner import quantities
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span, without_secrets
-from planner.reports.neutral import for_workflow_command, json_document
+from planner.reports.neutral import json_document
 from planner.reports.terminal import NARROWEST, Colour, Paint, cells, chopped, painter, wrapped
 
 ReadSource = Callable[[str], str | None]
@@ -156,10 +156,6 @@ def _where(span: Span) -> str:
     return f"{visible(span.file)}:{span.line}:{span.column}"
 
 
-MAX_ANNOTATIONS = 9
-"""GitHub shows ten annotations per step; the tenth gives the number of the others."""
-
-
 def render_json(diagnostics: Diagnostics) -> str:
     """All diagnostics in order."""
     return json_document({}, exit_code=2 if diagnostics.has_errors else 0, diagnostics=as_documents(diagnostics))
@@ -178,33 +174,3 @@ def as_documents(diagnostics: Diagnostics) -> list[dict[str, Any]]:
         }
         for item in diagnostics.in_order()
     ]
-
-
-def render_github(diagnostics: Diagnostics) -> str:
-    """Workflow commands that annotate the diff: the first nine, errors first, and the number of the others."""
-    items = sorted(diagnostics.in_order(), key=lambda item: item.severity is not Severity.ERROR)
-    lines = [_annotation(item) for item in items[:MAX_ANNOTATIONS]]
-    if len(items) > MAX_ANNOTATIONS:
-        lines.append(f"::notice::{len(items) - MAX_ANNOTATIONS} more problems; `planner validate` lists all")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _annotation(item: Diagnostic) -> str:
-    """Related places are lines of the message, as annotations cannot link to them."""
-    span = item.span
-    properties: dict[str, object] = {
-        "file": span.file,
-        "line": span.line,
-        "endLine": span.end_line,
-        "title": f"{item.summary} [{item.code}]",
-    }
-    if span.line == span.end_line:  # GitHub rejects columns of several lines
-        properties |= {"col": span.column, "endColumn": span.end_column}
-    places = [
-        f"{related.message}: {related.span.file}:{related.span.line}:{related.span.column}" for related in item.related
-    ]
-    shown = ",".join(
-        f"{name}={for_workflow_command(str(value), is_property=True)}" for name, value in properties.items()
-    )
-    message = "\n".join([item.detail, *places])
-    return f"::{item.severity.value} {shown}::{for_workflow_command(message)}"

@@ -162,7 +162,7 @@ class ReportSession:
             return ""
 
     def _publish(self, shown: RunResult, markdown: str) -> Exception | None:
-        """Publish the redacted result on GitHub: outputs, annotations and the job summary (if not empty). Returns the
+        """Publish the redacted result on GitHub: outputs and the job summary (if not empty). Returns the
         bug that prevented it."""
         try:
             if to_github := publisher_of(self.shell):

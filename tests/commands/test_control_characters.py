@@ -135,7 +135,7 @@ def test_errors_of_the_service(outputs: Callable[..., Any], project: Any) -> Non
 def test_diagnostics(outputs: Callable[..., Any], project: Any) -> None:
     """They quote the plan; so does what a wrong command line says."""
     project.write("plans/hours.yaml", PLAN.replace(TAKEN, ESCAPED).replace("completed", f'"{ESCAPED}"'))
-    for output_format in ("text", "json", "github", "sarif"):
+    for output_format in ("text", "json", "github"):
         assert outputs("validate", "--format", output_format).code == 2
     assert outputs("validate", f"no such file {HOSTILE[2:]}".replace("\x00", "")).code == 2
     assert outputs("run", f"--max-cost={HOSTILE}").code == 2

@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planner.planfile.reporter import rules
-from planner.reports.diagnostics import render_github, render_json
-from planner.reports.sarif import render_diagnostics
+from planner.reports.diagnostics import render_json
 
 SPACED = "\n|\n  |\t|: |- |!!int |<<: *a|{% if %}|{% for x in y %}|\0|\u2028|\r|version: 2|runs: x|prompt_file: /etc/passwd|id: a"
 WORDS = "{ } [ ] : \" ' | > &a *a ! # % @ , {{ }} null ~ 5 -1 1e999 .inf true \ud7ff é 😀 plan targets expect check axes include exclude"
@@ -29,8 +28,6 @@ def survives(workspace: Any, content: bytes) -> None:
         assert "\n" not in item.detail
     workspace.rendered(diagnostics)
     render_json(diagnostics)
-    render_github(diagnostics)
-    render_diagnostics(diagnostics, tool_version="0")
 
 
 @quick

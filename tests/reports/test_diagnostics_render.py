@@ -1,20 +1,16 @@
-"""Diagnostics as text, JSON, annotations and SARIF."""
+"""Diagnostics as text and JSON."""
 
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
-from jsonschema import Draft4Validator, FormatChecker
 
 from planner.diagnostics import Diagnostics, Related, Span
-from planner.reports.diagnostics import render_github, render_json, render_text
-from planner.reports.sarif import render_diagnostics
+from planner.reports.diagnostics import render_json, render_text
 
 SOURCES = {
     "plans/a.yaml": "\ufeffversion: 1\r\nplan: a\r\n\truns: \u202efive 名前 x\r\n",
@@ -109,76 +105,12 @@ def test_json(diagnostics: Diagnostics) -> None:
     assert (last["detail"], last["end_line"], last["related"]) == ("50% of\r\n::error::\x1b[31m it\u202e", 4, [])
 
 
-def test_github(diagnostics: Diagnostics) -> None:
-    """Workflow commands with errors first and special characters escaped."""
-    assert render_github(diagnostics) == snapshot("""\
-::error file=plans/a.yaml,line=3,endLine=3,title=key is written twice [duplicate-key],col=2,endColumn=6::`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one%0Athe first one: plans/a.yaml:2:1
-::error file=plans/b.yaml,line=1,endLine=4,title=value cannot be used [bad-value]::50%25 of%0A::error::� it�
-::warning file=plans/b.yaml,line=1,endLine=1,title=variable is used by no template [unused-variable],col=1,endColumn=2::remove `x`
-""")
-
-
-def test_github_shows_nine_and_counts_the_rest() -> None:
-    """A step has ten annotations: nine diagnostics, errors first, and the number of the others."""
-    found = Diagnostics()
-    for number in range(12):
-        report = found.warning if number < 6 else found.error
-        report("x", "summary", f"detail {number}", Span("a.yaml", number + 1, 1, number + 1, 2))
-    lines = render_github(found).splitlines()
-    assert [line.rpartition("::")[2] for line in lines[:9]] == [
-        f"detail {number}" for number in (6, 7, 8, 9, 10, 11, 0, 1, 2)
-    ]
-    assert lines[9:] == ["::notice::3 more problems; `planner validate` lists all"]
-
-
-def test_sarif(diagnostics: Diagnostics) -> None:
-    """A SARIF log with the rules that were broken and where."""
-    (run,) = json.loads(render_diagnostics(diagnostics, tool_version="0.1.0"))["runs"]
-    rules = run["tool"]["driver"]["rules"]
-    assert [(rule["id"], rule["defaultConfiguration"]["level"]) for rule in rules] == [
-        ("bad-value", "error"),
-        ("duplicate-key", "error"),
-        ("unused-variable", "warning"),
-    ]
-    first, second, third = run["results"]
-    assert [(one["ruleId"], one["ruleIndex"], one["level"]) for one in (first, second, third)] == [
-        ("duplicate-key", 1, "error"),
-        ("unused-variable", 2, "warning"),
-        ("bad-value", 0, "error"),
-    ]
-    region = {"startLine": 3, "startColumn": 2, "endLine": 3, "endColumn": 6}
-    assert first["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "plans/a.yaml"}, "region": region}}]
-    assert [place["message"]["text"] for place in first["relatedLocations"]] == ["the first one"]
-    assert run["columnKind"] == "unicodeCodePoints"
-
-
-SARIF_SCHEMA = Path(
-    os.environ.get("PLANNER_NODE_MODULES", "node_modules"), "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
-)
-
-
-@pytest.mark.skipif(not SARIF_SCHEMA.is_file(), reason="needs PLANNER_NODE_MODULES with @microsoft/jest-sarif in it")
-def test_sarif_follows_the_standard(diagnostics: Diagnostics) -> None:
-    """The log is valid by the official schema of SARIF 2.1.0, also for a file whose name needs escapes."""
-    diagnostics.error("x", "a code without a rule", "detail", Span("plans/a b,%名.yaml", 1, 1, 1, 1))
-    validator = Draft4Validator(json.loads(SARIF_SCHEMA.read_text(encoding="utf-8")), format_checker=FormatChecker())
-    log = json.loads(render_diagnostics(diagnostics, tool_version="0.1.0"))
-    assert [error.message for error in validator.iter_errors(log)] == []
-    results = log["runs"][0]["results"]
-    rules = log["runs"][0]["tool"]["driver"]["rules"]
-    indexes = {result["ruleId"]: result["ruleIndex"] for result in results}
-    assert indexes.pop("x") == -1
-    assert {code: rules[index]["id"] for code, index in indexes.items()} == {code: code for code in indexes}
-    assert all(rule["help"]["text"] for rule in rules)
-
-
 @settings(deadline=None)
 @given(st.text(), st.text())
 def test_authored_text_commands_nothing(detail: str, file: str) -> None:
-    """One annotation per diagnostic, and no control character on the terminal, for any text."""
+    """No control character on the terminal, for any text."""
     found = Diagnostics()
     found.error("x", "summary", detail, Span(file, 1, 1, 1, 2))
-    assert render_github(found).count("\n") == 1
     shown = render_text(found, read_source=lambda _: detail, width=80, color=False)
     # The joiners of scripts that need them neither move nor hide anything.
     assert all(character.isprintable() or character in "\n\u200c\u200d" for character in shown)
