@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 import planner
 from planner.errors import PlannerError
@@ -270,12 +269,3 @@ def test_the_readme_lists_every_exit_code() -> None:
         5,
         10,
     }
-
-
-@pytest.mark.parametrize(("heading", "section"), [("Input", "inputs"), ("Output", "outputs")])
-def test_a_page_lists_every_input_and_output_of_the_action(heading: str, section: str) -> None:
-    """By its name, and no other."""
-    action: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
-    page = (ROOT / "docs" / "pull-requests.md").read_text(encoding="utf-8")
-    named = {name for row in table_rows(page, heading) for name in re.findall(r"`([a-z-]+)`", row[0])}
-    assert named == set(action[section])

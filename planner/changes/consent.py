@@ -37,11 +37,11 @@ class NoAgreement(Enum):
     """Why the CI system names nobody who agreed."""
 
     NOBODY = "nobody"
-    """Nobody was asked: a push started the job, or an app."""
+    """A push started the job, or an app."""
     NO_ACCESS = "no access"
     """The person may not write to the repository."""
     NO_ANSWER = "no answer"
-    """It did not say who approved the job, or whether the person may write."""
+    """It did not say whether the person may write."""
 
 
 @frozen
@@ -144,15 +144,10 @@ def check_consent(
 
 def _nobody_agreed(request: ConsentRequest) -> RefusedError:
     who = f"`{request.named}`"
-    if request.no_agreement is NoAgreement.NO_ANSWER and request.named:
+    if request.no_agreement is NoAgreement.NO_ANSWER:
         return RefusedError(
             f"GitHub did not answer whether {who} has write access, so nothing was called: post the command again",
             "The log says what GitHub answered; or start the workflow instead.",
-        )
-    if request.no_agreement is NoAgreement.NO_ANSWER:
-        return RefusedError(
-            "GitHub did not answer who approved this job, so nothing was called: run it again",
-            "The log says what GitHub answered. The job needs `actions: read` and its token in GITHUB_TOKEN.",
         )
     if request.no_agreement is NoAgreement.NO_ACCESS:
         return RefusedError(
@@ -161,8 +156,7 @@ def _nobody_agreed(request: ConsentRequest) -> RefusedError:
         )
     return RefusedError(
         "the CI system names nobody with write access who agreed: a push to a pull request is not consent",
-        "Let a person start the calls by hand (workflow_dispatch), or approve the job's environment phone-calls "
-        "and give the job `actions: read` and its token in GITHUB_TOKEN",
+        "Let a person start the calls by hand (workflow_dispatch), or by a comment on the pull request",
     )
 
 

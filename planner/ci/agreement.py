@@ -1,23 +1,16 @@
-"""Who agrees to calls: a person, by an act that the CI system records (starting or approving a job), not by a push."""
+"""Who agrees to calls: a person, by an act that the CI system records (starting a job), not by a push."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from planner.changes.consent import Agreement, NoAgreement
-from planner.ci.event import asked_by, is_command, namespace_of
+from planner.ci.event import asked_by, is_command
 from planner.ci.git import Git
 from planner.errors import NotFoundError, PlannerError, UsageError
 from planner.execution.consents import ConsentWay
 from planner.reports.reply import LOGIN
 from planner.shell import Shell
-
-if TYPE_CHECKING:
-    from planner.ci.client import GitHub
-
-APPROVED: Final = "phone-calls"
-"""The environment whose approval is consent, unless PLANNER_APPROVAL_ENVIRONMENT names another one."""
 
 
 def actor_of(shell: Shell) -> str:
@@ -49,7 +42,7 @@ def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str |
     if consent_by is not None and is_github:
         raise UsageError(
             "--consent-by is not for GitHub, whose API names who agreed",
-            "Leave it out, and let a person start the workflow, or approve its environment.",
+            "Leave it out, and let a person start the workflow.",
         )
     if sandbox or not namespace:
         return Agreement(consent_by or actor_of(shell))
@@ -59,7 +52,7 @@ def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str |
         named = asked_by(environ)
         no_agreement = _no_agreement(shell, named)
         return Agreement(named) if no_agreement is None else Agreement(no_agreement=no_agreement, named=named)
-    return _approvers(shell)
+    return Agreement()
 
 
 def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
@@ -68,39 +61,7 @@ def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
         return ConsentWay.COMMENT
     if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
         return ConsentWay.DISPATCH
-    if environ.get("GITHUB_ACTIONS") == "true" and namespace_of(environ):
-        return ConsentWay.APPROVAL
     return ConsentWay.FLAG if environ.get("GITHUB_ACTIONS") or environ.get("CI") else ConsentWay.TERMINAL
-
-
-def _approvers(shell: Shell) -> Agreement:
-    """Who approved this job's deployment to the environment of the calls, as the API names them."""
-    environ = shell.environ
-    run = environ.get("GITHUB_RUN_ID", "")
-    if not run.isdigit():
-        return Agreement()
-    try:
-        with _github(shell) as github:
-            found = github.get_list(f"actions/runs/{run}/approvals", "actions: read")
-    except PlannerError as error:
-        shell.log(f"the approval of this job cannot be read: {error}. {error.hint}")
-        return Agreement(no_agreement=NoAgreement.NO_ANSWER)
-    wanted = (environ.get("PLANNER_APPROVAL_ENVIRONMENT") or APPROVED).casefold()
-    approved = [each for each in found if each.get("state") == "approved" and wanted in _environments(each)]
-    people = [cast("dict[str, Any]", each.get("user") or {}) for each in approved]
-    return Agreement(", ".join(dict.fromkeys(str(person["login"]) for person in people if person.get("login"))))
-
-
-def _github(shell: Shell) -> GitHub:
-    from planner.ci.client import github_of  # late: the HTTP client takes a tenth of the start of `plan`
-
-    return github_of(shell.environ, shell.pause)
-
-
-def _environments(approval: dict[str, Any]) -> set[str]:
-    """GitHub ignores the case of their names."""
-    named = cast("list[dict[str, Any]]", approval.get("environments") or [])
-    return {str(each.get("name", "")).casefold() for each in named}
 
 
 def _no_agreement(shell: Shell, login: str) -> NoAgreement | None:
@@ -115,8 +76,10 @@ def _no_agreement(shell: Shell, login: str) -> NoAgreement | None:
         return NoAgreement.NOBODY
     if not environ.get("GITHUB_TOKEN"):
         return None
+    from planner.ci.client import github_of  # late: the HTTP client takes a tenth of the start of `plan`
+
     try:
-        with _github(shell) as github:
+        with github_of(environ, shell.pause) as github:
             found = github.get(f"collaborators/{login}/permission", "metadata: read")
     except NotFoundError:
         return NoAgreement.NO_ACCESS  # no such user, any more

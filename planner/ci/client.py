@@ -29,13 +29,12 @@ class NotPermittedError(PlannerError):
 
 @dataclass(slots=True)
 class GitHub:
-    """`repository` is `owner/name`. `pause` waits for seconds. `tries` of each request."""
+    """`repository` is `owner/name`. `pause` waits for seconds."""
 
     repository: str
     token: str
     pause: Callable[[float], None]
     api_url: str = DEFAULT_API
-    tries: int = _TRIES
     _http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +93,7 @@ class GitHub:
         raise _error(answer, permission, f"{method} {path}")
 
     def _answer(self, method: str, path: str, repeatable: bool, **content: Any) -> httpx.Response:
-        for left in reversed(range(self.tries)):
+        for left in reversed(range(_TRIES)):
             try:
                 answer = self._http.request(method, path, **content)
             except httpx.HTTPError as error:
@@ -158,10 +157,10 @@ def _message(answer: httpx.Response) -> str:
     return f": {one_line(said)[:_MESSAGE_CHARACTERS].rstrip('.')}" if isinstance(said, str) and said else ""
 
 
-def github_of(environ: Mapping[str, str], pause: Callable[[float], None], *, tries: int = _TRIES) -> GitHub:
+def github_of(environ: Mapping[str, str], pause: Callable[[float], None]) -> GitHub:
     """The client of this job. Raises `UsageError` outside of GitHub Actions, or without a token."""
     repository, token = environ.get("GITHUB_REPOSITORY", ""), environ.get("GITHUB_TOKEN", "")
     if not repository or not token:
         missing = "GITHUB_TOKEN" if repository else "GITHUB_REPOSITORY"
         raise UsageError(f"{missing} is not set", "Run this in GitHub Actions, with the input github-token.")
-    return GitHub(repository, token, pause, environ.get("GITHUB_API_URL", "") or DEFAULT_API, tries)
+    return GitHub(repository, token, pause, environ.get("GITHUB_API_URL", "") or DEFAULT_API)

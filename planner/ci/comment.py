@@ -30,27 +30,10 @@ _NOTHING: Final = "The default branch needs no calls, and no agent was edited."
 
 @frozen
 class CommentPlace:
-    """A pull request, and which of its comments: found by `name`, which separates two uses in one repository, and
-    `author`."""
+    """A pull request, and which of its comments: found by `name`, which separates two uses in one repository."""
 
     number: int
     name: str = DEFAULT_NAME
-    author: str = BOT
-    is_reply: bool = False
-    """Whether it is the reply that mentions who agreed, which GitHub sends to that person."""
-
-    @property
-    def marker(self) -> str:
-        found = marker(self.name)
-        return found.replace("phone-plans:", "phone-plans-reply:") if self.is_reply else found
-
-
-@frozen
-class PublishedComment:
-    """`url` is its address, "" if GitHub did not say. `is_changed`: it was written or edited now."""
-
-    url: str
-    is_changed: bool
 
 
 def marker(name: str) -> str:
@@ -98,26 +81,32 @@ def is_outdated(github: GitHub, place: CommentPlace, commit: str, at: datetime, 
 
 def upsert_comment(
     github: GitHub, place: CommentPlace, markdown: str, digest: str = "", *, worth_saying: bool = True
-) -> PublishedComment | None:
-    """Write or edit the comment; return it, or None if there is none. `digest` names the change set, "" if nothing is
-    to be called. Without `worth_saying`, only an existing comment is edited. Raises `PlannerError`."""
+) -> str:
+    """Write or edit the comment; return its address, "" if there is none or GitHub did not say. `digest` names the
+    change set, "" if nothing is to be called. Without `worth_saying`, only an existing comment is edited. Raises
+    `PlannerError`."""
     old = _comment(github, place)
     body = _body(markdown, digest, place)
     if old is not None:
-        is_changed = old["body"] != body
-        if is_changed:
+        if old["body"] != body:
             path = f"issues/comments/{old['id']}"
             github.send("PATCH", path, _PERMISSION, {"body": body}, repeatable=True)
-        return PublishedComment(_url(old), is_changed)
+        return _url(old)
     if not worth_saying:
-        return None
+        return ""
     try:
         made = github.send("POST", f"issues/{place.number}/comments", _PERMISSION, {"body": body})
     except IncompleteError:
         made = _comment(github, place)
         if made is None:  # otherwise the failed request has done its work
             raise
-    return PublishedComment(_url(made), is_changed=True)
+    return _url(made)
+
+
+def add_reply(github: GitHub, number: int, markdown: str) -> None:
+    """Write a new comment, which notifies the person whom it mentions: GitHub sends nothing for an edited one. Raises
+    `PlannerError`."""
+    github.send("POST", f"issues/{number}/comments", _PERMISSION, {"body": markdown})
 
 
 def newest_digest(github: GitHub, place: CommentPlace) -> str | None:
@@ -151,19 +140,19 @@ def _url(comment: object) -> str:
 
 def _comment(github: GitHub, place: CommentPlace) -> dict[str, Any] | None:
     comments = github.pages(f"issues/{place.number}/comments", "pull-requests: read")
-    return _ours(comments, place.marker, place.author)
+    return _ours(comments, marker(place.name))
 
 
-def _ours(found: Iterable[dict[str, Any]], first: str, author: str) -> dict[str, Any] | None:
+def _ours(found: Iterable[dict[str, Any]], first: str) -> dict[str, Any] | None:
     for each in found:
         user = cast("dict[str, Any]", each.get("user") or {})
-        if user.get("login") == author and str(each.get("body") or "").startswith(first):
+        if user.get("login") == BOT and str(each.get("body") or "").startswith(first):
             return each
     return None
 
 
 def _body(markdown: str, digest: str, place: CommentPlace) -> str:
-    lines = [place.marker]
+    lines = [marker(place.name)]
     if digest:
         lines.append(f"<!-- digest:{digest} -->")
     lines.append(markdown.strip())
@@ -191,7 +180,7 @@ def set_status(github: GitHub, commit: str, status: Status) -> None:
 def upsert_issue(github: GitHub, title: str, body: str, *, name: str = DEFAULT_NAME) -> None:
     """Write or edit the issue; an empty body closes it, and a new one opens it again. Raises `PlannerError`."""
     issues = github.pages("issues", "issues: read", state="all", creator=BOT)
-    old = _ours((issue for issue in issues if "pull_request" not in issue), marker(name), BOT)
+    old = _ours((issue for issue in issues if "pull_request" not in issue), marker(name))
     if old is None and not body:
         return
     text = cut_to_characters(f"{marker(name)}\n{body or _NOTHING}", limit=MAX_CHARACTERS)

@@ -19,11 +19,11 @@ _NAME_ONE: Final = "Name the commit whose planner.yaml applies: planner ci … -
 _GITHUB: Final = {
     "pull_request": ("pull_request", "base", "sha"),
     "pull_request_target": ("pull_request", "base", "sha"),
-    "pull_request_review": ("pull_request", "base", "sha"),
-    "pull_request_review_comment": ("pull_request", "base", "sha"),
     "merge_group": ("merge_group", "base_sha"),
 }
 """Path of the base commit in an event's payload."""
+_UNSUPPORTED: Final = ("pull_request_review", "pull_request_review_comment", "workflow_run")
+"""Events that do not say whose files a job has."""
 _PULL_REQUEST_REF: Final = re.compile(r"refs/pull/([1-9][0-9]{0,17})/(?:merge|head)")
 _QUEUE_REF: Final = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([1-9][0-9]{0,17})-[0-9a-f]{7,64}")
 BASE_BRANCH: Final = "PLANNER_BASE_BRANCH"
@@ -62,8 +62,7 @@ def is_later_attempt(environ: Mapping[str, str]) -> bool:
 
 
 def started_by_pull_request(environ: Mapping[str, str]) -> bool:
-    """Whether the event is a comment on a pull request, the end of a workflow that one started, or a dispatch that
-    names one.
+    """Whether the event is a comment on a pull request, or a dispatch that names one.
 
     Such jobs may have the pull request's files, but GitHub does not name its base commit.
     """
@@ -72,8 +71,6 @@ def started_by_pull_request(environ: Mapping[str, str]) -> bool:
             return event_value(environ, "issue", "pull_request") is not None
         case "workflow_dispatch":
             return bool(event_value(environ, "inputs", DISPATCHED))
-        case "workflow_run":
-            return str(event_value(environ, "workflow_run", "event")).startswith(("pull_request", "merge_group"))
         case _:
             return False
 
@@ -92,9 +89,9 @@ class NamedCommit:
 def named_by_github(environ: Mapping[str, str]) -> NamedCommit | None:
     """The base commit of the pull request that this job of GitHub tests; None if it tests none.
 
-    Raises `UsageError` if the event does not name the base commit.
+    Raises `UsageError` if the event does not name the base commit, or is not supported.
     """
-    event = environ.get("GITHUB_EVENT_NAME", "")
+    event = _event(environ)
     if event in _GITHUB:
         kind = "merge group" if event == "merge_group" else "pull request"
         commit = event_value(environ, *_GITHUB[event])
@@ -102,6 +99,17 @@ def named_by_github(environ: Mapping[str, str]) -> NamedCommit | None:
     if started_by_pull_request(environ):
         return _by_id("", "the base commit of the pull request that started this job")
     return None
+
+
+def _event(environ: Mapping[str, str]) -> str:
+    event = environ.get("GITHUB_EVENT_NAME", "")
+    if event in _UNSUPPORTED:
+        raise UsageError(
+            f"planner does not run in workflows that start on {event}",
+            "Start it on pull_request_target, merge_group, issue_comment or workflow_dispatch, as the workflows of "
+            "`planner init --github` do.",
+        )
+    return event
 
 
 def _by_id(commit: str, what: str) -> NamedCommit:
@@ -124,8 +132,8 @@ def head_commit(environ: Mapping[str, str]) -> str:
 
 def namespace_of(environ: Mapping[str, str]) -> str:
     """`branches/42/` in a job of pull request 42, `branches/heads%2Ftopic/` in one of another branch,
-    `branches/tags%2Fv1/` in one of a tag, else ""."""
-    event = environ.get("GITHUB_EVENT_NAME", "")
+    `branches/tags%2Fv1/` in one of a tag, else "". Raises `UsageError` for an event that is not supported."""
+    event = _event(environ)
     if event in _GITHUB or started_by_pull_request(environ):
         return _of_number(_github_number(environ))
     if tag := _tag(environ):

@@ -13,7 +13,7 @@ from typing import Final
 from planner.ci.event import NamedCommit, named_by_github
 from planner.ci.git import Git, Layout, without_repository
 from planner.diagnostics import Diagnostics
-from planner.errors import IncompleteError, UsageError
+from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, root_of
 from planner.planfile.model import Policy, Project
 from planner.planfile.project import load_project, read_project
@@ -160,12 +160,3 @@ def policy_source(shell: Shell, base: str | None, paths: Sequence[Path] = ()) ->
     if named is None:
         return work_tree_source(shell, paths)
     return PolicySource(*base_commit(Git(shell.cwd, shell.environ), named))
-
-
-def older_branch() -> IncompleteError:
-    """The branch of a pull request lacks the project that its base branch has: the workflows start on an event of a
-    pull request, so those that were open when planner was adopted never get the required status."""
-    return IncompleteError(
-        f"this branch is older than {PROJECT_FILE} of its base branch",
-        "Update the branch: merge the base branch into it, or rebase it.",
-    )

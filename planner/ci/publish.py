@@ -19,11 +19,9 @@ from planner.diagnostics import Diagnostics
 from planner.errors import PlannerError
 from planner.reports.neutral import printable
 from planner.reports.problems import render_invalid
-from planner.results.outcomes import Action
 from planner.values import frozen
 
 if TYPE_CHECKING:
-    from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
     from planner.results.outcomes import RequiredCheck
 
@@ -111,65 +109,11 @@ def _size(text: str) -> int:
 # Step outputs
 
 
-def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
-    """Outputs of a plan, prices in cents, judge calls included; an unknown price is empty. `rechecks` counts cases
-    evaluated with new expectations, `votes` paid judge calls."""
-    estimate, votes = change_set.estimate, change_set.votes
-    expected, high = (votes.expected_cents, votes.high_cents) if votes is not None else (0, 0)
-    return {
-        "digest": change_set.digest,
-        "calls": str(estimate.calls),
-        "rechecks": str(len(change_set.with_action(Action.RECHECK))),
-        "votes": str(votes.votes if votes is not None and votes.charged else 0),
-        "expected-cents": _cents(estimate.expected_cents, expected),
-        "low-cents": _cents(estimate.low_cents, expected),
-        "high-cents": _cents(estimate.high_cents, high),
-    }
-
-
-def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
-    """Outputs of a run. Costs are of this session alone, judge calls included, so that jobs can be summed."""
-    judge = result.cost.judge
-    expected = (judge.estimated_cents or 0) if judge is not None else 0
-    spent, unconfirmed = (judge.this_session_cents, judge.unconfirmed_cents) if judge is not None else (0, 0)
-    return {
-        "outcome": result.outcome,
-        "digest": result.change_set_digest,
-        "expected-cents": _cents(result.cost.estimated_cents, expected),
-        "cost-cents": _cents(result.cost.this_session_cents, spent),
-        "unconfirmed-cents": _cents(result.cost.unconfirmed_cents, unconfirmed),
-        "report-dir": report_dir,
-    }
-
-
-def required_check_outputs(check: RequiredCheck) -> dict[str, str]:
-    """`gate` is success, failure or pending; `needs-calls` is true if calls must be made; `open-calls` are in
-    progress."""
-    return {
-        "gate": check.state.value,
-        "description": check.description,
-        "digest": check.digest,
-        "needs-calls": "true" if check.calls else "false",
-        "calls": str(check.calls),
-        "open-calls": str(check.open_calls),
-    }
-
-
-def append_outputs(path: Path, outputs: Mapping[str, str], *, new_delimiter: Callable[[], str]) -> None:
-    """Append to the file of GITHUB_OUTPUT. Raises `OSError`.
-
-    Values may contain anything: each is a heredoc with an unguessable end, so no value can start another output.
-    """
-    blocks: list[str] = []
-    for name, value in outputs.items():
-        delimiter = new_delimiter()
-        blocks.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
-    with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
-        file.write(printable("".join(blocks)))
-
-
-def _cents(cents: int | None, judge_cents: int) -> str:
-    return "" if cents is None else str(cents + judge_cents)
+def append_outputs(path: Path, outputs: Mapping[str, str]) -> None:
+    """Append to the file of GITHUB_OUTPUT. Values are words of planner's own, so none can start another output. Raises
+    `OSError`."""
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{name}={value}\n" for name, value in outputs.items())
 
 
 def publisher(
@@ -177,20 +121,18 @@ def publisher(
     *,
     working_directory: Path,
     write_line: Callable[[str], None],
-    new_delimiter: Callable[[], str],
     redact: Callable[[str], str] = str,
 ) -> Publisher:
     """The publisher of this step of GitHub Actions.
 
-    `write_line` writes to the job's log (standard error, so that redirected documents stay clean). `new_delimiter`
-    returns an unguessable token. `redact` replaces API keys.
+    `write_line` writes to the job's log (standard error, so that redirected documents stay clean). `redact` replaces
+    API keys.
     """
     return Publisher(
         _path(env, "GITHUB_STEP_SUMMARY"),
         _path(env, "GITHUB_OUTPUT"),
         prefix_in_repository(env, working_directory),
         write_line,
-        new_delimiter,
         redact,
     )
 
@@ -204,7 +146,6 @@ class Publisher:
     path_prefix: str
     """From the repository's root to the working directory, ending with `/` unless empty."""
     write_line: Callable[[str], None]
-    new_delimiter: Callable[[], str]
     redact: Callable[[str], str] = str
 
     def diagnostics(self, diagnostics: Diagnostics) -> None:
@@ -213,31 +154,22 @@ class Publisher:
             self._annotate(annotations.of_diagnostics(diagnostics, path_prefix=self.path_prefix))
             self._summarise(render_invalid(diagnostics))
 
-    def change_set(self, change_set: ChangeSet, markdown: str) -> None:
-        """A change set: `markdown` in the summary; digest and price as outputs."""
-        self._summarise(markdown)
-        self._output(change_set_outputs(change_set))
-
-    def result(self, result: RunResult, markdown: str, *, report_dir: str) -> None:
-        """Results: `markdown` (unless empty) in the summary; outcome and cost as outputs."""
+    def result(self, result: RunResult, markdown: str) -> None:
+        """Results: `markdown` (unless empty) in the summary; the outcome as an output."""
         if markdown:
             self._summarise(markdown)
-        self._output(run_outputs(result, report_dir=report_dir))
+        self._output({"outcome": result.outcome})
 
     def required_check(self, check: RequiredCheck, markdown: str = "") -> None:
-        """The answer of `planner ci gate`, as outputs; `markdown` (unless empty) in the summary."""
+        """The answer of `planner ci gate`, as an output; `markdown` (unless empty) in the summary."""
         if markdown:
             self._summarise(markdown)
-        self._output(required_check_outputs(check))
+        self._output({"gate": check.state.value})
 
     def error(self, error: PlannerError) -> None:
         """Why the command failed and how to fix it, as an annotation without a place."""
         message = f"{error}\n{error.hint}" if error.hint else str(error)
         self._annotate([Annotation("error", "", message)])
-
-    def exit_code(self, exit_code: int) -> None:
-        """The exit code of every command, written last."""
-        self._output({"exit-code": str(exit_code)})
 
     def _annotate(self, found: Iterable[Annotation]) -> None:
         for command in annotations.commands(found):
@@ -251,10 +183,9 @@ class Publisher:
             self._complain(f"the job summary could not be written: {error.strerror}")
 
     def _output(self, outputs: Mapping[str, str]) -> None:
-        shown = {name: self.redact(value) for name, value in outputs.items()}
         try:
             if self.output_file:
-                append_outputs(self.output_file, shown, new_delimiter=self.new_delimiter)
+                append_outputs(self.output_file, outputs)
         except OSError as error:
             self._complain(f"the step's outputs could not be written: {error.strerror}")
 

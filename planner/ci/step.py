@@ -20,6 +20,5 @@ def publisher_of(shell: Shell) -> Publisher | None:
         shell.environ,
         working_directory=shell.cwd,
         write_line=shell.log,
-        new_delimiter=lambda: f"end-{shell.new_id()}",
         redact=shell.keys.text,
     )

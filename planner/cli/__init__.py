@@ -145,9 +145,7 @@ def run_guarded(command: Callable[[], object], *, is_json: bool = False) -> int:
         if is_json and not has_output():
             _print_document(leading, code)
         return code
-    code = code if isinstance(code, int) else 0
-    _publish_exit_code(code)
-    return code
+    return code if isinstance(code, int) else 0
 
 
 def _ended_by(error: BaseException) -> int:
@@ -157,11 +155,9 @@ def _ended_by(error: BaseException) -> int:
             return error.exit_code
         case click.ClickException():
             error.show()
-            _publish_exit_code(USAGE)
             return USAGE
         case KeyboardInterrupt() | click.Abort():
             _print_error("Interrupted. Run the same command to resume; nothing is charged twice.")
-            _publish_exit_code(INTERRUPTED)
             return INTERRUPTED
         case SystemExit(code=0):
             return 0  # shell completion
@@ -180,15 +176,6 @@ def _ended_by(error: BaseException) -> int:
             bug = _bug_of(error)
             _report(bug)
             return bug.exit_code
-
-
-def _publish_exit_code(code: int) -> None:
-    """Write the exit code to the workflow's outputs. Without a workflow, nothing is imported."""
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        from planner.ci.step import publisher_of
-
-        if to_github := publisher_of(shell(GlobalOptions())):
-            to_github.exit_code(code)
 
 
 def _hint_of(error: PlannerError) -> str:
@@ -215,7 +202,6 @@ def _report(error: PlannerError) -> None:
         if isinstance(error, PlanInvalidError):
             to_github.diagnostics(error.diagnostics)
         to_github.error(error)
-        to_github.exit_code(error.exit_code)
 
 
 def _print_document(error: BaseException, exit_code: int) -> None:

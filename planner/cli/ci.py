@@ -38,13 +38,6 @@ _NAME = option(
     metavar="NAME",
     help="Separates comments, issues and statuses of two uses in one repository (default: default).",
 )
-_AUTHOR = option(
-    _WORKFLOW,
-    "--author",
-    default="github-actions[bot]",
-    metavar="LOGIN",
-    help="The login of the token's owner, who writes the comment (default: github-actions[bot]).",
-)
 
 
 @click.group(cls=Group, context_settings=SETTINGS)
@@ -76,15 +69,7 @@ def plan(global_options: GlobalOptions, **values: Any) -> int:
     metavar="LOGIN",
     help="The person who agreed, as your CI system names them. Not on GitHub, whose API names them.",
 )
-@option(
-    _WORKFLOW,
-    "--comment-on",
-    type=click.IntRange(min=1),
-    metavar="NUMBER",
-    help="Show the progress in the comment on this pull request, at most every 30 seconds (needs GITHUB_TOKEN).",
-)
 @_NAME
-@_AUTHOR
 @click.pass_obj
 def run(global_options: GlobalOptions, **values: Any) -> int:
     """Make the calls that a person agreed to, as `planner run` does. In a job that a comment `/planner run …` on a pull
@@ -92,15 +77,13 @@ def run(global_options: GlobalOptions, **values: Any) -> int:
 
     PATH… are plan files or folders (default: plans/).
     """
-    from planner.ci.comment import CommentPlace
     from planner.commands import run as module
     from planner.commands.comment_command import with_command
     from planner.session.run_session import RunOptions
 
-    number, name, author = (values.pop(option) for option in ("comment_on", "name", "author"))
-    comment = None if number is None else CommentPlace(number, name, author)
+    name = values.pop("name")
     outside = shell(global_options, values.pop("verbosity"))
-    options_typed = RunOptions(selection(values), comment=comment, **values)
+    options_typed = RunOptions(selection(values), **values)
     return module.run(outside, with_command(outside, options_typed, name))
 
 
@@ -157,9 +140,7 @@ def gate(global_options: GlobalOptions, **values: Any) -> int:
     help="The pull request that gets the comment.",
 )
 @option(_WORKFLOW, "--commit", required=True, metavar="SHA", help="The head commit, which gets the status.")
-@option(_WORKFLOW, "--comment/--no-comment", default=True, help="Also write the comment (default).")
 @_NAME
-@_AUTHOR
 @click.pass_obj
 def publish(global_options: GlobalOptions, **values: Any) -> int:
     """Publish the file of `planner ci gate --publication` on GitHub: one comment, and the commit status `phone-plans`.

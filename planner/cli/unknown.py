@@ -20,6 +20,9 @@ REMOVED: Final[dict[str, str]] = {
     "--audio": "Listen to a call at the service.",
     "--max-concurrent": "Write `policy.max_concurrent_runs` in planner.yaml.",
     "--fail-on": "A failure and a regression both end with 1.",
+    "--comment-on": "`planner ci publish` writes the comment once the calls have ended.",
+    "--author": "The comment is that of github-actions[bot], the owner of a job's token.",
+    "--no-comment": "Without `--pull-request`, `planner ci publish` writes only the status.",
 }
 """Commands and options that earlier versions had: one sentence each that says what to use instead."""
 

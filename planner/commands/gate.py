@@ -44,7 +44,7 @@ def gate(shell: Shell, options: GateOptions) -> int:
         code, trouble = _decide(shell, options)
     except PlannerError as error:
         if options.publication is not None:
-            _write(shell, options.publication, problem_publication(shell, error, options.selection))
+            _write(shell, options.publication, problem_publication(shell, error))
         raise
     if trouble is not None:
         raise trouble

@@ -8,12 +8,11 @@ from typing import Literal
 from planner.agents.known_service import known_service
 from planner.changes.consent import ceiling_cents, consent_command
 from planner.changes.detail import needs_new_calls
-from planner.ci.step import publisher_of
 from planner.errors import RefusedError
 from planner.execution.balance import short_of
 from planner.execution.month_spending import month_line
 from planner.execution.open_launches import launch_documents
-from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
+from planner.reports.change_set import PlanView, render_json, render_text
 from planner.session.consents import refusal_of
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.shell import Shell, redactor_of
@@ -56,8 +55,6 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         shell.print(render_json(view, open_launches=open_launches, diagnostics=loaded.diagnostics, exit_code=exit_code))
     else:
         shell.print(render_text(view, width=shell.width, color=shell.color))
-    if to_github := publisher_of(shell):
-        to_github.change_set(prepared.change_set, render_markdown(view))
     return exit_code
 
 

@@ -15,11 +15,9 @@ from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.model import ChangeSet
 from planner.ci.event import asked_by, head_commit, namespace_of
 from planner.ci.git import Git
-from planner.ci.policy import older_branch, policy_source
 from planner.ci.pull_request import files_url, pull_request_of, run_url_of
 from planner.errors import PlanInvalidError, PlannerError
 from planner.execution.journal import Journal
-from planner.planfile.files import PROJECT_FILE
 from planner.reports.change_set import PlanView, judged_otherwise
 from planner.reports.neutral import for_markdown, one_line
 from planner.reports.problems import problem_line, render_problem
@@ -32,8 +30,7 @@ from planner.session.preparing import Preparation, prepare
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.agreed_calls import head_of, shareable
-from planner.workspace.merge_base import MERGE_BASE, NoPlans
-from planner.workspace.selection import Selection
+from planner.workspace.merge_base import NoPlans
 from planner.workspace.stores import OpenedStore, Workspace
 
 _SESSIONS: Final = 20
@@ -140,12 +137,10 @@ def _reply(decision: Decision, pull: PullRequest) -> str:
     return render_reply(decision.ended, decision.check, pull, asked_by(decision.work.shell.environ))
 
 
-def problem_publication(shell: Shell, error: PlannerError, selection: Selection) -> Publication:
+def problem_publication(shell: Shell, error: PlannerError) -> Publication:
     """What to publish if the change set cannot be determined: an older answer must not stand."""
     environ = shell.environ
     commit = head_commit(environ) or _checked_out(shell)
-    if _is_older_than_project(shell, selection):
-        error = older_branch()
     comment = render_problem(error, files_url(environ, commit, shell.cwd), run_url_of(environ))
     who = asked_by(environ)  # of a job that planned, nobody
     state = "failure" if isinstance(error, PlanInvalidError) else "pending" if error.exit_code == 4 else "error"
@@ -171,24 +166,11 @@ def _checked_out(shell: Shell) -> str:
         return ""  # no git: the error to publish says more
 
 
-def _is_older_than_project(shell: Shell, selection: Selection) -> bool:
-    """Whether the pull request branched off before the base branch got its project, and has not added one."""
-    try:
-        source = policy_source(shell, selection.base, selection.paths)
-    except PlannerError:
-        return False
-    base = source.base
-    if base is None or not base.has_project or (source.root / PROJECT_FILE).exists():
-        return False
-    found = base.git("rev-parse", "--verify", "--quiet", f"{MERGE_BASE}^{{commit}}")
-    before = base.git("cat-file", "-e", f"{MERGE_BASE}:{base.folder}{PROJECT_FILE}")
-    return found.code == 0 and before.code != 0
-
-
 def _is_worth_saying(decision: Decision) -> bool:
     prepared, check = decision.prepared, decision.check
     return (
         decision.no_plans is not None
+        or decision.ended is not None
         or check.state is not CheckState.SUCCESS
         or any(map(check.cases.get, (CaseState.KNOWN_FAILING, CaseState.BELOW_REQUIREMENT, CaseState.QUARANTINED)))
         or bool(check.flaky)

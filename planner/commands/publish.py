@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from planner.changes.consented_calls import parse_consented
 from planner.ci.client import GitHub, github_of
 from planner.ci.comment import (
-    BOT,
     DEFAULT_NAME,
     CommentPlace,
     Status,
+    add_reply,
     context_of,
     decided,
     is_outdated,
@@ -48,9 +48,7 @@ class PublishOptions:
     file: Path
     commit: str
     number: int | None = None
-    comment: bool = True
     name: str = DEFAULT_NAME
-    author: str = BOT
 
 
 def publish(shell: Shell, options: PublishOptions) -> int:
@@ -113,28 +111,26 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
 
 
 def _is_outdated(shell: Shell, github: GitHub, options: PublishOptions, found: Publication) -> bool:
-    if not options.comment or options.number is None or found.decided_at is None:
+    if options.number is None or found.decided_at is None:
         return False
-    place = CommentPlace(options.number, options.name, options.author)
+    place = CommentPlace(options.number, options.name)
     return is_outdated(github, place, options.commit, found.decided_at, shell.clock.now())
 
 
 def _comment(github: GitHub, options: PublishOptions, found: Publication) -> str:
     """Write the comment; return its address, "" if there is none."""
-    if not options.comment or not found.comment or options.number is None:
+    if not found.comment or options.number is None:
         return ""
     if is_superseded(github, options.number, options.commit):
         return ""  # a newer push has its own job, and the comment is about it
-    place = CommentPlace(options.number, options.name, options.author)
+    place = CommentPlace(options.number, options.name)
     text = decided(options.commit, found.decided_at) + found.comment
-    written = upsert_comment(github, place, text, found.digest, worth_saying=found.worth_saying)
-    return written.url if written is not None else ""
+    return upsert_comment(github, place, text, found.digest, worth_saying=found.worth_saying)
 
 
 def _reply(github: GitHub, options: PublishOptions, found: Publication, url: str) -> None:
-    """Notify the person who agreed to calls when they have ended. GitHub sends nothing for an edited comment."""
-    if not options.comment or not found.reply or options.number is None:
+    """Notify the person who agreed to calls when they have ended."""
+    if not found.reply or options.number is None:
         return
-    place = CommentPlace(options.number, options.name, options.author, is_reply=True)
     details = f" · [details]({url})" if url else ""
-    upsert_comment(github, place, f"{found.reply}{details}")
+    add_reply(github, options.number, f"{found.reply}{details}")

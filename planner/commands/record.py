@@ -16,11 +16,9 @@ from planner.agents.recorded import (
 from planner.changes.consent import ceiling_of
 from planner.ci.client import github_of
 from planner.ci.comment import upsert_issue
-from planner.ci.event import default_branch
-from planner.ci.older_branches import comment_on_older_pull_requests
 from planner.ci.pull_request import pull_request_of
 from planner.commands.pruning import prune
-from planner.errors import NotFoundError, PlannerError, UsageError
+from planner.errors import NotFoundError, UsageError
 from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count
 from planner.reports.agents import AgentNote, edited_agents
@@ -53,7 +51,6 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
     world = recorded_world(known.targets, known.balance, service_of(shell.environ), shell.clock.now(), shown_for)
     document = document_bytes(world)
     worlds, key = world_store(place), world_key(work)
-    is_first = not worlds.has(key)
     worlds.update(lambda _: {key: document})
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)
@@ -66,8 +63,6 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
         shell.print(for_terminal(note.sentence))
     if issue:
         _report(work, prepared, edited, name)
-        if is_first:
-            _comment_on_older_pull_requests(shell, name)
     prune(work, known.targets)
     return 0
 
@@ -84,16 +79,3 @@ def _report(work: Workspace, prepared: Preparation, edited: Sequence[AgentNote],
             upsert_issue(github, ISSUE_TITLE, body, name=name)
     except NotFoundError as error:  # a repository may have turned its issues off
         shell.log(f"the calls of this branch could not be listed in an issue: {error}. {error.hint}")
-
-
-def _comment_on_older_pull_requests(shell: Shell, name: str) -> None:
-    """Nothing else would: they wait for a status, and no event starts a workflow for them."""
-    base = default_branch(shell.environ)
-    try:
-        with github_of(shell.environ, shell.pause) as github:
-            commented = comment_on_older_pull_requests(github, base, name)
-    except PlannerError as error:
-        shell.log(f"open pull requests were not asked to update their branches: {error}. {error.hint}")
-        return
-    if commented:
-        shell.print(f"{count(commented, 'open pull request')} asked to update the branch")

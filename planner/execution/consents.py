@@ -32,7 +32,7 @@ class ConsentWay(Enum):
     COMMENT = "comment"
     """They wrote `/planner run` on the pull request."""
     APPROVAL = "approval"
-    """They approved the job's environment."""
+    """They approved the job's environment; only in consents of earlier versions."""
     FLAG = "flag"
     """The CI job's definition agrees (a nightly job)."""
 

@@ -23,7 +23,6 @@ from planner.reports.neutral import (
     error_document,
     for_terminal,
     json_document,
-    markdown_block,
     picked,
 )
 from planner.reports.redaction import FIELDS, Redactor, how_to_redact, redact_fields
@@ -364,19 +363,3 @@ def _row(change: ShownChange, width: int, paint: Paint) -> Row:
     below = diff_lines(change.moved, width, paint, indent=6)
     columns = (change.what, for_terminal(change.why))
     return Row(change.sign, for_terminal(change.name), columns, _COLOURS[change.sign], tuple(below))
-
-
-_SUMMARY_LINES = 2_000
-_FOOT_LINES = 20
-
-
-def render_markdown(preview: PlanView) -> str:
-    """The same text, for a job summary: GitHub shows none above 1 MiB."""
-    lines = render_text(preview, width=100, color=False).splitlines()
-    if len(lines) > _SUMMARY_LINES:
-        lines = [*lines[:_SUMMARY_LINES], "  … `planner plan` shows all", *lines[-_FOOT_LINES:]]
-    estimate, text = preview.change_set.estimate, "\n".join(lines)
-    price = "" if estimate.expected_cents is None else f" · {money(estimate.expected_cents)} expected"
-    calls = f"{count(estimate.calls, 'call')} to make{price}" if estimate.calls else "No calls to make"
-    headline = "`planner run` would refuse this plan" if preview.refused is not None else calls
-    return f"## {headline}\n\n{markdown_block(text)}\n"

@@ -91,8 +91,8 @@ class Offer:
     options: str = ""
 
     def command(self, pull: PullRequest) -> str:
-        words = call_command(pull, self.digest, self.max_cost or NO_CEILING)
-        return f"{words} {self.options}" if self.options else words
+        words = ["/planner run", pull.name, self.digest, f"up to {self.max_cost or NO_CEILING}", self.options]
+        return " ".join(filter(None, words))
 
 
 @frozen
@@ -233,12 +233,12 @@ def _last(agreed: str, last: LastCalls | None, pull: PullRequest) -> str:
     parts = [f"Last calls: {agreed}."] if agreed else []
     if pull.run_url:
         parts.append(f"[Job and reports]({pull.run_url})")
-    if last is not None and (ignored := ignored_results(last.start_over)):
+    if last is not None and (ignored := _ignored_results(last.start_over)):
         parts.append(f"\n\n{ignored}")
     return " ".join(parts)
 
 
-def ignored_results(start_over: StartOverDocument | None) -> str:
+def _ignored_results(start_over: StartOverDocument | None) -> str:
     """Who ignored earlier results, and why; "" if nobody did."""
     if start_over is None:
         return ""
@@ -372,8 +372,3 @@ def _what_to_do(preview: PlanView, check: RequiredCheck, facts: CommentFacts, of
     if check.state is CheckState.FAILURE:
         return f"**Fix the agent and push.** If the fix is somewhere else, post this as a comment ({calls}):"
     return f"**To call the undecided cases again** ({calls}), post this as a comment:"
-
-
-def call_command(pull: PullRequest, digest: str, max_cost: str) -> str:
-    """The comment that starts these calls, up to `max_cost` dollars."""
-    return " ".join(filter(None, ["/planner run", pull.name, digest, f"up to {max_cost}"]))

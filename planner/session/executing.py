@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from planner.agents.copies import bills_for_copies
 from planner.changes.consent import Limits
@@ -27,8 +25,6 @@ from planner.judge.votes import JudgeCallsResult
 from planner.judging.judge_calls import JudgeCalls, copy_stop_reasons
 from planner.planfile.model import Case
 from planner.reports.progress import ProgressState
-from planner.reports.pull_request import NO_CEILING
-from planner.reports.pull_request_progress import CallsUnderWay
 from planner.results.model import JudgedRun, PreviewDocument
 from planner.results.money_documents import ConsentDocument
 from planner.results.outcomes import Action, Cause, RunOutcome
@@ -44,16 +40,10 @@ from planner.session.consents import places_of
 from planner.session.preparing import Preparation, store_spending
 from planner.session.run_session import ConnectedSession, RunSession
 from planner.session.waves import WaveChooser
-from planner.shell import redactor_of
 from planner.values import frozen
 from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.runs import judge_record, judge_stored
-from planner.workspace.agreed_calls import head_of
 from planner.workspace.progress import ProgressDisplay
-from planner.workspace.selection import command_options
-
-if TYPE_CHECKING:
-    from planner.ci.progress_comment import ProgressComment
 
 
 @dataclass(slots=True)
@@ -95,39 +85,6 @@ class SessionEnd:
 
 async def execute(session: ConnectedSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
     """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
-    comment = _progress_comment(session, prepared, consent)
-    async with comment.keeping_current() if comment is not None else nullcontext():
-        return await _execute(session, prepared, consent, comment)
-
-
-def _progress_comment(session: RunSession, prepared: Preparation, consent: ConsentDocument) -> ProgressComment | None:
-    """None if no comment is to be edited, or no calls are agreed to."""
-    place, shell, loaded = session.options.comment, session.shell, session.loaded
-    calls = prepared.change_set.with_action(Action.CALL)
-    if place is None or not consent.given or not calls:
-        return None
-    # Late: httpx, which the sandbox does not need.
-    from planner.ci.progress_comment import ProgressComment
-    from planner.ci.pull_request import pull_request_of
-
-    names = redactor_of(loaded.project).names(change.case_id for change in calls)
-    cents = consent.max_cost_cents
-    under_way = CallsUnderWay(
-        digest=prepared.change_set.digest,
-        cases=[names[change.case_id] for change in calls if not change.control_of],
-        by=consent.by,
-        max_cost=NO_CEILING if cents is None else f"{cents // 100}.{cents % 100:02d}",
-        total=sum(change.calls for change in calls),
-        start_over=next((change.start_over for change in calls if change.start_over is not None), None),
-        options=command_options(session.options.selection),
-    )
-    pull = pull_request_of(shell.environ, head_of(shell, session.place, loaded), place.name)
-    return ProgressComment(shell, place, replace(pull, number=str(place.number)), under_way)
-
-
-async def _execute(
-    session: ConnectedSession, prepared: Preparation, consent: ConsentDocument, comment: ProgressComment | None
-) -> SessionEnd:
     change_set = prepared.change_set
     judge = JudgeCalls(
         session.shell,
@@ -151,7 +108,7 @@ async def _execute(
     if session.intents is not None:
         answers = session.place.shared.repository if session.place.shared is not None else None
         session.intents.consents.begin(prepared.consent_id, ledger.ceilings, store_spending(session.place), answers)
-    outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given, comment=comment)
+    outcome, runs = await _make_calls(session, prepared, ledger, may_call=consent.given)
     judge_calls = JudgeCallsResult()
     if not (outcome.interrupted or outcome.bug):
         judge_calls = await judge.make(runs.judged, ledger, prepared.progress.judge, session.interrupted)
@@ -230,7 +187,6 @@ async def _make_calls(
     ledger: Ledger,
     *,
     may_call: bool,
-    comment: ProgressComment | None = None,
 ) -> tuple[Outcome, EndedRuns]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
@@ -271,20 +227,19 @@ async def _make_calls(
     def on_snapshot(snapshot: Snapshot) -> None:
         seconds = shell.clock.monotonic() - session.reports.started
         is_known = runs.launched_now and snapshot.in_flight
-        state = ProgressState(
-            snapshot.runs_done,
-            snapshot.runs_total,
-            snapshot.in_flight,
-            snapshot.spent_cents,
-            snapshot.reserved_cents,
-            session.ceiling_cents(prepared),
-            seconds,
-            seconds / runs.launched_now * (snapshot.runs_total - snapshot.runs_done) if is_known else None,
-            snapshot.waiting,
+        progress.update(
+            ProgressState(
+                snapshot.runs_done,
+                snapshot.runs_total,
+                snapshot.in_flight,
+                snapshot.spent_cents,
+                snapshot.reserved_cents,
+                session.ceiling_cents(prepared),
+                seconds,
+                seconds / runs.launched_now * (snapshot.runs_total - snapshot.runs_done) if is_known else None,
+                snapshot.waiting,
+            )
         )
-        progress.update(state)
-        if comment is not None:
-            comment.update(state)
 
     engine = LocalEngine(
         provider=session.transactions.client,

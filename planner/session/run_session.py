@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import anyio
 
@@ -41,9 +41,6 @@ from planner.workspace.selection import Loaded, Selection
 from planner.workspace.service import open_client, read_targets, service_of
 from planner.workspace.stores import OpenedStore, Workspace, locked, shared_session
 
-if TYPE_CHECKING:
-    from planner.ci.comment import CommentPlace
-
 _LOGGED_WAIT_SECONDS: Final = 5.0
 
 
@@ -59,7 +56,6 @@ class RunOptions:
     output_format: Literal["text", "json"] = "text"
     consent_by: str | None = None
     """Who agreed, as another CI system than GitHub names them (`planner ci run --consent-by`)."""
-    comment: CommentPlace | None = None
     newest_digest: str | None = None
     """Of the calls that the pull request's comment offers, if a comment agreed; "" if it offers none."""
 

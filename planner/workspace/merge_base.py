@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from planner.ci.git import Git, Layout
-from planner.ci.policy import BaseCommit, PolicySource, older_branch
-from planner.errors import UsageError
+from planner.ci.policy import BaseCommit, PolicySource
+from planner.errors import IncompleteError, UsageError
 from planner.planfile.files import PROJECT_FILE, is_plan_file
 from planner.planfile.model import Case
 from planner.workspace.selection import DEFAULT_PATH, read_files
@@ -54,7 +54,10 @@ def why_no_plans(work: Workspace) -> NoPlans:
             "Fetch that commit, as the workflows of `planner init --github` do.",
         )
     if not _has_plans(work, base, before):
-        raise older_branch()
+        raise IncompleteError(
+            "this branch is older than the plans of its base branch",
+            "Update the branch: merge the base branch into it, or rebase it.",
+        )
     return NoPlans.DELETED
 
 

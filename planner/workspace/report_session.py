@@ -166,7 +166,7 @@ class ReportSession:
         bug that prevented it."""
         try:
             if to_github := publisher_of(self.shell):
-                to_github.result(shown, markdown, report_dir=self.report_dir.as_posix())
+                to_github.result(shown, markdown)
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - the reports are written

@@ -214,15 +214,6 @@ def _check_paths(shell: Shell, selection: Selection, source: PolicySource) -> No
         raise UsageError(f"{missing[0]} is not a file, but matches cases", f"To select them: {meant.command('plan')}")
 
 
-def command_options(selection: Selection) -> str:
-    """The options of `/planner run` in a comment that select the same calls."""
-    only = [f'"{glob}"' if "'" in glob else f"'{glob}'" for glob in selection.select]
-    words = ["only", *only] if only else []
-    words += ["rerun", selection.rerun] if selection.rerun != "needed" else []
-    words += ["start over:", selection.start_over] if selection.start_over is not None else []
-    return " ".join(words)
-
-
 def job_namespace(shell: Shell, selection: Selection) -> str:
     """The namespace of this job's results: as named on the command line, or by GitHub's event."""
     return selection.namespace if selection.namespace is not None else namespace_of(shell.environ)

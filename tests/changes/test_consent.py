@@ -60,7 +60,6 @@ def test_agreed() -> None:
         ("app[bot]", NoAgreement.NOBODY, "the CI system names nobody with write access"),
         ("maria", NoAgreement.NO_ACCESS, "`maria` has no write access"),
         ("maria", NoAgreement.NO_ANSWER, "GitHub did not answer whether `maria`"),
-        ("", NoAgreement.NO_ANSWER, "GitHub did not answer who approved"),
     ],
 )
 def test_nobody_agrees(named: str, no_agreement: NoAgreement, why: str) -> None:

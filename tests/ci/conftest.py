@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,6 @@ def step_env(tmp_path: Path) -> dict[str, str]:
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
         "GITHUB_WORKSPACE": str(tmp_path),
     }
-
-
-@pytest.fixture
-def new_delimiter() -> Callable[[], str]:
-    """`end-1`, `end-2`, …: what the composition root draws at random."""
-    numbers = count(1)
-    return lambda: f"end-{next(numbers)}"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from planner.commands.comment_command import CommentCommand, parse_command, with
 from planner.errors import PlannerError, RefusedError, UsageError
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
-from planner.workspace.selection import Selection, command_options
+from planner.workspace.selection import Selection
 
 DIGEST, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 RUN = f"/planner run {DIGEST} up to 1.23"
@@ -56,15 +56,6 @@ CLOCK = Clock(
 )
 def test_what_a_comment_agrees_to(body: str, agreed: dict[str, Any]) -> None:
     assert parse_command(body) == replace(CommentCommand(DIGEST, 123), **agreed)
-
-
-@pytest.mark.parametrize("only", [(), ("refunds/*", "it's@b")])
-@pytest.mark.parametrize("rerun", ["needed", "failed"])
-@pytest.mark.parametrize("why", [None, "CRM fixed"])
-def test_the_command_of_a_session(only: tuple[str, ...], rerun: Any, why: str | None) -> None:
-    """The comment shows it while calls are made: written again, it agrees to the same."""
-    options = command_options(Selection(select=only, rerun=rerun, start_over=why))
-    assert parse_command(f"{RUN} {options}") == CommentCommand(DIGEST, 123, only, rerun, why)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who agreed: the person who started the job or approved it, never who pushed."""
+"""Who agreed: the person who started the job, never who pushed."""
 
 from __future__ import annotations
 
@@ -57,8 +57,6 @@ CLOCK = Clock(
 )
 PULL = {"pull_request": {"number": 42}}
 DISPATCH = {"inputs": {"pull-request": "42"}}
-CALLS = [{"name": "phone-calls"}]
-MARIA = {"state": "approved", "user": {"login": "maria"}, "environments": CALLS}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +64,6 @@ MARIA = {"state": "approved", "user": {"login": "maria"}, "environments": CALLS}
     [
         ("issue_comment", "/planner run sha256:0", "comment"),
         ("workflow_dispatch", "", "dispatch"),
-        ("pull_request", "", "approval"),
         ("schedule", "", "flag"),
     ],
 )
@@ -78,35 +75,9 @@ def test_how_somebody_agreed(tmp_path: Path, event: str, comment: str, how: str)
 
 
 def test_a_push_is_no_consent(tmp_path: Path, fake: FakeGitHub) -> None:
-    """An environment without protection starts its job without approval: the API names no approver."""
+    """Nor is the approval of an environment."""
     assert agreed(tmp_path, fake, "pull_request", PULL) == ""
-    fake.approvals = [{"state": "rejected", "user": {"login": "maria"}, "environments": CALLS}]
-    assert agreed(tmp_path, fake, "pull_request", PULL) == ""
-    assert agreed(tmp_path, fake, "pull_request", PULL, GITHUB_TOKEN="nothing") == ""
-    assert agreed(tmp_path, fake, "pull_request", PULL, GITHUB_TOKEN="") == ""
-
-
-def test_the_approver(tmp_path: Path, fake: FakeGitHub) -> None:
-    fake.approvals = [MARIA, MARIA, {**MARIA, "user": {"login": "ali"}}]
-    assert agreed(tmp_path, fake, "pull_request", PULL) == "maria, ali"
-
-
-@pytest.mark.parametrize(
-    ("environments", "wanted", "who"),
-    [
-        (["docs-preview"], "", ""),
-        ([], "", ""),
-        (["docs-preview", "Phone-Calls"], "", "maria"),
-        (["phone-calls"], "eu", ""),
-        (["eu"], "eu", "maria"),
-    ],
-)
-def test_the_approval_of_another_environment(
-    tmp_path: Path, fake: FakeGitHub, environments: list[str], wanted: str, who: str
-) -> None:
-    """Whoever approves another job of the workflow agrees to no calls."""
-    fake.approvals = [{**MARIA, "environments": [{"name": name} for name in environments]}]
-    assert agreed(tmp_path, fake, "pull_request", PULL, PLANNER_APPROVAL_ENVIRONMENT=wanted) == who
+    assert fake.requests == []
 
 
 def test_the_dispatcher(tmp_path: Path, fake: FakeGitHub) -> None:
@@ -153,12 +124,6 @@ def test_why_somebody_does_not_agree(
     assert who_agrees(shell, sandbox=False, namespace="branches/42/") == Agreement(
         no_agreement=no_agreement, named=login
     )
-
-
-def test_an_approval_that_cannot_be_read(tmp_path: Path, fake: FakeGitHub) -> None:
-    fake.faults.append(Fault("GET", 403, 9))
-    shell = job(tmp_path, fake, "pull_request", PULL)
-    assert who_agrees(shell, sandbox=False, namespace="branches/42/") == Agreement(no_agreement=NoAgreement.NO_ANSWER)
 
 
 @pytest.mark.parametrize("token", ["reader", ""])

@@ -23,7 +23,6 @@ from planner.ci.comment import (
     upsert_comment,
     upsert_issue,
 )
-from planner.ci.older_branches import comment_on_older_pull_requests
 from planner.commands.publish import PublishOptions, publish
 from planner.errors import PlannerError
 from planner.shell import Shell
@@ -71,7 +70,6 @@ REQUESTS: dict[str, tuple[str, str, Callable[[GitHub], object]]] = {
     "status": ("POST", r"statuses/c+", lambda github: set_status(github, COMMIT, Status("success", "x"))),
     "issues": ("GET", r"issues", issue),
     "edit of the issue": ("PATCH", r"issues/\d+", issue),
-    "pull requests": ("GET", r"pulls", lambda github: comment_on_older_pull_requests(github, "main", "default")),
 }
 
 
@@ -145,19 +143,19 @@ def test_only_a_refused_status_fails_the_job(fake: FakeGitHub, tmp_path: Path, r
     assert ("the repository was renamed" in said) == (refusal == "renamed")
 
 
-@pytest.mark.parametrize("event", ["workflow_dispatch", "pull_request"])
 @pytest.mark.parametrize(
     "fields", [*(fields for fields, _ in REFUSALS.values()), *({"status": 200, "body": body} for body in WRONG)]
 )
-def test_nobody_agrees_where_github_does_not_say_so(
-    fake: FakeGitHub, tmp_path: Path, event: str, fields: dict[str, Any]
-) -> None:
-    """Neither by a permission nor by an approval."""
-    paths = {"workflow_dispatch": r"collaborators/maria/permission", "pull_request": r"actions/runs/7/approvals"}
-    fake.faults.append(Fault("GET", times=9, path=paths[event], **fields))
+def test_nobody_agrees_where_github_does_not_say_so(fake: FakeGitHub, tmp_path: Path, fields: dict[str, Any]) -> None:
+    fake.faults.append(Fault("GET", times=9, path=r"collaborators/maria/permission", **fields))
     payload = tmp_path / "event.json"
-    payload.write_text(json.dumps({"inputs": {"pull-request": "42"}, "pull_request": {"number": 42}}))
-    named = {"ACTIONS": "true", "EVENT_NAME": event, "EVENT_PATH": str(payload), "TRIGGERING_ACTOR": "maria"}
+    payload.write_text(json.dumps({"inputs": {"pull-request": "42"}}))
+    named = {
+        "ACTIONS": "true",
+        "EVENT_NAME": "workflow_dispatch",
+        "EVENT_PATH": str(payload),
+        "TRIGGERING_ACTOR": "maria",
+    }
     named |= {"REPOSITORY": "acme/plans", "TOKEN": "reader", "API_URL": fake.url, "RUN_ID": "7"}
     environ = {f"GITHUB_{name}": value for name, value in named.items()}
     shell = Shell(tmp_path, environ, io.StringIO(), io.StringIO(), CLOCK, lambda: "id", 80)

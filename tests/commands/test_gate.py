@@ -135,18 +135,7 @@ def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("GITHUB_OUTPUT", str(file))
     project.write("plans/hours.yaml", SATURDAY)
     assert project.planner("ci", "gate").code == 3
-    lines = file.read_text().splitlines()
-    named = {line.partition("<<")[0]: lines[at + 1] for at, line in enumerate(lines) if "<<" in line}
-    assert named | {"digest": ""} == {
-        "gate": "pending",
-        "description": "1 call to make",
-        "digest": "",
-        "needs-calls": "true",
-        "calls": "1",
-        "open-calls": "0",
-        "exit-code": "3",
-    }
-    assert json.loads(project.planner("ci", "gate", "--format", "json").out)["digest"] == named["digest"]
+    assert file.read_text() == "gate=pending\n"
 
 
 def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:

@@ -61,7 +61,6 @@ def _merge_group(monkeypatch: pytest.MonkeyPatch, outside: Path, base: str) -> N
 CI = {
     "pull_request": _github("pull_request"),
     "pull_request_target": _github("pull_request_target"),
-    "pull_request_review": _github("pull_request_review"),
     "merge_group": _merge_group,
 }
 
@@ -170,32 +169,37 @@ def test_missing_base_commit(
     assert service.ledger()["runs"] == []
 
 
-@pytest.mark.parametrize(
-    ("event", "payload", "namespace"),
-    [
-        ("issue_comment", {"issue": {"number": 42, "pull_request": {"url": "x"}}}, "branches/42/"),
-        ("workflow_run", {"workflow_run": {"event": "pull_request"}}, "branches/unknown/"),
-    ],
-)
 def test_job_that_a_pull_request_starts_indirectly(
-    repository: Project,
-    outside: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    event: str,
-    payload: dict[str, Any],
-    namespace: str,
+    repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A comment on a pull request, or the end of its workflow, starts a job that checks out its files.
+    """A comment on a pull request starts a job that checks out its files.
 
     Before: the pull request's policy applied, and the results became the default branch's baseline.
     Now: exit code 2 without `--base`, and the results are stored apart.
     """
     commit(repository.root)
-    github_event(monkeypatch, outside, payload, event)
+    github_event(monkeypatch, outside, {"issue": {"number": 42, "pull_request": {"url": "x"}}}, "issue_comment")
     ran = repository.planner("plan")
     assert (ran.code, "--base" in ran.err) == (2, True)
     assert base_limit_applies(repository, "ci", "plan", "--base", "HEAD")
-    assert namespace_of(os.environ) == namespace
+    assert namespace_of(os.environ) == "branches/42/"
+
+
+@pytest.mark.parametrize("event", ["workflow_run", "pull_request_review", "pull_request_review_comment"])
+def test_job_whose_files_nobody_names(
+    repository: Project, service: Served, outside: Path, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    """The end of a pull request's workflow, or a review of it, starts a job that checks out its files.
+
+    Before: the pull request's policy applied, and the results became the default branch's baseline.
+    Now: exit code 2.
+    """
+    commit(repository.root)
+    github_event(monkeypatch, outside, {"workflow_run": {"event": "pull_request"}}, event)
+    for words in (("plan",), ("run", CONSENT), ("ci", "run", CONSENT, "--base", "HEAD")):
+        ran = repository.planner(*words)
+        assert (ran.code, f"workflows that start on {event}" in ran.err) == (2, True)
+    assert service.ledger()["runs"] == []
 
 
 JUDGED = HOURS.replace(

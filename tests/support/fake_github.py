@@ -1,4 +1,4 @@
-"""A GitHub REST API on a loopback port: comments with paging, statuses, approvals, permissions and faults."""
+"""A GitHub REST API on a loopback port: comments with paging, statuses, permissions and faults."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ class FakeGitHub:
     statuses: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     issues: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     pulls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
-    approvals: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     faults: list[Fault] = field(default_factory=list[Fault])
     requests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     repository: Path | None = None
@@ -118,8 +117,6 @@ class FakeGitHub:
         if local == "contents/.github/workflows" and self.repository is not None:
             listed = git(self.repository, "ls-tree", "--name-only", "main:.github/workflows").splitlines()
             return 200, [{"name": name} for name in listed]
-        if re.fullmatch(r"actions/runs/\d+/approvals", local):
-            return 200, self.approvals
         if local == "issues" and method == "GET":
             return 200, self.issues if query["page"] == "1" else []
         if local == "issues":

@@ -233,9 +233,7 @@ class Hosted:
         with self._job("merge_group", payload, project, token="reader", head=head, base=base, ref=ref) as (root, _):
             file = root.parent / "phone-plans.json"
             self.run("ci", "gate", "--base", base, "--name", project.name, "--publication", str(file))
-            self.run(
-                "ci", "publish", str(file), "--commit", head, "--name", project.name, "--no-comment", token="writer"
-            )
+            self.run("ci", "publish", str(file), "--commit", head, "--name", project.name, token="writer")
         return self._last_status(head, project)["state"]
 
     def agree(
@@ -262,7 +260,7 @@ class Hosted:
         with self._job(event, payload, project, token="writer", of=pull, key=KEY) as (root, base):
             reports = root.parent / "reports"
             words = ["ci", "run", "--consent-to-charge", "--base", base, "--report-dir", str(reports), *typed]
-            words += ["--comment-on", str(number), "--name", project.name]
+            words += ["--name", project.name]
             with self.monkeypatch.context() as patch:
                 patch.setenv("PLANNER_BASE_BRANCH", pull.into)
                 code = self._killed(kill, *words) if kill else self.run(*words)
@@ -309,7 +307,7 @@ class Hosted:
         return code
 
     def deploy(self, target: str) -> int:
-        """The workflow `deploy.yml`."""
+        """`planner agent deploy`, on the default branch."""
         with self._job("workflow_dispatch", {"inputs": {"target": target}}, Project(), token="writer", key=KEY):
             return self.run("agent", "deploy", target, "--yes")
 
@@ -460,9 +458,8 @@ class Hosted:
         return made[0] if made else ""
 
     def reply(self, number: int = 7) -> str:
-        """The reply that mentions who agreed."""
-        (made,) = [each for each in self.fake.comments[number] if each["body"].startswith("<!-- phone-plans-reply:")]
-        return made["body"]
+        """The newest reply, which mentions who agreed."""
+        return [each["body"] for each in self.fake.comments[number] if each["body"].startswith("@maria ")][-1]
 
     def command(self, number: int = 7, project: Project | None = None) -> str:
         found = COMMAND.search(self.comment(number, project))

@@ -32,7 +32,7 @@ WORKFLOWS: dict[str, dict[str, Any]] = {
 }
 """The callers, as `planner init --github` writes them."""
 REUSABLE: dict[str, dict[str, Any]] = {
-    name: YAML(typ="safe").load(ROOT / f".github/workflows/{name}.yml") for name in ("plan", "call", "main", "deploy")
+    name: YAML(typ="safe").load(ROOT / f".github/workflows/{name}.yml") for name in ("plan", "call", "main")
 }
 _PLANNER = re.compile(r"acme/phone-test-planner/\.github/workflows/([a-z]+)\.yml@0{40}")
 _LEVELS = ("none", "read", "write")
@@ -125,8 +125,6 @@ class Runner:
     environ: dict[str, str] = field(default_factory=dict[str, str])
     """More variables of the machines."""
     secrets: dict[str, str] = field(default_factory=dict[str, str])
-    service_at: dict[str, str] = field(default_factory=lambda: {"sandbox": "true"})
-    """Inputs of the action: which service is called, if the workflow does not say."""
     seconds: list[tuple[str, float, float]] = field(default_factory=list[tuple[str, float, float]])
     """The names of steps, how long they took, and their processor time."""
     made: int = 0
@@ -269,7 +267,7 @@ class Runner:
     ) -> bool:
         defaults = {name: outer.text(spec.get("default", "")) for name, spec in action["inputs"].items()}
         assert given.keys() <= defaults.keys()
-        context = Context({**outer.names, "inputs": defaults | self.service_at | given, "steps": {}})
+        context = Context({**outer.names, "inputs": defaults | {"sandbox": "true"} | given, "steps": {}})
         for step in action["runs"]["steps"]:
             is_here = "uses" not in step and (self.installs or step["id"] != "install")
             if is_here and context.holds(step):
@@ -309,8 +307,5 @@ class Runner:
         )
         self.seconds.append((step["name"], time.monotonic() - begun, _processor_seconds() - before))
         self.log.append(f"{step['name']}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
-        text = file.read_text()
-        outputs |= dict(re.findall(r"^([a-z-]+)=(.*)$", text, re.MULTILINE))
-        found = re.findall(r"^([a-z-]+)<<(\S+)\n(.*?)\n\2$", text, re.DOTALL | re.MULTILINE)
-        outputs |= {name: value for name, _, value in found}
+        outputs |= dict(re.findall(r"^([a-z-]+)=(.*)$", file.read_text(), re.MULTILINE))
         return ran.returncode == 0

@@ -99,7 +99,7 @@ class Repository:
 
     @property
     def replies(self) -> list[str]:
-        return [each["body"] for each in self.fake.comments[7] if each["body"].startswith("<!-- phone-plans-reply:")]
+        return [each["body"] for each in self.fake.comments[7] if each["body"].startswith("@maria ")]
 
     @property
     def digest(self) -> str:

@@ -14,7 +14,7 @@ TESTS = {
     "calls to make": "workflows/test_states.py::test_a_comment_starts_the_calls",
     "everything is worse than usual: the agent or the platform": "commands/test_bad_hour.py::test_another_session_tells_a_worse_agent_from_a_bad_hour",
     "price unknown": "ci/test_comment_text.py::test_an_unknown_price_leads_to_the_workflow_that_records_it",
-    "calls in progress": "session/test_progress.py::test_the_comment_of_the_plan_is_edited",
+    "calls in progress": "workflows/test_states.py::test_a_comment_starts_the_calls",
     "cancelled, or runner lost": "commands/test_gate.py::test_cancelled_calls_in_the_comment",
     "results to collect or judge": "commands/test_gate.py::test_cancelled_calls_in_the_comment",
     "refused: too expensive, superseded, comment edited": "workflows/test_states.py::test_a_refused_start_shows_the_calls_of_today",
