@@ -40,7 +40,7 @@ class PlannerError(Exception):
     request_id = ""
     """The service's id of the request that failed, for its support; "" if it named none."""
     session_id = ""
-    """Our session in which it was raised; reports and traces name it, too."""
+    """Our session in which it was raised; reports name it, too."""
 
     def __init__(self, message: str, hint: str = "", *, command: str = "") -> None:
         """`hint` may introduce a command."""

@@ -16,8 +16,7 @@ from planner.planfile.model import Case
 from planner.planfile.text import nearest
 from planner.quantities import count, moment, some
 from planner.reports.agents import agent_documents, agent_notes, note_lines
-from planner.reports.case_page import page_document, render_page
-from planner.reports.change_explanation import explanation_document, explanation_lines
+from planner.reports.case_page import explanation_document, explanation_lines, page_document, render_page
 from planner.reports.diagnostics import as_documents
 from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import FIELDS, how_to_redact, redact_fields

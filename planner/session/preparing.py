@@ -60,10 +60,10 @@ from planner.verdicts.sessions import Session, cases_with_history, earlier_sessi
 from planner.workspace.agreed_calls import agreed_set
 from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
+from planner.workspace.merge_base import leave_to_base
 from planner.workspace.service import draft_warnings, unscripted_warnings
 from planner.workspace.sharing import import_launches
 from planner.workspace.stores import OpenedStore, Workspace
-from planner.workspace.untouched import leave_to_base
 
 
 @frozen

@@ -1,21 +1,30 @@
-"""The plans as they were where a pull request branched off."""
+"""The plans as they were where a pull request branched off, and the calls that it leaves to the base branch.
+
+An agent was edited at the service, results expired, or merged cases were never called: that concerns cases that are the
+same in that commit. The pull request may neither pay for these calls nor wait for them. The default branch makes them
+(`planner ci record --issue`).
+"""
 
 from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from planner.changes.configuration import called_fields, configuration_digest
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.changes.model import Change, Reason
 from planner.ci.git import Git, Layout
 from planner.ci.policy import BaseCommit, PolicySource
 from planner.errors import IncompleteError, UsageError
 from planner.planfile.files import PROJECT_FILE, is_plan_file
 from planner.planfile.model import Case
+from planner.results.outcomes import Action
 from planner.workspace.selection import DEFAULT_PATH, read_files
 from planner.workspace.stores import Workspace
 
@@ -110,3 +119,49 @@ def _merge_base(git: Git, work: Workspace) -> str:
     if named or base is None:
         return named
     return git("merge-base", "HEAD", base.commit).out.decode().strip()
+
+
+# Calls of untouched cases
+
+
+_ASKED_FOR: Final = (Reason.RERUN, Reason.START_OVER)
+"""Somebody wants these calls, whatever has changed."""
+
+
+def leave_to_base(work: Workspace, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes, without calls of cases that the pull request does not touch. Outside of one, or if the commit where
+    it branched off is unknown, all of them."""
+    changes = tuple(changes)
+    needed = [
+        change for change in changes if change.action is Action.CALL and change.reason not in _ASKED_FOR and change.case
+    ]
+    if work.place.base is None or not needed:
+        return changes
+    before = cases_at_merge_base(work)
+    left = {
+        change.case_id
+        for change in needed
+        if change.case is not None
+        and (old := before.get(change.case_id)) is not None
+        and _terms(old) == _terms(change.case)
+    }
+    return tuple(_left(change) if change.case_id in left else change for change in changes)
+
+
+def _left(change: Change) -> Change:
+    detail = f"not touched by this pull request: {change.reason.label}"
+    return replace(
+        change, action=Action.REUSE, reason=Reason.LEFT_TO_BASE, runs=0, detail=detail, kept_run_ids=(), judge=None
+    )
+
+
+def _terms(case: Case) -> tuple[object, ...]:
+    """What decides which calls are made, and how they are judged."""
+    config = case.target.config
+    return (
+        call_fingerprint(case_inputs(case, None)),
+        check_fingerprint(case),
+        configuration_digest(called_fields(config)) if config is not None else "",
+        case.runs,
+        case.retries,
+    )
