@@ -150,14 +150,3 @@ def test_a_model_is_asked_only_if_other_parts_do_not_decide(
     assert [rubric for rubric, _ in expectation.rubrics()] == rubrics
     assert expectation.asks_model is bool(rubrics)
     assert len(questions) == 0 or questions[0].votes == (3 if asked[0] == "polite" else 1)
-
-
-def test_schema_of_a_part_requires_check(read: Any) -> None:
-    """The schema of plan files replaces it by all expectations."""
-    part = {"type": "object", "required": ["check"]}
-    for kind in ("all_of", "any_of"):
-        of = type(read(check=kind, of=[HOLDS, FAILS])).model_json_schema()["properties"]["of"]
-        assert (of["items"], of["minItems"]) == (part, 2)
-
-
-OF_THE_WHOLE = "applies to the whole: write it beside `of`, not inside"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from planner.checks.judgement import LONGEST_VALUE, shown
-from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Matcher, check_matcher
+from planner.checks.matching import ABSENT, Matcher, check_matcher
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -110,12 +110,6 @@ def test_any_value_equals_itself(value: Any) -> None:
     assert Matcher(value, exact=True).mismatch(value, "x") is None
 
 
-@given(JSON, JSON)
-def test_exact_is_never_more_lenient(written: Any, actual: Any) -> None:
-    if Matcher(written, exact=True).mismatch(actual, "x") is None:
-        assert Matcher(written).mismatch(actual, "x") is None
-
-
 @pytest.mark.parametrize(
     ("written", "key", "instead"),
     [
@@ -127,11 +121,11 @@ def test_exact_is_never_more_lenient(written: Any, actual: Any) -> None:
         ({"any_of": [1, {"in": [2]}]}, "in", "`any_of`"),
         ({"not": "x"}, "not", "`not`"),
         ({"min": 3, "max": 4.5}, "min", "matches"),
-        *[({word: "x"}, word, "`matches`") for word in ("match", "matching", "regex", "regexp", "contains", "includes")],
-        *[({word: ["x"]}, word, "`any_of`") for word in ("in", "one_of", "oneof")],
-        *[({word: True}, word, "`exists`") for word in ("present", "given")],
-        *[({word: 3}, word, "the value itself, 3") for word in ("equals", "equal", "eq")],
-        *[({word: 3}, word, "pattern") for word in ("min", "max", "minimum", "maximum", "gt", "gte", "ge", "lt", "lte", "le")],
+        ({"regex": "x"}, "regex", "`matches`"),
+        ({"one_of": ["x"]}, "one_of", "`any_of`"),
+        ({"present": True}, "present", "`exists`"),
+        ({"equals": 3}, "equals", "the value itself, 3"),
+        ({"gte": 3}, "gte", "pattern"),
     ],
 )  # fmt: skip
 def test_a_mistyped_matcher_is_refused(read: Any, written: Any, key: str, instead: str) -> None:
@@ -164,31 +158,6 @@ def test_an_object_like_any_other_is_one(read: Any, written: Any) -> None:
     assert read(check="tool_not_called", name="t", arguments={"a": written}).arguments == {"a": written}
 
 
-@pytest.mark.parametrize(
-    ("field", "scalars"),
-    [(Expected, ["string", "number", "boolean", "null"]), (ExpectedUnlessNull, ["string", "number", "boolean"])],
-)
-def test_schema_of_a_value_or_matcher(field: Any, scalars: list[str]) -> None:
-    """A matcher as it must be, a scalar or a list, or an object that has none of the matchers' keys."""
-
-    def matcher(key: str, **takes: Any) -> dict[str, Any]:
-        return {"type": "object", "required": [key], "properties": {key: takes}, "additionalProperties": False}
-
-    assert TypeAdapter(field).json_schema() == {
-        "description": "A value to equal, or a matcher instead.",
-        "anyOf": [
-            matcher("matches", type="string", description="A regular expression (RE2 syntax) to find in it."),
-            matcher("any_of", type="array", minItems=1, description="Values, one of which it equals."),
-            matcher("exists", type="boolean", description="Whether it is given at all."),
-            {"type": [*scalars, "array"]},
-            {
-                "type": "object",
-                "not": {"anyOf": [{"required": ["matches"]}, {"required": ["any_of"]}, {"required": ["exists"]}]},
-            },
-        ],
-    }
-
-
 def test_an_object_that_looks_like_a_matcher_is_accepted_alone_in_an_any_of() -> None:
     """Beside anything else it is refused."""
     check_matcher({"any_of": [{"regex": "x"}]})
@@ -196,13 +165,6 @@ def test_an_object_that_looks_like_a_matcher_is_accepted_alone_in_an_any_of() ->
     for written in others:
         with pytest.raises(ValueError, match=r"^`regex` is not a matcher"):
             check_matcher(written)
-
-
-def test_an_object_that_looks_like_a_matcher_can_be_meant() -> None:
-    """Alone in an `any_of`, it is one option that is written out."""
-    matcher = Matcher({"any_of": [{"min": 3}]})
-    assert matcher.mismatch({"min": 3, "max": 4}, "x") is None
-    assert matcher.mismatch({"min": 4}, "x") == 'x was {"min":4}, expected one of {"min":3}'
 
 
 def test_long_values_are_cut() -> None:

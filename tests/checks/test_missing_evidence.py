@@ -213,16 +213,3 @@ def test_a_silent_side_proves_something_only_if_the_other_speaks(
     """A missing or empty transcript may be what is lost, and no promise is kept by an agent that says nothing."""
     evidence = talk(turns=None) if lines is None else talk(*lines)
     assert judge(evidence, **fields)[0] == outcome
-
-
-@pytest.mark.parametrize(
-    ("missing", "fields"),
-    [
-        ("call", {"check": "duration", "max_seconds": 9}),
-        ("tools", {"check": "tool_called", "name": "cancel"}),
-        ("tools", {"check": "tool_not_called", "name": "cancel"}),
-    ],
-)
-def test_a_missing_part_is_undecided(talk: Any, judge: Any, missing: str, fields: dict[str, Any]) -> None:
-    evidence = talk("agent: Hello.", "caller: Hi.", **{missing: None})
-    assert judge(evidence, **fields)[0] == "undecided"

@@ -86,27 +86,3 @@ def test_a_transcript_without_speech_is_undecided(talk: Any, judge: Any) -> None
     evidence = talk("tool: refund()", tools=(ToolCall(name="refund", turn=1),))
     for tool, outcome in (("refund", "undecided"), ("lookup", "failed")):
         assert judge(evidence, check="sequence", steps=[{"tool": tool}, said("hello")])[0] == outcome
-
-
-TWO = (
-    ToolCall(name="find", turn=1),
-    ToolCall(name="refund", turn=2),
-)
-
-
-@pytest.mark.parametrize(
-    ("steps", "outcome"),
-    [
-        ([{"tool": "find"}, {"tool": "refund"}], "passed"),
-        ([{"tool": "refund"}, {"tool": "find"}], "failed"),
-        ([{"tool": "refund"}, {"says": {"any_of": ["done"]}}], "passed"),
-        ([{"tool": "refund"}, {"says": {"any_of": ["done"]}}, {"says": {"any_of": ["bye"]}}], "passed"),
-        ([{"says": {"any_of": ["bye"]}}, {"says": {"any_of": ["done"]}}], "failed"),
-        ([{"says": {"any_of": ["done"]}}, {"says": {"any_of": ["done"]}}], "failed"),
-        ([{"says": {"matches": "(?i)done"}}, {"says": {"matches": ","}}, {"says": {"any_of": ["bye"]}}], "passed"),
-        ([{"says": {"all_of": ["bye", "done"]}}, {"tool": "find"}], "failed"),
-    ],
-)
-def test_adjacent_steps_of_a_sequence(talk: Any, judge: Any, steps: list[dict[str, Any]], outcome: str) -> None:
-    evidence = talk("tool: find()", "tool: refund()", "agent: Done, bye.", tools=TWO)
-    assert judge(evidence, check="sequence", steps=steps)[0] == outcome

@@ -126,13 +126,6 @@ def test_too_many_calls_quote_the_last(talk: Any, judge: Any) -> None:
     )
 
 
-def test_at_most_eight_tools_are_named(talk: Any, judge: Any) -> None:
-    tools = tuple(ToolCall(name=f"tool-{number}") for number in range(8))
-    _, message, _ = judge(talk("agent: Hi.", tools=tools), check="tool_not_called", name="cancel")
-    assert message.endswith("tool-6, tool-7")
-    assert "more" not in message
-
-
 def test_unusual_tool_names_are_shown_as_json(talk: Any, judge: Any) -> None:
     tools = [ToolCall(name="a\n::error::b"), *(ToolCall(name=f"tool-{number}") for number in range(9))]
     _, message, _ = judge(talk("agent: Hi.", tools=tuple(tools)), check="tool_not_called", name="cancel")
@@ -146,25 +139,3 @@ def test_null_results(talk: Any, judge: Any) -> None:
     for result, outcome in ((None, "passed"), ("null", "failed"), (0, "failed")):
         evidence = talk("agent: Hi.", tools=(ToolCall(name="cancel", has_result=True, result=result, turn=1),))
         assert judge(evidence, check="tool_called", name="cancel", result={"any_of": [None]})[0] == outcome
-
-
-TWO = (
-    ToolCall(name="find", turn=1, arguments={"id": "A", "note": "x"}),
-    ToolCall(name="refund", turn=2, arguments={"id": "A"}),
-)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"name": "find", "arguments": {"id": "A"}}, "called find at turn 1"),
-        ({"name": "find", "arguments": {"id": "A"}, "exact": True}, "called find 1 time, never in this way"),
-        ({"name": "find", "after": "refund"}, "called find 1 time, never in this way"),
-        ({"name": "refund", "before": "find"}, "called refund 1 time, never in this way"),
-        ({"name": "find", "result": "ok"}, "the service gave no results: 1 call of find cannot be decided"),
-        ({"name": "drop"}, "never called drop; tools called: find, refund"),
-    ],
-)
-def test_other_calls_of_a_tool_are_described(talk: Any, judge: Any, fields: dict[str, Any], message: str) -> None:
-    evidence = talk("tool: find()", "tool: refund()", "agent: Done.", tools=TWO)
-    assert judge(evidence, check="tool_not_called", **fields)[1].startswith(message)

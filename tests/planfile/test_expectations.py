@@ -111,19 +111,6 @@ def test_values_that_python_takes_for_equal_are_distinguished(workspace: Any) ->
     ]
 
 
-def test_equal_expectations_are_one_value(workspace: Any) -> None:
-    """What renders alike is validated once and shared: many cases of large plans stay cheap."""
-    cases = workspace.cases(
-        plan(
-            "{check: duration, max_seconds: 5}", '{check: says, any_of: ["{{ word }}"]}', matrix="{axes: {a: [1, 2]}}"
-        ).replace("'{{ limit", "'{{ a }}{{ limit")
-    )
-    assert [one is other for one, other in zip(cases[0].expectations, cases[1].expectations, strict=True)] == [
-        True,
-        True,
-    ]
-
-
 BROKEN = {
     "number in quotes": ('{check: duration, max_seconds: "180"}', snapshot("9:40 wrong-type")),
     "boolean for a number": ("{check: duration, max_seconds: true}", snapshot("9:40 bad-expectation")),

@@ -110,30 +110,6 @@ def test_case_ids_stay_when_unrelated_things_move(workspace: Any, axes: dict[str
     assert {case.case_id for case in after if case.scenario == "s"} == before
 
 
-@settings(deadline=None)
-@given(values, values)
-def test_tokens_are_equal_only_where_written_alike(one: Any, other: Any) -> None:
-    """Two values share a token only if JSON writes them alike, apart from quotes."""
-    written = [
-        json.dumps(value["id"] if isinstance(value, dict) else value, ensure_ascii=False).strip('"')
-        for value in (one, other)
-    ]
-    assert (token(one) == token(other)) is (written[0] == written[1])
-
-
-@settings(deadline=None)
-@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=12))
-def test_tokens_are_one_printable_word(text: str) -> None:
-    """A token of letters, digits and `._+-` is bare; any other is a JSON string without characters that move a cursor."""
-    written = token(text)
-    assert written.isprintable()
-    if written.startswith('"'):
-        assert json.loads(written) == text
-    else:
-        assert written == text
-        assert not set(written) & set(' ,=[]@/"\n')
-
-
 @pytest.mark.parametrize(
     ("value", "written"),
     [
@@ -336,25 +312,6 @@ def test_exclusions_that_take_too_long_are_refused(workspace: Any, head: str) ->
     assert [item.code for item in diagnostics] == ["too-many-cases"]
 
 
-def test_too_many_cases_are_shown_axis_by_axis(workspace: Any, head: str) -> None:
-    numbers = "[" + ", ".join(map(str, range(300))) + "]"
-    matrix = f"{{axes: {{mood: [calm, furious], order: {numbers}}}}}"
-    workspace.write(
-        "plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{{{{ mood }}}} {{{{ order }}}}"\n    matrix: {matrix}\n'
-    )
-    _, diagnostics = workspace.load()
-    assert ["(mood: 2 × order: 300), more than 500" in item.detail for item in diagnostics] == [True]
-
-
-def test_max_cases_raises_the_bound(workspace: Any, head: str) -> None:
-    """501 cases are one too many, unless max_cases says so."""
-    numbers = "[" + ", ".join(map(str, range(501))) + "]"
-    text = (
-        f'{head}scenarios:\n  s:\n    prompt: "{{{{ a }}}}"\n    matrix: {{axes: {{a: {numbers}}}, max_cases: 501}}\n'
-    )
-    assert len(workspace.cases(text)) == 501
-
-
 def test_cases_of_a_plan_are_bounded_together(workspace: Any, head: str) -> None:
     """Scenarios that are each allowed may not make more than 10,000 cases together, unless policy allows more calls."""
     axes = "{a: [" + ", ".join(map(str, range(80))) + "], b: [" + ", ".join(map(str, range(80))) + "]}"
@@ -366,13 +323,6 @@ def test_cases_of_a_plan_are_bounded_together(workspace: Any, head: str) -> None
     more = Project(policy=Policy(max_calls=20_000))
     loaded = load_files([Path()], cwd=workspace.root, project=more)
     assert ([len(plan.cases) for plan in loaded.plans], len(loaded.diagnostics)) == ([19_200], 0)
-
-
-def test_one_matrix_is_bounded_by_the_calls_of_a_session(workspace: Any, head: str) -> None:
-    """However large `max_cases` is."""
-    axes = "{a: [" + ", ".join(map(str, range(101))) + "], b: [" + ", ".join(map(str, range(100))) + "]}"
-    text = f'{head}scenarios:\n  s: {{prompt: "{{{{ a }}}} {{{{ b }}}}", matrix: {{max_cases: 100000000, axes: {axes}}}}}\n'
-    assert workspace.codes(text) == [("too-many-cases", 6, 54)]
 
 
 def test_text_of_a_plan_is_bounded_together(workspace: Any, head: str) -> None:

@@ -90,12 +90,6 @@ def test_the_table_is_the_same_everywhere() -> None:
     )
 
 
-def test_order_and_repetition_of_exclusions_change_nothing() -> None:
-    """The table depends only on the combinations that are excluded."""
-    exclusions = [{0: 1, 2: 2}, {1: 0}, {0: 0, 1: 1, 3: 1}]
-    assert pairwise([3, 3, 3, 3], exclusions) == pairwise([3, 3, 3, 3], [*reversed(exclusions), *exclusions])
-
-
 def test_exclusions_that_follow_from_each_other_need_no_search() -> None:
     """In a chain of 60 axes, one value decides all that follow."""
     rows = pairwise([2] * 60, [{axis: 0, axis + 1: 1} for axis in range(59)]).rows

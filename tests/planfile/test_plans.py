@@ -198,12 +198,6 @@ def test_fault_of_targets(workspace: Any, environment: str | None, old: str, new
     assert workspace.diagnostics(LISTED.replace(old, new, 1)) == said
 
 
-def test_the_same_target_in_both_places_is_no_conflict(workspace: Any) -> None:
-    """A plan may repeat what the environment says."""
-    workspace.project, workspace.environment = STAGING, "staging"
-    assert workspace.case(LISTED.replace("[support]", "{support: {agent: 12}}")).target.id == 12
-
-
 def test_unknown_environment_is_a_usage_error(workspace: Any) -> None:
     """An environment is chosen on the command line, so that the diagnostic is there."""
     workspace.write("plan.yaml", LISTED)

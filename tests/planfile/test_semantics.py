@@ -7,31 +7,18 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-EXPECT = {
-    "the same words twice": (
-        """
+
+def test_the_same_words_twice(workspace: Any, head: str) -> None:
+    """A warning at its place."""
+    expected = """
       - {check: says, any_of: [30 days, 30-Days, "{{ mood }}"]}
       - {check: says, any_of: [30 days, 30-Days]}
-      - {check: never_says, id: other, all_of: [sorry, Sorry]}""",
-        snapshot("10:41 warning duplicate-item, 11:56 warning duplicate-item"),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", EXPECT)
-def test_fault_of_expectations(workspace: Any, name: str) -> None:
-    """Suspicious content is a warning at its place."""
-    expect, said = EXPECT[name]
-    text = f"""version: 1
-plan: p
-targets: {{support: {{agent: 12}}}}
-scenarios:
-  s:
-    prompt: You are {{{{ mood }}}}.
-    matrix: {{axes: {{mood: [calm, furious]}}}}
-    expect:{expect}
+      - {check: never_says, id: other, all_of: [sorry, Sorry]}
 """
-    assert workspace.diagnostics(text) == said
+    scenario = "scenarios:\n  s:\n    prompt: Be {{ mood }}.\n    matrix: {axes: {mood: [calm, furious]}}\n    expect:"
+    assert workspace.diagnostics(head + scenario + expected) == snapshot(
+        "11:41 warning duplicate-item, 12:56 warning duplicate-item"
+    )
 
 
 PLANS = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from planner.diagnostics import Severity, Span
-from planner.planfile.yaml.document import Items, Source, YamlMapping
+from planner.planfile.yaml.document import Items, YamlMapping
 from planner.planfile.yaml.reader import MAX_BYTES, read
 
 Found = list[tuple[str, int, int]]
@@ -176,28 +176,12 @@ def test_byte_order_mark_and_line_ends_do_not_shift_places(end: str) -> None:
     assert codes(f"\ufeffa: 1{end}é😀: [x, *y]{end}") == [("bad-alias", 2, 9)]
 
 
-def test_message_names_the_key_or_anchor_that_was_probably_meant() -> None:
-    (problem,) = read(b"base: &base {a: 1}\nb: *bsae\n", "plan.yaml")[1]
-    assert "*base" in problem.message
-
-
 @pytest.mark.parametrize("text", ["a: {b: [c]}}\n", "a: [b]]\n", "a:\n  - {b: c}}\nd: e\n"])
 def test_a_bracket_too_many_is_called_one(text: str) -> None:
     """Indentation has nothing to do with it."""
     (problem,) = read(text.encode(), "plan.yaml")[1]
     assert (problem.code, "closes nothing" in problem.message) == ("yaml-syntax", True)
     assert text.splitlines()[problem.span.line - 1][problem.span.column - 1] in "}]"
-
-
-@pytest.mark.parametrize("text", ["{{a: b}", "{{a", "a: {{", "{{a: b}}", "- {{x}"])
-def test_template_without_quotes_at_the_end_of_a_file(text: str) -> None:
-    assert codes(text)
-    assert all(line == 1 and 1 <= column <= len(text) + 1 for _, line, column in codes(text))
-
-
-@pytest.mark.parametrize("opener", ["[", "{"])
-def test_deep_nesting_is_stopped(opener: str) -> None:
-    assert [code for code, *_ in codes(opener * 100_000)] == ["too-much-nesting"]
 
 
 def test_bounds() -> None:
@@ -217,23 +201,3 @@ def test_places_of_values_in_blocks() -> None:
     found = document("a:\n  b: |\n    x\n    y\n\n  # comment\n\ncc:\n")
     assert found.span("a") == Span("plan.yaml", 2, 3, 4, 6)
     assert found.span("cc") == Span("plan.yaml", 8, 1, 8, 3)
-
-
-def test_span_of_a_line() -> None:
-    """A line without its end; numbers past the end give the last line."""
-    source = Source("x.csv", "a,b\r\nc,d\n")
-    assert source.line(1) == Span("x.csv", 1, 1, 1, 4)
-    assert source.line(2) == Span("x.csv", 2, 1, 2, 4)
-    assert source.line(99) == Span("x.csv", 3, 1, 3, 1)
-
-
-@given(st.lists(st.sampled_from(["\n", "\r", "\r\n", "ab", "é"]), max_size=30), st.integers(0, 40))
-def test_positions_count_every_kind_of_line_break(pieces: list[str], offset: int) -> None:
-    """Lines and columns are those an editor shows, for any line breaks."""
-    text = "".join(pieces)
-    offset = min(offset, len(text))
-    if text[offset - 1 : offset + 1] == "\r\n":
-        return
-    before = text[:offset].replace("\r\n", "\n").replace("\r", "\n")
-    span = Source("p", text).span(offset, offset)
-    assert (span.line, span.column) == (before.count("\n") + 1, len(before) - before.rfind("\n"))
