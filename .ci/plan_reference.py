@@ -52,12 +52,20 @@ def main(arguments: list[str]) -> int:
 
 
 def models_by_name() -> dict[str, dict[str, Any]]:
-    """The schema of each mapping that an author may write, checks apart."""
+    """The schema of each mapping that an author may write, checks apart. Fields that several have are written out."""
     models: dict[str, dict[str, Any]] = dict(ROOTS)
     for schema in ROOTS.values():
         parts = {name: part for name, part in schema["$defs"].items() if name.endswith(("Fields", "Defaults"))}
         models |= {name: {**part, "$defs": schema["$defs"]} for name, part in parts.items() if name not in models}
+    for name, model in models.items():
+        properties = {key: shared_field(about, model["$defs"]) for key, about in model["properties"].items()}
+        models[name] = {**model, "properties": properties}
     return models
+
+
+def shared_field(about: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    name = about.get("$ref", "").removeprefix("#/$defs/")
+    return definitions[name] if name.startswith("field-") else about
 
 
 def keys(name: str, models: dict[str, dict[str, Any]]) -> str:

@@ -17,7 +17,7 @@ from planner.commands.init_github import (
     turn_store_on,
     write_workflows,
 )
-from planner.commands.schema import SCHEMAS, write_schemas
+from planner.commands.schema import SCHEMAS, write_plan_schema
 from planner.errors import UsageError
 from planner.planfile.files import PROJECT_FILE, display_name, plan_files
 from planner.reports.neutral import for_terminal
@@ -77,10 +77,8 @@ def init(shell: Shell, options: InitOptions) -> int:
         else:
             shell.print(f"kept {name}: it exists")
     if project is None:
-        write_schemas(shell, directory / SCHEMAS)
-        shell.print(
-            f"wrote {for_terminal(display_name(folder / SCHEMAS, shell.cwd))}/: editors complete and explain keys"
-        )
+        schema = write_plan_schema(shell, directory / SCHEMAS)
+        shell.print(f"wrote {for_terminal(schema.as_posix())}: editors complete and explain keys")
     if repository is not None:
         return _set_up_github(shell, options, repository, written)
     shell.print(_next_steps(directory, written))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,8 +16,13 @@ from planner.planfile.grammar import FORMAT_VERSION, NAME, SLUG, LibraryFields, 
 from planner.planfile.project import ProjectFields
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}
-_PARTLY = {"type": "string", "pattern": r"\{\{|\{%", "description": "A template, amid other characters or alone."}
+_TEMPLATES = {
+    "Template": (r"^\s*\{\{.*\}\}\s*$", "A template that renders to the value."),
+    "PartlyTemplate": (r"\{\{|\{%", "A template, amid other characters or alone."),
+}
+_TEMPLATE, _PARTLY = ({"$ref": f"#/$defs/{name}"} for name in _TEMPLATES)
+_WORTH_SHARING = 120
+"""Characters of a field's schema. A shorter one is not longer than a reference to it."""
 _DATA = frozenset({"examples", "default", "const", "enum"})
 _EXPECTED = "Something that must hold on every call."
 _EXPECTATION = {"$ref": "#/$defs/Expectation"}
@@ -51,6 +58,7 @@ def plan_schema() -> dict[str, Any]:
     }
     for holder in ("ScenarioFields", "ScenarioDefaults"):
         defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Item"}
+    _share_fields(defs)
     return {**schema, "$defs": dict(sorted(defs.items()))}  # their first order depends on which models were used before
 
 
@@ -69,6 +77,7 @@ def library_schema() -> dict[str, Any]:
         "then": several,
         "else": _EXPECTATION,
     }
+    _share_fields(defs)
     return {**schema, "$defs": dict(sorted(defs.items()))}  # their first order depends on which models were used before
 
 
@@ -131,6 +140,8 @@ def _add_expectation(defs: dict[str, Any]) -> None:
     `if` and `then` rather than one alternative a check: so an editor offers the fields of the check that is written and
     no others, and an error in one of them is said as that and not as "is none of these".
     """
+    for name, (pattern, description) in _TEMPLATES.items():
+        defs[name] = {"type": "string", "pattern": pattern, "description": description}
     meanings: dict[str, str] = {}
     branches: list[dict[str, Any]] = []
     for name in CHECKS:
@@ -182,3 +193,19 @@ def _templated(schema: Any) -> Any:
 def _or(schema: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
     about = {key: value for key, value in schema.items() if key in _ABOUT}
     return {**about, "anyOf": [{key: value for key, value in schema.items() if key not in _ABOUT}, template]}
+
+
+def _share_fields(defs: dict[str, Any]) -> None:
+    """Give a field that several definitions have alike, such as `severity` of all checks, a definition of its own."""
+    holders: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for definition in defs.values():
+        properties = definition.get("properties", {})
+        for key, value in properties.items():
+            holders[key, json.dumps(value)].append(properties)
+    for (key, value), found in holders.items():
+        if len(found) > 1 and len(value) > _WORTH_SHARING:
+            number = sum(name.split("-")[:2] == ["field", key] for name in defs)
+            name = f"field-{key}-{number + 1}" if number else f"field-{key}"
+            defs[name] = found[0][key]
+            for properties in found:
+                properties[key] = {"$ref": f"#/$defs/{name}"}

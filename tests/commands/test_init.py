@@ -40,7 +40,7 @@ def test_the_starter_files_work(project: Project) -> None:
     """The plan is valid, and passes on the sandbox within the policy; so do the next steps that it names."""
     ran = empty(project).planner("init")
     assert (ran.code, ran.err) == (0, "")
-    schemas = "wrote schemas/: editors complete and explain keys\n"
+    schemas = "wrote schemas/plan.schema.json: editors complete and explain keys\n"
     assert ran.out == f"wrote plans/first.yaml\nwrote planner.yaml\n{schemas}{NEXT}"
     assert not (project.root / ".github").exists()
     assert project.planner("validate").out == "1 plan valid · 2 cases · 6 runs\n"

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from inline_snapshot import snapshot
-from markdown_it import MarkdownIt
 
 from planner.changes.model import ChangeSet
 from planner.planfile.model import Plan
-from planner.reports.change_set import PlanView, render_json, render_markdown, render_text
+from planner.reports.change_set import PlanView, render_json, render_text
 from planner.reports.redaction import Redactor
 
 _NOW = datetime(2026, 11, 24, 12, 1, 30, tzinfo=UTC)
@@ -32,10 +31,6 @@ def _preview(change_set: ChangeSet, plans: list[Plan], **given: Any) -> PlanView
 
 def _text(change_set: ChangeSet, plans: list[Plan], width: int = 100, *, color: bool = False, **given: Any) -> str:
     return render_text(_preview(change_set, plans, **given), width=width, color=color)
-
-
-def _markdown(change_set: ChangeSet, plans: list[Plan], **given: Any) -> str:
-    return render_markdown(_preview(change_set, plans, **given))
 
 
 def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
@@ -75,7 +70,7 @@ def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Pl
         change_set, plans, ceilings=[]
     )
     assert json.loads(render_json(_preview(change_set, plans)))["estimate"]["expected_cents"] is None
-    assert "$0.00" not in _text(change_set, plans) + _markdown(change_set, plans)
+    assert "$0.00" not in _text(change_set, plans)
 
 
 def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
@@ -119,7 +114,7 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
 
 
 def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> None:
-    """Plans of a fork are hostile: no markup, escape sequence or command comes out of them."""
+    """Plans of a fork are hostile: no escape sequence or command comes out of them."""
     hostile = tuple(
         replace(
             change,
@@ -129,12 +124,10 @@ def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> N
         for index, change in enumerate(change_set.changes)
     )
     attacked = replace(change_set, changes=hostile)
-    text, markdown = _text(attacked, plans), _markdown(attacked, plans)
-    for shown in (text, markdown, render_json(_preview(attacked, plans))):
+    text = _text(attacked, plans)
+    for shown in (text, render_json(_preview(attacked, plans))):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown)
     assert "::" not in text
-    tokens = [token.type for token in MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)]
-    assert tokens == ["heading_open", "inline", "heading_close", "fence"]
 
 
 def test_numbers_and_more_are_redacted(change_set: ChangeSet, plans: list[Plan]) -> None:
@@ -163,5 +156,3 @@ Nothing was called. `planner run` would refuse this: $1.76
   raise the ceiling
 """)
     assert json.loads(render_json(preview))["error"]["message"] == refused[0]
-    assert render_markdown(preview).startswith("## `planner run` would refuse this plan\n")
-    assert "calls to make · $1.76 expected\n" in render_markdown(replace(preview, refused=None))
