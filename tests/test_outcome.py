@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
-from random import Random
 from typing import Any, Literal
 
 import pytest
@@ -26,10 +25,8 @@ from planner.verdicts.comparison import (
     case_p_value,
     compare,
     compare_suite,
-    could_show_change,
     strongest_rate,
 )
-from planner.verdicts.early_stopping import calls_at_once, min_runs_to_settle
 from planner.verdicts.runs import judge_run, questions_of_run, undecided_run
 from tests.support.samples import case_rules, changed, one_side, own_rate
 
@@ -404,26 +401,19 @@ def test_a_case_regresses_by_an_expectation_with_its_own_rate() -> None:
 
 
 def test_an_expectation_with_its_own_rate_is_compared_if_both_sides_have_it() -> None:
-    """Rates that were never decided, or are new, show nothing; runs not made could still decide them."""
-    unread = own(0, 0, outcome=CaseOutcome.UNKNOWN)
+    """Rates that were never decided, or are new, show nothing."""
     assert case_p_value(changed(own(10, 10), own_rates=(own_rate("b", 0, 0),)), own(0, 10)) == 0.5
     assert case_p_value(changed(own(10, 10), own_rates=()), own(0, 10)) == 0.5
-    assert could_show_change(own(10, 10), changed(unread, outcome=CaseOutcome.FAILED, runs_not_made=10))
-    assert not could_show_change(own(10, 10), changed(own(10, 10), outcome=CaseOutcome.FAILED))
 
 
 def test_an_expectation_that_was_never_decided_weakens_no_other_rate() -> None:
-    """Rates are corrected for their number; runs not made could still decide."""
+    """Rates are corrected for their number."""
     before = one_side(CaseOutcome.PASSED, 3, 3, own_rates=(own_rate("b", 3, 3),))
     now = one_side(CaseOutcome.FAILED, 0, 3, own_rates=(own_rate("b", 0, 0),))
     assert compare({"case": (before, now)}) == {"case": "regressed"}
     assert case_p_value(before, now) == 0.05
     alike = one_side(CaseOutcome.FAILED, 5, 10, own_rates=(own_rate("b", 5, 10), own_rate("c", 5, 10)))
     assert case_p_value(alike, alike) == 1
-    met = one_side(CaseOutcome.PASSED, 10, 20, own_rates=(own_rate("b", 20, 20),))
-    open_ = one_side(CaseOutcome.FAILED, 10, 20, 1, (own_rate("b", 0, 0),))
-    assert could_show_change(met, open_)
-    assert not could_show_change(met, changed(open_, own_rates=()))
 
 
 def test_a_suite_counts_the_runs_that_met_everything() -> None:
@@ -604,66 +594,6 @@ def test_a_failure_is_settled_only_where_one_requirement_fails_in_any_case() -> 
 @pytest.mark.parametrize(
     ("rules", "verdicts", "remaining", "expected"),
     [
-        (case_rules(0.8, min_runs=3), (), 5, 3),
-        (case_rules(0.8), (), 5, 2),
-        (case_rules(0.8), runs(0, 1), 4, 1),
-        (case_rules(0.8), runs(3), 2, 2),
-        (case_rules(0.6, min_runs=3), runs(1, 1), 3, 2),
-        (case_rules(1.0), (), 10, 1),
-        (case_rules(0.8, min_runs=10, confidence=0.9), (), 20, 10),
-        (case_rules(0.8, confidence=0.9), (), 20, 7),
-        (case_rules(0.8, min_runs=5, expectations=(CRITICAL,)), (), 5, 5),
-        (case_rules(0.8), (), 0, 0),
-    ],
-)
-def test_how_many_runs_it_takes_at_least_to_settle_a_case(
-    rules: Case, verdicts: Sequence[RunVerdict], remaining: int, expected: int
-) -> None:
-    """The fewest that settle it were they all alike; a critical failure, which settles it at once, is not reckoned with."""
-    assert min_runs_to_settle(rules, verdicts, remaining) == expected
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "to_come", "expected"),
-    [
-        (runs(0), 10, 5),
-        (runs(1), 9, 4),
-        (runs(4), 6, 1),
-        (runs(5), 5, 5),
-        (runs(0, 1), 9, 4),
-        (runs(4, 1), 5, 2),
-        (runs(6, 1), 3, 3),
-        (runs(6, 2), 2, 2),
-        (runs(3, 0, JUDGE), 6, 2),
-    ],
-)
-def test_calls_are_made_in_waves_where_later_ones_may_be_saved(
-    verdicts: Sequence[RunVerdict], to_come: int, expected: int
-) -> None:
-    """Of ten runs, 80 % needed: first five; all others when these pass; else as many as may settle it; never wait to save one."""
-    rules = case_rules(0.8, min_runs=5)
-    assert calls_at_once(rules, verdicts, to_come, min_runs_to_settle(rules, (), 10)) == expected
-
-
-@pytest.mark.parametrize("total", [3, 10])
-@pytest.mark.parametrize("rate", [0.0, 0.5, 0.8])
-def test_waves_never_change_an_outcome(total: int, rate: float) -> None:
-    """Of twenty cases each, called in waves until settled, none comes to anything else than with all its runs."""
-    random = Random(f"{total} {rate}")  # noqa: S311 - a simulation
-    for rules in (case_rules(0.8, min_runs=(total + 1) // 2), case_rules(0.5, confidence=0.8)):
-        for _ in range(20):
-            verdicts = [GOOD if random.random() < rate else BAD for _ in range(total)]
-            first, made = min_runs_to_settle(rules, (), total), 0
-            while made < total and settled(rules, verdicts[:made], total - made) is None:
-                wave = calls_at_once(rules, verdicts[:made], total - made, first)
-                assert wave > 0
-                made += wave
-            assert settled(rules, verdicts[:made], total - made) is judge_case(rules, verdicts).outcome
-
-
-@pytest.mark.parametrize(
-    ("rules", "verdicts", "remaining", "expected"),
-    [
         (case_rules(0.8), runs(0, 2), 3, CaseOutcome.FAILED),
         (case_rules(0.8), runs(0, 1), 4, None),
         (case_rules(0.6), runs(3, 1), 1, CaseOutcome.FLAKY),
@@ -732,31 +662,6 @@ def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> 
     assert back.p_value == 1.0
     broken = {"broken": (one_side(CaseOutcome.PASSED, 20, 20), one_side(CaseOutcome.FAILED, 0, 10, 10))}
     assert compare_suite(broken).compared == "worse"
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "expected"),
-    [
-        (sample(20, 20), STOPPED, True),
-        (sample(3, 3), one_side(CaseOutcome.FAILED, 0, 2, 1), True),
-        (sample(2, 2), one_side(CaseOutcome.FAILED, 0, 1, 1), False),
-        (sample(3, 3), one_side(CaseOutcome.FAILED, 1, 2, 1), False),
-        (sample(0, 20), STOPPED, False),
-        (one_side(CaseOutcome.UNKNOWN, 20, 20), STOPPED, True),
-        (sample(20, 20), one_side(CaseOutcome.UNKNOWN, 0, 5, 15), True),
-        (one_side(CaseOutcome.UNKNOWN, 0, 0), STOPPED, False),
-        (sample(0, 20), one_side(CaseOutcome.UNKNOWN, 15, 15, 5), False),
-        (sample(0, 3), one_side(CaseOutcome.FLAKY, 3, 4, 0), False),
-        (sample(0, 20), one_side(CaseOutcome.FLAKY, 3, 4, 16), True),
-        # A regression between two failures, or between two cases that are good enough, is worth the calls; an improvement is not.
-        (sample(19, 20), STOPPED, True),
-        (sample(20, 20, CaseOutcome.FLAKY), one_side(CaseOutcome.FLAKY, 10, 11, 9), True),
-        (sample(0, 20), one_side(CaseOutcome.FAILED, 3, 10, 10), False),
-    ],
-)
-def test_a_case_continues_if_more_runs_could_show_a_change(before: Sample, now: Sample, expected: bool) -> None:
-    """Its outcome is settled; whether that differs from the baseline by more than chance may not be."""
-    assert could_show_change(before, now) is expected
 
 
 def test_a_suite_that_could_not_differ_is_not_better() -> None:

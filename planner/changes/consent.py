@@ -9,8 +9,16 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from planner.changes.model import NOTHING_JUDGED, Change, ChangeSet, Estimate, JudgeSpending, Reason, VoteEstimate
-from planner.changes.waves import calls_left
+from planner.changes.model import (
+    NOTHING_JUDGED,
+    Change,
+    ChangeSet,
+    Estimate,
+    JudgeSpending,
+    Reason,
+    VoteEstimate,
+    calls_left,
+)
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy
 from planner.quantities import count, money, money_range, short_commit, some

@@ -27,9 +27,6 @@ class ConsentedCase(BaseModel):
 
     case_id: str
     runs: Count = 0
-    most_runs: Count = Field(
-        default=0, description="If waves share out the calls of cases: the most for this one; `runs` is what it adds."
-    )
     retries: Count = 0
     shares: str = Field(default="", description="The case that makes its calls, if these are the same.")
     call: str = Field(default="", description="Fingerprint of the call.")
@@ -43,9 +40,8 @@ class ConsentedCase(BaseModel):
             return [self.case_id, Action.RECHECK.value, self.check]
         retries = [f"retries {self.retries}"] if self.retries else []
         config = [f"config {self.config}"] if self.config else []
-        waves = [f"at most {self.most_runs}"] if self.most_runs else []
         shares = [f"shares {self.shares}"] if self.shares else []
-        terms = [*retries, *config, *waves, *shares]
+        terms = [*retries, *config, *shares]
         return [self.case_id, Action.CALL.value, str(self.runs), self.call, *terms, self.check]
 
     @property
@@ -121,7 +117,6 @@ def _consented(change: Change) -> ConsentedCase:
         case_id=change.case_id,
         runs=change.calls or change.runs,
         shares=change.shares,
-        most_runs=change.most_runs,
         retries=case.retries,
         call=change.call_fingerprint,
         # Of the whole file, whether or not it differs from what is deployed.
@@ -144,8 +139,6 @@ def _outside(agreed: ConsentedCase | None, now: ConsentedCase, why: str) -> Iter
             yield "the file of its agent changed"
         if now.runs > agreed.runs:
             yield f"{now.runs} calls instead of {agreed.runs}"
-        if now.most_runs > agreed.most_runs:
-            yield f"up to {now.most_runs} calls instead of {agreed.most_runs or agreed.runs}"
         if now.retries > agreed.retries:
             yield f"{now.retries} retries instead of {agreed.retries}"
     if now.check != agreed.check:

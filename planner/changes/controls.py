@@ -49,8 +49,6 @@ def _control(change: Change, case: Case, runs: int, agents: Agents) -> Change:
         min_runs=1,
         confidence=None,
         retries=0,
-        when_settled="continue",
-        calls="equal",
     )
     inputs = agents.inputs(control)
     return Change(

@@ -235,7 +235,6 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
     usable_ids = {run.run_id for run in usable}
     kept = [run for run in prior.runs if run.run_id in usable_ids or not run.had_call]
     recheckable = bool(prior.runs) and len(kept) == len(prior.runs)
-    skipped = prior.runs_not_needed
     if prior.outcome == "failed" and not (expectations_changed and recheckable):
         if not expectations_changed and today.is_known_failing(prior):
             return today.keep(prior, Reason.KNOWN_FAILING)
@@ -243,7 +242,7 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
     if prior.outcome == "unknown":
         # A call that happened is not repeated unless asked: its missing evidence is read again, free.
         counted = [run for run in usable if today.counts_again(run)]
-        lacks_calls = len(counted) + skipped < case.runs
+        lacks_calls = len(counted) < case.runs
         would_be_fruitless = prior.calls_decide_nothing and case.runs <= prior.runs_required
         if lacks_calls and not would_be_fruitless:
             return today.call(prior, Reason.INCONCLUSIVE, kept=counted)
@@ -253,7 +252,7 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
             return today.recheck(prior, Reason.UNREAD if is_unread else Reason.INCONCLUSIVE, detail)
     if case.runs > prior.runs_required and len(kept) < case.runs:
         return today.call(prior, Reason.RUNS_RAISED, kept=kept)
-    if recheckable and len(kept) + skipped < case.runs:
+    if recheckable and len(kept) < case.runs:
         reason = Reason.EXPECTATIONS_CHANGED if expectations_changed else Reason.SETTINGS_CHANGED
         return today.call(prior, reason, kept=kept)
     if not expectations_changed:

@@ -13,8 +13,7 @@ for r runs, rᵢ of each case: σ² is the variance of the group's bills, k the 
 runs of a case are taken to cost the same, unless it is priced by its own runs: then the sum is r, and k the number of
 these. A call that is one started minute longer than all n runs seen has a probability of about 1/(n+1) (Laplace): σ² is
 never below the variance this adds. High also includes one more reservation, so that a ceiling set to it does not stop
-the last call, and every retry. Calls in waves may go to any of their cases: low and high are of the cheapest and the
-dearest.
+the last call, and every retry.
 
 **Reserved.** A call's `high_cents` is the highest bill of its group plus one started minute; from 20 runs on the
 highest bill alone, as the next one exceeds it with a probability below 5 %. `low_cents` mirrors this, and is at least
@@ -34,8 +33,7 @@ from typing import Final, TypeAlias
 
 from planner.changes.consented_calls import change_set_digest
 from planner.changes.history import PastRun, runs_of
-from planner.changes.model import CasePrice, Change, ChangeSet, Estimate, Source
-from planner.changes.waves import calls_left, extreme_calls
+from planner.changes.model import CasePrice, Change, ChangeSet, Estimate, Source, calls_left
 from planner.planfile.model import CHARGE_MULTIPLIER, DEFAULT_RATES, Case
 from planner.quantities import count
 from planner.results.outcomes import Action
@@ -205,26 +203,13 @@ def build_change_set(
             else:
                 prices[change.case_id], bills[change.case_id] = past.price(change.case)
 
-    def priced(runs_by_case: Mapping[str, int]) -> list[tuple[int, int, CasePrice, Bills | None]]:
-        return [
-            (runs, change.case.retries, prices[change.case_id], bills[change.case_id])
-            for change in changes
-            if change.case is not None and (runs := runs_by_case.get(change.case_id, 0))
-        ]
-
-    calls = priced(calls_left(changes, already_made))
+    left = calls_left(changes, already_made)
+    calls = [
+        (left[change.case_id], change.case.retries, prices[change.case_id], bills[change.case_id])
+        for change in changes
+        if change.case is not None and change.case_id in left
+    ]
     estimate = _with_duration(_total(calls), calls, at_once)
-    if any(change.most_runs for change in changes) and estimate.high_cents is not None:
-
-        def expected(change: Change) -> float:
-            return prices[change.case_id].expected_cents or 0
-
-        cheapest, dearest = (
-            _total(priced(extreme_calls(changes, already_made, expected, dearest=dearest))) for dearest in (False, True)
-        )
-        low = min(each for each in (estimate.low_cents, cheapest.low_cents) if each is not None)
-        high = max(each for each in (estimate.high_cents, dearest.high_cents) if each is not None)
-        estimate = replace(estimate, low_cents=low, high_cents=high)
     return ChangeSet(change_set_digest(changes), changes, estimate, prices)
 
 

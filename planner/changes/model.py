@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from enum import Enum
 from typing import Final
@@ -191,8 +191,6 @@ class Change:
     session that is retried."""
     start_over: StartOverDocument | None = None
     """Why the earlier runs of a called case are discarded; None if they count."""
-    most_runs: int = 0
-    """If waves decide how many calls it gets: the most. `runs` is then its share of all their calls. 0: no waves."""
     shares: str = ""
     """The case that makes the calls of this one, since they are the same; "" if it makes its own."""
     shared_by: tuple[str, ...] = ()
@@ -232,6 +230,13 @@ class Change:
         if self.prior is None or self.prior.check_fingerprint != self.check_fingerprint:
             return False
         return self.judge is None or self.prior.judged_by in (None, self.judge)
+
+
+def calls_left(changes: Iterable[Change], made: Mapping[str, int]) -> dict[str, int]:
+    """The calls that are left to make, by case id."""
+    called = (change for change in changes if change.action is Action.CALL)
+    left = {change.case_id: change.calls - made.get(change.case_id, 0) for change in called}
+    return {case_id: calls for case_id, calls in left.items() if calls > 0}
 
 
 class Source(Enum):
@@ -300,11 +305,6 @@ class ChangeSet:
         """Number of cases to call by source of their price."""
         counted = Counter(price.source for price in self.prices.values())
         return {source: counted[source] for source in Source}
-
-    @property
-    def in_waves(self) -> tuple[Change, ...]:
-        """The cases whose number of calls waves decide."""
-        return tuple(change for change in self.changes if change.most_runs)
 
     @property
     def of_cases(self) -> tuple[Change, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from planner.agents.known_service import known_service
-from planner.changes.consent import ceiling_cents, consent_command
+from planner.changes.consent import consent_command
 from planner.changes.detail import needs_new_calls
 from planner.errors import RefusedError
 from planner.execution.balance import short_of
@@ -79,7 +79,6 @@ def _view(work: Workspace, prepared: Preparation, refusal: RefusedError | None, 
         [*prepared.open_launches.notes(work.selection.reconcile_command()), *notes],
         prepared.agents,
         prepared.live_tools,
-        ceiling_cents=ceiling_cents(change_set, prepared.progress),
         spent_cents=prepared.progress.all_spent_cents,
         shows_all=shell.verbosity > 0,
     )

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from planner.changes.consent import EarlierSpending, ceiling_cents, ceiling_of
+from planner.changes.consent import EarlierSpending, ceiling_of
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.model import ChangeSet
 from planner.ci.event import asked_by, head_commit, namespace_of
@@ -104,7 +104,6 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         (str(refusal), refusal.hint) if refusal else None,
         [*filter(None, [loaded.limits_note]), *prepared.warnings, *prepared.judging.warnings],
         agents=prepared.agents,
-        ceiling_cents=ceiling_cents(prepared.change_set, prepared.progress),
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
         again_at=prepared.unconfirmed_until,
     )

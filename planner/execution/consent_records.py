@@ -17,8 +17,6 @@ from planner.execution.consents import (
     JudgeCallReserved,
     JudgeCallSettled,
     Spending,
-    Wave,
-    WaveChosen,
 )
 
 
@@ -28,8 +26,6 @@ class ConsentRecords:
     def __init__(self) -> None:
         self._consents: dict[str, Consent] = {}
         self._ended: dict[str, set[int]] = {}
-        self._waves: dict[str, Wave] = {}
-        """The last one of each consent."""
         self._elsewhere: dict[str, Spending] = {}
         """What other machines spent, by consent id."""
         self._judging: dict[str, dict[str, dict[str, Amount]]] = {}
@@ -48,9 +44,6 @@ class ConsentRecords:
                     raise AssertionError(f"consent {consent.consent_id} is to another set of calls")
             case ConsentEnded(consent_id):
                 self._require(consent_id)
-            case WaveChosen(consent_id, wave):
-                self._require(consent_id)
-                _require_within(self._consents[consent_id], self._waves.get(consent_id), wave)
             case JudgeCallReserved(call_id, consent_id):
                 self._require(consent_id)
                 if call_id in self._open_judge_calls or call_id in self._settled_judge_calls:
@@ -71,13 +64,8 @@ class ConsentRecords:
                 self._ended.setdefault(consent.consent_id, set())
             case ConsentEnded(consent_id, calls):
                 self._ended[consent_id].update(calls)
-            case WaveChosen(consent_id, wave):
-                self._waves[consent_id] = wave
-            case ConsentImported(consent, ended, spending, wave):
+            case ConsentImported(consent, ended, spending):
                 known = self._consents.get(consent.consent_id)
-                mine = self._waves.get(consent.consent_id)
-                if wave is not None and (mine is None or mine.number < wave.number):
-                    self._waves[consent.consent_id] = wave
                 self._consents[consent.consent_id] = consent if known is None else _renewed(consent, known)
                 self._ended.setdefault(consent.consent_id, set()).update(ended)
                 self._elsewhere[consent.consent_id] = spending
@@ -122,10 +110,6 @@ class ConsentRecords:
         """The calls, by their place, of which nothing is left."""
         return frozenset(self._ended.get(consent_id, ()))
 
-    def wave_of(self, consent_id: str) -> Wave | None:
-        """The last wave that was chosen; None before the first."""
-        return self._waves.get(consent_id)
-
     def judging_of(self, consent_id: str) -> Mapping[str, dict[str, Amount]]:
         """What this machine's judge calls cost, in microcents, by session id and plan."""
         return self._judging.get(consent_id, {})
@@ -150,22 +134,6 @@ class ConsentRecords:
     def open_judge_calls(self) -> list[JudgeCallReserved]:
         """Those without a known charge: the process ended before the answer was stored, or none came."""
         return list(self._open_judge_calls.values())
-
-
-def _require_within(consent: Consent, before: Wave | None, wave: Wave) -> None:
-    """A wave only adds calls that were agreed to: to no case more than its most, and in all not more than all shares.
-
-    Raises `AssertionError`.
-    """
-    follows = wave.number == 0 if before is None else wave.number == before.number + 1 and not before.is_last
-    earlier = (0,) * len(consent.calls) if before is None else before.calls
-    if not follows or len(wave.calls) != len(consent.calls):
-        raise AssertionError(f"wave {wave.number} of consent {consent.consent_id} does not follow the one before")
-    if any(now < was for was, now in zip(earlier, wave.calls, strict=True)):
-        raise AssertionError(f"wave {wave.number} of consent {consent.consent_id} takes calls back")
-    is_within = all(now <= call.most for now, call in zip(wave.calls, consent.calls, strict=True))
-    if not is_within or sum(wave.calls) > sum(call.share for call in consent.calls):
-        raise AssertionError(f"wave {wave.number} of consent {consent.consent_id} has calls that nobody agreed to")
 
 
 def _renewed(earlier: Consent, later: Consent) -> Consent:

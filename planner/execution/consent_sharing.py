@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from planner.bounds import SERVER_CLOCK_SKEW, is_possible
 from planner.changes.model import whole_cents
 from planner.errors import StoreError
-from planner.execution.consents import Amount, Consent, ConsentImported, Spending, Wave, id_prefix
+from planner.execution.consents import Amount, Consent, ConsentImported, Spending, id_prefix
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ceiling, OverCeilingError
 from planner.execution.spending import spending_of
@@ -41,7 +41,6 @@ class SharedConsent(BaseModel):
     consent: Consent
     ended: tuple[int, ...] = ()
     spending: Spending
-    wave: Wave | None = None
 
 
 @frozen
@@ -52,7 +51,6 @@ class ConsentWrite:
     ended: frozenset[int]
     launches: frozenset[str]
     spending: Spending
-    wave: Wave | None = None
     ceilings: Sequence[Ceiling] = ()
     """Those to keep; empty if nothing new is reserved."""
 
@@ -108,13 +106,10 @@ class ConsentSharing:
                 continue
             shared = self._read(key, data)
             spending = _renamed(_without_ended(shared.spending, self._store), names)
-            imported = ConsentImported(shared.consent, shared.ended, spending, shared.wave)
             records, consent_id = self._journal.consents, shared.consent.consent_id
-            is_known = records.ended_of(consent_id).issuperset(shared.ended) and not _is_later(
-                shared.wave, records.wave_of(consent_id)
-            )
+            is_known = records.ended_of(consent_id).issuperset(shared.ended)
             if records.elsewhere(consent_id) != spending or not is_known:
-                self._journal.record(imported)
+                self._journal.record(ConsentImported(shared.consent, shared.ended, spending))
 
     # What we spend
 
@@ -203,8 +198,7 @@ class ConsentSharing:
         )
         shown = replace(consent, by=self._show_name(consent.by))
         shown_spending = _renamed(spending, {plan: self._show_name(plan) for plan in spending.plans})
-        wave = records.wave_of(consent_id)
-        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending, wave)
+        return ConsentWrite(shown, records.ended_of(consent_id), launches, shown_spending)
 
     def _merged(self, now: Reader, write: ConsentWrite) -> SharedConsent:
         """The union by identity: our launches and sessions as we know them, the others as they are stored."""
@@ -212,7 +206,7 @@ class ConsentSharing:
         data = now.get(key)
         if data is None:
             ended = tuple(sorted(write.ended))
-            return SharedConsent(consent=write.consent, ended=ended, spending=write.spending, wave=write.wave)
+            return SharedConsent(consent=write.consent, ended=ended, spending=write.spending)
         stored = self._read(key, data)
         elsewhere = _without_ended(stored.spending, now).launches
         others = {key: amounts for key, amounts in elsewhere.items() if key not in write.launches}
@@ -222,8 +216,7 @@ class ConsentSharing:
             months={**stored.spending.months, **write.spending.months},
         )
         ended = tuple(sorted(write.ended.union(stored.ended)))
-        wave = stored.wave if _is_later(stored.wave, write.wave) else write.wave
-        return SharedConsent(consent=write.consent, ended=ended, spending=spending, wave=wave)
+        return SharedConsent(consent=write.consent, ended=ended, spending=spending)
 
     # Documents
 
@@ -248,10 +241,6 @@ class ConsentSharing:
 
 def _document(shared: SharedConsent) -> dict[str, bytes | None]:
     return {_key(shared.consent): shared.model_dump_json().encode()}
-
-
-def _is_later(one: Wave | None, other: Wave | None) -> bool:
-    return one is not None and (other is None or one.number > other.number)
 
 
 def _without_ended(spending: Spending, now: Reader) -> Spending:

@@ -63,10 +63,6 @@ class ConsentedCall:
     runs: Count
     reason: CallReason | None = None
     """None if the session that agreed did not need them."""
-    share: Count = 0
-    """Of calls in waves: how many of all their calls this case adds; 0 if it is not called in waves."""
-    most: Count = 0
-    """The most calls that waves may give it, without retries."""
 
 
 @frozen
@@ -173,17 +169,6 @@ def _total(parts: Iterable[ByPlan], plan: str | None) -> Amount:
     return sum(amounts, Amount())
 
 
-@frozen
-class Wave:
-    """A decision on the calls that waves give to cases (`calls: adaptive`)."""
-
-    number: Count
-    """From 0: the first calls of every case."""
-    calls: tuple[Count, ...]
-    """How many calls each case may have by now, by the place of its calls in the consent."""
-    is_last: bool
-
-
 # Events
 
 
@@ -206,15 +191,6 @@ class ConsentImported(NamedTuple):
     consent: Consent
     ended: tuple[Count, ...]
     spending: Spending
-    wave: Wave | None = None
-    """The last one that was chosen."""
-
-
-class WaveChosen(NamedTuple):
-    """The session decided how to spend more of the consented calls."""
-
-    consent_id: str
-    wave: Wave
 
 
 class JudgeCallReserved(NamedTuple):
@@ -238,4 +214,4 @@ class JudgeCallSettled(NamedTuple):
     microcents: Microcents
 
 
-ConsentEvent = ConsentAdded | ConsentEnded | ConsentImported | WaveChosen | JudgeCallReserved | JudgeCallSettled
+ConsentEvent = ConsentAdded | ConsentEnded | ConsentImported | JudgeCallReserved | JudgeCallSettled

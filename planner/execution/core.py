@@ -17,8 +17,8 @@ from datetime import timedelta
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
-from planner.execution.engine import Job, Now, Outcome, PaceQuestion, Snapshot, UnsettledLaunch
-from planner.execution.events import DeferredReleased, IdleChanged, RunJudged, Stopped
+from planner.execution.engine import Job, Now, Outcome, Snapshot, UnsettledLaunch
+from planner.execution.events import IdleChanged, Stopped
 from planner.execution.launches import Launch, LaunchProblem, LaunchState
 from planner.execution.ledger import Ledger, Purpose
 from planner.execution.poll_times import NEVER
@@ -70,18 +70,10 @@ class ReadEvidence(NamedTuple):
     run: Run
 
 
-class ChooseWave(NamedTuple):
-    """Decide on the next calls of the cases that are called in waves."""
-
-    number: int
-    made: dict[str, int]
-    """The calls of each case so far, without retries."""
-
-
 class Apply(NamedTuple):
     """Record a decision; nothing is sent."""
 
-    event: Stopped | DeferredReleased | IdleChanged
+    event: Stopped | IdleChanged
 
 
 class WaitUntil(NamedTuple):
@@ -95,7 +87,7 @@ class Finish(NamedTuple):
     """Nothing is left to do, or nothing more can be done."""
 
 
-Action: TypeAlias = SendLaunch | Poll | ReadEvidence | ChooseWave | Apply | WaitUntil | Finish
+Action: TypeAlias = SendLaunch | Poll | ReadEvidence | Apply | WaitUntil | Finish
 
 
 def decide(state: State, now: Now) -> list[Action]:
@@ -107,8 +99,6 @@ def decide(state: State, now: Now) -> list[Action]:
         answered_by = state.interrupted_at + ANSWER_GRACE_SECONDS
         return [WaitUntil(answered_by)] if state.posting and now.seconds < answered_by else [Finish()]
     actions: list[Action] = [ReadEvidence(run) for run, _ in state.reading.values()]
-    if (wave := _next_wave(state)) is not None:
-        return [*actions, wave]
     launching = _next_launch(state, now)
     if isinstance(launching, SendLaunch | Apply):
         return [*actions, launching]
@@ -131,18 +121,6 @@ def decide(state: State, now: Now) -> list[Action]:
     return [*actions, WaitUntil(until, launching.reason)]
 
 
-def _next_wave(state: State) -> ChooseWave | None:
-    """The wave that is to be chosen now. The first comes before any launch, each other one after all verdicts."""
-    wanted = state.wanted
-    number = wanted.next_wave
-    if number is None or state.stopped:
-        return None
-    has_calls = len(wanted.pending) or wanted.deferred
-    if number and (has_calls or state.is_under_way() or state.unconfirmed):
-        return None
-    return ChooseWave(number, wanted.calls_in_waves())
-
-
 def _end_of_search(state: State, now: Now) -> Apply | Finish:
     if state.outage.since is None:
         return Finish()
@@ -152,8 +130,6 @@ def _end_of_search(state: State, now: Now) -> Apply | Finish:
 
 def _next_launch(state: State, now: Now) -> SendLaunch | Apply | WaitUntil:
     """The next launch, or why there is none."""
-    if _may_release(state):
-        return Apply(DeferredReleased())
     if not state.has_runs_to_launch():
         return WaitUntil(NEVER)
     if len(state.unconfirmed) >= MAX_UNCONFIRMED:
@@ -167,13 +143,6 @@ def _next_launch(state: State, now: Now) -> SendLaunch | Apply | WaitUntil:
     if room <= 0 or len(state.posting) >= POSTS_AT_ONCE:
         return WaitUntil(NEVER, WaitReason.CONCURRENCY)
     return _fitting_launch(state, room, unsettled, now) or _at_ceiling(state, now)
-
-
-def _may_release(state: State) -> bool:
-    """Whether no verdict is to come that could make deferred runs unnecessary."""
-    if state.stopped or not state.wanted.deferred or len(state.wanted.pending):
-        return False
-    return not (state.is_under_way() or state.unconfirmed)
 
 
 def _fitting_launch(state: State, room: int, unsettled: AbstractSet[str], now: Now) -> SendLaunch | None:
@@ -258,12 +227,6 @@ def _at_ceiling(state: State, now: Now) -> Apply | WaitUntil:
     )
 
 
-def pace_question(state: State, verdict: RunJudged) -> PaceQuestion | None:
-    """What to ask the session before a verdict is applied; None if the case cannot stop early."""
-    may_retry = verdict.platform_failed and not state.stopped
-    return state.wanted.question_after(verdict.slot.case_id, platform_failed=may_retry)
-
-
 def snapshot(state: State, waiting: WaitReason | None, now: Now) -> Snapshot:
     """For the progress display. `waiting` is why the last decision sent no launch."""
     return Snapshot(
@@ -314,7 +277,6 @@ def outcome_of(state: State) -> Outcome:
     """How the session ended."""
     outcome = state.outcome
     outcome.left = state.wanted.left()
-    outcome.not_needed = state.wanted.not_needed()
     outcome.unread_slots |= {item.slot.key for item in state.watched.values() if item.pause_seconds}
     searched = [search.unconfirmed for search in state.unconfirmed.values()]
     asked = [Unconfirmed(launch, state.journal.slots_of(launch.launch_id)) for launch in _sent_without_answer(state)]

@@ -31,13 +31,8 @@ class Job:
     expected_seconds: float | None
     retries: int = 0
     """Retries per run after a platform failure, if the budget allows."""
-    may_stop_early: bool = False
-    """Whether early stopping applies: after each verdict, the session says how many calls may run, and when no more are
-    needed (`PaceQuestion`)."""
     configuration: str | None = None
     """Digest of the agent's configuration that is called; None if unknown."""
-    place: int | None = None
-    """Its place in the consent, if waves decide how many calls it gets. `runs` is then its share of all calls."""
 
 
 @frozen
@@ -114,8 +109,6 @@ class Outcome:
     fail_fast: bool = False
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched, by case id."""
-    not_needed: dict[str, int] = field(default_factory=dict[str, int])
-    """Runs not launched because the outcome of their case no longer depended on them, by case id."""
     overdue: int = 0
     """Runs that we stopped waiting for."""
     unread: list[str] = field(default_factory=list[str])
@@ -142,15 +135,6 @@ class Outcome:
             or self.unsettled
             or self.anomalies
         )
-
-
-class PaceQuestion(NamedTuple):
-    """How many of the calls of a case may be under way now? 0: none is needed any more."""
-
-    case_id: str
-    to_come: int
-    """Calls without a verdict."""
-    retries_left: int
 
 
 class Now(NamedTuple):

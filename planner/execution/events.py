@@ -16,7 +16,6 @@ from planner.execution.consents import (
     ConsentImported,
     JudgeCallReserved,
     JudgeCallSettled,
-    WaveChosen,
 )
 from planner.execution.launches import Digest, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.previews import PreviewIntended, PreviewMoved
@@ -141,7 +140,6 @@ KINDS: Final[dict[str, type[Any]]] = {
     "consent_added": ConsentAdded,
     "consent_ended": ConsentEnded,
     "consent_imported": ConsentImported,
-    "wave_chosen": WaveChosen,
     "judge_call_reserved": JudgeCallReserved,
     "judge_call_settled": JudgeCallSettled,
 }
@@ -238,15 +236,6 @@ class RunJudged(NamedTuple):
     """There is no evidence."""
     unread: str = ""
     """Why the evidence of an ended run could not be read."""
-    at_once: int | None = None
-    """The answer to the `PaceQuestion` that this verdict raises; None if it raises none."""
-
-
-class Paced(NamedTuple):
-    """The answer to a `PaceQuestion` at the start of a session."""
-
-    case_id: str
-    at_once: int
 
 
 class BillLate(NamedTuple):
@@ -259,10 +248,6 @@ class IdleChanged(NamedTuple):
     """Only unconfirmed launches are left, or no longer."""
 
     is_idle: bool
-
-
-class DeferredReleased(NamedTuple):
-    """No verdict is to come that could make a deferred run unnecessary."""
 
 
 class Stopped(NamedTuple):
@@ -297,10 +282,8 @@ SessionEvent: TypeAlias = (
     | EvidenceComplete
     | RunGone
     | RunJudged
-    | Paced
     | BillLate
     | IdleChanged
-    | DeferredReleased
     | Stopped
     | Interrupted
 )

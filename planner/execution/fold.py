@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from planner.evidence import RunStatus
-from planner.execution.consents import ConsentEvent, WaveChosen
+from planner.execution.consents import ConsentEvent
 from planner.execution.engine import Now
 from planner.execution.events import (
     BillLate,
     Consumed,
-    DeferredReleased,
     DuplicateAnswer,
     Event,
     EvidenceComplete,
@@ -26,7 +25,6 @@ from planner.execution.events import (
     Interrupted,
     Moved,
     NotSent,
-    Paced,
     Polled,
     PreviewIntended,
     PreviewMoved,
@@ -50,7 +48,7 @@ from planner.execution.launches import UNSETTLED, LaunchState, ReportedRun, Slot
 from planner.execution.state import State, purpose_of
 from planner.execution.waits import Outage, Watched
 from planner.providers.base import Run
-from planner.quantities import count, money, rounded_duration
+from planner.quantities import money, rounded_duration
 
 UNREACHABLE_PAUSE_SECONDS: Final = 1.0
 
@@ -58,8 +56,6 @@ UNREACHABLE_PAUSE_SECONDS: Final = 1.0
 def apply(state: State, event: Event | SessionEvent, now: Now) -> None:
     """Apply an event to the state."""
     if isinstance(event, ConsentEvent):  # the journal knows
-        if isinstance(event, WaveChosen):
-            state.wanted.begin_wave(event.wave)
         return
     match event:
         case Intended(intent):
@@ -126,10 +122,6 @@ def _apply_session_event(state: State, event: SessionEvent, now: Now) -> None:
             _stop_waiting(state, state.watched.pop(run_id), reason, unread=unread)
         case RunJudged():
             _judged(state, event)
-        case Paced(case_id, at_once):
-            state.wanted.set_pace(case_id, at_once)
-        case DeferredReleased():
-            state.wanted.release_all()
         case IdleChanged(is_idle):
             state.idle_since = now.seconds if is_idle else None
         case Interrupted():
@@ -143,8 +135,6 @@ def _resume(state: State, resumed: Sequence[Slot], now: Now) -> None:
     """Paid runs count as wanted ones. Every open launch that may have made the same calls is searched for, even if its
     slots do not count."""
     state.counts_for.update((slot.key, slot.case_id) for slot in resumed)
-    if (wave := state.journal.consents.wave_of(state.terms.consent_id)) is not None:
-        state.wanted.begin_wave(wave)
     state.wanted.resume(resumed)
     for launch in state.journal.launches(UNSETTLED):
         slots = state.journal.slots_of(launch.launch_id)
@@ -337,10 +327,7 @@ def _judged(state: State, event: RunJudged) -> None:
             state.outcome.unread_slots.add(event.slot.key)
     case_id = event.slot.case_id
     may_retry = event.platform_failed and not state.stopped
-    judged = state.wanted.judged(case_id, platform_failed=may_retry, at_once=event.at_once)
-    if judged.unneeded:
-        state.log(f"{case_id} is decided: {count(judged.unneeded, 'call')} not needed")
-    if judged.is_retried:
+    if may_retry and state.wanted.platform_failed(case_id):
         state.log(f"run {event.slot.run_id} of {case_id} failed because of the platform: retrying")
 
 

@@ -18,8 +18,8 @@ Copies: TypeAlias = Mapping[tuple[int, AgentFile], int]
 """The previews that are called, by source agent and file."""
 
 
-def jobs_of(change_set: ChangeSet, copies: Copies, places: Mapping[str, int]) -> list[Job]:
-    """`copies` are the previews that are called instead of agents; `places` say where in the consent each case is."""
+def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
+    """`copies` are the previews that are called instead of agents."""
     jobs: list[Job] = []
     for change in change_set.payers:
         case = change.case
@@ -43,9 +43,7 @@ def jobs_of(change_set: ChangeSet, copies: Copies, places: Mapping[str, int]) ->
                 reserve_cents=price.high_cents if price else None,
                 expected_seconds=price.expected_seconds if price else None,
                 retries=case.retries,
-                may_stop_early=all(each.when_settled == "stop" for each in cases) and not change.most_runs,
                 configuration=change.inputs.configuration if change.inputs else None,
-                place=places[case.case_id] if change.most_runs else None,
             )
         )
     return jobs

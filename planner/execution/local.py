@@ -23,10 +23,8 @@ from planner.errors import (
     leading_error,
 )
 from planner.evidence import Evidence, merged, missing_parts
-from planner.execution.consents import WaveChosen
 from planner.execution.core import (
     Apply,
-    ChooseWave,
     Finish,
     Poll,
     ReadEvidence,
@@ -35,7 +33,6 @@ from planner.execution.core import (
     WaitUntil,
     decide,
     outcome_of,
-    pace_question,
     snapshot,
     wait_text,
 )
@@ -46,7 +43,6 @@ from planner.execution.events import (
     Event,
     EvidenceFailed,
     Interrupted,
-    Paced,
     RunJudged,
     SessionEvent,
     SlotsResumed,
@@ -142,8 +138,6 @@ class LocalEngine:
     def _resume(self, slots: Sequence[Slot]) -> None:
         state = self.state
         self.happen(SlotsResumed(tuple(slots)))
-        for question in state.wanted.first_questions():
-            self.happen(Paced(question.case_id, self.observer.pace(*question)))
         for slot in slots:
             evidence = None if slot.evidence is None else self.load_evidence(slot.evidence)
             missing = None
@@ -166,9 +160,6 @@ class LocalEngine:
                         self._start_poll()
                     case ReadEvidence(run):
                         self._start_collecting(run)
-                    case ChooseWave(number, made):
-                        assert self.observer.choose_wave is not None, "jobs in waves need it"
-                        self.happen(WaveChosen(self.state.terms.consent_id, self.observer.choose_wave(number, made)))
                     case Apply(event):
                         self.happen(event)
                     case WaitUntil():
@@ -215,9 +206,7 @@ class LocalEngine:
             evidence = self._unjudged.pop(digest, None) or self.load_evidence(digest)
         ended = EndedRun(slot, reported.launch, reported.resumed, evidence, reported.unread)
         response = self.observer.on_run(ended)
-        verdict = RunJudged(slot, response.platform_failed, is_missing=evidence is None, unread=reported.unread)
-        question = pace_question(self.state, verdict)
-        yield verdict if question is None else verdict._replace(at_once=self.observer.pace(*question))
+        yield RunJudged(slot, response.platform_failed, is_missing=evidence is None, unread=reported.unread)
         if response.stop:
             yield Stopped(fail_fast=True)
 

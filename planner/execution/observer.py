@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable
 
 from planner.evidence import Evidence
-from planner.execution.consents import Wave
 from planner.execution.engine import Snapshot
 from planner.execution.launches import Launch, LaunchState, Slot
 from planner.values import frozen
@@ -45,15 +43,6 @@ class RunResponse:
     """Launch nothing more (`--fail-fast`)."""
 
 
-Pace: TypeAlias = Callable[[str, int, int], int]
-"""Answers a `PaceQuestion`."""
-
-
-def all_at_once(case_id: str, to_come: int, retries_left: int) -> int:
-    del case_id, retries_left
-    return to_come
-
-
 @frozen
 class Observer:
     """Callbacks of a driver."""
@@ -63,7 +52,3 @@ class Observer:
     on_snapshot: Callable[[Snapshot], None]
     log: Callable[[str], None]
     warn: Callable[[str], None] = lambda _: None
-    pace: Pace = all_at_once
-    """Called for cases that may stop early."""
-    choose_wave: Callable[[int, Mapping[str, int]], Wave] | None = None
-    """Answers `ChooseWave`; needed if a job has a `place`."""

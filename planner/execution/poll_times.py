@@ -37,7 +37,7 @@ def _poll_seconds(state: State, now: Now) -> float:
     if state.seconds_seen and state.is_under_way():
         usual = max(sum(state.seconds_seen) / len(state.seconds_seen), state.settings.poll_floor_seconds)
         running = max(1, state.accepted_in_flight())
-        if len(state.wanted.pending) or state.wanted.deferred:
+        if len(state.wanted.pending):
             pages = -(-max(1, state.list_rows) // PAGE_LIMIT)
             share = pages / (POLLS_A_RUN * running)
         else:

@@ -208,10 +208,7 @@ class ScenarioDefaults(Authored):
     )
     min_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = Field(
         default=None,
-        description=(
-            "With fewer countable runs the outcome is unknown; by default half of runs, rounded up, or 2 with `calls: "
-            "adaptive`."
-        ),
+        description=("With fewer countable runs the outcome is unknown; by default half of runs, rounded up."),
     )
     platform_failures: Literal["ignore", "fail"] = Field(
         default="ignore",
@@ -220,21 +217,6 @@ class ScenarioDefaults(Authored):
     caller_faults: Literal["ignore", "count"] = Field(
         default="ignore",
         description="ignore: a run that failed because of the test bot does not count. count: the agent failed it.",
-    )
-    when_settled: Literal["stop", "continue"] | None = Field(
-        default=None,
-        description=(
-            "stop: skip calls that can no longer change the outcome; the default with `confidence` or a "
-            "`min_pass_rate` below 1. continue: make all calls."
-        ),
-    )
-    calls: Literal["adaptive", "equal"] = Field(
-        default="adaptive",
-        description=(
-            "adaptive: with `runs` of 3 or more and two earlier sessions, each case first gets two calls; the others "
-            "go to the cases that most likely got worse. equal: `runs` calls for each case, as always with "
-            "`confidence` or a judge."
-        ),
     )
     controls: Annotated[int, Field(ge=0, le=MAX_RUNS)] = Field(
         default=0, description="Calls of the deployed agent beside a preview's, spread over the scenario's cases."

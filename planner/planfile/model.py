@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.planfile.grammar import ExecutionFields
-from planner.planfile.waves import default_min_runs, first_calls
 from planner.planfile.yaml.document import YamlPlace
 from planner.values import frozen
 
@@ -104,11 +103,13 @@ class CaseSettings:
     max_age: timedelta | None = None
     retries: int = 0
     caller_faults: Literal["ignore", "count"] = "ignore"
-    when_settled: Literal["stop", "continue"] = "continue"
-    calls: Literal["adaptive", "equal"] = "equal"
-    """adaptive: called in waves if there is a history to compare with."""
     controls: int = 0
     """Calls of the deployed agent beside those of a preview: of one case, or of all cases of a scenario and target."""
+
+
+def default_min_runs(runs: int) -> int:
+    """How many runs must count for an outcome: half of all."""
+    return (runs + 1) // 2
 
 
 @frozen
@@ -144,12 +145,7 @@ class Case(CaseSettings):
     @property
     def has_usual_min_runs(self) -> bool:
         """Whether `min_runs` is its default for these `runs`."""
-        return self.min_runs == default_min_runs(self.runs, is_adaptive=self.calls == "adaptive")
-
-    @property
-    def first_calls(self) -> int:
-        """Calls before the first wave."""
-        return first_calls(self.runs, self.min_runs)
+        return self.min_runs == default_min_runs(self.runs)
 
     @property
     def wants_grade(self) -> bool:

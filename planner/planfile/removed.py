@@ -10,6 +10,8 @@ REMOVED_KEYS: Final[dict[str, str]] = {
     "min_response_rate": "limit response times with `check: latency`",
     "min_yield_rate": "limit the agent's overlaps with `max_agent_overlaps`",
     "words_per_minute": "limit how much the agent speaks with `talk_ratio`",
+    "calls": "each case gets as many calls as `runs` says; remove it",
+    "when_settled": "each case gets as many calls as `runs` says; remove it",
     "organisation": "each `planner run` makes its own calls; remove it",
     "canaries": "name the file under `labels`: the model is asked about each label once",
     "min_kappa": "see in `planner judge calibrate` how many failures the judge finds, and give a weak rubric "

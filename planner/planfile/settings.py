@@ -13,9 +13,8 @@ from planner.clock import age_of
 from planner.diagnostics import Span
 from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.grammar import QuarantineFields, ScenarioDefaults
-from planner.planfile.model import CaseSettings, Quarantine
+from planner.planfile.model import CaseSettings, Quarantine, default_min_runs
 from planner.planfile.reporter import Reporter
-from planner.planfile.waves import LEAST_RUNS, default_min_runs
 from planner.planfile.yaml.document import YamlMapping as Written
 from planner.statistics import least_runs_to_pass
 
@@ -25,14 +24,9 @@ DECIDING = frozenset(each.name for each in fields(CaseSettings))
 
 def settings_of(values: Mapping[str, Any]) -> CaseSettings:
     """The settings from the fields of `ScenarioDefaults`."""
-    may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
-    runs = values["runs"]
-    may_adapt = values["calls"] == "adaptive" and values["confidence"] is None and runs >= LEAST_RUNS
     computed: dict[str, Any] = {
-        "calls": "adaptive" if may_adapt else "equal",
-        "min_runs": values["min_runs"] or default_min_runs(runs, is_adaptive=may_adapt),
+        "min_runs": values["min_runs"] or default_min_runs(values["runs"]),
         "max_age": age_of(values["max_age"]) if values["max_age"] else None,
-        "when_settled": values["when_settled"] or ("stop" if may_settle else "continue"),
     }
     return CaseSettings(**{name: values[name] for name in DECIDING} | computed)
 

@@ -22,7 +22,6 @@ from planner.results.model import (
     JudgedRun,
     RunVerdict,
     StartOverDocument,
-    WavesDocument,
 )
 from planner.results.outcomes import CaseOutcome, Cause
 from planner.values import frozen
@@ -54,8 +53,6 @@ class CallFact(Document):
     """The earlier calls of its pool when it was launched, by session and run id. If one is missing, a file was lost."""
     discards: ListOf[str] = Field(default=[])
     """With `--start-over`: the files of earlier calls that cannot be read."""
-    waves: WavesDocument | None = None
-    """Set if the call was made in waves: its case has all of its calls, however many these are."""
     adopted: bool = False
     excluded: Literal["agent_edited"] | None = None
     erased: bool = False

@@ -137,7 +137,6 @@ class Writing:
             start_over=origin.start_over if origin else None,
             counted_with=list(origin.counted_with) if origin else [],
             discards=list(origin.discards) if origin else [],
-            waves=case.waves,
             adopted=run.adopted,
             excluded=run.excluded,
             data=data_of(run),

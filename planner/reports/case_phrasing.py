@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from planner.changes.model import Reason
 from planner.quantities import chance, clock, count, duration, money, percent, shortened
 from planner.results.model import CaseResult, Compared, Finding, JudgedRun, NotComparable, Quote, RunResult
-from planner.results.outcomes import Action, CaseOutcome, Cause
+from planner.results.outcomes import Cause
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
@@ -107,7 +107,7 @@ def facts(case: CaseResult) -> list[str]:
     """The outcome with its reason, the comparison, what was done and why. `new` is said once."""
     is_new = case.compared == case.reason == "new"
     against_before = "" if is_new else compared(case, p_value=True)
-    found = [reason(case), by_variant(case), settled(case), pool(case), against_before, why(case, detail=True)]
+    found = [reason(case), by_variant(case), pool(case), against_before, why(case, detail=True)]
     return [fact for fact in found if fact]
 
 
@@ -169,32 +169,6 @@ def reason(case: CaseResult) -> str:
     if case.quarantine and shown_outcome(case) == "quarantined":
         return f"quarantined through {case.quarantine.until} ({case.quarantine.reason}); {case.outcome}: {text}"
     return text
-
-
-def settled(case: CaseResult) -> str:
-    """`settled after 3 of 5 runs, the others were not needed`; empty if all were made.
-
-    Of an unknown case: the others could not have decided it.
-    """
-    if case.waves is not None:
-        return in_waves(case)
-    if not case.runs_not_needed:
-        return ""
-    whole = case.runs_total + case.runs_not_needed
-    if case.outcome is CaseOutcome.UNKNOWN:
-        return f"stopped after {case.runs_total} of {whole} runs: the rest could not decide it"
-    others = "the other was" if case.runs_not_needed == 1 else "the others were"
-    return f"settled after {case.runs_total} of {whole} runs, {others} not needed"
-
-
-def in_waves(case: CaseResult) -> str:
-    """`9 calls instead of 5, to see whether it got worse`; empty if it got as many calls as the plan asks for, or if
-    the others could not be made."""
-    if case.runs_total < case.runs_required and case.runs_not_needed:
-        return f"{case.runs_total} of {case.runs_required} calls: the rest went to other cases"
-    if case.runs_total > case.runs_required and case.action is Action.CALL:
-        return f"{case.runs_total} calls instead of {case.runs_required}, to see whether it got worse"
-    return ""
 
 
 def pool(case: CaseResult) -> str:

@@ -67,7 +67,6 @@ class PlanView:
     """The agents that a file describes."""
     live_tools: Sequence[str] = ()
     """The tools that these calls may reach."""
-    ceiling_cents: int | None = None
     """What the whole change set may cost at most, with what earlier sessions spent; None if unknown."""
     reserved_cents: int = 0
     """What earlier calls of this change set that are not billed yet may cost."""
@@ -114,8 +113,6 @@ def shown_changes(preview: PlanView, action: Action) -> list[ShownChange]:
         what = count(change.calls, "call") if action is Action.CALL else _DONE[action]
         if change.shares:
             what, why = "shared", f"{why} · uses the calls of {names[change.shares]}"
-        if change.most_runs and change.case is not None:
-            what = f"{change.case.first_calls}–{change.most_runs} calls"
         shown.append(ShownChange(sign, names[change.case_id], what, why, moved))
     return shown
 
@@ -176,7 +173,7 @@ def cost_lines(preview: PlanView) -> list[str]:
         parts += [
             f"ceiling{'s' * (len(limits) > 1)} {', '.join(f'{money(cents)} ({label})' for label, cents in limits)}"
         ] * bool(limits)
-    lines = [" · ".join(filter(None, [*parts, _made_before(preview)])), *filter(None, [waves_line(preview)])]
+    lines = [" · ".join(filter(None, [*parts, _made_before(preview)]))]
     if votes is not None and votes.votes:
         cost = f"expected {money(votes.expected_cents)} (at most {money(votes.high_cents)}) in addition"
         reused = f" · {votes.stored:,} more reused" if votes.stored else ""
@@ -184,20 +181,6 @@ def cost_lines(preview: PlanView) -> list[str]:
         price = "free" if votes.free else cost
         lines.append(f"Judge: {count(votes.votes, 'call')} to {votes.model}{checks}, {price}{reused}")
     return lines
-
-
-def waves_line(preview: PlanView) -> str:
-    """What is agreed to for the cases that are called in waves; empty if there are none."""
-    changes = preview.change_set.in_waves
-    if not changes:
-        return ""
-    least = min(change.case.first_calls for change in changes if change.case is not None)
-    most, total = max(change.most_runs for change in changes), sum(change.runs for change in changes)
-    bound = "" if preview.ceiling_cents is None else f", at most {money(preview.ceiling_cents)}"
-    return (
-        f"Adaptive calls: first {least} per case, then more for cases that may have got worse. "
-        f"Up to {most:,} calls a case, {total:,} in all{bound}"
-    )
 
 
 def _rounded(seconds: float) -> str:
@@ -324,7 +307,7 @@ def _change_document(change: Change, preview: PlanView, names: Mapping[str, str]
     unconfirmed = preview.unconfirmed.get(change.case_id, 0)
     return {
         "case_id": names[change.case_id],
-        **picked(change, "action", "reason", "runs", "most_runs"),
+        **picked(change, "action", "reason", "runs"),
         "calls": change.calls,
         "shares_with": names.get(change.shares),
         "control_of": names.get(change.control_of),

@@ -70,7 +70,6 @@ class ChangeDocument(_Part):
     control_of: str | None = Field(
         description="The case beside whose calls on a preview it calls the deployed agent; it decides no case."
     )
-    most_runs: Count = Field(description="If calls are made in waves, the most of this case; else 0.")
     renamed_from: str | None = Field(description="The id under which its stored runs were made, if it is another.")
     runs_made: Count = Field(description="Made by an interrupted session.")
     unconfirmed_runs: Count

@@ -282,10 +282,6 @@ def _session(result: RunResult) -> list[str]:
     at = f" at {moment(given.at)}" if given.at else ""
     ceiling = "without a ceiling" if given.max_cost_cents is None else f"up to {money(given.max_cost_cents)}"
     other = given.given and given.digest != result.change_set_digest
-    waves = [case.waves for case in result.cases if case.waves is not None and case.action == "call"]
-    if waves:
-        most, total = max(each.most for each in waves), sum(each.runs for each in waves)
-        ceiling += f", up to {most:,} calls per case and {total:,} in all"
     reasons = ["only some cases were selected"] * result.partial + ["it did not finish"] * (not result.finished)
     lines = [
         f"`{result.session_id}`, planner `{result.tool_version}`",
@@ -299,17 +295,12 @@ def _session(result: RunResult) -> list[str]:
 
 
 def numbers(result: RunResult) -> str:
-    """`31 requests · 12 launches · 2 rate-limited (429) · 5 calls not needed · 3 min 2 s`."""
+    """`31 requests · 12 launches · 2 rate-limited (429) · 3 min 2 s`."""
     stats = result.stats
-    called = [case for case in result.cases if case.action == "call"]
-    in_waves = [case for case in called if case.waves is not None]
-    given = sum(max(0, case.runs_total - case.runs_required) for case in in_waves)
-    skipped = max(0, sum(case.runs_not_needed for case in called) - given)
     parts = [
         count(stats.requests, "request"),
         count(stats.launches, "launch", "launches"),
         f"{stats.refused:,} rate-limited (429)" if stats.refused else "",
-        f"{count(skipped, 'call')} not needed" if skipped else "",
         duration(stats.wall_seconds),
     ]
     return " · ".join(filter(None, parts))

@@ -9,7 +9,7 @@ from planner.changes.model import Reason
 from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count, moment, money, money_range, short_commit, some
 from planner.reports.agents import agent_notes
-from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes, waves_line
+from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes
 from planner.reports.neutral import (
     for_markdown,
     markdown_block,
@@ -122,8 +122,6 @@ def render_comment(
     about = (_facts(preview, check, pull, last), _last("" if is_done else agreed, last, pull))
     ended = facts.ended if preview.refused is None and not cancelled else None  # the same would be said twice
     head = [headline, _ended(ended), _forbidden(preview, pull), " ".join(filter(None, about))]
-    if check.calls and (waves := waves_line(preview)):
-        head.append(f"{for_markdown(waves)}.")
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
     foot = _how_to_call(preview, check, facts)
     text = ""

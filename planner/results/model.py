@@ -179,15 +179,6 @@ class StartOverDocument(Document):
     at: StoredTime
 
 
-class WavesDocument(Document):
-    """Calls in waves: results decided how many calls each case got (`calls: adaptive`)."""
-
-    runs: Count = Field(description="What the case adds to the calls that all cases in waves share.")
-    first: Count = Field(description="Its calls before the first wave.")
-    most: Count = Field(description="The most calls that waves could give it.")
-    made: Count = Field(description="Waves after the first calls.")
-
-
 class Sample(Document):
     """One side of a comparison. As earlier results decided when to stop, a sample with runs not made is biased: it is
     compared as if they had ended in the way that shows the least difference."""
@@ -223,8 +214,6 @@ class CaseResult(Document):
     runs_passed: Count
     runs_total: Count = Field(description="All runs that count for the case.")
     runs_countable: Count | None = Field(default=None, description="Runs in its pass rate.")
-    runs_not_needed: Count = Field(default=0, description="Runs not made because the outcome was settled.")
-    waves: WavesDocument | None = Field(default=None, description="Set if its calls were made in waves.")
     runs_under_way: Count = Field(default=0, description="Launched or unconfirmed runs that have not ended.")
     inconclusive_sessions: Count = Field(
         default=0,

@@ -128,8 +128,7 @@ def places_of(prepared: Preparation) -> dict[str, int]:
 def _calls(prepared: Preparation) -> Iterator[ConsentedCall]:
     reasons = {change.case_id: call_reason(change) for change in prepared.change_set.with_action(Action.CALL)}
     for case in _cases(prepared):
-        share = case.runs if case.most_runs else 0
-        yield ConsentedCall(case.call or case.check, case.most_calls, reasons.get(case.case_id), share, case.most_runs)
+        yield ConsentedCall(case.call or case.check, case.most_calls, reasons.get(case.case_id))
 
 
 def call_reason(change: Change) -> CallReason:

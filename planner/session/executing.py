@@ -27,7 +27,7 @@ from planner.planfile.model import Case
 from planner.reports.progress import ProgressState
 from planner.results.model import JudgedRun, PreviewDocument
 from planner.results.money_documents import ConsentDocument
-from planner.results.outcomes import Action, Cause, RunOutcome
+from planner.results.outcomes import Cause, RunOutcome
 from planner.session.called_agents import (
     ReachedAgents,
     edited_before,
@@ -36,12 +36,9 @@ from planner.session.called_agents import (
     make_previews,
     preview_documents,
 )
-from planner.session.consents import places_of
 from planner.session.preparing import Preparation, store_spending
 from planner.session.run_session import ConnectedSession, RunSession
-from planner.session.waves import WaveChooser
 from planner.values import frozen
-from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.runs import judge_record, judge_stored
 from planner.workspace.progress import ProgressDisplay
 
@@ -167,7 +164,7 @@ def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, ju
     """The value of each ceiling that stopped calls or judge calls which would cover all that are left; empty if a price
     is unknown. Judge calls by their high estimates."""
     labels = {*outcome.ceiling.split(", "), judged.ceiling}
-    jobs = {job.case_id: job for job in jobs_of(prepared.change_set, prepared.copies, places_of(prepared))}
+    jobs = {job.case_id: job for job in jobs_of(prepared.change_set, prepared.copies)}
     left = [(jobs[case_id], runs) for case_id, runs in outcome.left.items()]
     votes = prepared.change_set.votes.by_plan.items() if prepared.change_set.votes else ()
     month = prepared.months[0].month if prepared.months else ""
@@ -191,7 +188,7 @@ async def _make_calls(
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
     reached = ReachedAgents(session, prepared, runs.ran_another)
-    jobs = jobs_of(prepared.change_set, prepared.copies, places_of(prepared))
+    jobs = jobs_of(prepared.change_set, prepared.copies)
     if not jobs:
         return Outcome(interrupted=session.interrupted.is_set()), runs
     shell, options, project = session.shell, session.options, session.loaded.project
@@ -199,8 +196,6 @@ async def _make_calls(
     progress = ProgressDisplay(shell)
     session.request_log.note = progress.note  # do not write over the live display
     sharing = {change.case_id: prepared.change_set.sharing(change) for change in prepared.change_set.payers}
-    settling = EarlyStopping(prepared.change_set.changes, repository.load_evidence, prepared.judging.cache)
-
     controls = {change.case_id for change in prepared.change_set.controls}
 
     def on_run(record: EndedRun) -> RunResponse:
@@ -208,8 +203,6 @@ async def _make_calls(
         judged = {case.case_id: judge_record(case, record, prepared.judging.cache) for case in cases}
         runs.add(record, judged)
         reached.note(record.slot, record.evidence)
-        for case_id, run in judged.items():
-            settling.note(case_id, run)
         of_cases = [case for case in cases if case.case_id not in controls]
         failed = [case for case in of_cases if judged[case.case_id].outcome is RunOutcome.FAILED]
         platform_failed = judged[record.slot.case_id].cause is Cause.PLATFORM
@@ -220,9 +213,6 @@ async def _make_calls(
 
     def counts(case: Case) -> bool:
         return case.quarantine is None or session.reports.started_at.date() > case.quarantine.until
-
-    def pace(case_id: str, to_come: int, retries: int) -> int:
-        return max(settling.pace(change.case_id, to_come, retries) for change in sharing[case_id])
 
     def on_snapshot(snapshot: Snapshot) -> None:
         seconds = shell.clock.monotonic() - session.reports.started
@@ -270,14 +260,6 @@ async def _make_calls(
         on_snapshot=on_snapshot,
         log=progress.note if shell.verbosity else lambda _: None,
         warn=progress.note,
-        pace=pace,
-        choose_wave=WaveChooser(
-            prepared.change_set.with_action(Action.CALL),
-            places_of(prepared),
-            prepared.history,
-            runs.judged,
-            session.journal.consents.wave_of(prepared.consent_id),
-        ).choose,
     )
     for ceiling in ledger.ceilings:
         observer.log(ceiling.summary())

@@ -124,8 +124,7 @@ def _cases(
         end.runs.overdue,
         session.shell.clock.now(),
     )
-    wave = session.journal.consents.wave_of(prepared.consent_id)
-    missing = MissingRuns(not_called, end.outcome.not_needed, open_runs, end.outcome.left, wave.number if wave else 0)
+    missing = MissingRuns(not_called, open_runs, end.outcome.left)
     judged, controls = (
         assemble_cases(
             changes,

@@ -24,10 +24,9 @@ from planner.changes.controls import with_controls
 from planner.changes.detail import left_out_warnings
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
-from planner.changes.model import Change, ChangeSet, Estimate
+from planner.changes.model import Change, ChangeSet, Estimate, calls_left
 from planner.changes.request import StoredResults
 from planner.changes.sharing import with_shared_calls
-from planner.changes.waves import calls_left, with_waves
 from planner.ci.agreement import actor_of
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
@@ -56,7 +55,6 @@ from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
-from planner.verdicts.sessions import Session, cases_with_history, earlier_sessions, to_measure
 from planner.workspace.agreed_calls import agreed_set
 from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
@@ -121,8 +119,6 @@ class Preparation:
     """What was spent under the consent."""
     records: Records | None = None
     """The stored calls; None in tests of values."""
-    history: Sequence[Session] = ()
-    """The earlier sessions of the base branch with calls of the cases that are called."""
 
     def with_history(
         self, cases: Sequence[CaseResult], controls: Sequence[CaseResult] = ()
@@ -177,8 +173,6 @@ def prepare(
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
     changes = _changes(work, earlier.stored, request)
     agreed = agreed_set(work)
-    history = _history(changes, records)
-    changes = with_waves(changes, agreed.may_adapt(cases_with_history(history)))
     past = newest_runs(work, changes)
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
@@ -258,7 +252,6 @@ def prepare(
         agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
         spending=spending,
         records=records,
-        history=history,
         months=months,
         unconfirmed_until=unconfirmed_until,
         of_target=frozenset(earlier.stored.base),
@@ -284,15 +277,6 @@ def store_spending(place: OpenedStore) -> StoreSpending | None:
 
 def _no_calls(wanted: Mapping[str, int]) -> dict[str, Sequence[StoredCall]]:
     return dict.fromkeys(wanted, ())
-
-
-def _history(changes: Sequence[Change], records: Records) -> list[Session]:
-    may_adapt = [each for each in changes if each.case is not None and each.case.calls == "adaptive"]
-    if not any(each.action is Action.CALL for each in may_adapt):
-        return []
-    called = {each.case_id: to_measure(each) for each in changes if each.action is Action.CALL and not each.control_of}
-    measured = {case_id: each for case_id, each in called.items() if each is not None}
-    return earlier_sessions(measured, records.of_newest_sessions)
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:
@@ -364,4 +348,4 @@ def checked_cases(
 
 def _kept(change: Change) -> Change:
     """Keep the results of a failed case, which could be called again."""
-    return replace(change, action=Action.REUSE, runs=0, most_runs=0) if change.action is Action.CALL else change
+    return replace(change, action=Action.REUSE, runs=0) if change.action is Action.CALL else change

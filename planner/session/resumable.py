@@ -63,8 +63,7 @@ def resumable_runs(
         if may_count(slot) and (payer := payer_of(slot)) is not None and not is_stored(slot)
     ]
     most_runs = {
-        change.case_id: max(change.calls, change.most_runs) * (1 + (change.case.retries if change.case else 0))
-        for change in change_set.payers
+        change.case_id: change.calls * (1 + (change.case.retries if change.case else 0)) for change in change_set.payers
     }
     open_launches = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     return resumable_slots(slots, most_runs, open_launches)

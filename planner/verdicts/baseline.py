@@ -79,7 +79,7 @@ def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseli
     outcome = judge_case(change.case, judged).outcome
     if outcome is CaseOutcome.UNKNOWN:
         return Baseline(None, why, runs)
-    sample = sample_of_runs(change.case, judged, outcome, before.runs_not_needed)
+    sample = sample_of_runs(change.case, judged, outcome)
     return Baseline(sample, None, runs, judged)
 
 

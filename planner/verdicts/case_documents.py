@@ -11,7 +11,7 @@ from planner.changes.detail import expected_lines
 from planner.changes.model import Change, Reason
 from planner.checks.opinions import Ask, no_judge
 from planner.planfile.model import Case
-from planner.results.model import CaseResult, JudgedRun, QuarantineDocument, Sample, WavesDocument
+from planner.results.model import CaseResult, JudgedRun, QuarantineDocument, Sample
 from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
 from planner.verdicts.baseline import (
@@ -57,13 +57,9 @@ class MissingRuns:
     launched."""
 
     not_called: str = ""
-    not_needed: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Not launched because their case was settled."""
     open_runs: Mapping[str, OpenRuns] = field(default_factory=dict[str, OpenRuns])
     left: Mapping[str, int] = field(default_factory=dict[str, int])
     """Wanted and not launched, retries included."""
-    waves: int = 0
-    """Waves that were made, of the cases that are called in waves."""
 
 
 @frozen
@@ -74,14 +70,12 @@ class _JudgedCase:
     case: Case
     runs: Sequence[JudgedRun]
     verdict: CaseVerdict
-    not_needed: int
     open_runs: OpenRuns
     set_aside: Sample | None
     """Earlier runs that differ too much to be pooled."""
-    waves: WavesDocument | None
 
     def sample(self, runs: Sequence[JudgedRun]) -> Sample:
-        not_made = self.not_needed + self.open_runs.launched + self.open_runs.not_made
+        not_made = self.open_runs.launched + self.open_runs.not_made
         return sample_of_runs(self.case, runs, self.verdict.outcome, not_made)
 
     def pairs(self, baseline: Baseline, new_runs: Sequence[JudgedRun]) -> list[Pair]:
@@ -150,23 +144,11 @@ def _judge(
     runs = new_runs if set_aside else [*earlier, *new_runs]
     open_runs = missing.open_runs.get(change.payer, NO_OPEN_RUNS)
     if change.action is Action.CALL:
-        not_needed = missing.not_needed.get(change.payer, 0)
         never_sent = open_runs.not_made + missing.left.get(change.payer, 0)
-        never_reported = change.runs - len(made) - not_needed - open_runs.launched
+        never_reported = change.runs - len(made) - open_runs.launched
         open_runs = replace(open_runs, not_made=max(never_sent, never_reported, 0))
-    else:
-        not_needed = change.prior.runs_not_needed if change.prior else 0
     verdict = judge_with_open_runs(case, runs, open_runs, _cents_per_run(runs))
-    waves = _waves(change, case, missing.waves)
-    return _JudgedCase(change, case, runs, verdict, not_needed, open_runs, set_aside, waves)
-
-
-def _waves(change: Change, case: Case, made: int) -> WavesDocument | None:
-    if change.action is not Action.CALL:
-        return change.prior.waves if change.prior else None
-    if not change.most_runs:
-        return None
-    return WavesDocument(runs=change.runs, first=case.first_calls, most=change.most_runs, made=made)
+    return _JudgedCase(change, case, runs, verdict, open_runs, set_aside)
 
 
 def _not_poolable(case: Case, earlier: Sequence[JudgedRun], new_runs: Sequence[JudgedRun]) -> Sample | None:
@@ -271,8 +253,6 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         target=case.target.alias,
         carried_from=_newest_session(runs) if change.action is Action.RECHECK else None,
         runs_required=case.runs,
-        runs_not_needed=judged.not_needed,
-        waves=judged.waves,
         runs_under_way=launched,
         inconclusive_sessions=_inconclusive_sessions(judged),
         min_pass_rate=case.min_pass_rate,

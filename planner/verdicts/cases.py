@@ -283,7 +283,7 @@ def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
 def sample_of(case: CaseResult, runs: Sequence[JudgedRun] | None = None) -> Sample:
     """A stored case as one side of a comparison, with all of its runs or only some."""
     own = {rate.expectation: rate.check for rate in case.expectations if rate.min_pass_rate is not None}
-    return sample(case.runs if runs is None else runs, case.outcome, own, case.counts_run, case.runs_not_needed)
+    return sample(case.runs if runs is None else runs, case.outcome, own, case.counts_run)
 
 
 def sample(

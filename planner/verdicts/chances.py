@@ -46,7 +46,7 @@ def worse_alike(scores: Scores, found: Chances, fitted: Fit) -> NDArray[np.bool_
 
 
 def _is_worse_than_controls(fitted: Fit, rate: float, runs: int) -> bool:
-    """Fisher's test, with the mean rate of the cases: waves give more runs to those that fail."""
+    """Fisher's test, with the mean rate of the cases."""
     passed, controls = fitted.controls
     if not controls or rate * controls >= passed:
         return False

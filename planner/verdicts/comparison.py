@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple, TypeAlias
 
@@ -109,30 +109,6 @@ def strongest_rate(before: Sample, now: Sample) -> StrongestRate:
     return StrongestRate(name, pair[0][:2], pair[1][:2])
 
 
-def could_show_change(before: Sample, now: Sample) -> bool:
-    """Whether `now.runs_not_made` further runs, or fewer, could show a regression, or confirm a better outcome.
-
-    An improvement that does not change the outcome is not worth a call.
-    """
-    if not before.is_known:
-        return False
-    better = now.outcome.is_better_than(before.outcome) and now.outcome is not CaseOutcome.UNKNOWN
-    pairs = _pairs(before, now, even_none_now=True).values()
-    return any(
-        (better or _shift([ends]) < 0) and len(pairs) * fisher_mid_p(*ends) <= SIGNIFICANCE
-        for pair in pairs
-        for ends in _ends(*pair)
-    )
-
-
-def _ends(before: _Rate, now: _Rate) -> Iterator[tuple[Counts, Counts]]:
-    """The extreme ways in which the runs not made could end."""
-    for made_more in {0, now.not_made}:
-        for passes in {0, made_more}:
-            way = (now.passed + passes, now.total + made_more)
-            yield from ((earlier, way) for earlier in before.completions)
-
-
 def compare(
     cases: Mapping[str, tuple[Sample | None, Sample | None]], *, aside: Collection[str] = ()
 ) -> dict[str, Compared]:
@@ -169,12 +145,12 @@ def _known(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str
     }
 
 
-def _pairs(before: Sample, now: Sample, *, even_none_now: bool = False) -> dict[str | None, _Pair]:
+def _pairs(before: Sample, now: Sample) -> dict[str | None, _Pair]:
     """The rates of both sides by expectation; the case's pass rate under None."""
     pairs: dict[str | None, _Pair] = {None: (_rate(before), _rate(now))}
     earlier = {own.expectation: own for own in before.own_rates if own.decided}
     for own in now.own_rates:
-        if own.expectation in earlier and (own.decided or even_none_now):
+        if own.expectation in earlier and own.decided:
             was = earlier[own.expectation]
             pairs[own.expectation] = (
                 _Rate(was.met, was.decided, before.runs_not_made),

@@ -49,20 +49,13 @@ def compare_with_history(
         return known, suite_of(known)
     from planner.verdicts.changed_cases import find_changes, find_worse_and_better
     from planner.verdicts.regression import fit, with_controls
-    from planner.verdicts.waves import Share
 
     fitted = fit(sessions)
     unstored = {case_id: clean_counts(sample_of(each)) for case_id, each in controls.items() if case_id in now}
     called = {**controls_of(to_compare, stored), **unstored}
     now_fitted = with_controls(fitted, called)
     counts = {case_id: clean_counts(case.latest) for case_id, case in now.items() if case.latest is not None}
-    in_waves = {case_id: (case.waves, case.min_pass_rate) for case_id, case in now.items() if case.waves is not None}
-    shares = {
-        case_id: Share(own.runs, own.first, own.most, min_pass_rate)
-        for case_id, (own, min_pass_rate) in in_waves.items()
-    }
-    made = max((own.made for own, _ in in_waves.values()), default=0)
-    worse, better = find_worse_and_better(now_fitted, counts, shares, waves=made)
+    worse, better = find_worse_and_better(now_fitted, counts)
     compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
     change = _suite_change(worse, better)
     if worse.is_alike and change != "better":

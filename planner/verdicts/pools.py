@@ -30,10 +30,8 @@ from planner.verdicts.cases import (
     count_runs,
     judge_case,
     sample_of_runs,
-    settled,
 )
 from planner.verdicts.comparison import differ_too_much
-from planner.verdicts.early_stopping import is_open
 from planner.verdicts.runs import (
     rests_on_grade,
 )
@@ -223,7 +221,6 @@ def stored_case(
     last_check, last_judge = judged
     others = [call.verdicts[-1] for call in pool.calls if _is_by_others(call, check, judged_by)]
     expected = expected_lines(case)
-    skipped = _not_needed(case, pool)
     if others:
         last_check, last_judge, expected = others[-1].check_fingerprint, others[-1].judged_by, others[-1].expected
         pool = _as_found(case, pool, others[-1])
@@ -238,9 +235,7 @@ def stored_case(
         "file": case.span.file,
         "line": case.span.line,
         "carried_from": max(call.call.session_id for call in pool.calls),
-        "runs_required": min(case.runs, len(pool.runs) + skipped) if last is None else last.runs,
-        "runs_not_needed": skipped,
-        "waves": newest.call.waves,
+        "runs_required": min(case.runs, len(pool.runs)) if last is None else last.runs,
         "inconclusive_sessions": _inconclusive_sessions(case, pool),
         "min_pass_rate": case.min_pass_rate,
         "inputs": agents.completed(inputs_of(newest.call, case, agents), case),
@@ -282,17 +277,6 @@ _PLAIN: Final = {
     for name, field in CaseResult.model_fields.items()
     if not field.is_required()
 } | {"action": Action.REUSE, "reason": "passed", "compared": "same"}
-
-
-def _not_needed(case: Case, pool: Pool) -> int:
-    """The number of calls that cannot change the outcome (`when_settled: stop`), or that waves gave to other cases."""
-    if (waves := max(pool.calls, key=lambda call: call.order).call.waves) is not None:
-        return max(0, min(case.runs, waves.runs) - len(pool.runs))
-    left = case.runs - len(pool.runs)
-    if left <= 0 or case.when_settled != "stop":
-        return 0
-    decided = [run for run in pool.runs if not is_open(run)]
-    return left if settled(case, decided, case.runs - len(decided)) is not None else 0
 
 
 def _inconclusive_sessions(case: Case, pool: Pool) -> int:

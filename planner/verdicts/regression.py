@@ -283,8 +283,8 @@ class Scores:
 
 @frozen
 class Scorer:
-    """Scores sessions of these cases. A row of the tables is one case with one result, `first_rows[case, total]` is the
-    row of a case of which no run passed. Columns are shifts, or shares and shifts."""
+    """Scores sessions of these cases. A row of the tables is one case with one result, `first_rows[case]` is the row of
+    a case of which no run passed. Columns are shifts, or shares and shifts."""
 
     fitted: Fit
     cases: tuple[str, ...]
@@ -296,7 +296,7 @@ class Scorer:
 
     def score(self, passed: Integers, total: Integers) -> Scores:
         """Score the counts, by session and case."""
-        rows = self.first_rows[np.arange(len(self.cases)), total] + passed
+        rows = self.first_rows + passed
         used, columns = np.unique(rows, return_inverse=True)
         columns = columns.reshape(rows.shape)
         sessions = np.arange(len(rows))[:, None] * len(used)
@@ -326,29 +326,28 @@ class Scorer:
         return _sigmoid(logits[rates] + shifts + noise)
 
 
-def scorer(fitted: Fit, totals: Mapping[str, Collection[int]], sign: int = -1) -> Scorer:
+def scorer(fitted: Fit, totals: Mapping[str, int], sign: int = -1) -> Scorer:
     """Prepare scores of sessions.
 
     Args:
-        totals: all numbers of runs that each case may have.
+        totals: the number of runs of each case.
         sign: -1 looks for cases that got worse, 1 for cases that got better.
     """
     model, case_sd = fitted.model, fitted.case_sd
     shares = np.array(model.changed_shares)[None, :, None]
-    first_rows = np.zeros((len(totals), 1 + max(map(max, totals.values()))), dtype=np.int64)
+    first_rows = np.zeros(len(totals), dtype=np.int64)
     known: dict[tuple[bytes, int], int] = {}
     same_rows: list[Floats] = []
     changed_rows: list[Floats] = []
-    for index, (case_id, sizes) in enumerate(totals.items()):
+    for index, (case_id, total) in enumerate(totals.items()):
         weights = fitted.weights[case_id]
-        for total in sizes:
-            key = (weights.tobytes(), total)
-            first_rows[index, total] = known.setdefault(key, len(same_rows))
-            if known[key] < len(same_rows):
-                continue
-            for result in ((passed, total) for passed in range(total + 1)):
-                same_rows.append(weights @ _same(model, case_sd, result))
-                changed_rows.append(weights @ _changed(model, case_sd, result, sign))
+        key = (weights.tobytes(), total)
+        first_rows[index] = known.setdefault(key, len(same_rows))
+        if known[key] < len(same_rows):
+            continue
+        for result in ((passed, total) for passed in range(total + 1)):
+            same_rows.append(weights @ _same(model, case_sd, result))
+            changed_rows.append(weights @ _changed(model, case_sd, result, sign))
     same = np.array(same_rows)
     ratio = (np.array(changed_rows) / same)[:, None, :]
     mixed = 1 + shares * (ratio - 1)

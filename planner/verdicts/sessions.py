@@ -7,16 +7,12 @@ from dataclasses import field
 from typing import Final, TypeAlias
 
 from planner.changes.detail import revision_digest
-from planner.changes.model import Change
-from planner.planfile.model import Case
 from planner.records.facts import CallFact, StoredCall, Trust, id_of
 from planner.results.model import CaseInputs, CaseResult, JudgedRun
-from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts
 from planner.values import frozen
-from planner.verdicts.cases import sample_of, sample_of_runs
+from planner.verdicts.cases import sample_of
 from planner.verdicts.comparison import clean_counts, measurement_change
-from planner.verdicts.runs import rests_on_grade
 
 MIN_SESSIONS: Final = 2
 """With fewer earlier sessions, nothing is known about how much they differ, and the exact tests decide."""
@@ -65,20 +61,6 @@ def measured(case: CaseResult) -> Measured:
     )
 
 
-def to_measure(change: Change) -> Measured | None:
-    """A case that is to be called; None if it is in no plan."""
-    case, inputs = change.case, change.inputs
-    if case is None or inputs is None:
-        return None
-    fingerprints = (change.call_fingerprint, change.check_fingerprint)
-    return Measured(inputs, *fingerprints, change.judge, rests_on_grade(case), lambda runs: counts_of(case, runs))
-
-
-def counts_of(case: Case, runs: Sequence[JudgedRun]) -> Counts:
-    """(runs in which every expectation was met, countable runs)."""
-    return clean_counts(sample_of_runs(case, runs, CaseOutcome.UNKNOWN))
-
-
 def earlier_sessions(now: Mapping[str, Measured], stored: CallsOf) -> list[Session]:
     """The newest sessions of the base branch with calls of these cases, oldest first."""
     return _sessions(_calls_by_session(now, stored))[-MAX_SESSIONS:]
@@ -113,13 +95,6 @@ def controls_of(
         if runs := _judged(case, controls):
             found[case_id] = case.counts(runs)
     return found
-
-
-def cases_with_history(sessions: Sequence[Session]) -> frozenset[str]:
-    """The cases that the newest configuration of the base branch was called with, if there are enough sessions."""
-    if len(sessions) < MIN_SESSIONS:
-        return frozenset()
-    return frozenset(case_id for each in sessions for case_id in each.counts if case_id not in each.outdated)
 
 
 @frozen

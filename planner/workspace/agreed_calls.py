@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 from planner.changes.consent import is_digest
@@ -12,7 +12,7 @@ from planner.changes.consented_calls import (
     made_before,
     parse_consented,
 )
-from planner.changes.model import Change, ChangeSet
+from planner.changes.model import ChangeSet
 from planner.ci.event import head_commit
 from planner.ci.git import Git
 from planner.errors import PlannerError
@@ -104,12 +104,6 @@ class Agreed:
         if stored is None or not stored.commit or not self.head or stored.commit == self.head:
             return None
         return (stored.commit, self.head) if self.outside(change_set) else None
-
-    def may_adapt(self, cases: Collection[str]) -> Callable[[Change], bool]:
-        """Says whether a case may be called in waves: one of these `cases`, and in waves in the stored set, too."""
-        stored = self.stored
-        agreed = {case.case_id for case in stored.cases if case.most_runs} if stored is not None else cases
-        return lambda change: change.case_id in cases and change.case_id in agreed
 
     def named(self, change_set: ChangeSet) -> ChangeSet:
         """A subset keeps the agreed digest, so that its calls and costs count together with those of earlier

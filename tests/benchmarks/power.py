@@ -1,12 +1,11 @@
 """How often a regression is found, and how often one is reported without a change: `python tests/benchmarks/power.py`.
 
-    python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: usual grid everywhere sizes controls gate, each alone
+    python tests/benchmarks/power.py [HISTORIES] [PART…]     parts: usual grid everywhere sizes gate, each alone
 
 Suites of 50 cases (40 % pass always, 30 % in 95 % of calls, 20 % in 90 %, 10 % in 80 %), some of which fall by 30
 points. Every history of earlier sessions is drawn again, and compared with ten new sessions for each number of drops,
-so that 40 histories are 400 suites. All methods get the same number of calls. `old` compares with the last session
-alone (Fisher's test with Holm's correction, and the exact test of the suite), `equal` is the regression test with the
-same number of calls for each case, `waves` the same where the calls follow the suspicion (`calls: adaptive`).
+so that 40 histories are 400 suites. `old` compares with the last session alone (Fisher's test with Holm's correction,
+and the exact test of the suite), `test` is the regression test.
 
 The constants of the model were chosen with other seeds.
 """
@@ -15,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -23,15 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import statistics
-from planner.planfile.waves import LEAST_RUNS, first_calls, most_calls
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 from planner.verdicts import comparison
 from planner.verdicts.chances import chances, worse_alike
 from planner.verdicts.comparison import SIGNIFICANCE, compare, compare_suite
-from planner.verdicts.regression import MODEL, Fit, Floats, Integers, Scorer, Scores, fit, scorer, with_controls
+from planner.verdicts.regression import MODEL, Fit, Floats, Integers, Scorer, Scores, fit, scorer
 from planner.verdicts.sessions import Session
-from planner.verdicts.waves import Design, Share, design_of, play
 from tests.support.samples import one_side
 
 Flags = NDArray[np.bool_]
@@ -39,12 +36,10 @@ MIXTURE: Final = ((1.0, 0.4), (0.95, 0.3), (0.9, 0.2), (0.8, 0.1))
 """(rate, share of the cases)."""
 REQUIRED: Final = 0.8
 NEW_SESSIONS: Final = 10
-CONTROLLED_SIMULATIONS: Final = 300
-"""Controls make every new session another suite, with its own simulation of unchanged ones."""
 SEED: Final = 20261130
-GRID_SEED, CONTROLS_SEED = 4_000, 5_000
-METHODS: Final = ("old", "exact", "equal", "waves")
-"""`exact`: what `planner` uses for want of a second session. The last two need it."""
+GRID_SEED = 4_000
+METHODS: Final = ("old", "exact", "test")
+"""`exact`: what `planner` uses for want of a second session. `test` needs it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,6 @@ class Setting:
     Args:
         drop: how much the rate of a case that gets worse falls.
         hour: added to the logits of all rates of the new sessions: a bad hour.
-        controls: share of the calls that reach the agent as it was, at the same time.
     """
 
     cases: int = 50
@@ -90,7 +84,6 @@ class Setting:
     mixture: Sequence[tuple[float, float]] = MIXTURE
     drop: float = 0.3
     hour: float = 0.0
-    controls: float = 0.0
 
     @property
     def rates(self) -> Floats:
@@ -99,26 +92,6 @@ class Setting:
     @property
     def names(self) -> list[str]:
         return [f"case-{number}" for number in range(self.cases)]
-
-    @property
-    def controls_a_case(self) -> Integers:
-        """Spread evenly over the cases."""
-        made = round(self.controls * self.cases * self.calls)
-        return np.diff(np.arange(self.cases + 1) * made // self.cases)
-
-    def design(self, *, in_waves: bool) -> Design:
-        """The calls of each case. Controls are taken from them."""
-        runs = (self.calls - self.controls_a_case).tolist()
-        first = first_calls(self.calls, 0)
-        if not in_waves or self.calls < LEAST_RUNS:
-            return design_of(dict(zip(self.names, runs, strict=True)), {})
-        shares = sum(runs) - first * self.cases
-        most = most_calls(self.calls, first)
-        own = {
-            name: Share(each, first, min(most, shares + first), REQUIRED)
-            for name, each in zip(self.names, runs, strict=True)
-        }
-        return design_of(dict.fromkeys(self.names, 0), own)
 
 
 @dataclass
@@ -131,8 +104,6 @@ class Tally:
     """Alarms that say that everything is worse, because of the agent or of a bad hour."""
     named: int = 0
     wrong: int = 0
-    missed: int = 0
-    """Suites in which a case misses its requirement."""
     by_history: list[float] = field(default_factory=list[float])
     """The share of suites with an alarm, by history: suites with the same history are not independent."""
 
@@ -162,17 +133,13 @@ class NewSessions(NamedTuple):
 
     rates: Floats
     fallen: Flags
-    controls: Integers
-    """How many passed."""
 
 
 def new_sessions(setting: Setting, drops: int, random: np.random.Generator) -> NewSessions:
-    """The rates of the cases, the cases that fell, and the passed controls of each case."""
+    """The rates of the cases, and the cases that fell."""
     fallen = np.argsort(random.random((NEW_SESSIONS, setting.cases)), axis=1) < drops
     shifts = setting.hour + setting.noise.shared * random.standard_normal((NEW_SESSIONS, 1))
-    rates = setting.noise.of_cases(setting.rates - setting.drop * fallen, shifts, random)
-    base = setting.noise.of_cases(np.tile(setting.rates, (NEW_SESSIONS, 1)), shifts, random)
-    return NewSessions(rates, fallen, random.binomial(setting.controls_a_case, base))
+    return NewSessions(setting.noise.of_cases(setting.rates - setting.drop * fallen, shifts, random), fallen)
 
 
 def measure(
@@ -180,7 +147,7 @@ def measure(
 ) -> dict[str, list[Tally]]:
     """By method, for each number of drops."""
     random = np.random.default_rng([SEED, seed])
-    possible = ("old", "exact") if setting.sessions == 1 else ("old", "equal", "waves")
+    possible = ("old", "exact") if setting.sessions == 1 else ("old", "test")
     methods = [method for method in methods if method in possible]
     tallies = {method: [Tally() for _ in drops] for method in methods}
     for _ in range(histories):
@@ -194,29 +161,23 @@ def measure(
                 found = [exact(method, earlier[-1], row, setting.calls) for row in passed]
                 alarms, named = zip(*found, strict=True)
                 tallies[method][index].add(np.array(alarms), np.array(named), sessions.fallen)
-        if not {"equal", "waves"}.intersection(methods):
+        if "test" not in methods:
             continue
         names = setting.names
         fitted = fit([Session(dict(zip(names, _counts(row, setting.calls), strict=True))) for row in earlier])
-        for method in ("equal", "waves"):
-            if method not in tallies:
-                continue
-            judge = Judge.of(fitted, names, setting.design(in_waves=method == "waves"), random)
-            for index, sessions in enumerate(new):
-                compared = judge.compare(setting, sessions, random)
-                tallies[method][index].add(compared.alarm, compared.named, sessions.fallen, compared.alike)
-                tallies[method][index].missed += int(compared.missed.sum())
+        judge = Judge.of(fitted, names, setting.calls, random)
+        for tally, sessions in zip(tallies["test"], new, strict=True):
+            compared = judge.compare(sessions.rates, random)
+            tally.add(compared.alarm, compared.named, sessions.fallen, compared.alike)
     return tallies
 
 
 class Compared(NamedTuple):
-    """By session: whether there is an alarm, and one that everything is worse; the cases that are named; and whether a
-    case misses its requirement."""
+    """By session: whether there is an alarm, and one that everything is worse; and the cases that are named."""
 
     alarm: Flags
     alike: Flags
     named: Flags
-    missed: Flags
 
 
 @dataclass(frozen=True)
@@ -224,57 +185,24 @@ class Judge:
     """The regression test after one history."""
 
     scorer: Scorer
-    design: Design
+    calls: int
     unchanged: Scores
     """Of simulated sessions in which nothing changed."""
 
     @classmethod
-    def of(
-        cls,
-        fitted: Fit,
-        names: Sequence[str],
-        design: Design,
-        random: np.random.Generator,
-        simulations: int = MODEL.simulations,
-    ) -> Judge:
-        prepared = scorer(fitted, dict(zip(names, design.totals(), strict=True)))
-        return cls.simulated(prepared, design, random, simulations)
+    def of(cls, fitted: Fit, names: Sequence[str], calls: int, random: np.random.Generator) -> Judge:
+        prepared = scorer(fitted, dict.fromkeys(names, calls))
+        rates = prepared.draw_rates(MODEL.simulations, random)
+        return cls(prepared, calls, prepared.score(random.binomial(calls, rates), np.full(rates.shape, calls)))
 
-    @classmethod
-    def simulated(cls, prepared: Scorer, design: Design, random: np.random.Generator, simulations: int) -> Judge:
-        rates = prepared.draw_rates(simulations, random)
-        return cls(prepared, design, prepared.score(*play(prepared, design, rates, random)))
-
-    def compare(self, setting: Setting, new: NewSessions, random: np.random.Generator) -> Compared:
-        if not setting.controls:
-            return self._compare(new.rates, random)
-        found: list[Compared] = []
-        prepared: Scorer | None = None
-        for rates, passed in zip(new.rates, new.controls, strict=True):
-            counts = {
-                name: (int(own), int(total))
-                for name, own, total in zip(setting.names, passed, setting.controls_a_case, strict=True)
-            }
-            fitted = with_controls(self.scorer.fitted, counts)
-            if prepared is None:
-                prepared = scorer(fitted, dict(zip(setting.names, self.design.totals(), strict=True)))
-            of_session = replace(prepared, fitted=fitted)  # only its shift differs
-            told = Judge.simulated(of_session, self.design, random, CONTROLLED_SIMULATIONS)
-            found.append(told._compare(rates[None], random))
-        return Compared(*map(np.concatenate, zip(*found, strict=True)))
-
-    def alarms(self, scores: Scores) -> tuple[Flags, Flags]:
-        """Whether there is an alarm, and whether all cases are worse alike, by session."""
+    def compare(self, rates: Floats, random: np.random.Generator) -> Compared:
+        passed = random.binomial(self.calls, rates)
+        scores = self.scorer.score(passed, np.full(rates.shape, self.calls))
         found = chances(scores, self.unchanged)
-        return found.of_either <= MODEL.false_alarm_rate, worse_alike(scores, found, self.scorer.fitted)
-
-    def _compare(self, rates: Floats, random: np.random.Generator) -> Compared:
-        passed, total = play(self.scorer, self.design, rates, random)
-        scores = self.scorer.score(passed, total)
-        alarm, alike = self.alarms(scores)
-        assert (total.sum(axis=1) <= self.design.runs.sum()).all()
+        alarm = found.of_either <= MODEL.false_alarm_rate
+        alike = worse_alike(scores, found, self.scorer.fitted)
         named = (alarm & ~alike)[:, None] & (scores.probabilities >= MODEL.changed_at)
-        return Compared(alarm, alarm & alike, named, np.asarray((passed < REQUIRED * total).any(axis=1)))
+        return Compared(alarm, alarm & alike, named)
 
 
 def _counts(passed: Integers, total: int) -> Iterator[Counts]:
@@ -321,43 +249,21 @@ def gate(histories: int) -> None:
     suites = histories * NEW_SESSIONS
     for noise in NOISES[:2]:
         print(f"\n**The gate, 50 unchanged cases, 80 % required, noise: {noise}**; {suites:,} suites a cell.\n")
-        print("| True rate | Calls | strict | strict, waves | regressions, 1 session | 5 sessions | undecided |")
-        print("|---|---|---|---|---|---|---|")
+        print("| True rate | Calls | strict | regressions, 1 session | 5 sessions | undecided |")
+        print("|---|---|---|---|---|---|")
         for rate in (0.9, 0.95, 0.98, 1.0):
             for calls in (3, 5, 10):
                 one, several = (
                     Setting(calls=calls, sessions=sessions, noise=noise, mixture=((rate, 1.0),)) for sessions in (1, 5)
                 )
                 (alone,) = measure(one, (0,), histories, calls, ("exact",))["exact"]
-                (waves,) = measure(several, (0,), histories, calls, ("waves",))["waves"]
+                (tested,) = measure(several, (0,), histories, calls, ("test",))["test"]
                 random = np.random.default_rng([SEED, calls])
                 passed = random.binomial(calls, noise.applied(np.tile(one.rates, (suites, 1)), random))
                 strict = (passed < REQUIRED * calls).any(axis=1).mean()
-                found = (waves.missed, alone.alarms, waves.alarms - waves.alike, waves.alike)
+                found = (alone.alarms, tested.alarms - tested.alike, tested.alike)
                 red = [strict, *(each / suites for each in found)]
                 print(f"| {rate:.0%} | {calls} | {' | '.join(f'{share:.1%}' for share in red)} |", flush=True)
-
-
-def controls(histories: int) -> None:
-    """What calls of the unchanged agent at the same time add, taken from the same number of calls."""
-    drops = (0, 5, 25, 50)
-    print(
-        f"\n**Controls**: 50 cases, 5 calls, 5 sessions, whole sessions differ by 0.5, waves; {histories * NEW_SESSIONS:,} suites a cell."
-    )
-    print("Alarms (of which: everything is worse) / fallen cases named / wrong names a suite.\n")
-    print("| New session | Controls | " + " | ".join(f"{each} fall" for each in drops) + " |")
-    print("|---" * (2 + len(drops)) + "|")
-    errors: list[float] = []
-    for hour in (0.0, -1.5):
-        for share in (0.0, 0.05, 0.1, 0.2):
-            setting = Setting(noise=Noise(shared=0.5), hour=hour, controls=share)
-            (tallies,) = measure(setting, drops, histories, CONTROLS_SEED, ("waves",)).values()
-            cells = " | ".join(tally.row(each) for tally, each in zip(tallies, drops, strict=True))
-            print(f"| {f'a bad hour ({hour:g})' if hour else 'usual'} | {share:.0%} | {cells} |", flush=True)
-            errors += [tally.error for tally in tallies]
-    print(
-        f"\nStandard error of an alarm rate: at most {max(errors):.1%}, on average {np.mean(errors):.1%}.", flush=True
-    )
 
 
 def main(histories: int, parts: Sequence[str]) -> None:
@@ -377,8 +283,6 @@ def main(histories: int, parts: Sequence[str]) -> None:
         for cases, drops in ((10, (0, 1, 3, 5)), (300, (0, 1, 30, 150))):
             for noise in NOISES[:3]:
                 table(f"**{cases} cases, noise: {noise}**", [Setting(cases, 5, 5, noise)], drops, histories)
-    if "controls" in parts:
-        controls(histories)
     if "gate" in parts:
         gate(histories)
 
@@ -396,5 +300,5 @@ if __name__ == "__main__":
     remember()
     main(
         int(sys.argv[1]) if len(sys.argv) > 1 else 40,
-        sys.argv[2:] or ["usual", "grid", "everywhere", "sizes", "controls", "gate"],
+        sys.argv[2:] or ["usual", "grid", "everywhere", "sizes", "gate"],
     )

@@ -245,22 +245,17 @@ def test_agent_not_known_to_be_edited(before: str | None, after: str | None) -> 
     assert decide(make_case(), prior, revisions={_AGENT: after})[:2] == ("reuse", "passed")
 
 
-def test_runs_that_were_not_needed() -> None:
-    """They stay unneeded for a kept, an unknown or a rechecked case that is decided without them. Raised `runs`, and
-    expectations or settings that leave the case open, call the missing ones."""
-    case = make_case(runs=5, min_pass_rate=0.6, when_settled="stop")
+def test_fewer_stored_runs_than_the_plan_asks_for() -> None:
+    """Raised `runs`, other expectations, and an unknown case call the missing ones."""
+    case = make_case(runs=5, min_pass_rate=0.6)
     runs, kept = make_runs(None, None, None, "agent"), (101, 102, 103, 104)
-    decided = store_case(case, runs=runs, outcome="flaky", runs_not_needed=1)
-    left_open = changed(decided, runs_not_needed=0)
+    found = store_case(case, runs=runs, outcome="flaky")
     altered = replace(case, expectations=(Says(id="other", any_of=("on its way",)),))
-    assert decide(case, decided)[:3] == ("reuse", "passed", 0)
-    assert decide(altered, decided)[:3] == ("recheck", "expectations_changed", 0)
     detail = "in addition to 4 stored runs"
-    assert decide(altered, left_open) == ("call", "expectations_changed", 1, kept, detail)
-    assert decide(replace(case, when_settled="continue"), left_open)[:4] == ("call", "settings_changed", 1, kept)
-    assert decide(replace(case, runs=8, min_runs=4), decided)[:4] == ("call", "runs_raised", 4, kept)
-    unknown = store_case(case, runs=runs, outcome="unknown", runs_not_needed=1)
-    assert decide(case, unknown)[:3] == ("recheck", "inconclusive", 0)
+    assert decide(altered, found) == ("call", "expectations_changed", 1, kept, detail)
+    assert decide(case, found)[:4] == ("call", "settings_changed", 1, kept)
+    assert decide(replace(case, runs=8, min_runs=4), found)[:4] == ("call", "runs_raised", 4, kept)
+    unknown = store_case(case, runs=runs, outcome="unknown")
     assert decide(replace(case, runs=6, min_runs=3), unknown)[:4] == ("call", "inconclusive", 2, kept)
     assert decide(case, unknown, rerun="all")[:3] == ("call", "inconclusive", 5)
 

@@ -16,7 +16,7 @@ PLAN = f"""\
 version: 1
 plan: hours
 targets: {{clinic: {{agent: 1, config: ../agents/clinic.yaml}}}}
-defaults: {{runs: 5, calls: equal, min_pass_rate: 0.2, when_settled: continue, controls: 0}}
+defaults: {{runs: 5, min_pass_rate: 0.2, controls: 0}}
 scenarios:
   hours:
     prompt: "You are {{{{ who }}}}. Ask when they are open."

@@ -33,7 +33,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Slot
 from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.local import LocalEngine
-from planner.execution.observer import EndedRun, Observer, Pace, RunResponse, all_at_once
+from planner.execution.observer import EndedRun, Observer, RunResponse
 from planner.execution.reading import Transactions
 from planner.execution.wanted import resumable_slots
 from planner.network.transport import Answer, InProcessTransport
@@ -197,7 +197,6 @@ class Service:
         on_run: Callable[[EndedRun], object] | None = None,
         on_engine: Callable[[LocalEngine], None] | None = None,
         warn: Callable[[str], None] | None = None,
-        pace: Pace = all_at_once,
         clock_error_seconds: float | Callable[[], float] = 0.0,
     ) -> Invoked:
         """One session as `planner run` does it: mark interrupted launches, resume, execute. Raises Killed where
@@ -260,7 +259,7 @@ class Service:
             outcome = await engine.execute(
                 terms,
                 resumable(journal, wanted),
-                observer=Observer(note, snapshots.append, narration.append, warn or narration.append, pace),
+                observer=Observer(note, snapshots.append, narration.append, warn or narration.append),
                 interrupted=interrupted or anyio.Event(),
             )
         finally:

@@ -144,18 +144,6 @@ def test_an_interrupted_case_has_not_passed_with_a_part_of_the_calls(tmp_path: P
     assert {outcome for outcome, _ in cases_of(fleet).values()} == {"unknown"}
 
 
-@pytest.mark.parametrize(("expected", "calls"), [(PASSES, 6), (FAILS, 4)])
-def test_calls_stop_when_every_case_is_settled(tmp_path: Path, expected: str, calls: int) -> None:
-    """One that fails is settled after 4 of 6 calls, one that passes after all."""
-    plans = {"few": expected, "many": FAILS}
-    fleet = fleet_of(tmp_path)
-    for name, own in plans.items():
-        fleet.files[f"plans/{name}.yaml"] = plan_of(name, 6, own) + "    min_pass_rate: 0.5\n"
-    assert fleet.session(fleet.new_machine(), Life(), at_once=1).code == 1
-    assert fleet.made().total() == calls
-    assert [total for _, total in cases_of(fleet).values()] == [calls, calls]
-
-
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_no_story_with_equal_cases_pays_twice_or_leaves_anything(tmp_path: Path, seed: int) -> None:
     story = Story(seed, tmp_path, has_equal_calls=True)

@@ -78,7 +78,7 @@ scenarios:
     assert window.span == Span("plan.yaml", 12, 3, 12, 9)
     assert [at_support.case_id, at_hotline.case_id] == ["refunds/hours@support", "refunds/hours@hotline"]
     assert (at_support.direction, at_support.mode, at_support.target_number) == ("outbound", "bot", None)
-    assert (at_support.min_pass_rate, at_support.min_runs, at_support.stagger_seconds) == (1.0, 2, 0)
+    assert (at_support.min_pass_rate, at_support.min_runs, at_support.stagger_seconds) == (1.0, 3, 0)
     assert (at_support.timeout_seconds, at_support.platform_failures, at_support.tags) == (900, "ignore", {"billing"})
 
 

@@ -30,7 +30,7 @@ CASES: Final = (
     CASE,
     replace(CASE, prompt="Ask something else."),
     replace(CASE, min_pass_rate=0.5),
-    replace(CASE, when_settled="stop"),
+    replace(CASE, retries=1),
     replace(CASE, max_age=timedelta(hours=30)),
     replace(CASE, case_id="p/renamed@t"),
 )
@@ -121,7 +121,7 @@ def test_only_the_newest_pools_are_read(tmp_path: Path) -> None:
     assert [files_read(store, session) for _ in range(2)] == [3, 2]
     agrees(store, [session])
     assert files_read(store, Session([replace(CASE, prompt="Ask something else.")])) == 2
-    other = Session([replace(CASE, when_settled="stop")])
+    other = Session([replace(CASE, retries=1)])
     assert [files_read(store, other) for _ in range(2)] == [13, 2]
 
 

@@ -99,7 +99,6 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
             "action": "call",
             "reason": "new",
             "runs": 5,
-            "most_runs": 0,
             "calls": 5,
             "shares_with": None,
             "control_of": None,

@@ -26,7 +26,6 @@ from planner.evidence import Evidence, RunStatus, missing_parts
 from planner.execution.charges import AwaitedCharges
 from planner.execution.core import (
     Apply,
-    ChooseWave,
     Finish,
     Poll,
     ReadEvidence,
@@ -438,8 +437,6 @@ class Session:
                     case Finish():
                         self._end()
                         return
-                    case ChooseWave():
-                        raise AssertionError("the jobs of a schedule have no waves")
         self.wakes_at = max(wait.seconds, self.schedule.now)
 
     def _start(self, key: object, what: Callable[[], None]) -> None:

@@ -195,7 +195,6 @@ def assembled(found: Change, made: Sequence[JudgedRun] = (), **missing: Any) -> 
     ("made", "missing", "outcome"),
     [
         ([None, None], {}, "passed"),
-        ([None], {"not_needed": {"p/s@t": 1}}, "passed"),
         ([None], {}, "unknown"),
         ([None], {"not_called": "interrupted", "left": {"p/s@t": 1}}, "unknown"),
         ([None], {"open_runs": {"p/s@t": OpenRuns(1)}}, "unknown"),
@@ -237,20 +236,6 @@ def test_runs_in_addition_to_earlier_ones_are_always_pooled() -> None:
     again = assembled(change(prior, today, reason=Reason.FAILED, **fields), new)
     assert (again.runs_total, again.outcome) == (6, CaseOutcome.PASSED)
     assert again.set_aside == one_side(CaseOutcome.FAILED, 0, 6)
-
-
-@pytest.mark.parametrize(("not_needed", "compared"), [(0, "improved"), (6, "same")])
-def test_calls_not_made_count_for_each_variant(not_needed: int, compared: str) -> None:
-    """Of an agent that splits its calls: each of them may have gone to either variant."""
-
-    def split(found: list[JudgedRun]) -> list[JudgedRun]:
-        return [run.model_copy(update={"agent_variant_id": 1 + run.run_id % 2}) for run in found]
-
-    today = replace(CASE, runs=14)
-    judged = {"check_fingerprint": check_fingerprint(today), "runs_not_needed": not_needed}
-    prior = stored(split(counted(Cause.AGENT, 8, 101, "old")), "failed", **judged)
-    found = assembled(change(prior, today), split(counted(None, 14, 201, "new")))
-    assert (found.compared, found.not_comparable) == (compared, None)
 
 
 @pytest.mark.parametrize(("compared", "is_kept"), [("regressed", True), ("same", False)])

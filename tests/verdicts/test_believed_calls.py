@@ -71,20 +71,6 @@ def test_a_failure_of_the_platform_needs_no_evidence() -> None:
     assert shown(store) == shown(store.untrusted()) == ("passed", 2, 3)
 
 
-def test_calls_that_their_evidence_leaves_open_settle_nothing() -> None:
-    """Their transcripts may still arrive, so that a call may still be needed."""
-
-    def not_needed(kinds: str, min_runs: int) -> int:
-        case = replace(HEARD, runs=5, min_runs=min_runs, when_settled="stop")
-        return (
-            Session([case], judge=JUDGE)
-            .prior(play(case, EMPTY, calls(EMPTY, kinds), judge=JUDGE).store)
-            .runs_not_needed
-        )
-
-    assert [not_needed("addd", 5), not_needed("abb", 5), not_needed("abb", 1)] == [0, 0, 2]
-
-
 @pytest.mark.parametrize(
     ("kinds", "passing", "is_possible"), [("b", 9, False), ("a", 0, True), ("", 1, True), ("", 0, True)]
 )

@@ -8,15 +8,13 @@ from typing import Any
 
 import pytest
 
-from planner.checks.opinions import no_judge
 from planner.planfile.model import Case, Quarantine
 from planner.results.model import CaseResult, JudgedRun
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.comparison import suite_of
-from planner.verdicts.early_stopping import EarlyStopping
 from tests.support.heard_calls import EMPTY
 from tests.support.stored_calls import Session, Store, mix, play, runs_after
-from tests.support.stored_cases import Says, make_case, make_runs
+from tests.support.stored_cases import Says, make_case
 
 CASE = make_case()
 PASSED = mix(3, 0)
@@ -58,17 +56,6 @@ def test_a_regression_stays_one_until_the_case_is_called_again() -> None:
     assert kept.case.p_value == worse.case.p_value
     again = play(CASE, kept.store, PASSED, rerun="failed")
     assert (again.pool, again.sides) == (("failed", 3, 6), ((0, 3), (3, 3)))
-
-
-def test_calls_are_not_stopped_because_of_earlier_results() -> None:
-    """8 of 8 before, and the first three new calls fail: the case has failed regardless of the other two, but may
-    have regressed. 8 of 8 against 0 of 5 would show that; against 8 of 13 it would not."""
-    case = replace(EIGHT, runs=13, min_runs=7, when_settled="stop")
-    changes = Session([case]).changes(play(EIGHT, EMPTY, mix(8, 0)).store)
-    settling = EarlyStopping(changes, lambda _: None, no_judge)
-    for run in make_runs("agent", "agent", "agent", first=901, session_id="new"):
-        settling.note(case.case_id, run)
-    assert settling.pace(case.case_id, 2, 0) == 2
 
 
 def test_a_case_left_open_is_compared_as_one_sample() -> None:

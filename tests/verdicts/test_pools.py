@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from planner.checks.opinions import no_judge
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, StoredCall
 from planner.reports import case_phrasing
@@ -16,7 +15,6 @@ from planner.results.model import CallData, JudgedRun, StartOverDocument
 from planner.results.outcomes import CaseOutcome
 from planner.verdicts.cases import total
 from planner.verdicts.comparison import differ_too_much
-from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.pools import Pool, pools_of
 from tests.support.samples import changed, one_side
 from tests.support.stored_calls import Session, Store, mix, play, runs_after
@@ -224,25 +222,6 @@ def test_three_five_three_runs_make_two_calls() -> None:
     assert play(case, second.store).pool == ("passed", 5, 5)
     failing = play(more, first, mix(1, 1))
     assert (failing.pool, play(case, failing.store).pool) == (("failed", 4, 5), ("failed", 4, 5))
-
-
-def test_a_retry_stops_early_only_if_pool_and_new_runs_agree() -> None:
-    """Passing runs may not save the pool, but the new runs alone may turn out to be of another agent."""
-    stopping = replace(TEN, when_settled="stop")
-    changes = Session([stopping], asked={"rerun": "failed"}).changes(play(stopping, EMPTY, mix(3, 7)).store)
-    settling = EarlyStopping(changes, lambda _: None, no_judge)
-    assert settling.pace(stopping.case_id, 10, 0) > 0
-    for run in make_runs(*["agent"] * 5, first=501, session_id="new"):
-        settling.note(stopping.case_id, run)
-    assert settling.pace(stopping.case_id, 5, 0) == 0
-
-
-def test_calls_that_the_outcome_does_not_need() -> None:
-    """`when_settled: stop`: after 3 of 4, a fifth call changes nothing. What is not needed is found anew each time."""
-    case = make_case(runs=5, min_runs=3, min_pass_rate=0.6, when_settled="stop")
-    store = play(case, EMPTY, mix(3, 1)).store
-    assert asked(case, store) == ("reuse", "passed", 0, 0)
-    assert asked(replace(case, when_settled="continue"), store) == ("call", "settings_changed", 1, 4)
 
 
 # Pools of calls, without a session: `cause minute consent reason` of each.

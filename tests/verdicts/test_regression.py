@@ -269,7 +269,7 @@ def test_cases_on_one_side_only_take_no_part() -> None:
 
 def test_more_failures_make_a_change_likelier() -> None:
     fitted = fit(usual())
-    prepared = scorer(fitted, dict.fromkeys(suite(20, 5, 5), (5,)))
+    prepared = scorer(fitted, dict.fromkeys(suite(20, 5, 5), 5))
     passed = np.full((6, 20), 5)
     passed[:, 0] = np.arange(6)
     scores = prepared.score(passed, np.full_like(passed, 5))

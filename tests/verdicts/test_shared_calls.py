@@ -13,7 +13,6 @@ from planner.changes.consented_calls import consented_calls, parse_consented
 from planner.changes.estimate import build_change_set
 from planner.changes.model import Change, ChangeSet
 from planner.changes.sharing import with_shared_calls
-from planner.changes.waves import with_waves
 from planner.errors import RefusedError
 from planner.execution.jobs import jobs_of
 from planner.planfile.model import AgentFile, Case, Policy, Target
@@ -68,22 +67,8 @@ def test_other_calls_and_other_previews_are_not_shared() -> None:
 
 
 def test_one_job_is_launched_for_all() -> None:
-    """It waits for a grade if any case needs it, and stops early only if all may."""
-    graded = make_case("graded", when_settled="stop")
-    (job,) = jobs_of(set_of(ONE, OF_ANOTHER_PLAN), {}, {})
-    assert (job.case_id, job.plan, job.runs, job.may_stop_early) == (ONE.case_id, "refunds", 5, False)
-    (job,) = jobs_of(set_of(graded, replace(graded, case_id="refunds/b@support")), {}, {})
-    assert job.may_stop_early
-    (job,) = jobs_of(set_of(graded, ONE), {}, {})
-    assert not job.may_stop_early
-
-
-def test_shared_calls_are_not_made_in_waves() -> None:
-    """Which would give each case its own number."""
-    cases = [make_case(name, calls="adaptive", runs=5, prompt=name) for name in ("a", "b", "c", "d")]
-    twin = replace(cases[0], case_id="refunds/twin@support")
-    changes = with_waves(with_shared_calls(changes_of([*cases, twin])), lambda _: True)
-    assert [bool(change.most_runs) for change in changes] == [False, True, True, True, False]
+    (job,) = jobs_of(set_of(ONE, OF_ANOTHER_PLAN), {})
+    assert (job.case_id, job.plan, job.runs) == (ONE.case_id, "refunds", 5)
 
 
 def test_the_digest_covers_who_shares_and_what_each_expects() -> None:

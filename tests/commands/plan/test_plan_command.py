@@ -36,7 +36,6 @@ def test_plan_as_json(project: Project) -> None:
         "action",
         "reason",
         "runs",
-        "most_runs",
         "calls",
         "shares_with",
         "control_of",
