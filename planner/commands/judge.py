@@ -14,7 +14,6 @@ from planner.errors import UsageError
 from planner.evidence import Turn
 from planner.judge.labels import Label, Labelled, question_id, read_labels
 from planner.judge.votes import VoteCache
-from planner.judging.judge_checks import JudgeChecks
 from planner.judging.project_judge import judging_of
 from planner.planfile.model import JudgeSettings
 from planner.quantities import count, shortened
@@ -171,14 +170,14 @@ def _shown(question: Question, shell: Shell, place: str) -> str:
 
 def calibrate(shell: Shell, options: CalibrateOptions) -> int:
     """Print how well the judge agrees with the labels, from stored votes; return 0. Asks nobody."""
-    checks = judging_of(open_workspace(shell, options.selection)).checks
-    if checks is None or not checks.labels:
+    judging = judging_of(open_workspace(shell, options.selection))
+    document = judging.document
+    if document is None or not judging.labels:
         raise UsageError(
             "there are no labels to compare the judge with",
             "Name a file under `judge` in planner.yaml (labels: judge/labels.jsonl), then run planner judge label.",
         )
-    document = checks.document()
-    wrong = list(_disagreements(checks))
+    wrong = list(_disagreements(judging.labels, judging.cache))
     if options.output_format == "json":
         differing = [
             {"rubric": each.question.rubric, "people": each.verdict, "judge": vote.verdict, "reason": vote.reason}
@@ -197,9 +196,9 @@ def calibrate(shell: Shell, options: CalibrateOptions) -> int:
     return 0
 
 
-def _disagreements(checks: JudgeChecks) -> Iterator[tuple[Labelled, Vote]]:
-    for each in checks.labels:
-        vote = _vote(checks.cache, each.question)
+def _disagreements(labels: Sequence[Labelled], cache: VoteCache) -> Iterator[tuple[Labelled, Vote]]:
+    for each in labels:
+        vote = _vote(cache, each.question)
         decided = (Verdict.HOLDS, Verdict.DOES_NOT_HOLD)
         if vote is None or vote.void or each.verdict not in decided or vote.verdict is each.verdict:
             continue

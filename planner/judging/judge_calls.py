@@ -70,7 +70,7 @@ class JudgeCalls:
 
         if next(wanted(), None) is None:
             return JudgeCallsResult()
-        labels = [] if self.judging.checks is None else self.judging.checks.wanted_labels()
+        labels = self.judging.wanted_labels()
         from planner.judge.judge_calls import JudgeCaller  # late, as `_endpoint`
 
         async with self._endpoint(settings) as endpoint:

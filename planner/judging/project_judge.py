@@ -3,6 +3,7 @@ making them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,6 +12,8 @@ from planner.changes.model import Change, ChangeSet, PlanVotes, VoteEstimate
 from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
 from planner.execution.launches import Slot
+from planner.judge.calibration import Comparison, calibration, comparisons
+from planner.judge.labels import Labelled, read_labels, settled
 from planner.judge.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judge.prompt import PROMPT_VERSION
 from planner.judge.votes import (
@@ -19,21 +22,22 @@ from planner.judge.votes import (
     VoteCache,
     WantedVotes,
 )
+from planner.planfile.files import PROJECT_FILE, FileError, Neighbours
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.quantities import count
+from planner.results.judge_documents import JudgeDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
 from planner.values import frozen
 from planner.verdicts.caller_question import caller_rubric
 from planner.verdicts.case_documents import stored_runs_to_judge
 from planner.verdicts.runs import question_about_caller, questions
+from planner.workspace.selection import Loaded
 from planner.workspace.service import world_name, world_of
 from planner.workspace.stores import Workspace
 
 if TYPE_CHECKING:
     from planner.evidence import Evidence
-    from planner.judging.judge_checks import JudgeChecks
-    from planner.results.judge_documents import JudgeDocument
     from planner.verdicts.runs import LoadEvidence
 
 ASSUMED_TRANSCRIPT_BYTES = 4_000
@@ -42,7 +46,8 @@ _ROOM_FOR_LONGER = 3
 """A future transcript may be this many times longer than expected."""
 _TURN_BYTES = 40
 """Size of a turn in a request, without its text."""
-
+_MAX_BYTES = 20 * 1024 * 1024
+"""Of a file of labels."""
 
 _Asked: TypeAlias = str | tuple[str, str]
 """The key of a question about a call that is there; or the case that makes the call, and the rubric."""
@@ -58,8 +63,8 @@ class Judging:
     settings: JudgeSettings | None
     cache: VoteCache
     load_evidence: LoadEvidence
-    checks: JudgeChecks | None = None
-    """With the file of labels that `settings` name."""
+    labels: tuple[Labelled, ...] | None = ()
+    """Of the file that `settings` name; None if it does not exist."""
 
     @property
     def name(self) -> str | None:
@@ -75,12 +80,23 @@ class Judging:
 
     @property
     def warnings(self) -> list[str]:
-        return [] if self.checks is None else self.checks.warnings
+        if self.settings is None or self.labels is not None:
+            return []
+        name = self.settings.labels
+        return [f"{name} does not exist, so the judge is not compared with it; planner judge label writes labels"]
 
     @property
     def document(self) -> JudgeDocument | None:
         """How well the judge agrees with people, for the results."""
-        return None if self.checks is None else self.checks.document()
+        if self.settings is None or not self.settings.labels:
+            return None
+        counts = comparisons(self.labels or (), self.cache)
+        in_all = sum(counts.values(), Counter[Comparison]())
+        return JudgeDocument(
+            model=self.settings.model,
+            calibration=calibration("", in_all) if counts else None,
+            rubrics=[calibration(rubric, mine) for rubric, mine in counts.items()],
+        )
 
     def require_model(self, change_set: ChangeSet) -> None:
         """Raises `UsageError` if calls would be made that nothing could judge."""
@@ -104,6 +120,12 @@ class Judging:
                 evidence = self.load_evidence(digest)
                 if evidence is not None:
                     yield from self._wanted(case, evidence, is_new=digest in new)
+
+    def wanted_labels(self) -> list[WantedVotes]:
+        """The votes to request on labels that the model has not answered."""
+        questions = [each.question for each in self.labels or () if each.verdict is not None]
+        lacking = [question for question in questions if self.cache.unanswered(question)]
+        return [WantedVotes("", each, self.cache.key_of(each), 1) for each in lacking]
 
     def _wanted(self, case: Case, evidence: Evidence, *, is_new: bool) -> list[WantedVotes]:
         """The votes that are missing on one call. Of a stored call, the judge is asked about the caller only if it is
@@ -137,7 +159,7 @@ class Judging:
             for change in self.asking(change_set.changes)
         }
         requests = [request for need in needs.values() for request in need.requests]
-        checks = self._check_requests() if requests else []
+        checks = [_Requests.of(want, want.votes) for want in self.wanted_labels()] if requests else []
         if not needs and not checks:
             return change_set
         estimate = VoteEstimate(
@@ -190,11 +212,6 @@ class Judging:
         for key, votes in asked:
             counted[key] = max(votes, counted.get(key, 0))
         return _Needs(tuple(request for request in requests if request.calls), stored)
-
-    def _check_requests(self) -> list[_Requests]:
-        """The judge calls about labels."""
-        wanted = [] if self.checks is None else self.checks.wanted_labels()
-        return [_Requests.of(want, want.votes) for want in wanted]
 
     def _by_plan(self, requests: Sequence[_Requests], checks: Sequence[_Requests]) -> dict[str, PlanVotes]:
         known = [each.transcript_bytes for each in requests if each.transcript_bytes is not None]
@@ -263,12 +280,23 @@ def judging_of(work: Workspace, repository: ResultsRepository | None = None) -> 
             )
         if settings is None:
             cache.missing = "planner.yaml names no language model under `judge`"
-    checks = None
-    if settings is not None and settings.labels:
-        from planner.judging.judge_checks import judge_checks_of  # late: most projects have no labels
+    labels = _labels(work.loaded, settings.labels) if settings is not None and settings.labels else ()
+    return Judging(settings, cache, repository.load_evidence, labels)
 
-        checks = judge_checks_of(work.loaded, settings, cache)
-    return Judging(settings, cache, repository.load_evidence, checks)
+
+def _labels(loaded: Loaded, name: str) -> tuple[Labelled, ...] | None:
+    """The labels of a file of the project's folder, from the commit that planner.yaml is from; None if it does not
+    exist. Raises `UsageError` if it is invalid."""
+    if loaded.base is not None:
+        data = loaded.base.read(name)
+    elif not (loaded.root / name).exists():
+        data = None
+    else:
+        try:
+            data = Neighbours(loaded.root).read(loaded.root / PROJECT_FILE, name, _MAX_BYTES)[1]
+        except FileError as error:
+            raise UsageError(f"{name}, which planner.yaml names under `judge`: {error}", "Correct the path.") from error
+    return None if data is None else tuple(settled(read_labels(data, name)))
 
 
 def _recorded_answers(work: Workspace) -> RecordedAnswers:
