@@ -107,7 +107,7 @@ class JudgeCaller:
                 for _ in range(self.max_concurrent):
                     tasks.start_soon(work)
             watching.cancel_scope.cancel()
-        self.result.spent, self.result.uncertain = self.budget.spent, self.budget.uncertain
+        self.result.spent = self.budget.spent
         self.result.by_plan = self.budget.by_plan
         return self.result
 

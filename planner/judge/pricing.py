@@ -70,10 +70,8 @@ class JudgeBudget:
     month: str = ""
     """For ceilings of a month, which include `before` rounded up."""
     spent: int = 0
-    uncertain: int = 0
-    """Reserved for requests under way, or without an answer, which may have been charged."""
     by_plan: Counter[str] = field(default_factory=Counter[str])
-    """`spent` and `uncertain` together."""
+    """Spent, and reserved for requests under way, or without an answer, which may have been charged."""
     _committed: list[int] = field(init=False)
     """By ceiling."""
 
@@ -88,19 +86,16 @@ class JudgeBudget:
             more = whole_cents(self._committed[place] + amount) - whole_cents(self._committed[place])
             if more > ceiling.left_cents:
                 raise CeilingReachedError(ceiling.label)
-        self.uncertain += amount
         self._commit(plan, amount)
 
     def settle(self, plan: str, reserved: int, cost: int | None) -> None:
         """Replace a reservation by the cost. An unknown or implausible cost counts as the reservation."""
         paid = reserved if cost is None or not is_plausible(cost, reserved) else cost
-        self.uncertain -= reserved
         self.spent += paid
         self._commit(plan, paid - reserved)
 
     def release(self, plan: str, reserved: int) -> None:
         """Undo a reservation: the request was not charged."""
-        self.uncertain -= reserved
         self._commit(plan, -reserved)
 
     def _covering(self, plan: str) -> Iterator[tuple[int, Ceiling]]:

@@ -186,7 +186,7 @@ class WantedVotes:
 class JudgeCallsResult:
     """The result of the judge calls. The strings say why judge calls are missing; empty if that is not the reason.
 
-    `spent` and `uncertain` are millionths of a cent; uncertain amounts may have been charged without an answer.
+    `spent` is in millionths of a cent. `by_plan` also has what may have been charged without an answer.
     """
 
     given: int = 0
@@ -194,9 +194,7 @@ class JudgeCallsResult:
     calls: int = 0
     """Judge calls with an answer."""
     spent: int = 0
-    uncertain: int = 0
     by_plan: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Both together."""
     ceiling: str = ""
     refusal: str = ""
     usage: str = ""

@@ -155,7 +155,7 @@ class Bench:
         return reply
 
     def spent_cents(self) -> float:
-        return sum(budget.spent + budget.uncertain for budget in self.budgets) / MICROCENTS
+        return sum(budget.by_plan.total() for budget in self.budgets) / MICROCENTS
 
 
 @pytest.fixture
