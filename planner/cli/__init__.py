@@ -56,7 +56,7 @@ _SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "forget": ("results", "Erase the words of a call from results and stores."),
     },
     "For workflows and tools": {
-        "ci": ("ci", "plan | run | gate | publish | promote | record"),
+        "ci": ("ci", "run | gate | publish | promote | record"),
         "sandbox": ("tools", "Serve the simulated service on a port."),
         "schema": ("tools", "Write the JSON Schemas."),
     },

@@ -10,7 +10,7 @@ import click
 from planner.cli import options
 from planner.cli.layout import SETTINGS, Group, command, option
 from planner.cli.options import OUTPUT, selection
-from planner.cli.plans import PLANNING, RUNNING
+from planner.cli.plans import RUNNING
 from planner.cli.system import GlobalOptions, shell
 
 _WORKFLOW = "Workflow"
@@ -42,22 +42,7 @@ _NAME = option(
 
 @click.group(cls=Group, context_settings=SETTINGS)
 def ci() -> None:
-    """Plan, call and decide in workflows."""
-
-
-@command()
-@PLANNING
-@_JOB
-@click.pass_obj
-def plan(global_options: GlobalOptions, **values: Any) -> int:
-    """Show which calls a pull request needs, as `planner plan` does.
-
-    PATH… are plan files or folders (default: plans/).
-    """
-    from planner.commands import plan as module
-
-    outside = shell(global_options, values.pop("verbosity"))
-    return module.plan(outside, module.PlanOptions(selection(values), **values))
+    """Call and decide in workflows."""
 
 
 @command()
@@ -203,5 +188,5 @@ def record(global_options: GlobalOptions, **values: Any) -> int:
     return module.record(shell(global_options), selection(values), **values)
 
 
-for each in (plan, run, gate, publish, promote, record):
+for each in (run, gate, publish, promote, record):
     ci.add_command(each)

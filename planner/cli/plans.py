@@ -73,21 +73,6 @@ def validate(global_options: GlobalOptions, **values: Any) -> int:
     return module.validate(shell(global_options), **values)
 
 
-PLANNING = options.together(
-    options.PATHS,
-    options.SELECT,
-    options.TAG,
-    options.RERUN,
-    options.start_over(". `run` calls these cases again."),
-    options.PLACE,
-    options.offline(),
-    options.output_format(OUTPUT, "text", "json"),
-    option(OUTPUT, "--detailed-exitcode", is_flag=True, help="Exit with 10 if calls are needed."),
-    options.verbose(OUTPUT, "Show every case and every difference."),
-)
-"""The options of `plan`."""
-
-
 @command(
     examples=[
         "planner plan",
@@ -96,7 +81,16 @@ PLANNING = options.together(
         "planner show 'refunds/late-order@support'     why is this case called?",
     ]
 )
-@PLANNING
+@options.PATHS
+@options.SELECT
+@options.TAG
+@options.RERUN
+@options.start_over(". `run` calls these cases again.")
+@options.PLACE
+@options.offline()
+@options.output_format(OUTPUT, "text", "json")
+@option(OUTPUT, "--detailed-exitcode", is_flag=True, help="Exit with 10 if calls are needed.")
+@options.verbose(OUTPUT, "Show every case and every difference.")
 @click.pass_obj
 def plan(global_options: GlobalOptions, **values: Any) -> int:
     """Show which calls are needed, why, what they cost and how long they take. Makes no calls.

@@ -275,7 +275,7 @@ def test_the_cost_in_the_comment_is_that_of_the_digest(
         job("gate", "--publication", str(file))
         return json.loads(file.read_text())["comment"]
 
-    digest = job("plan", "--format", "json").json["digest"]
+    digest = jobs.start(7, branch="topic").planner("plan", "--format", "json").json["digest"]
     first = bill(3, "--max-cost", "0.64", "--select", "*back*")
     assert f"{first}, agreed by `maria` up to $0.64" in comment()
     whole = bill(0, "--max-cost", "2.00")

@@ -50,8 +50,10 @@ def test_each_agent_is_as_it_was_last_read(project: Project, service: Served, ye
     (folder / "branches/7/world").mkdir(parents=True)
     (folder / "branches/7/world/default.json").write_text(json.dumps(other))
     for number, expected_cents in ((7, cents), (8, 160)):
-        planned = project.planner("ci", "plan", "--offline", "--namespace", f"branches/{number}", "--format", "json")
-        assert planned.json["estimate"]["expected_cents"] == expected_cents
+        file = project.root / "publication.json"
+        words = ("--namespace", f"branches/{number}", "--publication", str(file))
+        assert project.planner("ci", "gate", "--offline", *words).code == 3
+        assert f"${expected_cents / 100:.2f} expected" in file.read_text()
 
 
 def test_an_edited_agent_is_noticed_until_it_was_called(project: Project, service: Served) -> None:

@@ -45,7 +45,7 @@ TRAPS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
             "extensions.partialClone": "origin",
             "protocol.ext.allow": "always",
         },
-        ("ci", "plan", "--base", ABSENT),
+        ("ci", "gate", "--base", ABSENT),
     ),
     "a hook": ({"core.hooksPath": "{outside}/hooks"}, SANDBOX),
     "a work tree of its own": (
@@ -173,7 +173,7 @@ def test_replaced_base_commit(project: Project, outside: Path, monkeypatch: pyte
     git(project.root, "replace", base, head)
     touch_plans(project.root)
     pull_request(monkeypatch, outside, base)
-    ran = project.planner("ci", "plan", "--base", base)
+    ran = project.planner("plan")
     assert (ran.code, "policy.max_calls allows 4" in " ".join(ran.out.split())) == (3, True)
 
 

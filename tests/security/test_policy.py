@@ -21,9 +21,13 @@ BASE = "policy: {max_calls: 4}\n"
 RAISED = "policy: {max_calls: 400}\n"
 
 
-def base_limit_applies(project: Project, *arguments: str) -> bool:
-    """True if the base commit's limit applies to calls that the pull request causes."""
+def base_limit_applies(project: Project, *arguments: str, base: str = "") -> bool:
+    """True if the base commit's limit applies to calls that the pull request causes. `base` is typed as `--base`."""
     touch_plans(project.root)
+    if base:
+        file = project.root.parent / "publication.json"
+        ran = project.planner("ci", "gate", "--base", base, "--publication", str(file))
+        return ran.code == 3 and "allows 4 per session" in file.read_text()
     ran = project.planner(*(arguments or ("plan",)))
     return ran.code == 3 and "policy.max_calls allows 4" in " ".join((ran.out + ran.err).split())
 
@@ -130,7 +134,7 @@ def test_moved_project_root(
     commit(repository.root)
     monkeypatch.chdir(repository.root / "voice")
     if typed:
-        assert base_limit_applies(repository, "ci", "plan", "--base", base)
+        assert base_limit_applies(repository, base=base)
     else:
         pull_request(monkeypatch, outside, base)
         assert base_limit_applies(repository)
@@ -181,7 +185,7 @@ def test_job_that_a_pull_request_starts_indirectly(
     github_event(monkeypatch, outside, {"issue": {"number": 42, "pull_request": {"url": "x"}}}, "issue_comment")
     ran = repository.planner("plan")
     assert (ran.code, "--base" in ran.err) == (2, True)
-    assert base_limit_applies(repository, "ci", "plan", "--base", "HEAD")
+    assert base_limit_applies(repository, base="HEAD")
     assert namespace_of(os.environ) == "branches/42/"
 
 
@@ -353,4 +357,4 @@ def test_base_overrides_the_default(repository: Project, outside: Path, monkeypa
     repository.write("planner.yaml", RAISED)
     head: Any = commit(repository.root)
     github_event(monkeypatch, outside, "{}")
-    assert repository.planner("ci", "plan", "--base", head).code == 0
+    assert not base_limit_applies(repository, base=head)

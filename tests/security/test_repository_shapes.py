@@ -171,4 +171,4 @@ def test_no_repository_at_all(project: Project, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("PATH", path)
         assert project.planner("plan").code == 0
         assert project.planner(*SANDBOX).code == 0
-        assert project.planner("ci", "plan", "--base", "main").code == 2
+        assert project.planner("ci", "gate", "--base", "main").code == 2

@@ -204,7 +204,6 @@ class Hosted:
         pull = self.pulls[number]
         with self._job("pull_request_target", self._payload(pull), project, token="reader", of=pull) as (root, base):
             file = root.parent / "phone-plans.json"
-            self.run("ci", "plan", "--base", base)
             self.run("ci", "gate", "--base", base, "--name", project.name, "--publication", str(file))
         return file
 

@@ -31,8 +31,6 @@ def repository(project: Project) -> Project:
 
 def test_suggested_commands_keep_base(repository: Project, service: Served) -> None:
     """The command of the plan holds to the same commit."""
-    ran = repository.planner("ci", "plan", "--base", "change")
-    assert ran.code == 0
     assert "--base change" in repository.planner("ci", "run", "--base", "change").err
     _git(repository, "branch", "-f", "change-2")
     _git(repository, "checkout", "-q", "main")
@@ -45,15 +43,15 @@ def test_a_fault_names_the_commit(repository: Project) -> None:
     """A broken config of the base branch is shown as the commit's."""
     repository.write("planner.yaml", "polcy: {}\n")
     _git(repository, "commit", "-qam", "broken")
-    ran = repository.planner("ci", "plan", "--base", "HEAD")
+    ran = repository.planner("ci", "gate", "--base", "HEAD")
     assert ran.code == 2
     assert "HEAD:planner.yaml:1:1: error: unknown key" in ran.err
 
 
 def test_outside_of_a_repository_and_without_git(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are said plainly."""
-    ran = project.planner("ci", "plan", "--base", "HEAD")
+    ran = project.planner("ci", "gate", "--base", "HEAD")
     assert (ran.code, "is not in a git repository" in ran.err, "fatal" in ran.err) == (2, True, False)
     monkeypatch.setenv("PATH", "")
-    ran = project.planner("ci", "plan", "--base", "HEAD")
+    ran = project.planner("ci", "gate", "--base", "HEAD")
     assert (ran.code, "git is not installed" in ran.err) == (2, True)
