@@ -100,8 +100,8 @@ def test_statistic_and_probabilities_are_the_sums_of_the_model(now: dict[str, Co
 
 
 def test_thousands_of_runs_do_not_underflow() -> None:
-    now = {**suite(20, 5, 5), "case-000": (1200, 3000)}
-    history = [Session({**session.counts, "case-000": (2900, 3000)}) for session in usual()]
+    now = {**suite(20, 5, 5), "case-000": (400, 1000)}
+    history = [Session({**session.counts, "case-000": (970, 1000)}) for session in usual()]
     found = find_changes(fit(history), now)
     assert found.changed == {"case-000"}
     assert np.isfinite([found.statistic, *found.probabilities.values()]).all()
@@ -278,7 +278,7 @@ def test_more_failures_make_a_change_likelier() -> None:
 
 
 def test_unchanged_sessions_rarely_raise_an_alarm() -> None:
-    """A small version of tests/benchmarks/power.py: 200 suites of 20 cases, of which at most one in twenty may."""
+    """A small version of tests/benchmarks/power.py: 60 suites of 20 cases, of which at most one in twenty may."""
     random = np.random.default_rng(11)
     rates = np.repeat([1.0, 0.95, 0.9, 0.8], 5)
     names = list(suite(20, 5, 5))
@@ -287,7 +287,7 @@ def test_unchanged_sessions_rarely_raise_an_alarm() -> None:
         return {name: (int(passed), 5) for name, passed in zip(names, random.binomial(5, rates), strict=True)}
 
     alarms = 0
-    for _ in range(20):
+    for _ in range(12):
         fitted = fit(sessions(*(called() for _ in range(5))))
-        alarms += sum(find_changes(fitted, called()).suite_changed for _ in range(10))
-    assert alarms <= 10
+        alarms += sum(find_changes(fitted, called()).suite_changed for _ in range(5))
+    assert alarms <= 3
