@@ -47,13 +47,6 @@ _SERVE, _BEHAVIOUR = "Server", "Behaviour"
 @option(_BEHAVIOUR, "--world", default="demo", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
 @option(
     _BEHAVIOUR,
-    "--dialect",
-    type=click.Choice(["page", "client"]),
-    default="page",
-    help="page: as on the reference page (default); client: as in the official client.",
-)
-@option(
-    _BEHAVIOUR,
     "--fault",
     "faults",
     multiple=True,

@@ -14,6 +14,7 @@ _NAMED: Final = 2
 
 REMOVED: Final[dict[str, str]] = {
     "worker": "`planner run` makes the calls.",
+    "--dialect": "The sandbox answers as the reference page says, with the fields that the official client needs.",
     "--detach": "`planner run` makes the calls itself; after an interruption, the same command resumes them.",
     "--trace": "`-vv` logs requests.",
     "--containing": "Name the runs: `planner transcript` prints stored conversations with their ids.",

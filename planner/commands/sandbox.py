@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -31,7 +31,6 @@ class SandboxOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     world: str = "demo"
-    dialect: Literal["page", "client"] = "page"
     api_keys: Sequence[str] = ()
     state: Path | None = None
     faults: Sequence[str] = ()
@@ -46,7 +45,6 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
     try:
         service = Sandbox(
             world,
-            dialect=options.dialect,
             api_keys=frozenset(options.api_keys) or None,
             now=lambda: shell.clock.now().timestamp(),
             state_path=shell.cwd / options.state if options.state else None,

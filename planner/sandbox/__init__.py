@@ -4,14 +4,13 @@ It imports nothing of this project but the YAML reader: where the client is wron
 disagree with it.
 """
 
-from planner.sandbox.sandbox import Dialect, Sandbox
+from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.state import StateFileError
 from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.files import WorldError, WorldProblem, builtin_worlds, load_world
 from planner.sandbox.worlds.world import World
 
 __all__ = [
-    "Dialect",
     "FaultSpec",
     "Sandbox",
     "StateFileError",

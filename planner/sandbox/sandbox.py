@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
@@ -32,8 +32,6 @@ from planner.sandbox.worlds.world import World
 if TYPE_CHECKING:
     from planner.sandbox.service.app import App
 
-Dialect = Literal["page", "client"]
-"""The shapes of the reference page, or of the official client 0.2.0."""
 _FOREIGN_PROMPT = "You are somebody else's caller. Ask for the opening hours."
 
 
@@ -44,13 +42,11 @@ class Sandbox:
     def __init__(
         self,
         world: World,
-        dialect: Dialect = "page",
         api_keys: Collection[str] | None = None,
         now: Callable[[], float] = time.time,
         state_path: str | os.PathLike[str] | None = None,
     ) -> None:
         self.world = world
-        self.dialect: Dialect = dialect
         self.api_keys = None if api_keys is None else frozenset(api_keys)
         self._clock = now
         self.state = ServiceState(world)

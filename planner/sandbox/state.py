@@ -52,7 +52,6 @@ class LaunchRequest:
     mode: Mode = "bot"
     run_count: int = 1
     stagger_seconds: int = 0
-    name: str = ""
     is_batch: bool = False
 
 

@@ -1,5 +1,5 @@
 """Every boundary that `planner run` crosses, died at in turn: before and after each journal write, request, stored evidence,
-result, baseline and report file, in both dialects, under each trouble; then sessions that die several times in a row.
+result, baseline and report file, under each trouble; then sessions that die several times in a row.
 
     uv run python tests/benchmarks/deaths.py [SEQUENCES] [SEED]
 
@@ -22,22 +22,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from mortality import Life
 from troubled_plan import TROUBLES, boundaries, check, finish, organisation
 
-from planner.sandbox import Dialect
 
-DIALECTS: tuple[Dialect, ...] = ("page", "client")
-
-
-def die(dialect: Dialect, faults: Sequence[dict[str, Any]], deaths: Sequence[int]) -> str:
+def die(faults: Sequence[dict[str, Any]], deaths: Sequence[int]) -> str:
     """Sessions that die at these of their boundaries, one after the other. Returns what went wrong, or nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        service = organisation(Path(folder), dialect, faults)
+        service = organisation(Path(folder), faults)
         try:
             for boundary in deaths:
                 service.run(life=Life(boundary))
             assert finish(service).code == 0
             check(service)
         except AssertionError as error:
-            return f"{dialect}, died at {list(deaths)}: {error}"
+            return f"died at {list(deaths)}: {error}"
     return ""
 
 
@@ -47,25 +43,20 @@ def run() -> int:
     began = time.monotonic()
     wrong: list[str] = []
     single = 0
-    crossed: dict[tuple[Dialect, str], int] = {}
-    for dialect in DIALECTS:
-        for name, faults in TROUBLES.items():
-            with tempfile.TemporaryDirectory() as folder:
-                crossed[dialect, name] = len(boundaries(Path(folder), dialect, faults))
-            deaths = range(1, crossed[dialect, name] + 1)
-            wrong += filter(None, (die(dialect, faults, [boundary]) for boundary in deaths))
-            single += len(deaths)
-            print(
-                f"{dialect}, {name}: {len(deaths)} deaths, {time.monotonic() - began:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+    crossed: dict[str, int] = {}
+    for name, faults in TROUBLES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            crossed[name] = len(boundaries(Path(folder), faults))
+        deaths = range(1, crossed[name] + 1)
+        wrong += filter(None, (die(faults, [boundary]) for boundary in deaths))
+        single += len(deaths)
+        print(f"{name}: {len(deaths)} deaths, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     in_a_row = 0
     for _ in range(sequences):
-        dialect, name = dice.choice(list(crossed))
-        deaths = [dice.randint(1, crossed[dialect, name]) for _ in range(dice.randint(2, 6))]
+        name = dice.choice(list(crossed))
+        deaths = [dice.randint(1, crossed[name]) for _ in range(dice.randint(2, 6))]
         in_a_row += len(deaths)
-        wrong += filter(None, [die(dialect, TROUBLES[name], deaths)])
+        wrong += filter(None, [die(TROUBLES[name], deaths)])
     print(
         f"{single} boundaries died at one by one, {in_a_row} deaths in {sequences} rows of two to six,"
         f" {time.monotonic() - began:.0f} s: {len(wrong)} in which a call was paid twice or lost, or a ledger differed"

@@ -2,7 +2,7 @@
 
     uv run python tests/benchmarks/faults.py [SEEDS] [FAULT…]
 
-Whole sessions of `planner run` in virtual time, in both dialects by turns, repeated until nothing is left to do (at most
+Whole sessions of `planner run` in virtual time, repeated until nothing is left to do (at most
 six times, ten minutes apart). The plan has cases that pass and cases that fail. A case that is reported as passed although
 what was said on one of its calls (as the service shows it afterwards, without faults) does not pass is a wrong pass.
 A `hang` stays open, as it should: a run that never ends is paid for, and given up only a day after its launch

@@ -40,13 +40,9 @@ def tell(seed: int) -> Story:
 
 
 def real_stories(seeds: Iterable[int], seed: int) -> Iterator[KilledStory]:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ServedSandbox(Path(folder), seed, "page") as page,
-        ServedSandbox(Path(folder), seed, "client") as client,
-    ):
+    with tempfile.TemporaryDirectory() as folder, ServedSandbox(Path(folder), seed) as served:
         for number in seeds:
-            story = KilledStory(Path(folder) / f"story{number}", (page, client)[number // 2 % 2], number)
+            story = KilledStory(Path(folder) / f"story{number}", served, number)
             story.run(Random(number))
             yield story
 

@@ -25,14 +25,13 @@ TROUBLED: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 async def test_a_crash_at_any_boundary_costs_nothing(
-    make_service: Callable[..., Any], lethal: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], lethal: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Killed after each journal write, launch and stored evidence, then run again: each run was made once."""
     jobs = [job("ana", runs=2), job("bob"), job("cleo", target=17)]
     died = 0
-    async for service in lethal(lambda: make_service(dialect, TROUBLED), jobs, lambda: {"settings": SETTINGS}):
+    async for service in lethal(lambda: make_service(TROUBLED), jobs, lambda: {"settings": SETTINGS}):
         done = await service.invoke(jobs, settings=SETTINGS)
         assert done.outcome.finished, (died, done.outcome)
         assert len(done.records) == 4, died
@@ -55,26 +54,24 @@ KINDS = {
 }
 
 
-# Every trouble in every dialect, and every boundary that a process crosses, is `tests/benchmarks/deaths.py`.
-@pytest.mark.parametrize(
-    ("dialect", "faults", "first"), list(zip(("page", "client"), TROUBLES.values(), (0, 1), strict=True))
-)
+# Every trouble, and every boundary that a process crosses, is `tests/benchmarks/deaths.py`.
+@pytest.mark.parametrize(("faults", "first"), list(zip(TROUBLES.values(), (0, 1), strict=True)))
 def test_a_crash_after_a_durable_effect_costs_nothing(
-    tmp_path: Path, dialect: Any, faults: Sequence[dict[str, Any]], first: int
+    tmp_path: Path, faults: Sequence[dict[str, Any]], first: int
 ) -> None:
     """Killed after every third one and run again: each call is paid for once, none is lost, and the journal and the
     service agree to the cent."""
-    crossed = boundaries(tmp_path / "alive", dialect, faults)
+    crossed = boundaries(tmp_path / "alive", faults)
     points = effects(crossed)
     assert {crossed[number - 1].removeprefix("after ") for number in points} >= KINDS
     for number in points[first::3]:
-        service = organisation(tmp_path / str(number), dialect, faults)
+        service = organisation(tmp_path / str(number), faults)
         assert service.run(life=Life(number)).code is None
         assert finish(service).code == 0, crossed[number - 1]
         check(service)
 
 
-def test_a_crash_after_the_facts_repeats_no_run(tmp_path: Path, dialect: Any) -> None:
+def test_a_crash_after_the_facts_repeats_no_run(tmp_path: Path) -> None:
     """Killed after the facts were written and before the journal recorded that; then the plan asks for one more run."""
     plan = """\
 version: 1
@@ -86,7 +83,7 @@ scenarios:
     runs: 1
     expect: [{check: call, status: completed}]
 """
-    service = Organisation(tmp_path, dialect)
+    service = Organisation(tmp_path)
     service.write("plans/more.yaml", plan)
     assert service.run(life=Life("after putting sessions")).code is None
     service.write("plans/more.yaml", plan.replace("runs: 1", "runs: 2"))
@@ -97,7 +94,7 @@ scenarios:
 
 
 SEEDS = [(name, number % 4) for number, name in enumerate(FAULTS)] + [("all together", 1)]
-"""One run of each fault, alternating dialects and ceilings; `tests/benchmarks/faults.py` makes a hundred of each."""
+"""One run of each fault, alternating shapes of runs and ceilings; `tests/benchmarks/faults.py` makes a hundred of each."""
 
 
 @pytest.mark.parametrize(("name", "seed"), SEEDS)

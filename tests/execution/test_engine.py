@@ -25,11 +25,11 @@ from planner.execution.state import State
 
 
 async def test_every_wanted_run_is_made_once_and_collected(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Cases on both kinds of target, several runs each: each run is made once, its evidence is stored and its bill
     known."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [
         job("ana", runs=3),
         job("bob"),
@@ -126,25 +126,22 @@ async def test_the_makespan_is_close_to_its_bound(make_service: Callable[..., An
     assert done.stats.requests == 3 * 120 + polls + bills + done.outcome.launches + done.stats.refused + 1
 
 
-async def test_evidence_is_fetched_once_per_run(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
-    """The call, its transcript (unless the list of runs has it) and, if that shows no tool call, its history: each
-    once. No grade unless a check needs it."""
-    service = make_service(dialect)
+async def test_evidence_is_fetched_once_per_run(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """The call, its transcript and, if that shows no tool call, its history: each once. No grade unless a check needs
+    it."""
+    service = make_service()
     await service.invoke([job("ana", runs=2), job("bob", target=14)])
     reads = Counter(path for _, path in service.requests if "/calls/" in path)
     assert set(reads.values()) == {1}
     documents = Counter(path.split("/")[-1].strip("0123456789") for path in reads)
-    transcripts = 3 if dialect == "page" else 1
-    assert documents == {"": 3, "transcript": transcripts, "history": 3}
+    assert documents == {"": 3, "transcript": 3, "history": 3}
 
 
 async def test_runs_that_share_a_target_but_not_a_batch_are_distinguished(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Two cases with the same prompt, and one that differs only in white space, each get their number of runs."""
-    service = make_service(dialect, [{"kind": "shuffle_ids"}])
+    service = make_service([{"kind": "shuffle_ids"}])
     prompt = "You are Ana. Ask for the opening hours."
     jobs = [
         job("ana", prompt=prompt, runs=2),

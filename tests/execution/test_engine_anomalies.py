@@ -66,11 +66,11 @@ def launches(service: Any) -> dict[str, tuple[str, bool]]:
 
 @pytest.mark.parametrize("text", ["first", "none"])
 async def test_a_batch_answered_twice_is_not_trusted(
-    make_service: Callable[..., Any], jobs: list[Any], dialect: str, text: str
+    make_service: Callable[..., Any], jobs: list[Any], text: str
 ) -> None:
     """The second answer is not trusted: nothing more is launched, its runs are found in the lists, and each is paid
     for once."""
-    service = make_service(dialect)
+    service = make_service()
     later = [
         *jobs,
         replace(jobs[0], case_id="p/cleo@t", prompt="You are Cleo.", line=replace(jobs[0].line, stagger_seconds=3)),
@@ -138,11 +138,9 @@ def shouting(method: str, path: str, answer: Answer) -> Answer:
     return replace(answer, body=json.dumps(rows).encode())
 
 
-async def test_changed_prompts_are_reported_at_once(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_changed_prompts_are_reported_at_once(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The warning says why they count for no case. Once they are shown as sent, they count, and are not made again."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana"), job("bob")]
     warned_at: list[float] = []
     began = anyio.current_time()

@@ -20,10 +20,10 @@ PATIENT = EngineSettings(linger_seconds=700)
 
 
 async def test_a_batch_beyond_the_first_page_is_found(
-    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """However many batches were made since: a list that does not reach back proves nothing."""
-    service = make_service(dialect, concurrency_limit=1000)
+    service = make_service(concurrency_limit=1000)
     jobs = [job("ana"), job("bob")]
     assert await killable(service, jobs, "after POST")
     for n in range(230):
@@ -36,10 +36,10 @@ async def test_a_batch_beyond_the_first_page_is_found(
 
 
 async def test_an_unlisted_batch_is_found_by_its_runs(
-    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """Its list of batches has no pages and ends at the fiftieth: the runs are found in the list of runs."""
-    service = make_service(dialect, concurrency_limit=1000)
+    service = make_service(concurrency_limit=1000)
     jobs = [job("ana"), job("bob")]
     assert await killable(service, jobs, "after POST")
     for n in range(60):
@@ -66,10 +66,12 @@ async def test_a_batch_whose_answer_lists_no_runs(
 ) -> None:
     """The batch may be unknown at first, or never list its runs; then the batch of the runs, or their prompts,
     identifies them."""
-    service = make_service("client" if text == "by neither" else "page", [{"kind": "shuffle_ids"}])
+    service = make_service([{"kind": "shuffle_ids"}])
     reads: list[str] = []
 
     def reticent(method: str, path: str, answer: Answer) -> Answer:
+        if text == "by neither":
+            answer = service.as_in_the_client(method, path, answer)
         if not path.startswith("/v1/test-call-batches"):
             return answer
         if method == "GET" and text == "by the batch later":
@@ -94,7 +96,7 @@ async def test_a_batch_that_is_not_shown_yet_takes_no_other_run(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A single run with the same prompt, as another launch makes it, does not count for the batch."""
-    service = make_service("page")
+    service = make_service()
     reads: list[str] = []
 
     def lagging(method: str, path: str, answer: Answer) -> Answer:
@@ -122,7 +124,7 @@ async def test_a_batch_without_listed_runs_becomes_overdue(
 ) -> None:
     """The runs are made but never listed: overdue after their time, not called again, and resumed once they are
     listed."""
-    service = make_service("page", [{"kind": "shuffle_ids"}])
+    service = make_service([{"kind": "shuffle_ids"}])
 
     def hide(method: str, path: str, answer: Answer) -> Answer:
         return replace(answer, body=b"[]") if (method, path) == ("GET", "/v1/test-calls") else answer
@@ -138,10 +140,10 @@ async def test_a_batch_without_listed_runs_becomes_overdue(
 
 @pytest.mark.parametrize("error_seconds", [-86_400.0, -40.0, 7_200.0])
 async def test_our_own_wrong_clock_does_no_harm(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, error_seconds: float
+    make_service: Callable[..., Any], job: Callable[..., Any], error_seconds: float
 ) -> None:
     """Launches are dated by the service's clock."""
-    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
+    service = make_service([{"kind": "lost_answer", "times": 2}])
     jobs = [job("ana", runs=2), job("cleo", target=17)]
     done = await service.invoke(jobs, clock_error_seconds=error_seconds)
     assert done.outcome.finished
@@ -149,11 +151,9 @@ async def test_our_own_wrong_clock_does_no_harm(
     await service.check_exact(jobs)
 
 
-async def test_lagging_lists_are_awaited(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_lagging_lists_are_awaited(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """A launch that is listed minutes late is adopted, not launched again."""
-    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
+    service = make_service([{"kind": "lost_answer", "times": 2}])
     jobs = [job("ana", runs=2), job("cleo", target=17)]
 
     def lagging(method: str, path: str, answer: Answer) -> Answer:
@@ -171,7 +171,7 @@ async def test_a_short_list_of_runs_does_not_prove_absence(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """A service that lists only its newest fifty runs: others may exist."""
-    service = make_service("page", concurrency_limit=1000)
+    service = make_service(concurrency_limit=1000)
     assert await killable(service, [job("ana")], "after POST")
     for n in range(60):
         await service.post("/v1/test-calls", scenario_prompt=f"Other {n}.")
@@ -229,12 +229,12 @@ def spoiling_runs(spoil: Callable[[dict[str, Any]], None], is_spoilt: Callable[[
 
 
 async def test_an_unreadable_foreign_run_costs_nothing(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """It is in every list, and everybody else's runs are read as soon as they end."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana", runs=2)]
-    plain = await make_service(dialect).invoke(jobs)
+    plain = await make_service().invoke(jobs)
     await service.post("/v1/test-calls", scenario_prompt="A stranger's.")
     spoil = spoiling_runs(
         lambda row: row.update(error_message={"code": 7}), lambda row: row["scenario_prompt"] == "A stranger's."
@@ -249,10 +249,10 @@ async def test_an_unreadable_foreign_run_costs_nothing(
     "field", ["status", "call_id", "completed_at", "error_message", "scenario_prompt", "target_id", "id"]
 )
 async def test_an_unreadable_run_of_ours_is_unknown(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, field: str
+    make_service: Callable[..., Any], job: Callable[..., Any], field: str
 ) -> None:
     """With the reason, and alone: the other run is read. The next session reads it, and pays for nothing."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana", timeout_seconds=60.0), job("bob", timeout_seconds=60.0)]
     spoil = spoiling_runs(
         lambda row: row.update({field: {"is": 7}}), lambda row: "You are ana" in row["scenario_prompt"]
@@ -269,10 +269,10 @@ async def test_an_unreadable_run_of_ours_is_unknown(
 
 @pytest.mark.parametrize("field", ["scenario_prompt", "created_at", "id", "target_id"])
 async def test_a_lost_launch_that_may_be_an_unreadable_run_is_not_sent_again(
-    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str, field: str
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], field: str
 ) -> None:
     """Nobody can prove that it never arrived. Once its row can be read, its run is adopted."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana")]
     assert await killable(service, jobs, "after POST")
     await anyio.sleep(700)
@@ -288,7 +288,7 @@ async def test_a_batch_that_cannot_be_read_is_not_visible_yet(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """While the service answers 500 to it, single runs end as they do; then its runs are found."""
-    service = make_service("page")
+    service = make_service()
     began = service.now_seconds()
 
     def failing(method: str, path: str, answer: Answer) -> Answer:
@@ -309,10 +309,10 @@ async def test_a_batch_that_cannot_be_read_is_not_visible_yet(
 
 
 async def test_an_unreadable_batch_is_found_by_its_runs(
-    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """The launch of two was lost, and the row of its batch says nothing."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana"), job("bob")]
     assert await killable(service, jobs, "after POST")
     await anyio.sleep(700)

@@ -19,10 +19,10 @@ async def spent(service: Any) -> int:
 
 
 async def test_launching_stops_at_the_ceiling_and_reports_the_rest(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Six calls of 16 cents fit under a dollar. The rest is left, by case, and the ceiling is named."""
-    service = make_service(dialect)
+    service = make_service()
     done = await service.invoke(
         [job("ana", runs=5, reserve_cents=16, expected_seconds=50.0), job("bob", runs=5, reserve_cents=16)],
         ceilings=[(100, None)],
@@ -93,11 +93,11 @@ async def test_calls_of_unknown_price_go_one_at_a_time_until_one_is_known(
 
 
 async def test_a_late_transcript_does_not_keep_everything_reserved(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A call of unknown price reserves everything that is left. When it ends, the service's estimate replaces the
     reservation, so others start while its evidence is awaited."""
-    service = make_service(dialect, [{"kind": "late", "what": ["transcript"], "seconds": 40, "times": 1}])
+    service = make_service([{"kind": "late", "what": ["transcript"], "seconds": 40, "times": 1}])
     jobs = [job("ana", runs=4, reserve_cents=None)]
     done = await service.invoke(jobs, ceilings=[(100, None)])
     first, *others = await service.own_runs()
@@ -123,7 +123,7 @@ async def test_earlier_sessions_spending_counts(make_service: Callable[..., Any]
 
 async def test_unconfirmed_money_counts_as_spent(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """An unconfirmed launch keeps its reservation, and delays the session no longer than other unconfirmed launches."""
-    service = make_service("page", [{"kind": "error_before", "times": 1}])
+    service = make_service([{"kind": "error_before", "times": 1}])
     jobs = [job("ana", runs=1, target=17), job("bob", runs=2)]
     done = await service.invoke(jobs, ceilings=[(60, None)], settings=EngineSettings(linger_seconds=30))
     assert len(await service.own_runs()) == 2 - 1
@@ -136,11 +136,9 @@ async def test_unconfirmed_money_counts_as_spent(make_service: Callable[..., Any
     await service.check_exact(jobs)
 
 
-async def test_an_empty_balance_stops_launching(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_an_empty_balance_stops_launching(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """402: runs under way are collected, the rest is reported, and nothing more is launched."""
-    service = make_service(dialect, [{"kind": "no_balance", "after": 1}])
+    service = make_service([{"kind": "no_balance", "after": 1}])
     jobs = [job("ana", runs=2, expected_seconds=90.0, target=14), job("bob", runs=3)]
     done = await service.invoke(jobs)
     assert done.outcome.refusal.startswith("no balance for test calls (402: Insufficient balance.")
@@ -209,7 +207,7 @@ async def test_no_ceiling_is_ever_exceeded(
     """For any jobs and faults, the service charges no more than each ceiling in every session, and in the end
     everything that fits was made."""
     trouble = [{"kind": "lost_answer", "every": 3}, {"kind": "error_before", "after": 1, "every": 4}] if faults else []
-    service = make_service("client", trouble, concurrency_limit=4)
+    service = make_service(trouble, concurrency_limit=4)
     jobs = [
         job(f"c{n}", runs=runs, plan=plan, target=target, reserve_cents=24 if known else None)
         for n, (runs, plan, target) in enumerate(cases)

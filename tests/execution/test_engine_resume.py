@@ -14,11 +14,9 @@ from planner.execution.events import Consumed, Moved
 from planner.execution.launches import LaunchState
 
 
-async def test_the_same_command_again_makes_no_call(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_the_same_command_again_makes_no_call(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """All runs are stored: they are reported with the first session's id, without a request."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana", runs=2), job("bob", target=17)]
     first = await service.invoke(jobs)
     service.requests.clear()
@@ -70,12 +68,10 @@ async def test_lost_evidence_is_fetched_again_free(make_service: Callable[..., A
     await service.check_exact([job("ana", runs=2)])
 
 
-async def test_runs_under_way_are_resumed(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_runs_under_way_are_resumed(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Interrupted with everything launched and nothing ended: the next session collects the runs and launches
     nothing."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana", runs=2), job("bob"), job("cleo", target=17)]
     first = await service.invoke_interrupted(jobs, 3.0)
     assert (first.outcome.interrupted, first.records, first.outcome.unsettled) == (True, [], ())
@@ -87,13 +83,11 @@ async def test_runs_under_way_are_resumed(
 
 
 async def test_a_hanging_run_is_left_to_the_next_session(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Its time limit starts with the answer to its launch. It is reported without evidence, and the next session
     reads it, free of charge."""
-    service = make_service(
-        dialect, [{"kind": "slow", "route": "launch", "seconds": 20}], delays={"dial_seconds": 100.0}
-    )
+    service = make_service([{"kind": "slow", "route": "launch", "seconds": 20}], delays={"dial_seconds": 100.0})
     jobs = [job("ana", timeout_seconds=40.0)]
     first = await service.invoke(jobs)
     assert 60 <= first.seconds < 66
@@ -117,7 +111,7 @@ async def test_an_absent_launch_is_repeated_only_as_wanted(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """A launch of three runs that never happened, of a case that now wants one run: one is launched."""
-    service = make_service("page", [{"kind": "error_before", "times": 1}])
+    service = make_service([{"kind": "error_before", "times": 1}])
     assert await killable(service, [job("ana", runs=3)], "after POST")
     done = await service.invoke([job("ana", runs=1)], digest="sha256:2", settings=EngineSettings(linger_seconds=700))
     assert done.outcome.finished
@@ -157,10 +151,10 @@ async def test_unsent_launches_replace_no_run(
 
 
 async def test_evidence_with_parts_missing_is_read_again(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A transcript and a grade that arrived after the session are fetched by the next one, which makes no call."""
-    service = make_service(dialect, [{"kind": "late", "what": ["transcript", "grade"], "seconds": 500, "times": 1}])
+    service = make_service([{"kind": "late", "what": ["transcript", "grade"], "seconds": 500, "times": 1}])
     jobs = [job("ana", await_grade=True)]
     first = await service.invoke(jobs)
     assert first.records[0].evidence.turns is None

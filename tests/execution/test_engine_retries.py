@@ -27,11 +27,9 @@ def retried(job: Callable[..., Any]) -> Callable[..., Any]:
     return build
 
 
-async def test_a_platform_failure_is_retried(
-    make_service: Callable[..., Any], retried: Callable[..., Any], dialect: str
-) -> None:
+async def test_a_platform_failure_is_retried(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
     """Both runs are reported, and the case has the number of runs that it asks for."""
-    service = make_service(dialect, [FAILS])
+    service = make_service([FAILS])
     done = await service.invoke([retried("ana", retries=1)], on_run=platform_failed)
     assert done.outcome.finished
     assert [platform_failed(record) for record in done.records] == [True, False]
@@ -43,7 +41,7 @@ async def test_a_platform_failure_is_retried(
 async def test_retries_are_limited(
     make_service: Callable[..., Any], retried: Callable[..., Any], retries: int, calls: int
 ) -> None:
-    service = make_service("page", [{"kind": "fail_run"}])
+    service = make_service([{"kind": "fail_run"}])
     done = await service.invoke([retried("ana", retries=retries)], on_run=platform_failed)
     assert done.outcome.finished
     assert len(await service.own_runs()) == calls
@@ -51,14 +49,14 @@ async def test_retries_are_limited(
 
 async def test_an_agent_failure_is_not_retried(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
     """Only the observer knows why a run failed: a run that it does not report as a platform failure is not retried."""
-    service = make_service("page", [FAILS])
+    service = make_service([FAILS])
     await service.invoke([retried("ana", retries=3)])
     assert len(await service.own_runs()) == 1
 
 
 async def test_a_retry_keeps_to_the_ceiling(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
     """The budget covers one call: the retry is left and reported."""
-    service = make_service("page", [FAILS])
+    service = make_service([FAILS])
     jobs = [retried("ana", retries=1), retried("bob", retries=1, target=17)]
     done = await service.invoke(jobs, on_run=platform_failed, ceilings=[(30, None)])
     assert done.outcome.ceiling
@@ -74,7 +72,7 @@ async def test_a_crash_at_any_boundary_pays_for_no_retry_twice(
     jobs, died = [retried("ana", retries=3)], 0
     settings = EngineSettings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
     options: dict[str, Any] = {"settings": settings, "on_run": platform_failed}
-    async for service in lethal(lambda: make_service("client", [FAILS]), jobs, lambda: options):
+    async for service in lethal(lambda: make_service([FAILS]), jobs, lambda: options):
         done = await service.invoke(jobs, **options)
         assert done.outcome.finished, died
         made = await service.own_runs()

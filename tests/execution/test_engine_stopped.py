@@ -39,11 +39,11 @@ def once(condition: Callable[[], bool] = lambda: True) -> Callable[[], bool]:
 
 
 async def test_a_list_read_before_a_suspension_does_not_prove_absence(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """The lists lag. The process is suspended after it read one, for longer than the settling time: the list is as
     old as before, so a launch that is missing in it may have arrived."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana")]
     now, begun = service.now_seconds, service.now_seconds()
 
@@ -62,12 +62,10 @@ async def test_a_list_read_before_a_suspension_does_not_prove_absence(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_delayed_by_sleep_is_replaced(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_a_launch_delayed_by_sleep_is_replaced(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The process stands still between the record of a launch and its first byte. Before: another machine made the
     call, and then this one did, too. Now: a launch that its recorded time would not find is not sent."""
-    service = make_service(dialect)
+    service = make_service()
     jobs, asleep = [job("ana")], [0.0]
     sleeps = once()
     real = service.transport
@@ -93,10 +91,10 @@ async def test_a_launch_delayed_by_sleep_is_replaced(
 
 @pytest.mark.parametrize("step_seconds", [-3600.0, 3600.0, 45.0])
 async def test_a_changed_clock_does_not_hide_a_launch(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, step_seconds: float
+    make_service: Callable[..., Any], job: Callable[..., Any], step_seconds: float
 ) -> None:
     """The tolerance of the service's time grows by the change, and the launch is searched for in all of it."""
-    service = make_service(dialect, concurrency_limit=1)
+    service = make_service(concurrency_limit=1)
     jobs, error = [job("ana", runs=3)], [0.0]
     is_set, is_lost, begun = once(lambda: service.now_seconds() - begun > 20), once(lambda: bool(error[0])), 0.0
     begun = service.now_seconds()
@@ -122,11 +120,9 @@ async def test_a_changed_clock_does_not_hide_a_launch(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_sent_before_sleep_is_found(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_a_launch_sent_before_sleep_is_found(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The request was in the network card all night, was carried out in the morning, and its answer was lost."""
-    service = make_service(dialect, concurrency_limit=3)
+    service = make_service(concurrency_limit=3)
     jobs, woke = [job("ana", runs=2)], [0.0]
     sleeps = once()
 

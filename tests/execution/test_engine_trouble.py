@@ -41,11 +41,9 @@ async def test_a_revoked_key_ends_the_session(make_service: Callable[..., Any], 
     await service.check_exact(jobs)
 
 
-async def test_a_missing_target_is_a_usage_error(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_a_missing_target_is_a_usage_error(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """404 to a launch: it is rejected, no other is tried, and runs under way are collected."""
-    service = make_service(dialect)
+    service = make_service()
     done = await service.invoke([job("ana", expected_seconds=90.0), job("bob", target=99), job("cleo", target=14)])
     assert done.outcome.usage.startswith("POST /v1/test-calls: not found (404: Agent not found.)")
     assert done.outcome.left["p/bob@t"] == 1
@@ -86,11 +84,9 @@ async def test_an_unreachable_service_ends_the_session(
     await service.check_exact([job("ana")])
 
 
-async def test_a_service_that_recovers_is_used_again(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
-) -> None:
+async def test_a_service_that_recovers_is_used_again(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Two minutes of 5xx, to reads and launches alike, cost nothing but time. The progress display shows how long."""
-    service = make_service(dialect, concurrency_limit=2)
+    service = make_service(concurrency_limit=2)
     jobs = [job("ana", runs=4)]
 
     def outage(method: str, path: str, body: bytes | None) -> Any:
@@ -113,11 +109,11 @@ async def test_a_service_that_recovers_is_used_again(
 
 
 async def test_a_limit_used_by_others_ends_the_session(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A quarter of an hour of 429 only, at growing intervals. The progress display shows how long it has lasted and
     may last."""
-    service = make_service(dialect, [{"kind": "throttle"}])
+    service = make_service([{"kind": "throttle"}])
     done = await service.invoke([job("ana", runs=3)])
     assert done.outcome.trouble.startswith("the service refused every launch (429) for 90")
     assert done.outcome.left == {"p/ana@t": 3}
@@ -171,11 +167,11 @@ def failing(nth: int, what: str) -> Any:
 
 @pytest.mark.parametrize("nth", range(1, 9))
 async def test_a_full_disk_stops_everything_and_loses_nothing(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, nth: int
+    make_service: Callable[..., Any], job: Callable[..., Any], nth: int
 ) -> None:
     """At any journal write: it is reported with a fix, nothing is launched without a durable intent, and once there
     is room again each run is made once."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana", runs=2), job("bob", target=17)]
     first = await service.invoke(jobs, life=failing(nth, "before a journal write"))
     assert first.outcome.trouble == "the journal cannot be written: the disk is full. Free some disk space."
@@ -231,10 +227,10 @@ async def test_a_run_id_answered_twice_is_reported(make_service: Callable[..., A
 
 
 async def test_a_bug_ends_the_session_with_what_the_journal_has(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """It is in the outcome, whatever task raised it, and the next session loses and repeats nothing."""
-    service = make_service(dialect)
+    service = make_service()
 
     def bug(_: Any) -> None:
         raise ZeroDivisionError

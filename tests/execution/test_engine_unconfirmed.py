@@ -38,10 +38,10 @@ def lose_the_first_post(*, after: int = 0) -> Callable[..., Any]:
 
 
 async def test_an_unconfirmed_launch_that_arrived_is_adopted(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Found in the first list, not launched again, and marked as adopted."""
-    service = make_service(dialect, [{"kind": "lost_answer"}])
+    service = make_service([{"kind": "lost_answer"}])
     jobs = [job("ana", runs=2), job("cleo", target=17)]
     done = await service.invoke(jobs)
     assert done.outcome.finished
@@ -56,10 +56,10 @@ async def test_an_unconfirmed_launch_that_arrived_is_adopted(
 
 
 async def test_an_absent_launch_is_sent_again_after_the_settling_time(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Not a second before, because lists may lag; other launches continue meanwhile."""
-    service = make_service(dialect)
+    service = make_service()
     jobs = [job("ana", runs=2, expected_seconds=90.0), job("cleo", target=17)]
     done = await service.invoke(jobs, intercept=lose_the_first_post(), settings=PATIENT)
     assert done.outcome.finished
@@ -101,7 +101,6 @@ async def test_somebody_elses_equal_run_needs_a_person(
 ) -> None:
     """If the service does not show the requester, either run could be ours; a person's choice is applied."""
     service = make_service(
-        "page",
         [{"kind": "lost_answer", "times": 1}, {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1}],
     )
     first = await service.invoke([job("ana")])
@@ -126,14 +125,13 @@ async def test_somebody_elses_equal_run_needs_a_person(
 async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """If the service shows the requester and our own id is known, another requester's equal run is no candidate."""
     service = make_service(
-        "client",
         [
             {"kind": "lost_answer", "after": 1, "times": 1},
             {"kind": "foreign_runs", "route": "list", "identical": True, "count": 2, "times": 1},
         ],
     )
     jobs = [job("bob", target=17, expected_seconds=90.0), job("ana")]
-    done = await service.invoke(jobs)
+    done = await service.invoke(jobs, amend=service.as_in_the_client)
     assert done.outcome.finished
     assert {record.slot.case_id: record.adopted for record in done.records} == {"p/ana@t": True, "p/bob@t": False}
     await service.check_exact(jobs)
@@ -142,8 +140,9 @@ async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], j
 async def test_our_requester_id_is_remembered(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Our id is stored: after the process that learned it, the next one's lost launch is not matched to another
     requester's run."""
-    service = make_service("client")
-    assert (await service.invoke([job("bob", target=17)])).outcome.finished
+    service = make_service()
+    bob = await service.invoke([job("bob", target=17)], amend=service.as_in_the_client)
+    assert bob.outcome.finished
     await service.control(
         faults=[
             {"kind": "lost_answer", "times": 1},
@@ -151,7 +150,7 @@ async def test_our_requester_id_is_remembered(make_service: Callable[..., Any], 
         ]
     )
     jobs = [job("ana")]
-    done = await service.invoke(jobs)
+    done = await service.invoke(jobs, amend=service.as_in_the_client)
     assert done.outcome.finished
     assert [record.adopted for record in done.records] == [True]
     assert done.narration.count("launch l0002 has 3 candidates: a person must choose") == 0
@@ -174,8 +173,8 @@ def test_each_key_has_its_own_requesters(tmp_path: Path) -> None:
 
 
 async def test_anothers_batch_is_never_adopted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """In this dialect batches show the requester: the answer to our first one contains our own id."""
-    service = make_service("page", [{"kind": "lost_answer", "after": 1, "times": 1}])
+    """Batches show the requester: the answer to our first one contains our own id."""
+    service = make_service([{"kind": "lost_answer", "after": 1, "times": 1}])
     jobs = [job("bob", runs=2, target=17, expected_seconds=90.0), job("ana", runs=2)]
 
     def with_a_stranger(method: str, path: str, answer: Answer) -> Answer:
@@ -200,7 +199,7 @@ def slow_batch_posts(service: Any) -> Callable[..., Any]:
 
     def amend(method: str, path: str, answer: Answer) -> Any:
         if path != "/v1/test-call-batches":
-            return answer
+            return service.as_in_the_client(method, path, answer)
         if method == "POST":
             return later(answer)
         return replace(answer, body=b"[]") if service.now_seconds() < started + 19 else answer
@@ -212,9 +211,9 @@ def slow_batch_posts(service: Any) -> Callable[..., Any]:
 async def test_a_single_run_never_matches_a_run_of_our_batch(
     make_service: Callable[..., Any], job: Callable[..., Any], sent: str
 ) -> None:
-    """In this dialect runs do not show their batch. A batch's run with the same prompt, listed before its launch is
+    """Here runs do not show their batch. A batch's run with the same prompt, listed before its launch is
     answered, is not taken for the lost single run."""
-    service = make_service("client")
+    service = make_service()
     started = service.now_seconds()
     posts: list[str] = []
 
@@ -239,7 +238,7 @@ async def test_a_single_run_never_matches_a_run_of_our_batch(
 
 async def test_marked_prompts_make_the_search_exact(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """With a reference in each prompt, even equal launches are distinguished. The case keeps its own prompt."""
-    service = make_service("client", [{"kind": "lost_answer", "times": 2}])
+    service = make_service([{"kind": "lost_answer", "times": 2}])
     prompt = "You are Ana. Ask for the opening hours."
     jobs = [job("a", prompt=prompt, stagger_seconds=1), job("b", prompt=prompt, stagger_seconds=2, runs=2)]
     done = await service.invoke(jobs, settings=EngineSettings(mark_prompts=True))

@@ -23,10 +23,10 @@ def states(service: Any) -> list[str]:
 
 @pytest.mark.parametrize("after", [0.0, 0.01, 1.0, 20.0, 31.0])
 async def test_an_interrupted_run_is_resumed(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, after: float
+    make_service: Callable[..., Any], job: Callable[..., Any], after: float
 ) -> None:
     """At any time: the engine returns within its grace period, and the next session completes each run once."""
-    service = make_service(dialect, concurrency_limit=3)
+    service = make_service(concurrency_limit=3)
     jobs = [job("ana", runs=3), job("bob", runs=2, target=17)]
     first = await service.invoke_interrupted(jobs, after)
     assert first.outcome.interrupted
@@ -58,7 +58,7 @@ async def test_an_answer_within_the_grace_period_is_recorded(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Launches already sent have three seconds to be answered."""
-    service = make_service("page", [{"kind": "slow", "seconds": 2}])
+    service = make_service([{"kind": "slow", "seconds": 2}])
     done = await service.invoke_interrupted([job("ana", runs=2)], 0.5)
     assert states(service) == ["acknowledged"]
     assert 2.0 <= done.seconds < 2.2
@@ -66,10 +66,10 @@ async def test_an_answer_within_the_grace_period_is_recorded(
 
 
 async def test_a_late_answer_leaves_the_launch_unconfirmed(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """The launch is unconfirmed in the journal and the outcome, and the next session adopts it."""
-    service = make_service(dialect, [{"kind": "slow", "seconds": 30, "times": 1}])
+    service = make_service([{"kind": "slow", "seconds": 30, "times": 1}])
     jobs = [job("ana", runs=2)]
     done = await service.invoke_interrupted(jobs, 0.5)
     assert states(service) == ["unconfirmed"]
@@ -118,10 +118,10 @@ async def test_waiting_for_the_service_can_be_interrupted(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """During a long pause after a 429, and while the service is unreachable."""
-    service = make_service("page", [{"kind": "throttle", "retry_after_seconds": 500}])
+    service = make_service([{"kind": "throttle", "retry_after_seconds": 500}])
     done = await service.invoke_interrupted([job("ana")], 10.0)
     assert done.seconds < 10.1
-    service = make_service("page")
+    service = make_service()
     done = await service.invoke_interrupted(
         [job("ana")], 10.0, intercept=lambda method, *_: UnreachableError("down") if method == "POST" else None
     )

@@ -43,14 +43,13 @@ def lose_the_first_post() -> Callable[..., Any]:
     return intercept
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("answered", [True, False])
 async def test_wrong_times_do_not_prove_absence(
-    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, answered: bool
+    make_service: Callable[..., Any], job: Callable[..., Any], answered: bool
 ) -> None:
     """Equal runs of another time keep a lost launch open for a person, if answered launches show that the times are
     wrong, or do not show that they are right. Neither this session nor the next pays for it again."""
-    service = make_service(dialect, [{"kind": "lost_answer", "times": 2 if answered else 1}])
+    service = make_service([{"kind": "lost_answer", "times": 2 if answered else 1}])
     jobs = [job("ana", runs=2, expected_seconds=90.0)]
     jobs += [job("bob", target=17, expected_seconds=60.0), job("cleo", stagger_seconds=1)] if answered else []
     for session in range(2):
@@ -84,13 +83,12 @@ def without(shown: Callable[[str], str | None]) -> Callable[..., Answer]:
 async def test_altered_prompts_do_not_prove_absence(
     make_service: Callable[..., Any],
     job: Callable[..., Any],
-    dialect: str,
     answered: bool,
     shown: Callable[[str], str | None],
 ) -> None:
     """Runs that may belong to a lost launch keep it open for a person: neither this session nor the next pays for it
     again."""
-    service = make_service(dialect, [{"kind": "lost_answer", "times": 1}])
+    service = make_service([{"kind": "lost_answer", "times": 1}])
     jobs = [job("ana", expected_seconds=90.0)] + ([job("cleo", stagger_seconds=1)] if answered else [])
     for session in range(2):
         done = await service.invoke(jobs, amend=without(shown), settings=PATIENT)
@@ -107,9 +105,9 @@ async def test_a_crash_leaves_an_unlisted_launch_open(
     jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
     lost = [{"kind": "lost_answer", "times": 1}]
     lived = Life()
-    await make_service("page", lost).invoke(jobs, amend=amend, settings=PATIENT, life=lived)
+    await make_service(lost).invoke(jobs, amend=amend, settings=PATIENT, life=lived)
     for boundary in (1, 5):
-        service = make_service("page", lost)
+        service = make_service(lost)
         assert await killable(service, jobs, len(lived.crossed) - boundary, amend=amend, settings=PATIENT)
         done = await service.invoke(jobs, amend=amend, settings=PATIENT)
         assert [launch.needs_person for launch in done.outcome.unsettled] == [True]

@@ -9,8 +9,6 @@ import pytest
 from lost_machines import AGENT_FILE, AGENTS, JUDGE, JUDGED, PROJECT_OF_STORIES, Fate, Fleet, SharedStore, Story
 from mortality import Life, effects
 
-from planner.sandbox import Dialect
-
 FOUND = (19, 23, 45, 7700302, 8800489, 8801684, 42000486, 42000653)
 """Two sessions side by side made the same calls: one looked too early, or while the other had already finished. Then: a
 process that stood still made a copy of an agent which the other took for one never made; one that was killed after it had stored
@@ -46,7 +44,7 @@ SHARES = 4
 """A quarter of the points is tried in each test, two quarters in all for each kind of plan."""
 
 
-def fleet_of(folder: Path, *, rich: bool, dialect: Dialect = "page") -> Fleet:
+def fleet_of(folder: Path, *, rich: bool, like_client: bool = False) -> Fleet:
     """Two concurrent calls, where planner tries more; `rich` is with a preview and a judge."""
     plan = PLAN.replace("CONFIG", ", config: ../agents/clinic.yaml" if rich else "")
     files = {
@@ -54,7 +52,7 @@ def fleet_of(folder: Path, *, rich: bool, dialect: Dialect = "page") -> Fleet:
         "planner.yaml": PROJECT + (JUDGE if rich else ""),
         "agents/clinic.yaml": AGENT_FILE,
     }
-    return Fleet(folder, dialect, world={"concurrency_limit": 2}, files=files)
+    return Fleet(folder, {"concurrency_limit": 2}, files=files, like_client=like_client)
 
 
 @pytest.mark.parametrize(("rich", "share"), [(False, 0), (True, 1), (False, 2), (True, 3)])
@@ -154,7 +152,7 @@ def test_a_new_machine_takes_no_run_of_somebody_else(tmp_path: Path) -> None:
     """A machine is lost just before a launch is sent, and another user of the organization makes the same call.
     Before: the next machine took it for its own. Now: who we are at the service is known from an earlier session,
     whose launches have ended."""
-    fleet = fleet_of(tmp_path, rich=False, dialect="client")
+    fleet = fleet_of(tmp_path, rich=False, like_client=True)
     fleet.files["plans/lost.yaml"] = fleet.files["plans/lost.yaml"].replace("[Ana, Bob]", "[Ana]")
     assert fleet.session(fleet.new_machine(), Life()).code == 0
     fleet.files["plans/lost.yaml"] = fleet.files["plans/lost.yaml"].replace("runs: 3", "runs: 4")

@@ -14,7 +14,6 @@ from lost_machines import AGENT_FILE, AGENTS, Fleet, SharedStore
 from mortality import Life
 
 from planner.errors import StoreError
-from planner.sandbox import Dialect
 from planner.stores.directory import DirectoryStore
 from planner.stores.store import Change
 
@@ -56,13 +55,13 @@ class SlowList(Fleet):
 
 
 @pytest.mark.parametrize("seconds", [30.0, 100.0, 1000.0])
-@pytest.mark.parametrize(("dialect", "hides_batches"), [("page", False), ("page", True), ("client", True)])
+@pytest.mark.parametrize(("like_client", "hides_batches"), [(False, False), (False, True), (True, True)])
 def test_a_partly_listed_batch_has_arrived(
-    tmp_path: Path, dialect: Dialect, hides_batches: bool, seconds: float
+    tmp_path: Path, like_client: bool, hides_batches: bool, seconds: float
 ) -> None:
     """The service lists only some calls of a batch, however long. Before: after the settling time, all were made
     again. Now: the session waits for the rest, or ends with exit code 4."""
-    fleet = SlowList(tmp_path, dialect, {"concurrency_limit": 20}, files=FILES, lag_seconds=1.0)
+    fleet = SlowList(tmp_path, {"concurrency_limit": 20}, files=FILES, lag_seconds=1.0, like_client=like_client)
     machine = fleet.new_machine()
     assert fleet.session(machine, Life("after POST /v1/test-call-batches")).code is None
     assert fleet.made() == WANTED
@@ -143,7 +142,7 @@ def test_a_store_that_is_away_for_two_minutes(tmp_path: Path, is_lost: bool, con
     }
 
     def fleet_of(name: str) -> FleetWithAwayStore:
-        return FleetWithAwayStore(tmp_path / name, "page", {"concurrency_limit": 2}, files=files)
+        return FleetWithAwayStore(tmp_path / name, {"concurrency_limit": 2}, files=files)
 
     fleet = fleet_of("whole")
     store = fleet.away(0)
@@ -181,7 +180,7 @@ def test_a_store_that_is_away_when_a_copy_is_deleted(tmp_path: Path) -> None:
     """Results are shared by then, so the session ends as they say. The next one deletes the copy."""
     plan = PLAN.replace("agent: 12", "agent: 12, config: ../agents/clinic.yaml")
     files = {**FILES, "plans/lost.yaml": plan, "agents/clinic.yaml": AGENT_FILE}
-    fleet = FleetWithAwayStore(tmp_path, "page", {"concurrency_limit": 2}, files=files)
+    fleet = FleetWithAwayStore(tmp_path, {"concurrency_limit": 2}, files=files)
     ran = fleet.session(fleet.new_machine(), Left(fleet.away(0)))
     assert (ran.code, fleet.sandbox.agents.ids) == (0, [*AGENTS, 18]), ran.err
     fleet.seconds += 130

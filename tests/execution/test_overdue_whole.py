@@ -22,9 +22,9 @@ HOUR, DAY = 3600.0, 86_400.0
 
 
 @pytest.fixture
-def make(tmp_path: Path, dialect: Any) -> Any:
+def make(tmp_path: Path) -> Any:
     def organisation(faults: Any) -> Organisation:
-        service = Organisation(tmp_path, dialect, faults=faults)
+        service = Organisation(tmp_path, faults=faults)
         service.write("plans/slow.yaml", PLAN)
         return service
 

@@ -237,7 +237,7 @@ def test_each_launch_has_its_own_requesters() -> None:
 
 
 def test_a_run_listed_by_a_batch_is_not_a_single_run() -> None:
-    """In the dialect whose runs do not show their batch, the batch lists its runs."""
+    """If runs do not show their batch, the batch lists its runs."""
     runs = [run(1, "p"), run(2, "q")]
     assert matched([unconfirmed("a", "p")], runs, [batch(201, "p", "q", run_ids=[1, 2])]) == {"a": None}
 

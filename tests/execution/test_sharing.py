@@ -133,7 +133,7 @@ async def test_a_machine_with_another_key(
 ) -> None:
     """Another key may not see the launch of the first machine, so it is neither adopted nor repeated: a person must
     decide."""
-    jobs, service, life = [job("ana", runs=2)], make_service("page"), Life(dies_at="after POST /v1/test-call-batches")
+    jobs, service, life = [job("ana", runs=2)], make_service(), Life(dies_at="after POST /v1/test-call-batches")
     share = share_with(shared, jobs)
 
     def with_key(key: str) -> Callable[[LocalEngine], None]:

@@ -106,10 +106,9 @@ async def test_a_batch_is_read_in_either_dialect(
         assert launched.requester_id == 1
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
-async def test_the_sandbox_takes_what_we_send(launch_request: Callable[..., Any], dialect: Any) -> None:
-    """A service of its own making accepts singles and batches, in both dialects."""
-    sandbox = Sandbox(load_world("demo"), dialect)
+async def test_the_sandbox_takes_what_we_send(launch_request: Callable[..., Any]) -> None:
+    """A service of its own making accepts singles and batches."""
+    sandbox = Sandbox(load_world("demo"))
 
     async def no_sleep(_: float) -> None:
         return

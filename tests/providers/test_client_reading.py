@@ -177,11 +177,10 @@ async def test_a_text_that_was_cut_within_a_character_is_read(
     assert turn.content == read
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
-async def test_every_sandbox_response_can_be_read(dialect: Any) -> None:
-    """A run from launch to grade, an agent, a number and the balance, in both dialects."""
+async def test_every_sandbox_response_can_be_read() -> None:
+    """A run from launch to grade, an agent, a number and the balance."""
     clock = [NOW.timestamp()]
-    sandbox = Sandbox(load_world("demo"), dialect, now=lambda: clock[0])
+    sandbox = Sandbox(load_world("demo"), now=lambda: clock[0])
     transport = InProcessTransport(sandbox.app, {"Authorization": "Bearer sk_test_sandbox"})
     client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     prompts = ("You are Ana. Ask for the opening hours.", "You are Bob. Ask for the opening hours.")

@@ -26,8 +26,8 @@ import json, sys
 from planner.sandbox import Sandbox, load_world
 from planner.sandbox.service.server import serve
 
-world = load_world("demo").model_copy(update=json.loads(sys.argv[2]))
-serve(Sandbox(world, sys.argv[1]), "127.0.0.1", 0, on_ready=lambda url: print(url, flush=True))
+world = load_world("demo").model_copy(update=json.loads(sys.argv[1]))
+serve(Sandbox(world), "127.0.0.1", 0, on_ready=lambda url: print(url, flush=True))
 """
 
 
@@ -73,7 +73,7 @@ class Bench:
     async def finished(self, **fields: Any) -> dict[str, Any]:
         """One run, started and over, graded and all."""
         response = await self.start(**fields)
-        assert response.status_code in (200, 201), response.text
+        assert response.status_code == 201, response.text
         self.clock.talk(700)
         return next(run for run in await self.runs() if run["id"] == response.json()["id"])
 
@@ -126,9 +126,9 @@ async def bench_of(world: World | str = "demo", **settings: Any) -> AsyncGenerat
 
 
 @contextmanager
-def served(dialect: str, **world: Any) -> Generator[str]:
+def served(**world: Any) -> Generator[str]:
     """The URL of a sandbox on a real socket, in a process of its own; `world` changes the demo world."""
-    command = [sys.executable, "-c", PROGRAM, dialect, json.dumps(world)]
+    command = [sys.executable, "-c", PROGRAM, json.dumps(world)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -139,15 +139,7 @@ def served(dialect: str, **world: Any) -> Generator[str]:
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
-    """The demo world in the page's dialect."""
     async with bench_of() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def client_bench() -> AsyncIterator[Bench]:
-    """The demo world in the official client's dialect."""
-    async with bench_of(dialect="client") as opened:
         yield opened
 
 

@@ -168,7 +168,7 @@ def test_errors_of_dialogues_and_their_places(tmp_path: Path, old: str, new: str
 
 
 async def test_a_played_call_is_served(tmp_path: Path) -> None:
-    """Its turns, bill and grade, in the page's dialect."""
+    """Its turns, bill and grade."""
     async with bench_of(pizza(tmp_path)) as bench:
         opened: Bench = bench
         run = await opened.finished(target_id=1, scenario_prompt="Order a small margherita.")

@@ -359,12 +359,10 @@ AGENT = "prompt: You answer the phone of Larkfield Clinic, {word}.\n"
 FILED = SATURDAY.replace("clinic: {agent: 12}", "clinic: {agent: 12, config: ../agents/desk.yaml}")
 
 
-@pytest.fixture(params=["page", "client"])
-def filed(
-    request: pytest.FixtureRequest, tmp_path: Path, project: Any, serve: Callable[..., Any], monkeypatch: Any
-) -> Jobs:
-    """Pull request 9 called its agent's file on a preview, by the service's dialect."""
-    served = serve("--dialect", request.param)
+@pytest.fixture
+def filed(tmp_path: Path, project: Any, serve: Callable[..., Any], monkeypatch: Any) -> Jobs:
+    """Pull request 9 called its agent's file on a preview."""
+    served = serve()
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
     monkeypatch.setenv("GITHUB_ACTOR", "maria")

@@ -49,14 +49,14 @@ def test_a_spoiled_answer_loses_no_paid_call(spoilings: list[Spoiling], tmp_path
 @pytest.mark.parametrize(
     "spoiling",
     [
-        Spoiling("page", "GET /v1/agents/{id}", ("voice",), "400 digits"),
-        Spoiling("page", "GET /v1/agents/{id}", ("product",), "an empty list"),
-        Spoiling("client", "POST /v1/test-calls", ("id",), "a flag"),
-        Spoiling("page", "GET /v1/test-calls", ("*", "error_message"), "an object", "last row"),
-        Spoiling("page", "GET /v1/billing/transactions", ("results", "*", "kind"), "a deep list"),
-        Spoiling("page", "GET /v1/calls/{id}", ("duration_seconds",), "400 digits"),
-        Spoiling("page", "GET /v1/calls/{id}", ("duration_seconds",), "almost infinite"),
-        Spoiling("page", "GET /v1/calls/{id}", ("billing_total_cents",), "over 53 bits"),
+        Spoiling("GET /v1/agents/{id}", ("voice",), "400 digits"),
+        Spoiling("GET /v1/agents/{id}", ("product",), "an empty list"),
+        Spoiling("POST /v1/test-calls", ("id",), "a flag"),
+        Spoiling("GET /v1/test-calls", ("*", "error_message"), "an object", "last row"),
+        Spoiling("GET /v1/billing/transactions", ("results", "*", "kind"), "a deep list"),
+        Spoiling("GET /v1/calls/{id}", ("duration_seconds",), "400 digits"),
+        Spoiling("GET /v1/calls/{id}", ("duration_seconds",), "almost infinite"),
+        Spoiling("GET /v1/calls/{id}", ("billing_total_cents",), "over 53 bits"),
     ],
     ids=str,
 )
@@ -67,7 +67,7 @@ def test_what_was_found(tmp_path: Path, spoiling: Spoiling) -> None:
 def test_six_refusals_at_once_are_one(tmp_path: Path) -> None:
     """Six stored calls without a transcript are read again with a key that may not read calls: exit code 2, once."""
     fault: Mapping[str, Any] = {"kind": "late", "what": ["transcript"], "seconds": 5_000}
-    service = Organisation(tmp_path, "page", faults=(fault,))
+    service = Organisation(tmp_path, faults=(fault,))
     service.write(
         "plans/six.yaml",
         "version: 1\nplan: six\ntargets: {clinic: {agent: 12}}\nscenarios:\n  hours:\n"

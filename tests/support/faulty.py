@@ -161,7 +161,7 @@ class Met:
 
 
 def meet(folder: Path, faults: Faults, seed: int) -> Met:
-    """Both dialects by turns, and every fourth time a ceiling that is too low for all."""
+    """Both shapes of runs by turns, and every fourth time a ceiling that is too low for all."""
     tight = seed % 4 == 3
     cents_a_minute = DEAR_CENTS if tight else 8
     world = {
@@ -169,7 +169,7 @@ def meet(folder: Path, faults: Faults, seed: int) -> Met:
         "concurrency_limit": 2 + seed % 5,
         "rates": {"spark": cents_a_minute, "bolt": cents_a_minute},
     }
-    service = Organisation(folder, ("page", "client")[seed // 2 % 2], world, tuple(faults))
+    service = Organisation(folder, world, tuple(faults), like_client=bool(seed // 2 % 2))
     service.write("plans/faulty.yaml", PLAN)
     service.write("planner.yaml", PROJECT)
     ceiling_cents = TIGHT_CENTS if tight else GENEROUS_CENTS

@@ -27,7 +27,6 @@ from typing import Any, Self
 from planner.cli import main
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
-from planner.sandbox import Dialect
 
 WORLD = """\
 time_scale: 150
@@ -66,15 +65,13 @@ MOST_FINAL_SESSIONS = 20
 class ServedSandbox:
     folder: Path
     seed: int
-    dialect: Dialect
     url: str = ""
     process: subprocess.Popen[str] = field(init=False)
 
     def __enter__(self) -> Self:
-        world = self.folder / f"{self.dialect}.yaml"
+        world = self.folder / "world.yaml"
         world.write_text(Path(__file__).with_name("any_prompt.yaml").read_text() + WORLD.format(seed=self.seed))
         command = [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world)]
-        command += ["--dialect", self.dialect]
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = next(word for word in self.process.stdout.readline().split() if word.startswith("http"))

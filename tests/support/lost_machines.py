@@ -346,11 +346,11 @@ class Story:
         ]
         return Fleet(
             self.folder,
-            dice.choice(["page", "client"]),
             {"seed": self.seed, "concurrency_limit": dice.randint(1, 6)},
             tuple(fault for fault in faults if fault.get("probability")),
             lag_seconds=dice.choice([0.0, 0.0, 20.0]),
             files=files,
+            like_client=dice.choice([False, True]),
         )
 
     def _session(self, machine: Path) -> None:

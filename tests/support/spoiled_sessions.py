@@ -12,14 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 from rewriting import rewritten
 from whole_runs import Organisation
-
-from planner.sandbox import Dialect
 
 PLAN = """\
 version: 1
@@ -105,7 +102,6 @@ Path_ = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Spoiling:
-    dialect: Dialect
     route: str
     """`GET /v1/calls/{id}`."""
     path: Path_
@@ -116,7 +112,7 @@ class Spoiling:
 
     def __str__(self) -> str:
         plan = " with a preview" if self.preview else ""
-        return f"{self.dialect}{plan}: {self.route} {'.'.join(self.path)} = {self.kind} ({self.scope})"
+        return f"{self.route}{plan}: {'.'.join(self.path)} = {self.kind} ({self.scope})"
 
 
 def route_of(method: str, path: str) -> str:
@@ -192,17 +188,17 @@ class Service:
         return changed
 
 
-def service_in(folder: Path, dialect: Dialect, *, preview: bool) -> Service:
-    organisation = Organisation(folder, dialect, {"rates": {"spark": 8, "bolt": 8}})
+def service_in(folder: Path, *, preview: bool) -> Service:
+    organisation = Organisation(folder, {"rates": {"spark": 8, "bolt": 8}})
     organisation.write("plans/spoiled.yaml", PREVIEW_PLAN if preview else PLAN)
     organisation.write("agents/clinic.yaml", AGENT_FILE)
     organisation.write("planner.yaml", PROJECT)
     return Service(organisation)
 
 
-def every_field(folder: Path, dialect: Dialect, *, preview: bool) -> dict[str, list[Path_]]:
+def every_field(folder: Path, *, preview: bool) -> dict[str, list[Path_]]:
     """By route: the fields of its answers in a session without faults."""
-    service = service_in(folder, dialect, preview=preview)
+    service = service_in(folder, preview=preview)
     assert service.organisation.run().code == 0
     found: dict[str, list[Path_]] = {}
     for route, answers in service.answers.items():
@@ -230,7 +226,7 @@ def is_believed(spoiling: Spoiling) -> bool:
 
 def faults_of(folder: Path, spoiling: Spoiling) -> list[str]:
     """What is wrong with the sessions; empty if nothing is."""
-    service = service_in(folder, spoiling.dialect, preview=spoiling.preview)
+    service = service_in(folder, preview=spoiling.preview)
     organisation = service.organisation
     service.spoiling = spoiling
     wrong: list[str] = []
@@ -287,18 +283,16 @@ def _untrue(organisation: Organisation, spoiling: Spoiling) -> Iterator[str]:
 
 
 def all_spoilings(folder: Path) -> list[Spoiling]:
-    """Every field of every answer in both dialects, in every way; which answers and rows are spoiled takes turns."""
-    dialects: tuple[Dialect, ...] = ("page", "client")
+    """Every field of every answer, in every way; which answers and rows are spoiled takes turns."""
     wanted: list[Spoiling] = []
-    for dialect, preview in product(dialects, (False, True)):
-        for route, paths in every_field(folder / f"{dialect}{preview}", dialect, preview=preview).items():
+    for preview in (False, True):
+        for route, paths in every_field(folder / str(preview), preview=preview).items():
             if preview and not AGENT_ROUTES.search(route):
                 continue  # as without a preview
             for path in ((), *paths):
                 first = len(wanted) // len(KINDS)
                 turns: Iterator[Scope] = (SCOPES[(first + number) % len(SCOPES)] for number in range(len(KINDS)))
                 wanted += [
-                    Spoiling(dialect, route, path, kind, scope, preview)
-                    for kind, scope in zip(KINDS, turns, strict=True)
+                    Spoiling(route, path, kind, scope, preview) for kind, scope in zip(KINDS, turns, strict=True)
                 ]
     return [each for each in wanted if each.path or each.kind != GONE]

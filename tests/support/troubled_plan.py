@@ -10,8 +10,6 @@ from typing import Any
 from mortality import Life
 from whole_runs import Organisation, Ran
 
-from planner.sandbox import Dialect
-
 PLAN = """\
 version: 1
 plan: deaths
@@ -52,8 +50,8 @@ TROUBLES: dict[str, Sequence[dict[str, Any]]] = {
 }
 
 
-def organisation(root: Path, dialect: Dialect, faults: Sequence[dict[str, Any]]) -> Organisation:
-    made = Organisation(root, dialect, faults=tuple(faults))
+def organisation(root: Path, faults: Sequence[dict[str, Any]]) -> Organisation:
+    made = Organisation(root, faults=tuple(faults))
     made.write("plans/deaths.yaml", PLAN)
     made.write("planner.yaml", PROJECT)
     return made
@@ -88,10 +86,10 @@ def check(service: Organisation, wanted: Counter[str] = WANTED) -> None:
     assert (again.code, service.charged()) == (0, charged)
 
 
-def boundaries(root: Path, dialect: Dialect, faults: Sequence[dict[str, Any]]) -> list[str]:
+def boundaries(root: Path, faults: Sequence[dict[str, Any]]) -> list[str]:
     """All that a session crosses that nobody kills."""
     life = Life()
-    service = organisation(root, dialect, faults)
+    service = organisation(root, faults)
     ran = service.run(life=life)
     assert ran.code == 0, ran.err
     check(service)

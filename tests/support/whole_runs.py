@@ -1,7 +1,7 @@
 """`planner run` as a whole (plans, consent, calls, verdicts, store, reports) against a sandbox, in virtual time and mortal.
 
 What is exchanged is the world outside, never what is tested: the event loop, for its clock; the sandbox's ASGI app, for one
-that outlives the process and can be of either dialect; and the doors to the disk, which report to a `Life` when they are crossed.
+that outlives the process; and the doors to the disk, which report to a `Life` when they are crossed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import anyio
 import pytest
+from client_shape import RUNS, client_runs
 from limits import limit_calls
 from mortality import Life, MortalJournal, is_only_killed
 from rewriting import rewritten
@@ -36,7 +37,7 @@ from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
-from planner.sandbox import Dialect, FaultSpec, Sandbox, World
+from planner.sandbox import FaultSpec, Sandbox, World
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
 from planner.stores.directory import DirectoryStore
@@ -77,13 +78,14 @@ class Organisation:
     """A project in a folder, and the service it calls, whose clock goes on from one session to the next."""
 
     root: Path
-    dialect: Dialect = "page"
     world: Mapping[str, Any] = field(default_factory=dict[str, Any])
     faults: tuple[Mapping[str, Any], ...] = ()
     seconds: float = 0.0
     """Since EPOCH."""
     lag_seconds: float = 0.0
     """Runs and batches younger than this are not listed yet."""
+    like_client: bool = False
+    """Runs show their requester, and not their batch."""
     environ: Mapping[str, str] = field(default_factory=lambda: {"USER": "tester"})
     base: World | None = None
     """A world to use as it is; None: one that answers any prompt, with the changes of `world` and with `faults`."""
@@ -93,7 +95,7 @@ class Organisation:
         specs = tuple(FaultSpec.model_validate(fault) for fault in self.faults)
         world = self.base or any_prompt().model_copy(update=settings | {"faults": specs})
         self.loop: VirtualLoop | None = None
-        self.sandbox = Sandbox(world, self.dialect, now=lambda: self.now().timestamp())
+        self.sandbox = Sandbox(world, now=lambda: self.now().timestamp())
         self.sessions = 0
         self._ids = 0
 
@@ -216,14 +218,25 @@ class Organisation:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             request = f"{scope['method']} {scope['path']}"
             life.boundary(f"before {request}")
-            is_list = request in ("GET /v1/test-calls", "GET /v1/test-call-batches")
             try:
-                is_lagging = is_list and self.lag_seconds
-                await self.sandbox.app(scope, receive, rewritten(send, self._lagging) if is_lagging else send)
+                await self.sandbox.app(scope, receive, self._rewriting(request, send))
             finally:
                 life.boundary(f"after {request}")
 
         return app
+
+    def _rewriting(self, request: str, send: Any) -> Any:
+        if self.lag_seconds and request in ("GET /v1/test-calls", "GET /v1/test-call-batches"):
+            send = rewritten(send, self._lagging)
+        if self.like_client and request.endswith(RUNS):
+            send = rewritten(send, self._like_client)
+        return send
+
+    def _like_client(self, status: int, body: bytes) -> bytes:
+        try:
+            return client_runs(self.sandbox, body) if status < 300 else body
+        except ValueError:  # it was damaged on its way
+            return body
 
     def _lagging(self, status: int, body: bytes) -> bytes:
         """A list as it was a while ago."""

@@ -1,4 +1,4 @@
-"""Answers as the two dialects show them. The fields of each are listed in `fields.py`."""
+"""Answers of the service. The fields of each are listed in `fields.py`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from planner.sandbox.conversation import Turn
-from planner.sandbox.sandbox import Dialect, Sandbox
-from planner.sandbox.service.fields import CONSTANTS, OTHER_FIELDS, fields_of
+from planner.sandbox.sandbox import Sandbox
+from planner.sandbox.service.fields import CONSTANTS, FIELDS, OTHER_FIELDS
 from planner.sandbox.state import Batch, SimulatedRun
 from planner.sandbox.worlds.world import Snapshot
 
@@ -23,21 +23,23 @@ def timestamp(moment: float) -> str:
     return datetime.fromtimestamp(round(moment, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def answer(name: str, dialect: Dialect, computed: Answer, *sources: object) -> Answer:
+def answer(name: str, computed: Answer, *sources: object) -> Answer:
     """All fields of the answer: computed, or attributes of the first source that has them."""
     shown: Answer = {}
-    for field, kind in fields_of(name, dialect).items():
+    for each in FIELDS[name].split():
+        field = each.removesuffix("!")
         if field in computed:
             value = computed[field]
         else:
             source = next(source for source in sources if hasattr(source, field))
             value = getattr(source, field)
-        if value is not None or not kind.endswith("!"):
-            shown[field] = timestamp(value) if kind.startswith("moment") and value is not None else value
-    return shown | CONSTANTS.get(name, {}) if dialect == "client" else shown
+        if value is not None or field == each:
+            is_moment = value is not None and field.endswith(("_at", "_time"))
+            shown[field] = timestamp(value) if is_moment else value
+    return shown | CONSTANTS.get(name, {})
 
 
-def run(shown: SimulatedRun, sandbox: Sandbox, now: float) -> Answer:
+def run(shown: SimulatedRun, now: float) -> Answer:
     ended, shows_call = shown.has_ended(now), now >= shown.call_id_at
     computed: Answer = {
         "scenario_prompt": shown.prompt,
@@ -49,18 +51,7 @@ def run(shown: SimulatedRun, sandbox: Sandbox, now: float) -> Answer:
         "completed_at": shown.ends_at if ended else None,
         "updated_at": shown.updated_at(now),
     }
-    if sandbox.dialect == "client":
-        agent = shown.snapshot.name if shown.snapshot else None
-        number = sandbox.world.phone_numbers.get(shown.target_id) if shown.target_type == "phone_number" else None
-        view = CallView(sandbox, shown, shown.call_id, now) if ended and shown.call_id is not None else None
-        computed |= {
-            "agent_name": agent,
-            "target_name": (number.label or number.number) if number else agent or "",
-            "duration_seconds": view.duration_seconds if view else None,
-            "grade": grade(view) if view else None,
-            "transcript": transcript(view) if view else [],
-        }
-    return answer("Run", sandbox.dialect, computed, shown)
+    return answer("Run", computed, shown)
 
 
 def batch(shown: Batch, sandbox: Sandbox, now: float) -> Answer:
@@ -70,6 +61,7 @@ def batch(shown: Batch, sandbox: Sandbox, now: float) -> Answer:
     is_over = completed + failed == len(runs)
     updated_at = max(run.updated_at(now) for run in runs)
     computed: Answer = {
+        "name": "",
         "scenario_prompts": shown.request.prompts,
         "status": "in_progress" if not is_over else "completed" if completed else "failed",
         "total_runs": len(runs),
@@ -80,12 +72,7 @@ def batch(shown: Batch, sandbox: Sandbox, now: float) -> Answer:
         "completed_at": updated_at if is_over else None,
         "updated_at": updated_at,
     }
-    if sandbox.dialect == "client":
-        begins_at = min(run.starts_at for run in runs)
-        computed["started_at"] = begins_at if now >= begins_at else None
-        if now < begins_at:
-            computed["status"] = "pending"
-    return answer("Batch", sandbox.dialect, computed, shown, shown.request)
+    return answer("Batch", computed, shown, shown.request)
 
 
 @dataclass(frozen=True)
@@ -119,12 +106,10 @@ class CallView:
         return self.has_ended and self.now >= self.grade_at
 
     @property
-    def score(self) -> float | int | None:
-        """0 to 1 on the page, whole percent in the client."""
+    def score(self) -> float | None:
+        """0 to 1."""
         score = self.run.conversation.grade.score if self.is_graded else None
-        if score is None:
-            return None
-        return round(score, 2) if self.sandbox.dialect == "page" else round(score * 100)
+        return None if score is None else round(score, 2)
 
     @property
     def status(self) -> str:
@@ -160,6 +145,10 @@ def call(view: CallView) -> Answer:
     bill_cents = run.cost_cents if view.sandbox.world.call_bill == "charged" else run.call_cents
     grade_status = "completed" if graded else "pending"
     transferred = run.conversation.transferred_to if ended else ""
+    scripted = [
+        {"name": name, "description": tool.description, "parameters": tool.parameters}
+        for name, tool in view.snapshot.tools.items()
+    ]
     computed: Answer = {
         "start_time": run.starts_at,
         "end_time": run.ends_at if ended else None,
@@ -185,15 +174,12 @@ def call(view: CallView) -> Answer:
         "sip_answered_at": run.starts_at if view.is_sip_leg else None,
         "summary": given.summary if graded else "",
         "summary_status": grade_status,
-        "tool_snapshot": [
-            {"name": name, "description": tool.description, "parameters": tool.parameters}
-            for name, tool in view.snapshot.tools.items()
-        ],
+        "tool_snapshot": view.snapshot.fields.get("tools") or scripted,
         "transfer_bridge_kind": "warm" if transferred else None,
         "transfer_destination": transferred,
         "transfer_outcome": "bridged" if transferred else None,
     }
-    return answer("Call", view.sandbox.dialect, computed, view, run, view.snapshot)
+    return answer("Call", computed, view, run, view.snapshot)
 
 
 def grade(view: CallView) -> Answer:
@@ -213,7 +199,7 @@ def grade(view: CallView) -> Answer:
         "outcome_reasoning": given.summary if graded else "",
         "updated_at": view.grade_at if graded else created_at,
     }
-    return answer("Grade", view.sandbox.dialect, computed, view)
+    return answer("Grade", computed, view)
 
 
 def turns(spoken: Iterable[Turn], assistant_role: str) -> list[Answer]:
@@ -224,15 +210,12 @@ def turns(spoken: Iterable[Turn], assistant_role: str) -> list[Answer]:
             "role": assistant_role if turn.role == "agent" else turn.role,
             "content_type": "application/json" if is_tool else None,
         }
-        shown.append(answer("Turn", "page", computed, turn))
+        shown.append(answer("Turn", computed, turn))
     return shown
 
 
 def transcript(view: CallView) -> list[Answer]:
-    """The client's transcripts contain text only: tools are in the history."""
-    every = view.sandbox.dialect == "page"
-    spoken = (turn for turn in view.turns if every or turn.role in ("agent", "user"))
-    return turns(spoken, view.sandbox.world.assistant_role)
+    return turns(view.turns, view.sandbox.world.assistant_role)
 
 
 def agent(agent_id: int, sandbox: Sandbox) -> Answer:
@@ -240,7 +223,6 @@ def agent(agent_id: int, sandbox: Sandbox) -> Answer:
     agents = sandbox.agents
     record, snapshot = agents.record(agent_id), agents.snapshot(agent_id)
     draft = record.draft or {}
-    no_languages: list[str] | None = [] if sandbox.dialect == "client" else None  # where the client needs a list
     other = {name: snapshot.fields.get(name) for name in OTHER_FIELDS}
     drafted = {f"draft_{name}": draft.get(name) for name in (*agents.FIELDS, *OTHER_FIELDS)}
     computed: Answer = {
@@ -253,5 +235,5 @@ def agent(agent_id: int, sandbox: Sandbox) -> Answer:
         **drafted,
     }
     for name in ("additional_languages", "draft_additional_languages"):
-        computed[name] = no_languages if computed[name] is None else computed[name]
-    return answer("Agent", sandbox.dialect, computed, snapshot)
+        computed[name] = [] if computed[name] is None else computed[name]  # the client needs a list
+    return answer("Agent", computed, snapshot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from planner.sandbox.errors import ApiError, detail, insufficient_balance, invalid, throttled
-from planner.sandbox.sandbox import Dialect, Sandbox
+from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service import endpoints as e
 from planner.sandbox.service.asgi import Message, Receive, Request, Response, Send, match_path, read_request
 from planner.sandbox.worlds.faults import Fault
@@ -24,19 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Operation:
-    """`answers` names the answer in `fields.py`, `body` and `query` their models in `requests.py`. `route` is the name
-    for faults; "" if there are no key and no faults."""
+    """`body` and `query` name their models in `requests.py`. `route` is the name for faults; "" if there are no key and
+    no faults."""
 
     endpoint: Callable[[e.Exchange], Any]
     method: str
     path: str
     route: str
-    answers: str
     status: int = 200
     body: str = ""
     query: str = ""
-    client: dict[str, Any] = field(default_factory=dict[str, Any])
-    """What is different in the client's dialect."""
 
 
 def model(name: str) -> type[BaseModel]:
@@ -46,8 +43,6 @@ def model(name: str) -> type[BaseModel]:
     return getattr(requests, name)
 
 
-_RUN = {"status": 200, "body": "ClientRun"}
-_BATCH = {"body": "ClientBatch"}
 _RUNS = "/v1/test-calls"
 _BATCHES = "/v1/test-call-batches"
 _SIMULATIONS = "/v1/simulations"
@@ -55,60 +50,51 @@ _CALL = "/v1/calls/{call_id}"
 _AGENT = "/v1/agents/{agent_id}"
 
 _OPERATIONS = (
-    Operation(e.list_runs, "GET", _RUNS, "list", "Run[]", query="RunsQuery"),
-    Operation(e.start_run, "POST", _RUNS, "launch", "Run", 201, "PageRun", client=_RUN),
-    Operation(e.list_batches, "GET", _BATCHES, "batches", "Batch[]", query="Page"),
-    Operation(e.start_batch, "POST", _BATCHES, "launch", "Batch", 201, "PageBatch", client=_BATCH),
-    Operation(e.read_batch, "GET", f"{_BATCHES}/{{batch_id}}", "batch", "Batch"),
-    Operation(e.list_calls, "GET", "/v1/calls", "calls", "Calls", query="CallsQuery"),
-    Operation(e.read_call, "GET", _CALL, "call", "Call"),
-    Operation(e.read_transcript, "GET", f"{_CALL}/transcript", "transcript", "Transcript"),
-    Operation(e.read_history, "GET", f"{_CALL}/history", "history", "Turn[]"),
-    Operation(e.read_grade, "GET", f"{_CALL}/grade", "grade", "Grade"),
-    Operation(e.regrade, "POST", f"{_CALL}/grade", "grade", "Grade", 201),
-    Operation(e.read_audio, "GET", f"{_CALL}/audio", "audio", "Audio"),
-    Operation(e.list_agents, "GET", "/v1/agents", "agents", "Agent[]"),
-    Operation(e.create_agent, "POST", "/v1/agents", "create", "Agent", 201, "NewAgent"),
-    Operation(e.read_agent, "GET", _AGENT, "agent", "Agent"),
-    Operation(e.edit_agent, "PATCH", _AGENT, "edit", "Agent", body="AgentEdit"),
-    Operation(e.delete_agent, "DELETE", _AGENT, "delete", "", 204),
-    Operation(e.deploy_agent, "POST", f"{_AGENT}/deploy", "deploy", "Agent", body="Deployment"),
-    Operation(e.discard_draft, "POST", f"{_AGENT}/discard-draft", "discard", "Agent"),
-    Operation(e.duplicate_agent, "POST", f"{_AGENT}/duplicate", "duplicate", "Agent", 201, "AgentCopy"),
-    Operation(e.list_variants, "GET", f"{_AGENT}/variants", "agent", "Variant[]"),
-    Operation(e.list_versions, "GET", f"{_AGENT}/versions", "versions", "Version[]", client={"answers": "Versions"}),
-    Operation(e.list_phone_numbers, "GET", "/v1/phone-numbers", "phone_numbers", "PhoneNumber[]"),
-    Operation(e.read_phone_number, "GET", "/v1/phone-numbers/{number_id}", "phone_number", "PhoneNumber"),
-    Operation(e.read_billing, "GET", "/v1/billing", "billing", "Billing"),
-    Operation(e.list_transactions, "GET", "/v1/billing/transactions", "transactions", "Transactions", query="Page"),
-    Operation(e.read_who_am_i, "GET", "/v1/whoami", "whoami", "WhoAmI"),
-    Operation(e.read_health, "GET", "/v1/healthz", "", "Health"),
+    Operation(e.list_runs, "GET", _RUNS, "list", query="RunsQuery"),
+    Operation(e.start_run, "POST", _RUNS, "launch", 201, "NewRun"),
+    Operation(e.list_batches, "GET", _BATCHES, "batches", query="Page"),
+    Operation(e.start_batch, "POST", _BATCHES, "launch", 201, "NewBatch"),
+    Operation(e.read_batch, "GET", f"{_BATCHES}/{{batch_id}}", "batch"),
+    Operation(e.list_calls, "GET", "/v1/calls", "calls", query="CallsQuery"),
+    Operation(e.read_call, "GET", _CALL, "call"),
+    Operation(e.read_transcript, "GET", f"{_CALL}/transcript", "transcript"),
+    Operation(e.read_history, "GET", f"{_CALL}/history", "history"),
+    Operation(e.read_grade, "GET", f"{_CALL}/grade", "grade"),
+    Operation(e.regrade, "POST", f"{_CALL}/grade", "grade", 201),
+    Operation(e.read_audio, "GET", f"{_CALL}/audio", "audio"),
+    Operation(e.list_agents, "GET", "/v1/agents", "agents"),
+    Operation(e.create_agent, "POST", "/v1/agents", "create", 201, "NewAgent"),
+    Operation(e.read_agent, "GET", _AGENT, "agent"),
+    Operation(e.edit_agent, "PATCH", _AGENT, "edit", body="AgentEdit"),
+    Operation(e.delete_agent, "DELETE", _AGENT, "delete", 204),
+    Operation(e.deploy_agent, "POST", f"{_AGENT}/deploy", "deploy", body="Deployment"),
+    Operation(e.discard_draft, "POST", f"{_AGENT}/discard-draft", "discard"),
+    Operation(e.duplicate_agent, "POST", f"{_AGENT}/duplicate", "duplicate", 201, "AgentCopy"),
+    Operation(e.list_variants, "GET", f"{_AGENT}/variants", "agent"),
+    Operation(e.list_versions, "GET", f"{_AGENT}/versions", "versions"),
+    Operation(e.list_phone_numbers, "GET", "/v1/phone-numbers", "phone_numbers"),
+    Operation(e.read_phone_number, "GET", "/v1/phone-numbers/{number_id}", "phone_number"),
+    Operation(e.read_billing, "GET", "/v1/billing", "billing"),
+    Operation(e.list_transactions, "GET", "/v1/billing/transactions", "transactions", query="Page"),
+    Operation(e.read_who_am_i, "GET", "/v1/whoami", "whoami"),
+    Operation(e.read_health, "GET", "/v1/healthz", ""),
 )
 
 
 _UNDOCUMENTED = (
-    Operation(e.read_recording, "GET", "/recordings/{call_id}.wav", "", ""),
-    Operation(e.read_ledger, "GET", "/_sandbox/ledger", "", ""),
-    Operation(e.read_control, "GET", "/_sandbox/control", "", ""),
-    Operation(e.change_control, "POST", "/_sandbox/control", "", "", body="Control"),
+    Operation(e.read_recording, "GET", "/recordings/{call_id}.wav", ""),
+    Operation(e.read_ledger, "GET", "/_sandbox/ledger", ""),
+    Operation(e.read_control, "GET", "/_sandbox/control", ""),
+    Operation(e.change_control, "POST", "/_sandbox/control", "", body="Control"),
 )
 
 
-def operations(dialect: Dialect) -> tuple[Operation, ...]:
-    if dialect == "page":
-        return _OPERATIONS
-    return tuple(replace(operation, **operation.client) for operation in _OPERATIONS)
-
-
-def simulations(dialect: Dialect) -> tuple[Operation, ...]:
-    """Test calls under their second path."""
-    return tuple(
-        replace(each, path=each.path.replace(_BATCHES, f"{_SIMULATIONS}/batches").replace(_RUNS, _SIMULATIONS))
-        for each in operations(dialect)
-        if each.path.startswith((_RUNS, _BATCHES))
-    )
-
-
+_SECOND_PATHS = tuple(
+    replace(each, path=each.path.replace(_BATCHES, f"{_SIMULATIONS}/batches").replace(_RUNS, _SIMULATIONS))
+    for each in _OPERATIONS
+    if each.path.startswith((_RUNS, _BATCHES))
+)
+"""Test calls under their second path."""
 ABORT = "planner.abort"
 """The entry of the ASGI state with the function that closes the connection without an answer. The server and the
 planner's client in the same process set it."""
@@ -124,7 +110,7 @@ class App:
         self._sandbox = sandbox
         self.paths: dict[str, dict[str, Operation]] = {}
         """Operations by path and method."""
-        for operation in (*operations(sandbox.dialect), *simulations(sandbox.dialect), *_UNDOCUMENTED):
+        for operation in (*_OPERATIONS, *_SECOND_PATHS, *_UNDOCUMENTED):
             self.paths.setdefault(operation.path, {})[operation.method] = operation
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

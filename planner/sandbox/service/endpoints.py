@@ -72,13 +72,13 @@ def list_runs(exchange: Exchange) -> Any:
         and (query.agent_id is None or (run.target_type, run.target_id) == ("agent", query.agent_id))
         and query.status in (None, run.status(now))
     )
-    return [answers.run(run, sandbox, now) for run in query.of(matching)]
+    return [answers.run(run, now) for run in query.of(matching)]
 
 
 def start_run(exchange: Exchange) -> Any:
     sandbox = exchange.sandbox
     event = sandbox.launch(exchange.body.launch_request())
-    return answers.run(event.runs[0], sandbox, event.at)
+    return answers.run(event.runs[0], event.at)
 
 
 def list_batches(exchange: Exchange) -> Any:
@@ -241,12 +241,12 @@ def list_variants(exchange: Exchange) -> Any:
     agents, agent_id = exchange.sandbox.agents, exchange.agent_id()
     snapshot, shown = agents.snapshot(agent_id), list[answers.Answer]()
     for number, variant in agents.variants(agent_id).items():
-        shown.append(answer("Variant", "page", {"id": number, **variant.own}, snapshot, variant))
+        shown.append(answer("Variant", {"id": number, **variant.own}, snapshot, variant))
     return shown
 
 
 def list_versions(exchange: Exchange) -> Any:
-    """Revisions, newest first: an array on the page, counted in the client."""
+    """Revisions, newest first."""
     world, agent_id = exchange.sandbox.world, exchange.agent_id()
     current = exchange.sandbox.agents.snapshot(agent_id)
     revisions = world.agents[agent_id].revisions if agent_id in world.agents else {}
@@ -255,8 +255,8 @@ def list_versions(exchange: Exchange) -> Any:
     for each in [current, *(world.snapshot(agent_id, number) for number in earlier)]:
         note = revisions[each.revision].note if each.revision in revisions else ""
         computed = {"version": each.revision, "note": note, "created_at": each.updated_at}
-        versions.append(answer("Version", "page", computed, each))
-    return versions if exchange.sandbox.dialect == "page" else {"count": len(versions), "results": versions}
+        versions.append(answer("Version", computed, each))
+    return {"count": len(versions), "results": versions}
 
 
 # Phone numbers, money and the rest
@@ -278,7 +278,7 @@ def _phone_number(sandbox: Sandbox, number_id: int) -> answers.Answer:
     eligible = number.outbound_agent_id is not None
     reason = None if eligible else "no_outbound_agent"
     computed = {"id": number_id, "outbound_eligible": eligible, "outbound_ineligible_reason": reason}
-    return answer("PhoneNumber", sandbox.dialect, computed, number)
+    return answer("PhoneNumber", computed, number)
 
 
 def read_billing(exchange: Exchange) -> Any:
@@ -293,7 +293,7 @@ def read_billing(exchange: Exchange) -> Any:
         "spending_limit_reached": balance <= 0,
         "test_call_budget_remaining_cents": state.budget_left_cents(now),
     }
-    return answer("Billing", exchange.sandbox.dialect, computed, exchange.sandbox.world)
+    return answer("Billing", computed, exchange.sandbox.world)
 
 
 def list_transactions(exchange: Exchange) -> Any:
@@ -302,7 +302,7 @@ def list_transactions(exchange: Exchange) -> Any:
     results: list[answers.Answer] = []
     for number, entry in query.of(reversed([*enumerate(entries, 1)])):
         computed: answers.Answer = {"id": number, "created_at": entry.at, "metadata": {}}
-        results.append(answer("Transaction", "page", computed, entry))
+        results.append(answer("Transaction", computed, entry))
     return {"results": results, "total": len(entries), "limit": query.size, "offset": query.offset}
 
 
@@ -313,7 +313,7 @@ def read_who_am_i(exchange: Exchange) -> Any:
         "key_prefix": exchange.key[:12],
         "scopes": _SCOPES,
     }
-    return answer("WhoAmI", exchange.sandbox.dialect, computed)
+    return answer("WhoAmI", computed)
 
 
 def read_health(_exchange: Exchange) -> Any:
@@ -331,7 +331,6 @@ def read_control(exchange: Exchange) -> Any:
     sandbox, now = exchange.sandbox, exchange.now
     return {
         "world": sandbox.world.world,
-        "dialect": sandbox.dialect,
         "faults": sandbox.faults.state(),
         "concurrency_limit": sandbox.concurrency_limit,
         "ahead_seconds": sandbox.state.ahead_seconds,

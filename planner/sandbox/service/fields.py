@@ -1,76 +1,53 @@
-"""The fields of answers: their types, and those of the client's dialect that always have the same value here."""
+"""The fields of answers: those of the reference page, then those that the official client also needs."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from planner.sandbox.sandbox import Dialect
-
-_OTHER = (
-    "additional_languages:texts! background_track:text! timezone:text! acknowledgement_prompt:text! "
-    "voicemail_message:text! call_summary_enabled:boolean! silence_checkins_enabled:boolean! "
-    "typing_sounds_enabled:boolean! max_call_duration_seconds:count! silence_hangup_seconds:count! "
-    "business_hours:anything! steps:anything! tools:anything!"
+OTHER_FIELDS = (
+    "additional_languages",
+    "background_track",
+    "timezone",
+    "acknowledgement_prompt",
+    "voicemail_message",
+    "call_summary_enabled",
+    "silence_checkins_enabled",
+    "typing_sounds_enabled",
+    "max_call_duration_seconds",
+    "silence_hangup_seconds",
+    "business_hours",
+    "steps",
+    "tools",
 )
 """Some of the other fields of agents, which change no scripted call."""
-OTHER_FIELDS = tuple(each.partition(":")[0] for each in _OTHER.split())
-_PAGE = {
-    "Run": "id:id target_type:target target_id:id direction:direction target_number:text scenario_prompt:text "
-    "mode:mode status:run_status charge_multiplier:count estimated_cost_cents:count call_id:id? sip_call_id:id? "
-    "error_message:text started_at:moment? completed_at:moment? batch_id:id? created_at:moment updated_at:moment",
-    "Batch": "id:id name:text target_type:target target_id:id direction:direction target_number:text "
-    "scenario_prompts:texts run_count:count stagger_seconds:count status:batch_status total_runs:count "
-    "completed_runs:count failed_runs:count error_message:text requested_by_id:id started_at:moment? "
-    "completed_at:moment? created_at:moment updated_at:moment run_ids:ids",
-    "Call": "call_id:id agent_id:id direction:direction from_number:text to_number:text start_time:moment "
-    "end_time:moment? duration_seconds:count? status:call_status end_reason:text? is_test_call:boolean product:text "
-    "voice:text billable_minutes:count? billing_total_cents:count? billed_at:moment? grade_score:score? "
-    "grade_status:progress? issue_count:count critical_issue_count:count agent_variant_id:id? "
-    "agent_variant_label:text?",
-    "Calls": "results:Call[] total:count limit:count offset:count",
-    "Tool": "name:text description:text parameters:texts_by_name",
-    "Turn": "role:role content:anything start_ms:count end_ms:count ttfa_ms:count! content_type:media_type!",
-    "Transcript": "call_id:id transcripts:Turn[]",
-    "Issue": "severity:severity description:text",
-    "Grade": "status:progress score:score? call_outcome:outcome goal_achievement:goal? detected_issues:Issue[] "
-    "rubric_breakdown:numbers_by_name summary:text",
-    "Audio": "url:text",
-    "Agent": "id:id name:text prompt:text voice:text product:text primary_language:text thinking_level:text "
-    "created_at:moment updated_at:moment has_draft:boolean draft_updated_at:moment? configuration_digest:text "
-    "draft_name:text! draft_prompt:text! draft_voice:text! draft_product:text! draft_primary_language:text! "
-    f"draft_thinking_level:text! {_OTHER} {' '.join(f'draft_{each}' for each in _OTHER.split())}",
-    "Variant": "id:id label:text weight:count prompt:text voice:text product:text",
-    "Version": "version:integer name:text prompt:text voice:text product:text note:text created_at:moment",
-    "Versions": "count:count results:Version[]",
-    "PhoneNumber": "id:id number:text label:text inbound_agent_id:id? outbound_agent_id:id? status:number_status",
-    "Billing": "balance_cents:integer balance_usd:text currency:text",
-    "Transaction": "id:id kind:transaction amount_cents:integer call_id:id? created_at:moment description:text "
-    "metadata:texts_by_name",
-    "Transactions": "results:Transaction[] total:count limit:count offset:count",
-    "Organization": "id:id name:text",
-    "WhoAmI": "organization:Organization credential_kind:text key_prefix:text scopes:texts",
-    "Health": "ok:boolean",
-    "Error": "detail:text",
+FIELDS = {
+    "Run": "id target_type target_id direction target_number scenario_prompt mode status charge_multiplier "
+    "estimated_cost_cents call_id sip_call_id error_message started_at completed_at batch_id created_at updated_at",
+    "Batch": "id name target_type target_id direction target_number scenario_prompts run_count stagger_seconds status "
+    "total_runs completed_runs failed_runs error_message requested_by_id started_at completed_at created_at updated_at "
+    "run_ids estimated_cost_cents estimated_minutes",
+    "Call": "call_id agent_id direction from_number to_number start_time end_time duration_seconds status end_reason "
+    "is_test_call product voice billable_minutes billing_total_cents billed_at grade_score grade_status issue_count "
+    "critical_issue_count agent_variant_id agent_variant_label call_outcome collected_values goal_achievement "
+    "goal_reasoning grade_updated_at locale outbound_dial_state prompt_snapshot sip_answered_at summary summary_status "
+    "tool_snapshot transfer_bridge_kind transfer_destination transfer_outcome",
+    "Turn": "role content start_ms end_ms ttfa_ms! content_type!",
+    "Grade": "status score call_outcome goal_achievement detected_issues rubric_breakdown summary id call_id "
+    "created_at goal_reasoning graded_at outcome_reasoning updated_at",
+    "Agent": "id name prompt voice product primary_language thinking_level created_at updated_at has_draft "
+    "draft_updated_at configuration_digest draft_name! draft_prompt! draft_voice! draft_product! "
+    "draft_primary_language! draft_thinking_level! draft_additional_languages draft_max_call_duration_seconds "
+    "draft_steps additional_languages " + " ".join(f"{each}! draft_{each}!" for each in OTHER_FIELDS),
+    "Variant": "id label weight prompt voice product",
+    "Version": "version name prompt voice product note created_at",
+    "PhoneNumber": "id number label inbound_agent_id outbound_agent_id status outbound_eligible "
+    "outbound_ineligible_reason",
+    "Billing": "balance_cents balance_usd currency available_cash_cents current_month_usage_spend_cents "
+    "spending_limit_reached test_call_budget_cents test_call_budget_remaining_cents",
+    "Transaction": "id kind amount_cents call_id created_at description metadata",
+    "WhoAmI": "organization credential_kind key_prefix scopes",
 }
-"""Answer → `field:type` of each field. With `?` a value may be null; with `!` the field may be left out."""
-_CLIENT = {
-    "Agent": "additional_languages:texts draft_additional_languages:texts draft_max_call_duration_seconds:count? "
-    "draft_steps:anything?",
-    "Run": "sip_call_id:- batch_id:- agent_name:text? target_name:text duration_seconds:count? grade:Grade? "
-    "requested_by_id:id transcript:Turn[]",
-    "Batch": "estimated_cost_cents:count estimated_minutes:count",
-    "Call": "grade_score:percent? call_outcome:outcome? collected_values:texts_by_name? goal_achievement:goal? "
-    "goal_reasoning:text? grade_updated_at:moment? locale:text outbound_dial_state:text? prompt_snapshot:text "
-    "sip_answered_at:moment? summary:text summary_status:progress tool_snapshot:Tool[] transfer_bridge_kind:text? "
-    "transfer_destination:text transfer_outcome:text?",
-    "Grade": "score:percent? id:id call_id:id created_at:moment goal_reasoning:text? graded_at:moment? "
-    "outcome_reasoning:text updated_at:moment",
-    "PhoneNumber": "outbound_eligible:boolean outbound_ineligible_reason:text?",
-    "Billing": "available_cash_cents:count current_month_usage_spend_cents:count spending_limit_reached:boolean "
-    "test_call_budget_cents:count? test_call_budget_remaining_cents:count?",
-}
-"""The changes of the client's dialect; `-` removes a field."""
+"""Answer → its fields. With `!`, a field is left out if it has no value."""
 
 
 def _nulls(names: str) -> dict[str, Any]:
@@ -78,7 +55,12 @@ def _nulls(names: str) -> dict[str, Any]:
 
 
 CONSTANTS: dict[str, dict[str, Any]] = {
-    "Run": {"metadata": {}, "recording_url": None},
+    "Run": {
+        **_nulls("agent_name duration_seconds grade recording_url requested_by_id"),
+        "metadata": {},
+        "target_name": "",
+        "transcript": [],
+    },
     "Batch": {"matrix_dimensions": {}},
     "Call": {
         **_nulls(
@@ -134,13 +116,4 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     },
     "WhoAmI": _nulls("key_label oauth_client_id role"),
 }
-"""Answer → fields of the client's dialect with the value that they always have here."""
-
-
-@cache
-def fields_of(answer: str, dialect: Dialect) -> dict[str, str]:
-    """Field → type, without the constant fields."""
-    fields = dict(each.split(":") for each in _PAGE[answer].split())
-    if dialect == "client":
-        fields |= dict(each.split(":") for each in _CLIENT.get(answer, "").split())
-    return {field: kind for field, kind in fields.items() if kind != "-"}
+"""Answer → fields that always have this value here."""

@@ -1,4 +1,4 @@
-"""Request bodies and queries with their defaults and limits, in both dialects. Unknown fields are ignored."""
+"""Request bodies and queries with their defaults and limits. Unknown fields are ignored."""
 
 import sys
 from collections.abc import Iterable
@@ -70,29 +70,16 @@ class _Launch(_Request):
         return LaunchRequest(**sent, prompts=prompts, is_batch=several is not None)
 
 
-class PageRun(_Launch):
+class NewRun(_Launch):
     direction: Direction
     scenario_prompt: str = ""
     mode: Mode = "bot"
 
 
-class ClientRun(_Launch):
-    direction: Direction = "outbound"
-    scenario_prompt: str = ""
-
-
-class PageBatch(PageRun):
+class NewBatch(NewRun):
     run_count: Annotated[int, Field(ge=1, le=20), _WHOLE]
     stagger_seconds: Annotated[int, Field(ge=0, le=60), _WHOLE] = 0
     scenario_prompts: tuple[str, ...] = ()
-
-
-class ClientBatch(_Launch):
-    direction: Direction = "outbound"
-    run_count: Annotated[int, Field(ge=1, le=20), _WHOLE] = 3
-    stagger_seconds: Annotated[int, Field(ge=0, le=60), _WHOLE] = 5
-    scenario_prompts: tuple[str, ...] = ()
-    name: str = ""
 
 
 class _Agent(_Request):

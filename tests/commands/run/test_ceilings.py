@@ -89,14 +89,13 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
 
 
 @pytest.mark.parametrize(
-    ("dialect", "setting", "text"),
+    ("setting", "text"),
     [
-        ("page", "balance_cents", "the organisation's balance allows $0.90: "),
-        ("client", "test_call_budget_cents", "402"),
+        ("balance_cents", "the organisation's balance allows $0.90: "),
+        ("test_call_budget_cents", "402"),
     ],
 )
 def test_ceilings_of_the_service(
-    dialect: str,
     setting: str,
     text: str,
     project: Project,
@@ -105,7 +104,7 @@ def test_ceilings_of_the_service(
 ) -> None:
     """The balance is a ceiling of ours, too. The service alone decides about its test-call budget."""
     path = world(tmp_path_factory.mktemp("world"), **{setting: 90})
-    served = serve_here("--world", path, "--dialect", dialect)
+    served = serve_here("--world", path)
     project.write("plans/hours.yaml", TEN_CALLS)
     planned = " ".join(project.planner("plan").out.split())
     assert SHORT[setting] in planned

@@ -39,7 +39,7 @@ def test_snapshots(
     words: str,
 ) -> None:
     """The agent is the same before and after the calls, but one call shows that it ran another: that one does not count."""
-    served = serve("--dialect", "client")
+    served = serve()
     project.edit("plans/hours.yaml", "runs: 2", "runs: 1")
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
     with spoiling(served.url) as between:

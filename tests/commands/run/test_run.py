@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -189,19 +188,15 @@ def test_rerun_failed_names_the_cases_that_it_leaves_out(project: Project, servi
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "error_after", "garbage"])
-@pytest.mark.parametrize("dialect", ["page", "client"])
-def test_a_lost_answer_is_not_paid_twice(
-    fault: str, dialect: str, project: Project, serve_here: Callable[..., Served]
-) -> None:
+def test_a_lost_answer_is_not_paid_twice(fault: str, project: Project, service: Served) -> None:
     """The work was done and the answer never came: the runs are found and adopted."""
-    served = serve_here("--dialect", dialect)
-    served.control({"faults": [{"kind": fault, "route": "launch", "times": 1}]})
+    service.control({"faults": [{"kind": fault, "route": "launch", "times": 1}]})
     ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err + ran.out
-    assert Counter(Counter(run["prompt"] for run in served.own_runs()).values()) == {2: 2, 1: 1}
+    assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {2: 2, 1: 1}
     results = project.results()
     assert any(run["adopted"] for case in results["cases"] for run in case["runs"])
-    assert results["cost"]["actual_cents"] == served.ledger()["total_cents"]
+    assert results["cost"]["actual_cents"] == service.ledger()["total_cents"]
 
 
 def test_a_launch_that_never_happened_is_not_made_without_consent(project: Project, service: Served) -> None:

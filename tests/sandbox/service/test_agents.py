@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from planner.sandbox import World, load_world
 from planner.sandbox.worlds.world import Variant
 from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
@@ -62,8 +60,7 @@ async def test_a_copy_has_the_dialogues_and_its_own_prompt() -> None:
         assert (await bench.http.get(f"/v1/agents/{copy['id']}")).status_code == 404
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
-async def test_all_fields_are_drafted_deployed_and_copied(dialect: Any) -> None:
+async def test_all_fields_are_drafted_deployed_and_copied() -> None:
     """Unknown ones and those that nobody may write are ignored."""
     fields = {
         "voice": "sol",
@@ -76,7 +73,7 @@ async def test_all_fields_are_drafted_deployed_and_copied(dialect: Any) -> None:
         "max_call_duration_seconds": 600,
         "business_hours": {"monday": [["09:00", "17:00"]]},
     }
-    async with bench_of("demo", dialect=dialect) as bench:
+    async with bench_of("demo") as bench:
         drafted = await send(bench, "PATCH", "/14", 200, **fields, id=99, has_draft=False, telepathy=True)
         assert {name: drafted[f"draft_{name}"] for name in fields} == fields
         assert (drafted["id"], drafted["has_draft"], drafted["voice"]) == (14, True, "maya")

@@ -50,7 +50,7 @@ async def test_call_under_way(bench: Bench) -> None:
 
 
 async def test_page_transcript_has_speech_and_tools(bench: Bench, window: dict[str, Any]) -> None:
-    """On the page a transcript includes tools, like the history."""
+    """A transcript includes tools, like the history."""
     document = await bench.get(f"/v1/calls/{window['call_id']}/transcript")
     turns = document["transcripts"]
     called = next(turn for turn in turns if turn["role"] == "tool_call")
@@ -63,17 +63,6 @@ async def test_page_transcript_has_speech_and_tools(bench: Bench, window: dict[s
     assert all("ttfa_ms" in turn for turn in turns if turn["role"] == "agent")
     assert all("ttfa_ms" not in turn for turn in turns if turn["role"] != "agent")
     assert await bench.get(f"/v1/calls/{window['call_id']}/history") == turns
-
-
-async def test_client_transcript_has_speech_only(client_bench: Bench) -> None:
-    """The client's transcript entries are text; tools are in the history."""
-    run = await client_bench.finished(target_id=14, scenario_prompt=RETURN_WINDOW)
-    turns = (await client_bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-    history = await client_bench.get(f"/v1/calls/{run['call_id']}/history")
-    assert {turn["role"] for turn in turns} == {"agent", "user"}
-    assert [turn for turn in history if turn["role"] in ("agent", "user")] == turns
-    assert "tool_call" in {turn["role"] for turn in history}
-    assert run["transcript"] == turns
 
 
 async def test_assistant_role(demo: Any) -> None:
@@ -167,14 +156,6 @@ async def test_a_call_that_is_not_answered(bench: Bench) -> None:
     assert (run["status"], run["call_id"]) == ("failed", None)
     assert "no agent" in run["error_message"]
     assert await bench.get("/v1/calls") == {"results": [], "total": 0, "limit": 50, "offset": 0}
-
-
-async def test_failed_run_in_the_client_dialect() -> None:
-    """The client's run object bears a run without a call."""
-    async with bench_of(dialect="client") as bench:
-        run = await bench.finished(target_type="phone_number", target_id=78, direction="inbound")
-    assert (run["duration_seconds"], run["grade"], run["transcript"]) == (None, None, [])
-    assert (run["agent_name"], run["target_name"]) == (None, "After-hours line")
 
 
 async def test_a_recording_is_as_long_as_its_call(bench: Bench) -> None:

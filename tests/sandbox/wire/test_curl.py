@@ -60,7 +60,7 @@ pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
-    with served("page") as url:
+    with served() as url:
         yield url
 
 
