@@ -178,11 +178,11 @@ def test_a_copy_edited_and_then_deleted_proves_nothing(tmp_path: Path, end: str,
         return ""
 
     clinic.fail = edit
-    assert clinic.run(max_concurrent=1, life=life).code == (None if end == "killed" else 4)
+    assert clinic.run(at_once=1, life=life).code == (None if end == "killed" else 4)
     if end == "killed":
         agents.delete(18, clinic.now().timestamp())
     clinic.seconds += 300
-    clinic.run(max_concurrent=1)
+    clinic.run(at_once=1)
     (case,) = clinic.results()["cases"]
     shown = {run.id: run.snapshot for run in clinic.sandbox.state.runs if run.snapshot}
     wrong = {each for each, snapshot in shown.items() if getattr(snapshot, field) == "You are somebody else."}
