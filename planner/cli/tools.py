@@ -32,7 +32,7 @@ def schema(global_options: GlobalOptions, directory: Path) -> int:
 _SERVE, _BEHAVIOUR = "Server", "Behaviour"
 
 
-@command(examples=["planner sandbox --port 8080 --fault lost_answer,times=2"])
+@command(examples=["planner sandbox --port 8080"])
 @option(_SERVE, "--host", default="127.0.0.1", metavar="HOST", help="The address to listen on (default: 127.0.0.1).")
 @option(
     _SERVE,
@@ -43,16 +43,7 @@ _SERVE, _BEHAVIOUR = "Server", "Behaviour"
     help="0 picks a free port (default: 8080).",
 )
 @option(_SERVE, "--api-key", "api_keys", multiple=True, metavar="KEY", help="Accept only this key. Repeatable.")
-@option(_SERVE, "--state", type=click.Path(path_type=Path), metavar="FILE", help="Keep the state in this file.")
 @option(_BEHAVIOUR, "--world", default="demo", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
-@option(
-    _BEHAVIOUR,
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="KIND[,KEY=VALUE…]",
-    help="Inject a fault, such as lost_answer,times=2 or throttle,route=any,probability=0.1. Repeatable.",
-)
 @click.pass_obj
 def sandbox(global_options: GlobalOptions, **values: Any) -> int:
     """Serve the simulated service on a port, for any client."""

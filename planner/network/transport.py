@@ -14,9 +14,6 @@ from planner.errors import LostAnswerError
 from planner.key_redaction import NO_KEYS, KeyRedactor
 from planner.values import frozen
 
-ABORT = "planner.abort"
-"""The entry of the ASGI state with the function that closes the connection without an answer."""
-
 
 @frozen
 class Answer:
@@ -112,7 +109,6 @@ class InProcessTransport:
             "headers": [*self._headers, *([(b"content-type", b"application/json")] if body is not None else [])],
             "client": ("127.0.0.1", 0),
             "server": ("sandbox", 80),
-            "state": {ABORT: exchange.ended.set},
         }
         try:
             async with asyncio.timeout(self._timeout_seconds):

@@ -1,4 +1,4 @@
-"""The Test Calls API on your own machine: the same endpoints, its own state, scripted calls, faults on demand.
+"""The Test Calls API on your own machine: the same endpoints, its own state, scripted calls.
 
 It imports nothing of this project but the YAML reader: where the client is wrong about the API, the sandbox must
 disagree with it.
@@ -6,12 +6,10 @@ disagree with it.
 
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.state import StateFileError
-from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.files import WorldError, WorldProblem, builtin_worlds, load_world
 from planner.sandbox.worlds.world import World
 
 __all__ = [
-    "FaultSpec",
     "Sandbox",
     "StateFileError",
     "World",

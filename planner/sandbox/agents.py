@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -16,15 +16,14 @@ from planner.sandbox.worlds.world import Snapshot, Variant, World
 
 
 class Agents:
-    """`append` makes events durable. Methods raise KeyError for an agent that does not exist."""
+    """Methods raise KeyError for an agent that does not exist."""
 
     FIELDS = ("name", "prompt", "voice", "product", "primary_language", "thinking_level")
     """What a draft may change and a scripted call shows; other fields are only kept (`Snapshot.fields`)."""
 
-    def __init__(self, world: World, state: ServiceState, append: Callable[[Event], None]) -> None:
+    def __init__(self, world: World, state: ServiceState) -> None:
         self._world = world
         self._state = state
-        self._append = append
 
     @property
     def ids(self) -> list[int]:
@@ -115,7 +114,7 @@ class Agents:
 
     def _add(self, record: AgentRecord, at: float) -> int:
         agent_id = max({*self._world.agents, *self._state.agents}) + 1
-        self._append(Event(at, agents={agent_id: record}))
+        self._state.record(Event(at, agents={agent_id: record}))
         return agent_id
 
     def duplicate(self, agent_id: int, name: str | None, at: float) -> int:
@@ -140,11 +139,6 @@ class Agents:
         fields = {**record.fields, **fields}
         self._change(agent_id, at, fields=fields, deployments=deployments, draft=None, draft_at=None)
 
-    def deploy_revision(self, agent_id: int, revision: int | None, at: float) -> None:
-        """Deploy the prompt of a revision of the world file, or (None) the current one once more."""
-        snapshot = self.snapshot(agent_id) if revision is None else self._world.snapshot(agent_id, revision)
-        self.deploy(agent_id, {"prompt": snapshot.prompt}, at)
-
     def delete(self, agent_id: int, at: float) -> None:
         """Its queued runs fail without a call; calls in progress continue."""
         runs = tuple(
@@ -164,7 +158,7 @@ class Agents:
             if at < run.starts_at and run.snapshot is not None and run.snapshot.agent_id == agent_id
         )
         record = replace(self.record(agent_id), is_deleted=True)
-        self._append(Event(at, runs=runs, agents={agent_id: record}))
+        self._state.record(Event(at, runs=runs, agents={agent_id: record}))
 
     def _change(self, agent_id: int, at: float, **changes: Any) -> None:
-        self._append(Event(at, agents={agent_id: replace(self.record(agent_id), **changes)}))
+        self._state.record(Event(at, agents={agent_id: replace(self.record(agent_id), **changes)}))

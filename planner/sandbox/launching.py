@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
-from planner.sandbox.conversation import EMPTY, Draws, converse, seed_of
-from planner.sandbox.state import Batch, Event, LaunchRequest, ServiceState, SimulatedRun
-from planner.sandbox.worlds.faults import Fault
+from planner.sandbox.conversation import Draws, converse, seed_of
+from planner.sandbox.state import OWN_USER_ID, Batch, Event, LaunchRequest, ServiceState, SimulatedRun
 from planner.sandbox.worlds.world import Snapshot, World
 from planner.values import frozen
 
 NOBODY = "Nobody answers here: the number has no agent for this direction."
 NO_AGENT = "The agent was deleted before the call."
-NOT_PLACED = "The call could not be placed: no answer from the carrier."
 
 
 @frozen
@@ -52,16 +49,11 @@ class Launcher:
         rates: dict[str, int] = {str(name): cents for name, cents in self._world.rates.items()}
         return rates.get(product, min(rates.values(), default=0))
 
-    def make(
-        self, request: LaunchRequest, answerer: Answerer, at: float, faults: Sequence[Fault], requested_by_id: int
-    ) -> Event:
-        """The runs of an accepted request, with the faults that affect them."""
+    def make(self, request: LaunchRequest, answerer: Answerer, at: float) -> Event:
+        """The runs of an accepted request."""
         world, state = self._world, self._state
         prompts = request.prompts or ("",)
         run_ids = list(range(state.next_run_id, state.next_run_id + request.run_count))
-        if any(fault.spec.kind == "shuffle_ids" for fault in faults):
-            draws = Draws(seed_of(world.seed, "shuffle", state.next_run_id))
-            run_ids = [run_id for _, run_id in sorted((draws.draw(), run_id) for run_id in run_ids)]
         batch_id = state.next_batch_id if request.is_batch else None
         call_id = state.next_call_id
         line = (request.target_type, request.target_id, request.direction, request.mode)
@@ -85,7 +77,7 @@ class Launcher:
                 mode=request.mode,
                 target_number=bot,
                 prompt=prompt,
-                requested_by_id=requested_by_id,
+                requested_by_id=OWN_USER_ID,
                 snapshot=snapshot,
                 seed=seed,
                 time_scale=world.time_scale,
@@ -100,13 +92,13 @@ class Launcher:
             )
             run = self._called(queued, call_id)
             call_id += (run.call_id is not None) + (run.sip_call_id is not None)
-            runs.append(_with_faults(run, index, faults))
+            runs.append(run)
         batch = None
         if batch_id is not None:
             batch = Batch(
                 id=batch_id,
                 request=request,
-                requested_by_id=requested_by_id,
+                requested_by_id=OWN_USER_ID,
                 created_at=at,
                 run_ids=tuple(run_ids),
                 estimated_cost_cents=estimate_cents * len(runs),
@@ -120,7 +112,7 @@ class Launcher:
         if snapshot is None:
             return run
         sip_call_id = call_id + 1 if run.mode == "sip" else None
-        run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=run.starts_at)
+        run = replace(run, call_id=call_id, sip_call_id=sip_call_id)
         conversation = converse(snapshot, run.prompt, run.seed)
         ends_at = run.starts_at + conversation.duration_ms / 1000 / run.time_scale
         minutes = max(1, math.ceil(conversation.duration_ms / 60_000))
@@ -129,28 +121,8 @@ class Launcher:
             run,
             conversation=conversation,
             ends_at=ends_at,
-            transcript_at=ends_at,
             grade_at=ends_at + self._world.delays.grade_seconds / run.time_scale,
             billable_minutes=minutes,
             call_cents=call_cents,
             cost_cents=call_cents * run.charge_multiplier,
         )
-
-
-def _with_faults(run: SimulatedRun, index: int, faults: Sequence[Fault]) -> SimulatedRun:
-    for spec in (fault.spec for fault in faults):
-        if spec.runs is not None and index >= spec.runs:
-            continue
-        if spec.kind in ("hang", "fail_run"):
-            run = replace(run, billable_minutes=0, call_cents=0, cost_cents=0, ends_at=None)
-        if spec.kind == "fail_run":
-            run = replace(run, call_id=None, sip_call_id=None, conversation=EMPTY, ends_at=run.starts_at)
-            run = replace(run, error_message=NOT_PLACED)
-        if spec.kind == "late":
-            run = replace(
-                run,
-                call_id_at=run.call_id_at + ("call_id" in spec.what) * spec.seconds,
-                transcript_at=run.transcript_at + ("transcript" in spec.what) * spec.seconds,
-                grade_at=run.grade_at + ("grade" in spec.what) * spec.seconds,
-            )
-    return run

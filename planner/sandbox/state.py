@@ -4,15 +4,12 @@ Times are seconds since the epoch by the sandbox's clock. An event contains ever
 neither a restart nor another world changes an earlier run. Nothing happens in the background: what a run shows follows
 from the clock.
 
-The state file has one JSON line per event, written before the answer is sent. Several processes can share it: every
-change is made under a lock, after reading what the others have appended. A torn last line, as a killed process leaves
-it, was never acknowledged: the next change cuts it off.
+The state file has one JSON line per event, written before the answer is sent. A torn last line, as a killed process
+leaves it, was never acknowledged: the next change cuts it off.
 """
 
-import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import field
 from functools import cache
 from pathlib import Path
@@ -24,11 +21,6 @@ from planner.sandbox.conversation import EMPTY, Conversation
 from planner.sandbox.worlds.world import Snapshot, World
 from planner.values import frozen
 
-try:
-    import fcntl
-except ImportError:  # Windows: one process per state file
-    fcntl = None
-
 TargetType = Literal["agent", "phone_number"]
 Direction = Literal["outbound", "inbound"]
 Mode = Literal["bot", "sip"]
@@ -36,8 +28,6 @@ Status = Literal["queued", "in_progress", "completed", "failed"]
 
 OWN_USER_ID = 1
 """The user of this organization's keys."""
-FOREIGN_USER_ID = 2
-"""The user of runs that a fault makes appear."""
 
 
 @frozen
@@ -75,8 +65,7 @@ class SimulatedRun:
     time_scale: float
     created_at: float
     starts_at: float
-    ends_at: float | None
-    """None: it hangs and never ends."""
+    ends_at: float
     from_number: str
     to_number: str
     charge_multiplier: int
@@ -85,8 +74,6 @@ class SimulatedRun:
     """Not empty: the run ends `failed`."""
     call_id: int | None = None
     sip_call_id: int | None = None
-    call_id_at: float = 0
-    transcript_at: float = 0
     grade_at: float = 0
     conversation: Conversation = EMPTY
     billable_minutes: int = 0
@@ -96,7 +83,7 @@ class SimulatedRun:
     """The charge for the run once it ends."""
 
     def has_ended(self, now: float) -> bool:
-        return self.ends_at is not None and now >= self.ends_at
+        return now >= self.ends_at
 
     def status(self, now: float) -> Status:
         if self.has_ended(now):
@@ -104,12 +91,12 @@ class SimulatedRun:
         return "in_progress" if now >= self.starts_at else "queued"
 
     def updated_at(self, now: float) -> float:
-        if self.ends_at is not None and now >= self.ends_at:
+        if now >= self.ends_at:
             return self.ends_at
         return self.starts_at if now >= self.starts_at else self.created_at
 
     def call_exists(self, now: float) -> bool:
-        """A call can be read as soon as it rings, even before its run shows its id."""
+        """A call can be read as soon as it rings."""
         return self.call_id is not None and now >= self.starts_at
 
 
@@ -140,10 +127,10 @@ class AgentRecord:
 
 @frozen
 class Charge:
-    """A change of the prepaid balance; usage is negative. The bills of runs are not stored as charges."""
+    """A change of the prepaid balance, negative. The bills of runs are not stored as charges."""
 
     at: float
-    kind: Literal["call_usage", "adjustment", "manual_topup"]
+    kind: Literal["call_usage", "adjustment"]
     amount_cents: int
     call_id: int | None
     description: str
@@ -162,10 +149,6 @@ class Event:
     batch: Batch | None = None
     agents: dict[int, AgentRecord] = field(default_factory=dict[int, AgentRecord])
     charge: Charge | None = None
-    faults: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
-    """(seen, fired) of faults of the world file, so that `times` counts across restarts."""
-    advance_seconds: float = 0
-    """How far the clock was moved forward."""
 
 
 @cache
@@ -179,10 +162,15 @@ _FIRST_BATCH_ID = 201
 _FIRST_CALL_ID = 987654321
 
 
-class ServiceState:
-    """Only `apply` changes it. The clock must never go back."""
+class StateFileError(ValueError):
+    """The state file does not contain a sandbox's events."""
 
-    def __init__(self, world: World) -> None:
+
+class ServiceState:
+    """Only `record` changes it. With a `path` it outlives the process; one process at a time may write it. The clock
+    must never go back."""
+
+    def __init__(self, world: World, path: Path | None = None) -> None:
         self._world = world
         self._runs: dict[int, SimulatedRun] = {}
         """By id, ascending."""
@@ -190,14 +178,37 @@ class ServiceState:
         self.launches: list[Event] = []
         self.charges: list[Charge] = []
         self.agents: dict[int, AgentRecord] = {}
-        self.faults: dict[str, tuple[int, int]] = {}
-        self.ahead_seconds = 0.0
-        """How far the clock was moved forward."""
         self.next_call_id = _FIRST_CALL_ID
         self._run_ids_by_call: dict[int, int] = {}
         self._occurrences: Counter[tuple[object, ...]] = Counter()
+        self._path = path
+        self._size = 0
+        """Of the file, without a torn line."""
+        if path is not None:
+            self._load(path)
 
-    def apply(self, event: Event) -> None:
+    def _load(self, path: Path) -> None:
+        path.touch(mode=0o600)
+        whole, newline, _ = path.read_bytes().rpartition(b"\n")
+        for number, line in enumerate(whole.split(b"\n") if newline else (), 1):
+            try:
+                self._apply(event_format().validate_json(line))
+            except ValueError as error:
+                raise StateFileError(f"line {number} of {path} is not an event of a sandbox") from error
+        self._size = len(whole) + len(newline)
+
+    def record(self, event: Event) -> None:
+        """Write the event, then apply it."""
+        if self._path is not None:
+            line = event_format().dump_json(event) + b"\n"
+            with self._path.open("r+b") as file:
+                file.truncate(self._size)
+                file.seek(self._size)
+                file.write(line)
+            self._size += len(line)
+        self._apply(event)
+
+    def _apply(self, event: Event) -> None:
         if event.kind == "launch":
             self.launches.append(event)
             for run in sorted(event.runs, key=lambda run: run.id):
@@ -209,8 +220,6 @@ class ServiceState:
         if event.charge is not None:
             self.charges.append(event.charge)
         self.agents |= event.agents
-        self.faults |= event.faults
-        self.ahead_seconds += event.advance_seconds
 
     def _add(self, run: SimulatedRun) -> None:
         self._runs[run.id] = run
@@ -264,13 +273,13 @@ class ServiceState:
         usage = [
             Charge(run.ends_at, "call_usage", -run.cost_cents, run.call_id, "Test call")
             for run in self._runs.values()
-            if run.cost_cents and run.ends_at is not None and now >= run.ends_at
+            if run.cost_cents and now >= run.ends_at
         ]
         return sorted(self.charges + usage, key=lambda charge: charge.at)
 
     def billed_cents(self, now: float) -> int:
         """The bills of ended runs and of calls graded again."""
-        return -sum(each.amount_cents for each in self.transactions(now) if each.kind != "manual_topup")
+        return -sum(each.amount_cents for each in self.transactions(now))
 
     def reserved_cents(self, now: float) -> int:
         """The estimates of runs that have not ended."""
@@ -294,71 +303,3 @@ class ServiceState:
 
 def _similarity(target: SimulatedRun | LaunchRequest, prompt: str) -> tuple[object, ...]:
     return target.target_type, target.target_id, target.direction, target.mode, prompt
-
-
-class StateFileError(ValueError):
-    """The state file does not contain a sandbox's events."""
-
-
-class Store:
-    """Events in a file, or only in memory (`path` None). `apply` receives every event."""
-
-    def __init__(self, path: Path | None, apply: Callable[[Event], None]) -> None:
-        self._apply = apply
-        self._path = path
-        self._offset = 0
-        self._fd: int | None = None
-        self._locked = False
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
-            self.refresh()
-
-    def refresh(self) -> None:
-        """Apply the events that others have appended."""
-        if self._fd is None or os.fstat(self._fd).st_size <= self._offset:
-            return
-        with open(self._fd, "rb", closefd=False) as file:
-            file.seek(self._offset)
-            whole, newline, _ = file.read().rpartition(b"\n")
-        for number, line in enumerate(whole.split(b"\n") if newline else ()):
-            try:
-                self._apply(event_format().validate_json(line))
-            except ValueError as error:
-                place = f"{self._path}: line {number + 1} after byte {self._offset}"
-                raise StateFileError(f"{place} is not an event of a sandbox; move the file away") from error
-        self._offset += len(whole) + len(newline)
-
-    @contextmanager
-    def change(self) -> Generator[None]:
-        """Lock the file while a change is decided and appended."""
-        if self._fd is None or self._locked:
-            yield
-            return
-        if fcntl is not None:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
-        self._locked = True
-        try:
-            self.refresh()
-            if os.fstat(self._fd).st_size > self._offset:
-                os.ftruncate(self._fd, self._offset)
-            yield
-        finally:
-            self._locked = False
-            if fcntl is not None:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
-
-    def append(self, event: Event) -> None:
-        """Write the event, then apply it."""
-        with self.change():
-            if self._fd is not None:
-                line = event_format().dump_json(event) + b"\n"
-                with open(self._fd, "ab", closefd=False) as file:
-                    file.write(line)
-                self._offset += len(line)
-            self._apply(event)
-
-    def close(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import faulty_sandbox
 import forked
 import pytest
 from forked import Forked
@@ -167,19 +168,19 @@ class Served:
         self.advance(660)
 
     def own_runs(self) -> list[Any]:
-        return [run for run in self.ledger()["runs"] if not run.get("foreign")]
+        return [run for run in self.ledger()["runs"] if run["requested_by_id"] == 1]
 
 
 @contextmanager
 def server(folders: pytest.TempPathFactory) -> Generator[Callable[..., Served]]:
-    """Start served sandboxes with these options of `planner sandbox`."""
+    """Start served sandboxes with faults on demand, with these options of `planner sandbox`."""
     started: list[Forked] = []
     world = folders.mktemp("worlds") / "fast.yaml"
     world.write_text(f"extends: {ANY_PROMPT}\nversion: 1\nworld: fast\ntime_scale: 600\n")
 
     def start(*options: str) -> Served:
         options = ("--port", "0", "--world", str(world), *options)
-        program = forked.planner("sandbox", *options, cwd=folders.mktemp("service"))
+        program = forked.started(faulty_sandbox.serve, options, cwd=folders.mktemp("service"))
         started.append(program)
         first = program.output.readline()
         url = next(word for word in first.split() if word.startswith("http://"))

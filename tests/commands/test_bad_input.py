@@ -159,9 +159,13 @@ def test_damaged_evidence_is_found_before_anybody_is_called(project: Project) ->
     assert project.planner("run", "--sandbox", CONSENT).code == 0
 
 
-def test_no_balance(project: Project, service: Served) -> None:
+def test_no_balance(
+    project: Project, serve_here: Callable[..., Served], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """An empty account is found by a read: refused, nobody called."""
-    service.control({"top_up_cents": -50_000})
+    path = tmp_path_factory.mktemp("worlds") / "empty.yaml"
+    path.write_text("extends: demo\nversion: 1\nworld: empty\nbalance_cents: 0\n")
+    service = serve_here("--world", str(path))
     ran = project.planner("run", CONSENT)
     assert ran.code == 3
     assert "no balance" in ran.err

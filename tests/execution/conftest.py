@@ -15,6 +15,7 @@ import anyio
 import pydantic_core
 import pytest
 from client_shape import RUNS, client_runs
+from faulty_sandbox import FaultySandbox
 from mortality import Life, MortalJournal, effects, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
 from worlds import any_prompt
@@ -40,7 +41,6 @@ from planner.network.transport import Answer, InProcessTransport
 from planner.providers.base import Line
 from planner.providers.thunderphone.client import ApiClient
 from planner.results.repository import ResultsRepository
-from planner.sandbox import Sandbox
 from planner.stores.directory import DirectoryStore
 
 
@@ -123,7 +123,6 @@ class Service:
         folder: Path,
         faults: Sequence[Mapping[str, Any]] = (),
         world: Mapping[str, Any] | None = None,
-        state_path: Path | None = None,
     ) -> None:
         world = world or {}
         demo = any_prompt()
@@ -137,7 +136,7 @@ class Service:
             "delays": demo.delays.model_copy(update=world.get("delays", {})),
         }
         self.folder = folder
-        self.sandbox = Sandbox(demo.model_copy(update=settings), now=self.now_seconds, state_path=state_path)
+        self.sandbox = FaultySandbox(demo.model_copy(update=settings), now=self.now_seconds)
         self.requests: list[tuple[str, str]] = []
         self.repository = ResultsRepository(DirectoryStore(folder))
         self.sessions = 0
@@ -163,7 +162,7 @@ class Service:
         return pydantic_core.from_json((await self._ask("GET", "/_sandbox/ledger", None)).body)
 
     async def own_runs(self) -> list[dict[str, Any]]:
-        return [run for run in (await self.ledger())["runs"] if not run["foreign"]]
+        return [run for run in (await self.ledger())["runs"] if run["requested_by_id"] == 1]
 
     async def post(self, path: str, **body: Any) -> None:
         """Launch something else with the same key, without the engine."""
@@ -332,11 +331,10 @@ def make_service(tmp_path: Path) -> Callable[..., Service]:
         faults: Sequence[Mapping[str, Any]] = (),
         *,
         folder: Path | None = None,
-        state_path: Path | None = None,
         **world: Any,
     ) -> Service:
         folder = folder or tmp_path / f"store{len(list(tmp_path.iterdir()))}"
-        return Service(folder, faults, world, state_path)
+        return Service(folder, faults, world)
 
     return make
 

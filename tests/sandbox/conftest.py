@@ -60,11 +60,6 @@ class Bench:
     async def start_batch(self, **fields: Any) -> httpx.Response:
         return await self.http.post("/v1/test-call-batches", json=batch(**fields))
 
-    async def control(self, **wanted: Any) -> dict[str, Any]:
-        response = await self.http.post("/_sandbox/control", json=wanted)
-        assert response.status_code == 200, response.text
-        return response.json()
-
     async def runs(self, **query: Any) -> list[dict[str, Any]]:
         response = await self.http.get("/v1/test-calls", params=query)
         assert response.status_code == 200, response.text
@@ -115,14 +110,16 @@ def batch(**fields: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def bench_of(world: World | str = "demo", **settings: Any) -> AsyncGenerator[Bench]:
-    clock = settings.pop("now", None) or Clock()
-    sandbox = Sandbox(load_world(world) if isinstance(world, str) else world, now=clock, **settings)
+async def bench_of(world: World | str = "demo", clock: Clock | None = None, **settings: Any) -> AsyncGenerator[Bench]:
+    """A world with these settings of its own or of the sandbox."""
+    clock = clock or Clock()
+    world = load_world(world) if isinstance(world, str) else world
+    own = {key: settings.pop(key) for key in settings.keys() & World.model_fields}
+    sandbox = Sandbox(world.model_copy(update=own), now=clock, **settings)
     transport = httpx.ASGITransport(app=sandbox.app)  # pyright: ignore[reportArgumentType] - httpx types ASGI narrower
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers=headers) as http:
         yield Bench(sandbox, clock, http)
-    sandbox.close()
 
 
 @contextmanager

@@ -48,9 +48,9 @@ def _error(path: Path) -> WorldError:
 
 
 def test_shipped_worlds_load() -> None:
-    assert builtin_worlds() == ("busy", "demo", "faulty", "regressed")
+    assert builtin_worlds() == ("busy", "demo", "regressed")
     assert [load_world(name).world for name in builtin_worlds()] == list(builtin_worlds())
-    assert [load_world(name).errors() for name in builtin_worlds()] == [[], [], [], []]
+    assert [load_world(name).errors() for name in builtin_worlds()] == [[], [], []]
     assert load_world("demo") is load_world("demo")
 
 
@@ -144,9 +144,6 @@ def test_a_misspelt_field_of_a_result(tmp_path: Path, field: str, message: str) 
     [
         ('phone_numbers: {7: {number: "+14155550100", inbound_agent_id: 2}}', "phone_numbers.7.inbound_agent_id"),
         ("phone_numbers: {7: {number: 14155550100}}", "phone_numbers.7.number"),
-        ("faults: [{kind: agent_edit, agent_id: 2}]", "faults.0.agent_id"),
-        ("faults: [{kind: agent_edit, agent_id: 1, revision: 5}]", "faults.0.revision"),
-        ("faults: [{kind: slow, agent_id: 1}]", "faults.0"),
     ],
 )
 def test_wrong_references(tmp_path: Path, addition: str, place: str) -> None:

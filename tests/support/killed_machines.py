@@ -24,6 +24,8 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
+import faulty_sandbox
+
 from planner.cli import main
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
@@ -33,15 +35,16 @@ time_scale: 150
 concurrency_limit: 4
 balance_cents: 100000000
 seed: {seed}
-faults:
-  - {{kind: throttle, probability: 0.25}}
-  - {{kind: lost_answer, probability: 0.12}}
-  - {{kind: error_after, probability: 0.06}}
-  - {{kind: error_before, probability: 0.06}}
-  - {{kind: garbage, body: cut, probability: 0.04}}
-  - {{kind: slow, seconds: 0.3, probability: 0.2}}
-  - {{kind: shuffle_ids, probability: 0.5}}
 """
+FAULTS = [
+    {"kind": "throttle", "probability": 0.25},
+    {"kind": "lost_answer", "probability": 0.12},
+    {"kind": "error_after", "probability": 0.06},
+    {"kind": "error_before", "probability": 0.06},
+    {"kind": "garbage", "body": "cut", "probability": 0.04},
+    {"kind": "slow", "seconds": 0.3, "probability": 0.2},
+    {"kind": "shuffle_ids", "probability": 0.5},
+]
 PLAN = """\
 version: 1
 plan: killed
@@ -71,10 +74,12 @@ class ServedSandbox:
     def __enter__(self) -> Self:
         world = self.folder / "world.yaml"
         world.write_text(Path(__file__).with_name("any_prompt.yaml").read_text() + WORLD.format(seed=self.seed))
-        command = [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world)]
+        command = [sys.executable, faulty_sandbox.__file__, "--port", "0", "--world", str(world)]
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = next(word for word in self.process.stdout.readline().split() if word.startswith("http"))
+        body = json.dumps({"faults": FAULTS}).encode()
+        urllib.request.urlopen(f"{self.url}{faulty_sandbox.CONTROL}", body).close()  # noqa: S310 - loopback
         importlib.import_module("planner.commands.run")
         return self
 

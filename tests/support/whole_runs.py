@@ -20,6 +20,7 @@ from typing import Any
 import anyio
 import pytest
 from client_shape import RUNS, client_runs
+from faulty_sandbox import FaultySandbox
 from limits import limit_calls
 from mortality import Life, MortalJournal, is_only_killed
 from rewriting import rewritten
@@ -37,7 +38,7 @@ from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
-from planner.sandbox import FaultSpec, Sandbox, World
+from planner.sandbox import World
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
 from planner.stores.directory import DirectoryStore
@@ -88,14 +89,13 @@ class Organisation:
     """Runs show their requester, and not their batch."""
     environ: Mapping[str, str] = field(default_factory=lambda: {"USER": "tester"})
     base: World | None = None
-    """A world to use as it is; None: one that answers any prompt, with the changes of `world` and with `faults`."""
+    """A world to use as it is; None: one that answers any prompt, with the changes of `world`."""
 
     def __post_init__(self) -> None:
         settings = {"time_scale": 1.0, "concurrency_limit": 20, **self.world}
-        specs = tuple(FaultSpec.model_validate(fault) for fault in self.faults)
-        world = self.base or any_prompt().model_copy(update=settings | {"faults": specs})
+        world = self.base or any_prompt().model_copy(update=settings)
         self.loop: VirtualLoop | None = None
-        self.sandbox = Sandbox(world, now=lambda: self.now().timestamp())
+        self.sandbox = FaultySandbox(world, faults=self.faults, now=lambda: self.now().timestamp())
         self.sessions = 0
         self._ids = 0
 

@@ -1,1 +1,1 @@
-"""What is served over HTTP: the endpoints, what all of them share, and the endpoints for tests only."""
+"""What is served over HTTP: the endpoints, and what all of them share."""

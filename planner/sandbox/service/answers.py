@@ -40,14 +40,14 @@ def answer(name: str, computed: Answer, *sources: object) -> Answer:
 
 
 def run(shown: SimulatedRun, now: float) -> Answer:
-    ended, shows_call = shown.has_ended(now), now >= shown.call_id_at
+    ended, has_started = shown.has_ended(now), now >= shown.starts_at
     computed: Answer = {
         "scenario_prompt": shown.prompt,
         "status": shown.status(now),
-        "call_id": shown.call_id if shows_call else None,
-        "sip_call_id": shown.sip_call_id if shows_call else None,
+        "call_id": shown.call_id if has_started else None,
+        "sip_call_id": shown.sip_call_id if has_started else None,
         "error_message": shown.error_message if ended else "",
-        "started_at": shown.starts_at if now >= shown.starts_at else None,
+        "started_at": shown.starts_at if has_started else None,
         "completed_at": shown.ends_at if ended else None,
         "updated_at": shown.updated_at(now),
     }
@@ -128,10 +128,10 @@ class CallView:
 
     @property
     def turns(self) -> list[Turn]:
-        """During the call: what has been said so far. After it: everything, once the transcript is there."""
+        """What has been said so far."""
         turns = self.run.conversation.turns
         if self.has_ended:
-            return list(turns) if self.now >= self.run.transcript_at else []
+            return list(turns)
         spoken_ms = (self.now - self.run.starts_at) * self.run.time_scale * 1000
         return [turn for turn in turns if turn.end_ms <= spoken_ms]
 
@@ -183,8 +183,7 @@ def call(view: CallView) -> Answer:
 
 
 def grade(view: CallView) -> Answer:
-    given, graded, ends_at = view.run.conversation.grade, view.is_graded, view.run.ends_at
-    created_at = view.now if ends_at is None else ends_at
+    given, graded, created_at = view.run.conversation.grade, view.is_graded, view.run.ends_at
     computed: Answer = {
         "status": "completed" if graded else "pending",
         "call_outcome": given.outcome if graded else "unknown",

@@ -10,7 +10,6 @@ from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service import answers
 from planner.sandbox.service.answers import CallView, answer
 from planner.sandbox.service.asgi import Request, Response
-from planner.sandbox.worlds.files import WorldError
 from planner.sandbox.worlds.world import moment_of
 
 _SCOPES = [
@@ -320,46 +319,8 @@ def read_health(_exchange: Exchange) -> Any:
     return {"ok": True}
 
 
-# Not part of the API: without a key and without faults
+# Not part of the API: without a key
 
 
 def read_ledger(exchange: Exchange) -> Any:
     return exchange.sandbox.ledger()
-
-
-def read_control(exchange: Exchange) -> Any:
-    sandbox, now = exchange.sandbox, exchange.now
-    return {
-        "world": sandbox.world.world,
-        "faults": sandbox.faults.state(),
-        "concurrency_limit": sandbox.concurrency_limit,
-        "ahead_seconds": sandbox.state.ahead_seconds,
-        "live_runs": len(sandbox.state.live_runs(now)),
-        "balance_cents": sandbox.state.balance_cents(now),
-    }
-
-
-def change_control(exchange: Exchange) -> Any:
-    sandbox, wanted = exchange.sandbox, exchange.body
-    try:
-        if wanted.deploy is not None:
-            sandbox.check_deploy(wanted.deploy.agent_id, wanted.deploy.revision)
-        for spec in wanted.faults:
-            sandbox.check_fault(spec)
-    except WorldError as error:
-        raise detail(400, str(error)) from error
-    if wanted.clear_faults:
-        sandbox.faults.active.clear()
-    for spec in wanted.faults:
-        sandbox.faults.add(spec)
-    if wanted.concurrency_limit is not None:
-        sandbox.concurrency_limit = wanted.concurrency_limit
-    if wanted.top_up_cents is not None:
-        sandbox.top_up(wanted.top_up_cents)
-    if wanted.deploy is not None:
-        sandbox.agents.deploy_revision(wanted.deploy.agent_id, wanted.deploy.revision, exchange.now)
-    if wanted.foreign_runs is not None:
-        sandbox.add_foreign_runs(wanted.foreign_runs.count, identical=wanted.foreign_runs.identical)
-    if wanted.advance_seconds is not None:
-        sandbox.advance(wanted.advance_seconds)
-    return read_control(exchange)

@@ -9,8 +9,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from planner.sandbox.state import Direction, LaunchRequest, Mode, Status, TargetType
-from planner.sandbox.worlds.dialogues import Part
-from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.world import Product, moment_of
 
 _Item = TypeVar("_Item")
@@ -159,25 +157,3 @@ class CallsQuery(Page):
             return True
         is_day = "T" not in self.end_date.upper() and " " not in self.end_date
         return start_time < moment_of(self.end_date) + (86_400 if is_day else 0)
-
-
-class Deploy(Part):
-    agent_id: int
-    revision: int | None = None
-
-
-class ForeignRuns(Part):
-    count: Annotated[int, Field(ge=1, le=200)] = 1
-    identical: bool = False
-
-
-class Control(Part):
-    """Body of `POST /_sandbox/control`."""
-
-    faults: tuple[FaultSpec, ...] = ()
-    clear_faults: bool = False
-    concurrency_limit: Annotated[int, Field(ge=1)] | None = None
-    top_up_cents: int | None = None
-    deploy: Deploy | None = None
-    foreign_runs: ForeignRuns | None = None
-    advance_seconds: Annotated[float, Field(ge=0, le=1e9)] | None = None

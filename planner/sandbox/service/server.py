@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import uvicorn
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
 from planner.sandbox.sandbox import Sandbox
-from planner.sandbox.service.app import ABORT
 
 _KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep a connection, httpx 5 seconds: where both close it at one moment, a request may be lost in
 between."""
-
-
-class _AbortableProtocol(H11Protocol):
-    """Lets the app cut the connection, for answers that get lost."""
-
-    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: Any = None) -> None:
-        super().__init__(config, server_state, {**app_state, ABORT: self._abort}, _loop)
-
-    def _abort(self) -> None:
-        self.transport.abort()
 
 
 class _Server(uvicorn.Server):
@@ -50,7 +37,7 @@ def serve(sandbox: Sandbox, host: str, port: int, *, on_ready: Callable[[str], N
         shown = f"[{host}]" if ":" in host else host
         config = Config(
             sandbox.app,
-            http=_AbortableProtocol,
+            http=H11Protocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -1,4 +1,4 @@
-"""The grammar of world files: one organization of the service, its agents, numbers, prices, limits and faults."""
+"""The grammar of world files: one organization of the service, its agents, numbers, prices and limits."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from planner.sandbox.worlds.dialogues import E164, Dialogue, Part, PlacedError, Table, Tool, compiled, meant
-from planner.sandbox.worlds.faults import FaultSpec
 
 Cents = Annotated[int, Field(ge=0)]
 Product = Literal[
@@ -93,8 +92,7 @@ class Agent(Part):
     draft_prompt: str | None = None
     """The prompt of an undeployed draft, which answers no call; null: there is none."""
     active: int | None = None
-    """The revision that answers calls, if it is not the highest: after a roll-back, or until a fault deploys
-    another."""
+    """The revision that answers calls, if it is not the highest: after a roll-back."""
 
     @model_validator(mode="after")
     def _active(self) -> Self:
@@ -180,7 +178,6 @@ class World(Part):
     """A table with the name of a group of a pattern gives values for the text that the group matched."""
     agents: Annotated[dict[int, Agent], Field(min_length=1)]
     phone_numbers: dict[int, PhoneNumber] = Field(default={})
-    faults: tuple[FaultSpec, ...] = ()
     judge_answers: tuple[RecordedAnswer, ...] = ()
     """Answers to `check: judge` for the world's own conversations."""
 
@@ -217,11 +214,6 @@ class World(Part):
             here = ("phone_numbers", number_id)
             check((*here, "inbound_agent_id"), "agent", number.inbound_agent_id, self.agents)
             check((*here, "outbound_agent_id"), "agent", number.outbound_agent_id, self.agents)
-        for index, fault in enumerate(self.faults):
-            check(("faults", index, "agent_id"), "agent", fault.agent_id, self.agents)
-            if fault.agent_id in self.agents:
-                revisions = self.agents[fault.agent_id].revisions
-                check(("faults", index, "revision"), "revision", fault.revision, revisions)
         return found
 
     def is_scripted(self, prompt: str) -> bool:

@@ -135,20 +135,20 @@ async def test_unknown_ids(bench: Bench, path: str) -> None:
     assert response.json()["detail"].endswith("not found.")
 
 
-async def test_order_of_errors(bench: Bench) -> None:
+async def test_order_of_errors() -> None:
     """Key, then fields and consent, then target, then balance, then concurrency."""
-    await bench.control(concurrency_limit=1)
-    await bench.start()
-    await bench.control(top_up_cents=-50_000)
     wrong = single(target_id=999, direction=None, consent_to_charge=False)
-    refused = await bench.http.post("/v1/test-calls", json=wrong, headers={"Authorization": "Bearer no"})
-    assert refused.status_code == 401
-    refused = await bench.http.post("/v1/test-calls", json=wrong)
-    assert refused.json().keys() == {"direction", "consent_to_charge"}
-    assert (await bench.start(target_id=999)).status_code == 404
-    assert (await bench.start()).status_code == 402
-    await bench.control(top_up_cents=50_000)
-    assert (await bench.start()).status_code == 429
+    async with bench_of(concurrency_limit=1, balance_cents=30) as bench:
+        await bench.start()
+        refused = await bench.http.post("/v1/test-calls", json=wrong, headers={"Authorization": "Bearer no"})
+        assert refused.status_code == 401
+        refused = await bench.http.post("/v1/test-calls", json=wrong)
+        assert refused.json().keys() == {"direction", "consent_to_charge"}
+        assert (await bench.start(target_id=999)).status_code == 404
+        assert (await bench.start()).status_code == 402
+    async with bench_of(concurrency_limit=1) as bench:
+        await bench.start()
+        assert (await bench.start()).status_code == 429
 
 
 async def test_every_answer_has_the_sandbox_date(bench: Bench) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from planner.sandbox import load_world
 from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
 
 
@@ -29,16 +28,13 @@ async def test_versions(bench: Bench) -> None:
 
 
 async def test_an_edited_agent(bench: Bench) -> None:
-    """Deploying an earlier revision is a new one with its prompt, and moves `updated_at`."""
-    await bench.control(deploy={"agent_id": 14, "revision": 2})
+    """A deployment is a new version, and moves `updated_at`."""
+    await bench.http.patch("/v1/agents/14", json={"prompt": "Be brief."})
+    await bench.http.post("/v1/agents/14/deploy", json={})
     agent = await bench.get("/v1/agents/14")
-    assert agent["updated_at"] == "2026-11-25T12:00:00.000Z"
-    assert agent["prompt"].startswith("You answer the phone")
+    assert (agent["updated_at"], agent["prompt"]) == ("2026-11-25T12:00:00.000Z", "Be brief.")
     versions = (await bench.get("/v1/agents/14/versions"))["results"]
     assert [version["version"] for version in versions] == [4, 3, 2]
-    bench.clock.advance(60)
-    await bench.control(deploy={"agent_id": 14})
-    assert (await bench.get("/v1/agents/14"))["updated_at"] == "2026-11-25T12:01:00.000Z"
 
 
 async def test_a_regressed_world_has_a_newer_revision() -> None:
@@ -77,7 +73,7 @@ async def test_released_number_is_gone(demo: Any) -> None:
     numbers = dict(demo.phone_numbers)
     numbers[77] = numbers[77].model_copy(update={"status": "released"})
     numbers[78] = numbers[78].model_copy(update={"status": "provisioning"})
-    async with bench_of(demo.model_copy(update={"phone_numbers": numbers})) as bench:
+    async with bench_of(phone_numbers=numbers) as bench:
         assert (await bench.start(target_type="phone_number", target_id=77)).status_code == 404
         run = await bench.finished(target_type="phone_number", target_id=78)
     assert run["status"] == "failed"
@@ -102,8 +98,7 @@ async def test_balance_falls_with_bills(bench: Bench) -> None:
 @pytest.mark.parametrize(("call_bill", "share"), [("charged", 1), ("base", 2)])
 async def test_transactions(call_bill: str, share: int) -> None:
     """The account is charged with the multiplier, even if the call object shows less; newest first, a page at a time."""
-    world = load_world("demo").model_copy(update={"call_bill": call_bill})
-    async with bench_of(world) as bench:
+    async with bench_of(call_bill=call_bill) as bench:
         for _ in range(3):
             await bench.start()
         assert (await bench.get("/v1/billing/transactions"))["results"] == []
@@ -120,15 +115,11 @@ async def test_transactions(call_bill: str, share: int) -> None:
         assert newest["created_at"] >= rest[-1]["created_at"]
         page = await bench.get("/v1/billing/transactions?limit=1&offset=1")
         assert page["results"] == rest[:1]
-        bench.sandbox.top_up(500)
-        top_up = (await bench.get("/v1/billing/transactions"))["results"][0]
-        assert (top_up["kind"], top_up["amount_cents"], top_up["call_id"]) == ("manual_topup", 500, None)
 
 
 async def test_test_call_budget() -> None:
     """A budget for test calls refuses what the balance would bear."""
-    world = load_world("demo").model_copy(update={"test_call_budget_cents": 20})
-    async with bench_of(world) as bench:
+    async with bench_of(test_call_budget_cents=20) as bench:
         assert (await bench.start()).status_code == 201
         assert (await bench.start()).status_code == 402
         bench.clock.talk(700)

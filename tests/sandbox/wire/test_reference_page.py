@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Bench, batch, single  # pyright: ignore[reportMissingImports]
+from tests.sandbox.conftest import Bench, batch, bench_of, single  # pyright: ignore[reportMissingImports]
 
 RUN_FIELDS = [
     "id",
@@ -287,13 +287,13 @@ async def test_target_not_found(bench: Bench, target_type: str, target_id: int, 
     assert (response.status_code, response.json()) == (404, {"detail": f"{message} not found."})
 
 
-async def test_insufficient_balance(bench: Bench) -> None:
+async def test_insufficient_balance() -> None:
     """`402 Insufficient balance`: what runs in flight have reserved counts, and a batch must fit whole."""
-    await bench.control(top_up_cents=-50_000 + 40)
-    assert (await bench.start_batch(run_count=3)).status_code == 402
-    assert (await bench.start()).status_code == 201
-    assert (await bench.start()).status_code == 201
-    response = await bench.start()
+    async with bench_of(balance_cents=40) as bench:
+        assert (await bench.start_batch(run_count=3)).status_code == 402
+        assert (await bench.start()).status_code == 201
+        assert (await bench.start()).status_code == 201
+        response = await bench.start()
     assert response.status_code == 402
     assert "Insufficient balance" in response.json()["detail"]
 
@@ -311,18 +311,18 @@ async def test_concurrency_limit(bench: Bench) -> None:
     assert (await bench.start()).status_code == 201
 
 
-async def test_lists_are_arrays_newest_first(bench: Bench) -> None:
+async def test_lists_are_arrays_newest_first() -> None:
     """`Returns an array of Test call run objects`; `limit … Default 50, max 200`; `offset`."""
-    await bench.control(concurrency_limit=1000)
-    for _ in range(11):
-        await bench.start_batch(run_count=20, stagger_seconds=0)
-    newest_first = list(range(7110 + 219, 7109, -1))
-    assert [run["id"] for run in await bench.runs()] == newest_first[:50]
-    assert [run["id"] for run in await bench.runs(limit=3, offset=5)] == newest_first[5:8]
-    assert len(await bench.runs(limit=200)) == 200
-    assert len(await bench.runs(limit=10_000)) == 200
-    assert [run["id"] for run in await bench.runs(limit=200, offset=210)] == newest_first[210:]
-    assert [row["id"] for row in await bench.get("/v1/test-call-batches?limit=2&offset=1")] == [210, 209]
+    async with bench_of(concurrency_limit=1000) as bench:
+        for _ in range(11):
+            await bench.start_batch(run_count=20, stagger_seconds=0)
+        newest_first = list(range(7110 + 219, 7109, -1))
+        assert [run["id"] for run in await bench.runs()] == newest_first[:50]
+        assert [run["id"] for run in await bench.runs(limit=3, offset=5)] == newest_first[5:8]
+        assert len(await bench.runs(limit=200)) == 200
+        assert len(await bench.runs(limit=10_000)) == 200
+        assert [run["id"] for run in await bench.runs(limit=200, offset=210)] == newest_first[210:]
+        assert [row["id"] for row in await bench.get("/v1/test-call-batches?limit=2&offset=1")] == [210, 209]
 
 
 async def test_list_filters(bench: Bench) -> None:
@@ -341,17 +341,16 @@ async def test_list_filters(bench: Bench) -> None:
 
 async def test_failed_run(bench: Bench) -> None:
     """`error_message … Populated on status=failed`; a call that never was costs nothing."""
-    await bench.control(faults=[{"kind": "fail_run", "times": 1}])
-    run = await bench.finished()
+    run = await bench.finished(target_type="phone_number", target_id=78, direction="inbound")
     assert (run["status"], run["call_id"]) == ("failed", None)
-    assert "could not be placed" in run["error_message"]
+    assert "no agent" in run["error_message"]
     assert (await bench.get("/_sandbox/ledger"))["total_cents"] == 0
 
 
 async def test_batch_whose_runs_all_failed(bench: Bench) -> None:
     """`failed_runs` counts, and a batch without a completed run is failed."""
-    await bench.control(faults=[{"kind": "fail_run"}])
-    await bench.start_batch(run_count=2, stagger_seconds=0)
+    line = {"target_type": "phone_number", "target_id": 78, "direction": "inbound"}
+    await bench.start_batch(**line, run_count=2, stagger_seconds=0)
     bench.clock.talk(60)
     row = await bench.get("/v1/test-call-batches/201")
     assert (row["status"], row["completed_runs"], row["failed_runs"]) == ("failed", 0, 2)
