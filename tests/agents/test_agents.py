@@ -54,7 +54,7 @@ def test_a_redacted_configuration_compares_as_the_original() -> None:
         ("b", "x", [("a", True), ("b", "begun")], ["prompt"], False),
         ("b", "a", [("a", True), ("b", "begun")], [], True),  # killed before it was deployed
         ("c", "b", [("a", True), ("b", "begun")], [], False),  # killed afterwards
-        ("b", "x", [("b", "begun")], [], False),  # a first deployment that was killed goes on
+        ("b", "x", [("b", "begun")], [], True),  # a first deployment that was killed goes on
     ],
 )
 def test_drift_and_waiting_for_a_deployment(

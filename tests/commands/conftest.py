@@ -6,9 +6,10 @@ import json
 import os
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,12 @@ def server(folders: pytest.TempPathFactory) -> Generator[Callable[..., Served]]:
     yield start
     for program in started:
         program.kill()
+
+
+def add_faults(monkeypatch: pytest.MonkeyPatch, *faults: Mapping[str, Any]) -> None:
+    """The sandbox of `--sandbox` has these faults."""
+    faulty = partial(faulty_sandbox.FaultySandbox, faults=faults)
+    monkeypatch.setattr("planner.sandbox.Sandbox", faulty)
 
 
 @pytest.fixture

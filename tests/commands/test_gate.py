@@ -18,17 +18,11 @@ from planner.commands.publication import billed_cents
 from planner.results.judge_documents import JudgeCost
 from planner.results.model import RunResult
 from planner.results.money_documents import CostDocument
-from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.conftest import Project, Served, add_faults  # pyright: ignore[reportMissingImports]
 
 CASE = "hours/saturday@clinic"
 STORE = "store: git:refs/planner/results\n"
 FAILING = SATURDAY.replace("{check: call, status: completed}", "{check: duration, max_seconds: 1}")
-FAILING_WORLD = """\
-version: 1
-world: failing
-extends: demo
-faults: [{kind: fail_run}]
-"""
 CONSENT = ("--sandbox", "--consent-to-charge")
 
 
@@ -64,10 +58,10 @@ def test_from_to_call_to_green(jobs: Jobs) -> None:
     assert gate(jobs.start(7, branch="topic"), 3)["to_call"] == [CASE]
 
 
-def test_a_case_whose_calls_never_count(jobs: Jobs) -> None:
+def test_a_case_whose_calls_never_count(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Machines that have only the store call it twice; then the gate names the command that calls it."""
-    jobs.edit(world=FAILING_WORLD)
-    options = ("--sandbox", "--world", "world.yaml")
+    add_faults(monkeypatch, {"kind": "fail_run"})
+    options = ("--sandbox",)
     for launches in (1, 1, 0):
         ran = jobs.start(7).planner("run", *options, "--consent-to-charge")
         assert ran.code == 4, ran.out + ran.err
@@ -138,20 +132,17 @@ def test_outputs(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert file.read_text() == "gate=pending\n"
 
 
-def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path) -> None:
+def test_the_ceiling_covers_what_was_spent(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an unfinished session, the comment's command has the ceiling of `planner plan`, which covers its calls."""
     jobs.edit(planner="policy: {max_concurrent_runs: 1}\n")
     jobs.branch("topic")
     jobs.edit(plans__hours=SATURDAY.replace("calm", "angry").replace("scenarios:", "defaults: {runs: 4}\nscenarios:"))
     file, project = tmp_path / "publication.json", jobs.start(7, branch="topic")
-    project.write(
-        "world.yaml", "extends: demo\nversion: 1\nworld: w\nfaults: [{kind: no_balance, after: 1, times: 9}]\n"
-    )
-    world = ("--world", "world.yaml")
-    ran = project.planner("run", *CONSENT, *world)
+    add_faults(monkeypatch, {"kind": "no_balance", "after": 1, "times": 9})
+    ran = project.planner("run", *CONSENT)
     assert ran.code == 3, ran.err
-    planned = re.search(r"--max-cost ([\d.]+)", project.planner("plan", "--sandbox", *world).out)
-    assert gate(project, 3, *world, "--publication", str(file))["calls"] == 3
+    planned = re.search(r"--max-cost ([\d.]+)", project.planner("plan", "--sandbox").out)
+    assert gate(project, 3, "--publication", str(file))["calls"] == 3
     published = re.search(r"up to ([\d.]+)", json.loads(file.read_text())["comment"])
     assert planned is not None
     assert published is not None

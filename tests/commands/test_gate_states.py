@@ -10,7 +10,7 @@ from ci_jobs import Jobs
 from hours import SATURDAY
 from repositories import git
 
-from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.conftest import Project, Served, add_faults  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import (  # pyright: ignore[reportMissingImports]
     CASE,
     STORE,
@@ -29,11 +29,11 @@ def jobs(tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> J
 
 
 _ENDED = {
-    "refused": (["--max-cost", "0.01"], "", "✋ **Refused, so nothing was called:** ", "refused"),
-    "402": ([], "faults: [{kind: no_balance, times: 9}]", "✋ **The calls ended early:** no balance", "ended early"),
+    "refused": (["--max-cost", "0.01"], (), "✋ **Refused, so nothing was called:** ", "refused"),
+    "402": ([], ({"kind": "no_balance", "times": 9},), "✋ **The calls ended early:** no balance", "ended early"),
     "429": (
         [],
-        "faults: [{kind: throttle, times: 99, retry_after_seconds: 9000}]",
+        ({"kind": "throttle", "times": 99, "retry_after_seconds": 9000},),
         "✋ **The calls ended early:** the service asks to wait 2 h",
         "ended early",
     ),
@@ -41,14 +41,14 @@ _ENDED = {
 
 
 @pytest.mark.parametrize("how", _ENDED)
-def test_why_calls_are_missing(jobs: Jobs, tmp_path: Path, how: str) -> None:
+def test_why_calls_are_missing(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """The session of this job was refused or ended early: comment, status and reply say why."""
     options, faults, said, status = _ENDED[how]
     jobs.branch("topic")
     jobs.edit(plans__hours=SATURDAY.replace("calm", "angry"))
     file, project = tmp_path / "publication.json", jobs.start(7, branch="topic", event="workflow_dispatch")
-    project.write("world.yaml", f"extends: demo\nversion: 1\nworld: w\n{faults}\n")
-    reports, shared = tmp_path / "reports", ("--sandbox", "--world", "world.yaml", "--base", "origin/main")
+    add_faults(monkeypatch, *faults)
+    reports, shared = tmp_path / "reports", ("--sandbox", "--base", "origin/main")
     ran = project.planner("ci", "run", *shared, "--consent-to-charge", *options, "--report-dir", str(reports))
     assert ran.code in (3, 4), ran.err
     gate(project, 3, *shared[1:], "--results", str(reports / "results.json"), "--publication", str(file))

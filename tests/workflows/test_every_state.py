@@ -12,7 +12,7 @@ TESTS = {
     "nothing to call, all passed": "workflows/test_pull_requests.py::test_from_open_to_the_next_pull_request",
     "invalid plan": "workflows/test_states.py::test_an_invalid_plan_replaces_a_green_answer",
     "calls to make": "workflows/test_states.py::test_a_comment_starts_the_calls",
-    "everything is worse than usual: the agent or the platform": "commands/test_bad_hour.py::test_another_session_tells_a_worse_agent_from_a_bad_hour",
+    "everything is worse than usual: the agent or the platform": "verdicts/test_required_check.py::test_a_suite_in_which_everything_is_worse_is_undecided",
     "price unknown": "ci/test_comment_text.py::test_an_unknown_price_leads_to_the_workflow_that_records_it",
     "calls in progress": "workflows/test_states.py::test_a_comment_starts_the_calls",
     "cancelled, or runner lost": "commands/test_gate.py::test_cancelled_calls_in_the_comment",

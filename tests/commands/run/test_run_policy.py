@@ -8,10 +8,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-import pytest
-from fake_github import fake_github
-from patience import wait_for
-
 from planner.cli import system
 from planner.commands.run import run
 from planner.session.run_session import RunOptions
@@ -191,16 +187,3 @@ def test_staging_and_production(project: Any, serve_here: Callable[..., Any]) ->
         "2 cases compared: 6 of 6 runs passed before, 2 of 6 now: worse (p = 0.029)",
     ]
     assert "the same runs" not in text.out
-
-
-def test_the_progress_of_calls_is_in_the_comment(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    with fake_github() as fake:
-        fake.pulls[7] = {"head": {"sha": ""}}
-        for name, value in {"REPOSITORY": "acme/plans", "TOKEN": "writer", "API_URL": fake.url}.items():
-            monkeypatch.setenv(f"GITHUB_{name}", value)
-        ran = project.planner("ci", "run", "--sandbox", CONSENT, "--comment-on", "7", "--author", fake.login)
-        assert ran.code == 0, ran.err
-        wait_for(lambda: fake.comments.get(7))
-        (comment,) = fake.comments[7]
-    assert "of 5 calls done" in comment["body"]
-    assert "<!-- digest:sha256:" in comment["body"]
