@@ -21,7 +21,7 @@ TESTS = {
     "no balance (402), rate limit (429), service down (5xx)": "commands/test_gate_states.py::test_why_calls_are_missing",
     "policy forbids the calls": "workflows/test_states.py::test_the_base_branch_is_read_when_the_calls_are_made",
     "failed or regressed": "workflows/test_states.py::test_a_red_check_is_called_again_after_a_fix_elsewhere",
-    "undecided": "commands/test_gate_states.py::test_undecided_cases_are_offered_again",
+    "undecided": "commands/test_gate.py::test_a_case_whose_calls_never_count",
     "failing on the base branch, too, or as often as before": "commands/test_gate.py::test_known_failures_of_the_base_branch",
     "not touched here, but to be called on the base branch": "commands/test_gate_states.py::test_a_pull_request_waits_only_for_calls_that_it_causes",
     "branch older than the plans": "workflows/test_states.py::test_a_branch_that_is_older_than_the_plans",
