@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from core_state import accept, at, happen, intent_of, lines, send, state_of
+from core_state import accept, at, happen, intent_of, lines, lose, send, state_of
 
 from planner.errors import (
     CredentialError,
@@ -20,6 +20,7 @@ from planner.errors import (
     UnreachableError,
     UsageError,
 )
+from planner.execution.core import SendLaunch, decide
 from planner.execution.events import (
     DuplicateAnswer,
     Intended,
@@ -151,3 +152,11 @@ def test_an_answer_of_another_launch_stops_launching(state: State, ana: Any) -> 
     assert (duplicate.launch_id, duplicate.holder) == ("l2", "l1")
     assert lines(state, warnings=True) == [stop.blocked]
     assert state.outcome.blocked == stop.blocked
+
+
+@pytest.mark.parametrize(("lost", "calls"), [(2, True), (3, False)])
+def test_three_unconfirmed_launches_stop_launching(job: Callable[..., Any], lost: int, calls: bool) -> None:
+    state = state_of(job("ana", runs=5))
+    for number in range(lost):
+        lose(state, job("ana"), f"l{number}")
+    assert any(isinstance(action, SendLaunch) for action in decide(state, at(0))) is calls
