@@ -20,10 +20,10 @@ NEVER_SAID: dict[str, Any] = {"check": "says", "any_of": ["xylophone"]}
 
 
 def judged(
-    conversation: Conversation, dialect: Any, *written: dict[str, Any], prompt: str = "", caller_faults: Any = "ignore"
+    conversation: Conversation, *written: dict[str, Any], prompt: str = "", caller_faults: Any = "ignore"
 ) -> RunVerdict:
     expectations = [CHECKS[fields["check"]].model_validate(fields) for fields in written or [NEVER_SAID]]
-    return judge_run(expectations, evidence_of(conversation, dialect), prompt=prompt, caller_faults=caller_faults)
+    return judge_run(expectations, evidence_of(conversation), prompt=prompt, caller_faults=caller_faults)
 
 
 def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = None) -> Conversation:
@@ -35,7 +35,6 @@ def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = N
     return replace(EMPTY, turns=turns, duration_ms=duration_ms or len(lines) * 4000, end_reason=end_reason)
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -53,16 +52,15 @@ def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = N
         ("Of course. How may I assist you today?", 'spoke the agent\'s part: it said "How may I assist you"'),
     ],
 )  # fmt: skip
-def test_a_caller_that_leaves_its_role_is_the_cause(words: str, reason: str, dialect: str) -> None:
+def test_a_caller_that_leaves_its_role_is_the_cause(words: str, reason: str) -> None:
     """The verdict says what it said and where, and quotes the whole turn."""
-    verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
+    verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"))
     assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
     assert verdict.reason == f"the caller {reason} at turn 4"
     assert verdict.cause_quote is not None
     assert (verdict.cause_quote.turn, verdict.cause_quote.role, verdict.cause_quote.text) == (4, "caller", words)
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize(
     "words",
     [
@@ -99,9 +97,9 @@ def test_a_caller_that_leaves_its_role_is_the_cause(words: str, reason: str, dia
         "Thank you for calling Acme for me.",
     ],
 )
-def test_a_plausible_caller_statement_is_no_cause(words: str, dialect: str) -> None:
+def test_a_plausible_caller_statement_is_no_cause(words: str) -> None:
     """The failure stays the agent's."""
-    verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
+    verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"))
     assert (verdict.outcome, verdict.cause, verdict.cause_quote) == (RunOutcome.FAILED, Cause.AGENT, None)
 
 
@@ -129,16 +127,15 @@ def test_a_caller_mistake_excuses_only_what_the_agent_could_not_do(
 ) -> None:
     """Not a forbidden word, a late answer, a critical failure, what the prompt asks for, nor anything where faults of the
     caller count; what cannot be decided yet stays open."""
-    assert judged(SLIPPED, "page", *written, prompt=prompt, caller_faults=caller_faults).cause is cause
+    assert judged(SLIPPED, *written, prompt=prompt, caller_faults=caller_faults).cause is cause
 
 
 def test_a_bot_that_answers_the_phone_stays_in_its_role() -> None:
     """On a call that the agent makes the bot answers: its first turn may ask how it can help."""
     answered = call("user: Hello, how can I help you?", "agent: Acme here.", "user: Yes?", "agent: Bye.")
-    assert judged(answered, "page").cause is Cause.AGENT
+    assert judged(answered).cause is Cause.AGENT
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize(
     ("lines", "duration_ms", "expected"),
     [
@@ -160,10 +157,10 @@ def test_a_bot_that_answers_the_phone_stays_in_its_role() -> None:
     ],
 )
 def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_the_cause(
-    lines: tuple[str, ...], duration_ms: int, expected: str | None, dialect: str
+    lines: tuple[str, ...], duration_ms: int, expected: str | None
 ) -> None:
     """Within seconds of the call, or of its own first words; not after a silence or an answer of the agent."""
-    verdict = judged(call(*lines, end_reason="caller_hangup", duration_ms=duration_ms or 60_000), dialect)
+    verdict = judged(call(*lines, end_reason="caller_hangup", duration_ms=duration_ms or 60_000))
     if expected is None:
         assert verdict.cause is Cause.AGENT
     else:
@@ -174,22 +171,19 @@ def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_the_cause(
 
 
 def test_scripted_calls_are_never_put_down_to_their_caller() -> None:
-    """A hundred calls in both dialects, with fury, insisting and refusals: not one of their failures is excused."""
+    """A hundred calls, with fury, insisting and refusals: not one of their failures is excused."""
     expectation = CHECKS["says"].model_validate(NEVER_SAID)
     for prompt, evidence in transcripts(100):
         verdict = judge_run([expectation], evidence, prompt=prompt)
         assert verdict.cause is Cause.AGENT, (prompt, verdict)
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("written", [NEVER_SAID, {"check": "call", "status": "completed"}])
 @pytest.mark.parametrize("caller_faults", ["ignore", "count"])
-def test_a_prompt_that_no_dialogue_matches_blames_the_caller(
-    written: dict[str, Any], caller_faults: str, dialect: str
-) -> None:
+def test_a_prompt_that_no_dialogue_matches_blames_the_caller(written: dict[str, Any], caller_faults: str) -> None:
     """It neither passes nor fails, for any expectation."""
     conversation = converse(load_world("demo").snapshot(14), "Sing.", 1)
-    verdict = judged(conversation, dialect, written, prompt="Sing.", caller_faults=caller_faults)
+    verdict = judged(conversation, written, prompt="Sing.", caller_faults=caller_faults)
     assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
     assert [finding.outcome.value for finding in verdict.findings] == ["undecided"]
     assert verdict.cause_quote is not None
@@ -205,27 +199,25 @@ def test_a_dialogue_that_lacks_a_row_is_said_in_the_reason() -> None:
             "dialogues": (dialogue.model_copy(update={"prompt": "sing (?P<song>.*)", "agent_prompt": None}),),
         }
     )
-    verdict = judged(converse(lacking, "Sing jazz", 1), "page", prompt="Sing jazz")
+    verdict = judged(converse(lacking, "Sing jazz", 1), prompt="Sing jazz")
     assert verdict.cause is Cause.CALLER
     assert "table `song` has no row `jazz`" in verdict.reason
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("number", range(len(PROMPTS)))
-def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, dialect: str) -> None:
+def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int) -> None:
     """The same calls with another last turn of the caller: found at that turn, with any text around it."""
     agent_id, prompt = PROMPTS[number]
     conversation = converse(load_world("demo").snapshot(agent_id), prompt, number)
     last = max(index for index, turn in enumerate(conversation.turns) if turn.role == "user")
     turns = list(conversation.turns)
     turns[last] = replace(turns[last], content="I'm sorry, but as an AI language model I cannot continue.")
-    verdict = judged(replace(conversation, turns=tuple(turns)), dialect, prompt=prompt)
+    verdict = judged(replace(conversation, turns=tuple(turns)), prompt=prompt)
     assert verdict.cause is Cause.CALLER
     assert verdict.cause_quote is not None
     assert verdict.cause_quote.turn == last + 1
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -240,10 +232,10 @@ def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, d
     ],
 )  # fmt: skip
 def test_a_caller_that_thanks_for_calling_the_agents_company_left_its_role(
-    lines: tuple[str, ...], said: str | None, dialect: str
+    lines: tuple[str, ...], said: str | None
 ) -> None:
     """The agent's, by a name of more than one letter; never in the caller's first words, which may be an answered phone's."""
-    verdict = judged(call(*lines, "agent: What?"), dialect)
+    verdict = judged(call(*lines, "agent: What?"))
     if said is None:
         assert verdict.cause is Cause.AGENT
     else:
@@ -278,7 +270,7 @@ def test_a_combination_is_excused_as_its_parts_are(whole: dict[str, Any], cause:
         "agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm an AI language model.", "agent: What?"
     )
     others = [NEVER_SAID] if whole.get("severity") else []
-    assert judged(spoken, "page", whole, *others).cause is cause
+    assert judged(spoken, whole, *others).cause is cause
 
 
 SPOILT = call("agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm an AI language model.", "agent: What?")
@@ -299,9 +291,7 @@ def test_an_own_rate_excludes_runs_spoilt_by_the_caller(
     counted: dict[str, Any], caller_faults: str, outcome: str
 ) -> None:
     """The run passes, for nothing that decides it failed; what is counted apart is undecided in it, and says why."""
-    verdict = judged(
-        SPOILT, "page", LONG, {**counted, "min_pass_rate": 0.5, "id": "apart"}, caller_faults=caller_faults
-    )
+    verdict = judged(SPOILT, LONG, {**counted, "min_pass_rate": 0.5, "id": "apart"}, caller_faults=caller_faults)
     assert verdict.outcome is RunOutcome.PASSED
     (apart,) = [finding for finding in verdict.findings if finding.expectation == "apart"]
     assert apart.outcome.value == outcome

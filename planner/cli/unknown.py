@@ -14,6 +14,8 @@ _NAMED: Final = 2
 
 REMOVED: Final[dict[str, str]] = {
     "worker": "`planner run` makes the calls.",
+    "--state": "`planner run --sandbox` resumes what it began; the state of `planner sandbox` ends with the process.",
+    "--fault": "To test a client against faults, put a proxy of your own before the sandbox.",
     "--dialect": "The sandbox answers as the reference page says, with the fields that the official client needs.",
     "--detach": "`planner run` makes the calls itself; after an interruption, the same command resumes them.",
     "--trace": "`-vv` logs requests.",

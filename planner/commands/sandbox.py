@@ -27,7 +27,7 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
     from planner.sandbox.service.server import serve
 
     world = open_world(shell, options.world)
-    service = Sandbox(world, frozenset(options.api_keys) or None, now=lambda: shell.clock.now().timestamp())
+    service = Sandbox(world, api_keys=frozenset(options.api_keys) or None, now=lambda: shell.clock.now().timestamp())
     try:
         serve(service, options.host, options.port, on_ready=lambda url: _ready(shell, url))
     except BrokenPipeError:  # the reader of standard output is gone; the port is fine

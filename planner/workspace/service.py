@@ -85,7 +85,7 @@ async def open_client(
 
 def embedded_app(shell: Shell, sandbox_dir: Path, selection: Selection) -> Any:
     """The sandbox as an ASGI app with its state in `sandbox_dir`."""
-    from planner.sandbox import Sandbox, StateFileError, WorldError
+    from planner.sandbox import Sandbox, StateFileError
 
     world = world_of(shell, selection)
     state = sandbox_dir / "service.jsonl"
@@ -93,8 +93,6 @@ def embedded_app(shell: Shell, sandbox_dir: Path, selection: Selection) -> Any:
         sandbox_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         now = lambda: shell.clock.now().timestamp()  # noqa: E731
         return Sandbox(world, now=now, state_path=state).app
-    except WorldError as error:
-        raise UsageError(f"--world {world_name(selection)}: {error}") from error
     except StateFileError as error:
         raise StoreError(f"the sandbox's state cannot be read: {error}", f"Delete {state} to start again.") from error
     except OSError as error:

@@ -9,7 +9,6 @@ import pytest
 
 from planner.sandbox import World, WorldError, load_world
 from planner.sandbox.conversation import NO_DIALOGUE, Conversation, converse
-from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
 
 PIZZA = """\
 version: 1
@@ -165,17 +164,6 @@ def test_errors_of_dialogues_and_their_places(tmp_path: Path, old: str, new: str
     fault = caught.value.problems[0]
     assert f"{fault.span.line}:" == place
     assert what in fault.message
-
-
-async def test_a_played_call_is_served(tmp_path: Path) -> None:
-    """Its turns, bill and grade."""
-    async with bench_of(pizza(tmp_path)) as bench:
-        opened: Bench = bench
-        run = await opened.finished(target_id=1, scenario_prompt="Order a small margherita.")
-        call = await opened.get(f"/v1/calls/{run['call_id']}")
-        transcript = await opened.get(f"/v1/calls/{run['call_id']}/transcript")
-    assert call["status"] == "completed"
-    assert [turn["role"] for turn in transcript["transcripts"]][:4] == ["agent", "user", "tool_call", "tool_response"]
 
 
 def test_a_pattern_takes_linear_time(tmp_path: Path) -> None:

@@ -124,15 +124,8 @@ class Fault:
 
 
 class FaultySandbox(Sandbox):
-    def __init__(
-        self,
-        world: World,
-        api_keys: Collection[str] | None = None,
-        *,
-        faults: Iterable[Mapping[str, Any]] = (),
-        **settings: Any,
-    ) -> None:
-        super().__init__(world, api_keys, **settings)
+    def __init__(self, world: World, *, faults: Iterable[Mapping[str, Any]] = (), **settings: Any) -> None:
+        super().__init__(world, **settings)
         self.faults: list[Fault] = []
         self.ahead_seconds = 0.0
         self.late: dict[tuple[int, str], float] = {}

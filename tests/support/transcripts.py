@@ -1,9 +1,9 @@
-"""Evidence of scripted calls in either of the service's dialects, without any service."""
+"""Evidence of scripted calls, without any service."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from planner.evidence import Evidence, RunStatus
 from planner.providers.base import CallId, Run, RunId
@@ -11,8 +11,6 @@ from planner.providers.thunderphone.evidence import evidence_from_wire
 from planner.providers.thunderphone.wire import WireCall, WireGrade, WireTurn
 from planner.sandbox import load_world
 from planner.sandbox.conversation import Conversation, converse
-
-Dialect = Literal["page", "client"]
 
 PROMPTS: Sequence[tuple[int, str]] = (
     (12, "You are Mei Chen, furious, born 2 March 1985. Book an appointment for a sore throat on Thursday."),
@@ -26,33 +24,31 @@ PROMPTS: Sequence[tuple[int, str]] = (
 """Agents of the demo world, and prompts that their dialogues match."""
 
 
-def transcripts(count: int, dialects: Sequence[Dialect] = ("page", "client")) -> Iterator[tuple[str, Evidence]]:
-    """(prompt, evidence) of so many calls: the prompts in turn, each with another seed every time, the dialects in turn."""
+def transcripts(count: int) -> Iterator[tuple[str, Evidence]]:
+    """(prompt, evidence) of so many calls: the prompts in turn, each with another seed every time."""
     for number in range(count):
         agent_id, prompt = PROMPTS[number % len(PROMPTS)]
-        dialect = dialects[number // len(PROMPTS) % len(dialects)]
         conversation = converse(load_world("demo").snapshot(agent_id), prompt, number)
-        yield prompt, evidence_of(conversation, dialect, run_id=number + 1)
+        yield prompt, evidence_of(conversation, run_id=number + 1)
 
 
-def evidence_of(conversation: Conversation, dialect: Dialect, *, run_id: int = 1) -> Evidence:
+def evidence_of(conversation: Conversation, *, run_id: int = 1) -> Evidence:
     """A conversation as a completed run's evidence."""
-    page = dialect == "page"
     document: dict[str, Any] = {
-        "call_id" if page else "id": run_id,
+        "call_id": run_id,
         "status": "completed",
-        "end_reason": _older(conversation.end_reason) if dialect == "client" else conversation.end_reason,
+        "end_reason": conversation.end_reason,
         "duration_seconds": max(1, round(conversation.duration_ms / 1000)),
         "product": "spark",
         "billing_total_cents": 16,
         "transfer_destination": conversation.transferred_to or None,
         "grade_status": "completed",
-        "grade_score": None if page else 90,
+        "grade_score": None,
         "call_outcome": "success",
     }
     turns = [
         WireTurn(
-            role="assistant" if turn.role == "agent" and not page else turn.role,
+            role=turn.role,
             content=cast("Any", turn.content),
             start_ms=turn.start_ms,
             end_ms=turn.end_ms,
@@ -60,10 +56,6 @@ def evidence_of(conversation: Conversation, dialect: Dialect, *, run_id: int = 1
         )
         for turn in conversation.turns
     ]
-    grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[]) if page else None
+    grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[])
     run = Run(id=RunId(run_id), status=RunStatus.COMPLETED, call_id=CallId(run_id))
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, None, grade)
-
-
-def _older(end_reason: str) -> str:
-    return {"agent_end": "ai_hangup", "caller_hangup": "user_hangup"}.get(end_reason, end_reason)

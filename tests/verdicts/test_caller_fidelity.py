@@ -34,7 +34,6 @@ _ROLES: Final = {"agent": "agent", "caller": "user"}
 
 def judged(
     call: dict[str, Any],
-    dialect: Any = "page",
     *others: dict[str, Any],
     caller_faults: Any = "ignore",
     ask: Ask = no_judge,
@@ -48,7 +47,7 @@ def judged(
     expectations: list[dict[str, Any]] = [{"check": "says", "any_of": [call["expect"]]}, *others]
     return judge_run(
         [CHECKS[each["check"]].model_validate(each) for each in expectations],
-        evidence_of(conversation, dialect),
+        evidence_of(conversation),
         ask,
         prompt=call["prompt"],
         caller_faults=caller_faults,
@@ -60,20 +59,18 @@ def answered(call: dict[str, Any]) -> dict[str, Any]:
     return {**call, "turns": [*call["turns"], {"agent": f"By the way: {call['expect']}."}]}
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("name", BLAMED)
-def test_a_broken_caller_is_not_blamed_on_the_agent(name: str, dialect: str) -> None:
-    verdict = judged(CALLS["broken"][name], dialect)
+def test_a_broken_caller_is_not_blamed_on_the_agent(name: str) -> None:
+    verdict = judged(CALLS["broken"][name])
     assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
     assert BLAMED[name] in verdict.reason
     assert (verdict.cause_quote is None) == (name == "silence")
-    assert judged(CALLS["broken"][name], dialect, caller_faults="count").cause != Cause.CALLER
+    assert judged(CALLS["broken"][name], caller_faults="count").cause != Cause.CALLER
 
 
-@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("name", CALLS["honest"])
-def test_an_honest_caller_is_not_blamed(name: str, dialect: str) -> None:
-    verdict = judged(CALLS["honest"][name], dialect)
+def test_an_honest_caller_is_not_blamed(name: str) -> None:
+    verdict = judged(CALLS["honest"][name])
     assert (verdict.outcome, verdict.cause) == (RunOutcome.FAILED, Cause.AGENT)
 
 
@@ -109,7 +106,7 @@ def test_a_judge_that_does_not_blame_the_caller_changes_nothing(verdict: Verdict
 
 def test_a_judge_excuses_nothing_that_the_agent_did_on_its_own() -> None:
     forbidden = {"check": "never_says", "any_of": ["memberships"]}
-    assert judged(NEEDS_JUDGE, "page", forbidden, ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
+    assert judged(NEEDS_JUDGE, forbidden, ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
     assert judged(NEEDS_JUDGE, caller_faults="count", ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
 
 
@@ -124,9 +121,9 @@ def test_what_the_agent_did_on_its_own_is_its_failure() -> None:
     """A forbidden word counts whoever called; what the caller could prevent does not, even if it is critical."""
     call = CALLS["broken"]["a-loop"]
     forbidden = {"check": "never_says", "any_of": ["address"]}
-    assert judged(call, "page", forbidden).cause == Cause.AGENT
+    assert judged(call, forbidden).cause == Cause.AGENT
     critical = {"check": "says", "id": "told", "any_of": ["neighbour"], "severity": "critical"}
-    verdict = judged(call, "page", critical)
+    verdict = judged(call, critical)
     assert verdict.cause == Cause.CALLER
     assert [(finding.outcome, finding.message[:39]) for finding in verdict.findings] == [
         ("undecided", "not counted, because the caller repeate")

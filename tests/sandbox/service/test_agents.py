@@ -154,13 +154,3 @@ async def test_calls_are_split_between_variants() -> None:
     assert (len(labels), set(labels)) == (60, {"old", "new"})
     assert labels.count("new") > labels.count("old")
     assert {call["voice"] for call in calls if call["agent_variant_label"] == "new"} == {"sol"}
-
-
-async def test_configuration_survives_a_restart(tmp_path: Any) -> None:
-    state = tmp_path / "state.jsonl"
-    async with bench_of("demo", state_path=state) as bench:
-        copy = await send(bench, "POST", "/14/duplicate", 201)
-        await send(bench, "PATCH", "/12", 200, prompt="Edited.")
-    async with bench_of("demo", state_path=state) as bench:
-        assert copy["id"] in [each["id"] for each in await bench.get("/v1/agents")]
-        assert (await bench.get("/v1/agents/12"))["draft_prompt"] == "Edited."

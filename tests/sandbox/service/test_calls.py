@@ -148,14 +148,6 @@ async def test_list_of_calls(bench: Bench) -> None:
     assert (response.status_code, list(response.json())) == (400, ["start_date"])
 
 
-async def test_a_call_that_is_not_answered(bench: Bench) -> None:
-    """A number without an agent for the direction: the run fails and says so."""
-    run = await bench.finished(target_type="phone_number", target_id=78, direction="inbound")
-    assert (run["status"], run["call_id"]) == ("failed", None)
-    assert "no agent" in run["error_message"]
-    assert await bench.get("/v1/calls") == {"results": [], "total": 0, "limit": 50, "offset": 0}
-
-
 async def test_a_recording_is_as_long_as_its_call(bench: Bench) -> None:
     """It is read from its address without a key, also for the SIP leg."""
     run = await bench.finished(mode="sip")
