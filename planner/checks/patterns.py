@@ -14,6 +14,7 @@ MAX_LENGTH: Final = 10_000
 """Characters of a pattern. RE2 needs some 30 kB for each character class before it refuses a pattern as too large."""
 TOO_LARGE: Final = "written out, it is too large; repeat less"
 _MAX_DETAIL = 80
+_LOOKAROUND = tuple(f"invalid perl operator: {start}" for start in ("(?=", "(?!", "(?<"))
 _SNOWMAN = "\N{SNOWMAN}"
 """No plan is about it: a pattern that matches both it and the empty text matches every text."""
 
@@ -55,6 +56,8 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpres
         detail = error.args[0].decode("utf-8", "replace")
         if detail.startswith("pattern too large"):
             detail = TOO_LARGE
+        elif detail.startswith(_LOOKAROUND):
+            detail = "RE2 has no lookahead and no lookbehind; write what must be there, or a second expectation"
         elif len(detail) > _MAX_DETAIL:  # it may quote the whole pattern
             detail = f"{detail[: _MAX_DETAIL - 1]}…"
         raise ValueError(f"this is not a regular expression: {detail}") from error

@@ -54,7 +54,7 @@ def plan_files(paths: Sequence[Path], *, cwd: Path | None = None) -> list[Path]:
         except OSError as error:
             raise UsageError(f"{shorten(name)} cannot be read: {error.strerror}", "Check its permissions.") from error
         if not inside:
-            raise UsageError(f"no plans in {name}", "A plan is a .yaml file; planner init writes a first one")
+            raise UsageError(f"no plans in {name}", "A plan is a .yaml or .yml file; planner init writes a first one")
         for file in inside:
             found.setdefault(os.path.realpath(file), file)
     return list(found.values())

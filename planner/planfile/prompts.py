@@ -53,8 +53,8 @@ class Prompt:
         return text
 
     def report_single_braces(self, known: Collection[str], reporter: Reporter) -> set[str]:
-        """Report once each name in single braces, such as `{mood}`, which the caller would read; return the names.
-        `known` are variables and axes."""
+        """Report once each name in single braces, such as `{mood}`, or written as in a shell (`$MOOD`), which the
+        caller would read; return the names. `known` are variables and axes."""
         found: set[str] = set()
         text: str = self.file.text if self.file is not None else self.written[self.key]
         if "{% raw" in text:
@@ -69,6 +69,14 @@ class Prompt:
                     detail += f"; {hint}"
                 error = TemplateError("unresolved-variable", detail, match.start(), match.end())
                 reporter.error(error.code, detail, self.place(error))
+        for match in re.finditer(r"\$([A-Z][A-Z0-9_]{2,})\b", text):
+            name = match[1]
+            if name not in found:
+                found.add(name)
+                meant = did_you_mean(name.lower(), known) or f"define `{name.lower()}` under vars, or as an axis"
+                detail = f"the caller reads {match[0]} as it stands; write {{{{ {name.lower()} }}}}; {meant}"
+                error = TemplateError("unresolved-variable", detail, match.start(), match.end())
+                reporter.warning(error.code, detail, self.place(error))
         return found
 
     def place(self, error: TemplateError) -> Span:

@@ -48,7 +48,7 @@ def why_no_plans(work: Workspace) -> NoPlans:
     """
     base = work.loaded.base
     if base is None:
-        raise UsageError("there are no plans", "A plan is a .yaml file; planner init writes a first one.")
+        raise UsageError("there are no plans", "A plan is a .yaml or .yml file; planner init writes a first one.")
     if not _has_plans(work, base, base.commit):
         if (work.loaded.root / PROJECT_FILE).exists() and not base.has_project:
             raise UsageError(

@@ -35,6 +35,12 @@ def test_a_pattern_that_distinguishes_texts_is_accepted(pattern: str) -> None:
     assert check_pattern(pattern) == pattern
 
 
+@pytest.mark.parametrize("pattern", ["(?=refund)", "(?!x)y", "(?<=a)b", "(?<!no )refund"])
+def test_a_lookaround_is_named(pattern: str) -> None:
+    with pytest.raises(ValueError, match="RE2 has no lookahead and no lookbehind"):
+        check_pattern(pattern)
+
+
 def test_a_hostile_pattern_takes_linear_time() -> None:
     """A plan contains the pattern `(a+)+$`.
 

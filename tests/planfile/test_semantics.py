@@ -58,6 +58,15 @@ scenarios:
             "4:40 warning unused-variable, 8:31 unresolved-variable, 8:51 unresolved-variable, 8:73 unresolved-variable, 9:7 unresolved-variable"
         ),
     ),
+    "dollar sign": (
+        """targets: {support: {agent: 12}}
+scenarios:
+  s:
+    prompt: Ask for $ORDER and $ORDER; it costs $5, or USD $A.
+    expect: [{check: call, status: completed}]
+""",
+        snapshot("6:21 warning unresolved-variable"),
+    ),
     "only warnings": (
         """targets: {support: {agent: 12}}
 defaults: {expect: [{check: call, status: completed, severity: warning}]}
