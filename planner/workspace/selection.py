@@ -20,6 +20,7 @@ from planner.planfile.files import PROJECT_FILE, has_plan_files, misplaced_proje
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
 from planner.planfile.project import load_project
+from planner.quantities import count
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.private_files import refuse_private
@@ -313,6 +314,10 @@ def did_you_mean(wanted: str, case_ids: Sequence[str]) -> str:
     """`Did you mean …?` with similar case ids, or the pattern of all that begin so; "" if none is similar."""
     if (begin := sum(case_id.startswith(wanted) for case_id in case_ids)) >= _SUGGESTED:
         return f"Did you mean {shlex.quote(wanted + '*')} ({begin:,} cases)?"
+    scenario, at, target = wanted.partition("@")
+    if of_matrix := sum(re.sub(r"\[.*\]", "", case_id) == wanted for case_id in case_ids):
+        pattern = shlex.quote(f"{scenario}[*]{at}{target}")
+        return f"Did you mean {pattern} ({count(of_matrix, 'case')})?"
     near = [case_id for case_id in case_ids if wanted in case_id][:_SUGGESTED]
     if not near:
         # Also by the scenario's name alone, without plan, matrix point and target.

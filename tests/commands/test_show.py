@@ -195,6 +195,7 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
         ("saturdy@clinic", "Did you mean hours/saturday["),
         ("hours/saturdy[name=Bbo]@clinic", "Did you mean hours/saturday[name=Bob]@clinic?"),
         ("hours/saturday[name=Bo", "Did you mean hours/saturday[name=Bob]@clinic?"),
+        ("hours/saturday@clinic", "Did you mean 'hours/saturday[*]@clinic' (2 cases)?"),
         ("clinik", "Did you mean the target clinic?"),
         ("zzz", "`*` and `?` are wildcards"),
     ],
