@@ -83,9 +83,8 @@ def agents_of(
         effective = effective_of.get((target.id, target.config)) if target.config is not None else None
         if effective is not None and effective.configuration is not None:
             called[target] = effective.configuration
-            if effective.needs_preview and effective.deployed is not None:
+            if effective.needs_preview:
                 previews.add(target)
-                called[replace(target, config=None)] = effective.deployed.configuration  # for controls
         elif state is not None and state.agent is not None:
             called[target] = state.agent.configuration
     stored = cache(partial(stored_configuration, place.repository))

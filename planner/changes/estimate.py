@@ -189,19 +189,13 @@ def build_change_set(
         the estimate. at_once: how many calls are made at the same time, for the duration.
     """
     stored = chain.from_iterable(runs_of(change.prior) for change in changes if change.prior is not None)
-    every = [*history, *stored]
-    known = [run for run in every if run.target not in new_products]
+    known = [run for run in [*history, *stored] if run.target not in new_products]
     past = PriceHistory(known, {**products, **new_products}, {**DEFAULT_RATES, **rates})
-    past_of_controls = PriceHistory(every, products, {**DEFAULT_RATES, **rates}) if new_products else past
     prices: dict[str, CasePrice] = {}
     bills: dict[str, Bills | None] = {}
     for change in changes:
         if change.action is Action.CALL and change.case is not None:
-            if change.control_of:
-                case = replace(change.case, case_id=change.control_of)
-                prices[change.case_id], bills[change.case_id] = past_of_controls.price(case)
-            else:
-                prices[change.case_id], bills[change.case_id] = past.price(change.case)
+            prices[change.case_id], bills[change.case_id] = past.price(change.case)
 
     left = calls_left(changes, already_made)
     calls = [

@@ -49,7 +49,7 @@ def past_runs(results: Iterable[RunResult]) -> tuple[PastRun, ...]:
     """Every run of these sessions once, in the order first found; not of all sessions if fewer have enough runs."""
     found: dict[int, PastRun] = {}
     for result in results:
-        for case in result.called:
+        for case in result.cases:
             for run in runs_of(case):
                 found.setdefault(run.run_id, run)
         if len(found) >= _ENOUGH_RUNS:

@@ -131,8 +131,6 @@ class Reason(Enum):
     LEFT_TO_BASE = "left_to_base"
     """In a pull request that does not touch the case: the base branch calls it."""
     NO_LONGER_IN_PLAN = "no_longer_in_plan"
-    CONTROL = "control"
-    """It calls the deployed agent beside its preview."""
     UNREADABLE = "unreadable"
     """A file of its earlier calls is damaged: they may have been paid for, so they are not made again."""
 
@@ -156,7 +154,6 @@ _LABELS = {
     Reason.NOT_SELECTED: "not selected",
     Reason.LEFT_TO_BASE: "left to the base branch",
     Reason.NO_LONGER_IN_PLAN: "no longer in the plan",
-    Reason.CONTROL: "the deployed agent, beside its preview",
     Reason.UNREADABLE: "earlier calls cannot be read",
 }
 
@@ -197,8 +194,6 @@ class Change:
     """The cases that share its calls."""
     shared_runs: int = 0
     """If it shares calls: how many calls are made for all of these cases. `runs` is what this one needs."""
-    control_of: str = ""
-    """The case beside whose calls it calls the deployed agent; "" if it is no control (`planner.changes.controls`)."""
 
     @property
     def calls(self) -> int:
@@ -305,15 +300,6 @@ class ChangeSet:
         """Number of cases to call by source of their price."""
         counted = Counter(price.source for price in self.prices.values())
         return {source: counted[source] for source in Source}
-
-    @property
-    def of_cases(self) -> tuple[Change, ...]:
-        """The changes without controls, which are of no case."""
-        return tuple(change for change in self.changes if not change.control_of)
-
-    @property
-    def controls(self) -> tuple[Change, ...]:
-        return tuple(change for change in self.changes if change.control_of)
 
     @property
     def payers(self) -> tuple[Change, ...]:

@@ -55,7 +55,7 @@ def _judge(work: Workspace, reports: ReportSession) -> RunResult:
         open_runs = open_runs_of_stored(change_set.changes, prepared.resumable, journal, now) if journal else {}
     changes = [
         _recheck(change)
-        for change in change_set.of_cases
+        for change in change_set.changes
         if change.case and change.prior and any(run.excluded is None for run in change.prior.runs)
     ]
     if not changes:
@@ -78,7 +78,7 @@ def _judge(work: Workspace, reports: ReportSession) -> RunResult:
     commands = next_commands(RunOptions(work.selection), consenting=False)
     ending = ending_of(cases, Outcome(), frozenset(), commands, gate)
     stored = {change.case_id for change in changes}
-    missing = sum(1 for change in change_set.of_cases if change.case and change.case_id not in stored)
+    missing = sum(1 for change in change_set.changes if change.case and change.case_id not in stored)
     moved = sum(
         change.case_id in stored and change.reason in _OTHER_INPUTS for change in change_set.with_action(Action.CALL)
     )

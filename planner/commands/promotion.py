@@ -84,8 +84,7 @@ class PullRequest:
                     mine.append(answer)
                 else:
                     refused.append((claim, answer))
-            # What is called a control may be a failing call that somebody hides.
-            known = {call.call.run_id for call in self.records.calls(fingerprint) if not call.call.is_control}
+            known = {call.call.run_id for call in self.records.calls(fingerprint)}
             for claim in await verifier.undeclared(mine, known):
                 answer = await verifier.verify(claim, previews)
                 mine += [answer] if isinstance(answer, Verified) else []
@@ -153,7 +152,7 @@ def pull_request_of_work(work: Workspace, store: Store, number: int, into: str) 
         Claim(call, inputs[fingerprint], case)
         for fingerprint, case in cases.items()
         for call in records.calls(fingerprint)
-        if not call.is_of_base and not call.call.is_control
+        if not call.is_of_base
     ]
     return PullRequest(work, number, into, branch, records, heads, claims)
 

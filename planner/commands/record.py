@@ -55,7 +55,7 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)
     record_agents(place, loaded.project, prepared.agents, prepared.configurations)
-    needed = [change for change in prepared.change_set.of_cases if must_call(change)]
+    needed = [change for change in prepared.change_set.changes if must_call(change)]
     shown = f"{count(len(needed), 'case')} to call on this branch"
     shell.print(f"{count(len(known.targets), 'target')} recorded · {shown}")
     edited = edited_agents(prepared.agents, redactor_of(loaded.project))
@@ -69,7 +69,7 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
 
 def _report(work: Workspace, prepared: Preparation, edited: Sequence[AgentNote], name: str) -> None:
     shell, change_set = work.shell, prepared.change_set
-    if not any(map(must_call, change_set.of_cases)):  # what only failed may be called again, but need not be
+    if not any(map(must_call, change_set.changes)):  # what only failed may be called again, but need not be
         change_set = replace(change_set, changes=())
     pull = pull_request_of(shell.environ, "", name)
     ceiling = ceiling_of(change_set, prepared.progress)

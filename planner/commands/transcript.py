@@ -66,7 +66,7 @@ def _sessions(place: OpenedStore, options: TranscriptOptions) -> Iterable[RunRes
 
 
 def _nothing_found(place: OpenedStore, options: TranscriptOptions) -> UsageError:
-    known = list({case.case_id: None for result in _sessions(place, options) for case in result.called})
+    known = list({case.case_id: None for result in _sessions(place, options) for case in result.cases})
     if options.failed and any(matches(options.wanted, case_id) for case_id in known):
         hint = "Its stored runs passed: omit --failed to see them."
     else:
@@ -87,11 +87,11 @@ def _wanted(sessions: Iterable[RunResult], wanted: str) -> Iterator[RunResult]:
     for result in sessions:
         chosen = [
             case
-            for case in result.called
+            for case in result.cases
             if case.runs and case.case_id not in seen
             if wanted == case.case_id or matches(wanted, case.case_id) or any(is_run(wanted, run) for run in case.runs)
         ]
         seen.update(case.case_id for case in chosen)
-        yield result.model_copy(update={"cases": chosen, "controls": []})
+        yield result.model_copy(update={"cases": chosen})
         if chosen and "*" not in wanted and "?" not in wanted:
             return

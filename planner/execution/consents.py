@@ -50,8 +50,6 @@ class CallReason(Enum):
     """Earlier runs are good, but expired or wanted again."""
     START_OVER = "start_over"
     """Earlier runs were set aside."""
-    CONTROL = "control"
-    """They reach the deployed agent, beside its preview."""
 
 
 @frozen

@@ -119,7 +119,6 @@ class _SessionDocument(_Document):
 
     session_id: str
     cases: list[_CaseDocument]
-    controls: list[_CaseDocument] = []
 
 
 @frozen
@@ -164,8 +163,7 @@ class Reading:
             session = _SessionDocument.model_validate_json(data)
         except ValidationError as error:
             raise self.impossible(key, error.errors(include_url=False)[0]["msg"]) from error
-        every = (*session.cases, *session.controls)
-        made = (case for case in every if case.runs and case.action == "call")
+        made = (case for case in session.cases if case.runs and case.action == "call")
         return _calls_of(session.session_id, made)
 
     def impossible(self, key: str, why: str) -> StoreError:

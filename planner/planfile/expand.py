@@ -98,8 +98,7 @@ class _Expansion:
         places = tuple([draft.place for draft in parts.drafts])
         cases: list[Case] = []
         settings: dict[str, Any] = {name: getattr(parts.settings, name) for name in DECIDING}
-        for number, point in enumerate(parts.matrix.points):
-            settings["controls"] = self._controls(number)
+        for point in parts.matrix.points:
             self.reporter.check_time(parts.place.span.file)
             shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
             label = f"{parts.plan}/{parts.scenario}"
@@ -139,11 +138,6 @@ class _Expansion:
                 for target in parts.targets
             ]
         return cases
-
-    def _controls(self, number: int) -> int:
-        """The controls of this case of each target. They are spread evenly over the cases of the scenario."""
-        controls, cases = self.parts.settings.controls, len(self.parts.matrix.points)
-        return controls * (number + 1) // cases - controls * number // cases
 
     def _allowed(self) -> bool:
         """Whether the plan may have this many cases; reported if not."""

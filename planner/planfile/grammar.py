@@ -218,9 +218,6 @@ class ScenarioDefaults(Authored):
         default="ignore",
         description="ignore: a run that failed because of the test bot does not count. count: the agent failed it.",
     )
-    controls: Annotated[int, Field(ge=0, le=MAX_RUNS)] = Field(
-        default=0, description="Calls of the deployed agent beside a preview's, spread over the scenario's cases."
-    )
     stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
         default=0, description="Pause between launches of one batch, in seconds.", examples=[2]
     )

@@ -103,8 +103,6 @@ class CaseSettings:
     max_age: timedelta | None = None
     retries: int = 0
     caller_faults: Literal["ignore", "count"] = "ignore"
-    controls: int = 0
-    """Calls of the deployed agent beside those of a preview: of one case, or of all cases of a scenario and target."""
 
 
 def default_min_runs(runs: int) -> int:

@@ -129,7 +129,7 @@ def _runs_of(data: bytes, calls: Iterable[CallId]) -> list[JudgedRun]:
         result = RunResult.model_validate_json(data)
     except ValidationError:
         return []
-    return [run for case in result.called for run in case.runs if id_of(run) in wanted]
+    return [run for case in result.cases for run in case.runs if id_of(run) in wanted]
 
 
 def _erased_part(data: bytes, found: StoredWords) -> bytes:
@@ -177,9 +177,8 @@ def _heads(now: Reader, parts: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _erased_report(data: bytes, found: StoredWords) -> bytes:
     result = RunResult.model_validate_json(data)
-    every = {"cases": result.cases, "controls": result.controls}
-    erased = {name: [_erased_case(case, found.calls.keys()) for case in cases] for name, cases in every.items()}
-    return document_bytes(result.model_copy(update=erased))
+    erased = [_erased_case(case, found.calls.keys()) for case in result.cases]
+    return document_bytes(result.model_copy(update={"cases": erased}))
 
 
 def _erased_case(case: CaseResult, calls: AbstractSet[CallId]) -> CaseResult:

@@ -47,7 +47,7 @@ class CallFact(Document):
     agent_revision: str | None = None
     configuration: str | None = None
     has_agent_file: bool = False
-    reason: Literal["first", "missing", "retry", "again", "start_over", "control"] = "first"
+    reason: Literal["first", "missing", "retry", "again", "start_over"] = "first"
     start_over: StartOverDocument | None = None
     counted_with: ListOf[tuple[str, ServiceId]] = Field(default=[])
     """The earlier calls of its pool when it was launched, by session and run id. If one is missing, a file was lost."""
@@ -58,11 +58,6 @@ class CallFact(Document):
     erased: bool = False
     """True if its words and evidence were erased (`planner forget`). Its verdicts stay."""
     data: CallData
-
-    @property
-    def is_control(self) -> bool:
-        """Whether it reached the deployed agent beside a preview. It counts for no case."""
-        return self.reason == "control"
 
     def is_for(self, case_id: str) -> bool:
         """Whether the call was made for this case, and not only for others that make the same call."""

@@ -229,7 +229,6 @@ def _short_reports(now: Reader, since: datetime, ours: AbstractSet[str]) -> Iter
 
 _WITHOUT_DETAILS: Final[Mapping[str, object]] = {
     "cases": [],
-    "controls": [],
     "suite": None,
     "problems": [],
     "warnings": [],

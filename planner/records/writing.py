@@ -28,7 +28,7 @@ from planner.values import frozen
 class CallOrigin:
     """Why the calls of a case were made."""
 
-    reason: Literal["first", "missing", "retry", "again", "start_over", "control"]
+    reason: Literal["first", "missing", "retry", "again", "start_over"]
     start_over: StartOverDocument | None = None
     counted_with: Sequence[CallId] = ()
     discards: Sequence[str] = ()

@@ -135,7 +135,7 @@ def judged_otherwise(change: Change) -> CaseResult | None:
 
 def scope(preview: PlanView) -> str:
     """`3 plans · 24 cases · 72 runs`, or `24 of 60 cases` if only some are selected."""
-    cases = [change.case for change in preview.change_set.of_cases if change.case is not None]
+    cases = [change.case for change in preview.change_set.changes if change.case is not None]
     written = sum(len(plan.cases) for plan in preview.plans)
     selected = count(len(cases), "case") if written <= len(cases) else f"{len(cases):,} of {count(written, 'case')}"
     return " · ".join([count(len(preview.plans), "plan"), selected, count(sum(case.runs for case in cases), "run")])
@@ -264,7 +264,7 @@ def render_json(
     case_ids = [change.case_id for change in change_set.changes]
     coverage = {source.value: number for source, number in change_set.coverage.items()}
     names = redactor.names([*case_ids, *(case_id for launch in open_launches for case_id in launch.cases)])
-    votes, numbers = change_set.votes, Counter(change.action for change in change_set.of_cases)
+    votes, numbers = change_set.votes, Counter(change.action for change in change_set.changes)
     judge: dict[str, Any] = {}
     if votes is not None:
         own = picked(votes, "model", "votes", "expected_cents", "high_cents")
@@ -310,7 +310,6 @@ def _change_document(change: Change, preview: PlanView, names: Mapping[str, str]
         **picked(change, "action", "reason", "runs"),
         "calls": change.calls,
         "shares_with": names.get(change.shares),
-        "control_of": names.get(change.control_of),
         "renamed_from": None if change.renamed_from is None else preview.redactor.name(change.renamed_from),
         "runs_made": preview.already_made.get(change.case_id, 0) - unconfirmed,
         "unconfirmed_runs": unconfirmed,

@@ -67,9 +67,6 @@ class ChangeDocument(_Part):
     runs: Count = Field(description="Calls that it needs.")
     calls: Count = Field(description="Made and paid for this case, with those that share them; 0 with `shares_with`.")
     shares_with: str | None = Field(description="The case that makes this one's calls, which are the same.")
-    control_of: str | None = Field(
-        description="The case beside whose calls on a preview it calls the deployed agent; it decides no case."
-    )
     renamed_from: str | None = Field(description="The id under which its stored runs were made, if it is another.")
     runs_made: Count = Field(description="Made by an interrupted session.")
     unconfirmed_runs: Count

@@ -216,9 +216,7 @@ def suite(document: SuiteDocument | None) -> str:
     before = f"{document.passed_before:,} of {document.runs_before:,} runs passed before"
     now = f"{document.passed_now:,} of {document.runs_now:,} now"
     sessions = f" with {count(document.sessions, 'earlier session')}" if document.sessions else ""
-    passed, controls = document.passed_controls, document.runs_controls
-    beside = f", {passed:,} of {controls:,} of the deployed agent at the same time" if controls else ""
-    return f"{document.cases:,} cases compared{sessions}: {before}, {now}{beside}: {word} ({chance(document.p_value)})"
+    return f"{document.cases:,} cases compared{sessions}: {before}, {now}: {word} ({chance(document.p_value)})"
 
 
 def scope(result: RunResult) -> str:
@@ -226,7 +224,6 @@ def scope(result: RunResult) -> str:
     parts = [
         count(len(result.cases), "case"),
         count(sum(1 for _ in each_call(result.cases)), "run"),
-        count(sum(1 for _ in each_call(result.controls)), "control") if result.controls else "",
         count(len(result.plans), "plan"),
         f"environment {result.environment}" if result.environment else "",
         "only some cases were selected" if result.partial else "",
@@ -347,7 +344,7 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(
             f"{money(costs.this_session_cents)} of it in this session, the rest in earlier sessions of this change set"
         )
-    paid = sum(run.cost_cents or 0 for run in own_calls(result.called))
+    paid = sum(run.cost_cents or 0 for run in own_calls(result.cases))
     if paid > costs.actual_cents:
         lines.append(f"{money(paid - costs.actual_cents)} more was paid by earlier sessions, for runs reused here")
     if (unbilled := _unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way - costs.unread_calls) > 0:
@@ -384,4 +381,4 @@ def _still_unknown(result: RunResult) -> str:
 
 def _unbilled_runs(result: RunResult) -> int:
     """Runs of this change set without a known bill."""
-    return sum(run.cost_cents is None for run in own_calls(result.called))
+    return sum(run.cost_cents is None for run in own_calls(result.cases))

@@ -157,7 +157,7 @@ def mask_digits(number: str) -> str:
 def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
     """The document to render and upload. Case ids stay unique. Judging needs the original document."""
     redactor = Redactor(tuple(patterns), _ids(result))
-    ids = [*(case.case_id for case in result.called), *(case.case_id for case in result.dropped)]
+    ids = [*(case.case_id for case in result.cases), *(case.case_id for case in result.dropped)]
     names = redactor.names([*ids, *(case_id for launch in result.open_launches for case_id in launch.cases)])
     return redact_fields(result, FIELDS, how_to_redact(redactor, names.__getitem__))
 
@@ -190,7 +190,6 @@ FIELDS: Fields = {
             "start_over",
             "consent",
             "cases",
-            "controls",
             "dropped",
             "open_launches",
             "previews",
@@ -311,7 +310,7 @@ def _is_id(name: str, value: object) -> bool:
 
 def _ids(result: RunResult) -> frozenset[str]:
     ids: set[int | None] = set()
-    for case in result.called:
+    for case in result.cases:
         ids.add(case.inputs.target_id)
         for run in case.runs:
             ids |= {run.run_id, run.batch_id, run.call_id}

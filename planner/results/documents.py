@@ -87,7 +87,7 @@ def schema_major(document: object) -> int | None:
 def future_time_in(document: RunResult, now: datetime | None) -> datetime | None:
     """The first time in it that no clock can show yet. `now` None: none is."""
     own = (document.started_at, document.ended_at)
-    ends = (run.completed_at for case in document.called for run in case.runs if run.completed_at is not None)
+    ends = (run.completed_at for case in document.cases for run in case.runs if run.completed_at is not None)
     early = (moment for moment in own if not is_possible(moment, now))
     return next(early, next((moment for moment in ends if not is_possible(moment, now, SERVER_CLOCK_SKEW)), None))
 
@@ -97,7 +97,7 @@ def impossible_in(document: RunResult) -> str:
 
     Comparisons and prices from such documents would be wrong, or could not be computed.
     """
-    return next((f"{wrong} in {case.case_id}" for case in document.called for wrong in _of_case(case)), "")
+    return next((f"{wrong} in {case.case_id}" for case in document.cases for wrong in _of_case(case)), "")
 
 
 def _of_case(case: CaseResult) -> Iterator[str]:

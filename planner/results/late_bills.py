@@ -38,7 +38,7 @@ def corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
     """The result with these bills, by run id; itself if it has none of them, or they are known."""
     late = [
         (case, run, bills[run.run_id])
-        for case, run in each_call(result.called)
+        for case, run in each_call(result.cases)
         if run.run_id in bills and not bills[run.run_id].is_known(run)
     ]
     if not late:
@@ -56,8 +56,8 @@ def corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
             changed["carried_cents"] += more_cents
             changed["carried_unconfirmed_cents"] -= bill.reserved_cents if was_unbilled else 0
     cost = {name: max(0, getattr(result.cost, name) + cents) for name, cents in changed.items()}
-    cases, controls = ([_billed(case, bills) for case in each] for each in (result.cases, result.controls))
-    return result.model_copy(update={"cases": cases, "controls": controls, "cost": result.cost.model_copy(update=cost)})
+    cases = [_billed(case, bills) for case in result.cases]
+    return result.model_copy(update={"cases": cases, "cost": result.cost.model_copy(update=cost)})
 
 
 def _billed(case: CaseResult, bills: Mapping[int, LateBill]) -> CaseResult:

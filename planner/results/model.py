@@ -140,8 +140,6 @@ class SuiteDocument(Document):
     runs_before: Count
     passed_now: Count
     runs_now: Count
-    passed_controls: Count = Field(default=0, description="Controls: calls of the deployed agent at the same time.")
-    runs_controls: Count = 0
     p_value: Share = Field(description="Probability of such a change by chance: exact, two-sided; else simulated.")
     compared: SuiteChange = Field(
         description="`everything_worse`: all cases alike, because of a worse agent or of a bad hour of the platform."
@@ -353,9 +351,6 @@ class RunResult(Document):
     consent: ConsentDocument
     plans: ListOf[str] = Field(default=[])
     cases: ListOf[CaseResult]
-    controls: ListOf[CaseResult] = Field(
-        default=[], description="Calls of the deployed agent beside those of its preview. They decide no case."
-    )
     suite: SuiteDocument | None = Field(default=None, description="All cases with runs on both sides, as a whole.")
     dropped: ListOf[DroppedCase] = Field(default=[])
     start_over: StartOverDocument | None = Field(
@@ -369,11 +364,6 @@ class RunResult(Document):
         default=None, description="How well the judge agrees with people; null without labels."
     )
     stats: StatsDocument
-
-    @property
-    def called(self) -> ListOf[CaseResult]:
-        """Everything that has calls: the cases, and the controls."""
-        return [*self.cases, *self.controls]
 
     @computed_field
     @property

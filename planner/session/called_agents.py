@@ -11,7 +11,6 @@ from planner.agents.edits import is_edited, is_other_revision
 from planner.agents.live_tools import live_tools_refusal
 from planner.agents.recorded import stored_configuration
 from planner.changes.configuration import Configuration, configuration_digest
-from planner.changes.controls import control_id
 from planner.changes.snapshots import is_shown, snapshot_differences
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.interruption import until_interrupted
@@ -192,7 +191,7 @@ def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set
         run.run_id
         for result in session.place.repository.sessions_since(oldest)
         if result.finished
-        for case in result.called
+        for case in result.cases
         for run in case.runs
         if run.excluded is None
     }
@@ -256,11 +255,7 @@ def exclude(session: RunSession, runs: EndedRuns, edited: Container[str]) -> Non
     }
     for case_id, judged in runs.judged.items() if excluded else ():
         runs.judged[case_id] = [run.model_copy(update=update) if run.run_id in excluded else run for run in judged]
-    aliases = {
-        case_id: case.target.alias
-        for case in session.loaded.cases
-        for case_id in (case.case_id, control_id(case.case_id))
-    }
+    aliases = {case.case_id: case.target.alias for case in session.loaded.cases}
     cases = [record.slot.case_id for record in runs.records if record.slot.launch_id in edited]
     for alias in dict.fromkeys(aliases[case_id] for case_id in cases):
         session.shell.log(

@@ -132,8 +132,6 @@ def _calls(prepared: Preparation) -> Iterator[ConsentedCall]:
 
 
 def call_reason(change: Change) -> CallReason:
-    if change.control_of:
-        return CallReason.CONTROL
     if change.start_over is not None:
         return CallReason.START_OVER
     return _REASONS.get(change.reason, CallReason.FIRST)

@@ -196,15 +196,13 @@ async def _make_calls(
     progress = ProgressDisplay(shell)
     session.request_log.note = progress.note  # do not write over the live display
     sharing = {change.case_id: prepared.change_set.sharing(change) for change in prepared.change_set.payers}
-    controls = {change.case_id for change in prepared.change_set.controls}
 
     def on_run(record: EndedRun) -> RunResponse:
         cases = [change.case for change in sharing[record.slot.case_id] if change.case is not None]
         judged = {case.case_id: judge_record(case, record, prepared.judging.cache) for case in cases}
         runs.add(record, judged)
         reached.note(record.slot, record.evidence)
-        of_cases = [case for case in cases if case.case_id not in controls]
-        failed = [case for case in of_cases if judged[case.case_id].outcome is RunOutcome.FAILED]
+        failed = [case for case in cases if judged[case.case_id].outcome is RunOutcome.FAILED]
         platform_failed = judged[record.slot.case_id].cause is Cause.PLATFORM
         return RunResponse(
             platform_failed=record.evidence is not None and platform_failed,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import NamedTuple
 
 from planner.changes.model import Reason
 from planner.ci.agreement import actor_of
@@ -32,13 +31,6 @@ from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import steps_of
 
 
-class _Judged(NamedTuple):
-    """The results of the cases, and of the controls."""
-
-    cases: list[CaseResult]
-    controls: list[CaseResult]
-
-
 async def refuse(session: ConnectedSession, prepared: Preparation, error: RefusedError) -> None:
     """Report that the session was refused before any call. What is free is done: calls under way are awaited, and
     rechecks are stored."""
@@ -51,9 +43,9 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
     )
     end = await await_calls(session, prepared, consent)
     ending = Ending("refused", 3, (str(error),), steps_of(error), finished=False)
-    judged, suite = _cases(session, prepared, end, "refused")
+    cases, suite = _cases(session, prepared, end, "refused")
     gate = Gate(suite)
-    result = _result(session, prepared, end, _with_open_launches(session, prepared, ending), judged, gate)
+    result = _result(session, prepared, end, _with_open_launches(session, prepared, ending), cases, gate)
     try:
         store_facts(session, prepared, result, is_finished=False)
     except StoreError as store_error:
@@ -66,8 +58,7 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
     options, outcome = session.options, end.outcome
-    judged, suite = _cases(session, prepared, end, why_not_called(outcome))
-    cases = judged.cases
+    cases, suite = _cases(session, prepared, end, why_not_called(outcome))
     waiting = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
     open_overdue = {change.case_id for change in prepared.change_set.changes if change.payer in waiting}
     consenting = end.consent.given or bool(outcome.left)
@@ -75,7 +66,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     gate = Gate(suite)
     ending = ending_of(cases, outcome, open_overdue, commands, gate, _out_of_reach(session, prepared, cases))
     ending = _with_open_launches(session, prepared, ending)
-    result = _result(session, prepared, end, ending, judged, gate)
+    result = _result(session, prepared, end, ending, cases, gate)
     try:
         _store(session, prepared, result, end)
         shared, intents = session.place.shared, session.intents
@@ -114,7 +105,7 @@ def _with_ending(session: RunSession, result: RunResult, ending: Ending) -> RunR
 
 def _cases(
     session: RunSession, prepared: Preparation, end: SessionEnd, not_called: str
-) -> tuple[_Judged, SuiteDocument | None]:
+) -> tuple[list[CaseResult], SuiteDocument | None]:
     """The cases, and the suite as a whole, compared with earlier sessions."""
     open_runs = open_runs_at_end(
         session.journal,
@@ -125,19 +116,15 @@ def _cases(
         session.shell.clock.now(),
     )
     missing = MissingRuns(not_called, open_runs, end.outcome.left)
-    judged, controls = (
-        assemble_cases(
-            changes,
-            end.runs.judged,
-            session.place.repository.load_evidence,
-            missing,
-            today=session.reports.started_at.date(),
-            ask=prepared.judging.cache,
-        )
-        for changes in (prepared.change_set.of_cases, prepared.change_set.controls)
+    judged = assemble_cases(
+        prepared.change_set.changes,
+        end.runs.judged,
+        session.place.repository.load_evidence,
+        missing,
+        today=session.reports.started_at.date(),
+        ask=prepared.judging.cache,
     )
-    cases, suite = prepared.with_history(judged, controls)
-    return _Judged(cases, controls), suite
+    return prepared.with_history(judged)
 
 
 def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[CaseResult]) -> set[str]:
@@ -158,16 +145,15 @@ def _result(
     prepared: Preparation,
     end: SessionEnd,
     ending: Ending,
-    judged: _Judged,
+    cases: Sequence[CaseResult],
     gate: Gate,
 ) -> RunResult:
     change_set = prepared.change_set
     dropped = change_set.with_action(Action.DROP)
     return session.reports.result(
         ending,
-        judged.cases,
+        cases,
         gate,
-        controls=judged.controls,
         warnings=[*(end.warnings or prepared.warnings), *prepared.judging.warnings],
         judge=prepared.judging.document,
         left_out=sum(change.reason is Reason.NOT_SELECTED for change in change_set.with_action(Action.REUSE)),
@@ -178,7 +164,7 @@ def _result(
         start_over=prepared.start_over,
         dropped=[DroppedCase(case_id=change.case_id, reason=change.reason.value) for change in dropped],
         open_launches=launch_documents([*end.outcome.unsettled, *prepared.open_launches.unsettled]),
-        cost=_cost(session, prepared, end, [*judged.cases, *judged.controls]),
+        cost=_cost(session, prepared, end, cases),
         stats=session.reports.stats(launches=end.outcome.launches),
     )
 

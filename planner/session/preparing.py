@@ -20,7 +20,6 @@ from planner.agents.recorded import (
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import EarlierSpending, ceiling_cents
 from planner.changes.consented_calls import ConsentedCalls
-from planner.changes.controls import with_controls
 from planner.changes.detail import left_out_warnings
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
@@ -120,16 +119,9 @@ class Preparation:
     records: Records | None = None
     """The stored calls; None in tests of values."""
 
-    def with_history(
-        self, cases: Sequence[CaseResult], controls: Sequence[CaseResult] = ()
-    ) -> tuple[list[CaseResult], SuiteDocument | None]:
-        """The cases and the suite as a whole, compared with earlier sessions. `controls` are those of this session."""
-        control_of = {change.case_id: change.control_of for change in self.change_set.controls}
-        return compare_with_history(
-            cases,
-            self.records.of_newest_sessions if self.records else _no_calls,
-            {control_of[each.case_id]: each for each in controls},
-        )
+    def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
+        """The cases and the suite as a whole, compared with earlier sessions."""
+        return compare_with_history(cases, self.records.of_newest_sessions if self.records else _no_calls)
 
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;
@@ -259,9 +251,8 @@ def prepare(
 
 
 def _changes(work: Workspace, stored: StoredResults, request: Request) -> tuple[Change, ...]:
-    """What to do with each case, with controls, and who makes equal calls."""
-    of_cases = leave_to_base(work, diff(work.loaded.cases, stored, request))
-    return with_shared_calls(with_controls(of_cases, Agents(request.revisions, request.configurations)))
+    """What to do with each case, and who makes equal calls."""
+    return with_shared_calls(leave_to_base(work, diff(work.loaded.cases, stored, request)))
 
 
 def _settled_at(launches: Iterable[Launch], execution: ExecutionFields) -> datetime | None:
@@ -326,7 +317,7 @@ def checked_cases(
     already fails is known."""
     now = work.shell.clock.now()
     open_runs = open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, now) if journal else {}
-    changes = [change for change in prepared.change_set.of_cases if change.case is not None]
+    changes = [change for change in prepared.change_set.changes if change.case is not None]
     judged = assemble_cases(
         [_kept(change) for change in changes if change.prior is not None and not must_call(change)],
         {},

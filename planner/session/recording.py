@@ -34,11 +34,11 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
         session.shell.clock.now(),
         records.find if records is not None else lambda _, __: None,
         called,
-        _consents(session, result.called),
+        _consents(session, result.cases),
         redaction.case if redaction is not None else lambda case: case,
         is_finished,
     )
-    stored = [case for case in result.called if case.runs]
+    stored = [case for case in result.cases if case.runs]
     kept = [case for case in result.cases if case.runs and (is_finished or case.case_id not in called)]
     head = SessionHead(
         tool_version=result.tool_version,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.statistics import fisher_mid_p
 from planner.values import frozen
-from planner.verdicts.regression import MODEL, Fit, Floats, Model, Scores
+from planner.verdicts.regression import MODEL, Floats, Model, Scores
 
 
 @frozen
@@ -34,23 +33,10 @@ def chances(scores: Scores, unchanged: Scores, model: Model = MODEL, sign: int =
     return Chances(by_statistic, by_rate, of_either)
 
 
-def worse_alike(scores: Scores, found: Chances, fitted: Fit) -> NDArray[np.bool_]:
-    """Whether all cases are worse alike, by session: a bad hour explains that as well as a worse agent. It does not, if
-    the runs passed less often than the controls."""
-    model = fitted.model
+def worse_alike(scores: Scores, found: Chances, model: Model = MODEL) -> NDArray[np.bool_]:
+    """Whether all cases are worse alike, by session: a bad hour explains that as well as a worse agent."""
     is_large = scores.probabilities.shape[1] >= model.least_alike
-    is_worse = np.array(
-        [_is_worse_than_controls(fitted, *each) for each in zip(scores.rates, scores.runs, strict=True)]
-    )
-    return (found.by_rate <= model.low_rate) & (scores.of_some < 0) & is_large & ~is_worse
-
-
-def _is_worse_than_controls(fitted: Fit, rate: float, runs: int) -> bool:
-    """Fisher's test, with the mean rate of the cases."""
-    passed, controls = fitted.controls
-    if not controls or rate * controls >= passed:
-        return False
-    return fisher_mid_p((round(rate * runs), int(runs)), (passed, controls)) <= fitted.model.false_alarm_rate
+    return (found.by_rate <= model.low_rate) & (scores.of_some < 0) & is_large
 
 
 def _as_extreme(values: Floats, unchanged: Floats) -> Floats:

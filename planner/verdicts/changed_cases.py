@@ -80,7 +80,7 @@ class _Simulated:
         scores = prepared.score(passed[None], total[None])
         statistic = float(scores.statistics[0])
         found = chances(scores, prepared.score(*self.unchanged), model, sign)
-        is_alike = sign < 0 and bool(worse_alike(scores, found, self.fitted)[0])
+        is_alike = sign < 0 and bool(worse_alike(scores, found, model)[0])
         probabilities = dict(zip(self.totals, scores.probabilities[0].tolist(), strict=True))
         return Found(statistic, float(found.of_either[0]), probabilities, model, is_alike)
 

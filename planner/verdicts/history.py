@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from planner.results.model import CaseResult, Compared, Sample, SuiteChange, SuiteDocument
-from planner.verdicts.cases import RunKey, run_key, sample_of
+from planner.verdicts.cases import RunKey, run_key
 from planner.verdicts.comparison import clean_counts, suite_of, variants_of
 from planner.verdicts.sessions import (
     MIN_SESSIONS,
     CallsOf,
-    controls_of,
     earlier_sessions,
     measured,
     session_before,
@@ -21,12 +19,8 @@ from planner.verdicts.sessions import (
 if TYPE_CHECKING:  # imports numpy: only where there is a history to compare with
     from planner.verdicts.changed_cases import Found
 
-NO_CONTROLS: Final[Mapping[str, CaseResult]] = MappingProxyType({})
 
-
-def compare_with_history(
-    cases: Sequence[CaseResult], stored: CallsOf, controls: Mapping[str, CaseResult] = NO_CONTROLS
-) -> tuple[list[CaseResult], SuiteDocument | None]:
+def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[list[CaseResult], SuiteDocument | None]:
     """Compare the newest calls of the cases with those of earlier sessions; return the cases, and the suite as a whole.
     Cases that were not called now are compared again, so that a regression remains until the case is called.
 
@@ -39,7 +33,6 @@ def compare_with_history(
     Args:
         cases: compared with their baselines.
         stored: finds stored calls.
-        controls: what was called of the deployed agents beside their previews and is not stored yet, by case id.
     """
     known = [case.model_copy(update={"probability_regressed": None}) for case in cases]
     now = {case.case_id: case for case in _without_shared(filter(_is_comparable, known))}
@@ -48,19 +41,16 @@ def compare_with_history(
     if len(sessions) < MIN_SESSIONS:
         return known, suite_of(known)
     from planner.verdicts.changed_cases import find_changes, find_worse_and_better
-    from planner.verdicts.regression import fit, with_controls
+    from planner.verdicts.regression import fit
 
     fitted = fit(sessions)
-    unstored = {case_id: clean_counts(sample_of(each)) for case_id, each in controls.items() if case_id in now}
-    called = {**controls_of(to_compare, stored), **unstored}
-    now_fitted = with_controls(fitted, called)
     counts = {case_id: clean_counts(case.latest) for case_id, case in now.items() if case.latest is not None}
-    worse, better = find_worse_and_better(now_fitted, counts)
+    worse, better = find_worse_and_better(fitted, counts)
     compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
     change = _suite_change(worse, better)
     if worse.is_alike and change != "better":
         last = session_before(to_compare, stored)
-        if last is not None and find_changes(with_controls(fitted, last.controls), last.counts).is_alike:
+        if last is not None and find_changes(fitted, last.counts).is_alike:
             change = "worse"
     before = [fitted.counts[case_id] for case_id in worse.probabilities]
     latest = [counts[case_id] for case_id in worse.probabilities]
@@ -71,8 +61,6 @@ def compare_with_history(
         runs_before=sum(total for _, total in before),
         passed_now=sum(passed for passed, _ in latest),
         runs_now=sum(total for _, total in latest),
-        passed_controls=sum(passed for passed, _ in called.values()),
-        runs_controls=sum(total for _, total in called.values()),
         p_value=min(worse.p_value, better.p_value),
         compared=change,
     )

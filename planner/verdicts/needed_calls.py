@@ -23,7 +23,7 @@ from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.pools import Pool, inputs_of, last_agent, pools_of, rounds_of
 
 _DECIDES_NOTHING: Final = frozenset(
-    {"prompt", "expectations", "expectation_places", "place", "target", "point", "tags", "description", "controls"}
+    {"prompt", "expectations", "expectation_places", "place", "target", "point", "tags", "description"}
 )
 """Fields of a case that say nothing of which calls count, or are digested otherwise."""
 
@@ -77,13 +77,12 @@ class NeededCalls:
         """Digests of what judges a case, by case id."""
 
     def calls(self, case: Case, fingerprint: str) -> Sequence[StoredCall]:
-        """The calls with this fingerprint, without controls and older ones that are not needed for this case."""
+        """The calls with this fingerprint, without older ones that are not needed for this case."""
         at = (case.case_id, fingerprint)
         if at not in self._recent:
             recent = self._records.recent(fingerprint)
             is_whole = recent.older is None or not self._choice(case).is_that_of(recent)
-            every = self._records.calls(fingerprint) if is_whole else recent.calls
-            self._recent[at] = [call for call in every if not call.call.is_control]
+            self._recent[at] = self._records.calls(fingerprint) if is_whole else recent.calls
         return self._recent[at]
 
     def pools(self, case: Case, calls: Sequence[StoredCall], *, is_judged: bool = True, needed: int = 2) -> list[Pool]:

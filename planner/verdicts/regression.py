@@ -11,7 +11,6 @@ Pure functions, without a clock; random numbers come from a fixed seed. `docs/st
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -32,8 +31,6 @@ class Model:
 
     rate_logits: tuple[float, ...] = tuple(float(each) for each in np.linspace(-3, 7, 22))
     shifts: tuple[float, ...] = tuple(each / 5 for each in range(-15, 16))
-    lower_shifts: tuple[float, ...] = (-5.0, -4.6, -4.2, -3.8, -3.4)
-    """Controls may show an hour as bad as this. Without them, it looks like an agent that fails always."""
     shift_sds: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.4)
     """Standard deviations of the shift of a session, in logits."""
     shift_sd_weights: tuple[float, ...] = (0.2, 0.15, 0.2, 0.2, 0.1, 0.1, 0.05)
@@ -59,8 +56,6 @@ class Model:
     """The p-value of the mean pass rate is multiplied by this, so that it adds at most 1 % false alarms."""
     bad_hour_sd: float = 1.5
     """Standard deviation of the shift of a session in which everything is worse (or better), in logits."""
-    bad_hours: float = 0.1
-    """The share of such sessions, if controls say whether this is one. The history has too few to tell."""
     least_alike: int = 5
     """In a smaller suite, nothing distinguishes all cases from some."""
     low_rate: float = 0.05
@@ -113,8 +108,7 @@ def _likelihood(model: Model, logits: Floats, case_sd: float, counts: Counts) ->
 class Fit:
     """What earlier sessions show. `counts` are the runs of each case that say how often it passes, and `weights` how
     likely each rate therefore is. `rate_prior` is by rate, `shift_prior` by shift, and so is `hour_prior`, of a session
-    in which everything may be worse or better. `controls` are calls of the unchanged agent at the same time: (0, 0)
-    without any."""
+    in which everything may be worse or better."""
 
     model: Model
     counts: Mapping[str, Counts]
@@ -123,7 +117,6 @@ class Fit:
     shift_prior: Floats
     hour_prior: Floats
     case_sd: float
-    controls: Counts = (0, 0)
 
 
 def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
@@ -271,13 +264,12 @@ def _case_sd(model: Model, posterior: Floats) -> float:
 class Scores:
     """Of several sessions. `statistics` are by session: the log of how much better a change of some cases explains the
     counts than no change. `of_some` is the log of how much better it explains them than a session that shifts all
-    cases alike. `rates` are the mean pass rates of the cases, and `runs` the numbers of their runs, by session.
-    `probabilities` that the case changed are by session and case."""
+    cases alike. `rates` are the mean pass rates of the cases, by session. `probabilities` that the case changed are by
+    session and case."""
 
     statistics: Floats
     of_some: Floats
     rates: Floats
-    runs: Integers
     probabilities: Floats
 
 
@@ -311,7 +303,7 @@ class Scorer:
         weights = np.exp(joint - _log_sum(joint)[:, None])
         by_row = weights @ np.exp(self.log_share[used]).T
         rates = (passed / np.maximum(total, 1)).mean(axis=1)
-        return Scores(statistics, of_some, rates, total.sum(axis=1), np.take_along_axis(by_row, columns, axis=1))
+        return Scores(statistics, of_some, rates, np.take_along_axis(by_row, columns, axis=1))
 
     def draw_rates(self, sessions: int, random: np.random.Generator) -> Floats:
         """Rates of sessions in which nothing changed, by session and case."""
@@ -358,29 +350,4 @@ def scorer(fitted: Fit, totals: Mapping[str, int], sign: int = -1) -> Scorer:
         np.log(same),
         np.log(mixed).reshape(len(same), -1),
         np.log(shares * ratio / mixed).reshape(len(same), -1),
-    )
-
-
-def with_controls(fitted: Fit, controls: Mapping[str, Counts]) -> Fit:
-    """The fit, with what calls of the unchanged agent at the same time say of the session's shift.
-
-    Args:
-        controls: the results of these calls, by case. Cases that are not in the fit take no part.
-    """
-    known = {case_id: own for case_id, own in controls.items() if own[1] and case_id in fitted.weights}
-    if not known:
-        return fitted
-    model = replace(fitted.model, shifts=(*fitted.model.lower_shifts, *fitted.model.shifts))
-    rows = (fitted.weights[case_id] @ _same(model, fitted.case_sd, own) for case_id, own in known.items())
-    logs = np.sum([np.log(row) for row in rows], axis=0)
-    usual, hour = np.pad(fitted.shift_prior, (len(model.lower_shifts), 0)), _normal(model, model.bad_hour_sd)
-    mixed = (1 - model.bad_hours) * usual + model.bad_hours * hour
-    shift_prior, hour_prior = (prior * np.exp(logs - logs.max()) for prior in (mixed, hour))
-    passed, total = (sum(own[side] for own in known.values()) for side in (0, 1))
-    return replace(
-        fitted,
-        model=model,
-        shift_prior=shift_prior / shift_prior.sum(),
-        hour_prior=hour_prior / hour_prior.sum(),
-        controls=(passed, total),
     )

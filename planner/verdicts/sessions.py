@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from planner.changes.detail import revision_digest
@@ -30,8 +29,6 @@ class Session:
 
     counts: Mapping[str, Counts]
     outdated: frozenset[str] = frozenset()
-    controls: Mapping[str, Counts] = field(default_factory=dict[str, Counts])
-    """The calls of the deployed agents that it made beside those of their previews."""
 
 
 @frozen
@@ -74,27 +71,8 @@ def session_before(now: Mapping[str, Measured], stored: CallsOf) -> Session | No
         own = {case_id: each for case_id, each in calls[session_id].items() if each.agent == _agent_of(now[case_id])}
         counts = {case_id: each.counts for case_id, each in own.items() if each.counts[1]}
         is_whole = 2 * len(counts) >= len(now)
-        return Session(counts, controls=controls_of(now, stored, [session_id])) if is_whole else None
+        return Session(counts) if is_whole else None
     return None
-
-
-def controls_of(
-    now: Mapping[str, Measured], stored: CallsOf, sessions: Collection[str] | None = None
-) -> dict[str, Counts]:
-    """The stored calls of the deployed agents that these sessions made beside those of their previews, by case id.
-
-    Args:
-        sessions: None for those of today's runs.
-    """
-    every = stored(_sessions_wanted(now.values()))
-    found: dict[str, Counts] = {}
-    for case_id, case in now.items():
-        wanted = {run.session_id for run in case.latest} if sessions is None else sessions
-        calls = every[case.call_fingerprint]
-        controls = [each for each in calls if each.call.is_control and each.call.session_id in wanted and _counts(each)]
-        if runs := _judged(case, controls):
-            found[case_id] = case.counts(runs)
-    return found
 
 
 @frozen
@@ -117,7 +95,7 @@ def _calls_by_session(
     for case_id, case in now.items():
         by_session: dict[str, list[StoredCall]] = {}
         for call in every[case.call_fingerprint]:
-            is_wanted = call.is_of_base is is_of_base and not call.call.is_control and _counts(call)
+            is_wanted = call.is_of_base is is_of_base and _counts(call)
             if is_wanted and call.id not in latest:
                 by_session.setdefault(call.call.session_id, []).append(call)
         for session_id, calls in by_session.items():

@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from planner.changes.controls import control_id
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.ci.git import Git, shared_remote
 from planner.errors import UsageError
@@ -121,9 +120,10 @@ def import_launches(shell: Shell, shared: Shared, journal: Journal, cases: Itera
     """Import launches of other machines into this journal. The returned object treats only later ones as concurrent."""
     name = shared.redaction.name
     calls = {
-        (name(case_id), call_fingerprint(case_inputs(case, None))): KnownCall(case_id, case.plan, case.target_number)
+        (name(case.case_id), call_fingerprint(case_inputs(case, None))): KnownCall(
+            case.case_id, case.plan, case.target_number
+        )
         for case in cases
-        for case_id in (case.case_id, control_id(case.case_id))
     }
     intents = IntentSharing(shared.store, journal, show_name=name, now=shell.clock.now())
     earlier = frozenset(shared.repository.file_keys(RESULTS))  # before the launches are read
@@ -150,7 +150,7 @@ def _claim_runs(journal: Journal, open_launches: Sequence[Launch], results: Iter
     claimed = {
         run.run_id
         for result in results
-        for case in result.called
+        for case in result.cases
         for run in case.runs
         if (run.session_id or result.session_id) not in theirs
     }

@@ -200,7 +200,7 @@ class Judge:
         scores = self.scorer.score(passed, np.full(rates.shape, self.calls))
         found = chances(scores, self.unchanged)
         alarm = found.of_either <= MODEL.false_alarm_rate
-        alike = worse_alike(scores, found, self.scorer.fitted)
+        alike = worse_alike(scores, found, self.scorer.fitted.model)
         named = (alarm & ~alike)[:, None] & (scores.probabilities >= MODEL.changed_at)
         return Compared(alarm, alarm & alike, named)
 

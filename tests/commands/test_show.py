@@ -92,7 +92,6 @@ def test_a_case_as_json(written: Project) -> None:
                 "min_runs": 2,
                 "platform_failures": "ignore",
                 "caller_faults": "ignore",
-                "controls": 0,
                 "stagger_seconds": 0,
                 "timeout_seconds": 900,
                 "retries": 0,

@@ -101,7 +101,6 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
             "runs": 5,
             "calls": 5,
             "shares_with": None,
-            "control_of": None,
             "renamed_from": None,
             "runs_made": 0,
             "unconfirmed_runs": 0,

@@ -211,13 +211,12 @@ def test_a_call_that_was_never_made(jobs: Jobs) -> None:
     assert gate(jobs.start(), 3)["to_call"] == [CASE]
 
 
-@pytest.mark.parametrize(("word", "are_controls"), [("rude", False), ("gruff", True)])
-def test_hidden_failing_calls(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, word: str, are_controls: bool) -> None:
-    """Somebody deletes the failing session of a pull request, and all that names it, before the merge, or files its call as a control.
+def test_hidden_failing_calls(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody deletes the failing session of a pull request, and all that names it, before the merge.
 
     Before: only the passing calls became the baseline. Now: the list of the service has the failing call, and it counts.
     """
-    plan = plan_with(word, FAILING.replace("scenarios:", "defaults: {min_pass_rate: 0.5}\nscenarios:"))
+    plan = plan_with("rude", FAILING.replace("scenarios:", "defaults: {min_pass_rate: 0.5}\nscenarios:"))
     called_by_9(jobs, plan)
     before = set(stored(jobs, "branches/9/"))
     digest = json.loads(json.dumps(jobs.start(9, branch="topic9").planner("plan", "--format", "json").json))["digest"]
@@ -226,20 +225,18 @@ def test_hidden_failing_calls(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, word:
     assert project.planner("ci", "run", *words).code == 1
 
     def change(folder: Path) -> None:
-        for key in () if are_controls else before:
+        for key in before:
             (folder / key.removeprefix("branches/9/")).unlink(missing_ok=True)
 
         def alone(fact: Document) -> None:
             if fact["kind"] == "call":
                 fact["counted_with"] = []
-            if fact["kind"] == "call" and fact["reason"] == "first":
-                fact["reason"] = "control"
 
         edit_facts(folder, alone)
 
     rewrite(jobs, change)
     left = facts(jobs, "call", "branches/9/")
-    assert [fact["reason"] for fact in left] == (["control", "retry"] if are_controls else ["retry"])
+    assert [fact["reason"] for fact in left] == ["retry"]
     merge(jobs, plan)
     with fake_github() as fake:
         opened = {"created_at": "2020-01-01T00:00:00Z", "base": {"ref": "main"}}
@@ -247,7 +244,7 @@ def test_hidden_failing_calls(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, word:
         project = jobs.start()
         asks(monkeypatch, fake)
         promote(project)
-    assert [fact["reason"] for fact in calls_of(jobs, word)] == ["retry", "retry"]
+    assert [fact["reason"] for fact in calls_of(jobs, "rude")] == ["retry", "retry"]
 
 
 @pytest.mark.parametrize(("key", "code"), [("", 2), ("sk_test_commands", 4)])

@@ -12,7 +12,7 @@ import pytest
 from planner.statistics import Counts
 from planner.verdicts.chances import chances, worse_alike
 from planner.verdicts.changed_cases import Found, find_changes
-from planner.verdicts.regression import MODEL, Fit, Model, Scores, fit, scorer, with_controls
+from planner.verdicts.regression import MODEL, Fit, Model, Scores, fit, scorer
 from planner.verdicts.sessions import Session
 
 SMALL = Model(
@@ -20,7 +20,6 @@ SMALL = Model(
     case_sd_weights=(1.0,), shift_sds=(0.0, 1.0), shift_sd_weights=(0.5, 0.5),
 )  # fmt: skip
 """Small enough to be summed by hand."""
-RUNS = np.full(99, 100)
 """Of each session."""
 
 
@@ -167,61 +166,9 @@ def test_an_agent_that_gets_worse_everywhere_is_noticed(now: dict[str, Counts]) 
 def test_all_cases_are_worse_alike_if_a_bad_hour_explains_it(
     of_some: float, rate: float, cases: int, is_alike: bool
 ) -> None:
-    unchanged = Scores(np.zeros(99), np.zeros(99), np.linspace(0.901, 0.999, 99), RUNS, np.zeros((99, cases)))
-    found = Scores(np.array([2.0]), np.array([of_some]), np.array([rate]), RUNS[:1], np.zeros((1, cases)))
-    assert worse_alike(found, chances(found, unchanged), fit([])).tolist() == [is_alike]
-
-
-@pytest.mark.parametrize(
-    ("controls", "now", "changed", "is_alike"),
-    [
-        ((0, 0), 3, True, True),  # nobody knows whether it is the agent
-        ((0, 1), 3, False, False),  # the deployed agent is as bad
-        ((1, 1), 3, True, False),  # it is not
-        ((1, 1), 5, False, False),
-    ],
-)
-def test_controls_tell_a_worse_agent_from_a_bad_hour(controls: Counts, now: int, changed: bool, is_alike: bool) -> None:
-    """One control of every other case, and 3 of 5 calls of each case passed; usually, nearly all do."""
-    beside = {name: controls for number, name in enumerate(suite(40, 0, 0)) if number % 2}
-    fitted = with_controls(fit(usual(cases=40)), beside)
-    found = find_changes(fitted, suite(40, now, 5))
-    assert (found.suite_changed, found.is_alike) == (changed, is_alike)
-
-
-def test_a_few_controls_that_passed_do_not_blame_the_agent() -> None:
-    """In a bad hour, four of four pass now and then."""
-    fitted = with_controls(fit(usual(cases=40)), suite(4, 1, 1))
-    found = find_changes(fitted, suite(40, 3, 5))
-    assert (found.suite_changed, found.is_alike) == (True, True)
-
-
-def test_controls_say_what_the_hour_is_like() -> None:
-    """The formula, one sum after another: the shift of a usual or a bad hour, given 1 of 2 and 0 of 1."""
-    model = replace(SMALL, lower_shifts=(-2.0,), bad_hours=0.25, bad_hour_sd=1.0)
-    fitted = fit(sessions({"a": (3, 4), "b": (4, 4)}, {"a": (4, 4), "b": (2, 4)}), model)
-    found = with_controls(fitted, {"a": (1, 2), "b": (0, 1)})
-    shifts = (-2.0, -1.0, 0.0, 1.0)
-
-    def likelihood(case_id: str, passed: int, failed: int, shift: float) -> float:
-        rates = [sigmoid(logit + shift) for logit in model.rate_logits]
-        pairs = zip(fitted.weights[case_id], rates, strict=True)
-        return float(sum(weight * rate**passed * (1 - rate) ** failed for weight, rate in pairs))
-
-    of_controls = [likelihood("a", 1, 1, shift) * likelihood("b", 0, 1, shift) for shift in shifts]
-    hour = [exp(-(shift**2) / 2) for shift in shifts]
-    hour = [each / sum(hour) for each in hour]
-    usual = [0.0, *fitted.shift_prior]
-    mixed = [0.75 * one + 0.25 * other for one, other in zip(usual, hour, strict=True)]
-    for prior, posterior in ((mixed, found.shift_prior), (hour, found.hour_prior)):
-        each = [one * other for one, other in zip(prior, of_controls, strict=True)]
-        assert posterior == pytest.approx([one / sum(each) for one in each])
-    assert found.controls == (1, 3)
-
-
-def test_controls_of_cases_without_a_history_take_no_part() -> None:
-    fitted = fit(usual())
-    assert with_controls(fitted, {"new": (0, 5), "case-000": (0, 0)}) is fitted
+    unchanged = Scores(np.zeros(99), np.zeros(99), np.linspace(0.901, 0.999, 99), np.zeros((99, cases)))
+    found = Scores(np.array([2.0]), np.array([of_some]), np.array([rate]), np.zeros((1, cases)))
+    assert worse_alike(found, chances(found, unchanged)).tolist() == [is_alike]
 
 
 def test_a_bad_hour_is_no_regression_where_sessions_differ() -> None:

@@ -38,7 +38,6 @@ def test_plan_as_json(project: Project) -> None:
         "runs",
         "calls",
         "shares_with",
-        "control_of",
         "renamed_from",
         "runs_made",
         "unconfirmed_runs",
