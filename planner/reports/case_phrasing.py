@@ -107,23 +107,8 @@ def facts(case: CaseResult) -> list[str]:
     """The outcome with its reason, the comparison, what was done and why. `new` is said once."""
     is_new = case.compared == case.reason == "new"
     against_before = "" if is_new else compared(case, p_value=True)
-    found = [reason(case), by_variant(case), pool(case), against_before, why(case, detail=True)]
+    found = [reason(case), pool(case), against_before, why(case, detail=True)]
     return [fact for fact in found if fact]
-
-
-def by_variant(case: CaseResult) -> str:
-    """`passed by variant: A 4 of 4, B 0 of 5`, if several variants of the agent took the calls and some failed."""
-    counted: dict[int | str, list[bool]] = {}
-    labels: dict[int | str, str] = {}
-    for run in filter(case.counts_run, case.runs):
-        if run.agent_variant_id is not None:
-            counted.setdefault(run.agent_variant_id, []).append(run.cause is None)
-            labels[run.agent_variant_id] = run.agent_variant_label or str(run.agent_variant_id)
-    if len(counted) < 2 or all(map(all, counted.values())):
-        return ""
-    ranked = sorted(counted, key=lambda each: labels[each])
-    rates = [f"{labels[each]} {sum(counted[each])} of {len(counted[each])}" for each in ranked]
-    return f"passed by variant: {', '.join(rates)}"
 
 
 def why(case: CaseResult, *, detail: bool = False) -> str:

@@ -13,12 +13,11 @@ from planner.reports.comparison import ComparedCase, Comparison, Difference, Sid
 from planner.results.model import CaseInputs, CaseResult, Compared, JudgedRun, NotComparable, RunResult, Sample
 from planner.results.outcomes import Action, CaseOutcome, Cause
 from planner.statistics import difference_interval, wilson_interval
-from planner.verdicts.cases import RunKey, judge_case, run_key, sample_of, sample_of_runs, total
+from planner.verdicts.cases import RunKey, judge_case, run_key, sample_of, sample_of_runs
 from planner.verdicts.comparison import (
     Pair,
-    by_variant,
     case_p_value,
-    compare_pairs,
+    compare,
     compare_suite,
     differ_significantly,
     measurement_change,
@@ -172,26 +171,22 @@ def compare_results(older: RunResult, newer: RunResult) -> Comparison:
     gone = [case_id for case_id in before if case_id not in now] if not newer.partial else []  # else not selected
     case_ids = [*now, *gone]
     found: dict[str, BaselineComparison] = {}
-    pairs: dict[str, list[Pair]] = {}
+    pairs: dict[str, Pair] = {}
     for case_id in case_ids:
         old, new = before.get(case_id), now.get(case_id)
         if old is None or new is None:
-            pairs[case_id] = [(None if old is None else sample_of(old), None if new is None else sample_of(new))]
+            pairs[case_id] = (None if old is None else sample_of(old), None if new is None else sample_of(new))
             continue
         new_runs = [run for run in new.runs if run_key(run) not in _keys(old)]
         if (by_outcome := _compare_outcomes(old, new, new_runs)) is not None:
             found[case_id] = by_outcome
         else:
-            pairs[case_id] = _pairs(old, new, new_runs)
+            pairs[case_id] = (sample_of(old), sample_of(new, new_runs))
     quarantined = {case_id for case_id, case in now.items() if case.quarantine is not None}
-    found |= {case_id: BaselineComparison(word) for case_id, word in compare_pairs(pairs, quarantined).items()}
-    samples: dict[str, Pair] = {
-        case_id: (total([before for before, _ in own]), total([now for _, now in own]))
-        for case_id, own in pairs.items()
-    }
-    suite = compare_suite({case_id: both for case_id, both in samples.items() if case_id not in quarantined})
+    found |= {case_id: BaselineComparison(word) for case_id, word in compare(pairs, aside=quarantined).items()}
+    suite = compare_suite({case_id: both for case_id, both in pairs.items() if case_id not in quarantined})
     cases = (
-        _compared(case_id, found[case_id], before.get(case_id), now.get(case_id), samples.get(case_id, (None, None)))
+        _compared(case_id, found[case_id], before.get(case_id), now.get(case_id), pairs.get(case_id, (None, None)))
         for case_id in case_ids
     )
     return Comparison(older, newer, tuple(cases), suite if suite.cases else None)
@@ -252,12 +247,6 @@ def _side(case: CaseResult | None) -> Side | None:
         wilson_interval(passed, countable) if countable else None,
         case.outcome_reason,
     )
-
-
-def _pairs(before: CaseResult, now: CaseResult, new_runs: Sequence[JudgedRun]) -> list[Pair]:
-    """One pair, or one per agent variant with runs on both sides. Shared runs count for the older result only."""
-    sides = by_variant(before.runs, new_runs) or [(before.runs, new_runs)]
-    return [(sample_of(before, old), sample_of(now, new)) for old, new in sides]
 
 
 def _keys(case: CaseResult | None) -> frozenset[RunKey]:

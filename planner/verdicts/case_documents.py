@@ -15,7 +15,6 @@ from planner.results.model import CaseResult, JudgedRun, QuarantineDocument, Sam
 from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
 from planner.verdicts.baseline import (
-    Baseline,
     BaselineComparison,
     baseline_of,
     compare_outcomes,
@@ -34,13 +33,11 @@ from planner.verdicts.cases import (
     run_key,
     sample_of,
     sample_of_runs,
-    total,
 )
 from planner.verdicts.comparison import (
     Pair,
-    by_variant,
     case_p_value,
-    compare_pairs,
+    compare,
     differ_significantly,
     differ_too_much,
     measurement_change,
@@ -77,15 +74,6 @@ class _JudgedCase:
     def sample(self, runs: Sequence[JudgedRun]) -> Sample:
         not_made = self.open_runs.launched + self.open_runs.not_made
         return sample_of_runs(self.case, runs, self.verdict.outcome, not_made)
-
-    def pairs(self, baseline: Baseline, new_runs: Sequence[JudgedRun]) -> list[Pair]:
-        """The samples to compare: all new runs with the baseline, or one pair per agent variant with runs on both
-        sides. Any variant may have taken the calls not made."""
-        sides = by_variant(baseline.judged, new_runs)
-        if baseline.sample is None or not sides:
-            return [(baseline.sample, self.sample(new_runs))]
-        outcome, not_made = baseline.sample.outcome, baseline.sample.runs_not_made
-        return [(sample_of_runs(self.case, before, outcome, not_made), self.sample(now)) for before, now in sides]
 
 
 def assemble_cases(
@@ -163,16 +151,16 @@ def _compare(
     """Compare called cases together, new runs with earlier ones. Rechecked cases, and cases that are not comparable,
     are compared by their outcomes only and take no part in the test across the suite."""
     found: dict[str, BaselineComparison] = {}
-    pairs: dict[str, list[Pair]] = {}
+    pairs: dict[str, Pair] = {}
     earlier: dict[str, frozenset[RunKey]] = {}
     for each in judged:
         change, prior = each.change, each.change.prior
         if not is_recheck(change) or prior is None:
-            result, pairs_of_case, shared = _compare_calls(each, load_evidence, ask)
+            result, pair, shared = _compare_calls(each, load_evidence, ask)
         elif prior.baseline is not None and keeps_comparison(change, prior):
             latest = each.sample([run for run in each.runs if not run.pooled])
             result = None
-            pairs_of_case: list[Pair] = [(prior.baseline, latest)]
+            pair: Pair = (prior.baseline, latest)
             shared = frozenset(run_key(run) for run in prior.runs if run.pooled)
         else:
             why = judgement_change(prior, change.check_fingerprint, change.judge)
@@ -181,21 +169,19 @@ def _compare(
         if result is not None:
             found[change.case_id] = result
         else:
-            pairs[change.case_id], earlier[change.case_id] = pairs_of_case, shared
+            pairs[change.case_id], earlier[change.case_id] = pair, shared
     quarantined = {each.change.case_id for each in judged if _quarantine(each.case, today) is not None}
-    for case_id, word in compare_pairs(pairs, quarantined).items():
-        own = pairs[case_id]
-        before, latest = total([before for before, _ in own]), total([latest for _, latest in own])
-        p_values = [p_value for pair in own if (p_value := case_p_value(*pair)) is not None]
-        p_value = min(1.0, len(own) * min(p_values)) if p_values else None
+    for case_id, word in compare(pairs, aside=quarantined).items():
+        before, latest = pairs[case_id]
+        p_value = case_p_value(before, latest)
         found[case_id] = BaselineComparison(word, None, before, p_value, latest, earlier[case_id])
     return found
 
 
 def _compare_calls(
     each: _JudgedCase, load_evidence: LoadEvidence, ask: Ask
-) -> tuple[BaselineComparison | None, list[Pair], frozenset[RunKey]]:
-    """The comparison of a case that cannot be compared by its counts, else None; its pairs, and runs of both sides."""
+) -> tuple[BaselineComparison | None, Pair, frozenset[RunKey]]:
+    """The comparison of a case that cannot be compared by its counts, else None; its samples; runs of both sides."""
     change = each.change
     before = change.compared_with or change.prior
     baseline = baseline_of(change, load_evidence, ask)
@@ -204,13 +190,13 @@ def _compare_calls(
     new_runs = [run for run in each.runs if run_key(run) not in shared]
     measured = measurement_change(baseline.judged, new_runs, is_graded=rests_on_grade(each.case))
     if before is None or not (baseline.not_comparable or measured or (each.runs and not new_runs)):
-        return None, each.pairs(baseline, new_runs), shared
+        return None, (baseline.sample, each.sample(new_runs)), shared
     result = compare_outcomes(before, each.verdict.outcome, baseline.not_comparable or measured)
     if measured and baseline.sample is not None and differ_significantly(baseline.sample, each.sample(new_runs)):
         result = result._replace(compared="not_comparable")
     if new_runs:
         result = result._replace(baseline=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
-    return result, [], shared
+    return result, (None, None), shared
 
 
 def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:

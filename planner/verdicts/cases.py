@@ -322,29 +322,3 @@ def _failed_in(run: RunVerdict) -> set[str]:
         for finding in run.findings
         if finding.outcome is FindingOutcome.FAILED and finding.severity is CheckSeverity.ERROR
     }
-
-
-def total(samples: Sequence[Sample | None]) -> Sample | None:
-    """The sum of the samples of one case; None if one is unknown. Its runs not made are counted once."""
-    known = [sample for sample in samples if sample is not None]
-    if not known or len(known) < len(samples):
-        return None
-    first, rates = known[0], [{rate.expectation: rate for rate in sample.own_rates} for sample in known]
-    own_rates = tuple(
-        rate.model_copy(
-            update={
-                name: sum(getattr(one[rate.expectation], name) for one in rates if rate.expectation in one)
-                for name in ("met", "decided")
-            }
-        )
-        for rate in first.own_rates
-    )
-    clean = sum(sample.runs_passed if sample.runs_clean is None else sample.runs_clean for sample in known)
-    return Sample(
-        outcome=first.outcome,
-        runs_passed=sum(sample.runs_passed for sample in known),
-        runs_countable=sum(sample.runs_countable for sample in known),
-        runs_not_made=first.runs_not_made,
-        runs_clean=clean if any(sample.runs_clean is not None for sample in known) else None,
-        own_rates=own_rates,
-    )

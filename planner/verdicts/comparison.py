@@ -216,27 +216,12 @@ def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> 
 Pair: TypeAlias = tuple[Sample | None, Sample | None]
 """Before and now."""
 
-_WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "improved", "not_comparable", "new", "gone", "same")
-_SEPARATOR: Final = "\n"
-"""Never part of a case id."""
 _COMBINED: Final = frozenset({"all_of", "any_of", "not"})
 _MAY_REST_ON: Final[Mapping[NotComparable, frozenset[str]]] = {
     "grader": _COMBINED | {"grade", "expression"},
     "judge": _COMBINED | {"judge"},
 }
 """The checks that may depend on the grader, or on the judge."""
-
-
-def compare_pairs(pairs: Mapping[str, Sequence[Pair]], quarantined: Collection[str]) -> dict[str, Compared]:
-    """The worst word of the pairs of each case. Each pair is a separate hypothesis in the test across the suite."""
-    keyed = {
-        f"{case_id}{_SEPARATOR}{number}": pair for case_id, own in pairs.items() for number, pair in enumerate(own)
-    }
-    aside = {key for key in keyed if key.partition(_SEPARATOR)[0] in quarantined}
-    words: dict[str, list[Compared]] = {}
-    for key, word in compare(keyed, aside=aside).items():
-        words.setdefault(key.partition(_SEPARATOR)[0], []).append(word)
-    return {case_id: min(own, key=_WORST_FIRST.index) for case_id, own in words.items()}
 
 
 def measurement_change(
@@ -283,23 +268,6 @@ def differ_significantly(before: Sample, latest: Sample) -> bool:
 def variants_of(runs: Iterable[JudgedRun]) -> set[int | str]:
     """The agent variants that took these calls; empty if unknown."""
     return {run.agent_variant_id for run in runs if run.agent_variant_id is not None}
-
-
-def by_variant(
-    before: Sequence[JudgedRun], latest: Sequence[JudgedRun]
-) -> list[tuple[list[JudgedRun], list[JudgedRun]]]:
-    """The runs of each agent variant that has runs on both sides; empty if the sides do not have several variants."""
-    known, others = variants_of(before), variants_of(latest)
-    shared = sorted(known & others, key=str)
-    if known | others == set(shared[:1]):
-        return []
-    return [
-        (
-            [run for run in before if run.agent_variant_id == each],
-            [run for run in latest if run.agent_variant_id == each],
-        )
-        for each in shared
-    ]
 
 
 def _grader(run: JudgedRun) -> tuple[str | None, str | None] | None:

@@ -23,7 +23,7 @@ from planner.results.outcomes import CaseOutcome
 from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.cases import sample_of
-from planner.verdicts.comparison import Pair, case_p_value, compare_pairs, measurement_change
+from planner.verdicts.comparison import Pair, case_p_value, compare, measurement_change
 from planner.verdicts.needed_calls import Deciding, NeededCalls
 from planner.verdicts.pools import Pool, inputs_of, last_agent, other_case, same_agent, stored_case, unreadable_case
 
@@ -281,22 +281,22 @@ class _PlannedCases:
 
 def _with_comparisons(found: Mapping[str, _Found]) -> dict[str, _Found]:
     """Add their comparisons to reused cases, because a regression remains one until the case is called again."""
-    pairs: dict[str, list[Pair]] = {}
+    pairs: dict[str, Pair] = {}
     for case_id, each in found.items():
         prior, previous = each.earlier.prior, each.previous
         if prior is None or previous is None:
             continue
         if measurement_change(previous.runs, prior.runs, is_graded=prior.is_graded) is None:
-            pairs[case_id] = [(sample_of(previous), sample_of(prior))]
-    words = compare_pairs(pairs, ())
+            pairs[case_id] = (sample_of(previous), sample_of(prior))
+    words = compare(pairs)
     return {case_id: _with_comparison(each, pairs.get(case_id), words.get(case_id)) for case_id, each in found.items()}
 
 
-def _with_comparison(found: _Found, pairs: Sequence[Pair] | None, word: str | None) -> _Found:
+def _with_comparison(found: _Found, pair: Pair | None, word: str | None) -> _Found:
     prior = found.earlier.prior
-    if not pairs or prior is None:
+    if pair is None or prior is None:
         return found
-    ((before, latest),) = pairs
+    before, latest = pair
     is_regressed = word == "regressed"
     compared = prior.model_copy(
         update={

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from planner.results.model import CaseResult, Compared, Sample, SuiteChange, SuiteDocument
 from planner.verdicts.cases import RunKey, run_key
-from planner.verdicts.comparison import clean_counts, suite_of, variants_of
+from planner.verdicts.comparison import clean_counts, suite_of
 from planner.verdicts.sessions import (
     MIN_SESSIONS,
     CallsOf,
@@ -27,8 +27,8 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
     If all cases are worse alike, it may be a bad hour of the platform. Another session of the same pull request with
     the same result shows that it is the agent.
 
-    Cases that cannot be compared, are quarantined or were called on several variants of an agent keep the result of the
-    exact tests. So do all cases if there are too few sessions.
+    Cases that cannot be compared or are quarantined keep the result of the exact tests. So do all cases if there are
+    too few sessions.
 
     Args:
         cases: compared with their baselines.
@@ -80,8 +80,7 @@ def _without_shared(cases: Iterable[CaseResult]) -> Iterator[CaseResult]:
 def _is_comparable(case: CaseResult) -> bool:
     sides: Sequence[Sample | None] = (case.baseline, case.latest)
     has_runs = all(side is not None and side.is_known for side in sides)
-    is_single = len(variants_of(run for run in case.runs if not run.pooled)) < 2
-    return has_runs and is_single and case.not_comparable is None and case.quarantine is None
+    return has_runs and case.not_comparable is None and case.quarantine is None
 
 
 def _compared(case: CaseResult, worse: Found, better: Found) -> CaseResult:
