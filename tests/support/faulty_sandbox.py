@@ -266,7 +266,7 @@ class FaultyApp:
         for fault in self._sandbox.firing(AFTER, route) if served else ():
             match fault.kind:
                 case "lost_answer":
-                    scope.get("state", {}).get(ABORT, _nothing)()
+                    await _lose(scope, receive)
                     return
                 case "error_after":
                     await self._answer(send, fault.status, {"detail": "Internal server error."})
@@ -310,8 +310,12 @@ class FaultyApp:
         await Response(json.dumps(body).encode(), status, headers=headers).send(send, date)
 
 
-def _nothing() -> None:
-    """In this process, an answer that is not sent is lost."""
+async def _lose(scope: Any, receive: Any) -> None:
+    """The connection ends without an answer; in this process, one that is not sent is lost."""
+    if ABORT in scope.get("state", {}):
+        scope["state"][ABORT]()
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 async def _body_of(receive: Any) -> bytes:
