@@ -1,17 +1,16 @@
 """How sure a rate or a difference is: exact where possible, without clocks or hidden randomness.
 
-Sources: E. B. Wilson, JASA 22 (1927) 209-212. C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404-413. R. A.
-Fisher, Statistical Methods for Research Workers (1934), section 21.02; its mid-p: H. O. Lancaster, JASA 56 (1961)
-223-234. N. Mantel and W. Haenszel, J. Nat. Cancer Inst. 22 (1959) 719-748. S. Holm, Scand. J. Statist. 6 (1979) 65-70.
-R. E. Tarone, Biometrics 46 (1990) 515-522. B. Efron, Ann. Statist. 7 (1979) 1-26.
+Sources: E. B. Wilson, JASA 22 (1927) 209-212. R. A. Fisher, Statistical Methods for Research Workers (1934), section
+21.02; its mid-p: H. O. Lancaster, JASA 56 (1961) 223-234. N. Mantel and W. Haenszel, J. Nat. Cancer Inst. 22 (1959)
+719-748. S. Holm, Scand. J. Statist. 6 (1979) 65-70. R. E. Tarone, Biometrics 46 (1990) 515-522. B. Efron, Ann. Statist.
+7 (1979) 1-26.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import ceil, comb, exp, lgamma, log, log1p, sqrt
+from math import comb, sqrt
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -30,91 +29,6 @@ def wilson_interval(passed: int, total: int, confidence: float = 0.95) -> tuple[
     low = 0.0 if passed == 0 else (centre - spread) / scale
     high = 1.0 if passed == total else (centre + spread) / scale
     return low, high
-
-
-def _upper_tail(passed: int, total: int, rate: float) -> float:
-    """P(X >= passed) of a binomial, for a rate between 0 and 1."""
-    log_pass, log_fail, ways = log(rate), log1p(-rate), lgamma(total + 1)
-    terms = (
-        exp(ways - lgamma(k + 1) - lgamma(total - k + 1) + k * log_pass + (total - k) * log_fail)
-        for k in range(passed, total + 1)
-    )
-    return min(1.0, sum(terms))
-
-
-def decide_rate(passed: int, total: int, required: float, confidence: float) -> bool | None:
-    """Whether a rate is at least `required`, with this confidence; None if these runs do not decide it.
-
-    By the exact one-sided bounds (Clopper and Pearson): a case whose true rate is exactly the required one fails at
-    most as often as `1 - confidence`, and so does one that passes although it is below. No number of runs proves a rate
-    of 1. `total` may be 0.
-    """
-    if required <= 0:
-        return True
-    if required >= 1:
-        return None if passed == total else False
-    allowed = (1 - confidence) * (1 + 1e-9)  # rounding must not decide
-    if passed > 0 and _upper_tail(passed, total, required) <= allowed:
-        return True
-    if passed < total and _upper_tail(total - passed, total, 1 - required) <= allowed:
-        return False
-    return None
-
-
-def least_runs_to_pass(required: float, confidence: float) -> int | None:
-    """The least number of runs that, if all pass, decide a pass; None if no number does."""
-    if required <= 0:
-        return 1
-    if required >= 1:
-        return None
-    runs = max(1, ceil(log(1 - confidence) / log(required) - 1))
-    while not decide_rate(runs, runs, required, confidence):
-        runs += 1
-    return runs
-
-
-def thresholds(total: int, required: float, confidence: float) -> tuple[int, int]:
-    """(most passed runs of `total` that fail, least that pass): -1 and `total + 1` if none does."""
-    counts = range(total + 1)  # as more runs pass, False turns to None, and None to True
-    failing = bisect_left(
-        counts, True, key=lambda passed: decide_rate(passed, total, required, confidence) is not False
-    )
-    passing = bisect_left(counts, True, key=lambda passed: decide_rate(passed, total, required, confidence) is True)
-    return failing - 1, passing
-
-
-def chances(
-    rate: float, total: int, required: float, confidence: float, already: Counts = (0, 0)
-) -> tuple[float, float]:
-    """(chance to pass, chance to fail) of a case with this true rate after `total` runs more than `already`."""
-    passed, made = already
-    failing, passing = thresholds(made + total, required, confidence)
-    return _chance_of(passing - passed, total, rate), _chance_of(total - (failing - passed), total, 1 - rate)
-
-
-def _chance_of(least: int, total: int, rate: float) -> float:
-    if least <= 0:
-        return 1.0
-    if least > total or rate <= 0:
-        return 0.0
-    return 1.0 if rate >= 1 else _upper_tail(least, total, rate)
-
-
-def runs_to_decide(
-    passed: int, total: int, required: float, confidence: float, *, chance: float = 0.8, most: int = 1000
-) -> int | None:
-    """How many more runs would decide with this chance; None if `most` would not.
-
-    The rate is taken to be (passed + 1/2) / (total + 1), Jeffreys' estimate. The number is exact up to 20, then within
-    a tenth.
-    """
-    rate = (passed + 0.5) / (total + 1)
-    more = 1
-    while more <= most:
-        if sum(chances(rate, more, required, confidence, (passed, total))) >= chance:
-            return more
-        more = more + 1 if more < 20 else more + more // 10
-    return None
 
 
 def difference_interval(before: Counts, now: Counts, confidence: float = 0.95) -> tuple[float, float]:

@@ -444,87 +444,6 @@ def test_judged_runs_are_a_sample() -> None:
     assert sample_of_runs(plain, verdicts, CaseOutcome.PASSED) == one_side(CaseOutcome.PASSED, 3, 3)
 
 
-@pytest.mark.parametrize(
-    ("rules", "verdicts", "expected"),
-    [
-        (case_rules(0.8, confidence=0.9), runs(11), (CaseOutcome.PASSED, "", None)),
-        (
-            case_rules(0.8, confidence=0.9),
-            runs(10),
-            (
-                CaseOutcome.UNKNOWN,
-                (
-                    "10 of 10 runs passed, 80 % needed with 90 % confidence: not enough to decide; "
-                    "about 1 more run would probably decide, about $0.16"
-                ),
-                1,
-            ),
-        ),
-        (
-            case_rules(0.8, confidence=0.9),
-            runs(19, 1),
-            (CaseOutcome.FLAKY, "19 of 20 runs passed, 80 % needed with 90 % confidence", None),
-        ),
-        (
-            case_rules(0.8, confidence=0.9),
-            runs(2, 3),
-            (CaseOutcome.FAILED, "2 of 5 runs passed, 80 % needed with 90 % confidence", None),
-        ),
-        (
-            case_rules(0.8, confidence=0.9),
-            runs(41, 9),
-            (
-                CaseOutcome.UNKNOWN,
-                (
-                    "41 of 50 runs passed, 80 % needed with 90 % confidence: not enough to decide; "
-                    "more than a thousand more runs would be needed: the rate is close to the required one"
-                ),
-                None,
-            ),
-        ),
-        (
-            case_rules(0.8, min_runs=4, confidence=0.9),
-            runs(0, 3),
-            (CaseOutcome.UNKNOWN, "3 of 3 runs can be counted, 4 needed", None),
-        ),
-        (case_rules(1.0, confidence=0.9), runs(3), (CaseOutcome.PASSED, "", None)),
-    ],
-)
-def test_with_confidence_a_rate_is_shown_or_left_open(
-    rules: Case, verdicts: list[RunVerdict], expected: object
-) -> None:
-    """Passed and failed only where the exact bound says so; else unknown, with what would probably decide and cost."""
-    verdict = judge_case(rules, verdicts, cents_per_run=16)
-    assert (verdict.outcome, verdict.outcome_reason, verdict.more_runs) == expected
-
-
-def test_an_expectations_own_rate_is_shown_or_left_open_too() -> None:
-    """The reason says how many more runs are needed, with a price if known."""
-    rules = case_rules(0.5, expectations=(POLITE,), confidence=0.9)
-    finding = Finding(
-        expectation="polite", check="fixed", outcome=FindingOutcome.PASSED, severity=CheckSeverity.ERROR, message=""
-    )
-    verdicts = [RunVerdict(outcome=RunOutcome.PASSED, findings=[finding])] * 4
-    verdict = judge_case(rules, verdicts)
-    assert verdict.outcome is CaseOutcome.UNKNOWN
-    assert verdict.outcome_reason == (
-        "polite was met in 4 of 4 runs, 60 % needed with 90 % confidence: not enough to decide; "
-        "about 1 more run would probably decide"
-    )
-    assert judge_case(rules, verdicts[:1]).outcome_reason == (
-        "1 of 1 run passed, 50 % needed with 90 % confidence: not enough to decide; "
-        "polite was met in 1 of 1 run, 60 % needed with 90 % confidence: not enough to decide; "
-        "about 46 more runs would probably decide"
-    )
-
-
-def test_the_price_of_more_runs_names_judge_calls() -> None:
-    judge = Judge(check="judge", rubric="The agent stays polite.", min_pass_rate=0.6)
-    rules = case_rules(min_pass_rate=0.5, expectations=(judge,), confidence=0.9)
-    verdict = judge_case(rules, [RunVerdict(outcome=RunOutcome.PASSED)] * 2, cents_per_run=16)
-    assert verdict.outcome_reason.endswith("about $0.80 plus judge calls")
-
-
 FOUND = [
     RunVerdict(
         outcome=RunOutcome.PASSED,
@@ -568,7 +487,6 @@ FOUND = [
         st.integers(0, 3),
         st.sampled_from(["ignore", "fail"]),
         st.sampled_from([(), (CRITICAL,), (POLITE,)]),
-        st.sampled_from([None, 0.5, 0.9]),
     ),
     st.lists(st.sampled_from(FOUND), max_size=5),
     st.integers(0, 3),
@@ -601,7 +519,6 @@ def test_a_failure_is_settled_only_where_one_requirement_fails_in_any_case() -> 
         (case_rules(0.6, min_runs=5), runs(0, 3), 2, None),
         (case_rules(), runs(3), 0, CaseOutcome.PASSED),
         (case_rules(expectations=(CRITICAL,)), [FOUND[1]], 9, CaseOutcome.FAILED),
-        (case_rules(0.8, confidence=0.9), runs(0, 12), 8, CaseOutcome.FAILED),
     ],
 )
 def test_a_case_is_settled_as_soon_as_nothing_can_change_it(

@@ -16,17 +16,12 @@ from hypothesis import strategies as st
 
 from planner.statistics import (
     Counts,
-    chances,
     could_differ,
-    decide_rate,
     difference_interval,
     fisher_mid_p,
     holm,
     least_mid_p,
-    least_runs_to_pass,
-    runs_to_decide,
     stratified_p,
-    thresholds,
     wilson_interval,
 )
 
@@ -176,104 +171,6 @@ def test_difference_of_two_rates(before: tuple[int, int], now: tuple[int, int], 
     assert difference_interval(before, now) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
 
-def binomial_at_least(passed: int, total: int, rate: Fraction) -> Fraction:
-    """P(X >= passed), exactly."""
-    return sum(
-        (comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(passed, total + 1)), start=Fraction(0)
-    )
-
-
-def binomial_at_most(passed: int, total: int, rate: Fraction) -> Fraction:
-    return 1 - binomial_at_least(passed + 1, total, rate)
-
-
-@pytest.mark.parametrize(("required", "confidence"), [(0.8, 0.9), (0.5, 0.5), (0.95, 0.8), (0.3, 0.99)])
-@pytest.mark.parametrize("total", [0, 1, 2, 7, 22, 60])
-def test_decisions_are_exact(total: int, required: float, confidence: float) -> None:
-    """For every count: passed and failed when the exact tail says so, else open; the bounds and thresholds agree."""
-    rate, allowed = Fraction(repr(required)), 1 - Fraction(repr(confidence))
-    found = [decide_rate(passed, total, required, confidence) for passed in range(total + 1)]
-    for passed, decision in enumerate(found):
-        if passed and binomial_at_least(passed, total, rate) <= allowed:
-            assert decision is True
-        elif passed < total and binomial_at_most(passed, total, rate) <= allowed:
-            assert decision is False
-        else:
-            assert decision is None
-    failing, passing = thresholds(total, required, confidence)
-    assert (failing, passing) == (found.count(False) - 1, total + 1 - found.count(True))
-
-
-def test_a_rate_of_one_is_disproved_and_never_proved() -> None:
-    """One failure breaks it, no number of passes shows it; and a rate of nothing always holds."""
-    assert decide_rate(9, 10, 1.0, 0.9) is False
-    assert decide_rate(1000, 1000, 1.0, 0.9) is None
-    assert decide_rate(0, 10, 0.0, 0.9) is True
-    assert decide_rate(0, 0, 0.8, 0.9) is None
-    assert least_runs_to_pass(1.0, 0.9) is None
-    assert least_runs_to_pass(0.0, 0.9) == 1
-    assert runs_to_decide(1000, 1000, 1.0, 0.9, most=50) is None
-
-
-@given(st.floats(0.05, 0.97), st.floats(0.5, 0.99))
-def test_the_least_runs_to_pass_are_the_least(required: float, confidence: float) -> None:
-    """That many passed runs are enough, one fewer is not."""
-    least = least_runs_to_pass(required, confidence)
-    assert least is not None
-    assert decide_rate(least, least, required, confidence) is True
-    assert least == 1 or decide_rate(least - 1, least - 1, required, confidence) is None
-
-
-@pytest.mark.parametrize("already", [(0, 0), (3, 3), (2, 5), (0, 4)])
-@pytest.mark.parametrize("rate", [0.0, 0.35, 0.8, 1.0])
-def test_chances_are_counted_over_all_ways(rate: float, already: Counts) -> None:
-    """Chances to be passed and failed are those of all outcomes of the runs to come, added up."""
-    more, exact = 25, Fraction(repr(rate))
-    passed = failed = Fraction(0)
-    for k in range(more + 1):
-        chance = comb(more, k) * exact**k * (1 - exact) ** (more - k)
-        decision = decide_rate(already[0] + k, already[1] + more, 0.7, 0.9)
-        passed += chance * (decision is True)
-        failed += chance * (decision is False)
-    assert chances(rate, more, 0.7, 0.9, already) == pytest.approx((float(passed), float(failed)), abs=1e-9)
-
-
-def test_decided_cases_have_certain_probabilities() -> None:
-    """For all results of the remaining calls, and without earlier ones."""
-    assert chances(0.1, 2, 0.5, 0.9, (20, 20)) == (1.0, 0.0)
-    assert chances(0.9, 2, 0.5, 0.9, (0, 20)) == (0.0, 1.0)
-    assert chances(1.0, 11, 0.8, 0.9) == (1.0, 0.0)
-    assert chances(0.0, 11, 0.8, 0.9) == (0.0, 1.0)
-    assert chances(1.0, 10, 0.8, 0.9) == (0.0, 0.0)
-    assert chances(1.0, 1, 1.0, 0.9, (0, 1)) == (0.0, 1.0)
-    assert chances(0.0, 1, 0.0, 0.9, (0, 1)) == (1.0, 0.0)
-
-
-def test_thresholds_of_too_few_runs_are_out_of_reach() -> None:
-    """Of one run neither none passed nor all fails or passes."""
-    assert thresholds(1, 0.5, 0.95) == (-1, 2)
-    assert thresholds(1, 1.0, 0.95) == (0, 2)
-
-
-@pytest.mark.parametrize(
-    ("passed", "total", "more"), [(3, 3, 113), (10, 10, 1), (9, 10, 163), (0, 2, 1), (4, 5, 343), (41, 50, None)]
-)
-def test_runs_to_decide_are_the_first_that_probably_do(passed: int, total: int, more: int | None) -> None:
-    """The first number of runs with a chance of 80 % to decide, at the rate the runs so far look like; none where none is."""
-    assert runs_to_decide(passed, total, 0.8, 0.9) == more
-    rate = (passed + 0.5) / (total + 1)
-    if more is not None:
-        assert sum(chances(rate, more, 0.8, 0.9, (passed, total))) >= 0.8
-        if more > 1:
-            assert sum(chances(rate, more * 4 // 5, 0.8, 0.9, (passed, total))) < 0.8
-
-
-def test_runs_to_decide_go_no_further_than_asked() -> None:
-    """`most` is included."""
-    assert runs_to_decide(3, 3, 0.8, 0.9, most=113) == 113
-    assert runs_to_decide(3, 3, 0.8, 0.9, most=112) is None
-
-
 @given(st.lists(st.tuples(COUNTS, COUNTS), max_size=4))
 def test_the_stratified_test_by_dealing_out_every_case(pairs: list[tuple[Counts, Counts]]) -> None:
     """Over all tables of all cases: twice the smaller tail of the sum, the sum seen included."""
@@ -339,18 +236,3 @@ def test_could_differ_of_ten_thousand_cases_is_the_least_family() -> None:
     """Where many least p-values lie close together, as where all runs of a large suite are shaky."""
     least = {str(number): Fraction(number + 1, 200_000) for number in range(10_000)}
     assert could_differ(least, LEVEL) == {str(number) for number in range(100)}
-
-
-@pytest.mark.parametrize("rate", [0.8, 0.9, 0.97, 0.99])
-def test_no_chance_is_more_than_certain(rate: float) -> None:
-    """However its terms are rounded."""
-    for total in (50, 100, 300, 1000):
-        assert max(chances(rate, total, 0.5, 0.9)) <= 1
-
-
-@pytest.mark.parametrize(
-    ("required", "confidence", "least"), [(0.05, 0.9, 1), (0.1, 0.9, 1), (0.11, 0.9, 2), (0.5, 0.5, 1), (0.8, 0.9, 11)]
-)
-def test_the_least_runs_to_pass_by_hand(required: float, confidence: float, least: int) -> None:
-    """The first power of what is required that is no more than what confidence leaves."""
-    assert least_runs_to_pass(required, confidence) == least

@@ -1,11 +1,11 @@
-"""The tables of docs/verdicts.md match the code."""
+"""The table of docs/verdicts.md matches the code."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from planner.statistics import chances, wilson_interval
+from planner.statistics import wilson_interval
 
 PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"
 
@@ -22,19 +22,6 @@ def intervals() -> str:
     return "\n".join(lines)
 
 
-def power() -> str:
-    rates = (0.5, 0.7, 0.8, 0.9, 1.0)
-    lines = ["| Runs | " + " | ".join(f"true rate {percent(rate)}" for rate in rates) + " |", "|---" * 6 + "|"]
-    for runs in (5, 11, 20, 50):
-        cells: list[str] = []
-        for rate in rates:
-            passed, failed = chances(rate, runs, 0.8, 0.9)
-            cells.append(f"{100 * passed:.0f} / {100 * failed:.0f} %")
-        lines.append(f"| {runs} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def test_the_page_shows_what_the_code_computes() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    found = dict(re.findall(r"<!-- (intervals|power) -->\n(.*?)\n<!-- end -->", text, re.DOTALL))
-    assert found == {"intervals": intervals(), "power": power()}
+    assert re.findall(r"<!-- intervals -->\n(.*?)\n<!-- end -->", text, re.DOTALL) == [intervals()]

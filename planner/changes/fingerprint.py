@@ -56,7 +56,7 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
             "expectations": sorted(known[id(expectation)] for expectation in case.expectations),
             "min_pass_rate": case.min_pass_rate,
             "min_runs": None if case.has_usual_min_runs else case.min_runs,
-            "confidence": case.confidence,
+            "confidence": None,
             "platform_failures": case.platform_failures,
             "quarantined_until": case.quarantine.until.isoformat() if case.quarantine else None,
             # Only if not the default, so that results stored before this key existed stay valid.

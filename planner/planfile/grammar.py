@@ -201,11 +201,6 @@ class ScenarioDefaults(Authored):
     min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         default=1.0, description="Share of runs that must pass.", examples=[0.8]
     )
-    confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = Field(
-        default=None,
-        description="Judge the true pass rate with this confidence, not just that of these runs (docs/verdicts.md).",
-        examples=[0.9],
-    )
     min_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = Field(
         default=None,
         description=("With fewer countable runs the outcome is unknown; by default half of runs, rounded up."),

@@ -99,7 +99,6 @@ class CaseSettings:
     stagger_seconds: int
     timeout_seconds: float
     platform_failures: Literal["ignore", "fail"]
-    confidence: float | None = None
     max_age: timedelta | None = None
     retries: int = 0
     caller_faults: Literal["ignore", "count"] = "ignore"

@@ -21,7 +21,6 @@ from planner.planfile.reporter import Use
 from planner.planfile.settings import (
     DECIDING,
     ScenarioSettings,
-    check_own_rates,
     need_check,
     read_quarantine,
     settings_of,
@@ -80,7 +79,6 @@ class ScenarioReader:
                 self.written, given, self.values, plan.defaults_written, plan.defaults, self.reporter
             ).check()
         settings = plan.settings if DECIDING.isdisjoint(given) else settings_of(self.values)
-        check_own_rates(drafts, settings.runs, settings.confidence, self.reporter)
         if complete and cannot_fail(drafts, settings.min_pass_rate):
             self.reporter.warning(
                 "cannot-fail", "no call can fail; write `severity: error`, or a `min_pass_rate` above 0", self.where

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from datetime import date
 from fractions import Fraction
@@ -11,12 +11,10 @@ from typing import Any, NamedTuple
 
 from planner.clock import age_of
 from planner.diagnostics import Span
-from planner.planfile.drafts import ExpectationDraft
 from planner.planfile.grammar import QuarantineFields, ScenarioDefaults
 from planner.planfile.model import CaseSettings, Quarantine, default_min_runs
 from planner.planfile.reporter import Reporter
 from planner.planfile.yaml.document import YamlMapping as Written
-from planner.statistics import least_runs_to_pass
 
 DECIDING = frozenset(each.name for each in fields(CaseSettings))
 """Fields that settings depend on. A scenario without any of them has the settings of `defaults`."""
@@ -31,29 +29,9 @@ def settings_of(values: Mapping[str, Any]) -> CaseSettings:
     return CaseSettings(**{name: values[name] for name in DECIDING} | computed)
 
 
-def check_own_rates(
-    drafts: Iterable[ExpectationDraft], runs: int, confidence: float | None, reporter: Reporter
-) -> None:
-    """Report expectations whose `min_pass_rate` no result of so many runs could show at this confidence. Rates of 1 are
-    exempt."""
-    if confidence is None:
-        return
-    for draft in drafts:
-        rate: Any = draft.written.get("min_pass_rate")
-        if not isinstance(rate, float) or not 0 < rate < 1 or draft.written.get("severity", "error") != "error":
-            continue
-        least = least_runs_to_pass(rate, confidence)
-        if least is not None and runs < least:
-            detail = (
-                f"with `runs: {runs}` this could never be shown to hold, nor the case pass: a rate of {rate:g} with "
-                f"confidence {confidence:g} takes {least} runs at least"
-            )
-            reporter.error_once(draft.said, "out-of-range", detail, draft.part(("min_pass_rate",)), draft.user)
-
-
 _FEW_RUNS = 20
 """With more runs, nearly any rate is within rounding of a possible one."""
-_CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate"})
+_CHECKED = frozenset({"min_runs", "min_pass_rate"})
 """Fields that have to fit others. `runs` alone fits: its others are these, in the scenario or the defaults.
 A scenario that sets only `runs` is not checked, so checks of `runs` alone belong in `lint.py`."""
 
@@ -78,32 +56,14 @@ class ScenarioSettings(NamedTuple):
         if min_runs is not None and min_runs > runs and ("runs" not in self.written or "runs" in self.given):
             detail = f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown"
             self.reporter.error("out-of-range", detail, self._place("min_runs"))
-        self._check_confidence(runs)
         self._check_rounding(runs)
-
-    def _check_confidence(self, runs: int) -> None:
-        """Report a rate that no result of these runs could reach, before anything is paid."""
-        rate, confidence = self.values["min_pass_rate"], self.values["confidence"]
-        if confidence is None or self._is_invalid("min_pass_rate") or self._is_invalid("runs"):
-            return
-        place = next((name for name in ("confidence", "runs", "min_pass_rate") if name in self.given), "confidence")
-        least = least_runs_to_pass(rate, confidence)
-        if least is None:
-            detail = "no number of runs proves a pass rate of 1: with `confidence` write a `min_pass_rate` below 1"
-            self.reporter.error("bad-value", detail, self._place(place))
-        elif runs < least:
-            detail = (
-                f"with `runs: {runs}` the case could never pass: to show a rate of {rate:g} with confidence "
-                f"{confidence:g} takes {least} runs at least, all of them passed"
-            )
-            self.reporter.error("out-of-range", detail, self._place(place))
 
     def _check_rounding(self, runs: int) -> None:
         """Warn of a rate slightly above a possible one, such as 0.67 for two of three, which requires one more run."""
         rate = self.values["min_pass_rate"]
         share = Fraction(repr(float(rate)))
         meant = ceil(share * runs) - 1
-        if self._is_invalid("runs") or self.values["confidence"] is not None or not 0 < meant < runs <= _FEW_RUNS:
+        if self._is_invalid("runs") or not 0 < meant < runs <= _FEW_RUNS:
             return
         if share - Fraction(meant, runs) <= Fraction(5, 1_000):
             detail = (

@@ -220,8 +220,6 @@ class CaseResult(Document):
     pass_rate: Share | None = None
     interval: tuple[Share, Share] | None = None
     min_pass_rate: Share = 1.0
-    more_runs: Count | None = Field(default=None, description="More runs that would probably decide (`confidence`).")
-    more_runs_cents: Total | None = Field(default=None, description="Their approximate cost.")
     expectations: ListOf[ExpectationRate] = Field(default=[])
     expected: ListOf[str] = Field(default=[], description="What the runs were judged by, one line each.")
     compared: Compared = Field(

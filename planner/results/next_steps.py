@@ -21,7 +21,6 @@ class NextStepCode(StrEnum):
     """Evidence is missing: the next session reads it, free."""
     CALL_AGAIN = "call_again"
     """The next session makes calls or judge calls that decide cases."""
-    RAISE_RUNS = "raise_runs"
     CHANGE_EXPECTATIONS = "change_expectations"
     """Only new calls or other expectations decide a case."""
     START_OVER = "start_over"

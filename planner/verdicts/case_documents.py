@@ -135,7 +135,7 @@ def _judge(
         never_sent = open_runs.not_made + missing.left.get(change.payer, 0)
         never_reported = change.runs - len(made) - open_runs.launched
         open_runs = replace(open_runs, not_made=max(never_sent, never_reported, 0))
-    verdict = judge_with_open_runs(case, runs, open_runs, _cents_per_run(runs))
+    verdict = judge_with_open_runs(case, runs, open_runs)
     return _JudgedCase(change, case, runs, verdict, open_runs, set_aside)
 
 
@@ -199,11 +199,6 @@ def _compare_calls(
     return result, (None, None), shared
 
 
-def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
-    bills = [run.cost_cents for run in runs if run.cost_cents is not None]
-    return sum(bills) / len(bills) if bills else None
-
-
 def _kept(change: Change, case: Case, prior: CaseResult, today: date) -> CaseResult:
     """The stored case, with its current name and place in the files, and the agent's configuration if it is known by
     now."""
@@ -230,7 +225,6 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         why = f": {not_called}" if not_called else ""
         reasons.append(f"{not_made} of {change.runs} calls not made{why}")
     runs = [run.model_copy(update={"pooled": run_key(run) in comparison.earlier_runs}) for run in judged.runs]
-    price = _cents_per_run(judged.runs)
     continued = change.prior if change.action is Action.RECHECK or change.is_retry else None
     return CaseResult(
         case_id=case.case_id,
@@ -243,7 +237,6 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         inconclusive_sessions=_inconclusive_sessions(judged),
         min_pass_rate=case.min_pass_rate,
         expected=expected_lines(case),
-        more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
         inputs=change.inputs,
         call_fingerprint=change.call_fingerprint,
         check_fingerprint=change.check_fingerprint,

@@ -12,7 +12,7 @@ from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.model import CaseResult, ExpectationRate, Finding, JudgedRun, RunVerdict, Sample
 from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
-from planner.statistics import decide_rate, runs_to_decide, wilson_interval
+from planner.statistics import wilson_interval
 from planner.verdicts.runs import expectation_name, undecided_run
 
 
@@ -25,9 +25,6 @@ class CaseVerdict(NamedTuple):
     pass_rate: float | None
     interval: tuple[float, float] | None
     outcome_reason: str = ""
-    more_runs: int | None = None
-    """With `confidence`, how many more runs would probably decide; None if it is decided, or they are more than a
-    thousand."""
 
 
 class Part(NamedTuple):
@@ -35,35 +32,20 @@ class Part(NamedTuple):
 
     outcome: CaseOutcome
     reason: str = ""
-    left_open: tuple[int, int, float, float] | None = None
-    """Arguments of `runs_to_decide` if more runs are needed."""
 
 
-def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: float | None = None) -> CaseVerdict:
+def judge_case(case: Case, verdicts: Sequence[RunVerdict]) -> CaseVerdict:
     """Judge a case by its runs.
 
     The outcome is the worst of: its pass rate against `min_pass_rate`; each expectation with its own `min_pass_rate`,
-    over the runs in which it was decided; and its critical expectations, which may not fail in any run. With
-    `confidence`, a rate must be shown to be met or missed (`planner.statistics.decide_rate`); otherwise the outcome is
-    unknown, and the reason says how many more runs would probably decide it, with their price if `cents_per_run` is
-    known.
+    over the runs in which it was decided; and its critical expectations, which may not fail in any run.
     """
     if unproven := _unproven(case, verdicts):
         return unproven
     countable, passed = count_runs(case, verdicts)
     parts = judge_parts(case, verdicts)
     outcome = CaseOutcome.worst(part.outcome for part in parts)
-    deciding = [part for part in parts if part.outcome is outcome]
-    reasons = [part.reason for part in deciding if part.reason]
-    more = [runs_to_decide(*part.left_open) for part in deciding if part.left_open is not None]
-    known = [number for number in more if number is not None]
-    more_runs = max(known) if known and len(known) == len(more) else None
-    if more_runs is not None:
-        price = "" if cents_per_run is None else f", about ${more_runs * cents_per_run / 100:,.2f}"
-        price += " plus judge calls" if price and any(each.asks_model for each in case.expectations) else ""
-        reasons.append(f"about {count(more_runs, 'more run')} would probably decide{price}")
-    elif more:
-        reasons.append("more than a thousand more runs would be needed: the rate is close to the required one")
+    reasons = [part.reason for part in parts if part.outcome is outcome and part.reason]
     return CaseVerdict(
         outcome,
         passed,
@@ -71,7 +53,6 @@ def judge_case(case: Case, verdicts: Sequence[RunVerdict], *, cents_per_run: flo
         passed / countable if countable else None,
         wilson_interval(passed, countable) if countable else None,
         "; ".join(reasons),
-        more_runs,
     )
 
 
@@ -173,11 +154,11 @@ def _judge_rate(case: Case, verdicts: Sequence[RunVerdict]) -> Part:
     if countable < max(1, case.min_runs):
         found = f"{countable} of {count(len(verdicts), 'run')} can be counted, {max(1, case.min_runs)} needed"
         return Part(CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found)
-    part = _against(passed, countable, case.min_pass_rate, case.confidence)
+    part = _against(passed, countable, case.min_pass_rate)
     if part.outcome is CaseOutcome.PASSED:
         return part._replace(reason=f"not counted: {left_out}" if left_out else "")
     found = f"{passed} of {count(countable, 'run')} passed, {part.reason}"
-    return part._replace(reason=_with_open(part, f"{found} (not counted: {left_out})" if left_out else found))
+    return part._replace(reason=f"{found} (not counted: {left_out})" if left_out else found)
 
 
 def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> Part:
@@ -201,32 +182,20 @@ def _judge_own_rate(expectation: Expectation, case: Case, verdicts: Sequence[Run
     if decided < max(1, case.min_runs):
         found = f"{name} was decided in {decided} of {count(len(verdicts), 'run')}"
         return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, case.min_runs)} needed")
-    part = _against(met, decided, expectation.min_pass_rate, case.confidence)
+    part = _against(met, decided, expectation.min_pass_rate)
     if part.outcome is CaseOutcome.PASSED:
         return Part(CaseOutcome.PASSED)
-    return part._replace(reason=_with_open(part, f"{name} was met in {met} of {count(decided, 'run')}, {part.reason}"))
+    return part._replace(reason=f"{name} was met in {met} of {count(decided, 'run')}, {part.reason}")
 
 
-def _against(passed: int, total: int, min_pass_rate: float, confidence: float | None) -> Part:
+def _against(passed: int, total: int, min_pass_rate: float) -> Part:
     """The outcome of a rate; the reason is what is needed."""
-    needed = f"{min_pass_rate * 100:g} % needed"
-    left_open = None
-    if confidence is None or min_pass_rate >= 1:  # no number of runs can show a rate of 1
-        # As the author wrote it: 0.8 is exactly four fifths, so 4 of 5 are enough.
-        is_met: bool | None = Fraction(passed, total) >= Fraction(repr(min_pass_rate))
-    elif (is_met := decide_rate(passed, total, min_pass_rate, confidence)) is None:
-        left_open = (passed, total, min_pass_rate, confidence)
-    if is_met:
-        outcome = CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
+    # As the author wrote it: 0.8 is exactly four fifths, so 4 of 5 are enough.
+    if Fraction(passed, total) < Fraction(repr(min_pass_rate)):
+        outcome = CaseOutcome.FAILED
     else:
-        outcome = CaseOutcome.UNKNOWN if is_met is None else CaseOutcome.FAILED
-    return Part(
-        outcome, needed if confidence is None else f"{needed} with {confidence * 100:g} % confidence", left_open
-    )
-
-
-def _with_open(part: Part, reason: str) -> str:
-    return f"{reason}: not enough to decide" if part.left_open else reason
+        outcome = CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
+    return Part(outcome, f"{min_pass_rate * 100:g} % needed")
 
 
 def has_own_rate(expectation: Expectation) -> bool:

@@ -233,18 +233,16 @@ class OpenRuns:
 NO_OPEN_RUNS = OpenRuns()
 
 
-def judge_with_open_runs(
-    case: Case, runs: Sequence[JudgedRun], open_runs: OpenRuns, cents_per_run: float | None
-) -> CaseVerdict:
+def judge_with_open_runs(case: Case, runs: Sequence[JudgedRun], open_runs: OpenRuns) -> CaseVerdict:
     """The verdict on `runs`; unknown if open runs, or those that were not made, could change it."""
-    verdict = judge_case(case, runs, cents_per_run=cents_per_run)
+    verdict = judge_case(case, runs)
     ended = [run for run in runs if run.run_id not in open_runs.run_ids]
     remaining = open_runs.launched + open_runs.not_made + len(runs) - len(ended)
     counting = [run for run in ended if run.excluded is None]
     excluded = len(ended) - len(counting)
     if not runs or not remaining or settled(case, counting, remaining + excluded) is not None:
         return verdict
-    return verdict._replace(outcome=CaseOutcome.UNKNOWN, outcome_reason="", more_runs=None)
+    return verdict._replace(outcome=CaseOutcome.UNKNOWN, outcome_reason="")
 
 
 def open_runs_at_end(

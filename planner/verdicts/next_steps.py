@@ -12,13 +12,12 @@ from planner.changes.detail import hides_number
 from planner.changes.model import Reason
 from planner.errors import PlannerError
 from planner.execution.engine import Outcome, UnsettledLaunch
-from planner.quantities import count, moment, money
+from planner.quantities import count, moment
 from planner.results.model import FRUITLESS_SESSIONS, CaseResult
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.values import frozen
 
-_NAMED: Final = 3
 _JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED.value, Reason.JUDGE_CHANGED.value)
 
 
@@ -127,17 +126,6 @@ def steps_to_decide(
             "not called again by default. To call what did not pass (charged)"
         )
         yield NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.failed, charged=True)
-    # Without more `runs`, the next session makes the calls that are missing from `runs_required`.
-    open_cases = [(case, runs) for case in unknown if (runs := _runs_to_decide(case)) > case.runs_required]
-    for case, runs in open_cases[:_NAMED]:
-        price = "" if case.more_runs_cents is None else f", about {money(case.more_runs_cents)}"
-        price += " plus judge calls" if price and case.judged_by is not None else ""
-        raised = f"from {case.runs_required} to about {runs}"
-        text = f"To decide {case.case_id}, raise its `runs` {raised}{price}. The calls made so far count."
-        yield NextStep(code=NextStepCode.RAISE_RUNS, text=text)
-    if (left := len(open_cases) - _NAMED) > 0:
-        text = f"{count(left, 'more case')} also need{'s' if left == 1 else ''} more `runs`."
-        yield NextStep(code=NextStepCode.RAISE_RUNS, text=text)
     if complete := sum(_is_complete(case) and not any(map(hides_number, case.runs)) for case in unknown):
         text = (
             f"{count(complete, 'unknown case')} can be decided only by new calls ({rerun_of(unknown)}, charged) or "
@@ -172,10 +160,4 @@ def _is_complete(case: CaseResult) -> bool:
     """Whether it is unknown although every call was made and could be judged, as when too few runs decide an
     expectation."""
     open_runs = (run.missing or run.votes_missing or not run.had_call or run.cause is Cause.JUDGE for run in case.runs)
-    return bool(case.runs) and case.more_runs is None and not any(open_runs)
-
-
-def _runs_to_decide(case: CaseResult) -> int:
-    """The `runs` with which the next session makes `more_runs` more calls; 0 if nothing is known."""
-    kept = sum(run.had_call or case.counts_run(run) for run in case.runs)
-    return kept + case.more_runs if case.more_runs else 0
+    return bool(case.runs) and not any(open_runs)

@@ -172,7 +172,7 @@ def rounds_of(calls: Sequence[StoredCall]) -> list[tuple[StoredCall, ...]]:
 
 
 def _pool(case: Case, calls: tuple[StoredCall, ...], runs: tuple[JudgedRun, ...]) -> Pool:
-    verdict = judge_case(case, runs, cents_per_run=_cents_per_run(runs))
+    verdict = judge_case(case, runs)
     return Pool(calls, runs, verdict, first_round=calls[0].round)
 
 
@@ -203,11 +203,6 @@ def _young(case: Case, pool: Pool, now: datetime) -> Pool:
     calls, runs = zip(*young, strict=True)
     younger = _with(_pool(case, calls, runs), pool.start_over, pool.set_aside)
     return replace(younger, replaced=pool.replaced, first_round=pool.first_round)
-
-
-def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
-    bills = [run.cost_cents for run in runs if run.cost_cents is not None]
-    return sum(bills) / len(bills) if bills else None
 
 
 def stored_case(

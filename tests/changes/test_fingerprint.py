@@ -144,7 +144,6 @@ def test_names_and_waiting_times_change_no_fingerprint(edit: dict[str, Any]) -> 
         {"min_pass_rate": 0.8},
         {"min_runs": 3},
         {"platform_failures": "fail"},
-        {"confidence": 0.9},
         {"quarantine": Quarantine(date(2027, 1, 31), "VOX-41")},
         {"expectations": ()},
     ],

@@ -58,7 +58,6 @@ scenarios:
       strategy: pairwise
       max_cases: 60
     min_pass_rate: 0.8
-    confidence: 0.9
     runs: 20
     max_age: 14d
     quarantine: {until: 2027-01-31, reason: "ticket VOX-41"}

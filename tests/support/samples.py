@@ -65,7 +65,6 @@ def case_rules(
     min_runs: int = 1,
     platform_failures: Literal["ignore", "fail"] = "ignore",
     expectations: tuple[Expectation, ...] = (),
-    confidence: float | None = None,
 ) -> Case:
     """A case with what decides its verdict."""
     return replace(
@@ -74,7 +73,6 @@ def case_rules(
         min_runs=min_runs,
         platform_failures=platform_failures,
         expectations=expectations,
-        confidence=confidence,
     )
 
 

@@ -67,7 +67,7 @@ def test_a_case_is_open_while_its_outcome_may_change(
     passed: int, failed: int, open_runs: OpenRuns, outcome: str
 ) -> None:
     """All must pass; with run 1 open, a failure of it may go."""
-    verdict = judge_with_open_runs(plan_case(), case("s", "unknown", passed, failed).runs, open_runs, 16)
+    verdict = judge_with_open_runs(plan_case(), case("s", "unknown", passed, failed).runs, open_runs)
     assert verdict.outcome == outcome
     assert (verdict.outcome_reason == "") is (outcome != "failed")
 
@@ -91,7 +91,7 @@ def test_calls_of_an_edited_agent_leave_a_case_open(
     without = {"outcome": RunOutcome.UNDECIDED, "cause": Cause.PLATFORM, "excluded": "agent_edited"}
     runs = case("s", "unknown", passed, failed).runs
     runs += [run.model_copy(update=without) for run in case("s", "unknown", excluded, 0).runs]
-    found = judge_with_open_runs(plan_case(platform_failures=platform_failures), runs, open_runs, 16)
+    found = judge_with_open_runs(plan_case(platform_failures=platform_failures), runs, open_runs)
     assert (found.outcome, found.runs_passed, found.runs_countable) == (outcome, passed, passed + failed)
     assert ("edited" in found.outcome_reason) is (outcome == "unknown" and open_runs == OpenRuns())
 

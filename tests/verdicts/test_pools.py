@@ -200,13 +200,11 @@ def test_inconclusive_runs_leave_the_pool() -> None:
 
 
 def test_an_undecided_case_is_pooled_too() -> None:
-    """`--rerun failed` of a case that is still open: 16 of 20, then 20 of 20."""
-    sure = replace(TEN, runs=20, min_runs=10, confidence=0.9)
-    left_open = play(sure, EMPTY, mix(16, 4))
-    assert left_open.pool == ("unknown", 16, 20)
-    good = play(sure, left_open.store, mix(20, 0), rerun="failed")
-    assert (good.pool, good.sides) == (("flaky", 36, 40), ((16, 20), (20, 20)))
-    assert play(sure, left_open.store, mix(20, 0), rerun="all").pool == ("flaky", 36, 40)
+    """4 calls that count, of 10, then 6 of 6."""
+    left_open = play(TEN, EMPTY, [*mix(3, 1), *["platform"] * 6])
+    assert left_open.pool == ("unknown", 3, 10)
+    for rerun in ("needed", "failed"):
+        assert play(TEN, left_open.store, mix(6, 0), rerun=rerun).pool == ("flaky", 9, 10)
 
 
 def test_three_five_three_runs_make_two_calls() -> None:

@@ -67,10 +67,3 @@ def test_a_finished_session_suggests_only_what_helps(cases: list[CaseResult], co
     end = ending_of(cases, Outcome(), frozenset(), next_commands(options, consenting=True))
     assert end.finished
     assert [step.command for step in end.next_steps] == commands
-
-
-def test_the_price_of_more_runs_counts_the_calls_so_far() -> None:
-    case = unknown(*[run()] * 38, run("platform"), runs_required=20, more_runs=50, more_runs_cents=800)
-    steps = ending_of([case], Outcome(), frozenset(), DEFAULTS).next_steps
-    (text,) = [step.text for step in steps if step.code is NextStepCode.RAISE_RUNS]
-    assert "from 20 to about 88, about $8.00" in text
