@@ -202,9 +202,9 @@ GOOD, BAD = runs(1, 1)
         (case_rules(min_pass_rate=0), runs(0, 3), ("flaky", 0, 3, "0 of 3 runs passed, 0 % needed")),
         (case_rules(), runs(2, 0, AUTHOR), ("failed", 2, 3, "2 of 3 runs passed, 100 % needed")),
         (case_rules(), [], ("unknown", 0, 0, "no run was made")),
-        (case_rules(min_runs=2), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 failed by the platform")),
+        (case_rules(runs=3), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 failed by the platform")),
         (
-            case_rules(min_runs=3),
+            case_rules(runs=5),
             runs(2, 0, PLATFORM, CALLER, JUDGE, JUDGE),
             (
                 "unknown",
@@ -213,9 +213,9 @@ GOOD, BAD = runs(1, 1)
                 "2 of 6 runs can be counted, 3 needed: 1 spoiled by the caller, 1 failed by the platform, 2 undecided",
             ),
         ),
-        (case_rules(min_runs=3), runs(0, 2), ("unknown", 0, 2, "2 of 2 runs can be counted, 3 needed")),
+        (case_rules(runs=5), runs(0, 2), ("unknown", 0, 2, "2 of 2 runs can be counted, 3 needed")),
         (
-            case_rules(min_runs=0),
+            case_rules(),
             runs(0, 0, JUDGE),
             ("unknown", 0, 0, "0 of 1 run can be counted, 1 needed: 1 undecided"),
         ),
@@ -235,12 +235,12 @@ GOOD, BAD = runs(1, 1)
             ("failed", 2, 3, "critical safe failed in 1 of 3 runs"),
         ),
         (
-            case_rules(min_runs=5, expectations=(CRITICAL,)),
+            case_rules(runs=9, expectations=(CRITICAL,)),
             [with_findings(BAD, safe="failed")],
             ("failed", 0, 1, "critical safe failed in 1 of 1 run"),
         ),
         (
-            case_rules(min_pass_rate=0.5, min_runs=2, expectations=(CRITICAL,)),
+            case_rules(min_pass_rate=0.5, runs=3, expectations=(CRITICAL,)),
             [with_findings(verdict, safe="passed") for verdict in runs(2)]
             + [with_findings(JUDGE, safe="undecided")] * 2
             + [with_findings(CALLER, safe="undecided"), with_findings(PLATFORM, safe="undecided")],
@@ -259,7 +259,7 @@ GOOD, BAD = runs(1, 1)
             ("failed", 4, 4, "polite was met in 1 of 3 runs, 60 % needed"),
         ),
         (
-            case_rules(min_runs=2, expectations=(POLITE,)),
+            case_rules(runs=3, expectations=(POLITE,)),
             [with_findings(GOOD, polite=found) for found in ("passed", "undecided")],
             ("unknown", 2, 2, "polite was decided in 1 of 2 runs, 2 needed"),
         ),
@@ -311,7 +311,6 @@ def test_a_case_of_a_plan_has_the_rules_in_it() -> None:
         target_number=None,
         runs=5,
         min_pass_rate=0.8,
-        min_runs=3,
         stagger_seconds=0,
         timeout_seconds=900,
         platform_failures="ignore",
@@ -484,7 +483,7 @@ FOUND = [
     st.builds(
         case_rules,
         st.sampled_from([0.0, 0.4, 0.5, 0.8, 1.0]),
-        st.integers(0, 3),
+        st.integers(1, 6),
         st.sampled_from(["ignore", "fail"]),
         st.sampled_from([(), (CRITICAL,), (POLITE,)]),
     ),
@@ -503,7 +502,7 @@ def test_stopping_early_never_changes_an_outcome(rules: Case, verdicts: list[Run
 def test_a_failure_is_settled_only_where_one_requirement_fails_in_any_case() -> None:
     """Here the rate fails if the last run counts, the expectation's own rate if it does not, and neither where it fails with
     the expectation was met."""
-    rules = case_rules(0.5, min_runs=2, expectations=(POLITE,))
+    rules = case_rules(0.5, runs=3, expectations=(POLITE,))
     verdicts = [with_findings(BAD, polite="passed"), with_findings(JUDGE, polite="failed")]
     assert judge_case(rules, verdicts).outcome is CaseOutcome.FAILED
     assert settled(rules, verdicts, 1) is None
@@ -516,7 +515,7 @@ def test_a_failure_is_settled_only_where_one_requirement_fails_in_any_case() -> 
         (case_rules(0.8), runs(0, 1), 4, None),
         (case_rules(0.6), runs(3, 1), 1, CaseOutcome.FLAKY),
         (case_rules(0.6, expectations=(CRITICAL,)), runs(3, 1), 1, None),
-        (case_rules(0.6, min_runs=5), runs(0, 3), 2, None),
+        (case_rules(0.6, runs=9), runs(0, 3), 2, None),
         (case_rules(), runs(3), 0, CaseOutcome.PASSED),
         (case_rules(expectations=(CRITICAL,)), [FOUND[1]], 9, CaseOutcome.FAILED),
     ],

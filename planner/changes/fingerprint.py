@@ -40,9 +40,6 @@ def call_fingerprint(inputs: CaseInputs) -> str:
 def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
     """Identifies how the case is judged, regardless of the order and ids of expectations.
 
-    `min_runs` is included only if it differs from its default: a different number of calls is not a different
-    expectation.
-
     Args: known: cache of digests by `id()` of the expectation, which the cases of a scenario share. It must not outlive
         the cases.
     """
@@ -55,7 +52,7 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
             "version": _VERSION,
             "expectations": sorted(known[id(expectation)] for expectation in case.expectations),
             "min_pass_rate": case.min_pass_rate,
-            "min_runs": None if case.has_usual_min_runs else case.min_runs,
+            "min_runs": None,
             "confidence": None,
             "platform_failures": case.platform_failures,
             "quarantined_until": case.quarantine.until.isoformat() if case.quarantine else None,

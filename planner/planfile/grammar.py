@@ -201,10 +201,6 @@ class ScenarioDefaults(Authored):
     min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         default=1.0, description="Share of runs that must pass.", examples=[0.8]
     )
-    min_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = Field(
-        default=None,
-        description=("With fewer countable runs the outcome is unknown; by default half of runs, rounded up."),
-    )
     platform_failures: Literal["ignore", "fail"] = Field(
         default="ignore",
         description="ignore: a run that failed because of the platform does not count. fail: it counts as failed.",

@@ -94,19 +94,12 @@ class CaseSettings:
     """E.164, or None for the service's default."""
     runs: int
     min_pass_rate: float
-    min_runs: int
-    """Fewer countable runs than this: unknown."""
     stagger_seconds: int
     timeout_seconds: float
     platform_failures: Literal["ignore", "fail"]
     max_age: timedelta | None = None
     retries: int = 0
     caller_faults: Literal["ignore", "count"] = "ignore"
-
-
-def default_min_runs(runs: int) -> int:
-    """How many runs must count for an outcome: half of all."""
-    return (runs + 1) // 2
 
 
 @frozen
@@ -140,9 +133,9 @@ class Case(CaseSettings):
         return tuple([place.span for place in self.expectation_places])
 
     @property
-    def has_usual_min_runs(self) -> bool:
-        """Whether `min_runs` is its default for these `runs`."""
-        return self.min_runs == default_min_runs(self.runs)
+    def min_runs(self) -> int:
+        """With fewer countable runs, the outcome is unknown: half of `runs`, rounded up."""
+        return (self.runs + 1) // 2
 
     @property
     def wants_grade(self) -> bool:

@@ -16,6 +16,7 @@ REMOVED_KEYS: Final[dict[str, str]] = {
     "organisation": "each `planner run` makes its own calls; remove it",
     "controls": "if everything is worse, run again later to see whether the service had a bad hour; remove it",
     "canaries": "name the file under `labels`: the model is asked about each label once",
+    "min_runs": "at least half of `runs` must count; remove it",
     "min_kappa": "see in `planner judge calibrate` how many failures the judge finds, and give a weak rubric "
     "`severity: warning`",
 }

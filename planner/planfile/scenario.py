@@ -20,8 +20,7 @@ from planner.planfile.prompts import Prompt
 from planner.planfile.reporter import Use
 from planner.planfile.settings import (
     DECIDING,
-    ScenarioSettings,
-    need_check,
+    check_rounding,
     read_quarantine,
     settings_of,
 )
@@ -74,10 +73,7 @@ class ScenarioReader:
         drafts, drafts_complete = self._drafts()
         complete = prompt is not None and prompt.sound and drafts_complete
         plan, given = self.plan, self.given
-        if need_check(plan.defaults.model_fields_set) or need_check(given):
-            ScenarioSettings(
-                self.written, given, self.values, plan.defaults_written, plan.defaults, self.reporter
-            ).check()
+        check_rounding(self.written, given, self.values, plan.defaults_written, self.reporter)
         settings = plan.settings if DECIDING.isdisjoint(given) else settings_of(self.values)
         if complete and cannot_fail(drafts, settings.min_pass_rate):
             self.reporter.warning(

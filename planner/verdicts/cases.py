@@ -151,8 +151,8 @@ def _judge_rate(case: Case, verdicts: Sequence[RunVerdict]) -> Part:
     left_out = ", ".join(
         f"{causes.count(cause)} {_SAYS_NOTHING.get(cause, cause.value)}" for cause in Cause if cause in causes
     )
-    if countable < max(1, case.min_runs):
-        found = f"{countable} of {count(len(verdicts), 'run')} can be counted, {max(1, case.min_runs)} needed"
+    if countable < case.min_runs:
+        found = f"{countable} of {count(len(verdicts), 'run')} can be counted, {case.min_runs} needed"
         return Part(CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found)
     part = _against(passed, countable, case.min_pass_rate)
     if part.outcome is CaseOutcome.PASSED:
@@ -179,9 +179,9 @@ def _judge_own_rate(expectation: Expectation, case: Case, verdicts: Sequence[Run
     outcomes = _outcomes(expectation, _about_agent(verdicts))
     met = outcomes.count(FindingOutcome.PASSED)
     decided = met + outcomes.count(FindingOutcome.FAILED)
-    if decided < max(1, case.min_runs):
+    if decided < case.min_runs:
         found = f"{name} was decided in {decided} of {count(len(verdicts), 'run')}"
-        return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, case.min_runs)} needed")
+        return Part(CaseOutcome.UNKNOWN, f"{found}, {case.min_runs} needed")
     part = _against(met, decided, expectation.min_pass_rate)
     if part.outcome is CaseOutcome.PASSED:
         return Part(CaseOutcome.PASSED)

@@ -23,7 +23,7 @@ def with_judge(change_set: ChangeSet) -> ChangeSet:
     ("edit", "within"),
     [
         ({}, True),
-        ({"runs": 2, "min_runs": 1}, True),
+        ({"runs": 2}, True),
         ({"retries": 1}, True),
         ({"runs": 4}, False),
         ({"retries": 2}, False),

@@ -31,7 +31,7 @@ def decide(case: Case, prior: CaseResult | None, **known: Any) -> tuple[Any, ...
 
 CASE = make_case()
 STORED = store_case(CASE)
-FIVE: Final[dict[str, Any]] = {"runs": 5, "min_runs": 3}
+FIVE: Final[dict[str, Any]] = {"runs": 5}
 EASIER = make_case(min_pass_rate=0.5)
 COMPLETE = "the evidence is complete: only new calls (--rerun failed) or different expectations can decide it"
 
@@ -131,7 +131,7 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
         store_case(CASE, runs=make_runs(None, "platform", None)),
         ("call", "runs_raised", 2, (101, 102, 103), "in addition to 3 stored runs"),
     ),
-    "runs lowered": (make_case(runs=1, min_runs=1), store_case(make_case(**FIVE)), ("reuse", "passed", 0, (), "")),
+    "runs lowered": (make_case(runs=1), store_case(make_case(**FIVE)), ("reuse", "passed", 0, (), "")),
     "runs raised up to the stored ones": (
         make_case(**FIVE),
         store_case(make_case(**FIVE), runs_required=1),
@@ -254,9 +254,9 @@ def test_fewer_stored_runs_than_the_plan_asks_for() -> None:
     detail = "in addition to 4 stored runs"
     assert decide(altered, found) == ("call", "expectations_changed", 1, kept, detail)
     assert decide(case, found)[:4] == ("call", "settings_changed", 1, kept)
-    assert decide(replace(case, runs=8, min_runs=4), found)[:4] == ("call", "runs_raised", 4, kept)
+    assert decide(replace(case, runs=8), found)[:4] == ("call", "runs_raised", 4, kept)
     unknown = store_case(case, runs=runs, outcome="unknown")
-    assert decide(replace(case, runs=6, min_runs=3), unknown)[:4] == ("call", "inconclusive", 2, kept)
+    assert decide(replace(case, runs=6), unknown)[:4] == ("call", "inconclusive", 2, kept)
     assert decide(case, unknown, rerun="all")[:3] == ("call", "inconclusive", 5)
 
 
@@ -347,7 +347,7 @@ def test_dropped() -> None:
 _EDITS: Mapping[str, Mapping[str, Any]] = {
     "caller_prompt_changed": {"prompt": "Ask."},
     "settings_changed": {"mode": "sip"},
-    "runs_raised": {"runs": 5, "min_runs": 3},
+    "runs_raised": {"runs": 5},
     "expectations_changed": {"min_pass_rate": 0.5},
     "passed": {},
 }
@@ -412,7 +412,7 @@ _CAUSES = st.lists(st.sampled_from([None, "agent", "plan", "platform", "caller",
 def test_runs_add_up(causes: list[str | None], outcome: str, runs: int, required: int, rate: float, rerun: str) -> None:
     """A called case ends with exactly the runs that the plan asks for, or, on a retry, gets that many more. Nothing
     else makes a call."""
-    case = make_case(runs=runs, min_runs=(runs + 1) // 2, min_pass_rate=rate)
+    case = make_case(runs=runs, min_pass_rate=rate)
     prior = changed(store_case(make_case(), outcome=outcome, runs_required=required), runs=make_runs(*causes))
     (change,) = changes_of([case], [prior], rerun=rerun)
     if change.action is Action.CALL:

@@ -142,7 +142,6 @@ def test_names_and_waiting_times_change_no_fingerprint(edit: dict[str, Any]) -> 
     "edit",
     [
         {"min_pass_rate": 0.8},
-        {"min_runs": 3},
         {"platform_failures": "fail"},
         {"quarantine": Quarantine(date(2027, 1, 31), "VOX-41")},
         {"expectations": ()},
@@ -167,9 +166,3 @@ def test_expectations_count_by_what_they_ask() -> None:
     assert not same(one, one)
     assert not same(one, Says(id="two", any_of=("thirty days",), severity=CheckSeverity.WARNING))
     assert not same(one, two, two)
-
-
-def test_min_runs_that_follows_runs_is_no_expectation() -> None:
-    """More runs raise the default of min_runs; that alone is not a changed expectation."""
-    assert check_fingerprint(make_case(runs=3, min_runs=2)) == check_fingerprint(make_case(runs=5, min_runs=3))
-    assert check_fingerprint(make_case(runs=5, min_runs=2)) != check_fingerprint(make_case(runs=5, min_runs=3))

@@ -22,7 +22,6 @@ scenarios:
   hours:
     prompt: "You are Ana. Ask when you are open on Saturday."
     runs: 2
-    min_runs: 1
     min_pass_rate: 0.5
     retries: 1
     timeout_seconds: 600

@@ -48,7 +48,7 @@ scenarios:
     min_pass_rate: 0.8
     stagger_seconds: 2
     timeout_seconds: 900
-    min_runs: 3
+    retries: 1
     expect:
       - check: says
         id: states-window
@@ -107,19 +107,18 @@ BROKEN = {
     ),
     "include of an unknown id": ("caller: ana, order", "caller: zoe, order", snapshot("32:61 matches-nothing")),
     "too many cases": ("      strategy: full", "      max_cases: 20", snapshot("33:18 too-many-cases")),
-    "more required runs than runs": ("min_runs: 3", "min_runs: 6", snapshot("38:15 out-of-range")),
     "quarantine without a reason": (
-        "    min_runs: 3",
+        "    retries: 1",
         "    quarantine: {until: 2027-01-31}",
         snapshot("38:5 missing-key"),
     ),
     "quarantine until no day": (
-        "    min_runs: 3",
+        "    retries: 1",
         "    quarantine: {until: 2027-02-30, reason: ticket VOX-41}",
         snapshot("38:25 bad-value"),
     ),
-    "key without a value": ("    min_runs: 3", "    min_runs:", snapshot("38:5 wrong-type")),
-    "duplicate key": ("    min_runs: 3", "    runs: 3", snapshot("38:5 duplicate-key")),
+    "key without a value": ("    retries: 1", "    retries:", snapshot("38:5 wrong-type")),
+    "duplicate key": ("    retries: 1", "    runs: 3", snapshot("38:5 duplicate-key")),
     "unknown check": ("check: says", "check: say", snapshot("40:16 unknown-check")),
     "check mistyped": (
         "- {check: duration, max_seconds: 180}",

@@ -47,7 +47,6 @@ scenarios:
     prompt: Ask how long you have.
     runs: 5
     min_pass_rate: 0.8
-    min_runs: 2
     platform_failures: fail
     stagger_seconds: 60
     timeout_seconds: 90.5
@@ -73,7 +72,7 @@ scenarios:
     assert window.description == "A caller asks how long they have."
     assert window.tags == {"billing", "policy"}
     assert (window.direction, window.mode, window.target_number) == ("inbound", "sip", "+14155550199")
-    assert (window.prompt, window.runs, window.min_pass_rate, window.min_runs) == ("Ask how long you have.", 5, 0.8, 2)
+    assert (window.prompt, window.runs, window.min_pass_rate, window.min_runs) == ("Ask how long you have.", 5, 0.8, 3)
     assert (window.platform_failures, window.stagger_seconds, window.timeout_seconds) == ("fail", 60, 90.5)
     assert window.span == Span("plan.yaml", 12, 3, 12, 9)
     assert [at_support.case_id, at_hotline.case_id] == ["refunds/hours@support", "refunds/hours@hotline"]
@@ -94,7 +93,6 @@ defaults:
   tags: [slow]
   runs: 3
   mode: sip
-  min_runs: 1
   target_number: "+14155550199"
   expect: [{check: call, status: completed}]
 scenarios:
@@ -124,14 +122,13 @@ plan: p
 targets: {a: {agent: 1}}
 defaults:
   runs: 3
-  min_runs: 5
   target_number: +14155550199
   targets: [b, a]
   expect: [{check: call, status: completed}, {check: cost}]
 scenarios:
   s: {prompt: Hello.}
   t: {prompt: Hello.}
-""") == snapshot("6:13 out-of-range, 7:18 not-e164, 8:13 unknown-target, 9:46 missing-key")
+""") == snapshot("6:18 not-e164, 7:13 unknown-target, 8:46 missing-key")
 
 
 def test_merge_keys_and_aliases_may_build_scenarios(workspace: Any) -> None:

@@ -24,7 +24,7 @@ from planner.results.repository import StoredFile
 from tests.support.stored_calls import MemoryFiles, Session, Store, play, runs_after
 from tests.support.stored_cases import NOW, make_case
 
-CASE: Final = make_case(runs=3, min_runs=1)
+CASE: Final = make_case(runs=3)
 AGENT: Final = ("agent", 12)
 CASES: Final = (
     CASE,

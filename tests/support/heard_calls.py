@@ -18,7 +18,7 @@ EMPTY: Final = Store()
 # Evidence: the first letter of a digest says what it is of, the rest is the run's id.
 
 SAYS = {"check": "says", "any_of": ["thirty days"]}
-HEARD = plan_case(SAYS, runs=3, min_runs=2)
+HEARD = plan_case(SAYS, runs=3)
 WORDS = {"a": "agent: It is thirty days.", "b": "agent: It is forty days.", "c": "agent: It is •••.", "d": ""}
 GOOD, BAD, MASKED, LATE = "abcd"
 

@@ -24,12 +24,12 @@ def played(case: Case, store: Store, made: list[str | None], **known: Any) -> Ca
     return play(case, store, made, **known).case
 
 
-EIGHT = make_case(runs=8, min_runs=4, min_pass_rate=0.8)
+EIGHT = make_case(runs=8, min_pass_rate=0.8)
 
 
 def test_new_calls_are_compared_with_the_stored_ones() -> None:
     """8 of 8 before and 3 of 8 now: regressed, and the suite counts each call once."""
-    more = replace(EIGHT, runs=16, min_runs=8)
+    more = replace(EIGHT, runs=16)
     found = play(more, play(EIGHT, EMPTY, mix(8, 0)).store, mix(3, 5))
     assert (found.pool, found.sides, found.case.compared) == (("failed", 11, 16), ((8, 8), (3, 8)), "regressed")
     assert found.case.p_value == pytest.approx(0.012820512820)
@@ -41,8 +41,8 @@ def test_new_calls_are_compared_with_the_stored_ones() -> None:
 
 def test_stored_calls_alone_are_nothing_new() -> None:
     """If none of the additional calls could be made, they may still change the outcome, but nothing got worse."""
-    four = make_case(runs=4, min_runs=2)
-    found = play(replace(four, runs=8, min_runs=5), play(four, EMPTY, mix(4, 0)).store)
+    four = make_case(runs=4)
+    found = play(replace(four, runs=8), play(four, EMPTY, mix(4, 0)).store)
     assert (found.pool, found.case.compared, found.case.baseline) == (("unknown", 4, 4), "not_comparable", None)
     assert suite_of([found.case]) is None
 
@@ -61,7 +61,7 @@ def test_a_regression_stays_one_until_the_case_is_called_again() -> None:
 def test_a_case_left_open_is_compared_as_one_sample() -> None:
     """19 of 20, then 7 of 9 and open; with the others it fails. Neither step alone is significant, both together are.
     The comparison survives sessions without calls, but not other expectations."""
-    case = make_case(runs=20, min_runs=10, min_pass_rate=0.8)
+    case = make_case(runs=20, min_pass_rate=0.8)
     spoiled: list[str | None] = ["platform"] * 11
     left_open = play(case, play(case, EMPTY, mix(19, 1)).store, mix(7, 2) + spoiled, rerun="all")
     assert (left_open.pool, left_open.case.compared) == (("unknown", 7, 20), "same")
@@ -79,7 +79,7 @@ def test_a_case_left_open_is_compared_as_one_sample() -> None:
 def test_raised_runs_join_pools_that_no_longer_pass() -> None:
     """Whether a pool passed is decided by today's number: with 3 needed of 5, 2 of 2 passes no more, so that the calls
     after it count with it. With the old number, they are apart again."""
-    two, five = make_case(runs=2, min_runs=1), make_case(runs=5, min_runs=3)
+    two, five = make_case(runs=2), make_case(runs=5)
     store = play(two, play(two, EMPTY, mix(2, 0)).store, mix(1, 1), rerun="all").store
     assert play(two, store).pool == ("failed", 1, 2)
     assert Session([five]).prior(store).runs_total == 4
@@ -94,7 +94,7 @@ def test_an_unknown_case_is_compared_with_the_last_known_result() -> None:
 
 def test_known_calls_that_are_made_again_are_the_baseline() -> None:
     """The runs of an open case are the baseline once all of its calls are made again."""
-    three = replace(CASE, min_runs=3)
+    three = replace(CASE)
     store = play(three, play(three, EMPTY, PASSED).store, [None, "agent", "caller"], rerun="all").store
     found = play(three, store, mix(0, 3), rerun="all")
     assert found.sides[0] == (1, 2)

@@ -142,9 +142,10 @@ def test_a_shortened_file_never_makes_a_case_pass(history: History, data: st.Dat
 )
 def test_a_file_that_is_gone_never_makes_a_case_pass(rounds: list[list[str | None]], data: st.DataObject) -> None:
     """Each session calls again what the one before left, or everything."""
-    case, store = make_case(runs=3, min_runs=1, min_pass_rate=0.8), Store()
+    case, store = make_case(runs=3, min_pass_rate=0.8), Store()
     for causes in rounds:
-        session = Session([case], asked={"rerun": data.draw(st.sampled_from(["needed", "failed", "all"]))})
+        rerun = data.draw(st.sampled_from(["needed", "failed", "all"])) if store.sessions else "needed"
+        session = Session([case], asked={"rerun": rerun})
         _, store = session.finish(store, {case.case_id: runs_after(store, *causes)})
     before = outcome(store, Session([case]))
     key = data.draw(st.sampled_from([key for key in store.base.content if key.startswith("calls/")]))
@@ -155,7 +156,7 @@ def test_a_file_that_is_gone_never_makes_a_case_pass(rounds: list[list[str | Non
 
 def test_a_retry_names_what_it_counts_with() -> None:
     """Even without heads, the failures before it are missed."""
-    case, store = make_case(runs=1, min_runs=1, min_pass_rate=0.5), Store()
+    case, store = make_case(runs=1, min_pass_rate=0.5), Store()
     for cause in ("agent", None):
         _, store = Session([case]).finish(store, {case.case_id: runs_after(store, cause)})
     parts = sorted(name for name in store.base.content if name.startswith("calls/"))
