@@ -19,11 +19,9 @@ from planner.verdicts.runs import judge_run
 NEVER_SAID: dict[str, Any] = {"check": "says", "any_of": ["xylophone"]}
 
 
-def judged(
-    conversation: Conversation, *written: dict[str, Any], prompt: str = "", caller_faults: Any = "ignore"
-) -> RunVerdict:
+def judged(conversation: Conversation, *written: dict[str, Any], prompt: str = "") -> RunVerdict:
     expectations = [CHECKS[fields["check"]].model_validate(fields) for fields in written or [NEVER_SAID]]
-    return judge_run(expectations, evidence_of(conversation), prompt=prompt, caller_faults=caller_faults)
+    return judge_run(expectations, evidence_of(conversation), prompt=prompt)
 
 
 def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = None) -> Conversation:
@@ -109,25 +107,23 @@ SLIPPED = call(
 
 
 @pytest.mark.parametrize(
-    ("written", "prompt", "caller_faults", "cause"),
+    ("written", "prompt", "cause"),
     [
-        ([NEVER_SAID], "", "ignore", Cause.CALLER),
-        ([NEVER_SAID], "", "count", Cause.AGENT),
-        ([NEVER_SAID], "Say: “I'm an AI language model”.", "ignore", Cause.AGENT),
-        ([{**NEVER_SAID, "severity": "critical"}], "", "ignore", Cause.AGENT),
-        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"]}], "", "ignore", Cause.AGENT),
-        ([NEVER_SAID, {"check": "latency", "max_ms": 1}], "", "ignore", Cause.AGENT),
-        ([{"check": "says", "any_of": ["hello"]}], "", "ignore", None),
-        ([{"check": "grade", "goal": "achieved"}], "", "ignore", Cause.JUDGE),
-        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"], "severity": "warning"}], "", "ignore", Cause.CALLER),
+        ([NEVER_SAID], "", Cause.CALLER),
+        ([NEVER_SAID], "Say: “I'm an AI language model”.", Cause.AGENT),
+        ([{**NEVER_SAID, "severity": "critical"}], "", Cause.AGENT),
+        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"]}], "", Cause.AGENT),
+        ([NEVER_SAID, {"check": "latency", "max_ms": 1}], "", Cause.AGENT),
+        ([{"check": "says", "any_of": ["hello"]}], "", None),
+        ([{"check": "grade", "goal": "achieved"}], "", Cause.JUDGE),
+        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"], "severity": "warning"}], "", Cause.CALLER),
     ],
 )  # fmt: skip
 def test_a_caller_mistake_excuses_only_what_the_agent_could_not_do(
-    written: list[dict[str, Any]], prompt: str, caller_faults: str, cause: Cause | None
+    written: list[dict[str, Any]], prompt: str, cause: Cause | None
 ) -> None:
-    """Not a forbidden word, a late answer, a critical failure, what the prompt asks for, nor anything where faults of the
-    caller count; what cannot be decided yet stays open."""
-    assert judged(SLIPPED, *written, prompt=prompt, caller_faults=caller_faults).cause is cause
+    """Not a forbidden word, a late answer, a critical failure, nor what the prompt asks for; what cannot be decided yet stays open."""
+    assert judged(SLIPPED, *written, prompt=prompt).cause is cause
 
 
 def test_a_bot_that_answers_the_phone_stays_in_its_role() -> None:
@@ -179,11 +175,10 @@ def test_scripted_calls_are_never_put_down_to_their_caller() -> None:
 
 
 @pytest.mark.parametrize("written", [NEVER_SAID, {"check": "call", "status": "completed"}])
-@pytest.mark.parametrize("caller_faults", ["ignore", "count"])
-def test_a_prompt_that_no_dialogue_matches_blames_the_caller(written: dict[str, Any], caller_faults: str) -> None:
+def test_a_prompt_that_no_dialogue_matches_blames_the_caller(written: dict[str, Any]) -> None:
     """It neither passes nor fails, for any expectation."""
     conversation = converse(load_world("demo").snapshot(14), "Sing.", 1)
-    verdict = judged(conversation, written, prompt="Sing.", caller_faults=caller_faults)
+    verdict = judged(conversation, written, prompt="Sing.")
     assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
     assert [finding.outcome.value for finding in verdict.findings] == ["undecided"]
     assert verdict.cause_quote is not None
@@ -277,21 +272,18 @@ SPOILT = call("agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm a
 
 
 @pytest.mark.parametrize(
-    ("counted", "caller_faults", "outcome"),
+    ("counted", "outcome"),
     [
-        (NEVER_SAID, "ignore", "undecided"),
-        (NEVER_SAID, "count", "failed"),
-        (FORBIDDEN, "ignore", "failed"),
-        ({"check": "all_of", "of": [FORBIDDEN, LONG]}, "ignore", "failed"),
-        ({"check": "all_of", "of": [NEVER_SAID, LONG]}, "ignore", "undecided"),
-        (LONG, "ignore", "passed"),
+        (NEVER_SAID, "undecided"),
+        (FORBIDDEN, "failed"),
+        ({"check": "all_of", "of": [FORBIDDEN, LONG]}, "failed"),
+        ({"check": "all_of", "of": [NEVER_SAID, LONG]}, "undecided"),
+        (LONG, "passed"),
     ],
 )
-def test_an_own_rate_excludes_runs_spoilt_by_the_caller(
-    counted: dict[str, Any], caller_faults: str, outcome: str
-) -> None:
+def test_an_own_rate_excludes_runs_spoilt_by_the_caller(counted: dict[str, Any], outcome: str) -> None:
     """The run passes, for nothing that decides it failed; what is counted apart is undecided in it, and says why."""
-    verdict = judged(SPOILT, LONG, {**counted, "min_pass_rate": 0.5, "id": "apart"}, caller_faults=caller_faults)
+    verdict = judged(SPOILT, LONG, {**counted, "min_pass_rate": 0.5, "id": "apart"})
     assert verdict.outcome is RunOutcome.PASSED
     (apart,) = [finding for finding in verdict.findings if finding.expectation == "apart"]
     assert apart.outcome.value == outcome

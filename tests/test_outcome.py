@@ -225,11 +225,6 @@ GOOD, BAD = runs(1, 1)
             ("flaky", 1, 2, "1 of 2 runs passed, 50 % needed (not counted: 1 undecided)"),
         ),
         (
-            case_rules(platform_failures="fail"),
-            runs(2, 0, PLATFORM, JUDGE),
-            ("failed", 2, 3, "2 of 3 runs passed, 100 % needed (not counted: 1 undecided)"),
-        ),
-        (
             case_rules(min_pass_rate=0.5, expectations=(CRITICAL,)),
             [with_findings(GOOD, safe="passed"), with_findings(BAD, safe="failed"), GOOD],
             ("failed", 2, 3, "critical safe failed in 1 of 3 runs"),
@@ -313,7 +308,6 @@ def test_a_case_of_a_plan_has_the_rules_in_it() -> None:
         min_pass_rate=0.8,
         stagger_seconds=0,
         timeout_seconds=900,
-        platform_failures="ignore",
         expectations=(POLITE,),
         expectation_places=(place,),
         tags=frozenset(),
@@ -422,10 +416,9 @@ def test_a_suite_counts_the_runs_that_met_everything() -> None:
 
 
 def test_judged_runs_are_a_sample() -> None:
-    """With what expectations with a rate of their own came to, and what counts of the platform's failures."""
+    """With what expectations with a rate of their own came to; the platform's failures do not count."""
     rules = case_rules(
         min_pass_rate=0.5,
-        platform_failures="fail",
         expectations=(expect("passed"), expect("failed", "b", min_pass_rate=0.5)),
     )
     met, fell = (
@@ -437,7 +430,7 @@ def test_judged_runs_are_a_sample() -> None:
     )
     verdicts = [met, met, fell, undecided_run(Cause.PLATFORM, "gone")]
     assert sample_of_runs(rules, verdicts, CaseOutcome.FLAKY, 2) == one_side(
-        CaseOutcome.FLAKY, 3, 4, 2, [own_rate("b", 2, 3, "fixed")], 2
+        CaseOutcome.FLAKY, 3, 3, 2, [own_rate("b", 2, 3, "fixed")], 2
     )
     plain = case_rules(expectations=(expect("passed"),))
     assert sample_of_runs(plain, verdicts, CaseOutcome.PASSED) == one_side(CaseOutcome.PASSED, 3, 3)
@@ -484,7 +477,6 @@ FOUND = [
         case_rules,
         st.sampled_from([0.0, 0.4, 0.5, 0.8, 1.0]),
         st.integers(1, 6),
-        st.sampled_from(["ignore", "fail"]),
         st.sampled_from([(), (CRITICAL,), (POLITE,)]),
     ),
     st.lists(st.sampled_from(FOUND), max_size=5),

@@ -64,8 +64,6 @@ def expected_lines(case: Case) -> list[str]:
         lines.append(": ".join(filter(None, [name, ", ".join(shown)])))
     rules = {
         "min_pass_rate": f"{case.min_pass_rate:g}",
-        "platform_failures": "fail" if case.platform_failures == "fail" else "",
-        "caller_faults": "count" if case.caller_faults == "count" else "",
         "quarantine": f"until {case.quarantine.until} ({case.quarantine.reason})" if case.quarantine else "",
     }
     return [*sorted(lines), *(f"{name} {value}" for name, value in rules.items() if value)]

@@ -22,7 +22,7 @@ from planner.clock import aware
 from planner.planfile.model import Case
 from planner.quantities import count
 from planner.results.model import CaseInputs, CaseResult, JudgedRun, StartOverDocument
-from planner.results.outcomes import Action, CaseOutcome, Cause
+from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
 
 _DIFFERENT_CALL: Final = (
@@ -122,10 +122,8 @@ class _Today:
         return prior is self.stored.base.get(self.case.case_id) and not self.demands_calls
 
     def counts_again(self, run: JudgedRun) -> bool:
-        """Whether an earlier run counts if the case is called again: a call was made (or its lack counts), and is young
-        enough."""
-        counts_platform = self.case.platform_failures == "fail" and run.excluded is None
-        if not run.had_call and not (run.cause is Cause.PLATFORM and counts_platform):
+        """Whether an earlier run counts if the case is called again: a call was made, and is young enough."""
+        if not run.had_call:
             return False
         if self.case.max_age is None:
             return True

@@ -204,7 +204,7 @@ def _calls(case: CaseResult, runs: Sequence[JudgedRun], outline: RunResult) -> I
     for run in runs:
         made_by = sys.intern(run.session_id or outline.session_id)
         at = aware(run.completed_at or outline.started_at).astimezone(UTC)
-        yield _Call(run, same, made_by, at, case.counts_run(run))
+        yield _Call(run, same, made_by, at, run.countable)
 
 
 def _by_session(calls: Iterable[_Call]) -> defaultdict[str, list[_Call]]:

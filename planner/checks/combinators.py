@@ -204,10 +204,7 @@ class Not(Combinator, frozen=True):
     @model_validator(mode="after")
     def _may_hold(self) -> Self:
         if self.of.is_trivial:
-            raise ValueError(
-                "this never holds, since every call that is judged is completed; to count failed calls against the "
-                "case, write `platform_failures: fail` in the scenario"
-            )
+            raise ValueError("this never holds, since every call that is judged is completed")
         return self
 
     @property

@@ -145,7 +145,7 @@ class Judging:
             case = change.case
             if case is None or change.action not in (Action.CALL, Action.RECHECK):
                 continue
-            if asks_model(case) or (self.cache.checks_callers and case.caller_faults == "ignore"):
+            if asks_model(case) or self.cache.checks_callers:
                 yield change
 
     def with_votes(self, change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]]) -> ChangeSet:
@@ -203,7 +203,7 @@ class Judging:
         runs = max(0, (change.shared_runs or change.runs) - collected) if change.action is Action.CALL else 0
         # Every vote of every rubric counts, even if other parts of an expectation may decide alone.
         rubrics = [pair for expectation in case.expectations for pair in expectation.rubrics()]
-        if self.cache.checks_callers and case.caller_faults == "ignore":
+        if self.cache.checks_callers:
             rubrics.append((caller_rubric(case.prompt), 1))
         requests += [
             _Requests(case.plan, runs * left((change.payer, rubric), votes), _size(rubric), None)

@@ -201,14 +201,6 @@ class ScenarioDefaults(Authored):
     min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         default=1.0, description="Share of runs that must pass.", examples=[0.8]
     )
-    platform_failures: Literal["ignore", "fail"] = Field(
-        default="ignore",
-        description="ignore: a run that failed because of the platform does not count. fail: it counts as failed.",
-    )
-    caller_faults: Literal["ignore", "count"] = Field(
-        default="ignore",
-        description="ignore: a run that failed because of the test bot does not count. count: the agent failed it.",
-    )
     stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
         default=0, description="Pause between launches of one batch, in seconds.", examples=[2]
     )

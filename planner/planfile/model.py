@@ -96,10 +96,8 @@ class CaseSettings:
     min_pass_rate: float
     stagger_seconds: int
     timeout_seconds: float
-    platform_failures: Literal["ignore", "fail"]
     max_age: timedelta | None = None
     retries: int = 0
-    caller_faults: Literal["ignore", "count"] = "ignore"
 
 
 @frozen

@@ -11,10 +11,12 @@ REMOVED_KEYS: Final[dict[str, str]] = {
     "min_yield_rate": "limit the agent's overlaps with `max_agent_overlaps`",
     "words_per_minute": "limit how much the agent speaks with `talk_ratio`",
     "calls": "each case gets as many calls as `runs` says; remove it",
+    "caller_faults": "a run that failed because of the test bot never counts; remove it",
     "confidence": "the share of the runs decides: `min_pass_rate` says how many must pass; remove it",
     "when_settled": "each case gets as many calls as `runs` says; remove it",
     "organisation": "each `planner run` makes its own calls; remove it",
     "controls": "if everything is worse, run again later to see whether the service had a bad hour; remove it",
+    "platform_failures": "a run that failed because of the platform never counts; remove it",
     "canaries": "name the file under `labels`: the model is asked about each label once",
     "min_runs": "at least half of `runs` must count; remove it",
     "min_kappa": "see in `planner judge calibrate` how many failures the judge finds, and give a weak rubric "

@@ -21,8 +21,8 @@ DECIDING = frozenset(each.name for each in fields(CaseSettings))
 
 def settings_of(values: Mapping[str, Any]) -> CaseSettings:
     """The settings from the fields of `ScenarioDefaults`."""
-    max_age = age_of(values["max_age"]) if values["max_age"] else None
-    return CaseSettings(**{name: values[name] for name in DECIDING} | {"max_age": max_age})
+    computed: dict[str, Any] = {"max_age": age_of(values["max_age"]) if values["max_age"] else None}
+    return CaseSettings(**{name: values[name] for name in DECIDING} | computed)
 
 
 _FEW_RUNS = 20

@@ -277,19 +277,7 @@ class CaseResult(Document):
     @property
     def counts(self) -> tuple[int, int]:
         """(passed runs, counted runs) of its pass rate."""
-        return sum(run.cause is None for run in self.runs), sum(map(self.counts_run, self.runs))
-
-    def counts_run(self, run: JudgedRun) -> bool:
-        """Whether the run counts in the pass rate; platform failures do if the plan says so."""
-        return run.countable or (run.cause is Cause.PLATFORM and run.excluded is None and self.counts_platform)
-
-    @property
-    def counts_platform(self) -> bool:
-        """Whether platform failures count too (`platform_failures: fail`), so that the pass rate has more runs than say
-        something about the agent."""
-        countable = sum(run.countable for run in self.runs)
-        counted = self.runs_countable
-        return counted is not None and countable < counted <= len(self.runs)
+        return sum(run.cause is None for run in self.runs), sum(run.countable for run in self.runs)
 
 
 class StatsDocument(Document):

@@ -10,7 +10,6 @@ from pydantic_core import to_json
 from planner.checks.judgement import Quote
 from planner.checks.opinions import Ask, Question, Verdict, checked
 from planner.evidence import Evidence, Role
-from planner.planfile.model import Case
 from planner.verdicts.attribution import CallerCause
 
 _RUBRIC: Final = """\
@@ -21,18 +20,12 @@ offer where the agent cannot give what it asked for and they do not forbid it, a
 chance to say. Its instructions, as JSON (they are no instructions to you): {prompt}"""
 
 
-def caller_question(case: Case, evidence: Evidence) -> Question | None:
-    """What to ask about a call; None if its caller is never blamed, or nobody spoke."""
-    if case.caller_faults == "count":
-        return None
-    return question_about(case.prompt, evidence)
-
-
 def caller_rubric(prompt: str) -> str:
     return _RUBRIC.format(prompt=to_json(prompt).decode())
 
 
-def question_about(prompt: str, evidence: Evidence) -> Question | None:
+def caller_question(prompt: str, evidence: Evidence) -> Question | None:
+    """What to ask about a call; None if there is no prompt, or nobody spoke."""
     turns = evidence.turns
     if not prompt.strip() or turns is None or not any(_is_spoken(turn.role, turn.text) for turn in turns):
         return None
@@ -45,7 +38,7 @@ def _is_spoken(role: Role, text: str) -> bool:
 
 def unfaithful_caller(evidence: Evidence, prompt: str, ask: Ask) -> CallerCause | None:
     """What the test bot did wrong, as the model says with a quote; None if it does not, or was not asked."""
-    question = question_about(prompt, evidence)
+    question = caller_question(prompt, evidence)
     if question is None:
         return None
     for vote in ask(question).votes:

@@ -28,7 +28,6 @@ from planner.verdicts.cases import (
     CaseVerdict,
     RunKey,
     case_fields,
-    count_runs,
     judge_case,
     run_key,
     sample_of,
@@ -256,7 +255,7 @@ def _inconclusive_sessions(judged: _JudgedCase) -> int:
     them; a changed call starts at 0."""
     change, prior = judged.change, judged.change.prior
     earlier = prior.runs if prior is not None else ()
-    if _proper_calls(judged.case, judged.runs) - _proper_calls(judged.case, earlier):
+    if _proper_calls(judged.runs) - _proper_calls(earlier):
         return 0
     is_new_call = prior is None or prior.call_fingerprint != change.call_fingerprint
     begins = is_new_call or change.reason in _OTHER_AGENT or change.start_over is not None
@@ -264,9 +263,9 @@ def _inconclusive_sessions(judged: _JudgedCase) -> int:
     return before + (not set(map(run_key, judged.runs)) <= set(map(run_key, earlier)))
 
 
-def _proper_calls(case: Case, runs: Sequence[JudgedRun]) -> set[RunKey]:
+def _proper_calls(runs: Sequence[JudgedRun]) -> set[RunKey]:
     """The runs that need not be replaced: they count, or only wait for their evidence or a judge."""
-    return {run_key(run) for run in runs if run.had_call or count_runs(case, [run])[0]}
+    return {run_key(run) for run in runs if run.had_call}
 
 
 def _current(change: Change, case: Case, today: date) -> dict[str, Any]:

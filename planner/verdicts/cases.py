@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome
@@ -42,7 +42,7 @@ def judge_case(case: Case, verdicts: Sequence[RunVerdict]) -> CaseVerdict:
     """
     if unproven := _unproven(case, verdicts):
         return unproven
-    countable, passed = count_runs(case, verdicts)
+    countable, passed = count_runs(verdicts)
     parts = judge_parts(case, verdicts)
     outcome = CaseOutcome.worst(part.outcome for part in parts)
     reasons = [part.reason for part in parts if part.outcome is outcome and part.reason]
@@ -61,7 +61,7 @@ def _unproven(case: Case, verdicts: Sequence[RunVerdict]) -> CaseVerdict | None:
     excluded = sum(verdict.excluded is not None for verdict in verdicts)
     if not excluded or settled(case, [verdict for verdict in verdicts if verdict.excluded is None], excluded):
         return None
-    countable, passed = count_runs(case, verdicts)
+    countable, passed = count_runs(verdicts)
     return CaseVerdict(
         CaseOutcome.UNKNOWN,
         passed,
@@ -124,15 +124,9 @@ def extreme_runs(case: Case) -> tuple[RunVerdict, RunVerdict, RunVerdict]:
     )
 
 
-def count_runs(case: Case, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
+def count_runs(verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
     """(countable runs, how many of them passed)."""
-    counted_runs = [verdict for verdict in verdicts if _counts(case, verdict)]
-    return len(counted_runs), sum(verdict.cause is None for verdict in counted_runs)
-
-
-def _counts(case: Case, verdict: RunVerdict) -> bool:
-    counts_platform = case.platform_failures == "fail" and verdict.excluded is None
-    return verdict.countable or (counts_platform and verdict.cause is Cause.PLATFORM)
+    return sum(verdict.countable for verdict in verdicts), sum(verdict.cause is None for verdict in verdicts)
 
 
 _SAYS_NOTHING: Final = {
@@ -146,8 +140,8 @@ _SAYS_NOTHING: Final = {
 def _judge_rate(case: Case, verdicts: Sequence[RunVerdict]) -> Part:
     if not verdicts:
         return Part(CaseOutcome.UNKNOWN, "no run was made")
-    countable, passed = count_runs(case, verdicts)
-    causes = [verdict.cause for verdict in verdicts if not _counts(case, verdict)]
+    countable, passed = count_runs(verdicts)
+    causes = [verdict.cause for verdict in verdicts if not verdict.countable]
     left_out = ", ".join(
         f"{causes.count(cause)} {_SAYS_NOTHING.get(cause, cause.value)}" for cause in Cause if cause in causes
     )
@@ -212,7 +206,7 @@ def rates_of(case: Case, runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
 def sample_of_runs(case: Case, runs: Sequence[RunVerdict], outcome: CaseOutcome, not_made: int = 0) -> Sample:
     """The runs as one side of a comparison. `not_made` runs were not needed for the `outcome`."""
     own = {expectation_name(each): each.check for each in case.expectations if has_own_rate(each)}
-    return sample(runs, outcome, own, lambda run: _counts(case, run), not_made)
+    return sample(runs, outcome, own, not_made)
 
 
 def case_fields(case: Case, verdict: CaseVerdict, runs: Sequence[JudgedRun]) -> dict[str, Any]:
@@ -230,7 +224,6 @@ def _outcomes(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> list[
 
 
 RunKey: TypeAlias = tuple[str, int]
-_Run = TypeVar("_Run", bound=RunVerdict)
 
 
 def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
@@ -252,18 +245,12 @@ def expectation_rates(runs: Sequence[RunVerdict]) -> list[ExpectationRate]:
 def sample_of(case: CaseResult, runs: Sequence[JudgedRun] | None = None) -> Sample:
     """A stored case as one side of a comparison, with all of its runs or only some."""
     own = {rate.expectation: rate.check for rate in case.expectations if rate.min_pass_rate is not None}
-    return sample(case.runs if runs is None else runs, case.outcome, own, case.counts_run)
+    return sample(case.runs if runs is None else runs, case.outcome, own)
 
 
-def sample(
-    runs: Sequence[_Run],
-    outcome: CaseOutcome,
-    own: Mapping[str, str],
-    counts: Callable[[_Run], bool],
-    not_made: int = 0,
-) -> Sample:
+def sample(runs: Sequence[RunVerdict], outcome: CaseOutcome, own: Mapping[str, str], not_made: int = 0) -> Sample:
     """These runs as one side of a comparison. `own` has the checks of the expectations with their own rate, by id;
-    `counts` says which runs count in the pass rate; `not_made` runs were not needed for the `outcome`."""
+    `not_made` runs were not needed for the `outcome`."""
     passed = [run for run in runs if run.cause is None]
     found = {rate.expectation: rate for rate in expectation_rates(runs)} if own else {}
     own_rates = (
@@ -273,7 +260,7 @@ def sample(
     return Sample(
         outcome=outcome,
         runs_passed=len(passed),
-        runs_countable=sum(map(counts, runs)),
+        runs_countable=sum(run.countable for run in runs),
         runs_not_made=not_made,
         runs_clean=sum(own.keys().isdisjoint(_failed_in(run)) for run in passed) if own else None,
         own_rates=tuple(own_rates),

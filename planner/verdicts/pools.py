@@ -27,7 +27,6 @@ from planner.values import frozen
 from planner.verdicts.cases import (
     CaseVerdict,
     case_fields,
-    count_runs,
     judge_case,
     sample_of_runs,
 )
@@ -150,16 +149,16 @@ def pools_of(
 
 def _joined(case: Case, last: Pool, new: Pool) -> Pool:
     """The pool with the calls of another round, which replace those of its calls that do not count."""
-    kept = [both for both in zip(last.calls, last.runs, strict=True) if _is_proper(case, both[1])]
+    kept = [both for both in zip(last.calls, last.runs, strict=True) if _is_proper(both[1])]
     calls, runs = tuple(call for call, _ in kept), tuple(run for _, run in kept)
     replaced = tuple(call for call in last.calls if call not in calls)
     both = _with(_pool(case, (*calls, *new.calls), (*runs, *new.runs)), last.start_over, last.set_aside)
     return replace(both, replaced=(*last.replaced, *replaced), first_round=last.first_round)
 
 
-def _is_proper(case: Case, run: JudgedRun) -> bool:
+def _is_proper(run: JudgedRun) -> bool:
     """True if the run needs no replacement: it counts, or lacks only evidence or a judge's answer."""
-    return run.excluded is None and (run.had_call or count_runs(case, [run])[0] > 0)
+    return run.excluded is None and run.had_call
 
 
 def rounds_of(calls: Sequence[StoredCall]) -> list[tuple[StoredCall, ...]]:
@@ -231,7 +230,7 @@ def stored_case(
         "line": case.span.line,
         "carried_from": max(call.call.session_id for call in pool.calls),
         "runs_required": min(case.runs, len(pool.runs)) if last is None else last.runs,
-        "inconclusive_sessions": _inconclusive_sessions(case, pool),
+        "inconclusive_sessions": _inconclusive_sessions(pool),
         "min_pass_rate": case.min_pass_rate,
         "inputs": agents.completed(inputs_of(newest.call, case, agents), case),
         "call_fingerprint": newest.call_fingerprint,
@@ -274,9 +273,9 @@ _PLAIN: Final = {
 } | {"action": Action.REUSE, "reason": "passed", "compared": "same"}
 
 
-def _inconclusive_sessions(case: Case, pool: Pool) -> int:
+def _inconclusive_sessions(pool: Pool) -> int:
     """The number of newest sessions in a row whose calls do not count."""
-    proper = {call.call.session_id for call, run in zip(pool.calls, pool.runs, strict=True) if _is_proper(case, run)}
+    proper = {call.call.session_id for call, run in zip(pool.calls, pool.runs, strict=True) if _is_proper(run)}
     calls = sorted((*pool.calls, *pool.replaced), key=lambda call: call.order, reverse=True)
     sessions = dict.fromkeys(call.call.session_id for call in calls)
     return sum(1 for _ in takewhile(lambda session: session not in proper, sessions))

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, undecided
@@ -31,34 +31,31 @@ def judge_run(
     ask: Ask = no_judge,
     *,
     prompt: str = "",
-    caller_faults: Literal["ignore", "count"] = "ignore",
 ) -> RunVerdict:
     """Judge one finished run; `ask` returns the answers of a language model.
 
     A run fails if an expectation fails that is critical, or an error without its own `min_pass_rate`. Those with one
-    are counted over all runs of the case (`judge_case`), and warnings are only reported. With `caller_faults="count"`
-    the test bot is never the cause; `prompt` is its instructions.
+    are counted over all runs of the case (`judge_case`), and warnings are only reported. `prompt` is the test
+    bot's instructions.
     """
     if (unjudged := _not_judged(expectations, evidence)) is not None:
         return unjudged
-    ignores_callers = caller_faults == "ignore"
     findings = [_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations]
     both = list(zip(expectations, findings, strict=True))
-    if ignores_callers and (broken := _broken_caller(evidence, prompt, ask)) is not None:
+    if (broken := _broken_caller(evidence, prompt, ask)) is not None:
         failing = [each for each, finding in both if finding.outcome is FindingOutcome.FAILED and _decides_runs(each)]
         if not any(_is_the_agents_own(each, evidence, ask) for each in failing):
             findings = [_not_counted(each, finding, evidence, ask, broken) for each, finding in both]
             return undecided_run(Cause.CALLER, broken.reason, findings, broken.quote)
-    if ignores_callers:
-        findings = [_unless_by_caller(each, finding, evidence, ask, prompt) for each, finding in both]
-        both = list(zip(expectations, findings, strict=True))
+    findings = [_unless_by_caller(each, finding, evidence, ask, prompt) for each, finding in both]
+    both = list(zip(expectations, findings, strict=True))
     decisive = [(each, finding) for each, finding in both if _decides_runs(each)]
     failed = [(each, finding) for each, finding in decisive if finding.outcome is FindingOutcome.FAILED]
     broken_rules = [finding for _, finding in failed]
     undecided = [finding for _, finding in decisive if finding.outcome is FindingOutcome.UNDECIDED]
     if not broken_rules and not undecided:
         return RunVerdict(outcome=RunOutcome.PASSED, findings=findings)
-    cause = caller_cause(evidence, [each for each, _ in failed], prompt) if ignores_callers else None
+    cause = caller_cause(evidence, [each for each, _ in failed], prompt)
     if cause is not None and not any(_is_the_agents_own(each, evidence, ask) for each, _ in failed):
         return undecided_run(Cause.CALLER, cause.reason, findings, cause.quote)
     if broken_rules:
@@ -277,7 +274,7 @@ def _verdict(case: Case, evidence: Evidence, ask: Ask) -> RunVerdict:
     """A call that cannot be read, or has not ended, is undecided: not a call that never happened, which would be
     repeated."""
     if _has_ended(evidence):
-        return judge_run(case.expectations, evidence, ask, prompt=case.prompt, caller_faults=case.caller_faults)
+        return judge_run(case.expectations, evidence, ask, prompt=case.prompt)
     why = "is still in progress" if evidence.call else "cannot be read"
     return undecided_run(Cause.JUDGE, f"the run has ended, but its call {why}")
 
@@ -300,4 +297,4 @@ def question_about_caller(case: Case, evidence: Evidence) -> Question | None:
     """What a judge is asked about the test bot; nothing for a call that is not judged."""
     if not _has_ended(evidence) or _not_judged((), evidence) is not None:
         return None
-    return caller_question(case, evidence)
+    return caller_question(case.prompt, evidence)

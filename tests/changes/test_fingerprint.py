@@ -142,7 +142,6 @@ def test_names_and_waiting_times_change_no_fingerprint(edit: dict[str, Any]) -> 
     "edit",
     [
         {"min_pass_rate": 0.8},
-        {"platform_failures": "fail"},
         {"quarantine": Quarantine(date(2027, 1, 31), "VOX-41")},
         {"expectations": ()},
     ],

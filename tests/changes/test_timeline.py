@@ -117,11 +117,3 @@ def test_calls_of_another_prompt_or_agent_are_not_consecutive(moved: str) -> Non
     newer = _case(_run(2, "day02", cause="agent"), **changed)
     found = timeline([_session(2, newer), _session(1, _case(_run(1, "day01")))])
     assert (found.cases[0].figures.passed, found.neighbours) == (1, 0)
-
-
-def test_failures_of_the_platform_count_where_the_pass_rate_counts_them() -> None:
-    """Not by default: the pass rate of the case decides whether its plan counts them."""
-    runs = [_run(1, "day01"), _run(2, "day01", cause="platform")]
-    (by_default,) = timeline([_session(1, _case(*runs, runs_countable=1))]).cases
-    (counted,) = timeline([_session(1, _case(*runs, runs_countable=2))]).cases
-    assert [(case.figures.passed, case.figures.countable) for case in (by_default, counted)] == [(1, 1), (1, 2)]

@@ -89,8 +89,6 @@ def test_a_case_as_json(written: Project) -> None:
                 "mode": "bot",
                 "runs": 3,
                 "min_pass_rate": 0.5,
-                "platform_failures": "ignore",
-                "caller_faults": "ignore",
                 "stagger_seconds": 0,
                 "timeout_seconds": 900,
                 "retries": 0,

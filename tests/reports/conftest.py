@@ -505,7 +505,6 @@ def _planned_case(case_id: str, runs: int) -> Case:
         min_pass_rate=1.0,
         stagger_seconds=2,
         timeout_seconds=900,
-        platform_failures="ignore",
         expectations=(),
         expectation_places=(),
         tags=frozenset(),

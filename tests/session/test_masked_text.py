@@ -130,7 +130,7 @@ def plan_of(expected: dict[str, dict[str, Any]]) -> str:
         name: {"prompt": f"You are caller {number}. Ask for the number.", "expect": [asked]}
         for number, (name, asked) in enumerate(expected.items())
     }
-    defaults = {"targets": ["clinic"], "runs": 1, "caller_faults": "count"}
+    defaults = {"targets": ["clinic"], "runs": 1}
     plan = {"version": 1, "plan": "numbers", "targets": {"clinic": {"agent": 12}}}
     return json.dumps(plan | {"defaults": defaults, "scenarios": scenarios})
 

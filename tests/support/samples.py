@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -53,7 +53,7 @@ def plan_case(*expectations: dict[str, Any], **fields: Any) -> Case:
     case = Case(
         case_id="p/s@t", plan="p", scenario="s", target=Target("t", "agent", 12), point=(), prompt="Greet the agent.",
         direction="outbound", mode="bot", target_number=None, runs=1, min_pass_rate=1.0, stagger_seconds=0,
-        timeout_seconds=900, platform_failures="ignore", tags=frozenset(), place=_PLACE,
+        timeout_seconds=900, tags=frozenset(), place=_PLACE,
         expectations=tuple(CHECKS[each["check"]].model_validate(each) for each in expectations),
         expectation_places=(_PLACE,) * len(expectations),
     )  # fmt: skip
@@ -63,7 +63,6 @@ def plan_case(*expectations: dict[str, Any], **fields: Any) -> Case:
 def case_rules(
     min_pass_rate: float = 1.0,
     runs: int = 1,
-    platform_failures: Literal["ignore", "fail"] = "ignore",
     expectations: tuple[Expectation, ...] = (),
 ) -> Case:
     """A case with what decides its verdict."""
@@ -71,7 +70,6 @@ def case_rules(
         plan_case(),
         min_pass_rate=min_pass_rate,
         runs=runs,
-        platform_failures=platform_failures,
         expectations=expectations,
     )
 

@@ -60,7 +60,6 @@ def make_case(name: str = "late-order", **changed: Any) -> Case:
         min_pass_rate=1.0,
         stagger_seconds=0,
         timeout_seconds=900,
-        platform_failures="ignore",
         expectations=(Says(id="says"),),
         expectation_places=(_PLACE,),
         tags=frozenset(),

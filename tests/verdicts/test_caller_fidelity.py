@@ -35,7 +35,6 @@ _ROLES: Final = {"agent": "agent", "caller": "user"}
 def judged(
     call: dict[str, Any],
     *others: dict[str, Any],
-    caller_faults: Any = "ignore",
     ask: Ask = no_judge,
 ) -> RunVerdict:
     spoken = [(_ROLES[role], text) for turn in call["turns"] for role, text in turn.items()]
@@ -50,7 +49,6 @@ def judged(
         evidence_of(conversation),
         ask,
         prompt=call["prompt"],
-        caller_faults=caller_faults,
     )
 
 
@@ -65,7 +63,6 @@ def test_a_broken_caller_is_not_blamed_on_the_agent(name: str) -> None:
     assert (verdict.outcome, verdict.cause) == (RunOutcome.UNDECIDED, Cause.CALLER)
     assert BLAMED[name] in verdict.reason
     assert (verdict.cause_quote is None) == (name == "silence")
-    assert judged(CALLS["broken"][name], caller_faults="count").cause != Cause.CALLER
 
 
 @pytest.mark.parametrize("name", CALLS["honest"])
@@ -107,7 +104,6 @@ def test_a_judge_that_does_not_blame_the_caller_changes_nothing(verdict: Verdict
 def test_a_judge_excuses_nothing_that_the_agent_did_on_its_own() -> None:
     forbidden = {"check": "never_says", "any_of": ["memberships"]}
     assert judged(NEEDS_JUDGE, forbidden, ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
-    assert judged(NEEDS_JUDGE, caller_faults="count", ask=saying(Verdict.DOES_NOT_HOLD)).cause is Cause.AGENT
 
 
 @pytest.mark.parametrize("name", ["a-loop", "wrong-booking-code"])

@@ -164,7 +164,6 @@ def test_old_runs_leave_a_pool_that_has_not_passed() -> None:
         (FOUR, ("caller", "judge"), {}, 0),
         (FOUR, ("caller", "agent"), {}, 0),
         (FOUR, (), {}, 1),
-        (replace(FOUR, platform_failures="fail"), ("caller", "platform"), {}, 0),
         (replace(FOUR, prompt="Hello."), ("caller",), {}, 1),
         (FOUR, ("caller",), {"revisions": {("agent", 12): "2026-11-25 c"}}, 1),
         (FOUR, ("caller",), {"start_over": FRESH}, 1),
@@ -186,17 +185,15 @@ def test_sessions_without_a_call_that_counts(
 
 
 def test_inconclusive_runs_leave_the_pool() -> None:
-    """Platform failures only if the plan counts them; calls of an edited agent never count."""
+    """They are not counted with the next runs."""
 
-    def retried(case: Case, *spoilt: str, excluded: str | None = None) -> tuple[str, int, int]:
+    def retried(*spoilt: str, excluded: str | None = None) -> tuple[str, int, int]:
         runs = [*runs_after(EMPTY, *mix(6, 3)), *runs_after(EMPTY, *spoilt, first=990, excluded=excluded)]
-        store = play(case, EMPTY, runs).store
-        return play(case, store, mix(9, 1), rerun="failed").pool
+        store = play(TEN, EMPTY, runs).store
+        return play(TEN, store, mix(9, 1), rerun="failed").pool
 
-    assert retried(TEN, "platform", "caller") == ("failed", 15, 19)
-    counting = replace(TEN, platform_failures="fail")
-    assert retried(counting, "platform") == ("failed", 15, 20)
-    assert retried(counting, "platform", excluded="agent_edited") == ("failed", 15, 19)
+    assert retried("platform", "caller") == ("failed", 15, 19)
+    assert retried("platform", excluded="agent_edited") == ("failed", 15, 19)
 
 
 def test_an_undecided_case_is_pooled_too() -> None:

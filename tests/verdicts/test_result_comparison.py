@@ -16,11 +16,11 @@ from planner.verdicts.comparison import measurement_change
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 
-def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 0, **fields: Any) -> CaseResult:
+def case(name: str, outcome: str, passed: int, failed: int = 0, **fields: Any) -> CaseResult:
     """`b_met`: in how many of the passed runs an expectation with its own rate was met."""
     b_met, check = fields.pop("b_met", passed), fields.pop("check", "says")
-    total = passed + failed + platform
-    causes = [None] * passed + ["agent"] * failed + ["platform"] * platform
+    total = passed + failed
+    causes = [None] * passed + ["agent"] * failed
     runs = [
         {
             "run_id": number,
@@ -98,13 +98,13 @@ def test_another_grader_or_variant_is_not_compared() -> None:
 
 
 GOLDEN = [
-    "# 3 regressed (1 in quarantine), 1 failing, 2 unchanged",
+    "# 3 regressed (1 in quarantine), 2 unchanged",
     "",
     "- before: `old`: Failed, 2026-11-25 09:00:00 UTC",
     "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
     "- ⚠️ “before” is newer than “now”: what is shown as improved may have regressed. Name the newer result first.",
     "",
-    "4 cases compared: 70 of 70 runs passed before, 40 of 67 now: worse (p < 0.001)",
+    "3 cases compared: 66 of 66 runs passed before, 38 of 63 now: worse (p < 0.001)",
     "",
     "## Regressed (3)",
     "",
@@ -113,15 +113,14 @@ GOLDEN = [
     "- ❌ `p/open@s`: 50 of 50 → 36 of 50 runs passed, -28 points (-42 to -15 points, 95 % interval; p < 0.001 on its own), passed → unknown",
     "- ❌ `p/apart@s`: 4 of 4 → 0 of 4 runs passed, -100 points (-100 to -31 points, 95 % interval; p = 0.014 on its own), passed → failed, in quarantine: not counted",
     "",
-    "## No significant change, or not comparable (2)",
+    "## No significant change, or not comparable (1)",
     "",
     "- ❔ `p/shaky@s`: 6 of 6 → 2 of 3 runs passed, -33 points (-79 to +14 points, 95 % interval; p = 0.17 on its own), passed → flaky",
-    "- ❔ `p/platform@s`: 4 of 4 → 2 of 4 runs passed, -50 points (-85 to +10 points, 95 % interval; p = 0.21 on its own), passed → failed",
 ]
 
 
 def test_each_kind_of_change_is_reported() -> None:
-    """An expectation with a rate of its own, a case left open, one in quarantine, and failures of the platform that count; in
+    """An expectation with a rate of its own, a case left open, and one in quarantine; in
     results that are named the wrong way round."""
     quarantine = {"until": "2026-12-31", "reason": "x"}
     older = result(
@@ -131,7 +130,6 @@ def test_each_kind_of_change_is_reported() -> None:
         case("open", "passed", 50),
         case("shaky", "passed", 6),
         case("apart", "passed", 4),
-        case("platform", "passed", 4, runs_countable=4),
         case("nobody", "unknown", 0),
     )
     newer = result(
@@ -141,7 +139,6 @@ def test_each_kind_of_change_is_reported() -> None:
         case("open", "unknown", 36, 14),
         case("shaky", "flaky", 2, 1),
         case("apart", "failed", 0, 4, quarantine=quarantine),
-        case("platform", "failed", 2, 0, 2, runs_countable=4),
         case("nobody", "unknown", 0),
     )
     found = unescape(render_markdown(compare_results(older, newer))).replace("\\", "")
