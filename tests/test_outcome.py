@@ -306,7 +306,6 @@ def test_a_case_of_a_plan_has_the_rules_in_it() -> None:
         target_number=None,
         runs=5,
         min_pass_rate=0.8,
-        stagger_seconds=0,
         timeout_seconds=900,
         expectations=(POLITE,),
         expectation_places=(place,),

@@ -39,7 +39,6 @@ class Job:
 class EngineSettings:
     settle_seconds: float = 600.0
     linger_seconds: float = 60.0
-    mark_prompts: bool = False
     max_concurrent_runs: int | None = None
     evidence_wait_seconds: float = 60.0
     """How long to wait for a late call id, bill, transcript or grade after a run's end."""

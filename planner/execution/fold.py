@@ -263,7 +263,7 @@ def _length_seconds(run: Run, watched: Watched, now: Now) -> float:
     age = watched.age_seconds(now)
     if run.created_at is None or run.completed_at is None:
         return age
-    seconds = (run.completed_at - run.created_at).total_seconds() - watched.stagger_seconds
+    seconds = (run.completed_at - run.created_at).total_seconds()
     return seconds if 0 < seconds < age else age
 
 

@@ -33,7 +33,7 @@ def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
             Job(
                 case_id=case.case_id,
                 plan=case.plan,
-                line=Line(target.kind, called_id, case.direction, case.mode, case.target_number, case.stagger_seconds),
+                line=Line(target.kind, called_id, case.direction, case.mode, case.target_number),
                 prompt=case.prompt,
                 call_fingerprint=change.call_fingerprint,
                 agent_revision=change.inputs.agent_revision if change.inputs else None,

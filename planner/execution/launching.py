@@ -35,7 +35,7 @@ from planner.execution.events import (
 from planner.execution.journal_state import TakenError
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.ledger import OverCeilingError
-from planner.execution.reconciling import NAME_PREFIX, bind_slots, marked
+from planner.execution.reconciling import NAME_PREFIX, bind_slots
 from planner.execution.state import LateShares, State
 from planner.providers.base import Launched, Run
 from planner.quantities import count, some
@@ -76,13 +76,13 @@ def intent_of(state: State, action: SendLaunch, launch_id: str, now: Now) -> Lau
             SlotIntent(
                 job.case_id,
                 job.plan,
-                marked(job.prompt, launch_id, ordinal) if state.settings.mark_prompts else job.prompt,
+                job.prompt,
                 job.call_fingerprint,
                 job.agent_revision,
                 cents,
                 job.configuration,
             )
-            for ordinal, (job, cents) in enumerate(action.runs)
+            for job, cents in action.runs
         ),
         credential=state.terms.credential,
     )

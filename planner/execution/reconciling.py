@@ -26,8 +26,6 @@ ANY_TIME_SECONDS = 3650 * 86400.0
 NAME_PREFIX = "planner "
 """Prefix of the batch names that planner sends."""
 _PROMPT_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_REFERENCE = "\n\n(Reference for the organisers, not to be spoken: "
-_IS_REFERENCE = re.compile(r"[0-9a-f]{10}\)")
 
 
 @frozen
@@ -96,18 +94,6 @@ def prompt_key(prompt: str | None) -> str:
         return prompt
     text = "\n".join((prompt or "").splitlines()).strip()
     return f"sha256:{sha256(text.encode(errors='surrogatepass')).hexdigest()}"
-
-
-def marked(prompt: str, launch_id: str, ordinal: int) -> str:
-    """The prompt with a short unique reference, which makes the search exact."""
-    reference = sha256(f"{launch_id} {ordinal}".encode()).hexdigest()[:10]
-    return f"{prompt}{_REFERENCE}{reference})"
-
-
-def unmarked(prompt: str) -> str:
-    """The prompt without such a reference."""
-    begin, found, reference = prompt.rstrip().rpartition(_REFERENCE)
-    return begin if found and _IS_REFERENCE.fullmatch(reference) else prompt
 
 
 def unconfirmed_launches(launches: Iterable[Launch], journal: JournalState) -> list[Unconfirmed]:

@@ -206,8 +206,7 @@ class State:
         assert case_id is not None
         self.begin_polling(now)
         job = self.jobs[case_id]
-        allowed_seconds = slot.ordinal * launch.line.stagger_seconds + job.timeout_seconds
-        deadline = now.seconds + self._seconds_left(launch, allowed_seconds, now)
+        deadline = now.seconds + self._seconds_left(launch, job.timeout_seconds, now)
         self.watched[RunId(slot.run_id)] = Watched(
             replace(slot, case_id=case_id),
             launch,

@@ -23,7 +23,7 @@ from planner.execution.launches import LONGEST_RUN
 from planner.execution.previews import NAME_PREFIX
 from planner.execution.reading import Transactions, collect, read_list
 from planner.execution.reads import Listed, WaitPolicy
-from planner.execution.reconciling import prompt_key, unmarked
+from planner.execution.reconciling import prompt_key
 from planner.planfile.model import Case
 from planner.providers.base import AgentProvider, Run, Target, TargetState, UnknownTargetError
 from planner.records.facts import StoredCall
@@ -80,9 +80,8 @@ class Claim:
 
     def _has_prompt(self, prompt: str) -> bool:
         if self.case is not None:
-            return prompt_key(unmarked(prompt)) == prompt_key(self.inputs.prompt)
-        shown = (self.inputs.model_copy(update={"prompt": text}) for text in (prompt, unmarked(prompt)))
-        return any(call_fingerprint(inputs) == self.call.call_fingerprint for inputs in shown)
+            return prompt_key(prompt) == prompt_key(self.inputs.prompt)
+        return call_fingerprint(self.inputs.model_copy(update={"prompt": prompt})) == self.call.call_fingerprint
 
 
 @frozen

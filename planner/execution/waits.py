@@ -72,14 +72,9 @@ class Watched:
     problem: str = ""
     """Why its row in the service's list cannot be read; then nobody knows whether it has ended."""
 
-    @property
-    def stagger_seconds(self) -> float:
-        """How long after the launch the service starts this run."""
-        return self.slot.ordinal * self.launch.line.stagger_seconds
-
     def age_seconds(self, now: Now) -> float:
         """Seconds since the service was to start this run."""
-        return now.seconds_since(self.launch.sent_at) - self.stagger_seconds
+        return now.seconds_since(self.launch.sent_at)
 
     def back_off(self, now: float) -> None:
         """Wait longer after each failure, for this run only: an unreadable run says nothing about others."""

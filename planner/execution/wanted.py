@@ -81,7 +81,7 @@ class WantedRuns:
         self._refresh(case_id)
 
     def not_launched(self, case_id: str, key: SlotKey) -> None:
-        """The slot's launch provably never happened, or it counts for another case from now on."""
+        """The slot's launch provably never happened."""
         if case_id in self._cases and key in self._cases[case_id].live:
             self._cases[case_id].live.remove(key)
             self._live -= 1

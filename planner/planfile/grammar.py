@@ -201,9 +201,6 @@ class ScenarioDefaults(Authored):
     min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         default=1.0, description="Share of runs that must pass.", examples=[0.8]
     )
-    stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
-        default=0, description="Pause between launches of one batch, in seconds.", examples=[2]
-    )
     timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
         default=900, description="How long to wait for one run, in seconds.", examples=[900]
     )
@@ -313,8 +310,4 @@ class ExecutionFields(Authored):
     )
     linger_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         default=60, description="How long a session waits at its end for unconfirmed launches."
-    )
-    mark_prompts: bool = Field(
-        default=False,
-        description="End each prompt with a short reference that makes the search for a lost launch exact.",
     )

@@ -94,7 +94,6 @@ class CaseSettings:
     """E.164, or None for the service's default."""
     runs: int
     min_pass_rate: float
-    stagger_seconds: int
     timeout_seconds: float
     max_age: timedelta | None = None
     retries: int = 0

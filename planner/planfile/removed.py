@@ -9,6 +9,8 @@ REMOVED_KEYS: Final[dict[str, str]] = {
     "max_caller_overlaps": "limit the agent's with `max_agent_overlaps`",
     "min_response_rate": "limit response times with `check: latency`",
     "min_yield_rate": "limit the agent's overlaps with `max_agent_overlaps`",
+    "mark_prompts": "a prompt is sent as it is written; remove it",
+    "stagger_seconds": "the calls of a batch start together; remove it",
     "words_per_minute": "limit how much the agent speaks with `talk_ratio`",
     "calls": "each case gets as many calls as `runs` says; remove it",
     "caller_faults": "a run that failed because of the test bot never counts; remove it",

@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Final, Generic, NewType, Protocol, TypeAlias, TypeVar
-
-from pydantic import Field
+from typing import Any, Final, Generic, NewType, Protocol, TypeAlias, TypeVar
 
 from planner.bounds import ServiceId
 from planner.errors import NotFoundError
@@ -108,7 +106,6 @@ class Line:
     direction: str
     mode: str
     target_number: str | None
-    stagger_seconds: Annotated[int, Field(ge=0, le=60)]
 
     @property
     def target(self) -> Target:

@@ -246,7 +246,6 @@ async def _make_calls(
         settings=EngineSettings(
             settle_seconds=project.execution.settle_seconds,
             linger_seconds=project.execution.linger_seconds,
-            mark_prompts=project.execution.mark_prompts,
             max_concurrent_runs=project.policy.max_concurrent_runs,
         ),
         consent_id=prepared.consent_id,

@@ -44,7 +44,6 @@ def test_nothing_is_called_again_after_the_deployment(tmp_path: Path) -> None:
 def test_calls_of_an_older_file_are_not_those_of_the_new_one(tmp_path: Path) -> None:
     """Killed while calls are queued, then the file is edited: they keep their copy, and the new file has another one."""
     clinic = make_clinic(tmp_path)
-    clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 2\n    stagger_seconds: 60"))
     assert clinic.run(life=Life("after GET /v1/test-calls")).code is None
     clinic.write("agents/clinic.yaml", FILE.replace("Be brief.", "Be kind."))
     clinic.finish()
@@ -348,7 +347,6 @@ def test_a_preview_is_kept_for_the_consent(tmp_path: Path) -> None:
 def test_calls_under_way_keep_their_preview(tmp_path: Path) -> None:
     """Killed while one call is queued: the next session resumes both on the same copy, and then deletes it."""
     clinic = make_clinic(tmp_path)
-    clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 2\n    stagger_seconds: 60"))
     assert clinic.run(life=Life("after GET /v1/test-calls")).code is None
     assert clinic.sandbox.agents.ids == [12, 14, 17, 18]
     assert clinic.run().code == 0
@@ -399,7 +397,7 @@ def test_a_preview_that_somebody_deleted_ends_the_session_incomplete(tmp_path: P
 
 def test_queued_runs_of_a_deleted_preview_are_the_platforms_fault(tmp_path: Path) -> None:
     clinic = make_clinic(tmp_path)
-    clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 3\n    stagger_seconds: 60"))
+    clinic.write("plans/hours.yaml", PLAN.replace("runs: 2", "runs: 3"))
 
     def delete(_: int, request: str) -> str:
         if request == "GET /v1/test-calls" and 18 in clinic.sandbox.agents.ids:

@@ -122,7 +122,6 @@ def test_each_input_of_a_call_counts(edit: dict[str, Any]) -> None:
     [
         {"target": Target("helpdesk", "agent", 12)},
         {"runs": 4},
-        {"stagger_seconds": 9},
         {"timeout_seconds": 60},
         {"tags": frozenset({"smoke"})},
         {"retries": 2},

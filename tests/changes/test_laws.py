@@ -114,7 +114,6 @@ EDITS: dict[str, Callable[[Document], None]] = {
     "the order": _reorder,
     "a tag": _set("scenarios", "refund", "tags", to=["smoke"]),
     "the wait": _set("scenarios", "refund", "timeout_seconds", to=100),
-    "the stagger": _set("scenarios", "opening", "stagger_seconds", to=5),
     "a prompt": _set("scenarios", "opening", "prompt", to="Ask in {{ language }} when they open, at {{ hours }}?"),
     "a prompt without a matrix": _set("scenarios", "person", "prompt", to="Ask for a person, politely."),
     "a variable of prompts": _set("vars", "hours", to=10),

@@ -89,7 +89,6 @@ def test_a_case_as_json(written: Project) -> None:
                 "mode": "bot",
                 "runs": 3,
                 "min_pass_rate": 0.5,
-                "stagger_seconds": 0,
                 "timeout_seconds": 900,
                 "retries": 0,
                 "max_age": "14d",

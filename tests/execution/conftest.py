@@ -339,12 +339,12 @@ def make_service(tmp_path: Path) -> Callable[..., Service]:
     return make
 
 
-LINE = Line("agent", 12, "outbound", "bot", None, 0)
+LINE = Line("agent", 12, "outbound", "bot", None)
 
 
 def make_work(name: str, *, runs: int = 1, target: int = 12, prompt: str | None = None, **changes: Any) -> Job:
     """A job of the case `p/<name>@t`. Keywords are fields of Job or Line."""
-    line_fields = {key: changes.pop(key) for key in ("target_type", "stagger_seconds", "mode") if key in changes}
+    line_fields = {key: changes.pop(key) for key in ("target_type", "mode") if key in changes}
     job = Job(
         case_id=f"p/{name}@t",
         plan="p",

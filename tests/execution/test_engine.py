@@ -64,7 +64,7 @@ async def test_every_wanted_run_is_made_once_and_collected(
 async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """A launch takes as many runs of one line as there is room for; a single run uses the endpoint for single runs."""
     service = make_service(concurrency_limit=200)
-    jobs = [job(f"c{n}", runs=3) for n in range(15)] + [job("lone", target=17), job("slow", stagger_seconds=3)]
+    jobs = [job(f"c{n}", runs=3) for n in range(15)] + [job("lone", target=17), job("slow", mode="sip")]
     done = await service.invoke(jobs)
     assert done.outcome.finished
     launches = (await service.ledger())["launches"]

@@ -73,7 +73,7 @@ async def test_a_batch_answered_twice_is_not_trusted(
     service = make_service()
     later = [
         *jobs,
-        replace(jobs[0], case_id="p/cleo@t", prompt="You are Cleo.", line=replace(jobs[0].line, stagger_seconds=3)),
+        replace(jobs[0], case_id="p/cleo@t", prompt="You are Cleo.", line=replace(jobs[0].line, mode="sip")),
     ]
     done = await service.invoke(later[:2], amend=OneBatch(text), settings=PATIENT)
     assert "the service answered launch l0002 with" in done.outcome.blocked

@@ -10,9 +10,8 @@ from typing import Any
 
 import anyio
 import pydantic_core
-import pytest
 
-from planner.errors import LostAnswerError, UnreachableError
+from planner.errors import LostAnswerError
 from planner.execution.engine import EngineSettings
 from planner.execution.events import Moved, RequesterLearned, RunsBound
 from planner.execution.journal import Journal
@@ -187,66 +186,3 @@ async def test_anothers_batch_is_never_adopted(make_service: Callable[..., Any],
     done = await service.invoke(jobs, amend=with_a_stranger)
     assert done.outcome.finished
     await service.check_exact(jobs)
-
-
-def slow_batch_posts(service: Any) -> Callable[..., Any]:
-    """Batches are created at once and answered after twenty seconds; the list of batches lags as much."""
-    started = service.now_seconds()
-
-    async def later(answer: Answer) -> Answer:
-        await anyio.sleep(20)
-        return answer
-
-    def amend(method: str, path: str, answer: Answer) -> Any:
-        if path != "/v1/test-call-batches":
-            return service.as_in_the_client(method, path, answer)
-        if method == "POST":
-            return later(answer)
-        return replace(answer, body=b"[]") if service.now_seconds() < started + 19 else answer
-
-    return amend
-
-
-@pytest.mark.parametrize("sent", ["before we look", "while we look"])
-async def test_a_single_run_never_matches_a_run_of_our_batch(
-    make_service: Callable[..., Any], job: Callable[..., Any], sent: str
-) -> None:
-    """Here runs do not show their batch. A batch's run with the same prompt, listed before its launch is
-    answered, is not taken for the lost single run."""
-    service = make_service()
-    started = service.now_seconds()
-    posts: list[str] = []
-
-    def intercept(method: str, path: str, body: bytes | None) -> Any:
-        if method == "POST":
-            posts.append(path)
-            if posts == ["/v1/test-calls"]:
-                return LostAnswerError("no answer in time")
-            if sent == "while we look" and posts.count("/v1/test-call-batches") == 1:
-                return UnreachableError("not now, but in a second")
-        early = service.now_seconds() < started + 1.5
-        return Answer(503, {}, b"") if sent == "while we look" and path == "/v1/test-calls" and early else None
-
-    ana = job("ana", expected_seconds=90.0)
-    jobs = [ana, job("same", prompt=ana.prompt, stagger_seconds=1), job("other", stagger_seconds=1)]
-    done = await service.invoke(jobs, intercept=intercept, amend=slow_batch_posts(service), settings=PATIENT)
-    assert posts[1:] == ["/v1/test-call-batches"] * (2 if sent == "while we look" else 1) + ["/v1/test-calls"]
-    assert done.outcome.finished, done.outcome
-    assert len({record.run_id for record in done.records}) == 3
-    await service.check_exact(jobs)
-
-
-async def test_marked_prompts_make_the_search_exact(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """With a reference in each prompt, even equal launches are distinguished. The case keeps its own prompt."""
-    service = make_service([{"kind": "lost_answer", "times": 2}])
-    prompt = "You are Ana. Ask for the opening hours."
-    jobs = [job("a", prompt=prompt, stagger_seconds=1), job("b", prompt=prompt, stagger_seconds=2, runs=2)]
-    done = await service.invoke(jobs, settings=EngineSettings(mark_prompts=True))
-    assert done.outcome.finished
-    sent = [run["prompt"] for run in await service.own_runs()]
-    assert len(set(sent)) == 3
-    assert all(text.startswith(f"{prompt}\n\n(Reference for the organisers, not to be spoken: ") for text in sent)
-    by_run = {run["run_id"]: run["prompt"] for run in await service.own_runs()}
-    journal = service.journal()
-    assert {slot.run_id: slot.prompt for slot in journal.unconsumed_slots()} == by_run
-    journal.close()

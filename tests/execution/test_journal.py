@@ -26,7 +26,7 @@ from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import TRANSITIONS, LaunchIntent, LaunchProblem, LaunchState, SlotIntent
 from planner.providers.base import Line
 
-LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123", 7)
+LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123")
 SENT_AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 
 

@@ -51,7 +51,7 @@ async def test_wrong_times_do_not_prove_absence(
     wrong, or do not show that they are right. Neither this session nor the next pays for it again."""
     service = make_service([{"kind": "lost_answer", "times": 2 if answered else 1}])
     jobs = [job("ana", runs=2, expected_seconds=90.0)]
-    jobs += [job("bob", target=17, expected_seconds=60.0), job("cleo", stagger_seconds=1)] if answered else []
+    jobs += [job("bob", target=17, expected_seconds=60.0), job("cleo", mode="sip")] if answered else []
     for session in range(2):
         done = await service.invoke(jobs, amend=days_early, settings=PATIENT)
         assert {launch.needs_person for launch in done.outcome.unsettled} == {True}
@@ -89,7 +89,7 @@ async def test_altered_prompts_do_not_prove_absence(
     """Runs that may belong to a lost launch keep it open for a person: neither this session nor the next pays for it
     again."""
     service = make_service([{"kind": "lost_answer", "times": 1}])
-    jobs = [job("ana", expected_seconds=90.0)] + ([job("cleo", stagger_seconds=1)] if answered else [])
+    jobs = [job("ana", expected_seconds=90.0)] + ([job("cleo", mode="sip")] if answered else [])
     for session in range(2):
         done = await service.invoke(jobs, amend=without(shown), settings=PATIENT)
         assert [launch.needs_person for launch in done.outcome.unsettled] == [True]

@@ -44,7 +44,7 @@ from planner.stores.store import Change
 
 NOVEMBER = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
-LINE = Line("agent", 12, "outbound", "bot", None, 0)
+LINE = Line("agent", 12, "outbound", "bot", None)
 VOTE = "a" * 64
 
 

@@ -27,7 +27,7 @@ from planner.execution.reconciling import (
 from planner.providers.base import Batch, Line, Run
 
 SENT_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
-LINE = Line("agent", 12, "outbound", "bot", None, 0)
+LINE = Line("agent", 12, "outbound", "bot", None)
 
 
 def slots_of(launch_id: str, *prompts: str) -> tuple[Slot, ...]:

@@ -159,7 +159,7 @@ async def test_an_intent_is_shared_without_prompt_and_number(
 ) -> None:
     """The intent is in the store before the request leaves, without prompt and number. Concurrent launches are
     written together."""
-    jobs = [job("ana"), job("bob", stagger_seconds=1), job("cleo", target=17)]
+    jobs = [job("ana"), job("bob", mode="sip"), job("cleo", target=17)]
     ana = replace(jobs[0], line=replace(jobs[0].line, target_number="+14155550199"), prompt="Call +14155550199.")
     service, seen = make_service(), list[list[str]]()
 
@@ -425,7 +425,6 @@ DOCUMENT: dict[str, Any] = {
         "direction": "outbound",
         "mode": "bot",
         "target_number": None,
-        "stagger_seconds": 60,
     },
     "name": "n" * 65_536,
     "sent_at": "2026-11-24T12:00:00Z",
@@ -472,7 +471,7 @@ def test_unreadable_requesters_stop_the_session(
         ({"sent_at": "2027-11-27T12:00:00Z"}, StoreError, "is not a valid time of a launch"),
         ({"name": "n" * 65_537}, StoreError, "name: "),
         ({"launch_id": "b"}, StoreError, "launch_id: it names launch 'b'"),
-        ({"line": DOCUMENT["line"] | {"stagger_seconds": 61}}, StoreError, "line.stagger_seconds: "),
+        ({"line": DOCUMENT["line"] | {"target_id": "x"}}, StoreError, "line.target_id: "),
         ({"run_ids": [*range(1, 1002)]}, StoreError, "run_ids: "),
     ],
 )

@@ -46,7 +46,7 @@ scenarios:
       strategy: full
     runs: 5
     min_pass_rate: 0.8
-    stagger_seconds: 2
+    mode: bot
     timeout_seconds: 900
     retries: 1
     expect:

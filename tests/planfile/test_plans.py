@@ -47,7 +47,6 @@ scenarios:
     prompt: Ask how long you have.
     runs: 5
     min_pass_rate: 0.8
-    stagger_seconds: 60
     timeout_seconds: 90.5
     expect: [{check: call, status: completed}]
   hours:
@@ -72,11 +71,11 @@ scenarios:
     assert window.tags == {"billing", "policy"}
     assert (window.direction, window.mode, window.target_number) == ("inbound", "sip", "+14155550199")
     assert (window.prompt, window.runs, window.min_pass_rate, window.min_runs) == ("Ask how long you have.", 5, 0.8, 3)
-    assert (window.stagger_seconds, window.timeout_seconds) == (60, 90.5)
+    assert window.timeout_seconds == 90.5
     assert window.span == Span("plan.yaml", 12, 3, 12, 9)
     assert [at_support.case_id, at_hotline.case_id] == ["refunds/hours@support", "refunds/hours@hotline"]
     assert (at_support.direction, at_support.mode, at_support.target_number) == ("outbound", "bot", None)
-    assert (at_support.min_pass_rate, at_support.min_runs, at_support.stagger_seconds) == (1.0, 3, 0)
+    assert (at_support.min_pass_rate, at_support.min_runs) == (1.0, 3)
     assert (at_support.timeout_seconds, at_support.tags) == (900, {"billing"})
 
 

@@ -32,7 +32,7 @@ environments:
   staging: {support: {agent: 12}, hotline: {phone_number: 31}}
   production:
     support: {agent: 40}
-execution: {settle_seconds: 30, linger_seconds: 0.5, mark_prompts: true}
+execution: {settle_seconds: 30, linger_seconds: 0.5}
 policy:
   max_cost_cents: 2000
   allowed_targets: [{agent: 12}, {phone_number: 31}]
@@ -49,7 +49,7 @@ rates: {spark: 8, storm-base: 12.5}
             ("staging", (Target("support", "agent", 12), Target("hotline", "phone_number", 31))),
             ("production", (Target("support", "agent", 40),)),
         ),
-        execution=ExecutionFields(settle_seconds=30, linger_seconds=0.5, mark_prompts=True),
+        execution=ExecutionFields(settle_seconds=30, linger_seconds=0.5),
         policy=Policy(
             2000,
             frozenset({("agent", 12), ("phone_number", 31)}),
@@ -97,8 +97,8 @@ rates: {spark: 8, storm-base: 12.5}
             ),
         ),
         (
-            "execution: {settle_seconds: -1, mark_prompts: yes}\n",
-            snapshot("planner.yaml:1:29 out-of-range, planner.yaml:1:47 wrong-type"),
+            "execution: {settle_seconds: -1, linger_seconds: yes}\n",
+            snapshot("planner.yaml:1:29 out-of-range, planner.yaml:1:49 wrong-type"),
         ),
         (
             "rates: {spark: eight, Bolt: 3, storm: -1}\n",

@@ -166,7 +166,7 @@ def launch_request() -> Callable[..., LaunchRequest]:
 
 def _request_for(*prompts: str, **fields: Any) -> LaunchRequest:
     name = fields.pop("name", "")
-    line = replace(Line("agent", 12, "outbound", "bot", None, 0), **fields)
+    line = replace(Line("agent", 12, "outbound", "bot", None), **fields)
     return LaunchRequest(line, prompts or ("Ask.",), name)
 
 

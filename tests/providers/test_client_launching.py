@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 def test_the_request_for_one_prompt(launch_request: Callable[..., Any]) -> None:
     """The single endpoint; `mode` and `target_number` only where they are not the default, which one dialect does not know."""
-    request = launch_request("Ask.", stagger_seconds=7, name="planner x")
+    request = launch_request("Ask.", name="planner x")
     assert request_body(request) == snapshot(
         {
             "target_type": "agent",
@@ -58,7 +58,7 @@ def test_the_request_for_one_prompt(launch_request: Callable[..., Any]) -> None:
 
 def test_the_request_for_several_prompts(launch_request: Callable[..., Any]) -> None:
     """The batch endpoint, one run a prompt, the name always."""
-    request = launch_request("Ask.", "Ask again.", "Ask.", stagger_seconds=7, name="planner x")
+    request = launch_request("Ask.", "Ask again.", "Ask.", name="planner x")
     assert request_body(request) == snapshot(
         {
             "target_type": "agent",
@@ -67,7 +67,7 @@ def test_the_request_for_several_prompts(launch_request: Callable[..., Any]) -> 
             "consent_to_charge": True,
             "scenario_prompts": ["Ask.", "Ask again.", "Ask."],
             "run_count": 3,
-            "stagger_seconds": 7,
+            "stagger_seconds": 0,
             "name": "planner x",
         }
     )

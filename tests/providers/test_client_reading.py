@@ -185,7 +185,7 @@ async def test_every_sandbox_response_can_be_read() -> None:
     client = ApiClient(transport, clock=Clock(lambda: NOW, lambda: 0.0, anyio.sleep))
     prompts = ("You are Ana. Ask for the opening hours.", "You are Bob. Ask for the opening hours.")
     launched = await client.launch(
-        LaunchRequest(Line("agent", 12, "outbound", "bot", None, 0), prompts, "planner x"), on_sending=lambda: None
+        LaunchRequest(Line("agent", 12, "outbound", "bot", None), prompts, "planner x"), on_sending=lambda: None
     )
     clock[0] += 3600
     runs = (await client.runs()).rows

@@ -503,7 +503,6 @@ def _planned_case(case_id: str, runs: int) -> Case:
         target_number=None,
         runs=runs,
         min_pass_rate=1.0,
-        stagger_seconds=2,
         timeout_seconds=900,
         expectations=(),
         expectation_places=(),

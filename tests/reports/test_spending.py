@@ -59,7 +59,7 @@ def launch(journal: JournalState, launch_id: str, number: int, cents: int, **kno
     if journal.consents.get(agreed.consent_id) is None:
         journal.record(ConsentAdded(agreed))
     slot = SlotIntent("c", "refunds", "Ask.", "f", None, reserved_cents=cents)
-    line = Line("agent", 12, "outbound", "bot", None, 0)
+    line = Line("agent", 12, "outbound", "bot", None)
     sent_at = known.get("sent_at", START)
     intent = LaunchIntent(launch_id, f"s{number}", agreed.consent_id, line, "planner", sent_at, 5, (slot,), "key")
     journal.record(Intended(intent))

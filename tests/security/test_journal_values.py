@@ -37,7 +37,7 @@ def interrupted(project: Project) -> Project:
     """A project whose last session died. Its journal contains a launch of two calls; one is billed."""
     journal = Journal(project.root / JOURNAL)
     slots = tuple(SlotIntent("hours/cancel@clinic", "hours", "Ask.", "sha256:" + "2" * 64, None, 16) for _ in range(2))
-    line = Line("agent", 12, "outbound", "bot", None, 0)
+    line = Line("agent", 12, "outbound", "bot", None)
     intent = LaunchIntent("abc", "20261124T115900000-00000001", "sha256:0", line, "planner abc", NOW, 2.0, slots)
     journal.record(Intended(intent))
     journal.record(Moved("abc", LaunchState.SENT))
@@ -71,7 +71,6 @@ def event_of(events: Events, kind: str) -> dict[str, Any]:
         ("intended", ("intent", "sent_at"), "2026-11-24T12:00:00", "timezone"),
         ("intended", ("intent", "sent_at"), "yesterday", "yesterday"),
         ("intended", ("intent", "line"), [], "intent.line is []"),
-        ("intended", ("intent", "line", "stagger_seconds"), -9, "stagger_seconds is -9"),
         ("intended", ("intent", "slack_seconds"), float("inf"), "slack_seconds is inf"),
         ("intended", ("intent", "slack_seconds"), -1, "slack_seconds is -1"),
         ("moved", ("state",), "paid", "state is paid"),
@@ -156,7 +155,6 @@ INTENT: dict[str, Any] = {
         "direction": "outbound",
         "mode": "bot",
         "target_number": None,
-        "stagger_seconds": 0,
     },
     "name": "planner abc",
     "sent_at": "2026-11-24T11:00:00Z",
@@ -190,7 +188,6 @@ INTENT: dict[str, Any] = {
         (("slack_seconds",), float("nan")),
         (("slack_seconds",), -3600),
         (("slack_seconds",), 1e300),
-        (("line", "stagger_seconds"), -60),
         (("line", "target_id"), 10**30),
         (("sent_at",), (NOW + timedelta(days=500)).isoformat()),
         (("sent_at",), "0001-01-01T00:00:00Z"),

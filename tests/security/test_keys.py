@@ -232,7 +232,7 @@ def journal_of_another_key(project: Project) -> None:
     ).plans
     case = next(case for case in plan.cases if "cancel" in case.case_id)
     slot = SlotIntent(case.case_id, case.plan, case.prompt, call_fingerprint(case_inputs(case, None)), None, 32)
-    line = Line("agent", 12, "outbound", "bot", None, 0)
+    line = Line("agent", 12, "outbound", "bot", None)
     sent = datetime.now(UTC) - timedelta(hours=1)
     journal = Journal(project.root / ".planner/journal.sqlite")
     journal.record(

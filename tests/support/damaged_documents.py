@@ -183,7 +183,6 @@ class Fuzzed:
                 "direction": "outbound",
                 "mode": "bot",
                 "target_number": None,
-                "stagger_seconds": 0,
             },
             "name": f"planner {launch_id}",
             "sent_at": sent_at,

@@ -75,7 +75,7 @@ PROJECT = """\
 version: 1
 environments:
   staging: {support: {agent: 12}, hotline: {phone_number: 31}}
-execution: {settle_seconds: 600, linger_seconds: 60, mark_prompts: true}
+execution: {settle_seconds: 600, linger_seconds: 60}
 policy:
   max_cost_cents: 2000
   allowed_targets: [{agent: 12}, {phone_number: 77}]

@@ -52,7 +52,7 @@ def plan_case(*expectations: dict[str, Any], **fields: Any) -> Case:
     """The case `p/s@t` of a plan with these expectations."""
     case = Case(
         case_id="p/s@t", plan="p", scenario="s", target=Target("t", "agent", 12), point=(), prompt="Greet the agent.",
-        direction="outbound", mode="bot", target_number=None, runs=1, min_pass_rate=1.0, stagger_seconds=0,
+        direction="outbound", mode="bot", target_number=None, runs=1, min_pass_rate=1.0,
         timeout_seconds=900, tags=frozenset(), place=_PLACE,
         expectations=tuple(CHECKS[each["check"]].model_validate(each) for each in expectations),
         expectation_places=(_PLACE,) * len(expectations),

@@ -145,7 +145,7 @@ def job_of(name: str, runs: int, agent_id: int = 12) -> Job:
     return Job(
         case_id=f"p/{name}@t",
         plan="p",
-        line=Line("agent", agent_id, "outbound", "bot", None, 0),
+        line=Line("agent", agent_id, "outbound", "bot", None),
         prompt=f"You are {name}.",
         call_fingerprint=f"sha256:{name}",
         agent_revision=None,

@@ -58,7 +58,6 @@ def make_case(name: str = "late-order", **changed: Any) -> Case:
         target_number=None,
         runs=3,
         min_pass_rate=1.0,
-        stagger_seconds=0,
         timeout_seconds=900,
         expectations=(Says(id="says"),),
         expectation_places=(_PLACE,),

@@ -27,7 +27,7 @@ QUARANTINE = {"until": "2026-12-31", "reason": "x"}
 
 def unknown(name: str = "open", cause: str = "judge", **fields: Any) -> CaseResult:
     """A case with one run that is undecided for lack of `fields`."""
-    found = case(name, "unknown", 0, platform=1)
+    found = case(name, "unknown", 0, 1)
     run = found.runs[0].model_copy(update={"cause": Cause(cause), **fields})
     return found.model_copy(update={"runs": [run]})
 

@@ -22,7 +22,7 @@ GRADED = {"check": "grade", "min_score": 0.5}
 EVIDENCE = heard(7, "agent: It is thirty days.", "caller: Thanks.", service_estimate_cents=20, cost_basis="transaction")
 UNREAD = "GET /v1/calls/9: the service's answer makes no sense"
 SLOT = Slot("1", 0, "p/s@t", "p", "Ask.", "f", None, 16, 7, None, None, None, None)
-LINE = Line("agent", 12, "outbound", "bot", None, 0)
+LINE = Line("agent", 12, "outbound", "bot", None)
 LAUNCH = Launch("1", "i", "d", LaunchState.ADOPTED, LINE, "", datetime(2026, 11, 24, tzinfo=UTC), 5.0, 70, (7,), "")
 RECORD = EndedRun(SLOT, LAUNCH, resumed=False, unread=UNREAD)
 

@@ -58,7 +58,7 @@ def failing_also(**fields: Any) -> CaseResult:
 
 
 def unknown(**fields: Any) -> CaseResult:
-    found = case("a", "unknown", 0, platform=1)
+    found = case("a", "unknown", 0, 1)
     return found.model_copy(update={"runs": [found.runs[0].model_copy(update=fields)]})
 
 

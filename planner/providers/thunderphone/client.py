@@ -89,7 +89,7 @@ def request_body(request: LaunchRequest) -> dict[str, Any]:
     return body | {
         "scenario_prompts": list(request.prompts),
         "run_count": len(request.prompts),
-        "stagger_seconds": line.stagger_seconds,
+        "stagger_seconds": 0,
         "name": request.name,
     }
 

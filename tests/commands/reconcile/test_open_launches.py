@@ -55,7 +55,7 @@ def answered(project: Project) -> bool:
 def record_launch(journal: Journal, launch_id: str, sent_at: datetime, *prompts: str, slack_seconds: float = 5) -> None:
     """A launch that was sent, for a case that is in no plan."""
     slots = tuple(SlotIntent("hours/old@clinic", "hours", prompt, "sha256:x", None, 32) for prompt in prompts)
-    line = Line("agent", 12, "outbound", "bot", None, 0)
+    line = Line("agent", 12, "outbound", "bot", None)
     name = f"planner {launch_id}"
     journal.record(Intended(LaunchIntent(launch_id, "i-1", "sha256:d", line, name, sent_at, slack_seconds, slots)))
     journal.record(Moved(launch_id, LaunchState.SENT))

@@ -147,7 +147,6 @@ def test_reconcile_prints_the_command_for_a_batch(project: Project, service: Ser
             "direction": "outbound",
             "scenario_prompts": prompts,
             "run_count": 2,
-            "stagger_seconds": 0,
             "consent_to_charge": True,
         },
     ).json()["run_ids"]
