@@ -32,7 +32,8 @@ _FEW_RUNS = 20
 def check_rounding(
     written: Written, given: Collection[str], values: Mapping[str, Any], defaults_written: Written, reporter: Reporter
 ) -> None:
-    """Warn of a rate slightly above a possible one, such as 0.67 for two of three, which requires one more run.
+    """Warn of a rate slightly above a possible one, such as 0.67 for two of three, which requires one more run, and of
+    one that changes nothing about a single run.
 
     Args:
         written: the scenario.
@@ -44,13 +45,17 @@ def check_rounding(
         return
     share = Fraction(repr(float(rate)))
     meant = ceil(share * runs) - 1
-    if 0 < meant < runs <= _FEW_RUNS and share - Fraction(meant, runs) <= Fraction(5, 1_000):
+    if runs == 1 and 0 < rate < 1:
+        detail = f"with `runs: 1` that run must pass, so {rate:g} is 1; write more `runs`, or remove `min_pass_rate`"
+    elif 0 < meant < runs <= _FEW_RUNS and share - Fraction(meant, runs) <= Fraction(5, 1_000):
         detail = (
             f"{meant} of {runs} runs are slightly less than {rate:g}, so {meant + 1} must pass; "
             f"for {meant} of {runs} write {meant * 100 // runs / 100:.2f}"
         )
-        name = next((name for name in ("min_pass_rate", "runs") if name in given), "min_pass_rate")
-        reporter.warning("rounded-rate", detail, (written if name in written else defaults_written).span(name))
+    else:
+        return
+    name = next((name for name in ("min_pass_rate", "runs") if name in given), "min_pass_rate")
+    reporter.warning("rounded-rate", detail, (written if name in written else defaults_written).span(name))
 
 
 def read_quarantine(

@@ -13,3 +13,12 @@ def test_nothing_is_concluded_from_a_substitute_value(workspace: Any) -> None:
     )
     assert [code for code, _, _ in workspace.codes(plan.replace("RUNS", "three"))] == ["wrong-type"]
     assert [code for code, _, _ in workspace.codes(plan.replace("RUNS", "7"))] == []
+
+
+def test_a_rate_means_nothing_for_a_single_run(workspace: Any) -> None:
+    plan = (
+        "version: 1\nplan: p\ntargets: {support: {agent: 12}}\n"
+        "scenarios: {s: {prompt: Hello, runs: RUNS, min_pass_rate: 0.6, expect: [{check: call, status: completed}]}}\n"
+    )
+    assert workspace.codes(plan.replace("RUNS", "1")) == [("rounded-rate", 4, 56)]
+    assert workspace.codes(plan.replace("RUNS", "5")) == []
