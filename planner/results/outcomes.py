@@ -41,9 +41,6 @@ class CaseOutcome(StrEnum):
     def worst(cls, outcomes: Iterable[CaseOutcome]) -> CaseOutcome:
         return max(outcomes, key=_RANKS.__getitem__)
 
-    def is_better_than(self, other: CaseOutcome) -> bool:
-        return _RANKS[self] < _RANKS[other]
-
 
 _RANKS: Final = {outcome: rank for rank, outcome in enumerate(CaseOutcome)}
 
