@@ -196,6 +196,10 @@ def overview(*, rules: bool, width: int, color: bool) -> str:
     return "\n\n".join(blocks)
 
 
+def markdown_fields(fields: Sequence[CheckField]) -> list[str]:
+    return _listed(fields, WIDTH, escaped)
+
+
 def escaped(text: str) -> str:
     """Escape a string for Markdown, except its code spans in backticks."""
     return _MARKDOWN.sub(lambda found: found.group() if found.group().startswith("`") else f"\\{found.group()}", text)
