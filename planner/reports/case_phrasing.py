@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from planner.changes.model import Reason
 from planner.quantities import chance, clock, count, duration, money, percent, shortened
-from planner.results.model import CaseResult, Compared, Finding, JudgedRun, NotComparable, Quote, RunResult
+from planner.results.model import CaseResult, Finding, JudgedRun, NotComparable, Quote, RunResult
 from planner.results.outcomes import Cause
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
 _SEVERITIES = ("critical", "error", "warning")
-_NOT_COMPARABLE: dict[NotComparable, str] = {
+NOT_COMPARABLE: dict[NotComparable, str] = {
     "prompt": "caller prompt changed",
     "settings": "settings changed",
     "expectations": "expectations changed",
@@ -56,44 +56,44 @@ def group_similar(cases: Iterable[CaseResult]) -> list[list[CaseResult]]:
 # The comparison with earlier results
 
 
-def compared_word(compared: Compared, not_comparable: NotComparable | None) -> str:
-    """`regressed`, or `not comparable: prompt changed` (unless the outcome is the same)."""
-    if compared == "same" or (not_comparable is None and compared != "not_comparable"):
-        return compared
-    return f"not comparable: {_NOT_COMPARABLE[not_comparable]}" if not_comparable else "not compared"
-
-
 def change_word(case: CaseResult) -> str:
-    """Like `compared_word`; `may have regressed` if that is likely; `no significant change` of another outcome."""
-    if case.compared == "suspected":
-        return "may have regressed"
-    if case.has_another_outcome:
-        return "no significant change"
-    return compared_word(case.compared, case.not_comparable)
+    """`regressed`, or else what happened to the outcome; "" while that is unknown."""
+    return "regressed" if case.compared == "regressed" else (case.changed or "").replace("_", " ")
+
+
+def has_moved(case: CaseResult) -> bool:
+    return case.compared == "regressed" or case.changed in ("now_failing", "now_passing")
 
 
 def compared(case: CaseResult, *, p_value: bool = False) -> str:
-    """`regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value only if wanted and the case changed. If earlier
-    sessions show how likely the change is: `regressed (20/20 → 12/20; 97 % likely)`."""
-    moved = case.compared in ("regressed", "suspected", "improved") or case.has_another_outcome
-    alone = f"{chance(case.p_value)} on its own" if p_value and moved and case.p_value is not None else ""
-    if moved and case.probability_regressed is not None:
-        alone = f"{min(99, math.floor(case.probability_regressed * 100))} % likely"
-    details = "; ".join(filter(None, [compared_counts(case), alone]))
-    return f"{change_word(case)} ({details})" if details else change_word(case)
+    """`now failing (3/3 → 0/3; caller prompt changed)`, `regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value
+    only if wanted. If earlier sessions show how likely a regression is: `regressed (20/20 → 12/20; 97 % likely)`."""
+    word, details = change_word(case), [compared_counts(case)]
+    if case.not_comparable is not None and case.compared == "not_comparable":
+        details.append(NOT_COMPARABLE[case.not_comparable])
+    if case.compared == "suspected":
+        details.append("may have regressed")
+    if case.probability_regressed is not None:
+        details.append(f"{min(99, math.floor(case.probability_regressed * 100))} % likely")
+    elif p_value and case.compared == "regressed" and case.p_value is not None:
+        details.append(f"{chance(case.p_value)} on its own")
+    known = "; ".join(filter(None, details))
+    return f"{word} ({known})" if word and known else word
 
 
 def compared_counts(case: CaseResult) -> str:
     """`20/20 → 12/20`: passed of countable runs, before and now; then each expectation with its own rate whose counts
     changed. Empty if nothing was compared."""
-    before, latest = case.baseline, case.latest
-    if before is None or latest is None or (case.action == "reuse" and case.compared != "regressed"):
+    is_kept, latest = case.action == "reuse", case.latest
+    before = case.baseline if is_kept else case.before
+    if before is None or (is_kept and (latest is None or case.compared != "regressed")):
         return ""
-    if not (before.runs_countable or latest.runs_countable):
+    passed, countable = case.counts if latest is None else (latest.runs_passed, latest.runs_countable)
+    if not (before.runs_countable or countable):
         return ""
-    parts = [f"{before.runs_passed}/{before.runs_countable} → {latest.runs_passed}/{latest.runs_countable}"]
+    parts = [f"{before.runs_passed}/{before.runs_countable} → {passed}/{countable}"]
     earlier = {rate.expectation: rate for rate in before.own_rates}
-    for rate in latest.own_rates:
+    for rate in latest.own_rates if latest else ():
         was = earlier.get(rate.expectation)
         if was is not None and was.decided and rate.decided and was.met * rate.decided != rate.met * was.decided:
             parts.append(f"{rate.expectation} {was.met}/{was.decided} → {rate.met}/{rate.decided}")
@@ -105,7 +105,7 @@ def compared_counts(case: CaseResult) -> str:
 
 def facts(case: CaseResult) -> list[str]:
     """The outcome with its reason, the comparison, what was done and why. `new` is said once."""
-    is_new = case.compared == case.reason == "new"
+    is_new = case.changed == case.reason == "new"
     against_before = "" if is_new else compared(case, p_value=True)
     found = [reason(case), pool(case), against_before, why(case, detail=True)]
     return [fact for fact in found if fact]

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 
 from planner.quantities import chance, count, moment, shortened
-from planner.reports.case_phrasing import compared_word
+from planner.reports.case_phrasing import NOT_COMPARABLE
 from planner.reports.neutral import for_markdown, json_document, markdown_code, picked
-from planner.reports.phrasing import FAILED_BEFORE, FAILING, UNCHANGED, VERDICTS, counted, suite
-from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
+from planner.reports.phrasing import VERDICTS, counted, suite
+from planner.results.model import Changed, Compared, NotComparable, RunResult, SuiteDocument, outcome_change
 from planner.values import frozen
 
-_SECTIONS: Final[dict[Compared, tuple[str, str]]] = {
+_SECTIONS: Final = {
     "regressed": ("❌ ", "Regressed"),
-    "improved": ("✅ ", "Improved"),
-    "not_comparable": ("❔ ", "No significant change, or not comparable"),
+    "now failing": ("❌ ", "Now failing"),
+    "now passing": ("✅ ", "Now passing"),
+    "unknown": ("❔ ", "Unknown"),
     "new": ("➕ ", "New and failing"),
     "gone": ("➖ ", "Gone"),
-    "same": ("", "Failing as before"),
+    "still failing": ("", "Still failing"),
 }
-"""The mark and the title, worst first."""
+"""The mark and the title by word, worst first. Unchanged cases are only counted."""
 _LISTED = 200
 _CHARACTERS = 240
 
@@ -73,16 +74,15 @@ class ComparedCase:
     """Runs of both results, which the difference excludes."""
 
     @property
-    def is_apart(self) -> bool:
-        """Whether the outcome changed, but the case is not comparable."""
-        return self.not_comparable is not None and self.compared == "not_comparable"
+    def changed(self) -> Changed | None:
+        """None if it is gone, or unknown now."""
+        return None if self.now is None else outcome_change(self.before and self.before.outcome, self.now.outcome)
 
     @property
-    def has_another_outcome(self) -> bool:
-        """Whether the outcome changed, without evidence that the agent did."""
-        if self.compared != "same" or self.before is None or self.now is None:
-            return False
-        return self.before.outcome != self.now.outcome
+    def word(self) -> str:
+        if self.compared == "regressed":
+            return "regressed"
+        return "gone" if self.now is None else (self.changed or "unknown").replace("_", " ")
 
     @property
     def is_failing(self) -> bool:
@@ -107,7 +107,7 @@ def render_json(comparison: Comparison) -> str:
         {
             "older": comparison.older.session_id,
             "newer": comparison.newer.session_id,
-            "summary": {compared: numbers[compared] for compared in _SECTIONS if numbers[compared]},
+            "summary": {compared: numbers[compared] for compared in get_args(Compared) if numbers[compared]},
             "cases": list(map(_case_document, comparison.cases)),
             **picked(comparison, "suite"),
         }
@@ -117,7 +117,7 @@ def render_json(comparison: Comparison) -> str:
 def _case_document(case: ComparedCase) -> dict[str, object]:
     difference = case.difference
     return {
-        **picked(case, "case_id", "compared", "before", "now"),
+        **picked(case, "case_id", "compared", "changed", "before", "now"),
         "difference": None if difference is None else difference.points,
         "interval": None if difference is None else difference.interval,
         "expectation": None if difference is None else difference.expectation,
@@ -126,15 +126,9 @@ def _case_document(case: ComparedCase) -> dict[str, object]:
 
 
 def _word_and_note(case: ComparedCase) -> tuple[str, str]:
-    if case.compared in ("regressed", "improved"):
-        return case.compared, "in quarantine" if case.quarantined else ""
-    if case.is_apart:
-        return "not comparable", ""
-    if case.compared == "not_comparable" or case.has_another_outcome:
-        return (FAILING if case.is_failing else UNCHANGED), ""
-    if case.compared == "same":
-        return UNCHANGED, FAILED_BEFORE if case.is_failing else ""
-    return case.compared, "failing" if case.is_failing else ""
+    if case.quarantined:
+        return case.word, "in quarantine"
+    return case.word, "failing" if case.word == "new" and case.is_failing else ""
 
 
 def render_markdown(comparison: Comparison) -> str:
@@ -143,26 +137,25 @@ def render_markdown(comparison: Comparison) -> str:
 
 
 def _blocks(comparison: Comparison) -> Iterator[str]:
-    # `2 regressed, 1 improved, 1 failing, 1 not comparable, 53 unchanged (4 of them failing before)`
+    # `2 regressed, 1 now failing, 1 now passing, 4 still failing, 49 unchanged`
     yield f"# {', '.join(counted(map(_word_and_note, comparison.cases))) or 'no cases'}"
     lines = [f"- before: {_result(comparison.older)}", f"- now: {_result(comparison.newer)}"]
     if comparison.older.started_at > comparison.newer.started_at:
         lines.append(
-            "- ⚠️ “before” is newer than “now”: what is shown as improved may have regressed. Name the newer result "
+            "- ⚠️ “before” is newer than “now”: what is shown as passing now may be failing now. Name the newer result "
             "first."
         )
     yield "\n".join(lines)
     if whole := suite(comparison.suite):
         yield for_markdown(whole)
-    for compared, (mark, title) in _SECTIONS.items():
-        every = [case for case in comparison.cases if _section(case) == compared]
-        cases = [case for case in every if case.is_failing or compared not in ("new", "same")]
+    for word, (mark, title) in _SECTIONS.items():
+        cases = [
+            case
+            for case in comparison.cases
+            if case.word == word and (case.is_failing or word not in ("new", "still failing"))
+        ]
         if cases:
             yield from (f"## {title} ({len(cases):,})", _listed(cases, mark))
-
-
-def _section(case: ComparedCase) -> Compared:
-    return "not_comparable" if case.has_another_outcome else case.compared
 
 
 def _result(result: RunResult) -> str:
@@ -199,10 +192,10 @@ def _change(case: ComparedCase) -> str:
     elif case.shared_runs and difference is not None:
         parts.append(f"not counting {count(case.shared_runs, 'shared run')}")
     if case.not_comparable is not None:
-        parts.append(compared_word(case.compared, case.not_comparable))
-    elif difference is not None and (case.compared != "same" or case.has_another_outcome):
+        parts.append(NOT_COMPARABLE[case.not_comparable])
+    elif difference is not None and case.word not in ("unchanged", "still failing"):
         low, high = (round(bound * 100) for bound in difference.interval)
-        alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
+        alone = f"; {chance(case.p_value)} on its own" if case.p_value is not None and case.word == "regressed" else ""
         parts.append(f"{round(difference.points * 100):+d} points ({low:+d} to {high:+d} points, 95 % interval{alone})")
     if before.outcome != now.outcome:
         parts.append(f"{before.outcome} → {now.outcome}")

@@ -11,6 +11,7 @@ from planner.reports.case_phrasing import (
     OUTCOMES,
     change_word,
     compared_counts,
+    has_moved,
     reason_label,
     shown_outcome,
     why,
@@ -41,11 +42,8 @@ _MEANINGS = {
     130: f"Interrupted. {_RESUME}",
 }
 INSIGNIFICANT = "no significant change"
-FAILING = "failing"
-UNCHANGED = "unchanged"
-FAILED_BEFORE = "of them failing before"
 _HEADLINE = (
-    "regressed", "improved", FAILING, "not comparable", "new", "gone", UNCHANGED, "unknown", "quarantined",
+    "regressed", "now failing", "now passing", "still failing", "new", "gone", "unchanged", "unknown", "quarantined",
 )  # fmt: skip
 
 
@@ -64,15 +62,8 @@ def title(result: RunResult) -> str:
 
 
 def changed(result: RunResult) -> str:
-    """`1 regressed (20/20 → 12/20), 1 improved, 53 unchanged`: each case whose change is known, with the runs of a
-    single regression.
-
-    Adds `worse as a whole` if only the suite changed."""
-    words = [(_change(case), case) for case in result.cases]
-    parts = counted((word, _note(case, word)) for word, case in words if word not in OUTCOMES)
-    regressed = [case for word, case in words if word == "regressed"]
-    if len(regressed) == 1 and (runs := compared_counts(regressed[0])):
-        parts[0] = f"1 regressed ({runs})"
+    """`2 regressed, 1 now passing (0/3 → 3/3), 53 unchanged`. Adds `worse as a whole` if only the suite changed."""
+    parts = changes_of(result.cases)
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
     moved = {case.compared for case in result.cases} & {"regressed", "improved"}
@@ -81,37 +72,33 @@ def changed(result: RunResult) -> str:
     return ", ".join(parts)
 
 
+def changes_of(cases: Iterable[CaseResult]) -> list[str]:
+    """How many cases changed in which way, of those whose change is known; with both counts of a single one."""
+    known = [case for case in cases if shown_outcome(case) not in ("unknown", "quarantined")]
+    numbers = Counter(map(change_word, known))
+    return counted((word := change_word(case), _note(case, is_single=numbers[word] == 1)) for case in known)
+
+
 def counted(cases: Iterable[tuple[str, str]]) -> list[str]:
-    """`2 regressed (1 flaky)`, `53 unchanged (4 of them failing before)`: the number of each (word, note); notes may
-    be empty."""
+    """`2 regressed (1 flaky)`, `1 new (failing)`: the number of each (word, note); notes may be empty."""
     words: dict[str, Counter[str]] = {}
     for word, note in cases:
         words.setdefault(word, Counter())[note] += 1
     parts: list[str] = []
     for word in sorted(words, key=_HEADLINE.index):
-        notes = ", ".join(f"{number:,} {note}" for note, number in sorted(words[word].items()) if note)
-        parts.append(f"{words[word].total():,} {word}{f' ({notes})' if notes else ''}")
+        total = words[word].total()
+        known = [(note, number) for note, number in sorted(words[word].items()) if note]
+        notes = ", ".join(note if total == 1 else f"{number:,} {note}" for note, number in known)
+        parts.append(f"{total:,} {word}{f' ({notes})' if notes else ''}")
     return parts
 
 
-def _change(case: CaseResult) -> str:
-    """Unknown and quarantined cases are counted by their outcome, the others by their change."""
-    outcome = shown_outcome(case)
-    if outcome in ("unknown", "quarantined"):
-        return outcome
-    if _is_changed_by_author(case):
-        return "not comparable"
-    if case.compared in ("suspected", "not_comparable") or case.has_another_outcome:
-        return FAILING if outcome == "failed" else UNCHANGED
-    return UNCHANGED if case.compared == "same" else change_word(case)
-
-
-def _note(case: CaseResult, word: str) -> str:
+def _note(case: CaseResult, *, is_single: bool) -> str:
+    if is_single and has_moved(case):
+        return compared_counts(case)
     if case.outcome == "flaky":
         return "flaky"
-    if shown_outcome(case) != "failed" or word in ("regressed", FAILING):
-        return ""
-    return FAILED_BEFORE if word == UNCHANGED else "failing"
+    return "failing" if case.changed == "new" and case.outcome == "failed" else ""
 
 
 def meaning(result: RunResult) -> str:
@@ -145,10 +132,6 @@ def meaning(result: RunResult) -> str:
 def problems(result: RunResult) -> list[str]:
     """The problems that `meaning` does not name."""
     return result.problems[1:] if result.exit_code == 3 else result.problems
-
-
-def _is_changed_by_author(case: CaseResult) -> bool:
-    return case.compared == "not_comparable" and case.not_comparable is not None
 
 
 def sandbox_note(result: RunResult) -> str:

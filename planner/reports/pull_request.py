@@ -16,6 +16,7 @@ from planner.reports.neutral import (
     markdown_code,
     markdown_prose,
 )
+from planner.reports.phrasing import changes_of
 from planner.reports.pull_request_failures import render_failures, render_undecided
 from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
@@ -119,7 +120,7 @@ def render_comment(
     agreed = _agreed(last)
     is_done = not (check.calls or cancelled)
     headline = _headline(preview, check, cancelled=cancelled) + (f" · {agreed}" if agreed and is_done else "")
-    about = (_facts(preview, check, pull, last), _last("" if is_done else agreed, last, pull))
+    about = (_facts(preview, check, pull, last, judged), _last("" if is_done else agreed, last, pull))
     ended = facts.ended if preview.refused is None and not cancelled else None  # the same would be said twice
     head = [headline, _ended(ended), _forbidden(preview, pull), " ".join(filter(None, about))]
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
@@ -176,9 +177,13 @@ def _price(preview: PlanView) -> str:
     return for_markdown(f"{money(estimate.expected_cents)} expected ({spread}){judge}")
 
 
-def _facts(preview: PlanView, check: RequiredCheck, pull: PullRequest, last: LastCalls | None) -> str:
+def _facts(
+    preview: PlanView, check: RequiredCheck, pull: PullRequest, last: LastCalls | None, judged: Sequence[CaseResult]
+) -> str:
     commit = f" for {markdown_code(short_commit(pull.commit))}" if pull.commit else ""
     parts = [f"Results{commit}."] if commit and preview.plans and not check.needs_run else []
+    if parts and (changes := changes_of(judged)):
+        parts.append(f"Against {markdown_code(pull.base or pull.default or 'the base branch')}: {', '.join(changes)}.")
     if check.open_calls:
         parts += _open_calls(preview, check)
     elif check.calls:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from planner.quantities import count, some
-from planner.reports.case_phrasing import reason
+from planner.reports.case_phrasing import change_word, reason
 from planner.reports.neutral import for_markdown, markdown_code
 from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult
@@ -84,8 +84,8 @@ def _way_to_fail(group: Mapping[str, _Failure], listed: int) -> Iterator[str]:
 
 def _failure(case: CaseResult, redactor: Redactor) -> _Failure:
     passed, counted = case.counts
-    before = f", baseline {case.baseline.runs_passed}/{case.baseline.runs_countable}" if case.baseline else ""
-    verb = "regressed" if case.compared == "regressed" else case.outcome
+    before = f", before {case.before.runs_passed}/{case.before.runs_countable}" if case.before else ""
+    verb = "failed" if case.changed == "new" else change_word(case)
     counts = f"{passed}/{counted} passed{before}"
     findings = (finding for run in case.runs for finding in run.findings)
     failed = next((finding for finding in findings if finding.outcome == "failed"), None)

@@ -32,6 +32,7 @@ FRUITLESS_SESSIONS = 2
 
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
 Compared = Literal["regressed", "suspected", "improved", "same", "new", "gone", "not_comparable"]
+Changed = Literal["new", "now_failing", "now_passing", "still_failing", "unchanged"]
 SuiteChange = Literal["worse", "everything_worse", "better", "not_enough_evidence"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
 
@@ -195,6 +196,17 @@ class Sample(Document):
         return self.runs_countable > 0
 
 
+def outcome_change(before: str | None, now: str) -> Changed | None:
+    """What happened between two outcomes; None if the later one is unknown and the earlier one is not."""
+    if before is None:
+        return "new"
+    if now == CaseOutcome.UNKNOWN:
+        return None
+    if now == CaseOutcome.FAILED:
+        return "still_failing" if before == now else "now_failing"
+    return "now_passing" if before in (CaseOutcome.FAILED, CaseOutcome.UNKNOWN) else "unchanged"
+
+
 class CaseResult(Document):
     case_id: str
     plan: str
@@ -232,6 +244,9 @@ class CaseResult(Document):
         "expectations: changed since. judging: the same calls, judged differently. grader, judge: measured with "
         "another one. variant: no variant of the agent has runs on both sides. Null if the case can be compared.",
     )
+    before: Sample | None = Field(
+        default=None, description="The calls that counted before, as they were judged then; null without any."
+    )
     baseline: Sample | None = Field(default=None, description="The earlier side of the comparison.")
     latest: Sample | None = Field(default=None, description="The later side: the new runs.")
     set_aside: Sample | None = Field(
@@ -267,12 +282,10 @@ class CaseResult(Document):
         """Runs of earlier sessions that count here."""
         return self.runs if self.action is not Action.CALL else [run for run in self.runs if run.pooled]
 
+    @computed_field(description="The outcome against that of `before`; null if it is unknown.")
     @property
-    def has_another_outcome(self) -> bool:
-        """Whether its new runs have another outcome than its baseline, without evidence of a change."""
-        if self.compared != "same" or self.action == Action.REUSE or self.baseline is None or self.latest is None:
-            return False
-        return self.baseline.outcome is not self.latest.outcome
+    def changed(self) -> Changed | None:
+        return outcome_change(self.before.outcome if self.before else None, self.outcome)
 
     @property
     def counts(self) -> tuple[int, int]:

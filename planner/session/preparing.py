@@ -51,6 +51,7 @@ from planner.results.repository import ResultsRepository
 from planner.session.resumable import StoredRuns, not_estimated, open_launches_of_calls, resumable_runs
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.cases import sample_of
 from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
 from planner.verdicts.history import compare_with_history
@@ -332,6 +333,8 @@ def checked_cases(
         made = prepared.progress.runs_made.get(change.payer, 0)
         calls = max(0, change.runs - made) if must_call(change) else 0
         document, base = documents.get(change.case_id), prepared.base.get(change.case_id)
+        if document is not None and work.place.namespace:
+            document = document.model_copy(update={"before": None if base is None else sample_of(base)})
         is_excusable = excuse_known and change.case_id in prepared.of_target
         cases.append(CheckedCase(change, document, base, calls, made, is_excusable))
     return cases

@@ -205,6 +205,7 @@ def _kept(change: Change, case: Case, prior: CaseResult, today: date) -> CaseRes
         "case_id": case.case_id,
         **_current(change, case, today),
         **kept_comparison(prior).fields(),
+        "before": _before(change),
         "inputs": change.inputs or prior.inputs,
     }
     return prior.model_copy(update=update | {"carried_from": _newest_session(prior.runs)})
@@ -245,9 +246,15 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         set_aside=judged.set_aside or (continued.set_aside if continued else None),
         start_over=change.start_over or (continued.start_over if continued else None),
         **case_fields(case, verdict._replace(outcome_reason="; ".join(reasons)), runs),
+        before=_before(change),
         **comparison.fields(),
         **_current(change, case, today),
     )
+
+
+def _before(change: Change) -> Sample | None:
+    before = change.compared_with or change.prior
+    return None if before is None else sample_of(before)
 
 
 def _inconclusive_sessions(judged: _JudgedCase) -> int:

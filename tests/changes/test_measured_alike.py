@@ -53,7 +53,7 @@ def test_another_grader_is_no_regression() -> None:
     old, new = {"grader_version": "3"}, {"grader_version": "4"}
     found = compare_runs(*fallen(old, new))
     assert (found.compared, found.not_comparable) == ("not_comparable", "grader")
-    assert case_phrasing.compared(found) == "not comparable: different grader (10/10 → 0/10)"
+    assert case_phrasing.compared(found) == "unchanged (10/10 → 0/10; different grader)"
     assert found.baseline is not None
     assert found.latest is not None
     for compared in (

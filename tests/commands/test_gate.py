@@ -75,14 +75,17 @@ def test_a_case_whose_calls_never_count(jobs: Jobs, monkeypatch: pytest.MonkeyPa
     assert (ran.code, jobs.project.results()["stats"]["launches"]) == (4, 1)
 
 
-def test_only_expectations_changed(jobs: Jobs) -> None:
-    """The gate judges stored calls itself: green or red without a call."""
+def test_only_expectations_changed(jobs: Jobs, tmp_path: Path) -> None:
+    """The gate judges stored calls itself: green or red without a call. The comment says what happened to the case."""
     run(jobs.start())
     jobs.branch("topic")
     jobs.edit(plans__hours=SATURDAY.replace("status: completed", "min_turns: 1"))
     assert gate(jobs.start(7, branch="topic"), 0)["green"] == [CASE]
     jobs.edit(plans__hours=FAILING)
     assert gate(jobs.start(7, branch="topic"), 1)["failed"] == [CASE]
+    said = comment_of(jobs.start(7, branch="topic"), 1, tmp_path / "publication.json")
+    assert "Against `main`: 1 now failing (1/1 → 0/1)." in said
+    assert f"**`{CASE}`** now failing: 0/1 passed, before 1/1" in said
 
 
 def test_known_failures_of_the_base_branch(jobs: Jobs) -> None:

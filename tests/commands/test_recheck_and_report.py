@@ -89,7 +89,7 @@ def test_two_results_compared(called: Project) -> None:
     assert "3 cases compared: 30 of 30 runs passed before, 6 of 30 now: worse (p < 0.001)" in unescape(ran.out).replace(
         "\\", ""
     )
-    assert called.planner("report", "good.json", "bad.json").out.startswith("# 3 improved\n")
+    assert called.planner("report", "good.json", "bad.json").out.startswith("# 3 now passing\n")
     document = called.planner("report", "bad.json", "good.json", "--format", "json").json
     assert document["summary"] == {"regressed": 3}
     assert (document["suite"]["compared"], document["suite"]["cases"]) == ("worse", 3)
@@ -107,8 +107,8 @@ def test_the_same_runs_are_known_not_guessed(called: Project) -> None:
     called.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 1")
     assert called.planner("run", "--offline").code == 1
     ran = called.planner("report", "reports/results.json", "before.json")
-    assert ran.out.startswith("# 1 not comparable, 2 unchanged\n")
-    assert "same runs, not comparable: expectations changed" in ran.out
+    assert ran.out.startswith("# 1 now failing, 2 unchanged\n")
+    assert "same runs, expectations changed" in ran.out
 
 
 @pytest.mark.parametrize(

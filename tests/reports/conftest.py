@@ -97,6 +97,7 @@ def _case(case_id: str, **fields: Any) -> CaseResult:
             "line": 12,
             "finding_lines": {"completes": 20},
             "runs": [_run(800)],
+            "before": None if fields.get("compared") == "new" else _ONE_PASSED,
             **fields,
         }
     )
@@ -263,6 +264,7 @@ def canonical() -> RunResult:
                 "refunds/late-order@support",
                 reason="failed",
                 compared="improved",
+                before=_ONE_FAILED,
                 runs=[_run(805, cost_cents=48)],
             ),
             _flaky(),
@@ -292,6 +294,7 @@ def canonical() -> RunResult:
                 "hours/parking@hotline",
                 reason="rerun",
                 compared="same",
+                before=_ONE_FAILED,
                 baseline=_ONE_FAILED,
                 latest=_ONE_PASSED,
                 runs=[_run(806)],

@@ -25,14 +25,14 @@ def test_the_whole_summary(canonical: RunResult) -> None:
     assert _plain(canonical) == snapshot("""\
 ✗ 1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · at least $15.02
   (estimate was $14.20)
-  1 regressed, 1 improved, 5 unchanged (1 flaky), 1 dropped
+  1 regressed (1/1 → 1/3), 2 now passing, 4 unchanged (1 flaky), 1 dropped
   At least one case failed. (exit code 1)
   · budget.max_cost_cents of plan refunds is reached: 1 case was not called
   · the service answered 503 to 2 of 31 requests
 
   ✗ refunds/refund-window[mood=furious]@support
       1 of 3 runs passed, 80 % needed; critical states-window failed in 1 of 3
-      runs · regressed · called: caller prompt changed
+      runs · regressed (1/1 → 1/3) · called: caller prompt changed
       states-window (says, critical): the agent never said any of "30 days",
         "thirty days"
       no-guarantee (never_says): the agent said what it must never say (in 2
@@ -55,13 +55,12 @@ def test_the_whole_summary(canonical: RunResult) -> None:
 
   ∎ hours/parking@support
       quarantined through 2027-01-31 (ticket VOX-41, see @acme/voice); failed: 0
-      of 1 run passed, 100 % needed · no significant change (1/1 → 0/1) ·
-      called: new
+      of 1 run passed, 100 % needed · now failing (1/1 → 0/1) · called: new
       parking (says): the agent never said it
 
   ~ hours/opening@hotline
-      flaky: 3 of 4 runs passed, 70 % needed · same · called: agent edited at
-      the service (2026-11-20 → 2026-11-24)
+      flaky: 3 of 4 runs passed, 70 % needed · unchanged (1/1 → 3/4) · called:
+      agent edited at the service (2026-11-20 → 2026-11-24)
       tool_called: day was Sunday, Monday asked
         turn 3, tool: “lookup_hours({"day": "Sunday"})”
 

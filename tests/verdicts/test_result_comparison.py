@@ -98,13 +98,13 @@ def test_another_grader_or_variant_is_not_compared() -> None:
 
 
 GOLDEN = [
-    "# 3 regressed (1 in quarantine), 2 unchanged",
+    "# 3 regressed (1 in quarantine), 1 now failing, 1 unchanged, 1 unknown",
     "",
     "- before: `old`: Failed, 2026-11-25 09:00:00 UTC",
     "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
-    "- ⚠️ “before” is newer than “now”: what is shown as improved may have regressed. Name the newer result first.",
+    "- ⚠️ “before” is newer than “now”: what is shown as passing now may be failing now. Name the newer result first.",
     "",
-    "3 cases compared: 66 of 66 runs passed before, 38 of 63 now: worse (p < 0.001)",
+    "4 cases compared: 70 of 70 runs passed before, 40 of 67 now: worse (p < 0.001)",
     "",
     "## Regressed (3)",
     "",
@@ -113,15 +113,19 @@ GOLDEN = [
     "- ❌ `p/open@s`: 50 of 50 → 36 of 50 runs passed, -28 points (-42 to -15 points, 95 % interval; p < 0.001 on its own), passed → unknown",
     "- ❌ `p/apart@s`: 4 of 4 → 0 of 4 runs passed, -100 points (-100 to -31 points, 95 % interval; p = 0.014 on its own), passed → failed, in quarantine: not counted",
     "",
-    "## No significant change, or not comparable (1)",
+    "## Now failing (1)",
     "",
-    "- ❔ `p/shaky@s`: 6 of 6 → 2 of 3 runs passed, -33 points (-79 to +14 points, 95 % interval; p = 0.17 on its own), passed → flaky",
+    "- ❌ `p/bad@s`: 4 of 4 → 2 of 4 runs passed, -50 points (-85 to +10 points, 95 % interval), passed → failed",
+    "",
+    "## Unknown (1)",
+    "",
+    "- ❔ `p/nobody@s`: 0 of 0 → 0 of 0 runs passed",
 ]
 
 
 def test_each_kind_of_change_is_reported() -> None:
-    """An expectation with a rate of its own, a case left open, and one in quarantine; in
-    results that are named the wrong way round."""
+    """An expectation with a rate of its own, a case left open, and one in quarantine; in results
+    that are named the wrong way round."""
     quarantine = {"until": "2026-12-31", "reason": "x"}
     older = result(
         "old",
@@ -129,6 +133,7 @@ def test_each_kind_of_change_is_reported() -> None:
         own(10),
         case("open", "passed", 50),
         case("shaky", "passed", 6),
+        case("bad", "passed", 4),
         case("apart", "passed", 4),
         case("nobody", "unknown", 0),
     )
@@ -138,6 +143,7 @@ def test_each_kind_of_change_is_reported() -> None:
         own(0),
         case("open", "unknown", 36, 14),
         case("shaky", "flaky", 2, 1),
+        case("bad", "failed", 2, 2),
         case("apart", "failed", 0, 4, quarantine=quarantine),
         case("nobody", "unknown", 0),
     )
@@ -188,8 +194,8 @@ def test_cases_that_still_fail_are_reported() -> None:
         case("good", "passed", 3),
     )
     found = render_markdown(compare_results(older, newer))
-    assert found.startswith("# 3 unchanged (1 of them failing before)\n")
-    assert f"## Failing as before (1)\n\n- `p/bad@s`: 0 of 3 → 0 of 3 runs passed\n  {why}\n" in found
+    assert found.startswith("# 2 still failing (1 in quarantine), 1 unchanged\n")
+    assert f"## Still failing (1)\n\n- `p/bad@s`: 0 of 3 → 0 of 3 runs passed\n  {why}\n" in found
     again = render_markdown(compare_results(newer, newer))
     assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed, same runs\n" in again
 

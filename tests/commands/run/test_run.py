@@ -69,8 +69,8 @@ def test_editing_an_expectation_rechecks_for_free(project: Project, service: Ser
     assert service.ledger() == before
     case = next(case for case in project.results()["cases"] if case["case_id"] == "hours/cancel@clinic")
     assert (case["action"], case["outcome"], case["compared"]) == ("recheck", "failed", "not_comparable")
-    assert case["not_comparable"] == "expectations"
-    assert "1 not comparable (1 failing), 2 unchanged" in " ".join(ran.out.split())
+    assert (case["not_comparable"], case["changed"]) == ("expectations", "now_failing")
+    assert "1 now failing (1/1 → 0/1), 2 unchanged" in " ".join(ran.out.split())
     assert "The agent failed" not in " ".join(ran.out.split())
     assert case["runs"][0]["findings"][0]["outcome"] == "failed"
 
