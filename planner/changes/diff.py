@@ -149,7 +149,8 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
     for case in cases:
         inputs = agents.inputs(case)
         check = check_fingerprint(case, expectation_digests)
-        today = _Today(case, inputs, call_fingerprint(inputs), check, stored, request, agents)
+        asked = replace(request, rerun="all") if case.case_id in request.interrupted else request
+        today = _Today(case, inputs, call_fingerprint(inputs), check, stored, asked, agents)
         earlier = stored.cases.get(case.case_id, Earlier())
         if earlier.problem:
             changes.append(_unreadable(today, earlier))
@@ -157,7 +158,7 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
         change = _change(today, earlier.prior)
         if request.start_over is not None:
             change = _started_over(today, change, request.start_over)
-        elif earlier.reuse is not None and request.rerun != "all":
+        elif earlier.reuse is not None and asked.rerun != "all":
             change = _reused(today, change, earlier.reuse)
         changes.append(change if earlier.reuse is None else replace(change, compared_with=earlier.compared_with))
     return (*changes, *map(_dropped, stored.gone))

@@ -58,6 +58,7 @@ class Request:
         or absent if unknown. judge: the language model for
         `check: judge`, and how it is asked; None if none is configured, which changes nothing. configurations: those of
         the agents that are called. start_over: why earlier runs of the called cases are discarded; None if they count.
+        interrupted: the cases that a killed session began to call again.
     """
 
     now: datetime
@@ -66,3 +67,4 @@ class Request:
     judge: str | None = None
     start_over: StartOverDocument | None = None
     configurations: Configurations = field(default_factory=Configurations)
+    interrupted: frozenset[str] = frozenset()

@@ -33,6 +33,7 @@ from planner.execution.journal import IN_MEMORY, Journal, journal_for_reading
 from planner.execution.launches import UNSETTLED, Launch, Slot
 from planner.execution.month_spending import MonthSpending, StoreSpending, months_of
 from planner.execution.open_launches import OpenLaunches, open_launches_of
+from planner.execution.reconciling import LATEST_CREATION_SECONDS
 from planner.execution.spending import (
     judge_spending,
     reservations_of,
@@ -48,7 +49,13 @@ from planner.records.log import Records
 from planner.results.model import CaseResult, StartOverDocument, SuiteDocument
 from planner.results.outcomes import Action
 from planner.results.repository import ResultsRepository
-from planner.session.resumable import StoredRuns, not_estimated, open_launches_of_calls, resumable_runs
+from planner.session.resumable import (
+    StoredRuns,
+    interrupted_cases,
+    not_estimated,
+    open_launches_of_calls,
+    resumable_runs,
+)
 from planner.values import frozen
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.cases import sample_of
@@ -164,7 +171,8 @@ def prepare(
     agents, configurations = agents_of(place, loaded.cases, targets)
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
-    changes = _changes(work, earlier.stored, request)
+    stored = StoredRuns(records, Agents(revisions, configurations))
+    changes = _with_interrupted(work, earlier.stored, request, journal, stored)
     agreed = agreed_set(work)
     past = newest_runs(work, changes)
 
@@ -190,7 +198,6 @@ def prepare(
         starts_over = selection.start_over is not None
         consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace, starts_over=starts_over)
         spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
-        stored = StoredRuns(records, Agents(revisions, configurations))
         resumable = resumable_runs(journal, whole, consent_id, selection, stored)
         slots = [slot for mine in resumable.values() for slot in mine]
         if slots:  # runs already made are not priced again
@@ -249,6 +256,19 @@ def prepare(
         unconfirmed_until=unconfirmed_until,
         of_target=frozenset(earlier.stored.base),
     )
+
+
+def _with_interrupted(
+    work: Workspace, earlier: StoredResults, request: Request, journal: Journal | None, stored: StoredRuns
+) -> tuple[Change, ...]:
+    """What to do with each case; what a killed session began to call again is called."""
+    changes = _changes(work, earlier, request)
+    if journal is None or request.rerun != "needed" or request.start_over is not None:
+        return changes
+    # In a shared store, the session that made a recent call may still be under way.
+    latest = request.now - timedelta(seconds=LATEST_CREATION_SECONDS if work.place.shared else 0)
+    interrupted = interrupted_cases(journal, changes, stored, sent_before=latest)
+    return _changes(work, earlier, replace(request, interrupted=interrupted)) if interrupted else changes
 
 
 def _changes(work: Workspace, stored: StoredResults, request: Request) -> tuple[Change, ...]:

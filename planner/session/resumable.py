@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from planner.changes.configuration import Agents
 from planner.changes.model import Change, ChangeSet
 from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED, Slot
+from planner.execution.launches import UNSETTLED, Launch, Slot
 from planner.execution.spending import charged_slots, unsent_launches
 from planner.execution.wanted import resumable_slots
 from planner.records.log import Records
@@ -35,38 +36,50 @@ def resumable_runs(
     With `--rerun` or `--start-over`, only runs of the same consent. Stored calls are excluded, even if the journal does
     not know that they are stored.
     """
-    wanted: dict[str, list[Change]] = {}
-    for change in change_set.payers:
-        wanted.setdefault(change.call_fingerprint, []).append(change)
-    edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
-    unsent = unsent_launches(journal)
     same_consent_only = selection.rerun != "needed" or selection.start_over is not None
-
-    def may_count(slot: Slot) -> bool:
-        launch = journal.launch(slot.launch_id)
-        if launch is None or slot.launch_id in unsent:
-            return False
-        is_same_consent = launch.consent_id == consent_id
-        return launch.line.target not in edited and (is_same_consent or not same_consent_only)
-
-    def is_stored(slot: Slot) -> bool:
-        launch = journal.launch(slot.launch_id)
-        return launch is not None and (launch.session_id, slot.run_id) in stored.records.ids(slot.call_fingerprint)
-
-    def payer_of(slot: Slot) -> Change | None:
-        equal = (change for change in wanted.get(slot.call_fingerprint, ()) if _same_call(slot, change, stored.agents))
-        return max(equal, key=lambda change: change.case_id == slot.case_id, default=None)
-
-    slots = [
-        replace(slot, case_id=payer.case_id)
-        for slot in journal.unconsumed_slots()
-        if may_count(slot) and (payer := payer_of(slot)) is not None and not is_stored(slot)
-    ]
+    slots: list[Slot] = []
+    for launch, slot, equal in _unconsumed(journal, change_set.payers, stored):
+        if launch.consent_id == consent_id or not same_consent_only:
+            payer = max(equal, key=lambda change: change.case_id == slot.case_id)
+            slots.append(replace(slot, case_id=payer.case_id))
     most_runs = {
         change.case_id: change.calls * (1 + (change.case.retries if change.case else 0)) for change in change_set.payers
     }
     open_launches = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     return resumable_slots(slots, most_runs, open_launches)
+
+
+def interrupted_cases(
+    journal: Journal, changes: Iterable[Change], stored: StoredRuns, *, sent_before: datetime
+) -> frozenset[str]:
+    """Reused cases with calls that are in no result, because the session that made them once more (such as with
+    `--rerun all`) was killed."""
+    reused = [change for change in changes if change.action is Action.REUSE]
+    unfinished = {consent.consent_id for consent in journal.consents.open()}
+    return frozenset(
+        change.case_id
+        for launch, _, equal in _unconsumed(journal, reused, stored)
+        if launch.consent_id in unfinished and launch.sent_at <= sent_before
+        for change in equal
+    )
+
+
+def _unconsumed(
+    journal: Journal, changes: Iterable[Change], stored: StoredRuns
+) -> Iterator[tuple[Launch, Slot, list[Change]]]:
+    """Unconsumed runs that were sent, with the changes that make the same calls."""
+    wanted: dict[str, list[Change]] = {}
+    for change in changes:
+        wanted.setdefault(change.call_fingerprint, []).append(change)
+    edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
+    unsent = unsent_launches(journal)
+    for slot in journal.unconsumed_slots():
+        launch = journal.launch(slot.launch_id)
+        if launch is None or slot.launch_id in unsent or launch.line.target in edited:
+            continue
+        equal = [change for change in wanted.get(slot.call_fingerprint, ()) if _same_call(slot, change, stored.agents)]
+        if equal and (launch.session_id, slot.run_id) not in stored.records.ids(slot.call_fingerprint):
+            yield launch, slot, equal
 
 
 def open_launches_of_calls(journal: Journal, change_set: ChangeSet) -> set[str]:

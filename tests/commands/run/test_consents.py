@@ -147,3 +147,20 @@ def test_starting_over_does_not_count_calls_of_an_interrupted_session(project: P
     first = min(run["run_id"] for run in service.own_runs())
     used = {run["run_id"] for case in project.results()["cases"] for run in case["runs"]}
     assert (len(used), first in used) == (5, False)
+
+
+def test_calls_of_a_killed_rerun_are_in_the_next_result(project: Project, service: Served) -> None:
+    """Nothing else is called: one case has one call. Before: exit code 0, and the paid call was in no result."""
+    assert project.planner("run", *CONSENT).code == 0
+    first = {run["run_id"] for run in service.own_runs()}
+    project.limit_calls(1)
+    service.hold(1, retry_after_seconds=600)
+    project.killed("run", *CONSENT, "--rerun", "all", when=project.rests)
+    service.release()
+    (paid,) = {run["run_id"] for run in service.own_runs()} - first
+    again = [action for action in project.actions().values() if action[0] == "call"]
+    assert [reason for _, reason, _ in again] == ["rerun"]
+    assert project.planner("run", *CONSENT).code == 0
+    bills = {run["run_id"]: run["cost_cents"] for case in project.results()["cases"] for run in case["runs"]}
+    assert (bills[paid], len(service.own_runs())) == (16, len(first) + 1)
+    assert {action for action, _, _ in project.actions().values()} == {"reuse"}
