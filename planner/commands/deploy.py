@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -91,11 +92,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
             names = redactor_of(loaded.project).names(case.case_id for case in loaded.cases)
             shell.print(render_text(check, names))
         if check.state is not CheckState.SUCCESS and options.force is None:
-            # `plan` does not show runs that are only to be collected or judged.
-            collects = check.needs_run and not check.calls
-            do, command = ("Collect the results", "run") if collects else ("See what to call", "plan")
-            next_step = work.selection.command(command)
-            shell.log(f"not deployed: this configuration is not proven. {do}: {next_step}")
+            shell.log(f"not deployed: this configuration is not proven. {_next_step(work.selection, check)}")
             return check.exit_code
         _agree(options, target)
         deployment = Deployment(
@@ -192,6 +189,17 @@ def _checked(prepared: Preparation, cases: Sequence[CheckedCase], now: datetime)
     judged = [case.judged for case in cases if case.judged is not None]
     _, suite = prepared.with_history(judged)
     return decide_check(cases, prepared.change_set.digest, Gate(suite, "strict"), now)
+
+
+def _next_step(selection: Selection, check: RequiredCheck) -> str:
+    """A command that brings the check nearer to green."""
+    if check.calls:
+        return f"See what to call: {selection.command('plan')}"
+    if check.needs_run:  # `plan` does not show runs that are only to be collected or judged
+        return f"Collect the results: {selection.command('run')}"
+    by_outcome = check.cases.get(CaseState.FAILED) or check.cases.get(CaseState.UNDECIDED)
+    again = replace(selection, rerun="failed" if by_outcome else "all")
+    return f"After a fix, or to call these cases again (charged): {again.command('run')}"
 
 
 def _known(work: Workspace, cases: Sequence[CheckedCase]) -> tuple[DeployedCase, ...]:

@@ -8,11 +8,14 @@ from typing import Literal
 from planner.agents.known_service import known_service
 from planner.changes.consent import consent_command
 from planner.changes.detail import needs_new_calls
-from planner.errors import RefusedError
+from planner.errors import PlannerError
 from planner.execution.balance import short_of
+from planner.execution.journal import Journal
 from planner.execution.month_spending import month_line
 from planner.execution.open_launches import launch_documents
+from planner.quantities import count, money
 from planner.reports.change_set import PlanView, render_json, render_text
+from planner.results.outcomes import Action, CaseOutcome
 from planner.session.consents import refusal_of
 from planner.session.preparing import Preparation, prepare, stored_journal
 from planner.shell import Shell, redactor_of
@@ -38,9 +41,11 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     known = known_service(work)
     with stored_journal(work) as journal:
         prepared = prepare(work, known.targets, journal)
-    refusal = refusal_of(work, prepared)
+        failing = _known_failures(work, prepared, journal)
+    refusal = refusal_of(work, replace(prepared, balance=known.balance if known.was_asked else None))
     estimate = prepared.change_set.estimate
-    notes = short_of(known.balance, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
+    short = short_of(known.balance, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
+    notes = [] if refusal else short
     notes += [known.note] if known.note else []
     notes += [month_line(loaded.project.policy, month) for month in prepared.months[:1]]
     if not known.was_asked and prepared.calls_to_make and estimate.high_cents is None:
@@ -49,7 +54,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     store_consented(work, prepared.change_set)
     exit_code = CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0
     exit_code = refusal.exit_code if refusal else exit_code
-    view = _view(work, prepared, refusal, notes)
+    view = replace(_view(work, prepared, refusal, notes), known_failures=failing)
     if options.output_format == "json":
         open_launches = launch_documents(prepared.open_launches.unsettled)
         shell.print(render_json(view, open_launches=open_launches, diagnostics=loaded.diagnostics, exit_code=exit_code))
@@ -58,7 +63,28 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     return exit_code
 
 
-def _view(work: Workspace, prepared: Preparation, refusal: RefusedError | None, notes: list[str]) -> PlanView:
+def _known_failures(work: Workspace, prepared: Preparation, journal: Journal | None) -> str:
+    """What calls the cases again that failed and are not called, as nothing changed; "" if there are none."""
+    kept = {
+        change.case_id
+        for change in prepared.change_set.with_action(Action.REUSE)
+        if change.prior is not None and change.prior.outcome is CaseOutcome.FAILED
+    }
+    if not kept:
+        return ""
+    selection = replace(work.selection, rerun="failed")
+    again = prepare(replace(work, selection=selection), prepared.targets, journal).change_set
+    called = [change for change in again.with_action(Action.CALL) if change.case_id in kept]
+    if not called:
+        return ""
+    price = sum((again.prices[each.case_id].expected_cents or 0) * each.calls for each in called if each.calls)
+    calls = count(sum(change.calls for change in called), "call")
+    cost = f", {money(round(price))}" if price else ""
+    them = "it" if len(called) == 1 else "them"
+    return f"{len(called):,} failing, unchanged: `{selection.command('run')}` calls {them} again ({calls}{cost})"
+
+
+def _view(work: Workspace, prepared: Preparation, refusal: PlannerError | None, notes: list[str]) -> PlanView:
     shell, loaded, change_set = work.shell, work.loaded, prepared.change_set
     command = consent_command(work.selection.command("run"), change_set, prepared.progress)
     if needs_new_calls(change_set.changes):
@@ -74,7 +100,7 @@ def _view(work: Workspace, prepared: Preparation, refusal: RefusedError | None, 
         prepared.unconfirmed_runs,
         shell.clock.now(),
         redactor_of(loaded.project),
-        (str(refusal), refusal.hint) if refusal else None,
+        refusal,
         (*prepared.warnings, *prepared.judging.warnings),
         [*prepared.open_launches.notes(work.selection.reconcile_command()), *notes],
         prepared.agents,

@@ -101,7 +101,7 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         prepared.unconfirmed_runs,
         shell.clock.now(),
         redactor,
-        (str(refusal), refusal.hint) if refusal else None,
+        refusal,
         [*filter(None, [loaded.limits_note]), *prepared.warnings, *prepared.judging.warnings],
         agents=prepared.agents,
         reserved_cents=sum(prepared.progress.reserved_cents.values()),

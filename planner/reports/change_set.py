@@ -15,6 +15,7 @@ from planner.changes.detail import age, expectations_detail, is_unchanged, needs
 from planner.changes.model import Change, ChangeSet, Reason
 from planner.clock import aware
 from planner.diagnostics import Diagnostics
+from planner.errors import PlannerError
 from planner.planfile.model import Plan
 from planner.quantities import count, duration, money
 from planner.reports.agents import agent_documents, agent_notes, diff_lines, note_lines
@@ -57,7 +58,7 @@ class PlanView:
     now: datetime | None = None
     """To show the age of kept runs."""
     redactor: Redactor = _PLAIN
-    refused: tuple[str, str] | None = None
+    refused: PlannerError | None = None
     """Why `run` would refuse this even with consent, and how to fix it."""
     warnings: Sequence[str] = ()
     """Sentences about the agents that would be called."""
@@ -74,6 +75,8 @@ class PlanView:
     """From when on unconfirmed calls may be made again; None if unknown."""
     spent_cents: int = 0
     """What earlier sessions spent and reserved under this consent: the ceiling of `command` includes it."""
+    known_failures: str = ""
+    """What calls failing cases again that nothing changed; "" if there are none."""
     shows_all: bool = False
     """Every reused case has a line of its own."""
 
@@ -156,7 +159,7 @@ def reused(preview: PlanView) -> list[tuple[str, str]]:
         parts += ages([change.prior for change in group if change.prior is not None], preview.now)
         if reason is Reason.OUT_OF_REACH:
             more_help = any(change.case is not None and change.case.min_pass_rate < 1 for change in group)
-            parts.append(f"to call again: --start-over REASON{', or more `runs`' if more_help else ''}")
+            parts.append(f"after a fix elsewhere: --start-over REASON{', or more `runs`' if more_help else ''}")
         lines.append((name or f"{count(len(group), 'case')} reused", ", ".join(parts)))
     return lines
 
@@ -269,7 +272,8 @@ def render_json(
     if votes is not None:
         own = picked(votes, "model", "votes", "expected_cents", "high_cents")
         judge = {"judge": own | {"calls": votes.votes, "stored_votes": votes.stored}}
-    error = None if preview.refused is None else error_document("refused", *map(redactor.name, preview.refused))
+    refused = preview.refused
+    error = refused and error_document(refused.code, redactor.name(str(refused)), redactor.name(refused.hint))
     return json_document(
         {
             "digest": change_set.digest,
@@ -330,14 +334,16 @@ def _lines(preview: PlanView, width: int, paint: Paint) -> Iterator[str]:
             yield from wrapped(for_terminal(line), width, hanging="  ")
     for warning in (*preview.warnings, *preview.earlier):
         yield from (paint(line, Colour.YELLOW) for line in wrapped(for_terminal(warning), width, hanging="  "))
+    if preview.known_failures:
+        yield for_terminal(preview.known_failures)
     if preview.refused is not None:
-        why, fix = map(for_terminal, preview.refused)
+        why, fix = for_terminal(str(preview.refused)), for_terminal(preview.refused.hint)
         refused = wrapped(f"Nothing was called. `planner run` would refuse this: {why}", width, hanging="  ")
         yield from (paint(line, Colour.YELLOW) for line in refused)
         yield from wrapped(fix, width, indent="  ")
     elif lead := what_next(preview.change_set):
         yield from (f"Nothing was called. {lead}", f"  {paint(for_terminal(preview.command), Colour.BOLD)}")
-    else:
+    elif not preview.known_failures:
         yield "Nothing to do."
 
 

@@ -146,7 +146,7 @@ def _headline(preview: PlanView, check: RequiredCheck, *, cancelled: bool) -> st
         sign = SIGNS[check.state] if preview.plans else "⚠️"
         return f"### {sign} {for_markdown(what[:1].upper() + what[1:])}"
     if preview.refused is not None:
-        return f"### ✋ {count(check.calls, 'call')} to make, but the policy forbids it"
+        return f"### ✋ {count(check.calls, 'call')} to make, but planner.yaml forbids it"
     return f"### 📞 {count(check.calls, 'call')} to make · {_price(preview)}"
 
 
@@ -163,7 +163,7 @@ def _forbidden(preview: PlanView, pull: PullRequest) -> str:
     """Why the policy forbids these calls, and where it is; "" if it does not."""
     if preview.refused is None:
         return ""
-    why = for_markdown(preview.refused[0].rstrip("."))
+    why = for_markdown(str(preview.refused).rstrip("."))
     where = f"{markdown_code(PROJECT_FILE)} of {markdown_code(pull.base or 'the base branch')}"
     return f"{why}.\n\n**To continue:** plan fewer calls here, or change {where}: changing it here has no effect yet."
 

@@ -10,7 +10,8 @@ from planner.changes.consented_calls import ConsentedCase, charged_changes, cons
 from planner.changes.model import Change, Reason
 from planner.ci.agreement import how_agreed
 from planner.ci.event import is_later_attempt
-from planner.errors import RefusedError
+from planner.errors import PlannerError, RefusedError
+from planner.execution.balance import check_balance
 from planner.execution.consents import (
     CallReason,
     Consent,
@@ -59,8 +60,14 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
     return document.model_copy(update={"id": consent.consent_id, "how": how.value})
 
 
-def refusal_of(work: Workspace, prepared: Preparation) -> RefusedError | None:
+def refusal_of(work: Workspace, prepared: Preparation) -> PlannerError | None:
     """Why `run` would refuse the calls even with consent."""
+    try:
+        prepared.judging.require_model(prepared.change_set)
+        if prepared.calls_to_make and prepared.balance is not None:
+            check_balance(prepared.balance)
+    except PlannerError as refusal:
+        return refusal
     limits = Limits(work.loaded.plans, work.loaded.project.policy, work.shell.clock.now())
     return policy_refusal(prepared.change_set, limits, prepared.progress) or agents_refusal(limits.policy, prepared)
 

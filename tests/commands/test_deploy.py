@@ -315,7 +315,7 @@ def test_named_paths_do_not_narrow_the_proof(shop: Shop) -> None:
     assert shop.project.planner("run", "more", CONSENT).code == 0
     ran = shop.deploy("more", "--yes")
     assert (ran.code, shop.agent()) == (1, before), ran.err
-    assert "planner plan more plans" in ran.err
+    assert "planner run more plans --rerun failed" in ran.err
 
 
 def test_a_pull_request_deploys_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

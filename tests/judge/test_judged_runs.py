@@ -260,6 +260,9 @@ def test_without_a_model_no_call_is_made(manners: Project, service: Served) -> N
     assert (ran.code, "[judge-not-configured]" in ran.err) == (0, True)
     ran = manners.planner("run", "--consent-to-charge")
     assert (ran.code, "names none, so no call is made" in ran.err) == (2, True)
+    planned = manners.planner("plan", "--format", "json")
+    assert (planned.code, planned.json["error"]["code"]) == (2, "usage")
+    assert "To run exactly this" not in manners.planner("plan").out
     assert not service.own_runs()
     ran = manners.planner("run", "--sandbox", "--consent-to-charge")
     assert (ran.code, manners.results()["cases"][0]["outcome"]) == (4, "unknown")

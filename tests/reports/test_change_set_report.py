@@ -12,6 +12,7 @@ from typing import Any
 from inline_snapshot import snapshot
 
 from planner.changes.model import ChangeSet
+from planner.errors import RefusedError
 from planner.planfile.model import Plan
 from planner.reports.change_set import PlanView, render_json, render_text
 from planner.reports.redaction import Redactor
@@ -146,7 +147,7 @@ def test_what_the_ceiling_includes(change_set: ChangeSet, plans: list[Plan]) -> 
 def test_a_refusal_replaces_the_command(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The reason and the fix replace the command."""
     refused = ("$1.76 expected, policy allows $1.00 to @acme", "raise the ceiling")
-    preview = PlanView(change_set, plans, [], "planner run", refused=refused)
+    preview = PlanView(change_set, plans, [], "planner run", refused=RefusedError(*refused))
     text = render_text(preview, width=60, color=False)
     assert text.endswith("""\
 Nothing was called. `planner run` would refuse this: $1.76

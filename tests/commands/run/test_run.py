@@ -89,6 +89,10 @@ def test_what_is_free_is_done_although_calls_are_refused(
     actions = project.actions()
     assert actions.pop("hours/cancel@clinic") == ("call", "caller_prompt_changed", 1)
     assert set(actions.values()) == {("reuse", "out_of_reach", 0)}
+    project.edit("plans/hours.yaml", "of Friday", "of Monday")
+    planned = project.planner("plan").out
+    assert "2 failing, unchanged: `planner run --rerun failed` calls them again (4 calls, $0.64)" in planned
+    assert "Nothing to do." not in planned
 
 
 def test_editing_a_prompt_calls_only_its_cases(project: Project, service: Served) -> None:
