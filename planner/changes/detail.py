@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from planner.changes.model import UNDECIDED, Change, Reason
+from planner.checks.base import Expectation
 from planner.checks.call import NUMBER_NOT_NAMED
 from planner.clock import aware
 from planner.planfile.model import Case
@@ -53,20 +54,21 @@ def _changed_settings(old: CaseInputs, new: CaseInputs) -> list[str]:
 def expected_lines(case: Case) -> list[str]:
     """What a case is judged by, one line each: `says: any_of ["30 days"]`, `min_pass_rate 0.8`. Defaults are left
     out."""
-    lines: list[str] = []
-    for found in case.expectations:
-        name = found.check if found.id in (None, found.check) else f"{found.id} ({found.check})"
-        hidden = {"id", "check", "description"}
-        fields = found.model_dump(mode="json", exclude=hidden, exclude_defaults=True, by_alias=True)
-        shown = [
-            f"{field} {json.dumps(value, ensure_ascii=False).removesuffix('.0')}" for field, value in fields.items()
-        ]
-        lines.append(": ".join(filter(None, [name, ", ".join(shown)])))
+    lines = map(expectation_line, case.expectations)
     rules = {
         "min_pass_rate": f"{case.min_pass_rate:g}",
         "quarantine": f"until {case.quarantine.until} ({case.quarantine.reason})" if case.quarantine else "",
     }
     return [*sorted(lines), *(f"{name} {value}" for name, value in rules.items() if value)]
+
+
+def expectation_line(found: Expectation) -> str:
+    """`says: any_of ["30 days"]`"""
+    name = found.check if found.id in (None, found.check) else f"{found.id} ({found.check})"
+    hidden = {"id", "check", "description"}
+    fields = found.model_dump(mode="json", exclude=hidden, exclude_defaults=True, by_alias=True)
+    shown = [f"{field} {json.dumps(value, ensure_ascii=False).removesuffix('.0')}" for field, value in fields.items()]
+    return ": ".join(filter(None, [name, ", ".join(shown)]))
 
 
 def expectations_detail(old: Sequence[str], case: Case, show: Callable[[str], str]) -> list[str]:

@@ -1,7 +1,7 @@
 """What `planner ci gate --publication` prepares for `planner ci publish`, a job with write access: the comment, the
 status, and the set of calls that the comment offers."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from planner.changes.consent import EarlierSpending, ceiling_of
 from planner.changes.consented_calls import ConsentedCalls
 from planner.changes.model import ChangeSet
+from planner.changes.weakened import Weakened, weakened_project, weakened_tests
 from planner.ci.event import asked_by, head_commit, namespace_of
 from planner.ci.git import Git
 from planner.ci.pull_request import files_url, pull_request_of, run_url_of
 from planner.errors import PlanInvalidError, PlannerError
 from planner.execution.journal import Journal
+from planner.planfile.project import load_project
 from planner.reports.change_set import PlanView, judged_otherwise
 from planner.reports.neutral import for_markdown, one_line
 from planner.reports.problems import problem_line, render_problem
@@ -26,11 +28,11 @@ from planner.reports.reply import mention, render_reply
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
 from planner.session.consents import refusal_of
-from planner.session.preparing import Preparation, prepare
+from planner.session.preparing import Preparation, failed_cases, prepare
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.agreed_calls import head_of, shareable
-from planner.workspace.merge_base import NoPlans
+from planner.workspace.merge_base import NoPlans, at_merge_base
 from planner.workspace.stores import OpenedStore, Workspace
 
 _SESSIONS: Final = 20
@@ -113,7 +115,9 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
     ended = _ended(decision.ended, check)
     last = _last_calls(work.place, decision.own)
     offer = None if offered is None else _offer(*offered)
-    comment = render_comment(preview, check, decision.judged, names, CommentFacts(pull, last, ended, offer))
+    weakened = _weakened(decision, redactor.text)
+    facts = CommentFacts(pull, last, ended, offer, weakened)
+    comment = render_comment(preview, check, decision.judged, names, facts)
     change_set = shareable(work, offered[0]) if offered is not None else None
     return Publication(
         state=check.state.value,
@@ -122,18 +126,18 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         commit=pull.commit,
         decided_at=shell.clock.now(),
         comment=comment,
-        reply=_reply(decision, pull),
-        worth_saying=_is_worth_saying(decision),
+        reply=_reply(decision, pull, redactor.text(weakened.summary) if weakened else ""),
+        worth_saying=_is_worth_saying(decision) or bool(weakened and weakened.ways),
         store=(work.selection.store or loaded.project.store or "") if change_set is not None else "",
         is_sandbox=work.selection.sandbox,
         change_set=change_set,
     )
 
 
-def _reply(decision: Decision, pull: PullRequest) -> str:
+def _reply(decision: Decision, pull: PullRequest, weakened: str) -> str:
     if decision.ended is None:
         return ""
-    return render_reply(decision.ended, decision.check, pull, asked_by(decision.work.shell.environ))
+    return render_reply(decision.ended, decision.check, pull, asked_by(decision.work.shell.environ), weakened)
 
 
 def problem_publication(shell: Shell, error: PlannerError) -> Publication:
@@ -175,6 +179,29 @@ def _is_worth_saying(decision: Decision) -> bool:
         or bool(check.flaky)
         or bool(prepared.change_set.with_action(Action.DROP))
         or any(map(judged_otherwise, prepared.change_set.with_action(Action.RECHECK)))
+    )
+
+
+def _weakened(decision: Decision, show: Callable[[str], str]) -> Weakened | None:
+    """What the pull request does to the tests of the commit where it branched off; None if that cannot be read.
+    Outside of one, nothing."""
+    work, prepared = decision.work, decision.prepared
+    if work.loaded.base is None:
+        return Weakened()
+    found = at_merge_base(work)
+    if found is None:
+        return None
+    (before, project), cases = found, [case for plan in work.loaded.plans for case in plan.cases]
+    renamed = {change.case_id: change.renamed_from or "" for change in prepared.change_set.changes}
+    tests, gone = weakened_tests(before, cases, renamed, show)
+    failed = failed_cases(replace(work, loaded=replace(work.loaded, cases=gone)), prepared) if gone else set[str]()
+    removed = {case.case_id: case.case_id in failed for case in gone}
+    merged = load_project(work.loaded.root, cwd=work.shell.cwd)[0]
+    return Weakened(
+        tests,
+        [case_id for case_id, is_failing in removed.items() if is_failing],
+        [case_id for case_id, is_failing in removed.items() if not is_failing],
+        sorted(weakened_project(project, merged)),
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from planner.changes.model import Reason
+from planner.changes.weakened import Weakened
 from planner.planfile.files import PROJECT_FILE
-from planner.quantities import count, moment, money, money_range, short_commit, some
+from planner.quantities import count, moment, money, money_range, short_commit, shortened, some
 from planner.reports.agents import agent_notes
 from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes
 from planner.reports.neutral import (
@@ -18,6 +19,7 @@ from planner.reports.neutral import (
 )
 from planner.reports.phrasing import changes_of
 from planner.reports.pull_request_failures import render_failures, render_undecided
+from planner.reports.redaction import Redactor
 from planner.results.model import CaseResult, StartOverDocument
 from planner.results.outcomes import Action, CaseState, CheckState, RequiredCheck
 from planner.values import frozen
@@ -26,6 +28,8 @@ _MAX_CHARACTERS: Final = 58_000
 _LISTED: Final = (300, 100, 30, 5, 0)
 """Cases listed in each folded part: reduced until the text fits."""
 _UNFOLDED: Final = 10
+_FIRST: Final = 3
+"""Of each kind of weakened test, these are never folded away."""
 _REASON_CHARACTERS: Final = 300
 _DIFF_CHARACTERS: Final = 30_000
 """Of the differences of all agents. They are never cut without saying so: somebody agrees to them."""
@@ -37,6 +41,7 @@ _FIX: Final = "**Fix the agent or the expectations, and push.**"
 """The way on if calls alone cannot help."""
 _JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 """Reasons of rechecks that say something; other stored runs were judged as they are."""
+_NO_MERGE_BASE: Final = "planner cannot find the commit where this branched off; fetch it before `planner ci gate`"
 SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
 
 
@@ -105,6 +110,8 @@ class CommentFacts:
     ended: EndedSession | None = None
     offer: Offer | None = None
     """What can be called, collected or judged; None if there is nothing, or it would be refused."""
+    weakened: Weakened | None = Weakened()
+    """None if it is unknown."""
 
 
 def render_comment(
@@ -122,6 +129,8 @@ def render_comment(
     headline = _headline(preview, check, cancelled=cancelled) + (f" · {agreed}" if agreed and is_done else "")
     about = (_facts(preview, check, pull, last, judged), _last("" if is_done else agreed, last, pull))
     ended = facts.ended if preview.refused is None and not cancelled else None  # the same would be said twice
+    if facts.weakened is not None and facts.weakened.ways:
+        headline += f" · ⚠ {for_markdown(preview.redactor.text(facts.weakened.summary))}"
     head = [headline, _ended(ended), _forbidden(preview, pull), " ".join(filter(None, about))]
     head += [f"⚠️ {markdown_prose(preview.redactor.text(warning))}" for warning in preview.warnings]
     foot = _how_to_call(preview, check, facts)
@@ -132,7 +141,9 @@ def render_comment(
         uncounted = _not_counted(preview, check, judged, names, listed)
         undecided = render_undecided(check, judged, names, preview.redactor, listed)
         changes = _changes(preview, listed)
-        text = "\n\n".join(filter(None, [*head, *of_base, *uncounted, *failures, *undecided, *changes, *foot])) + "\n"
+        weakened = _weakened(facts.weakened, preview.redactor, listed)
+        blocks = [*head, *weakened, *of_base, *uncounted, *failures, *undecided, *changes, *foot]
+        text = "\n\n".join(filter(None, blocks)) + "\n"
         if len(text) <= _MAX_CHARACTERS:
             break
     return text
@@ -303,6 +314,30 @@ def _list(changes: Sequence[ShownChange], listed: int) -> list[str]:
         calls = f" ({change.what})" if change.sign in ("+", "~") else ""
         lines.append(f"- {markdown_code(change.name)}: {for_markdown(change.why)}{calls}")
     return ["\n".join(lines)] if lines else []
+
+
+def _weakened(weakened: Weakened | None, redactor: Redactor, listed: int) -> Iterator[str]:
+    """What makes failing harder than on the base branch: the first of each kind, then all of it, folded."""
+    if weakened is None:
+        yield f"⚠ Weakened tests are not listed: {_NO_MERGE_BASE}."
+        return
+    kinds: dict[str, list[tuple[str, list[str]]]] = {}
+    for what, cases in weakened.ways.items():
+        text = for_markdown(shortened(redactor.text(what), _REASON_CHARACTERS))
+        kinds.setdefault(what.partition(":")[0], []).append(
+            (text, [markdown_code(redactor.name(id_)) for id_ in cases])
+        )
+
+    def lines(shown: int) -> Iterator[str]:
+        for kind, ways in kinds.items():
+            yield from (f"- ⚠ {' · '.join(filter(None, [what, some(cases, shown)]))}" for what, cases in ways[:shown])
+            if len(ways) > shown:
+                yield f"- ⚠ {for_markdown(kind)}: {len(ways) - shown:,} more"
+
+    first, text = "\n".join(lines(_FIRST)), "\n".join(lines(max(listed, _FIRST)))
+    yield first
+    if text != first:
+        yield from ("<details><summary>All weakened tests</summary>", text, "</details>")
 
 
 def _of_base(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, listed: int) -> Iterator[str]:

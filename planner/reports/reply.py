@@ -16,13 +16,15 @@ LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}")
 _MAX_CHARACTERS: Final = 500
 
 
-def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest, asked_by: str) -> str:
-    """`@maria ❌ 1 regressed · $0.64 of at most $1.23`. `result` is of the session that `asked_by` started; "" if
-    nobody is named."""
+def render_reply(result: RunResult, check: RequiredCheck, pull: PullRequest, asked_by: str, weakened: str = "") -> str:
+    """`@maria ❌ 1 regressed · $0.64 of at most $1.23`. `result` is of the session that `asked_by` started; `weakened`
+    sums up its weakened tests. "" if nobody is named."""
     who = result.consent.by or asked_by
     if not who:
         return ""
     parts = [f"{mention(who)} {_outcome(result, check)}"]
+    if weakened:
+        parts.append(f"⚠ {for_markdown(weakened)}")
     if result.consent.given:
         judge = result.cost.judge
         cents = result.cost.actual_cents + (judge.actual_cents if judge is not None else 0)

@@ -360,6 +360,15 @@ def checked_cases(
     return cases
 
 
+def failed_cases(work: Workspace, prepared: Preparation) -> set[str]:
+    """The cases of `work` that fail, by the stored calls from which `prepared` was made: on the base branch or here."""
+    revisions = {key: state.revision for key, state in prepared.targets.items()}
+    agents, judging = Agents(revisions, prepared.configurations), prepared.judging
+    found = earlier_results(work, records_of(work), agents, judging.cache, judging.name)
+    results = {case_id: (each.prior, found.base.get(case_id)) for case_id, each in found.stored.cases.items()}
+    return {case_id for case_id, both in results.items() if any(each and each.outcome == "failed" for each in both)}
+
+
 def _kept(change: Change) -> Change:
     """Keep the results of a failed case, which could be called again."""
     return replace(change, action=Action.REUSE, runs=0) if change.action is Action.CALL else change

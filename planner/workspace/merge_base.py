@@ -23,7 +23,8 @@ from planner.ci.git import Git, Layout
 from planner.ci.policy import BaseCommit, PolicySource
 from planner.errors import IncompleteError, UsageError
 from planner.planfile.files import PROJECT_FILE, is_plan_file
-from planner.planfile.model import Case
+from planner.planfile.model import Case, Project
+from planner.planfile.project import load_project
 from planner.results.outcomes import Action
 from planner.workspace.selection import DEFAULT_PATH, read_files
 from planner.workspace.stores import Workspace
@@ -86,31 +87,39 @@ def _has_plans(work: Workspace, base: BaseCommit, commit: str) -> bool:
 def cases_at_merge_base(work: Workspace) -> Mapping[str, Case]:
     """The cases of the plans, by id, at the commit where the pull request branched off; none if it or its plans cannot
     be read."""
+    found = at_merge_base(work)
+    return {} if found is None else found[0]
+
+
+def at_merge_base(work: Workspace) -> tuple[Mapping[str, Case], Project] | None:
+    """The cases, by id, and planner.yaml at the commit where the pull request branched off; None if it cannot be
+    read."""
     shell, selection, loaded = work.shell, work.selection, work.loaded
     git = Git(loaded.root, shell.environ)
     layout, commit = git.layout(), _merge_base(git, work)
     if not commit or not isinstance(layout, Layout):
-        return {}
+        return None
     archive = git("archive", "--format=tar", commit)
     if archive.code != 0:
-        return {}
+        return None
     with TemporaryDirectory() as name:
         tree = Path(name).resolve()
         try:
             with tarfile.open(fileobj=io.BytesIO(archive.out)) as files:
                 files.extractall(tree, filter="data")
         except (tarfile.TarError, OSError):
-            return {}
+            return None
         cwd = tree / shell.cwd.resolve().relative_to(layout.work_tree.resolve())
         root = tree / loaded.root.resolve().relative_to(layout.work_tree.resolve())
+        project = load_project(root, cwd=cwd)[0]
         if not cwd.is_dir():
-            return {}
+            return {}, project
         source = PolicySource(root, loaded.base)
         try:
             found = read_files(replace(shell, cwd=cwd), selection.paths, selection.environment, source)
         except UsageError:  # it had no such plans
-            return {}
-        return {case.case_id: case for plan in found.plans for case in plan.cases}
+            return {}, project
+        return {case.case_id: case for plan in found.plans for case in plan.cases}, project
 
 
 def _merge_base(git: Git, work: Workspace) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from planner.changes.model import ChangeSet
+from planner.changes.weakened import Weakened
 from planner.ci.comment import MAX_CHARACTERS
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import IncompleteError, PlanInvalidError, UsageError
@@ -61,6 +62,22 @@ def test_300_equal_failures_are_shown_once(
     assert "<summary>These cases (300)</summary>" in text
     assert f"/planner run {DIGEST} up to 9.60 start over: fixed" in text
     assert len(text) < 20_000 < MAX_CHARACTERS
+
+
+@pytest.mark.parametrize("ways", [1, 300])
+def test_300_weakened_tests_stay_above_the_fold(ways: int, change_set: ChangeSet) -> None:
+    """All of the same way, or each of its own: the first ones, the number of all, and all of them folded."""
+    ids = [f"refunds/order[n={number}]@support" for number in range(300)]
+    tests = {f"runs lowered: {way + 2} → 1": ids[way::ways] for way in range(ways)} | {
+        "severity lowered: call": ids[:1]
+    }
+    facts = CommentFacts(PULL, weakened=Weakened(tests, failing=["refunds/late@support"]))
+    text = render_comment(PlanView(change_set, [], [], ""), check(CheckState.SUCCESS, "300 passed"), [], {}, facts)
+    assert "300 tests weakened, 1 failing case removed\n" in text.splitlines(keepends=True)[0]
+    above, _, folded = text.partition("<details>")
+    assert "failing case removed · `refunds/late@support`" in above
+    assert "severity lowered: call · `refunds/order[n=0]@support`" in above
+    assert (len(above) < 1_000, "`refunds/order[n=298]@support`" in folded) == (True, True)
 
 
 @pytest.mark.parametrize(

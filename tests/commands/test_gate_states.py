@@ -75,7 +75,7 @@ def test_a_pull_request_without_plans(jobs: Jobs, tmp_path: Path, paths: tuple[s
     (jobs.work / "plans/hours.yaml").unlink()
     jobs.edit(plans__shared="version: 1\nkind: library\nvars: {city: Berlin}\n")
     deleted = published(jobs.start(7, branch="topic"), 0)
-    said = "### ⚠️ This pull request deletes the last plan: nothing is tested from now on"
+    said = "### ⚠️ This pull request deletes the last plan: nothing is tested from now on · ⚠ 1 case removed"
     assert deleted == ("success", said, True)
     jobs.branch("older", git(jobs.work, "rev-list", "--max-parents=0", "main"))
     jobs.edit(notes="x: 1\n")
