@@ -41,9 +41,11 @@ def marker(name: str) -> str:
     return f"<!-- phone-plans:{name if _is_name(name) else DEFAULT_NAME} -->"
 
 
-def context_of(name: str) -> str:
-    """The name of the commit status."""
-    return f"{CONTEXT}/{name}" if name != DEFAULT_NAME and _is_name(name) else CONTEXT
+def context_of(name: str, base: str = "") -> str:
+    """The name of the commit status. A status belongs to a commit, which two pull requests may share: those into a
+    branch `base` that is not the default branch have their own."""
+    context = f"{CONTEXT}/{name}" if name != DEFAULT_NAME and _is_name(name) else CONTEXT
+    return f"{context} ({base})" if base else context
 
 
 def _is_name(text: str) -> bool:

@@ -24,7 +24,7 @@ from planner.ci.comment import (
     set_status,
     upsert_comment,
 )
-from planner.ci.pull_request import run_url_of
+from planner.ci.pull_request import pull_request_of, run_url_of
 from planner.commands.publication import Publication
 from planner.errors import PlannerError, UsageError
 from planner.planfile.addresses import Folder, parse_store
@@ -68,7 +68,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
         _store_change_set(shell, options.number, found)
     except PlannerError as error:
         shell.log(f"the change set could not be stored, so --digest must match exactly when it is run: {error}")
-    url = ""
+    url, pull = "", pull_request_of(shell.environ, options.commit)
     with github_of(shell.environ, shell.pause) as github:
         is_old = False
         try:
@@ -80,7 +80,11 @@ def publish(shell: Shell, options: PublishOptions) -> int:
             shell.log("not published: there is a newer answer about this commit")
         else:
             link = url or run_url_of(shell.environ)
-            set_status(github, options.commit, Status(state, found.description, link, context_of(options.name)))
+            set_status(
+                github,
+                options.commit,
+                Status(state, found.description, link, context_of(options.name, pull.other_base)),
+            )
         try:  # whoever agreed waits for it, even if the answer is old
             _reply(github, options, found, url)
         except PlannerError as error:

@@ -64,6 +64,11 @@ class PullRequest:
     workflow: str = CALL_WORKFLOW
     """The workflow that makes the calls."""
 
+    @property
+    def other_base(self) -> str:
+        """The branch that it targets; "" if that is the default branch, or unknown."""
+        return self.base if self.default not in ("", self.base) else ""
+
 
 @frozen
 class LastCalls:
@@ -201,7 +206,7 @@ def _facts(
         parts.append(
             f"These calls{commit} have not been made yet." if last is not None else f"Nothing called yet{commit}."
         )
-    if pull.base and pull.default not in ("", pull.base):
+    if pull.other_base:
         base, default = markdown_code(pull.base), markdown_code(pull.default)
         parts.append(
             f"Cases without results of {base} are compared with those of {default}; failures there still count here."

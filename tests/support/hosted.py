@@ -233,7 +233,7 @@ class Hosted:
             file = root.parent / "phone-plans.json"
             self.run("ci", "gate", "--base", base, "--name", project.name, "--publication", str(file))
             self.run("ci", "publish", str(file), "--commit", head, "--name", project.name, token="writer")
-        return self._last_status(head, project)["state"]
+        return self._last_status(head, pull, project)["state"]
 
     def agree(
         self,
@@ -281,10 +281,9 @@ class Hosted:
                     str(file),
                     *results,
                 )
-            head = git(root, "rev-parse", "HEAD")
-            self.run(
-                "ci", "publish", str(file), "--commit", head, "--name", project.name, "--pull-request", str(number)
-            )
+                head = git(root, "rev-parse", "HEAD")
+                words = ["--commit", head, "--name", project.name, "--pull-request", str(number)]
+                self.run("ci", "publish", str(file), *words)
         return code
 
     def record(self, project: Project | None = None) -> None:
@@ -437,17 +436,15 @@ class Hosted:
         path = self.remote / "refs/heads" / branch
         return path.read_text().strip() if path.exists() else git(self.remote, "rev-parse", branch)
 
-    def _last_status(self, commit_id: str, project: Project) -> dict[str, Any]:
-        found = [
-            status
-            for status in self.fake.statuses
-            if status["sha"] == commit_id and status["context"] == project.context
-        ]
+    def _last_status(self, commit_id: str, pull: Pull, project: Project) -> dict[str, Any]:
+        context = project.context if pull.into == self.default else f"{project.context} ({pull.into})"
+        found = [status for status in self.fake.statuses if status["sha"] == commit_id and status["context"] == context]
         assert found, self.last.err
         return found[-1]
 
     def status(self, number: int = 7, project: Project | None = None) -> dict[str, Any]:
-        return self._last_status(self.head(self.pulls[number]), project or Project())
+        pull = self.pulls[number]
+        return self._last_status(self.head(pull), pull, project or Project())
 
     def comment(self, number: int = 7, project: Project | None = None) -> str:
         """The comment's text; "" if there is none. There is never a second one."""

@@ -132,7 +132,20 @@ def test_the_target_branch_is_named_to_the_jobs_that_excuse_failures() -> None:
     }
     named = "${{ steps.commits.outputs.into }}"
     of_a_pull_request = "${{ steps.commits.outputs.number && steps.commits.outputs.into }}"
-    assert into == {"run": of_a_pull_request, "gate": named, "publish": None, "record": None}
+    assert into == {"run": of_a_pull_request, "gate": named, "publish": named, "record": None}
+
+
+def test_a_pull_request_into_another_branch_has_a_status_of_its_own(repository: Repository) -> None:
+    """The same commit is proposed for the default branch, too, and must not become green there. Of the calls, too."""
+    repository.push("release", notes="x")
+    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
+    assert repository.plan() == "pending"
+    repository.into = "release"
+    assert repository.plan() == "pending"
+    assert repository.agree(repository.digest)
+    states = [(status["context"], status["state"]) for status in repository.fake.statuses]
+    other = "phone-plans (release)"
+    assert states == [("phone-plans", "pending"), (other, "pending"), (other, "success")]
 
 
 def test_a_push_during_the_calls(repository: Repository) -> None:
