@@ -21,8 +21,9 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from killed_machines import KilledStory, ServedSandbox
+from killed_machines import FAULTS, WORLD, KilledStory
 from lost_machines import Story
+from served_sandbox import ServedSandbox
 
 COUNTED = ("sessions", "killed", "lost", "alongside", "calls", "votes")
 PROGRESS = 100
@@ -40,7 +41,10 @@ def tell(seed: int) -> Story:
 
 
 def real_stories(seeds: Iterable[int], seed: int) -> Iterator[KilledStory]:
-    with tempfile.TemporaryDirectory() as folder, ServedSandbox(Path(folder), seed) as served:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ServedSandbox(Path(folder), {**WORLD, "seed": seed}, FAULTS) as served,
+    ):
         for number in seeds:
             story = KilledStory(Path(folder) / f"story{number}", served, number)
             story.run(Random(number))

@@ -7,35 +7,26 @@ The processes are forks of this one, which has everything imported: a start woul
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from types import TracebackType
-from typing import Any, Self
 
-import faulty_sandbox
+from repositories import commit, git
+from served_sandbox import ServedSandbox
 
+import planner.commands.run  # noqa: F401 - the forks have it imported
 from planner.cli import main
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 
-WORLD = """\
-time_scale: 150
-concurrency_limit: 4
-balance_cents: 100000000
-seed: {seed}
-"""
+WORLD = {"time_scale": 150, "concurrency_limit": 4, "balance_cents": 100_000_000}
 FAULTS = [
     {"kind": "throttle", "probability": 0.25},
     {"kind": "lost_answer", "probability": 0.12},
@@ -62,36 +53,6 @@ SHARED = "store: git:refs/planner/results\n"
 CASES, RUNS = 6, 2
 LONGEST_SECONDS = 120.0
 MOST_FINAL_SESSIONS = 20
-
-
-@dataclass
-class ServedSandbox:
-    folder: Path
-    seed: int
-    url: str = ""
-    process: subprocess.Popen[str] = field(init=False)
-
-    def __enter__(self) -> Self:
-        world = self.folder / "world.yaml"
-        world.write_text(Path(__file__).with_name("any_prompt.yaml").read_text() + WORLD.format(seed=self.seed))
-        command = [sys.executable, faulty_sandbox.__file__, "--port", "0", "--world", str(world)]
-        self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.url = next(word for word in self.process.stdout.readline().split() if word.startswith("http"))
-        body = json.dumps({"faults": FAULTS}).encode()
-        urllib.request.urlopen(f"{self.url}{faulty_sandbox.CONTROL}", body).close()  # noqa: S310 - loopback
-        importlib.import_module("planner.commands.run")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-    def runs(self, number: int) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{self.url}/_sandbox/ledger") as answer:  # noqa: S310 - loopback
-            return [run for run in json.load(answer)["runs"] if f"of story {number}." in run["prompt"]]
 
 
 @dataclass
@@ -178,9 +139,9 @@ class KilledStory:
         if not self.is_shared:
             return {}
         remote, ref = self.folder / "remote.git", "refs/planner/results"
-        names = self._git(remote, "ls-tree", "-r", "--name-only", ref).split()
+        names = git(remote, "ls-tree", "-r", "--name-only", ref).split()
         launches = [name for name in names if name.startswith("intents/")]
-        return {name: json.loads(self._git(remote, "show", f"{ref}:{name}"))["state"] for name in launches}
+        return {name: json.loads(git(remote, "show", f"{ref}:{name}"))["state"] for name in launches}
 
     def _make_remote(self) -> None:
         seed = self.folder / "seed"
@@ -188,20 +149,15 @@ class KilledStory:
         (seed / "planner.yaml").write_text(PROJECT + (SHARED if self.is_shared else ""))
         (seed / "plans" / "killed.yaml").write_text(PLAN.format(number=self.number))
         (seed / ".gitignore").write_text(".planner/\nreports/\n*.txt\n")
-        self._git(seed, "init", "-q", "-b", "main")
-        self._git(seed, "add", "-A")
-        self._git(seed, "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", "plans")
-        self._git(self.folder, "clone", "-q", "--bare", "seed", "remote.git")
+        git(seed, "init", "-q", "-b", "main")
+        commit(seed)
+        git(self.folder, "clone", "-q", "--bare", "seed", "remote.git")
 
     def _clone(self) -> Path:
         self._machines += 1
         name = f"machine{self._machines}"
-        self._git(self.folder, "clone", "-q", "remote.git", name)
+        git(self.folder, "clone", "-q", "remote.git", name)
         return self.folder / name
-
-    @staticmethod
-    def _git(folder: Path, *words: str) -> str:
-        return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
 
     def _start(self, machine: Path) -> int:
         """`planner run` in a fork that leads a group of its own; its id."""

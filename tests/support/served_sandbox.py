@@ -1,0 +1,51 @@
+"""A sandbox with faults, in a process of its own on a loopback port, for `planner` processes that may be killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import faulty_sandbox
+
+WORLD = Path(__file__).with_name("any_prompt.yaml")
+
+
+@dataclass
+class ServedSandbox:
+    """`settings` are fields of the world: time scale, limit, balance, seed."""
+
+    folder: Path
+    settings: Mapping[str, int]
+    faults: Sequence[Mapping[str, Any]]
+    url: str = ""
+    process: subprocess.Popen[str] = field(init=False)
+
+    def __enter__(self) -> Self:
+        world = self.folder / "world.yaml"
+        lines = [f"{name}: {value}\n" for name, value in self.settings.items()]
+        world.write_text(WORLD.read_text() + "".join(lines))
+        command = [sys.executable, faulty_sandbox.__file__, "--port", "0", "--world", str(world)]
+        self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = next(word for word in self.process.stdout.readline().split() if word.startswith("http"))
+        body = json.dumps({"faults": self.faults}).encode()
+        urllib.request.urlopen(f"{self.url}{faulty_sandbox.CONTROL}", body).close()  # noqa: S310 - loopback
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+    def runs(self, story: int) -> list[dict[str, Any]]:
+        """What the service has of the plan whose prompts say "of story NUMBER."."""
+        with urllib.request.urlopen(f"{self.url}/_sandbox/ledger") as answer:  # noqa: S310 - loopback
+            return [run for run in json.load(answer)["runs"] if f"of story {story}." in run["prompt"]]
