@@ -7,6 +7,7 @@ The processes are forks of this one, which has everything imported: a start woul
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -21,7 +22,6 @@ from random import Random
 from repositories import commit, git
 from served_sandbox import ServedSandbox
 
-import planner.commands.run  # noqa: F401 - the forks have it imported
 from planner.cli import main
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
@@ -76,6 +76,7 @@ class KilledStory:
         return self.number % 2 == 0
 
     def run(self, dice: Random) -> None:
+        importlib.import_module("planner.commands.run")
         self.folder.mkdir(parents=True)
         self._make_remote()
         machine = self._clone()

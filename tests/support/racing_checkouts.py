@@ -158,7 +158,7 @@ class Race:
     _clones: int = 0
 
     def run(self) -> Tally:
-        dice = Random(self.number)  # noqa: S311 - to be repeated
+        dice = Random(self.number)  # noqa: S311 - repeatable
         self._make_remote()
         checkouts = [self._clone() for _ in range(CHECKOUTS)]
         try:
