@@ -78,7 +78,8 @@ def run() -> int:
         print(f"race {number}: {seconds:.0f} s, {tally.sessions} sessions", file=sys.stderr, flush=True)
     print(
         f"{kind}: {total.calls:,} calls in {races} races and {time.monotonic() - began:.0f} s (slowest {slowest:.0f} s),"
-        f" {total.sessions:,} sessions, {total.killed:,} killed, {total.machines_lost:,} machines lost;"
+        f" {total.sessions:,} sessions, {total.killed:,} killed, {total.machines_lost:,} machines lost,"
+        f" {total.faults:,} faults;"
         f" {total.twice} twice, {total.lost} lost, {total.missing} missing, {total.stuck} stuck;"
         f" {violations} races with a violation"
     )

@@ -1,7 +1,8 @@
 """A sandbox with faults on demand: answers that get lost, errors before and after the work, results that come late, …
 
-Faults and other changes come with it, or at run time with `POST /_sandbox/control`. A fault skips the first `after` requests of
-its route, then affects every `every`th one with `probability`, at most `times` times; seeded, so that a failing test fails again.
+Faults and other changes come with it, or at run time with `POST /_sandbox/control`, which answers how often each fired.
+A fault skips the first `after` requests of its route, then affects every `every`th one with `probability`, at most `times`
+times; seeded, so that a failing test fails again.
 """
 
 from __future__ import annotations
@@ -238,7 +239,7 @@ class FaultyApp:
         request = f"{scope['method']} {scope['path']}"
         if scope["path"] == CONTROL:
             self._sandbox.control(json.loads(await _body_of(receive)))
-            await self._answer(send, 200, {})
+            await self._answer(send, 200, {"fired": {fault.key: fault.fired for fault in self._sandbox.faults}})
             return
         route = next((name for name, pattern in _ROUTES.items() if re.fullmatch(pattern, request)), None)
         if route is None:

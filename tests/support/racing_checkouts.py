@@ -122,6 +122,7 @@ class Checkout:
 class Tally:
     """What happened in races. All went well if there are no `problems`.
 
+    faults   answers of the service that were lost, late or 502
     twice    calls beyond the goal of their key
     missing  calls that no session made, though each ended with 0
     lost     paid calls that a last report does not have
@@ -131,6 +132,7 @@ class Tally:
     sessions: int = 0
     killed: int = 0
     machines_lost: int = 0
+    faults: int = 0
     calls: int = 0
     twice: int = 0
     missing: int = 0
@@ -243,7 +245,7 @@ class Race:
     def _count(self, checkouts: list[Checkout]) -> None:
         """Compare what the service has with what was asked for, and with what the last reports say."""
         tally, runs, made, goals = self.tally, self.service.runs(self.number), self._made(), self._goals()
-        tally.calls = made.total()
+        tally.calls, tally.faults = made.total(), self.service.faults_fired()
         tally.twice, tally.missing = (made - goals).total(), (goals - made).total()
         if tally.twice or tally.missing:
             self._problem(f"too many: {dict(made - goals)}, too few: {dict(goals - made)}")

@@ -35,8 +35,7 @@ class ServedSandbox:
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = next(word for word in self.process.stdout.readline().split() if word.startswith("http"))
-        body = json.dumps({"faults": self.faults}).encode()
-        urllib.request.urlopen(f"{self.url}{faulty_sandbox.CONTROL}", body).close()  # noqa: S310 - loopback
+        self._control({"faults": self.faults})
         return self
 
     def __exit__(
@@ -44,6 +43,14 @@ class ServedSandbox:
     ) -> None:
         self.process.terminate()
         self.process.wait()
+
+    def faults_fired(self) -> int:
+        return sum(self._control({})["fired"].values())
+
+    def _control(self, wanted: Mapping[str, Any]) -> Any:
+        body = json.dumps(wanted).encode()
+        with urllib.request.urlopen(f"{self.url}{faulty_sandbox.CONTROL}", body) as answer:  # noqa: S310 - loopback
+            return json.load(answer)
 
     def runs(self, story: int) -> list[dict[str, Any]]:
         """What the service has of the plan whose prompts say "of story NUMBER."."""
