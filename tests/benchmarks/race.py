@@ -79,7 +79,7 @@ def run() -> int:
     print(
         f"{kind}: {total.calls:,} calls in {races} races and {time.monotonic() - began:.0f} s (slowest {slowest:.0f} s),"
         f" {total.sessions:,} sessions, {total.killed:,} killed, {total.machines_lost:,} machines lost,"
-        f" {total.faults:,} faults;"
+        f" {total.lost_answers:,} launches without an answer;"
         f" {total.twice} twice, {total.lost} lost, {total.missing} missing, {total.stuck} stuck;"
         f" {violations} races with a violation"
     )

@@ -1,8 +1,8 @@
 """Three checkouts of one project that run the same plan at the same time, with nothing in common but the store.
 
 Each session is a process of its own, `python -m planner run`, against a served sandbox that loses answers. Sessions are
-killed with `kill -9` at random moments, with the git commands that they started or without; some checkouts are deleted after
-that and cloned again. Then every checkout runs its command until it ends with 0, and a fresh one has to find everything.
+killed with `kill -9`, with the git commands that they started or without: at random moments, and more often just after a launch
+arrived, before its answer or what follows is stored. Some checkouts are deleted after that and cloned again. Then every checkout runs its command until it ends with 0, and a fresh one has to find everything.
 
 It knows of planner what users know: the command, its exit code, `results.json`, and what the service has.
 """
@@ -25,28 +25,31 @@ from random import Random
 from repositories import commit, git
 from served_sandbox import ServedSandbox
 
-WORLD = {"time_scale": 40, "concurrency_limit": 4, "balance_cents": 100_000_000}
+WORLD = {"time_scale": 40, "concurrency_limit": 3, "balance_cents": 100_000_000}
 """A call takes about a second."""
 FAULTS = [
     {"kind": "lost_answer", "route": "launch", "probability": 0.15},
     {"kind": "error_after", "route": "launch", "probability": 0.08, "status": 502},
     {"kind": "lost_answer", "route": "list", "probability": 0.05},
     {"kind": "lost_answer", "route": "batches", "probability": 0.05},
-    {"kind": "slow", "seconds": 0.3, "probability": 0.2},
+    {"kind": "slow", "seconds": 0.5, "probability": 0.3},
 ]
+LOST_ANSWERS = 2
+"""So many of the faults, from the first, are about launches."""
 PLAN = """\
 version: 1
 plan: race
-targets: {{clinic: {{agent: 12}}, orders: {{agent: 14}}}}
+targets: {{clinic: {{agent: 12}}, orders: {{agent: 14}}, late: {{agent: 17}}}}
 scenarios:
   twice:
     prompt: "You are caller {{{{ who }}}} of story {number}. Ask when you are open on Saturday."
     matrix: {{axes: {{who: {callers}}}}}
+    targets: [clinic, orders]
     runs: 2
     expect: [{{check: call, status: completed}}]
   often:
     prompt: "You are another caller of story {number}. Ask when you are open on Sunday."
-    targets: [clinic]
+    targets: [late]
     runs: 4
     expect: [{{check: call, status: completed}}]
 """
@@ -55,6 +58,8 @@ CHECKOUTS = 3
 START_SECONDS = 0.5
 """What a session needs until it could have an effect."""
 KILL_SECONDS = 7.0
+LOOK_SECONDS = 0.05
+AIMED_SHARE, AIMED_SECONDS = 0.35, 0.6
 MIN_KILLS, MAX_TROUBLE_SECONDS = 8, 60.0
 PAUSE_SECONDS = 1.5
 MAX_SESSION_SECONDS = 120.0
@@ -122,17 +127,17 @@ class Checkout:
 class Tally:
     """What happened in races. All went well if there are no `problems`.
 
-    faults   answers of the service that were lost, late or 502
-    twice    calls beyond the goal of their key
-    missing  calls that no session made, though each ended with 0
-    lost     paid calls that a last report does not have
-    stuck    checkouts whose sessions never ended with 0
+    lost_answers  launches that arrived, but whose answer was lost, or 502
+    twice         calls beyond the goal of their key
+    missing       calls that no session made, though each ended with 0
+    lost          paid calls that a last report does not have
+    stuck         checkouts whose sessions never ended with 0
     """
 
     sessions: int = 0
     killed: int = 0
     machines_lost: int = 0
-    faults: int = 0
+    lost_answers: int = 0
     calls: int = 0
     twice: int = 0
     missing: int = 0
@@ -179,16 +184,23 @@ class Race:
     def _trouble(self, checkouts: list[Checkout], dice: Random) -> None:
         """Sessions that are killed and started again, until all calls are made and enough were killed."""
         began = looked = time.monotonic()
-        all_called = False
+        made = Counter[tuple[int, str]]()
         while time.monotonic() - began < MAX_TROUBLE_SECONDS and not (
-            all_called and self.tally.killed >= self.min_kills
+            made >= self._goals() and self.tally.killed >= self.min_kills
         ):
             for checkout in checkouts:
                 self._step(checkout, dice)
-            if time.monotonic() - looked > 0.5:
-                looked = time.monotonic()
-                all_called = not self._goals() - self._made()
+            if time.monotonic() - looked > LOOK_SECONDS:
+                before, made, looked = made, self._made(), time.monotonic()
+                if made != before:
+                    self._aim(checkouts, dice)
             time.sleep(0.01)
+
+    def _aim(self, checkouts: list[Checkout], dice: Random) -> None:
+        """A launch has arrived; nobody knows whose it was. Kill some of those that run, now or very soon."""
+        for checkout in checkouts:
+            if checkout.process is not None and dice.random() < AIMED_SHARE:
+                checkout.kill_after = checkout.seconds() + dice.uniform(0.0, AIMED_SECONDS)
 
     def _step(self, checkout: Checkout, dice: Random) -> None:
         if checkout.process is None:
@@ -245,7 +257,7 @@ class Race:
     def _count(self, checkouts: list[Checkout]) -> None:
         """Compare what the service has with what was asked for, and with what the last reports say."""
         tally, runs, made, goals = self.tally, self.service.runs(self.number), self._made(), self._goals()
-        tally.calls, tally.faults = made.total(), self.service.faults_fired()
+        tally.calls, tally.lost_answers = made.total(), sum(self.service.faults_fired()[:LOST_ANSWERS])
         tally.twice, tally.missing = (made - goals).total(), (goals - made).total()
         if tally.twice or tally.missing:
             self._problem(f"too many: {dict(made - goals)}, too few: {dict(goals - made)}")
@@ -265,7 +277,7 @@ class Race:
     def _goals(self) -> Counter[tuple[int, str]]:
         asked = "You are caller {} of story {}. Ask when you are open on Saturday."
         often = f"You are another caller of story {self.number}. Ask when you are open on Sunday."
-        goals = Counter({(12, often): 4})
+        goals = Counter({(17, often): 4})
         for caller in range(self.callers):
             goals.update({(agent, asked.format(f"c{caller}", self.number)): 2 for agent in (12, 14)})
         return goals
