@@ -80,7 +80,8 @@ def run() -> int:
         f"{kind}: {total.calls:,} calls in {races} races and {time.monotonic() - began:.0f} s (slowest {slowest:.0f} s),"
         f" {total.sessions:,} sessions, {total.killed:,} killed, {total.machines_lost:,} machines lost,"
         f" {total.lost_answers:,} launches without an answer;"
-        f" {total.twice} twice, {total.lost} lost, {total.missing} missing, {total.stuck} stuck;"
+        f" {total.twice} twice, {total.lost} lost, {total.missing} missing, {total.stuck} stuck,"
+        f" {total.wrong_exits} wrong exits;"
         f" {violations} races with a violation"
     )
     return min(violations, 1)

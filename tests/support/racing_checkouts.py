@@ -74,9 +74,10 @@ def calls_of_race(callers: int) -> int:
 
 @dataclass
 class Checkout:
-    """A working folder, and the session that runs in it."""
+    """A working folder, and the session that runs in it. What its sessions print stays when the folder is lost."""
 
     folder: Path
+    log: Path = Path()
     process: subprocess.Popen[bytes] | None = None
     since: float = 0.0
     """When the session started, or the one before it ended."""
@@ -85,10 +86,11 @@ class Checkout:
     final_sessions: int = 0
     is_done: bool = False
 
-    def start(self, environ: Mapping[str, str]) -> None:
-        with (self.folder / "out.txt").open("wb") as out, (self.folder / "err.txt").open("wb") as err:
+    def start(self, environ: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as out:
             self.process = subprocess.Popen(
-                COMMAND, cwd=self.folder, env=environ, stdout=out, stderr=err, start_new_session=True
+                COMMAND, cwd=self.folder, env=environ, stdout=out, stderr=out, start_new_session=True
             )
         self.since = time.monotonic()
 
@@ -112,8 +114,7 @@ class Checkout:
         self.process, self.since = None, time.monotonic()
 
     def last_words(self) -> str:
-        text = (self.folder / "out.txt").read_text() + (self.folder / "err.txt").read_text()
-        return " ".join(text.split())[-400:]
+        return f"{self.log.name}: {' '.join(self.log.read_text().split())[-600:]}"
 
     def reported(self) -> dict[int, int]:
         """What the last report says that each run cost."""
@@ -130,8 +131,9 @@ class Tally:
     lost_answers  launches that arrived, but whose answer was lost, or 502
     twice         calls beyond the goal of their key
     missing       calls that no session made, though each ended with 0
-    lost          paid calls that a last report does not have
+    lost          paid calls that a last report does not have, also those made twice
     stuck         checkouts whose sessions never ended with 0
+    wrong_exits   sessions that ended with another code than 0 and 4, though a later one may have ended well
     """
 
     sessions: int = 0
@@ -143,6 +145,7 @@ class Tally:
     missing: int = 0
     lost: int = 0
     stuck: int = 0
+    wrong_exits: int = 0
     problems: list[str] = field(default_factory=list[str])
 
     def add(self, other: Tally) -> None:
@@ -252,6 +255,7 @@ class Race:
 
     def _note_exit(self, checkout: Checkout, code: int) -> None:
         if code not in (0, 4):
+            self.tally.wrong_exits += 1
             self._problem(f"exit {code}: {checkout.last_words()}")
 
     def _count(self, checkouts: list[Checkout]) -> None:
@@ -292,7 +296,8 @@ class Race:
         self.tally.sessions += 1
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PRIVATE)}
         service = {"THUNDERPHONE_API_BASE_URL": self.service.url, "THUNDERPHONE_API_KEY": "sk_test_race"}
-        checkout.start({**inherited, **service, **self.environ})
+        log = self.folder / f"session{self.tally.sessions}.txt"
+        checkout.start({**inherited, **service, **self.environ}, log)
 
     def _make_remote(self) -> None:
         seed = self.folder / "seed"
@@ -300,7 +305,7 @@ class Race:
         callers = json.dumps([f"c{caller}" for caller in range(self.callers)])
         (seed / "plans" / "race.yaml").write_text(PLAN.format(number=self.number, callers=callers))
         (seed / "planner.yaml").write_text(PROJECT.format(store=self.store))
-        (seed / ".gitignore").write_text(".planner/\nreports/\n*.txt\n")
+        (seed / ".gitignore").write_text(".planner/\nreports/\n")
         git(seed, "init", "-q", "-b", "main")
         commit(seed)
         git(self.folder, "clone", "-q", "--bare", "seed", "remote.git")
