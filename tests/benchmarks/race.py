@@ -5,7 +5,7 @@
 STORE is git, folder or bucket. About RUNS calls are made, 20 a race, one race after the other; SEED is the number of the
 first race. What a race is: `tests/support/racing_checkouts.py`. The seed decides which sessions are killed and how long after
 their start, not how far each one got by then: a race that went wrong may go well the next time. With KEEP=FOLDER in the
-environment, the folders of races that went wrong are moved there.
+environment, the folders of races that went wrong are copied there.
 """
 
 from __future__ import annotations
