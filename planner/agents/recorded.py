@@ -3,9 +3,12 @@ record'."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
+from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -25,6 +28,8 @@ from planner.changes.configuration import (
 from planner.changes.detail import revision_digest
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.clock import aware
+from planner.errors import StoreError
+from planner.evidence import Evidence
 from planner.planfile.model import AgentFile, Case, Project
 from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Balance, Target, TargetState
@@ -38,6 +43,7 @@ from planner.workspace.earlier_results import project_name
 from planner.workspace.stores import OpenedStore, Workspace
 
 _KEPT_VERSIONS: Final = 50
+_SESSIONS_WITH_OTHER_CASES: Final = 20
 Versions = Mapping[int, Sequence[Version]]
 """The recorded versions of each agent's file, oldest first, by agent."""
 
@@ -368,3 +374,29 @@ def _outdated(targets: Mapping[Target, TargetState], seen: Iterable[Seen]) -> It
         is_other = state.revision is None or revision_digest(state.revision) != revision_digest(revision)
         if aware(ended_at) > recorded_at and is_other:
             yield key
+
+
+def stored_calls(
+    records: Records, cases: Iterable[Case], repository: ResultsRepository, target: Target
+) -> Iterator[Evidence]:
+    """The evidence of stored calls of a target, newest first: those of today's cases, then of newest sessions."""
+    inputs = (case_inputs(case, None) for case in cases if (case.target.kind, case.target.id) == target)
+    today = {call_fingerprint(each) for each in inputs}
+    yield from _evidence(records, today, repository)
+    heads = islice(records.heads(), _SESSIONS_WITH_OTHER_CASES)
+    of_target = (
+        case for head in heads for case in head.cases if (case.inputs.target_kind, case.inputs.target_id) == target
+    )
+    yield from _evidence(records, {case.call_fingerprint for case in of_target} - today, repository)
+
+
+def _evidence(
+    records: Records, call_fingerprints: AbstractSet[str], repository: ResultsRepository
+) -> Iterator[Evidence]:
+    records.prepare(call_fingerprints)
+    calls = [call for each in call_fingerprints for call in records.recent(each).calls]
+    for call in sorted(calls, key=lambda call: call.order, reverse=True):
+        with suppress(StoreError):  # damaged: named where it is judged
+            found = repository.load_evidence(call.data.evidence) if call.data.evidence is not None else None
+            if found is not None:
+                yield found

@@ -104,7 +104,7 @@ def _view(work: Workspace, prepared: Preparation, refusal: PlannerError | None, 
         (*prepared.warnings, *prepared.judging.warnings),
         [*prepared.open_launches.notes(work.selection.reconcile_command()), *notes],
         prepared.agents,
-        prepared.live_tools,
+        prepared.live_tools.names,
         spent_cents=prepared.progress.all_spent_cents,
         shows_all=shell.verbosity > 0,
     )

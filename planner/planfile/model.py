@@ -181,6 +181,8 @@ class Policy:
     """No call may reach any tool."""
     max_cost_cents_per_month: int | None = None
     """Of all consents in the store, in one month (UTC)."""
+    allows_unknown_tools: bool = False
+    """Calls may reach agents whose tools the service does not show, also with `denies_tools`."""
 
 
 @frozen

@@ -21,6 +21,13 @@ class LiveToolsFields(Authored):
     deny: list[str] = Field(
         default=[], description="Calls that may reach these are refused.", examples=[["issue_refund"]]
     )
+    unknown: Literal["allow"] | None = Field(
+        default=None,
+        description=(
+            "allow: also call agents whose tools the service does not show. By default, `default: deny` refuses such "
+            "calls, and `deny` cannot stop tools that no stored call shows."
+        ),
+    )
 
 
 class PolicyFields(Authored):
@@ -92,4 +99,5 @@ def read_policy(root: YamlMapping, fields: PolicyFields | None, reporter: Report
         frozenset(tools.deny),
         tools.default == "deny",
         fields.max_cost_cents_per_month,
+        tools.unknown == "allow",
     )

@@ -7,14 +7,16 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from planner.agents.copies import new_products
-from planner.agents.live_tools import live_tool_warnings, live_tools
+from planner.agents.live_tools import AgentTools, LiveTools, live_tools
 from planner.agents.recorded import (
     EffectiveTarget,
     agent_warnings,
     agents_of,
     agents_seen,
+    stored_calls,
     without_outdated,
 )
 from planner.changes.configuration import Agents, Configurations
@@ -102,7 +104,7 @@ class Preparation:
     configurations: Configurations = field(default_factory=Configurations)
     targets: Mapping[Target, TargetState] = field(default_factory=dict[Target, TargetState])
     """What was read of the targets."""
-    live_tools: tuple[str, ...] = ()
+    live_tools: LiveTools = LiveTools()
     """The tools that calls may reach."""
     copies: Copies = field(default_factory=dict[tuple[int, AgentFile], int])
     """The previews that calls reach instead of their agents, once they are made."""
@@ -215,7 +217,9 @@ def prepare(
     months = months_of(loaded.project.policy, now, journal, store_spending(place))
     paid_cents = spending.of_calls().spent
     by_plan = {plan: spending.of_calls(plan) for plan in spending.plans}
-    tools = () if selection.sandbox else tuple(live_tools(change_set.called_cases, agents, targets))
+    policy = loaded.project.policy
+    tools = AgentTools(agents, targets, partial(stored_calls, records, loaded.cases, repository))
+    live = LiveTools() if selection.sandbox else live_tools(change_set.called_cases, tools, policy)
     return Preparation(
         judging.with_votes(change_set, resumable),
         _with_paid(paid_cents, whole.estimate),
@@ -236,7 +240,7 @@ def prepare(
             *draft_warnings(loaded.cases, targets),
             *agent_warnings(agents),
             *left_out_warnings(change_set.changes),
-            *live_tool_warnings(tools),
+            *live.warnings(policy),
             *unscripted_warnings(shell, selection, change_set.called_cases),
         ),
         start_over,
@@ -245,7 +249,7 @@ def prepare(
         agents,
         configurations,
         targets,
-        live_tools=tools,
+        live_tools=live,
         base=earlier.base,
         consent_id=consent_id,
         consent=None if journal is None else journal.consents.get(consent_id),

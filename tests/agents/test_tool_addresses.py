@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from clinic import PLAN, Clinic, make_clinic
 
-from planner.agents.live_tools import live_tools
+from planner.agents.live_tools import AgentTools, live_tools
 from planner.agents.tool_addresses import check_test_tools, with_test_tools
 from planner.changes.configuration import Agents, Configurations, effective_target
 from planner.changes.fingerprint import case_inputs
 from planner.errors import UsageError
-from planner.planfile.model import AgentFile, Target
+from planner.planfile.model import AgentFile, Policy, Target
 from planner.providers.base import AgentState
 from planner.secret_values import Secret, hide_secrets
 from tests.support.stored_cases import make_case
@@ -190,4 +190,4 @@ def test_an_address_with_a_token_is_replaced() -> None:
 def test_a_replaced_tool_is_not_live(names: tuple[str, ...], live: list[str]) -> None:
     target = _target(TOOLS, *names)
     case = make_case(target=Target("support", "agent", 12, target.file))
-    assert live_tools([case], [target], {}) == live
+    assert list(live_tools([case], AgentTools([target], {}), Policy()).names) == live

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from fake_github import fake_github
 
-from planner.agents.live_tools import live_tools
+from planner.agents.live_tools import AgentTools, LiveTools, live_tools
 from planner.changes.configuration import configuration_digest
-from planner.planfile.model import Target
+from planner.planfile.model import Policy, Target
 from planner.providers.base import AgentState, TargetState
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.support.stored_cases import make_case
@@ -267,7 +267,7 @@ def test_tools_that_calls_may_reach_are_named(described: Project) -> None:
 
 @pytest.mark.parametrize("denied", ["{deny: [issue_refund]}", "{default: deny}"])
 def test_tools_that_policy_denies(described: Project, service: Served, denied: str) -> None:
-    """Refused by the plan as by the run, before any call or preview; without the tool it is called."""
+    """Refused by the plan as by the run, before any call or preview."""
     described.write("planner.yaml", f"version: 1\npolicy: {{live_tools: {denied}}}\n")
     described.write(FILE, "prompt: You are new here.\nvoice: maya\ntools: [{name: issue_refund}, {name: look_up}]\n")
     for command in (("plan",), ("run", CONSENT)):
@@ -276,8 +276,37 @@ def test_tools_that_policy_denies(described: Project, service: Served, denied: s
         said = " ".join((ran.out + ran.err).split())
         assert ("policy.live_tools denies: issue_refund" in said, "look_up" in said) == (True, True)
     assert service.own_runs() == []
+
+
+UNSHOWN = "this agent's tools are not shown by the service: `deny` cannot be enforced (`clinic`)"
+DENIED = "these calls may reach live tools that policy.live_tools denies: "
+
+
+@pytest.mark.parametrize("target", ["{agent: 14}", "{phone_number: 77}", f"{{agent: 14, config: ../{FILE}}}"])
+def test_tools_that_the_service_does_not_show(described: Project, service: Served, target: str) -> None:
+    """Nobody can deny them: `default: deny` refuses until that is agreed to. Those that stored calls show are known."""
     described.write(FILE, "prompt: You are new here.\nvoice: maya\n")
+    described.edit("plans/hours.yaml", WITH_FILE, f"clinic: {target}")
+
+    def check(live_tools: str, code: int, sentence: str, *options: str) -> None:
+        described.write("planner.yaml", f"version: 1\npolicy: {{live_tools: {live_tools}}}\n")
+        for command in (("plan",), ("run", CONSENT)):
+            ran = described.planner(*command, *options)
+            assert (ran.code, " ".join((ran.out + ran.err).split()).count(sentence)) == (code, 1)
+
+    check("{default: deny}", 3, UNSHOWN)
+    assert service.own_runs() == []
+    assert described.planner("plan", "--sandbox").code == 0
+    described.write("planner.yaml", "version: 1\npolicy: {live_tools: {default: deny, unknown: allow}}\n")
     assert described.planner("run", CONSENT).code == 0
+    assert UNSHOWN in described.results()["warnings"]
+    made = len(service.own_runs())
+    check("{default: deny, unknown: allow}", 3, f"{DENIED}cancel_order, create_return, lookup_order", "--rerun", "all")
+    check("{deny: [cancel_order]}", 3, f"{DENIED}cancel_order", "--rerun", "all")
+    assert len(service.own_runs()) == made
+    described.write("planner.yaml", "version: 1\npolicy: {live_tools: {deny: [issue_refund]}}\n")
+    planned = described.planner("plan", "--rerun", "all")
+    assert (planned.code, UNSHOWN in " ".join(planned.out.split())) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -295,5 +324,6 @@ def test_tools_of_deployed_agents(tools: Any, names: list[str], kind: Any) -> No
     state = TargetState(
         "r", "spark", behind=(AgentState(3, "", None, {"tools": tools}, {}), AgentState(4, "", None, {}, {}))
     )
-    assert live_tools([case], (), {(kind, 12): state}) == names
-    assert live_tools([case], (), {}) == live_tools([], (), {(kind, 12): state}) == []
+    tools = AgentTools((), {(kind, 12): state})
+    assert list(live_tools([case], tools, Policy()).names) == names
+    assert live_tools([case], AgentTools((), {}), Policy()) == live_tools([], tools, Policy()) == LiveTools()
