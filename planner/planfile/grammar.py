@@ -50,6 +50,12 @@ def _phone_number(number: Any) -> str:
     return number
 
 
+def _can_fail(rate: float) -> float:
+    if rate == 0:
+        raise ValueError("with 0 the case could not fail: to report without failing write `severity: warning`")
+    return rate
+
+
 class Authored(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
     required: ClassVar[tuple[str, ...]] = ()
@@ -198,8 +204,11 @@ class ScenarioDefaults(Authored):
         json_schema_extra={"pattern": r"^\+[1-9][0-9]{1,14}$"},
     )
     runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] = Field(default=1, description="Calls per case.", examples=[3])
-    min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=1.0, description="Share of runs that must pass.", examples=[0.8]
+    min_pass_rate: Annotated[float, Field(ge=0, le=1), AfterValidator(_can_fail)] = Field(
+        default=1.0,
+        description="Share of runs that must pass.",
+        examples=[0.8],
+        json_schema_extra={"exclusiveMinimum": 0},
     )
     timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
         default=900, description="How long to wait for one run, in seconds.", examples=[900]

@@ -13,8 +13,6 @@ from planner.planfile.model import Case, Plan, Project, least_call_cents
 from planner.planfile.reporter import Reporter
 from planner.planfile.yaml.document import YamlMapping
 
-_WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
-
 
 def has_used_anchor(root: YamlMapping, variables: YamlMapping, name: str) -> bool:
     """Whether a YAML alias refers to the variable or a part of it, which counts as a use."""
@@ -24,14 +22,9 @@ def has_used_anchor(root: YamlMapping, variables: YamlMapping, name: str) -> boo
     return bool(anchors) and not anchors.isdisjoint(re.findall(r"[\s,\[{:]\*([^\s,\[\]{}]+)", text[end - 1 :]))
 
 
-def cannot_fail(drafts: Sequence[ExpectationDraft], min_pass_rate: float) -> bool:
+def cannot_fail(drafts: Sequence[ExpectationDraft]) -> bool:
     """Whether a scenario passes even if all its expectations fail."""
-    return bool(drafts) and all(_is_harmless(draft.written, min_pass_rate) for draft in drafts)
-
-
-def _is_harmless(written: YamlMapping, min_pass_rate: float) -> bool:
-    severity = written.get("severity", _ERROR)
-    return severity == _WARNING or (severity == _ERROR and written.get("min_pass_rate", min_pass_rate) == 0)
+    return bool(drafts) and all(draft.written.get("severity") == CheckSeverity.WARNING.value for draft in drafts)
 
 
 def warn_of_same_calls(plans: Sequence[Plan], reporter: Reporter) -> None:

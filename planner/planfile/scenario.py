@@ -75,10 +75,8 @@ class ScenarioReader:
         plan, given = self.plan, self.given
         check_rounding(self.written, given, self.values, plan.defaults_written, self.reporter)
         settings = plan.settings if DECIDING.isdisjoint(given) else settings_of(self.values)
-        if complete and cannot_fail(drafts, settings.min_pass_rate):
-            self.reporter.warning(
-                "cannot-fail", "no call can fail; write `severity: error`, or a `min_pass_rate` above 0", self.where
-            )
+        if complete and cannot_fail(drafts):
+            self.reporter.warning("cannot-fail", "no call can fail; write `severity: error`", self.where)
         quarantine = plan.quarantine
         if "quarantine" in self.written:
             quarantine = read_quarantine(self.written, self.fields.quarantine, self.reporter, plan.reader.today)

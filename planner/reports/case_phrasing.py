@@ -53,6 +53,12 @@ def group_similar(cases: Iterable[CaseResult]) -> list[list[CaseResult]]:
     return list(groups.values())
 
 
+def cannot_fail(case: CaseResult) -> str:
+    """`cannot fail` if it passed and every expectation is a warning; else empty."""
+    severities = {finding.severity for run in case.runs for finding in run.findings}
+    return "cannot fail" if case.outcome == "passed" and severities == {"warning"} else ""
+
+
 # The comparison with earlier results
 
 

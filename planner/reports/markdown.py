@@ -176,7 +176,7 @@ def _rows(cases: Sequence[CaseResult], rows: int) -> Iterator[str]:
         outcome = case_phrasing.shown_outcome(case)
         cells = [
             markdown_code(case.case_id, in_table=True),
-            f"{_MARKS[outcome]} {outcome}",
+            ", ".join(filter(None, [f"{_MARKS[outcome]} {outcome}", case_phrasing.cannot_fail(case)])),
             for_markdown(case_phrasing.compared(case)),
             case_phrasing.runs_passed(case),
             case_phrasing.case_cost(case),

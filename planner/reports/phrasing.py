@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from planner.quantities import chance, count, duration, moment, money, some
 from planner.reports.case_phrasing import (
     OUTCOMES,
+    cannot_fail,
     change_word,
     compared_counts,
     has_moved,
@@ -54,6 +55,7 @@ def title(result: RunResult) -> str:
         return f"{VERDICTS[result.outcome]}: still running when this was written; its calls and cost are not included"
     counted = Counter(map(shown_outcome, result.cases))
     counts = ", ".join(f"{counted[outcome]:,} {outcome}" for outcome in OUTCOMES if counted[outcome]) or "no cases"
+    counts += f" ({harmless:,} cannot fail)" if (harmless := sum(map(bool, map(cannot_fail, result.cases)))) else ""
     is_shown = result.outcome == ("failed" if counted["failed"] else "passed")
     verdict = "" if is_shown else f"{VERDICTS[result.outcome]}: "
     judge = result.cost.judge

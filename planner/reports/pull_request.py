@@ -10,6 +10,7 @@ from planner.changes.weakened import Weakened
 from planner.planfile.files import PROJECT_FILE
 from planner.quantities import count, moment, money, money_range, short_commit, shortened, some
 from planner.reports.agents import agent_notes
+from planner.reports.case_phrasing import cannot_fail
 from planner.reports.change_set import PlanView, ShownChange, judged_otherwise, shown_changes
 from planner.reports.neutral import (
     for_markdown,
@@ -360,8 +361,8 @@ def _of_base(check: RequiredCheck, names: Mapping[str, str], pull: PullRequest, 
 def _not_counted(
     preview: PlanView, check: RequiredCheck, judged: Sequence[CaseResult], names: Mapping[str, str], listed: int
 ) -> Iterator[str]:
-    """The failures that do not turn the check red: of quarantined and flaky cases, and by expectations that changed
-    since."""
+    """The failures that do not turn the check red: of cases that cannot fail, of quarantined and flaky ones, and by
+    expectations that changed since."""
     counts = {case.case_id: case.counts for case in judged}
     earlier = {
         change.case_id: change.prior.counts
@@ -369,6 +370,7 @@ def _not_counted(
         if change.prior and change.prior.outcome == "failed" and judged_otherwise(change) is change.prior
     }
     groups = {
+        "Cannot fail": {case.case_id: case.counts for case in judged if cannot_fail(case)},
         "Quarantined": {case_id: counts[case_id] for case_id in check.cases.get(CaseState.QUARANTINED, ())},
         "Flaky": {case_id: counts[case_id] for case_id in check.flaky},
         "Failed before the expectations changed": earlier,

@@ -62,11 +62,11 @@ def manners(project: Project, model: Model, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_another_edition_of_the_model_is_no_regression(manners: Project, service: Served, model: Model) -> None:
     """The results are not comparable."""
-    manners.edit("plans/manners.yaml", "runs: 2", "runs: 5\n    min_pass_rate: 0")
+    manners.edit("plans/manners.yaml", "runs: 2", "runs: 5\n    min_pass_rate: 0.2")
 
     def session(edition: str, verdict: str) -> Any:
         model.script = lambda asked: Reply(completion(honest(asked, verdict), model=edition))
-        assert manners.planner("run", "--consent-to-charge", "--rerun", "all").code == 0
+        assert manners.planner("run", "--consent-to-charge", "--rerun", "all").code in (0, 1)
         (case,) = manners.results()["cases"]
         assert {run["judge_model"] for run in case["runs"]} == {edition}
         return case

@@ -81,10 +81,10 @@ scenarios:
 defaults: {min_pass_rate: 0, expect: [{check: call, status: completed}]}
 scenarios:
   s: {prompt: Hello.}
-  t: {prompt: Hi., expect: [{check: duration, max_seconds: 9, severity: critical}]}
-  u: {prompt: Bye., expect: [{check: duration, max_seconds: 9, min_pass_rate: 0.5}]}
+  t: {prompt: Hi., min_pass_rate: 0.0, expect: [{check: duration, max_seconds: 9, severity: critical}]}
+  u: {prompt: Bye., min_pass_rate: 0.01}
 """,
-        snapshot("6:3 warning cannot-fail"),
+        snapshot("4:27 bad-value, 7:35 bad-value"),
     ),
     "the same call": (
         """targets: {support: {agent: 12}, other: {agent: 14}}

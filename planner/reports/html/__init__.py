@@ -135,6 +135,7 @@ def _row(index: int, case: CaseResult, trend: Trend) -> dict[str, object]:
     outcome = case_phrasing.shown_outcome(case)
     passed = outcome == "passed"
     first_failed = case_phrasing.first_failed(case)
+    because = [case_phrasing.reason(case), shortened(first_failed, _MESSAGE_CHARACTERS)]
     return {
         "index": index,
         "case_id": without_controls(case.case_id),
@@ -143,7 +144,7 @@ def _row(index: int, case: CaseResult, trend: Trend) -> dict[str, object]:
         "sign": SIGNS[outcome][0],
         "compared": case_phrasing.compared(case) if not passed or case_phrasing.has_moved(case) else "",
         "moved": case_phrasing.has_moved(case),
-        "because": [] if passed else [case_phrasing.reason(case), shortened(first_failed, _MESSAGE_CHARACTERS)],
+        "because": [case_phrasing.cannot_fail(case)] if passed else because,
         "runs": [run.outcome for run in case.runs[:_SHOWN_DOTS]],
         "passed": case_phrasing.runs_passed(case),
         "cost": case_phrasing.case_cost(case),

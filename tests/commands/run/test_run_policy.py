@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -48,6 +49,17 @@ def test_a_quarantined_failure_is_reported_and_not_counted(project: Project, ser
     assert "<skipped message" in (project.root / "reports/junit.xml").read_text()
     case = next(case for case in project.results()["cases"] if case["case_id"] == "hours/cancel@clinic")
     assert (case["outcome"], case["quarantine"]["reason"]) == ("failed", "ticket VOX-41")
+
+
+def test_a_case_that_cannot_fail_says_so_beside_its_mark(project: Project, service: Served) -> None:
+    """In the summary, both reports, and not for a case of which one expectation counts."""
+    project.edit("plans/hours.yaml", PASSING, f"{FAILING[:-1]}, severity: warning}}")
+    ran = project.planner("run", CONSENT)
+    counts = Counter(case["outcome"] for case in project.results()["cases"])
+    assert (ran.code, f"{counts['passed']} passed (1 cannot fail)" in ran.out) == (0, True)
+    report = (project.root / "reports/report.md").read_text()
+    assert (report.count("| ✅ passed, cannot fail |"), report.count("| ✅ passed |")) == (1, counts["passed"] - 1)
+    assert "cannot fail" in (project.root / "reports/report.html").read_text()
 
 
 def test_redacted_text_is_shown_nowhere(project: Project, service: Served) -> None:
