@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from planner.changes.configuration import Configuration, EffectiveTarget, shown_value
-from planner.errors import RefusedError
+from planner.checks.base import CheckSeverity
+from planner.diagnostics import Diagnostic, Diagnostics, Severity
+from planner.errors import PlanInvalidError, RefusedError
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Policy
 from planner.planfile.model import Target as PlanTarget
+from planner.planfile.reporter import rules
+from planner.planfile.text import did_you_mean
 from planner.planfile.tool_names import tool_names
+from planner.planfile.yaml.document import YamlPlace
 from planner.providers.base import Target, TargetState
+from planner.quantities import count
+from planner.results.model import CaseResult
 from planner.values import frozen
+
+_MOST_CALLS: Final = 200
+"""Of one target, in which tools are looked for that its configuration lacks."""
+
+
+def _no_calls(target: Target, results: Sequence[CaseResult]) -> Iterator[Evidence]:
+    del target, results
+    return iter(())
 
 
 @frozen
@@ -22,94 +38,146 @@ class AgentTools:
     Args:
         agents: those with a file.
         targets: what was read of the service.
-        calls: the stored calls of a target, newest first; they are read only when they are asked for.
+        calls: the calls of a target, newest first: those in these results, and all that are stored. They are read only
+            when they are asked for.
     """
 
     agents: Sequence[EffectiveTarget]
     targets: Mapping[Target, TargetState]
-    calls: Callable[[Target], Iterator[Evidence]] = lambda _: iter(())
+    calls: Callable[[Target, Sequence[CaseResult]], Iterator[Evidence]] = _no_calls
 
     def configurations(self, target: PlanTarget) -> list[Configuration]:
         """The configurations that calls of the target reach: with the fields of its file, also if nothing was read."""
-        for agent in self.agents if target.config is not None else ():
+        for agent in self.agents:
             if (agent.agent_id, agent.file) == (target.id, target.config):
                 return [agent.configuration if agent.configuration is not None else agent.file.fields]
-        return self.deployed(target)
+        return self._deployed(target)
 
-    def deployed(self, target: PlanTarget) -> list[Configuration]:
-        """Those of the agents that answer, as the service shows them."""
+    def _deployed(self, target: PlanTarget) -> list[Configuration]:
         state = self.targets.get((target.kind, target.id))
         found = () if state is None else state.behind or filter(None, [state.agent])
         return [agent.configuration for agent in found]
 
-    def hides_tools(self, target: PlanTarget) -> bool:
-        """Whether the service was asked for the target and does not show all tools of its agents."""
-        state, deployed = self.targets.get((target.kind, target.id)), self.deployed(target)
+    def are_hidden(self, target: PlanTarget) -> bool:
+        """Whether the service was asked for the agents that answer, and does not show all of their tools."""
+        state, deployed = self.targets.get((target.kind, target.id)), self._deployed(target)
         was_read = bool(deployed) or (state is not None and state.recorded_at is None)
-        return was_read and not (deployed and all(map(lists_tools, deployed)))
+        return was_read and not _are_listed(deployed)
 
 
 @frozen
 class LiveTools:
-    """The names of the tools that calls may reach, sorted, and the targets whose tools the service does not show."""
+    """The names of the tools that calls may reach, sorted, and what policy makes of them."""
 
     names: tuple[str, ...] = ()
-    unshown: tuple[str, ...] = ()
-
-    def warnings(self, policy: Policy) -> list[str]:
-        """One sentence for each, if there are any. What `refusal` says is not said twice."""
-        live = [f"these calls may reach live tools: {', '.join(self.names)}"] if self.names else []
-        return live + ([self._unenforced] if self.unshown and not _must_know(policy) else [])
-
-    def refusal(self, policy: Policy) -> RefusedError | None:
-        """The refusal if calls may reach these tools and policy forbids one of them, or must know all."""
-        denied = [name for name in self.names if policy.denies_tools or name in policy.denied_tools]
-        if denied:
-            return RefusedError(
-                f"these calls may reach live tools that policy.live_tools denies: {', '.join(denied)}",
-                "Call an agent without them, or change policy.live_tools in planner.yaml.",
-            )
-        if self.unshown and _must_know(policy):
-            return RefusedError(
-                self._unenforced, "If these calls may reach its tools, write `unknown: allow` under policy.live_tools."
-            )
-        return None
-
-    @property
-    def _unenforced(self) -> str:
-        targets = ", ".join(f"`{alias}`" for alias in self.unshown)
-        return f"this agent's tools are not shown by the service: `deny` cannot be enforced ({targets})"
+    warnings: tuple[str, ...] = ()
+    refusal: RefusedError | None = None
 
 
 def live_tools(cases: Iterable[Case], tools: AgentTools, policy: Policy) -> LiveTools:
     """What calls of these cases may reach. Tools with another address on previews are not reached. Where policy denies
-    tools that the service does not show, those that stored calls show count."""
+    tools and the service does not show them, those that stored calls show count."""
     found: set[str] = set()
-    unshown: dict[str, None] = {}
+    hidden: dict[str, None] = {}
     for target in {case.target: None for case in cases}:
-        names = {name for each in tools.configurations(target) for name in names_in(each)}
-        if (policy.denies_tools or policy.denied_tools) and tools.hides_tools(target):
-            unshown[target.alias] = None
-            names.update(name for call in tools.calls((target.kind, target.id)) for name in called_tools(call))
+        names = {name for each in tools.configurations(target) for name in _names(each)}
+        if (policy.denies_tools or policy.denied_tools) and tools.are_hidden(target):
+            hidden[f"`{target.alias}`"] = None
+            names.update(name for call in tools.calls((target.kind, target.id), ()) for name in _called(call))
         found.update(names - dict(target.config.test_tools if target.config else ()).keys())
-    return LiveTools(tuple(sorted(found)), tuple(unshown))
+    live = tuple(sorted(found))
+    warnings = [f"these calls may reach live tools: {', '.join(live)}"] if live else []
+    unenforced = f"this agent's tools are not shown by the service: `deny` cannot be enforced ({', '.join(hidden)})"
+    refusal = None
+    if denied := [name for name in live if policy.denies_tools or name in policy.denied_tools]:
+        refusal = RefusedError(
+            f"these calls may reach live tools that policy.live_tools denies: {', '.join(denied)}",
+            "Call an agent without them, or change policy.live_tools in planner.yaml.",
+        )
+    elif hidden and policy.denies_tools and not policy.allows_unknown_tools:
+        hint = "If these calls may reach its tools, write `unknown: allow` under policy.live_tools in planner.yaml."
+        refusal = RefusedError(unenforced, hint)
+    elif hidden:
+        warnings.append(unenforced)
+    return LiveTools(live, tuple(warnings), refusal)
 
 
-def names_in(configuration: Configuration) -> list[str]:
+def _names(configuration: Configuration) -> list[str]:
     return tool_names(shown_value(configuration.get("tools")))
 
 
-def lists_tools(configuration: Configuration) -> bool:
-    """Whether the configuration has all tools, each with a name."""
-    shown: Any = shown_value(configuration.get("tools", ""))
-    return shown is None or (isinstance(shown, list) and len(names_in(configuration)) == len(shown))  # pyright: ignore[reportUnknownArgumentType]
+def _are_listed(configurations: Sequence[Configuration]) -> bool:
+    """Whether there are any, and they have all tools, each with a name."""
+    shown: list[Any] = [shown_value(each.get("tools", "")) for each in configurations]
+    return bool(shown) and all(
+        tools is None or (isinstance(tools, list) and len(tool_names(tools)) == len(tools))  # pyright: ignore[reportUnknownArgumentType]
+        for tools in shown
+    )
 
 
-def called_tools(call: Evidence) -> list[str]:
+def _called(call: Evidence) -> list[str]:
     """The tools that the agent had or called in this call."""
     had = call.call.document.get("tool_snapshot") if call.call is not None else None
     return [*tool_names(had), *(tool.name for tool in call.tools or ())]
 
 
-def _must_know(policy: Policy) -> bool:
-    return policy.denies_tools and not policy.allows_unknown_tools
+# The tools that expectations name
+
+
+@frozen
+class UnknownTool:
+    """A tool that neither the agent's configuration nor a call shows."""
+
+    warning: str
+    diagnostics: tuple[Diagnostic, ...]
+    """One for each expectation. A critical one is an error if the configuration has all tools."""
+
+
+def unknown_tools(cases: Iterable[Case], tools: AgentTools, results: Sequence[CaseResult] = ()) -> list[UnknownTool]:
+    """Those that the cases name. Of agents of which no tools and no calls are known, nothing is said."""
+    wanted: dict[PlanTarget, dict[str, list[tuple[str, YamlPlace, bool]]]] = {}
+    for case in cases:
+        for expectation, place in zip(case.expectations, case.expectation_places, strict=True):
+            for name in expectation.named_tools:
+                named = wanted.setdefault(case.target, {}).setdefault(name, [])
+                named.append((case.case_id, place, expectation.severity is CheckSeverity.CRITICAL))
+    found: list[UnknownTool] = []
+    for target, names in wanted.items():
+        configurations = tools.configurations(target)
+        known = {name for each in configurations for name in _names(each)}
+        is_listed = is_known = _are_listed(configurations)
+        calls = islice(tools.calls((target.kind, target.id), results), _MOST_CALLS)
+        while not names.keys() <= known and (call := next(calls, None)) is not None:
+            is_known = is_known or call.tools is not None
+            known.update(_called(call))
+        missing = [name for name in names if name not in known] if is_known else []
+        found += [_unknown(name, names[name], known, is_listed=is_listed) for name in missing]
+    return found
+
+
+def _unknown(
+    name: str, named: Sequence[tuple[str, YamlPlace, bool]], known: Iterable[str], *, is_listed: bool
+) -> UnknownTool:
+    meant = did_you_mean(name, sorted(known))
+    message = f"`{name}` was never seen on this agent{meant and f'; {meant}'}"
+    cases = list(dict.fromkeys(case_id for case_id, _, _ in named))
+    more = f" and {count(len(cases) - 1, 'more case')}" if len(cases) > 1 else ""
+    diagnostics = [
+        Diagnostic(
+            Severity.ERROR if is_critical and is_listed else Severity.WARNING,
+            "unknown-tool",
+            rules()["unknown-tool"].summary,
+            message,
+            place.span,
+        )
+        for place, is_critical in dict.fromkeys((place, is_critical) for _, place, is_critical in named)
+    ]
+    return UnknownTool(f"{cases[0]}{more}: {message}", tuple(diagnostics))
+
+
+def checked(unknown: Sequence[UnknownTool]) -> tuple[UnknownTool, ...]:
+    """Raises `PlanInvalidError` if a critical expectation names a tool that the agent is known to lack."""
+    diagnostics = Diagnostics([diagnostic for each in unknown for diagnostic in each.diagnostics])
+    if diagnostics.has_errors:
+        raise PlanInvalidError("the plans name tools that their agents do not have, so no call is made", diagnostics)
+    return tuple(unknown)

@@ -3,7 +3,6 @@ record'."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -35,6 +34,7 @@ from planner.planfile.model import Target as PlanTarget
 from planner.providers.base import AgentState, Balance, Target, TargetState
 from planner.records.log import Records
 from planner.reports.redaction import redact_value
+from planner.results.model import CaseResult
 from planner.results.repository import ResultsRepository, configuration_key, versions_key
 from planner.shell import Shell, redactor_of
 from planner.stores.directory import DirectoryStore
@@ -376,27 +376,32 @@ def _outdated(targets: Mapping[Target, TargetState], seen: Iterable[Seen]) -> It
             yield key
 
 
-def stored_calls(
-    records: Records, cases: Iterable[Case], repository: ResultsRepository, target: Target
+def calls_of(
+    records: Records,
+    cases: Iterable[Case],
+    repository: ResultsRepository,
+    target: Target,
+    results: Iterable[CaseResult] = (),
 ) -> Iterator[Evidence]:
-    """The evidence of stored calls of a target, newest first: those of today's cases, then of newest sessions."""
+    """The calls of a target: in these results, of today's cases, then of newest sessions; each the newest first."""
+    known = (case for case in results if (case.inputs.target_kind, case.inputs.target_id) == target)
+    yield from _loaded((run.evidence for case in known for run in case.runs), repository)
     inputs = (case_inputs(case, None) for case in cases if (case.target.kind, case.target.id) == target)
     today = {call_fingerprint(each) for each in inputs}
-    yield from _evidence(records, today, repository)
     heads = islice(records.heads(), _SESSIONS_WITH_OTHER_CASES)
-    of_target = (
-        case for head in heads for case in head.cases if (case.inputs.target_kind, case.inputs.target_id) == target
-    )
-    yield from _evidence(records, {case.call_fingerprint for case in of_target} - today, repository)
+    stored = ((case.call_fingerprint, case.inputs) for head in heads for case in head.cases)
+    others = (each for each, of in stored if (of.target_kind, of.target_id) == target and each not in today)
+    for each in (today, others):
+        fingerprints = dict.fromkeys(each)
+        records.prepare(fingerprints)
+        calls = [call for each in fingerprints for call in records.recent(each).calls]
+        newest_first = sorted(calls, key=lambda call: call.order, reverse=True)
+        yield from _loaded((call.data.evidence for call in newest_first), repository)
 
 
-def _evidence(
-    records: Records, call_fingerprints: AbstractSet[str], repository: ResultsRepository
-) -> Iterator[Evidence]:
-    records.prepare(call_fingerprints)
-    calls = [call for each in call_fingerprints for call in records.recent(each).calls]
-    for call in sorted(calls, key=lambda call: call.order, reverse=True):
+def _loaded(digests: Iterable[str | None], repository: ResultsRepository) -> Iterator[Evidence]:
+    for digest in digests:
         with suppress(StoreError):  # damaged: named where it is judged
-            found = repository.load_evidence(call.data.evidence) if call.data.evidence is not None else None
+            found = repository.load_evidence(digest) if digest is not None else None
             if found is not None:
                 yield found

@@ -125,6 +125,11 @@ class Expectation(BaseModel, ABC, frozen=True):
         """Whether it reads the platform's grade, which may be late."""
         return any(part.wants_grade for part in self.parts.values())
 
+    @property
+    def named_tools(self) -> Sequence[str]:
+        """The tools that it names."""
+        return [name for part in self.parts.values() for name in part.named_tools]
+
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         """The parts that can decide it for this call, if the evidence is incomplete in this way."""
         del evidence, missed

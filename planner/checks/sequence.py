@@ -80,6 +80,10 @@ class Sequence(Expectation, frozen=True):
         examples=[[{"says": {"any_of": ["may I have your name"]}}, {"tool": "lookup_customer"}]],
     )
 
+    @property
+    def named_tools(self) -> Several[str]:
+        return [step.tool for step in self.steps if step.tool is not None]
+
     def lints(self) -> Several[Lint]:
         return [
             replace(lint, route=("steps", index, "says", *lint.route))

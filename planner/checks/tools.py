@@ -114,6 +114,10 @@ class ToolCheck(Expectation, frozen=True):
             raise ValueError("`after` and `before` name the same tool, so no call can match")
         return self
 
+    @property
+    def named_tools(self) -> Sequence[str]:
+        return [name for name in (self.name, self.after, self.before) if name is not None]
+
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.tools is None:
             return undecided("the service gave no record of tool calls")

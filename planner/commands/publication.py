@@ -104,7 +104,7 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         shell.clock.now(),
         redactor,
         refusal,
-        [*filter(None, [loaded.limits_note]), *prepared.warnings, *prepared.judging.warnings],
+        [*filter(None, [loaded.limits_note]), *prepared.all_warnings],
         agents=prepared.agents,
         reserved_cents=sum(prepared.progress.reserved_cents.values()),
         again_at=prepared.unconfirmed_until,

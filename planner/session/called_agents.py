@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from planner.agents.edits import is_edited, is_other_revision
-from planner.agents.live_tools import LiveTools
 from planner.agents.recorded import stored_configuration
 from planner.changes.configuration import Configuration, configuration_digest
 from planner.changes.snapshots import is_shown, snapshot_differences
@@ -47,8 +46,7 @@ def _may_launch(prepared: Preparation, case: Case, runs: int) -> bool:
 
 def agents_refusal(policy: Policy, prepared: Preparation) -> RefusedError | None:
     """The refusal if calls need a preview, or may reach tools, and policy forbids it."""
-    tools = prepared.live_tools if prepared.calls_to_make else LiveTools()
-    return _previews_refusal(policy, prepared) or tools.refusal(policy)
+    return _previews_refusal(policy, prepared) or (prepared.live_tools.refusal if prepared.calls_to_make else None)
 
 
 def _previews_refusal(policy: Policy, prepared: Preparation) -> RefusedError | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from planner.agents.live_tools import unknown_tools
 from planner.changes.model import Reason
 from planner.ci.agreement import actor_of
 from planner.errors import RefusedError, StoreError
@@ -150,11 +151,12 @@ def _result(
 ) -> RunResult:
     change_set = prepared.change_set
     dropped = change_set.with_action(Action.DROP)
+    unknown = tuple(unknown_tools(session.loaded.cases, prepared.tools, cases))
     return session.reports.result(
         ending,
         cases,
         gate,
-        warnings=[*(end.warnings or prepared.warnings), *prepared.judging.warnings],
+        warnings=replace(prepared, warnings=end.warnings or prepared.warnings, unknown_tools=unknown).all_warnings,
         judge=prepared.judging.document,
         left_out=sum(change.reason is Reason.NOT_SELECTED for change in change_set.with_action(Action.REUSE)),
         previews=list(end.previews),

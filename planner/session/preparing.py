@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from planner.agents.copies import new_products
-from planner.agents.live_tools import AgentTools, LiveTools, live_tools
+from planner.agents.live_tools import AgentTools, LiveTools, UnknownTool, checked, live_tools, unknown_tools
 from planner.agents.recorded import (
     EffectiveTarget,
     agent_warnings,
     agents_of,
     agents_seen,
-    stored_calls,
+    calls_of,
     without_outdated,
 )
 from planner.changes.configuration import Agents, Configurations
@@ -106,6 +106,10 @@ class Preparation:
     """What was read of the targets."""
     live_tools: LiveTools = LiveTools()
     """The tools that calls may reach."""
+    tools: AgentTools = AgentTools((), {})
+    """What is known of the agents' tools."""
+    unknown_tools: tuple[UnknownTool, ...] = ()
+    """Those that expectations name, and that nobody knows."""
     copies: Copies = field(default_factory=dict[tuple[int, AgentFile], int])
     """The previews that calls reach instead of their agents, once they are made."""
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
@@ -141,6 +145,10 @@ class Preparation:
         if self.consent is not None and self.consent.max_cost_cents is not None:
             return self.consent.max_cost_cents
         return ceiling_cents(self.change_set, self.progress)
+
+    @property
+    def all_warnings(self) -> list[str]:
+        return [*self.warnings, *(each.warning for each in self.unknown_tools), *self.judging.warnings]
 
     @property
     def all_reserved_cents(self) -> int:
@@ -217,9 +225,9 @@ def prepare(
     months = months_of(loaded.project.policy, now, journal, store_spending(place))
     paid_cents = spending.of_calls().spent
     by_plan = {plan: spending.of_calls(plan) for plan in spending.plans}
-    policy = loaded.project.policy
-    tools = AgentTools(agents, targets, partial(stored_calls, records, loaded.cases, repository))
-    live = LiveTools() if selection.sandbox else live_tools(change_set.called_cases, tools, policy)
+    tools = AgentTools(agents, targets, partial(calls_of, records, loaded.cases, repository))
+    unknown = checked(unknown_tools(loaded.cases, tools))
+    live = LiveTools() if selection.sandbox else live_tools(change_set.called_cases, tools, loaded.project.policy)
     return Preparation(
         judging.with_votes(change_set, resumable),
         _with_paid(paid_cents, whole.estimate),
@@ -240,7 +248,7 @@ def prepare(
             *draft_warnings(loaded.cases, targets),
             *agent_warnings(agents),
             *left_out_warnings(change_set.changes),
-            *live.warnings(policy),
+            *live.warnings,
             *unscripted_warnings(shell, selection, change_set.called_cases),
         ),
         start_over,
@@ -250,6 +258,8 @@ def prepare(
         configurations,
         targets,
         live_tools=live,
+        tools=tools,
+        unknown_tools=unknown,
         base=earlier.base,
         consent_id=consent_id,
         consent=None if journal is None else journal.consents.get(consent_id),

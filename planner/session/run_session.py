@@ -218,7 +218,7 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
     prepared = prepare(session.workspace, targets, session.journal, to_call=True)
     prepared.judging.require_model(prepared.change_set)
-    for warning in (*prepared.warnings, *prepared.judging.warnings):
+    for warning in prepared.all_warnings:
         shell.log(f"warning: {warning}")
     consent_id = prepared.consent_id or consent_id_of(prepared.change_set.digest, session.reports.session_id)
     session.reports.expected_cents = prepared.whole_estimate.expected_cents

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fake_github import fake_github
 
-from planner.agents.live_tools import AgentTools, LiveTools, live_tools
+from planner.agents.live_tools import AgentTools, LiveTools, live_tools, unknown_tools
 from planner.changes.configuration import configuration_digest
+from planner.checks.tools import ToolCalled
+from planner.evidence import Evidence
 from planner.planfile.model import Policy, Target
 from planner.providers.base import AgentState, TargetState
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -307,6 +310,76 @@ def test_tools_that_the_service_does_not_show(described: Project, service: Serve
     described.write("planner.yaml", "version: 1\npolicy: {live_tools: {deny: [issue_refund]}}\n")
     planned = described.planner("plan", "--rerun", "all")
     assert (planned.code, UNSHOWN in " ".join(planned.out.split())) == (0, True)
+
+
+TYPED = """\
+version: 1
+plan: hours
+targets: {clinic: {agent: 14}}
+scenarios:
+  order:
+    prompt: You are a calm caller, number {{ n }}. Ask where your order 12345 is.
+    matrix: {axes: {n: [1, 2]}}
+    expect:
+      - {check: all_of, of: [{check: tool_not_called, name: create_return}, {check: tool_called, name: lookup_order, after: fnd_slot}]}
+      - {check: tool_not_called, name: cancel_ordr, severity: critical}
+"""
+
+
+@pytest.fixture
+def typed(project: Project) -> Project:
+    project.write("planner.yaml", "version: 1\n")
+    project.write("plans/hours.yaml", TYPED)
+    return project
+
+
+def test_a_misspelt_tool_is_named_in_every_report(typed: Project, service: Served) -> None:
+    """From the first call on, which shows what tools the agent has."""
+    assert "never seen" not in (planned := typed.planner("plan")).out + planned.err
+    assert "never seen" not in typed.planner("validate").err
+    typed.planner("run", CONSENT)
+    more = "hours/order[n=1]@clinic and 1 more case: "
+    warnings = [
+        f"{more}`fnd_slot` was never seen on this agent",
+        f"{more}`cancel_ordr` was never seen on this agent; did you mean `cancel_order`?",
+    ]
+    assert typed.results()["warnings"] == warnings
+    assert typed.planner("plan", "--format", "json").json["warnings"] == warnings
+    for name in ("report.md", "report.html", "junit.xml"):
+        assert "cancel_ordr" in (typed.root / "reports" / name).read_text()
+    validated = typed.planner("validate")
+    assert (validated.code, validated.err.count("warning: tool was never seen on this agent")) == (0, 2)
+
+
+def test_a_critical_expectation_needs_a_tool_that_the_agent_has(typed: Project, service: Served) -> None:
+    """Where the agent's tools are known: otherwise it could never fail. Nothing is called."""
+    typed.edit("plans/hours.yaml", "{agent: 14}", f"{{agent: 14, config: ../{FILE}}}")
+    typed.write(FILE, "prompt: Hi.\ntools: [{name: lookup_order}, {name: create_return}, {name: cancel_order}]\n")
+    for command in (("validate",), ("plan",), ("run", CONSENT)):
+        ran = typed.planner(*command)
+        assert (ran.code, ran.err.count("unknown-tool]")) == (2, 2)
+        assert "error: tool was never seen on this agent" in ran.err
+    assert service.own_runs() == []
+    typed.edit("plans/hours.yaml", "cancel_ordr, severity: critical", "cancel_ordr")
+    assert typed.planner("plan").code == 0
+
+
+def test_stored_calls_are_read_only_if_they_are_needed() -> None:
+    def calls(*_: Any) -> Iterator[Evidence]:
+        raise AssertionError
+        yield
+
+    state = TargetState("r", "spark", behind=(AgentState(3, "", None, {"tools": ["a", "b"]}, {}),))
+    expectation = ToolCalled(check="tool_called", name="a", after="b")
+    case = make_case(target=Target("support", "agent", 3), expectations=(expectation,))
+    tools = AgentTools((), {("agent", 3): state}, calls)
+    assert unknown_tools([case], tools) == []
+    assert live_tools([case], tools, Policy(denied_tools=frozenset({"c"}))).names == ("a", "b")
+    with pytest.raises(AssertionError):
+        unknown_tools([case], AgentTools((), {}, calls))
+    without = TargetState("r", "spark", behind=(AgentState(3, "", None, {"tools": []}, {}),))
+    denied = live_tools([case], AgentTools((), {("agent", 3): without}, calls), Policy(denies_tools=True))
+    assert denied == LiveTools()
 
 
 @pytest.mark.parametrize(
