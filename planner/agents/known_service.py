@@ -59,7 +59,7 @@ async def _ask(work: Workspace) -> Known:
     if selection.sandbox:
         place.make()
     async with open_client(shell, place, selection) as client:
-        targets = await read_targets(client, work.loaded.cases, selection)
+        targets = await read_targets(client, work.loaded.cases, place)
         balance = await client.balance()
     if balance is not None and balance.cents is not None:
         shell.log(money_line(balance))

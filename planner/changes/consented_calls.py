@@ -61,6 +61,7 @@ class ConsentedCalls(BaseModel):
     digest: str
     commit: str = ""
     times_made: Count = 0
+    of_sandbox: bool = False
     cases: list[ConsentedCase]
 
     def outside(self, change_set: ChangeSet, show: Callable[[str], str] = str) -> list[str]:
@@ -86,26 +87,33 @@ def charged_changes(changes: Iterable[Change]) -> list[Change]:
     ]
 
 
-def change_set_digest(changes: Iterable[Change], times_made: int = 0) -> str:
+def change_set_digest(changes: Iterable[Change], times_made: int = 0, *, of_sandbox: bool = False) -> str:
     """Identifies what may be charged: the cases to call, their calls, the agents' files, the expectations, rechecks
-    with judge calls, and how often all this was done before. So a digest pays for its calls once.
+    with judge calls, and how often all this was done before. So a digest pays for its calls once, and one of the
+    sandbox pays for no others.
 
     It does not depend on the order of cases, on what is reused, rechecked free or dropped, on reasons, prices or agent
     revisions, or on how many calls an interrupted session already made: the same command with the same digest resumes
     after a crash.
     """
-    return _digest(map(_consented, charged_changes(changes)), times_made)
+    return _digest(map(_consented, charged_changes(changes)), times_made, of_sandbox=of_sandbox)
+
+
+def of_sandbox(change_set: ChangeSet) -> ChangeSet:
+    """The same calls of the simulated service."""
+    return made_before(replace(change_set, of_sandbox=True), 0)
 
 
 def made_before(change_set: ChangeSet, times_made: int) -> ChangeSet:
     """The same calls once more."""
-    digest = change_set_digest(change_set.changes, times_made)
+    digest = change_set_digest(change_set.changes, times_made, of_sandbox=change_set.of_sandbox)
     return replace(change_set, digest=digest, times_made=times_made)
 
 
-def _digest(cases: Iterable[ConsentedCase], times_made: int) -> str:
+def _digest(cases: Iterable[ConsentedCase], times_made: int, *, of_sandbox: bool) -> str:
     terms = sorted((case.terms for case in cases), key=lambda terms: terms[0])
-    return digest_of([*terms, [f"made {times_made} times"]] if times_made else terms)
+    terms += [[f"made {times_made} times"]] if times_made else []
+    return digest_of([*terms, ["sandbox"]] if of_sandbox else terms)
 
 
 def _consented(change: Change) -> ConsentedCase:
@@ -153,6 +161,7 @@ def consented_calls(change_set: ChangeSet, planned_at: datetime, commit: str) ->
         digest=change_set.digest,
         commit=commit,
         times_made=change_set.times_made,
+        of_sandbox=change_set.of_sandbox,
         cases=cases,
     )
 
@@ -167,4 +176,5 @@ def parse_consented(data: bytes, digest: str) -> ConsentedCalls | None:
         found = ConsentedCalls.model_validate_json(data)
     except ValidationError:
         return None
-    return found if _digest(found.cases, found.times_made) == digest == found.digest else None
+    is_whole = _digest(found.cases, found.times_made, of_sandbox=found.of_sandbox) == digest == found.digest
+    return found if is_whole else None

@@ -294,6 +294,7 @@ class ChangeSet:
     """The judge calls; None if no expectation uses a judge, or the cost was not estimated."""
     times_made: int = 0
     """How often exactly these calls were made before, each time under a consent of its own."""
+    of_sandbox: bool = False
 
     @property
     def coverage(self) -> dict[Source, int]:

@@ -125,7 +125,7 @@ ENVIRONMENT = option(
     WHERE, "--environment", metavar="NAME", help="Use the targets of this environment in planner.yaml."
 )
 SANDBOX = option(WHERE, "--sandbox", is_flag=True, help="Simulated service: no key, no phone, no charge.")
-WORLD = option(WHERE, "--world", metavar="NAME|FILE", help="The sandbox's world (default: demo).")
+WORLD = option(WHERE, "--world", metavar="NAME|FILE", help="The sandbox's world (default: of planner.yaml, else demo).")
 STORE = option(
     WHERE,
     "--store",

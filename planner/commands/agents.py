@@ -95,7 +95,7 @@ async def _read(shell: Shell, place: OpenedStore, selection: Selection, target: 
             return await client.agent(target.id)
         except NotFoundError as error:
             what = f"agent {target.id} (target {target.alias!r})"
-            raise unknown_target(what, error, selection) from error
+            raise unknown_target(what, error, place) from error
 
 
 def _own_file(shell: Shell, path: Path) -> AgentFile | None:

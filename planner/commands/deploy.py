@@ -65,7 +65,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
     """`work` has all plans that count: the default folder's and the named ones."""
     shell, loaded, place = work.shell, work.loaded, work.place
     async with interruptible(), open_client(shell, place, work.selection) as client:
-        states = await read_targets(client, loaded.cases, work.selection)
+        states = await read_targets(client, loaded.cases, work.place)
         prepared = prepare(work, states, journal)
         tested = _target(options.target, loaded.cases, prepared)
         target = tested.without_test_tools

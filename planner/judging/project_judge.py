@@ -33,7 +33,7 @@ from planner.verdicts.caller_question import caller_rubric
 from planner.verdicts.case_documents import stored_runs_to_judge
 from planner.verdicts.runs import question_about_caller, questions
 from planner.workspace.selection import Loaded
-from planner.workspace.service import world_name, world_of
+from planner.workspace.service import world_of
 from planner.workspace.stores import Workspace
 
 if TYPE_CHECKING:
@@ -301,8 +301,8 @@ def _labels(loaded: Loaded, name: str) -> tuple[Labelled, ...] | None:
 
 def _recorded_answers(work: Workspace) -> RecordedAnswers:
     if not any(map(asks_model, work.loaded.cases)):  # reading a world takes time
-        return RecordedAnswers(world_name(work.selection), {})
-    world = world_of(work.shell, work.selection)
+        return RecordedAnswers(work.place.world, {})
+    world = world_of(work.shell, work.selection, work.place)
     answers: dict[tuple[str, str], list[Vote]] = {}
     for answer in world.judge_answers:
         vote = Vote(Verdict(answer.verdict), answer.turn, answer.quote, answer.reason)

@@ -240,6 +240,8 @@ class Project:
     """None: everything is kept."""
     name: str | None = None
     """In a store that several projects of a repository share; None: the path of its folder."""
+    sandbox_world: str | None = None
+    """The world that `--sandbox` uses without `--world`: its name, or a file in the project's folder."""
     agent_files: Mapping[tuple[str, str], ConfigReference] = field(
         default_factory=dict[tuple[str, str], ConfigReference], compare=False
     )

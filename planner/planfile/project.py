@@ -142,6 +142,14 @@ class JudgeFields(Authored):
     )
 
 
+class SandboxFields(Authored):
+    world: Text | None = Field(
+        default=None,
+        description="Its world, as `--world` names it; a file is relative to planner.yaml.",
+        examples=["worlds/clinic.yaml"],
+    )
+
+
 class ProjectFields(Authored):
     """`planner.yaml`: what holds for all plans of a repository."""
 
@@ -191,6 +199,9 @@ class ProjectFields(Authored):
             "Whether results may be stored in a git ref of a public repository, where everyone can read the "
             "transcripts."
         ),
+    )
+    sandbox: SkipValidation[SandboxFields | None] = Field(
+        default=None, description="The simulated service that `--sandbox` calls."
     )
     redact: Annotated[list[Annotated[Text, AfterValidator(_redacting)]], Field(max_length=MAX_ITEMS)] = Field(
         default_factory=list,
@@ -297,6 +308,7 @@ def _project(root: YamlMapping, reporter: Reporter) -> Project:
         store=fields.store,
         keep=_keep(root, fields.keep),
         store_public=fields.store_public,
+        sandbox_world=fields.sandbox.world if fields.sandbox else None,
         agent_files=agent_files,
     )
     return project if not reporter.errors else replace(project, readable=False)

@@ -21,7 +21,7 @@ from planner.agents.recorded import (
 )
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import EarlierSpending, ceiling_cents
-from planner.changes.consented_calls import ConsentedCalls
+from planner.changes.consented_calls import ConsentedCalls, of_sandbox
 from planner.changes.detail import left_out_warnings
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
@@ -196,7 +196,7 @@ def prepare(
             at_once=loaded.project.policy.max_concurrent_runs or AT_ONCE,
             new_products=new_products(agents, loaded.cases, {**DEFAULT_RATES, **dict(loaded.project.rates)}),
         )
-        return agreed.named(change_set)
+        return agreed.named(of_sandbox(change_set) if selection.sandbox else change_set)
 
     whole = change_set = build({})
     _check_evidence(whole, repository)
@@ -249,7 +249,7 @@ def prepare(
             *agent_warnings(agents),
             *left_out_warnings(change_set.changes),
             *live.warnings,
-            *unscripted_warnings(shell, selection, change_set.called_cases),
+            *unscripted_warnings(shell, selection, place, change_set.called_cases),
         ),
         start_over,
         agreed.outside(change_set),

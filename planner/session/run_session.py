@@ -209,7 +209,7 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     """The change set as the service is now. Raises `InterruptedRunError`, `UsageError` if the judge has no model, and
     the errors of requests."""
     shell, loaded, place, client = session.shell, session.loaded, session.place, session.transactions.client
-    targets = await read_targets(client, loaded.cases, session.options.selection)
+    targets = await read_targets(client, loaded.cases, place)
     balance = await client.balance()
     _share_world(session, targets, balance)
     await correct_bills(session)

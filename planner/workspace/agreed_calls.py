@@ -15,14 +15,14 @@ from planner.changes.consented_calls import (
 from planner.changes.model import ChangeSet
 from planner.ci.event import head_commit
 from planner.ci.git import Git
-from planner.errors import PlannerError
+from planner.errors import PlannerError, RefusedError
 from planner.planfile.model import Project
 from planner.quantities import short_commit
 from planner.results.repository import change_set_key
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.selection import Loaded
-from planner.workspace.stores import OpenedStore, Workspace
+from planner.workspace.stores import SANDBOX, OpenedStore, Workspace
 
 
 def store_consented(work: Workspace, change_set: ChangeSet) -> None:
@@ -117,6 +117,9 @@ def agreed_set(work: Workspace) -> Agreed:
     digest, stored = work.selection.digest, None
     if digest is not None and is_digest(digest) and (data := work.place.repository.load_change_set(digest)) is not None:
         stored = parse_consented(data, digest)
+    was_simulated = digest and is_digest(digest) and (work.place.home / SANDBOX / change_set_key(digest)).exists()
+    if was_simulated and not work.selection.sandbox:
+        raise RefusedError("these calls were planned with --sandbox: add it, or plan without it")
     head = head_of(work.shell, work.place, work.loaded) if stored is not None and stored.commit else ""
     return Agreed(stored, head, redactor_of(work.loaded.project).name)
 

@@ -18,7 +18,7 @@ from planner.diagnostics import Diagnostic, Diagnostics, Severity
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.files import PROJECT_FILE, has_plan_files, misplaced_projects, plan_files, root_of
 from planner.planfile.load import load_files
-from planner.planfile.model import Case, Plan, Project
+from planner.planfile.model import Case, Plan, Policy, Project
 from planner.planfile.project import load_project
 from planner.quantities import count
 from planner.shell import Shell
@@ -40,7 +40,7 @@ _COMPARED = 2_000
 
 @frozen
 class Selection:
-    """Options as typed. `world` names the sandbox's world; None for the default."""
+    """Options as typed. `world` names the sandbox's world; None for that of planner.yaml."""
 
     paths: tuple[Path, ...] = ()
     select: tuple[str, ...] = ()
@@ -193,8 +193,12 @@ def load(shell: Shell, selection: Selection, *, may_be_empty: bool = False) -> L
     cases = tuple(case for plan in files.plans for case in plan.cases)
     diagnostics = files.diagnostics
     project = files.project
-    if selection.sandbox:  # nothing is charged there, and undecided checks say why
+    if selection.sandbox:  # nothing is charged there but a judge, and undecided checks say why
         diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
+        if project.judge is None or project.judge.price.is_free:
+            calls = Policy().max_calls
+            policy = replace(project.policy, max_cost_cents=None, max_cost_cents_per_month=None, max_calls=calls)
+            project = replace(project, policy=policy)
     limits_note = source.note if source.base is not None and not source.base.has_project else ""
     chosen = _selected(cases, selection, is_comment=is_command(shell.environ)) if files.plans else ()
     return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)

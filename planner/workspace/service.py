@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from planner.ci.event import named_by_github
@@ -73,7 +72,7 @@ async def open_client(
     app: Any = None
     if selection.sandbox:
         account = Account("http://sandbox", SANDBOX_KEY)
-        app = embedded_app(shell, place.directory, selection)
+        app = embedded_app(shell, place, selection)
     else:
         account = account_of(shell)
     client = connect(account, clock=shell.clock, hooks=hooks, redactor=shell.keys, app=app)
@@ -83,14 +82,14 @@ async def open_client(
         await client.close()
 
 
-def embedded_app(shell: Shell, sandbox_dir: Path, selection: Selection) -> Any:
-    """The sandbox as an ASGI app with its state in `sandbox_dir`."""
+def embedded_app(shell: Shell, place: OpenedStore, selection: Selection) -> Any:
+    """The sandbox as an ASGI app with its state in the place's folder."""
     from planner.sandbox import Sandbox, StateFileError
 
-    world = world_of(shell, selection)
-    state = sandbox_dir / "service.jsonl"
+    world = world_of(shell, selection, place)
+    state = place.directory / "service.jsonl"
     try:
-        sandbox_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         now = lambda: shell.clock.now().timestamp()  # noqa: E731
         return Sandbox(world, now=now, state_path=state).app
     except StateFileError as error:
@@ -101,7 +100,7 @@ def embedded_app(shell: Shell, sandbox_dir: Path, selection: Selection) -> Any:
         ) from error
 
 
-async def read_targets(provider: Provider, cases: Sequence[Case], selection: Selection) -> dict[Target, TargetState]:
+async def read_targets(provider: Provider, cases: Sequence[Case], place: OpenedStore) -> dict[Target, TargetState]:
     """The states of the cases' targets. Raises `NotFoundError` if the service does not know one."""
     wanted: dict[Target, set[str]] = {}
     for case in cases:
@@ -113,15 +112,15 @@ async def read_targets(provider: Provider, cases: Sequence[Case], selection: Sel
         alias = next(case.target.alias for case in cases if (case.target.kind, case.target.id) == error.target)
         what = "agent" if kind == "agent" else "phone number"
         also = "" if kind == "agent" else " or its agent"
-        raise unknown_target(f"{what} {target_id} (target {alias!r}){also}", error, selection) from error
+        raise unknown_target(f"{what} {target_id} (target {alias!r}){also}", error, place) from error
 
 
-def unknown_target(what: str, error: NotFoundError, selection: Selection) -> NotFoundError:
+def unknown_target(what: str, error: NotFoundError, place: OpenedStore) -> NotFoundError:
     """The error with what is unknown, where, and how to fix it."""
     fix = "Correct its id in the plan or in planner.yaml"
-    if selection.sandbox:
+    if place.world:
         return NotFoundError(
-            f"the sandbox's world {shorten(world_name(selection))} has no {what}",
+            f"the sandbox's world {shorten(place.world)} has no {what}",
             f"{fix}, or name your world with --world.",
         )
     fix += ", or use the API key of its organisation."
@@ -139,16 +138,16 @@ def draft_warnings(cases: Iterable[Case], targets: Mapping[Target, TargetState])
     ]
 
 
-def unscripted_warnings(shell: Shell, selection: Selection, cases: Sequence[Case]) -> list[str]:
+def unscripted_warnings(shell: Shell, selection: Selection, place: OpenedStore, cases: Sequence[Case]) -> list[str]:
     """A warning if the sandbox cannot play the calls of some cases."""
     if not selection.sandbox or selection.offline or not cases:
         return []
-    world = world_of(shell, selection)
+    world = world_of(shell, selection, place)
     unscripted = [case.case_id for case in cases if not world.is_scripted(case.prompt)]
     if not unscripted:
         return []
     warning = (
-        f"the sandbox plays scripted dialogues, and its world {shorten(world_name(selection))} has none for "
+        f"the sandbox plays scripted dialogues, and its world {shorten(place.world)} has none for "
         f"{count(len(unscripted), 'case')}, such as {unscripted[0]}: their calls will be undecided. Write dialogues "
         "for them (docs/sandbox.md), or name your world with --world"
     )
@@ -225,21 +224,14 @@ def _parts(text: str) -> SplitResult | None:
     return parts if can_be_asked and not parts.query and not parts.fragment else None
 
 
-DEFAULT_WORLD: Final = "demo"
-
-
 # The sandbox's world
 
 
-def world_of(shell: Shell, selection: Selection) -> World:
+def world_of(shell: Shell, selection: Selection, place: OpenedStore) -> World:
     """The world of a selection. It is not trusted if a stranger may have named or written it. Raises like
     `open_world`."""
     is_trusted = selection.base in (None, NO_BASE) and named_by_github(shell.environ) is None
-    return open_world(shell, world_name(selection), is_trusted=is_trusted)
-
-
-def world_name(selection: Selection) -> str:
-    return selection.world or DEFAULT_WORLD
+    return open_world(shell, place.world, is_trusted=is_trusted)
 
 
 def open_world(shell: Shell, name: str, *, is_trusted: bool = True) -> World:

@@ -117,12 +117,15 @@ def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:
 # Opening a store
 
 DEFAULT_STORE = ".planner"
+SANDBOX = "sandbox"
+DEFAULT_WORLD = "demo"
 DEFAULT_ENVIRONMENT = "default"
 
 
 @frozen
 class OpenedStore:
-    """A store. Sandbox results have a store of their own and never mix with real ones.
+    """A store. Sandbox results have a folder of their own and never mix with real ones. Only jobs of GitHub, which have
+    no folder in common, share them.
 
     `directory` is on this machine: journal, lock and unredacted results. `shared` is where other machines see them.
     """
@@ -143,6 +146,8 @@ class OpenedStore:
     if the CI system does not name the branch."""
     unverified: Callable[[str], AbstractSet[str]] = lambda _: frozenset()
     """The keys with a prefix of merged pull requests that are not verified yet."""
+    world: str = ""
+    """The name or file of the sandbox's world; "" for real calls."""
 
     @property
     def journal_path(self) -> Path:
@@ -166,6 +171,8 @@ def place_of(
         address = parse_store(named)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
+    if selection.sandbox and not isinstance(address, Folder) and not shell.environ.get("GITHUB_EVENT_NAME"):
+        address = Folder(str(root / DEFAULT_STORE))
     if isinstance(address, Folder):
         home = directory = (shell.cwd if selection.store else root) / address.path
     else:
@@ -173,7 +180,8 @@ def place_of(
         directory = home / "shared" / segment_for(named)
     check_folder(shell, home, "--store", STORE_NAMES)
     if selection.sandbox:
-        directory = directory / "sandbox"
+        directory = directory / SANDBOX
+    world = _world(shell, root, selection, project)
     folder, now, verified = DirectoryStore(directory), shell.clock.now(), verified_documents(shell, root)
     named_spaces = _namespaces(shell, root, selection)
     own = named_spaces[0] if named_spaces else ""
@@ -188,7 +196,7 @@ def place_of(
             return ResultsRepository(of_branches(folder, namespaces), access)
 
         others = (*_others(here, namespaces, targets), UnverifiedKeys([folder], own))
-        return OpenedStore(directory, here(namespaces), environment, home, verified, own, None, *others)
+        return OpenedStore(directory, here(namespaces), environment, home, verified, own, None, *others, world)
     # Sandbox results quote nobody.
     if isinstance(address, GitRef) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
         raise UsageError(
@@ -201,7 +209,17 @@ def place_of(
         raise UsageError(f"{where}: {error}", error.hint) from error
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
     others = (*_others(opened, namespaces, targets), UnverifiedKeys([folder, remote], own))
-    return OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others)
+    return OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others, world)
+
+
+def _world(shell: Shell, root: Path, selection: Selection, project: Project) -> str:
+    """The name of the world, or its path from the working directory; "" for real calls."""
+    if not selection.sandbox:
+        return ""
+    own = project.sandbox_world
+    if selection.world is None and own is not None and (root / own).exists():
+        return os.path.relpath(root / own, shell.cwd)
+    return selection.world or own or DEFAULT_WORLD
 
 
 def _others(

@@ -49,13 +49,17 @@ def test_two_project_files_above(project: Any, tmp_path: Path, monkeypatch: pyte
 
 
 def test_plans_of_a_project_from_a_folder_of_none(
-    project: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    project: Any,
+    service: Any,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The plans' own project holds, with its ceiling; plans of two projects are two commands."""
     project.write("planner.yaml", CEILING)
     monkeypatch.chdir(elsewhere := tmp_path_factory.mktemp("elsewhere"))
-    code, text = said(project, "run", "--sandbox", "--consent-to-charge", str(tmp_path / "plans"))
-    assert (code, "policy.max_cost_cents" in text) == (3, True), text
+    code, text = said(project, "run", "--consent-to-charge", str(tmp_path / "plans"))
+    assert (code, "policy.max_cost_cents" in text, service.own_runs()) == (3, True, []), text
     (elsewhere / "other").mkdir()
     (elsewhere / "other/planner.yaml").write_text(CEILING)
     (elsewhere / "other/hours.yaml").write_text((tmp_path / "plans/hours.yaml").read_text())

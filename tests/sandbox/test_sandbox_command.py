@@ -105,6 +105,20 @@ def test_the_examples_of_the_documentation_pass(ran: Any, tmp_path: Path) -> Non
         assert code == 0, err
 
 
+def test_a_world_that_the_project_names(ran: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """planner.yaml names it relative to itself, and `--world` wins."""
+    text = "version: 1\nworld: mine\nextends: demo\nagents: {41: {name: Shop, revisions: {1: {prompt: Sell.}}}}\n"
+    (tmp_path / "w.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "planner.yaml").write_text("sandbox: {world: w.yaml}\n", encoding="utf-8")
+    plan = "version: 1\nplan: p\ntargets: {t: {agent: 41}}\nscenarios: {s: {prompt: Sing., expect: [{check: call, status: completed}]}}\n"
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans/p.yaml").write_text(plan, encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "plans")
+    assert ran("plan", "--sandbox", "p.yaml")[0] == 0
+    code, err = ran("plan", "--sandbox", "--world", "demo", "p.yaml")
+    assert (code, "the sandbox's world demo has no agent 41" in err) == (2, True), err
+
+
 def test_a_prompt_without_a_dialogue_is_the_callers_problem(ran: Any, tmp_path: Path) -> None:
     """The case is unknown, and a check that would pass does not."""
     plan = "version: 1\nplan: p\ntargets: {t: {agent: 14}}\nscenarios: {s: {prompt: Sing., expect: [{check: call, status: completed}]}}\n"

@@ -77,12 +77,13 @@ def test_folder_that_looks_like_a_bare_repository(
     project.write("voice/planner.yaml", STORE)
     project.write("voice/plans/hours.yaml", (project.root / "plans/hours.yaml").read_text())
     monkeypatch.chdir(voice)
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")  # of a job, which has a shared store in the sandbox, too
     ran = project.planner(*command)
     assert not spy.was_run
     assert (ran.code, "git refuses the repository" in ran.err or "needs a git repository" in ran.err) == (2, True)
 
 
-def test_hooks_in_the_tree(project: Project, spy: Spy) -> None:
+def test_hooks_in_the_tree(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
     """The team keeps its hooks in `.husky` (`core.hooksPath`). The pull request commits
     `.husky/reference-transaction`.
 
@@ -93,6 +94,7 @@ def test_hooks_in_the_tree(project: Project, spy: Spy) -> None:
     project.write("planner.yaml", STORE)
     git(project.root, "init", "-q")
     git(project.root, "config", "core.hooksPath", ".husky")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
     commands = [project.planner(*SANDBOX).code, project.planner(*SANDBOX).code]
     assert commands == [0, 0]
     assert not spy.was_run

@@ -154,6 +154,7 @@ def test_policy_and_store(
     folder = SHAPES[shape](upstream, tmp_path / "checkout", monkeypatch)
     monkeypatch.chdir(folder)
     assert project.planner("plan").code == 0
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
     ran = project.planner(*SANDBOX)
     assert ran.code == 0, ran.err
     assert git(upstream.bare, "for-each-ref", "--format=%(refname)", "refs/planner") == "refs/planner/results-sandbox"

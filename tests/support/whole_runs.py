@@ -87,7 +87,8 @@ class Organisation:
     """Runs and batches younger than this are not listed yet."""
     like_client: bool = False
     """Runs show their requester, and not their batch."""
-    environ: Mapping[str, str] = field(default_factory=lambda: {"USER": "tester"})
+    environ: Mapping[str, str] = field(default_factory=lambda: {"USER": "tester", "GITHUB_EVENT_NAME": "schedule"})
+    """That of a job, which may share results of the sandbox."""
     base: World | None = None
     """A world to use as it is; None: one that answers any prompt, with the changes of `world`."""
 

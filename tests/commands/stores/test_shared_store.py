@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.commands.conftest import HOURS, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.stores.conftest import git  # pyright: ignore[reportMissingImports]
+from tests.commands.stores.conftest import PROJECT, git  # pyright: ignore[reportMissingImports]
 
 
 def shared_blobs(remote: Path) -> bytes:
@@ -130,15 +130,22 @@ def test_a_ref_that_is_protected(fresh_clone: Callable[[str], Any], remote: Path
 
 
 def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
-    """Simulated calls have their own ref and environments their own folders, so that none replaces a real result."""
+    """Simulated calls need no network and no ceiling of planner.yaml, and reach no shared store. A pasted command that
+    lost `--sandbox` calls nobody."""
     project = fresh_clone("one")
-    assert project.planner("plan", "--sandbox").code == 0
-    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
-    assert git(project.root, "status", "--porcelain") == ""
-    assert service.own_runs() == []
+    real = project.planner("plan", "--format", "json").json["digest"]
+    project.write("planner.yaml", f"{PROJECT}policy: {{max_calls: 1, max_cost_cents: 1}}\n")
+    away = remote.rename(remote.with_name("away.git"))
+    planned = project.planner("plan", "--sandbox", "--format", "json").json["digest"]
+    assert planned != real
+    assert project.planner("run", "--sandbox", "--consent-to-charge", "--digest", planned).code == 0
+    away.rename(remote)
+    assert git(remote, "for-each-ref", "refs/planner") == ""
+    git(project.root, "checkout", "-q", "planner.yaml")
     assert {action for action, _, _ in project.actions().values()} == {"call"}
-    refs = git(remote, "for-each-ref", "--format=%(refname)", "refs/planner").splitlines()
-    assert refs == ["refs/planner/results-sandbox"]
+    ran = project.planner("run", "--consent-to-charge", "--digest", planned)
+    assert (ran.code, "these calls were planned with --sandbox" in ran.err) == (3, True), ran.out + ran.err
+    assert service.own_runs() == []
 
 
 @pytest.mark.parametrize(
