@@ -195,7 +195,7 @@ def test_a_dialogue_that_lacks_a_row_is_said_in_the_reason() -> None:
         }
     )
     verdict = judged(converse(lacking, "Sing jazz", 1), prompt="Sing jazz")
-    assert verdict.cause is Cause.CALLER
+    assert verdict.cause is Cause.PLAN
     assert "table `song` has no row `jazz`" in verdict.reason
 
 

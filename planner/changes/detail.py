@@ -121,6 +121,8 @@ def incomplete_evidence(runs: Sequence[JudgedRun]) -> str:
         return "the service does not name the number of a transfer: only different expectations can decide it"
     if not incomplete and any(run.has_bug for run in runs):
         return "a check raised an exception (a bug in planner): a fixed version judges the stored calls, free"
+    if not incomplete and any(run.cause is Cause.PLAN for run in runs):
+        return "the sandbox's world lacks a value of its prompt: change the prompt, or the world (docs/sandbox.md)"
     if not incomplete:
         return "the evidence is complete: only new calls (--rerun failed) or different expectations can decide it"
     parts = dict.fromkeys(part for run in incomplete for part in run.missing)

@@ -70,9 +70,9 @@ class RunVerdict(Document):
     def countable(self) -> bool:
         """Whether it counts in the pass rate of its case, because it says something about the agent."""
         match self.cause:
-            case None | Cause.AGENT | Cause.PLAN:
+            case None | Cause.AGENT:
                 return True
-            case Cause.CALLER | Cause.PLATFORM | Cause.JUDGE:
+            case Cause.CALLER | Cause.PLATFORM | Cause.JUDGE | Cause.PLAN:
                 return False
 
     @property

@@ -16,6 +16,7 @@ from planner.checks.call import end_reason_of
 from planner.checks.judgement import Quote, shown
 from planner.checks.phrases import searchable
 from planner.evidence import Evidence, Role, Turn
+from planner.results.outcomes import Cause
 from planner.values import frozen
 
 
@@ -82,14 +83,14 @@ UNSCRIPTED: Final = "no scripted dialogue matches this prompt"
 """What the caller says in the sandbox if no dialogue matches."""
 
 
-def unscripted_call(evidence: Evidence) -> CallerCause | None:
+def unscripted_call(evidence: Evidence) -> tuple[Cause, CallerCause] | None:
     """Set for a call of the sandbox whose prompt no dialogue matches. It says nothing about the agent, so it never
-    passes or fails."""
+    passes or fails. A value that the world does not have is the plan's: a repeat would not have it either."""
     for turn in evidence.turns or ():
         if turn.role is Role.CALLER and UNSCRIPTED in turn.text:
             detail = turn.text.partition(UNSCRIPTED)[2].strip(" ;.")
             hint = detail or "write a dialogue for it in a world (docs/sandbox.md)"
-            return CallerCause(f"{UNSCRIPTED}: {hint}", Quote.of(turn))
+            return Cause.PLAN if detail else Cause.CALLER, CallerCause(f"{UNSCRIPTED}: {hint}", Quote.of(turn))
     return None
 
 

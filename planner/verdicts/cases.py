@@ -133,6 +133,7 @@ _SAYS_NOTHING: Final = {
     Cause.CALLER: "spoiled by the caller",
     Cause.PLATFORM: "failed by the platform",
     Cause.JUDGE: "undecided",
+    Cause.PLAN: "with a value that the sandbox's world lacks",
 }
 """Of runs that say nothing about the agent."""
 

@@ -18,6 +18,7 @@ from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.values import frozen
 
+_OPEN: Final = (Cause.JUDGE, Cause.PLAN)
 _JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED.value, Reason.JUDGE_CHANGED.value)
 
 
@@ -126,6 +127,12 @@ def steps_to_decide(
             "not called again by default. To call what did not pass (charged)"
         )
         yield NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.failed, charged=True)
+    if unplayed := [case for case in unknown if any(run.cause is Cause.PLAN for run in case.runs)]:
+        text = (
+            f"The sandbox's world lacks a value of {count(len(unplayed), 'case')}, and a repeat would, too. Change the "
+            "prompts or the world (docs/sandbox.md)."
+        )
+        yield NextStep(code=NextStepCode.FIX, text=text)
     if complete := sum(_is_complete(case) and not any(map(hides_number, case.runs)) for case in unknown):
         text = (
             f"{count(complete, 'unknown case')} can be decided only by new calls ({rerun_of(unknown)}, charged) or "
@@ -159,5 +166,5 @@ def rerun_of(unknown: Iterable[CaseResult]) -> str:
 def _is_complete(case: CaseResult) -> bool:
     """Whether it is unknown although every call was made and could be judged, as when too few runs decide an
     expectation."""
-    open_runs = (run.missing or run.votes_missing or not run.had_call or run.cause is Cause.JUDGE for run in case.runs)
+    open_runs = (run.missing or run.votes_missing or not run.had_call or run.cause in _OPEN for run in case.runs)
     return bool(case.runs) and not any(open_runs)

@@ -72,7 +72,7 @@ def _not_judged(expectations: Sequence[Expectation], evidence: Evidence) -> RunV
     elif why := too_large(evidence):
         cause = Cause.JUDGE
     elif (unscripted := unscripted_call(evidence)) is not None:
-        cause, why, quote = Cause.CALLER, unscripted.reason, unscripted.quote
+        cause, why, quote = unscripted[0], unscripted[1].reason, unscripted[1].quote
     else:
         return None
     findings = [_finding(expectation, undecided(f"not judged: {why}")) for expectation in expectations]

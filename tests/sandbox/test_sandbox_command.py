@@ -128,6 +128,25 @@ def test_a_prompt_without_a_dialogue_is_the_callers_problem(ran: Any, tmp_path: 
     assert (case["outcome"], case["runs"][0]["outcome"], case["runs"][0]["cause"]) == ("unknown", "undecided", "caller")
 
 
+def test_a_value_that_the_world_lacks_is_the_plans_problem(ran: Any, tmp_path: Path) -> None:
+    """A repeat would lack it, too: no call is suggested, and none is planned."""
+    (tmp_path / "w.yaml").write_text(
+        "version: 1\nworld: mine\ntables: {song: {waltz: {bars: 3}}}\nagents: {1: {name: Bar, revisions: {1: {prompt: Sing.}}, "
+        "dialogues: {sing: {prompt: 'Sing a (?P<song>.*)[.]', turns: [{agent: La.}, {end: agent_end}]}}}}\n",
+        encoding="utf-8",
+    )
+    plan = "version: 1\nplan: p\ntargets: {t: {agent: 1}}\nscenarios: {s: {prompt: Sing a hymn., expect: [{check: call, status: completed}]}}\n"
+    (tmp_path / "p.yaml").write_text(plan, encoding="utf-8")
+    sandbox = ("--sandbox", "--world", "w.yaml", "p.yaml")
+    assert ran("run", *sandbox, "--consent-to-charge")[0] == 4
+    results = json.loads((tmp_path / "reports" / "results.json").read_text(encoding="utf-8"))
+    assert results["cases"][0]["runs"][0]["cause"] == "plan"
+    assert not any(step["charged"] for step in results["next_steps"])
+    assert ran("run", *sandbox, "--consent-to-charge")[0] == 4
+    again = json.loads((tmp_path / "reports" / "results.json").read_text(encoding="utf-8"))
+    assert [run["run_id"] for run in again["cases"][0]["runs"]] == [results["cases"][0]["runs"][0]["run_id"]]
+
+
 def test_a_port_in_use(ran: Any) -> None:
     """The address that cannot be had is named."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
