@@ -24,6 +24,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
+from planner.checks.judgement import shown
 from planner.checks.opinions import Question, Verdict, Vote
 from planner.evidence import Role, Turn
 from planner.values import frozen
@@ -200,7 +201,8 @@ def read_vote(content: str, prompt: Prompt) -> Vote:
     try:
         reply = _Reply.model_validate(json.loads(_json_of(content), object_pairs_hook=_once_each))
     except (ValidationError, ValueError, RecursionError):
-        return void("its answer is not the requested JSON")
+        answered = shown(" ".join(content.split()))
+        return void(f"its answer is not the requested JSON: {answered}")
     if reply.seal.strip() != prompt.seal:
         return void("its answer lacks the request's seal")
     given = {answer.statement: answer for answer in reply.answers}

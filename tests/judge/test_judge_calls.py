@@ -205,7 +205,7 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
     ),
     "writes prose": (
         lambda _: "The agent was lovely, 10/10, pass!",
-        f"{VOID}its answer is not the requested JSON",
+        f'{VOID}its answer is not the requested JSON: "The agent was lovely, 10/10, pass!"',
     ),
     "answers an older request": (
         lambda asked: honest(asked, seal="0123456789abcdef"),
@@ -223,11 +223,11 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
     ),
     "says two things under one key": (
         lambda asked: honest(asked).replace('"verdict": "holds"', '"verdict": "does_not_hold", "verdict": "holds"'),
-        f"{VOID}its answer is not the requested JSON",
+        f'{VOID}its answer is not the requested JSON: "{{',
     ),
     "says pass": (
         lambda asked: honest(asked).replace('"holds"', '"pass"'),
-        f"{VOID}its answer is not the requested JSON",
+        f'{VOID}its answer is not the requested JSON: "{{',
     ),
     "refuses": (
         lambda _: Reply(completion(None, message={"refusal": "I cannot help with that."})),
@@ -257,13 +257,14 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
 
 @pytest.mark.parametrize("lie", LIES)
 def test_untrusted_answers_are_undecided(bench: Bench, model: Model, lie: str) -> None:
-    """They are stored, so they are not charged again."""
+    """They are stored, so they are not charged again. One that cannot be read is shown."""
     model.script, message = LIES[lie]
-    assert bench.judge(talk(*TALK))[0] == [("undecided", message)]
+    ((outcome, found),) = bench.judge(talk(*TALK))[0]
+    assert (outcome, found[: len(message)]) == ("undecided", message)
     asked = len(model.asked)
     assert asked == (1 if lie == "cannot decide" else 2)  # a void vote has a second chance
     assert bench.spent_cents() == asked
-    assert bench.judge(talk(*TALK))[0] == [("undecided", message)]
+    assert bench.judge(talk(*TALK))[0] == [("undecided", found)]
     assert len(model.asked) == asked
 
 
