@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from planner.bounds import Count
 from planner.changes.configuration import called_fields, configuration_digest
 from planner.changes.fingerprint import digest_of
-from planner.changes.model import Change, ChangeSet
+from planner.changes.model import Change, ChangeSet, Reason
 from planner.results.outcomes import Action
 
 SCHEMA_VERSION: Final = "1.0"
@@ -100,8 +100,14 @@ def change_set_digest(changes: Iterable[Change], times_made: int = 0, *, of_sand
 
 
 def of_sandbox(change_set: ChangeSet) -> ChangeSet:
-    """The same calls of the simulated service."""
-    return made_before(replace(change_set, of_sandbox=True), 0)
+    """The same calls of the simulated service, whose agents are edited in its world."""
+    changes = tuple(
+        replace(change, detail=f"in the sandbox's world: {change.detail}")
+        if change.reason is Reason.AGENT_EDITED
+        else change
+        for change in change_set.changes
+    )
+    return made_before(replace(change_set, changes=changes, of_sandbox=True), 0)
 
 
 def made_before(change_set: ChangeSet, times_made: int) -> ChangeSet:
