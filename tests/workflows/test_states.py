@@ -255,13 +255,13 @@ def test_calls_for_the_default_branch(repository: Repository) -> None:
 
 
 def test_the_base_branch_is_read_when_the_calls_are_made(repository: Repository) -> None:
-    """A ceiling that was lowered on main holds for a pull request whose event still names an older commit."""
+    """Targets that main does not allow any more are not called for a pull request whose event still names an older commit."""
     repository.push("topic", plans__hours_DOT_yaml=ANGRY)
     repository.plan()
     digest = repository.digest
-    repository.push("main", planner_DOT_yaml=STORE + "policy: {max_cost_cents: 1}\n")
+    repository.push("main", planner_DOT_yaml=STORE + "policy: {allowed_targets: [{agent: 999}]}\n")
     assert not repository.agree(digest)
-    assert "✋" in repository.comment
+    assert "may not be called" in repository.comment
     assert repository.stored("branches/7/runs/") == []
 
 
