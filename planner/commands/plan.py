@@ -73,7 +73,7 @@ def _known_failures(work: Workspace, prepared: Preparation, journal: Journal | N
     if not kept:
         return ""
     selection = replace(work.selection, rerun="failed")
-    again = prepare(replace(work, selection=selection), prepared.targets, journal).change_set
+    again = prepare(replace(work, selection=selection), prepared.targets, journal, records=prepared.records).change_set
     called = [change for change in again.with_action(Action.CALL) if change.case_id in kept]
     if not called:
         return ""

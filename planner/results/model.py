@@ -72,7 +72,9 @@ class RunVerdict(Document):
         match self.cause:
             case None | Cause.AGENT:
                 return True
-            case Cause.CALLER | Cause.PLATFORM | Cause.JUDGE | Cause.PLAN:
+            case Cause.PLAN:
+                return self.outcome is not RunOutcome.UNDECIDED
+            case Cause.CALLER | Cause.PLATFORM | Cause.JUDGE:
                 return False
 
     @property

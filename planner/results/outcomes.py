@@ -18,7 +18,7 @@ class RunOutcome(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a run did not pass. Only `AGENT` counts against the pass rate."""
+    """Why a run did not pass. Only `AGENT` and `PLAN` count against the pass rate."""
 
     AGENT = "agent"
     CALLER = "caller"

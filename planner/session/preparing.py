@@ -166,16 +166,18 @@ def prepare(
     journal: Journal | None,
     *,
     to_call: bool = False,
+    records: Records | None = None,
 ) -> Preparation:
     """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none yet.
-    `to_call`: this session makes the calls; otherwise it shows those of a later one."""
+    `to_call`: this session makes the calls; otherwise it shows those of a later one. `records`: those of an earlier
+    preparation, which are not read again."""
     shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
     now, repository = shell.clock.now(), place.repository
     judging = judging_of(work)
     start_over = None
     if selection.start_over is not None:
         start_over = StartOverDocument(reason=selection.start_over, by=actor_of(shell), at=now)
-    records = records_of(work)
+    records = records or records_of(work)
     targets = without_outdated(targets, agents_seen(records, loaded.cases))
     revisions = {key: state.revision for key, state in targets.items()}
     agents, configurations = agents_of(place, loaded.cases, targets)
@@ -378,7 +380,7 @@ def failed_cases(work: Workspace, prepared: Preparation) -> set[str]:
     """The cases of `work` that fail, by the stored calls from which `prepared` was made: on the base branch or here."""
     revisions = {key: state.revision for key, state in prepared.targets.items()}
     agents, judging = Agents(revisions, prepared.configurations), prepared.judging
-    found = earlier_results(work, records_of(work), agents, judging.cache, judging.name)
+    found = earlier_results(work, prepared.records or records_of(work), agents, judging.cache, judging.name)
     results = {case_id: (each.prior, found.base.get(case_id)) for case_id, each in found.stored.cases.items()}
     return {case_id for case_id, both in results.items() if any(each and each.outcome == "failed" for each in both)}
 

@@ -82,7 +82,7 @@ defaults: {min_pass_rate: 0, expect: [{check: call, status: completed}]}
 scenarios:
   s: {prompt: Hello.}
   t: {prompt: Hi., min_pass_rate: 0.0, expect: [{check: duration, max_seconds: 9, severity: critical}]}
-  u: {prompt: Bye., min_pass_rate: 0.01}
+  u: {prompt: Bye., runs: 2, min_pass_rate: 0.01}
 """,
         snapshot("4:27 bad-value, 7:35 bad-value"),
     ),
