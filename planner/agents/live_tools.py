@@ -20,6 +20,7 @@ from planner.planfile.yaml.document import YamlPlace
 from planner.providers.base import Target, TargetState
 from planner.quantities import count
 from planner.results.model import CaseResult
+from planner.results.outcomes import Action
 from planner.values import frozen
 
 _MOST_CALLS: Final = 200
@@ -119,6 +120,27 @@ def _called(call: Evidence) -> list[str]:
     """The tools that the agent had or called in this call."""
     had = call.call.document.get("tool_snapshot") if call.call is not None else None
     return [*tool_names(had), *(tool.name for tool in call.tools or ())]
+
+
+def denied_calls(
+    cases: Iterable[Case], results: Sequence[CaseResult], load: Callable[[str], Evidence | None], policy: Policy
+) -> list[str]:
+    """The tools that policy denies and calls used all the same, because nobody knew before that the agent has them:
+    one sentence each. `load` finds evidence by its digest."""
+    tested = {case.case_id: dict(case.target.config.test_tools if case.target.config else ()) for case in cases}
+    used: dict[str, int] = {}
+    for case in results if policy.denies_tools or policy.denied_tools else ():
+        for run in case.runs if case.action is Action.CALL else ():
+            evidence = load(run.evidence) if run.evidence is not None else None
+            names = {tool.name for tool in (evidence.tools if evidence else None) or ()}
+            for name in names - tested.get(case.case_id, {}).keys():
+                if policy.denies_tools or name in policy.denied_tools:
+                    used[name] = used.get(name, 0) + 1
+    return [
+        f"`{name}`, which policy.live_tools denies, was called in {count(number, 'run')}: "
+        "the service did not show before that the agent has it"
+        for name, number in sorted(used.items())
+    ]
 
 
 # The tools that expectations name

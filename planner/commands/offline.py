@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from planner.agents.live_tools import unknown_tools
 from planner.changes.model import Change, Reason
 from planner.errors import UsageError
 from planner.execution.engine import Outcome
@@ -90,6 +91,7 @@ def _judge(work: Workspace, reports: ReportSession) -> RunResult:
         replace(ending, problems=(*ending.problems, *skipped), finished=True),
         cases,
         gate,
+        warnings=[each.warning for each in unknown_tools(work.loaded.cases, prepared.tools, cases)],
         change_set_digest=change_set.digest,
         partial=work.selection.partial or bool(missing),
         cost=NO_COST.model_copy(update={"carried_cents": carried_cents}),

@@ -68,7 +68,6 @@ class PlanView:
     """The agents that a file describes."""
     live_tools: Sequence[str] = ()
     """The tools that these calls may reach."""
-    """What the whole change set may cost at most, with what earlier sessions spent; None if unknown."""
     reserved_cents: int = 0
     """What earlier calls of this change set that are not billed yet may cost."""
     again_at: datetime | None = None

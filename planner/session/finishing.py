@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from planner.agents.live_tools import unknown_tools
+from planner.agents.live_tools import denied_calls, unknown_tools
 from planner.changes.model import Reason
 from planner.ci.agreement import actor_of
 from planner.errors import RefusedError, StoreError
@@ -152,11 +152,15 @@ def _result(
     change_set = prepared.change_set
     dropped = change_set.with_action(Action.DROP)
     unknown = tuple(unknown_tools(session.loaded.cases, prepared.tools, cases))
+    warnings = replace(prepared, warnings=end.warnings or prepared.warnings, unknown_tools=unknown).all_warnings
+    if not session.workspace.selection.sandbox:
+        load, policy = session.place.repository.load_evidence, session.loaded.project.policy
+        warnings = [*denied_calls(session.loaded.cases, cases, load, policy), *warnings]
     return session.reports.result(
         ending,
         cases,
         gate,
-        warnings=replace(prepared, warnings=end.warnings or prepared.warnings, unknown_tools=unknown).all_warnings,
+        warnings=warnings,
         judge=prepared.judging.document,
         left_out=sum(change.reason is Reason.NOT_SELECTED for change in change_set.with_action(Action.REUSE)),
         previews=list(end.previews),

@@ -194,11 +194,13 @@ def load(shell: Shell, selection: Selection, *, may_be_empty: bool = False) -> L
     diagnostics = files.diagnostics
     project = files.project
     if selection.sandbox:  # nothing is charged there but a judge, and undecided checks say why
-        diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
+        idle = {"judge-not-configured"}
         if project.judge is None or project.judge.price.is_free:
+            idle.add("too-many-calls")
             calls = Policy().max_calls
             policy = replace(project.policy, max_cost_cents=None, max_cost_cents_per_month=None, max_calls=calls)
             project = replace(project, policy=policy)
+        diagnostics = Diagnostics([item for item in diagnostics.items if item.code not in idle])
     limits_note = source.note if source.base is not None and not source.base.has_project else ""
     chosen = _selected(cases, selection, is_comment=is_command(shell.environ)) if files.plans else ()
     return Loaded(source.root, project, files.plans, chosen, diagnostics, source.base, limits_note)

@@ -349,6 +349,19 @@ def test_a_misspelt_tool_is_named_in_every_report(typed: Project, service: Serve
         assert "cancel_ordr" in (typed.root / "reports" / name).read_text()
     validated = typed.planner("validate")
     assert (validated.code, validated.err.count("warning: tool was never seen on this agent")) == (0, 2)
+    typed.planner("run", "--offline")
+    assert typed.results()["warnings"] == warnings
+
+
+def test_a_denied_tool_that_was_called_is_named_first(typed: Project, service: Served) -> None:
+    """The service had not shown it, so nobody could refuse the calls."""
+    typed.write("planner.yaml", "version: 1\npolicy: {live_tools: {deny: [lookup_order, cancel_order]}}\n")
+    typed.planner("run", CONSENT)
+    sentence = "`lookup_order`, which policy.live_tools denies, was called in 2 runs: the service did not show before that the agent has it"
+    assert typed.results()["warnings"][0] == sentence
+    assert "denies, was called in 2 runs" in (typed.root / "reports/report.md").read_text()
+    typed.write("planner.yaml", "version: 1\npolicy: {live_tools: {default: deny}}\n")
+    assert typed.planner("run", CONSENT, "--rerun", "all").code == 3
 
 
 def test_a_critical_expectation_needs_a_tool_that_the_agent_has(typed: Project, service: Served) -> None:
