@@ -202,7 +202,7 @@ GOOD, BAD = runs(1, 1)
         (case_rules(min_pass_rate=0), runs(0, 3), ("flaky", 0, 3, "0 of 3 runs passed, 0 % needed")),
         (case_rules(), runs(2, 0, AUTHOR), ("failed", 2, 3, "2 of 3 runs passed, 100 % needed")),
         (case_rules(), [], ("unknown", 0, 0, "no run was made")),
-        (case_rules(runs=3), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 failed by the platform")),
+        (case_rules(runs=3), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 failed because of the platform")),
         (
             case_rules(runs=5),
             runs(2, 0, PLATFORM, CALLER, JUDGE, JUDGE),
@@ -210,7 +210,7 @@ GOOD, BAD = runs(1, 1)
                 "unknown",
                 2,
                 2,
-                "2 of 6 runs can be counted, 3 needed: 1 spoiled by the caller, 1 failed by the platform, 2 undecided",
+                "2 of 6 runs can be counted, 3 needed: 1 failed because of the test bot, 1 failed because of the platform, 2 undecided",
             ),
         ),
         (case_rules(runs=5), runs(0, 2), ("unknown", 0, 2, "2 of 2 runs can be counted, 3 needed")),
@@ -261,7 +261,7 @@ GOOD, BAD = runs(1, 1)
         (
             case_rules(min_pass_rate=0.5, expectations=(POLITE,)),
             [with_findings(GOOD, polite="passed"), with_findings(CALLER, polite="failed")],
-            ("passed", 1, 1, "not counted: 1 spoiled by the caller"),
+            ("passed", 1, 1, "not counted: 1 failed because of the test bot"),
         ),
         (
             case_rules(expectations=(POLITE,)),

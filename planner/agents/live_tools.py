@@ -201,5 +201,7 @@ def checked(unknown: Sequence[UnknownTool]) -> tuple[UnknownTool, ...]:
     """Raises `PlanInvalidError` if a critical expectation names a tool that the agent is known to lack."""
     diagnostics = Diagnostics([diagnostic for each in unknown for diagnostic in each.diagnostics])
     if diagnostics.has_errors:
-        raise PlanInvalidError("the plans name tools that their agents do not have, so no call is made", diagnostics)
+        raise PlanInvalidError(
+            "the plans name tools that their agents do not have, so no call is made; correct the names", diagnostics
+        )
     return tuple(unknown)

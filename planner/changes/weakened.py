@@ -1,4 +1,4 @@
-"""What makes failing harder than at another commit: tests that were weakened, and cases that were removed."""
+"""Tests that were weakened, and cases that were removed, since another commit."""
 
 from __future__ import annotations
 

@@ -31,8 +31,6 @@ class ConsentWay(Enum):
     """They started the CI job by hand."""
     COMMENT = "comment"
     """They wrote `/planner run` on the pull request."""
-    APPROVAL = "approval"
-    """They approved the job's environment; only in consents of earlier versions."""
     FLAG = "flag"
     """The CI job's definition agrees (a nightly job)."""
 

@@ -125,7 +125,10 @@ def meaning(result: RunResult) -> str:
     if result.exit_code == 0:
         return f"All {'selected ' if result.partial else ''}cases met their required pass rate."
     if result.exit_code == 4 and result.suite is not None and result.suite.compared == "everything_worse":
-        return "Everything is worse than usual, because of the agent or of the platform: another session decides."
+        return (
+            "Everything is worse than usual, because of the agent or the platform: call all cases again later "
+            "(--rerun all)."
+        )
     if result.exit_code == 4 and result.finished:
         return "Some outcomes are unknown: calls were inconclusive, or evidence or judge calls are missing."
     return _MEANINGS.get(result.exit_code, "See the problems listed.")
@@ -153,7 +156,7 @@ def facts(result: RunResult) -> list[tuple[str, str]]:
         ("Cases", scope(result)),
         ("Cost", bill),
         ("Calls", numbers(result)),
-        ("Restart", start_over(result.start_over)),
+        ("Start over", start_over(result.start_over)),
         ("Suite", suite(result.suite)),
         ("Judge", judge_facts(result.judge)),
     ]

@@ -223,7 +223,7 @@ def _open_calls(preview: PlanView, check: RequiredCheck) -> Iterator[str]:
         may_cost = f" and may still cost {for_markdown(money(cents))}" if cents else ""
         yield (
             f"{count(made, 'call')} already made: in progress, or ended without stored results{may_cost}. "
-            "Starting the workflow again collects the results and makes none of these calls again."
+            "The next run collects the results and makes none of these calls again."
         )
     if unconfirmed:
         may_cost = f" It may cost {for_markdown(money(cents))}." if cents and not made else ""
@@ -323,7 +323,7 @@ def _list(changes: Sequence[ShownChange], listed: int) -> list[str]:
 
 
 def _weakened(weakened: Weakened | None, redactor: Redactor, listed: int) -> Iterator[str]:
-    """What makes failing harder than on the base branch: the first of each kind, then all of it, folded."""
+    """Weakened tests and removed cases since this branched off: the first of each kind, then all of them, folded."""
     if weakened is None:
         yield f"⚠ Weakened tests are not listed: {_NO_MERGE_BASE}."
         return

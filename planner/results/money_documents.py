@@ -45,7 +45,7 @@ class ConsentDocument(BaseModel):
     at: StoredTime | None = None
     digest: str = ""
     max_cost_cents: Total | None = None
-    how: Literal["terminal", "dispatch", "comment", "approval", "flag"] | None = Field(
+    how: Literal["terminal", "dispatch", "comment", "flag"] | None = Field(
         default=None, description="How the person agreed; null if none was given or needed."
     )
     spent_cents: Total = Field(

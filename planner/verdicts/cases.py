@@ -130,8 +130,8 @@ def count_runs(verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
 
 
 _SAYS_NOTHING: Final = {
-    Cause.CALLER: "spoiled by the caller",
-    Cause.PLATFORM: "failed by the platform",
+    Cause.CALLER: "failed because of the test bot",
+    Cause.PLATFORM: "failed because of the platform",
     Cause.JUDGE: "undecided",
     Cause.PLAN: "with a value that the sandbox's world lacks",
 }

@@ -110,7 +110,7 @@ def steps_to_decide(
     called = " and ".join(count(number, name) for number, name in numbers if number)
     done = [
         "reads the missing evidence, free" if incomplete else "",
-        f"requests {count(votes, 'vote')} of the judge at its price" if votes else "",
+        f"makes {count(votes, 'judge call')} (charged)" if votes else "",
         f"calls {called} again (charged)" if called else "",
     ]
     if incomplete or votes or inconclusive:
@@ -129,8 +129,8 @@ def steps_to_decide(
         yield NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.failed, charged=True)
     if unplayed := [case for case in unknown if any(run.cause is Cause.PLAN for run in case.runs)]:
         text = (
-            f"The sandbox's world lacks a value of {count(len(unplayed), 'case')}, and a repeat would, too. Change the "
-            "prompts or the world (docs/sandbox.md)."
+            f"The sandbox's world lacks a value for {count(len(unplayed), 'case')}, so new calls do not help. Change "
+            "the prompts or the world (docs/sandbox.md)."
         )
         yield NextStep(code=NextStepCode.FIX, text=text)
     if complete := sum(_is_complete(case) and not any(map(hides_number, case.runs)) for case in unknown):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from repositories import commit, git
+from repositories import git, make_remote
 from served_sandbox import ServedSandbox
 
 from planner.cli import main
@@ -145,14 +145,12 @@ class KilledStory:
         return {name: json.loads(git(remote, "show", f"{ref}:{name}"))["state"] for name in launches}
 
     def _make_remote(self) -> None:
-        seed = self.folder / "seed"
-        (seed / "plans").mkdir(parents=True)
-        (seed / "planner.yaml").write_text(PROJECT + (SHARED if self.is_shared else ""))
-        (seed / "plans" / "killed.yaml").write_text(PLAN.format(number=self.number))
-        (seed / ".gitignore").write_text(".planner/\nreports/\n*.txt\n")
-        git(seed, "init", "-q", "-b", "main")
-        commit(seed)
-        git(self.folder, "clone", "-q", "--bare", "seed", "remote.git")
+        files = {
+            "planner.yaml": PROJECT + (SHARED if self.is_shared else ""),
+            "plans/killed.yaml": PLAN.format(number=self.number),
+            ".gitignore": ".planner/\nreports/\n*.txt\n",
+        }
+        make_remote(self.folder, files)
 
     def _clone(self) -> Path:
         self._machines += 1

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from repositories import commit, git
+from repositories import git, make_remote
 from served_sandbox import ServedSandbox
 
 WORLD = {"time_scale": 40, "concurrency_limit": 3, "balance_cents": 100_000_000}
@@ -300,15 +300,13 @@ class Race:
         checkout.start({**inherited, **service, **self.environ}, log)
 
     def _make_remote(self) -> None:
-        seed = self.folder / "seed"
-        (seed / "plans").mkdir(parents=True)
         callers = json.dumps([f"c{caller}" for caller in range(self.callers)])
-        (seed / "plans" / "race.yaml").write_text(PLAN.format(number=self.number, callers=callers))
-        (seed / "planner.yaml").write_text(PROJECT.format(store=self.store))
-        (seed / ".gitignore").write_text(".planner/\nreports/\n")
-        git(seed, "init", "-q", "-b", "main")
-        commit(seed)
-        git(self.folder, "clone", "-q", "--bare", "seed", "remote.git")
+        files = {
+            "plans/race.yaml": PLAN.format(number=self.number, callers=callers),
+            "planner.yaml": PROJECT.format(store=self.store),
+            ".gitignore": ".planner/\nreports/\n",
+        }
+        make_remote(self.folder, files)
 
     def _clone(self) -> Checkout:
         self._clones += 1

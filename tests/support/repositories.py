@@ -29,6 +29,17 @@ def commit(folder: Path, message: str = "change") -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
+def make_remote(folder: Path, files: dict[str, str]) -> None:
+    """A bare repository `remote.git` in the folder, whose branch `main` has these files."""
+    seed = folder / "seed"
+    for name, text in files.items():
+        (seed / name).parent.mkdir(parents=True, exist_ok=True)
+        (seed / name).write_text(text, encoding="utf-8")
+    git(seed, "init", "-q", "-b", "main")
+    commit(seed)
+    git(folder, "clone", "-q", "--bare", "seed", "remote.git")
+
+
 def github_event(monkeypatch: pytest.MonkeyPatch, folder: Path, payload: object, event: str = "pull_request") -> None:
     """The environment of a job that GitHub starts; `folder`, outside the repository, gets the payload."""
     file = folder / "event.json"

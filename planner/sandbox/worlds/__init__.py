@@ -1,2 +1,1 @@
-"""Worlds: what a world file declares, how it is read, the scripts of agents, faults on demand, and the worlds that are
-built in."""
+"""World files: what they declare, how they are read, their dialogues, and the worlds that are built in."""
