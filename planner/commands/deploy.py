@@ -1,16 +1,16 @@
 """`planner agent deploy`: put an agent's file into production, if exactly this configuration was tested and passed."""
 
 import shlex
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import anyio
 
 from planner.agents.deployments import DeployedCase, Deployment, save_deployment, settle_deployments
-from planner.agents.recorded import record_agents, record_deployment
-from planner.changes.configuration import EffectiveTarget, FieldChange, agree, differences
+from planner.agents.recorded import record_agents, record_deployment, stored_versions
+from planner.changes.configuration import Configuration, EffectiveTarget, FieldChange, agree, differences
 from planner.ci.agreement import actor_of
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
 from planner.execution.journal import Journal
@@ -79,7 +79,9 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         for line in field_lines(target.changes, redactor_of(loaded.project)):
             shell.print(f"  {for_terminal(line)}")
         check_shown(target, target.deployed)
-        check_draft(target, target.deployed)
+        stored = stored_versions(place, [target.agent_id])[target.agent_id]
+        intended = [version.fields for version in stored if version.is_intended]
+        check_draft(target, target.deployed, intended)
         _check_drift(options, work, target)
         if options.force is None:
             _require_file(target, loaded)
@@ -111,7 +113,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         save_deployment(place, deployment)
         record_deployment(place, loaded.project, target, is_done=False)
         try:
-            await deploy_file(client, target)
+            await deploy_file(client, target, intended)
         except PlannerError as error:
             save_deployment(place, deployment.model_copy(update={"state": "failed", "detail": str(error)}))
             raise
@@ -238,9 +240,11 @@ _AGAIN: Final = "Run the same command again: it shows the agent as it is now."
 # Writing to the agent
 
 
-def check_draft(target: EffectiveTarget, agent: AgentState) -> None:
-    """Raises `RefusedError` if deploying would also deploy what somebody else left in the draft."""
-    foreign = _differing(agent.draft, target.preview_fields)
+def check_draft(target: EffectiveTarget, agent: AgentState, intended: Sequence[Configuration]) -> None:
+    """Raises `RefusedError` if deploying would also deploy what somebody else left in the draft. `intended` are the
+    fields of deployments that were begun: what such a one left in the draft is written anew."""
+    ours = _left_by(intended, agent)
+    foreign = [name for name in _differing(agent.draft, target.preview_fields) if name not in ours]
     if not foreign and agent.is_drafted and not agent.draft:
         foreign = ["fields that the service does not show"]
     if foreign:
@@ -262,30 +266,41 @@ def check_shown(target: EffectiveTarget, agent: AgentState) -> None:
         )
 
 
-def _differing(fields: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+def _differing(fields: Configuration, others: Configuration) -> list[str]:
     """The fields that are missing or different in `others`."""
     return [f"`{name}`" for name, value in fields.items() if name not in others or not agree(value, others[name])]
 
 
-async def deploy_file(provider: AgentProvider, target: EffectiveTarget) -> None:
-    """Deploy the changes of `target`, as they were shown.
+def _left_by(intended: Sequence[Configuration], agent: AgentState) -> list[str]:
+    """The fields that the draft has from deployments that were begun."""
+    return [
+        f"`{name}`"
+        for name, value in agent.draft.items()
+        if any(name in fields and agree(value, fields[name]) for fields in intended)
+    ]
+
+
+async def deploy_file(provider: AgentProvider, target: EffectiveTarget, intended: Sequence[Configuration] = ()) -> None:
+    """Deploy the changes of `target`, as they were shown. `intended` is as in `check_draft`.
 
     Raises: UsageError: the service does not show a field. RefusedError: the draft has more than the shown changes.
         IncompleteError: the agent was changed since, or the service did not deploy it; the message says what is in the
         draft.
     """
-    fields = target.preview_fields
     before = await provider.agent(target.agent_id)
     _require_unchanged(target, before)
     check_shown(target, before)
-    check_draft(target, before)
+    check_draft(target, before, intended)
+    deployed = {f"`{name}`": (name, value) for name, value in before.configuration.items()}
+    undone = dict(deployed[name] for name in _left_by(intended, before) if name in deployed)
+    fields = undone | target.preview_fields
     lost: PlannerError | None = None
     if _differing(fields, before.draft):  # a draft of ours may be left from an attempt that was interrupted
         lost = await _sent(provider.draft_agent(target.agent_id, fields))
     drafted = await provider.agent(target.agent_id)
     _require_unchanged(target, drafted, is_drafted=True)
-    check_draft(target, drafted)
-    if missing := _differing(fields, drafted.draft):
+    check_draft(target, drafted, [undone])
+    if missing := _differing(fields, {**drafted.configuration, **drafted.draft}):
         why = f": {lost}" if lost else ""
         raise IncompleteError(f"the service did not keep {some(missing, 5)} in the draft{why}", _AGAIN)
     try:

@@ -195,6 +195,31 @@ def test_a_first_deployment_killed_after_its_draft_goes_on(shop: Shop, monkeypat
     assert (again.code, "edited at the service" in again.out, POLITE in shop.agent()["prompt"]) == (0, False, True)
 
 
+@pytest.mark.parametrize("draft_has_more", [False, True])
+def test_a_draft_of_an_older_deployment_is_written_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, *, draft_has_more: bool
+) -> None:
+    """The file was edited, and tested, after a deployment that was killed."""
+    file = shop.project.root / "agents/support.yaml"
+    untouched = file.read_text(encoding="utf-8")
+    shop.write_prompt(PROMPT, "Say that you are closed.")
+    if draft_has_more:
+        file.write_text(file.read_text(encoding="utf-8") + "voice: nova\n", encoding="utf-8")
+    voice = shop.agent()["voice"]
+
+    async def killed(self: AgentClient, agent_id: int, if_updated_at: str | None = None) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AgentClient, "deploy_agent", killed)
+        assert shop.deploy("--yes", "--force", "a trial").code == 5
+    file.write_text(untouched, encoding="utf-8")
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.project.planner("run", CONSENT).code == 0
+    again = shop.deploy("--yes")
+    assert (again.code, POLITE in shop.agent()["prompt"], shop.agent()["voice"]) == (0, True, voice), again.err
+
+
 def test_a_refused_deployment_is_recorded(shop: Shop) -> None:
     shop.write_prompt(PROMPT, POLITE)
     assert shop.project.planner("run", CONSENT).code == 0
