@@ -148,51 +148,83 @@ def denied_calls(
 
 @frozen
 class UnknownTool:
-    """A tool that neither the agent's configuration nor a call shows."""
+    """A tool that neither the agent's configuration nor a call shows, or an argument that looks misspelt."""
 
     warning: str
     diagnostics: tuple[Diagnostic, ...]
-    """One for each expectation. A critical one is an error if the configuration has all tools."""
+    """One for each expectation. That of a critical one is an error if the configuration has all tools."""
+
+
+@frozen
+class _Named:
+    """Where a tool, or an argument of one, is named."""
+
+    case_id: str
+    place: YamlPlace
+    is_critical: bool
+
+
+_Places = dict[str, list[_Named]]
 
 
 def unknown_tools(cases: Iterable[Case], tools: AgentTools, results: Sequence[CaseResult] = ()) -> list[UnknownTool]:
-    """Those that the cases name. Of agents of which no tools and no calls are known, nothing is said."""
-    wanted: dict[PlanTarget, dict[str, list[tuple[str, YamlPlace, bool]]]] = {}
+    """Those that the cases name. Of agents of which no tools and no calls are known, nothing is said, and of arguments
+    only if a call had a similar one: a tool may have some that no call needed."""
+    wanted: dict[PlanTarget, tuple[_Places, dict[str, _Places]]] = {}
     for case in cases:
         for expectation, place in zip(case.expectations, case.expectation_places, strict=True):
+            names, arguments = wanted.setdefault(case.target, ({}, {}))
+            named = _Named(case.case_id, place, expectation.severity is CheckSeverity.CRITICAL)
             for name in expectation.named_tools:
-                named = wanted.setdefault(case.target, {}).setdefault(name, [])
-                named.append((case.case_id, place, expectation.severity is CheckSeverity.CRITICAL))
-    found: list[UnknownTool] = []
-    for target, names in wanted.items():
-        configurations = tools.configurations(target)
-        known = {name for each in configurations for name in _names(each)}
-        is_listed = is_known = _are_listed(configurations)
-        calls = islice(tools.calls((target.kind, target.id), results), _MOST_CALLS)
-        while not names.keys() <= known and (call := next(calls, None)) is not None:
-            is_known = is_known or call.tools is not None
-            known.update(_called(call))
-        missing = [name for name in names if name not in known] if is_known else []
-        found += [_unknown(name, names[name], known, is_listed=is_listed) for name in missing]
-    return found
+                names.setdefault(name, []).append(named)
+            for tool, argument in expectation.named_arguments:
+                arguments.setdefault(tool, {}).setdefault(argument, []).append(named)
+    return [each for target, named in wanted.items() for each in _unknown_of(target, *named, tools, results)]
 
 
-def _unknown(
-    name: str, named: Sequence[tuple[str, YamlPlace, bool]], known: Iterable[str], *, is_listed: bool
-) -> UnknownTool:
-    meant = did_you_mean(name, sorted(known))
-    message = f"`{name}` was never seen on this agent{meant and f'; {meant}'}"
-    cases = list(dict.fromkeys(case_id for case_id, _, _ in named))
+def _unknown_of(
+    target: PlanTarget,
+    names: _Places,
+    arguments: Mapping[str, _Places],
+    tools: AgentTools,
+    results: Sequence[CaseResult],
+) -> Iterator[UnknownTool]:
+    configurations = tools.configurations(target)
+    known = {name for each in configurations for name in _names(each)}
+    passed: dict[str, set[str]] = {tool: set() for tool in arguments}
+    is_listed = is_known = _are_listed(configurations)
+    calls = islice(tools.calls((target.kind, target.id), results), _MOST_CALLS)
+    while not (names.keys() <= known and all(arguments[tool].keys() <= passed[tool] for tool in arguments)):
+        if (call := next(calls, None)) is None:
+            break
+        is_known = is_known or call.tools is not None
+        known.update(_called(call))
+        for each in call.tools or ():
+            if each.name in passed:
+                passed[each.name].update(each.arguments)
+    for name in [name for name in names if name not in known] if is_known else ():
+        message = f"`{name}` was never seen on this agent"
+        yield _unknown("unknown-tool", message, did_you_mean(name, sorted(known)), names[name], is_error=is_listed)
+    for tool, used in passed.items():
+        for name in (name for name in arguments[tool] if name not in used):
+            if meant := did_you_mean(name, sorted(used)):
+                message = f"`{name}` was never an argument of `{tool}`"
+                yield _unknown("unknown-argument", message, meant, arguments[tool][name], is_error=False)
+
+
+def _unknown(code: str, message: str, meant: str, named: Sequence[_Named], *, is_error: bool) -> UnknownTool:
+    message = f"{message}{meant and f'; {meant}'}"
+    cases = list(dict.fromkeys(each.case_id for each in named))
     more = f" and {count(len(cases) - 1, 'more case')}" if len(cases) > 1 else ""
     diagnostics = [
         Diagnostic(
-            Severity.ERROR if is_critical and is_listed else Severity.WARNING,
-            "unknown-tool",
-            rules()["unknown-tool"].summary,
+            Severity.ERROR if is_critical and is_error else Severity.WARNING,
+            code,
+            rules()[code].summary,
             message,
             place.span,
         )
-        for place, is_critical in dict.fromkeys((place, is_critical) for _, place, is_critical in named)
+        for place, is_critical in dict.fromkeys((each.place, each.is_critical) for each in named)
     ]
     return UnknownTool(f"{cases[0]}{more}: {message}", tuple(diagnostics))
 

@@ -130,6 +130,11 @@ class Expectation(BaseModel, ABC, frozen=True):
         """The tools that it names."""
         return [name for part in self.parts.values() for name in part.named_tools]
 
+    @property
+    def named_arguments(self) -> Sequence[tuple[str, str]]:
+        """The arguments that it names, each after its tool."""
+        return [named for part in self.parts.values() for named in part.named_arguments]
+
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         """The parts that can decide it for this call, if the evidence is incomplete in this way."""
         del evidence, missed

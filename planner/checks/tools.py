@@ -118,6 +118,10 @@ class ToolCheck(Expectation, frozen=True):
     def named_tools(self) -> Sequence[str]:
         return [name for name in (self.name, self.after, self.before) if name is not None]
 
+    @property
+    def named_arguments(self) -> Sequence[tuple[str, str]]:
+        return [(self.name, argument) for argument in self.arguments or ()]
+
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.tools is None:
             return undecided("the service gave no record of tool calls")

@@ -33,6 +33,7 @@ WITHOUT: Mapping[str, str] = {
     "not-utf8": "the file would not be text",
     "takes-too-long": "the plan would take three seconds",
     "unknown-tool": "planner.yaml and plans do not show which tools an agent has",
+    "unknown-argument": "planner.yaml and plans do not show which arguments a tool takes",
     "more-errors": "the file would have more than 1,000 errors",
 }
 """Codes that no example can show, and why."""

@@ -353,6 +353,20 @@ def test_a_misspelt_tool_is_named_in_every_report(typed: Project, service: Serve
     assert typed.results()["warnings"] == warnings
 
 
+def test_a_misspelt_argument_is_named(typed: Project, service: Served) -> None:
+    """Only if a call passed a similar one: others may be arguments that no call needed."""
+    safe = "{check: tool_not_called, name: lookup_order, arguments: {ordr_id: 1, urgent: true}, severity: critical}"
+    typed.edit("plans/hours.yaml", "{check: tool_not_called, name: cancel_ordr, severity: critical}", safe)
+    typed.edit("plans/hours.yaml", ", after: fnd_slot", "")
+    typed.edit("plans/hours.yaml", "name: create_return", "name: lookup_order, arguments: {order_id: 0}")
+    typed.planner("run", CONSENT)
+    case = "hours/order[n=1]@clinic and 1 more case"
+    warning = f"{case}: `ordr_id` was never an argument of `lookup_order`; did you mean `order_id`?"
+    assert typed.results()["warnings"] == [warning]
+    validated = typed.planner("validate")
+    assert (validated.code, validated.err.count("unknown-argument]")) == (0, 1)
+
+
 def test_a_denied_tool_that_was_called_is_named_first(typed: Project, service: Served) -> None:
     """The service had not shown it, so nobody could refuse the calls."""
     typed.write("planner.yaml", "version: 1\npolicy: {live_tools: {deny: [lookup_order, cancel_order]}}\n")
