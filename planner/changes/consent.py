@@ -139,7 +139,8 @@ def check_consent(
         raise _nobody_agreed(request)
     if not request.given:
         estimate = change_set.estimate
-        prices = [f"{count(estimate.calls, 'call')}, {price_text(estimate)}"] if calls else []
+        what = "simulated call" if change_set.of_sandbox else "call"
+        prices = [f"{count(estimate.calls, what)}, {price_text(estimate)}"] if calls else []
         prices += [vote_line(votes)] if votes is not None else []
         raise RefusedError(
             f"{', plus '.join(prices)}: consent to the charge is missing",

@@ -31,11 +31,13 @@ REMOVED: Final[dict[str, str]] = {
 
 
 def unknown_command(context: click.Context, group: click.Group, name: str) -> str:
-    """A message. A command of a group is found by its own name: `deploy` is `agent deploy`."""
+    """A message. A command of a group is found by its own name, `deploy` is `agent deploy`, and in a group one without:
+    `ci plan` is `plan`."""
     if name in REMOVED:
         return f"No such command '{name}'. {REMOVED[name]}"
     own = [f"{context.command_path} {each}" for each in get_close_matches(name, group.list_commands(context), n=1)]
-    inner = [path for path, _ in _commands(context, group) if path.split()[-1] == name]
+    root = context.find_root()
+    inner = [path for path, _ in _commands(root, root.command) if path.split()[-1] == name]
     meant = [*inner, *own][:1]
     return f"No such command '{name}'.{''.join(f' Did you mean `{each}`?' for each in meant)}"
 

@@ -58,7 +58,8 @@ def _lines(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
     sessions = timeline.sessions
     if not sessions:
         where = f" ({' · '.join(scope)})" if scope else ""
-        yield from wrapped(f"No session is stored{where}", width)
+        other = "" if page.sandbox else "; --sandbox shows those of the sandbox"
+        yield from wrapped(f"No session is stored{where}{other}", width)
         return
     days = list(dict.fromkeys(f"{session.at:%Y-%m-%d}" for session in (sessions[-1], sessions[0])))
     head = [count(len(sessions), "session"), " to ".join(days), *scope, count(len(page.cases), "case")]

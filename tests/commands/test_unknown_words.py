@@ -19,6 +19,7 @@ from tests.commands.conftest import Project  # pyright: ignore[reportMissingImpo
         ("plan --sandobx", "Did you mean `--sandbox`?"),
         ("run --consent", "Did you mean `--consent-to-charge`?"),
         ("run --plan-digest x", "Did you mean `--digest`?"),
+        ("ci plan", "Did you mean `planner plan`?"),
         ("run --json", "Did you mean `--format json`?"),
         ("report --markdown", "Did you mean `--format markdown`?"),
         ("run --dry-run", ""),
