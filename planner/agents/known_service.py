@@ -43,8 +43,8 @@ def known_service(work: Workspace) -> Known:
 
 
 def money_line(balance: Balance) -> str:
-    """`balance $464.16 · monthly limit of the organisation $500.00 · test-call budget left $9.00`"""
-    parts = [("balance", balance.cents), ("monthly limit of the organisation", balance.monthly_limit_cents)]
+    """`balance $464.16 · monthly limit of the organization $500.00 · test-call budget left $9.00`"""
+    parts = [("balance", balance.cents), ("monthly limit of the organization", balance.monthly_limit_cents)]
     parts.append(("test-call budget left", balance.test_budget_left_cents))
     return " · ".join(f"{label} {money(cents)}" for label, cents in parts if cents is not None)
 

@@ -235,7 +235,7 @@ def is_digest(text: str) -> bool:
 def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -> None:
     if not is_digest(digest):
         raise UsageError(
-            f"{digest!r} is not the digest of a change set",
+            f"{digest!r} is not the digest of a set of calls",
             "Copy it whole from `planner plan`: sha256: and 64 hex digits",
         )
     if digest == change_set.digest:
@@ -257,7 +257,7 @@ def _check_digest(change_set: ChangeSet, digest: str, request: ConsentRequest) -
             f"first (`planner plan`), or name all of its paths. To agree to these calls instead: {request.command}",
         )
     raise RefusedError(
-        f"the change set is not the one agreed to: {some(request.outside, _NAMED, '; ')}{edited}",
+        f"the set of calls is not the one agreed to: {some(request.outside, _NAMED, '; ')}{edited}",
         f"Review it with `planner plan`; with a key, it shows edited agents. To agree to it: {request.command}",
     )
 

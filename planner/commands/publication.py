@@ -57,7 +57,7 @@ class Publication(BaseModel):
     comment: str
     reply: str = Field(default="", description="Mentions who agreed, once their calls have ended; empty for no reply.")
     worth_saying: bool
-    store: str = Field(default="", description="The shared store that the change set belongs to.")
+    store: str = Field(default="", description="The shared store that the set of calls belongs to.")
     is_sandbox: bool = False
     change_set: ConsentedCalls | None = Field(
         default=None, description="For `run --digest`. The job that plans may not write to the store."

@@ -67,7 +67,7 @@ def publish(shell: Shell, options: PublishOptions) -> int:
     try:
         _store_change_set(shell, options.number, found)
     except PlannerError as error:
-        shell.log(f"the change set could not be stored, so --digest must match exactly when it is run: {error}")
+        shell.log(f"the set of calls could not be stored, so --digest must match exactly when it is run: {error}")
     url, pull = "", pull_request_of(shell.environ, options.commit)
     with github_of(shell.environ, shell.pause) as github:
         is_old = False

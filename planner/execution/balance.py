@@ -1,4 +1,4 @@
-"""Check whether the organisation's balance covers the calls."""
+"""Check whether the organization's balance covers the calls."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from planner.execution.engine import BALANCE
 from planner.providers.base import Balance
 from planner.quantities import money
 
-_TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
+_TEST_CALL_BUDGET: Final = "the organization's test-call budget"
 
 
 def check_balance(balance: Balance) -> None:
     """Refuse before anything is spent. A balance that runs out later is handled by the ledger and the service. Raises
     `RefusedError` if the balance is empty or the spending limit is reached."""
     if balance.cents is not None and balance.cents <= 0:
-        raise RefusedError("the organisation has no balance left", "Top it up, then run the same command again.")
+        raise RefusedError("the organization has no balance left", "Top it up, then run the same command again.")
     if balance.limit_reached:
         raise RefusedError(
-            "the organisation's monthly spending limit is reached", "Raise it, then run the same command again."
+            "the organization's monthly spending limit is reached", "Raise it, then run the same command again."
         )
 
 
 def short_of(balance: Balance | None, expected_cents: int | None, *, reserved_cents: int) -> list[str]:
-    """Warnings if the organisation's money may not cover these calls. `expected_cents` is None if the price is unknown.
+    """Warnings if the organization's money may not cover these calls. `expected_cents` is None if the price is unknown.
 
     They do not stop a run, which makes the calls that the money covers. The service enforces its test-call budget
     (402).
@@ -33,7 +33,7 @@ def short_of(balance: Balance | None, expected_cents: int | None, *, reserved_ce
         return []
     warnings: list[str] = []
     if balance.limit_reached:
-        warnings.append("the organisation's monthly spending limit is reached: no call will be made; raise it first")
+        warnings.append("the organization's monthly spending limit is reached: no call will be made; raise it first")
     limits = [(BALANCE, balance.cents, "top it up")]
     budget_cents = balance.test_budget_left_cents
     if budget_cents is not None and budget_cents <= 0:

@@ -9,7 +9,7 @@ from planner.execution.ledger import Ledger
 from planner.providers.base import Line
 from planner.values import frozen
 
-BALANCE: Final = "the organisation's balance"
+BALANCE: Final = "the organization's balance"
 """Label of its ceiling."""
 
 

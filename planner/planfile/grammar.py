@@ -62,14 +62,14 @@ class Authored(BaseModel):
 
 
 class AllowedTargetFields(Authored):
-    """An agent or a phone number of the organisation, by the service's id."""
+    """An agent or a phone number of the organization, by the service's id."""
 
     agent: TargetId | None = Field(default=None, description="Id of the agent to call.", examples=[12])
     phone_number: TargetId | None = Field(default=None, description="Id of the phone number to call.", examples=[77])
 
 
 class TargetFields(AllowedTargetFields):
-    """What to call: an agent or a phone number of the organisation, by the service's id."""
+    """What to call: an agent or a phone number of the organization, by the service's id."""
 
     config: Text | None = Field(
         default=None,

@@ -88,7 +88,7 @@ class TargetState:
 
 @frozen
 class Balance:
-    """The organisation's money. None where the service does not say or nothing is set."""
+    """The organization's money. None where the service does not say or nothing is set."""
 
     cents: int | None = None
     test_budget_left_cents: int | None = None
@@ -269,11 +269,11 @@ class Provider(Protocol):
         ...
 
     async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Run]:
-        """One page of the organisation's runs, newest first."""
+        """One page of the organization's runs, newest first."""
         ...
 
     async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Page[Batch]:
-        """One page of the organisation's batches, newest first; those that cannot be read are dropped. A service
+        """One page of the organization's batches, newest first; those that cannot be read are dropped. A service
         without pages returns the same list every time."""
         ...
 

@@ -272,7 +272,7 @@ def _session(result: RunResult) -> list[str]:
         f"`{result.session_id}`, planner `{result.tool_version}`",
         f"{moment(result.started_at)} to {moment(result.ended_at)}",
         f"consent given{by}{at}, {ceiling}" if given.given else "consent not given",
-        f"change set `{result.change_set_digest}`" if result.change_set_digest else "",
+        f"set of calls `{result.change_set_digest}`" if result.change_set_digest else "",
         f"consented to `{given.digest or 'no digest'}`" if other else "",
         f"not a baseline for later sessions: {' and '.join(reasons)}" if reasons else "",
     ]
@@ -315,7 +315,7 @@ def _judge_calls(judge: JudgeCost) -> str:
     calls = f"{count(judge.calls, 'judge call')} ({judge.model})"
     parts = [
         f"{calls}, free" if is_free else f"plus {money(spent)}{expected} for {calls}",
-        f"{money(judge.actual_cents)} with earlier sessions of this change set" if judge.actual_cents != spent else "",
+        f"{money(judge.actual_cents)} with earlier sessions" if judge.actual_cents != spent else "",
         f"up to {money(judge.unconfirmed_cents)} more for requests without an answer"
         if judge.unconfirmed_cents
         else "",
@@ -329,9 +329,7 @@ def cost_details(result: RunResult) -> list[str]:
     costs = result.cost
     lines: list[str] = []
     if costs.this_session_cents != costs.actual_cents:
-        lines.append(
-            f"{money(costs.this_session_cents)} of it in this session, the rest in earlier sessions of this change set"
-        )
+        lines.append(f"{money(costs.this_session_cents)} of it in this session, the rest in earlier sessions")
     paid = sum(run.cost_cents or 0 for run in own_calls(result.cases))
     if paid > costs.actual_cents:
         lines.append(f"{money(paid - costs.actual_cents)} more was paid by earlier sessions, for runs reused here")

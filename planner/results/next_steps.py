@@ -11,7 +11,7 @@ class NextStepCode(StrEnum):
     RESUME = "resume"
     RAISE_CEILING = "raise_ceiling"
     TOP_UP = "top_up"
-    """The balance of the organisation is used up."""
+    """The balance of the organization is used up."""
     WAIT = "wait"
     """Runs have not ended, or an answer is missing: the next session looks for them."""
     RECONCILE = "reconcile"

@@ -38,14 +38,14 @@ def store_consented(work: Workspace, change_set: ChangeSet) -> None:
     share = place.shared is not None and bool(place.namespace)
     if share and not _may_share(consented, work.loaded.project):
         share = False
-        shell.log("the change set is not shared, because its case ids are redacted: --digest must match exactly")
+        shell.log("the set of calls is not shared, because its case ids are redacted: --digest must match exactly")
     try:
         if place.shared is None:
             place.make()
         place.repository.save_change_set(consented.digest, consented.model_dump_json().encode(), share=share)
     except PlannerError as error:
         shell.log(
-            "this job could not store the change set: unless another job stores it, --digest must match exactly: "
+            "this job could not store the set of calls: unless another job stores it, --digest must match exactly: "
             f"{error}"
         )
 
@@ -63,7 +63,7 @@ def share_agreed(work: Workspace, digest: str) -> None:
     try:
         place.repository.save_change_set(digest, data, share=True)
     except PlannerError as error:
-        work.shell.log(f"the change set could not be shared: on other machines, --digest must match exactly: {error}")
+        work.shell.log(f"the set of calls could not be shared: on other machines, --digest must match exactly: {error}")
 
 
 def shareable(work: Workspace, change_set: ChangeSet) -> ConsentedCalls | None:

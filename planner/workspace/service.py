@@ -123,7 +123,7 @@ def unknown_target(what: str, error: NotFoundError, place: OpenedStore) -> NotFo
             f"the sandbox's world {shorten(place.world)} has no {what}",
             f"{fix}, or name your world with --world.",
         )
-    fix += ", or use the API key of its organisation."
+    fix += ", or use the API key of its organization."
     return NotFoundError(f"the service does not know {what}", f"{error.hint} If so: {fix}" if error.hint else fix)
 
 

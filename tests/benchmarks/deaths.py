@@ -20,13 +20,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from mortality import Life
-from troubled_plan import TROUBLES, boundaries, check, finish, organisation
+from troubled_plan import TROUBLES, boundaries, check, finish, organization
 
 
 def die(faults: Sequence[dict[str, Any]], deaths: Sequence[int]) -> str:
     """Sessions that die at these of their boundaries, one after the other. Returns what went wrong, or nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        service = organisation(Path(folder), faults)
+        service = organization(Path(folder), faults)
         try:
             for boundary in deaths:
                 service.run(life=Life(boundary))

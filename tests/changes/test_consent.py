@@ -132,7 +132,7 @@ def test_another_digest_because_agents_were_edited() -> None:
 @pytest.mark.parametrize("text", ["9f3c", "sha256:9f3c…", f"SHA256:{'0' * 64}", f"sha256:{'0' * 64}\n", ""])
 def test_not_a_digest(text: str) -> None:
     """Malformed digests are usage errors, not refusals."""
-    with pytest.raises(UsageError, match="is not the digest of a change set") as caught:
+    with pytest.raises(UsageError, match="is not the digest of a set of calls") as caught:
         agree(build([make_case()]), digest=text)
     assert caught.value.exit_code == 2
     assert caught.value.hint == "Copy it whole from `planner plan`: sha256: and 64 hex digits"

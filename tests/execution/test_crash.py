@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from faulty import FAULTS, meet
 from mortality import Life, effects
-from troubled_plan import TROUBLES, boundaries, check, finish, organisation
-from whole_runs import Organisation
+from troubled_plan import TROUBLES, boundaries, check, finish, organization
+from whole_runs import Organization
 
 from planner.execution.engine import EngineSettings
 
@@ -65,7 +65,7 @@ def test_a_crash_after_a_durable_effect_costs_nothing(
     points = effects(crossed)
     assert {crossed[number - 1].removeprefix("after ") for number in points} >= KINDS
     for number in points[first::3]:
-        service = organisation(tmp_path / str(number), faults)
+        service = organization(tmp_path / str(number), faults)
         assert service.run(life=Life(number)).code is None
         assert finish(service).code == 0, crossed[number - 1]
         check(service)
@@ -83,7 +83,7 @@ scenarios:
     runs: 1
     expect: [{check: call, status: completed}]
 """
-    service = Organisation(tmp_path)
+    service = Organization(tmp_path)
     service.write("plans/more.yaml", plan)
     assert service.run(life=Life("after putting sessions")).code is None
     service.write("plans/more.yaml", plan.replace("runs: 1", "runs: 2"))

@@ -8,7 +8,7 @@ from weakref import ref
 
 import pytest
 from patience import wait_for
-from whole_runs import Organisation
+from whole_runs import Organization
 
 import planner.session.executing
 from planner.evidence import Evidence
@@ -46,10 +46,10 @@ def test_evidence_of_finished_runs_is_released(tmp_path: Path, monkeypatch: pyte
         return judge_record(case, record, ask)
 
     monkeypatch.setattr(planner.session.executing, "judge_record", noting)
-    organisation = Organisation(tmp_path, world={"concurrency_limit": LIMIT})
-    organisation.write("plans/load.yaml", PLAN)
+    organization = Organization(tmp_path, world={"concurrency_limit": LIMIT})
+    organization.write("plans/load.yaml", PLAN)
 
-    ran = organisation.run()
+    ran = organization.run()
 
     assert ran.code in (0, 1), ran.err
     assert len(seen) == 60

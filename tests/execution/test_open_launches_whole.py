@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from mortality import Life
-from whole_runs import Organisation
+from whole_runs import Organization
 
 import planner.commands.offline
 from planner.workspace.selection import Selection
@@ -32,20 +32,20 @@ STRICT = FAILING.replace("min_pass_rate: 0.5", "min_pass_rate: 1.0")
 DAY = 86_400.0
 UNANSWERED = {"kind": "error_before", "after": 1, "times": 1}
 """The second launch is answered with 503: whether it was carried out is unknown."""
-Make = Callable[..., Organisation]
+Make = Callable[..., Organization]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def organisation(*faults: dict[str, Any], plan: str = PLAN) -> Organisation:
-        service = Organisation(tmp_path, faults=faults)
+    def organization(*faults: dict[str, Any], plan: str = PLAN) -> Organization:
+        service = Organization(tmp_path, faults=faults)
         service.write("plans/hours.yaml", plan)
         return service
 
-    return organisation
+    return organization
 
 
-def run(service: Organisation) -> tuple[int | None, dict[str, Any]]:
+def run(service: Organization) -> tuple[int | None, dict[str, Any]]:
     """One launch at a time. Returns the exit code and the only case."""
     ran = service.run(at_once=1)
     (case,) = service.results()["cases"]
@@ -113,7 +113,7 @@ def test_recheck_and_report_leave_an_open_case_unknown(make: Make) -> None:
     assert recheck(service) == (0, "passed")
 
 
-def recheck(service: Organisation) -> tuple[int, str]:
+def recheck(service: Organization) -> tuple[int, str]:
     shell = service.shell()
     code = planner.commands.offline.judge_offline(shell, Selection(sandbox=True), report_dir=Path("again"))
     (case,) = json.loads((service.root / "again" / "results.json").read_text("utf-8"))["cases"]

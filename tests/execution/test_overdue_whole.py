@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole_runs import Organisation
+from whole_runs import Organization
 
 PLAN = """\
 version: 1
@@ -23,12 +23,12 @@ HOUR, DAY = 3600.0, 86_400.0
 
 @pytest.fixture
 def make(tmp_path: Path) -> Any:
-    def organisation(faults: Any) -> Organisation:
-        service = Organisation(tmp_path, faults=faults)
+    def organization(faults: Any) -> Organization:
+        service = Organization(tmp_path, faults=faults)
         service.write("plans/slow.yaml", PLAN)
         return service
 
-    return organisation
+    return organization
 
 
 def test_a_run_without_an_end_is_dropped_after_a_day(make: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole_runs import Organisation
+from whole_runs import Organization
 
 from planner.sandbox import World, load_world
 
@@ -60,34 +60,34 @@ LOST: Faults = (
 """Launches lose their answers in every way."""
 
 
-def _run_to_the_end(folder: Path, world: World, faults: Faults = ()) -> tuple[int | None, Organisation]:
+def _run_to_the_end(folder: Path, world: World, faults: Faults = ()) -> tuple[int | None, Organization]:
     """Each ten minutes until all is known; the last exit code. Each run that the service bills is one that a case was called
     for, and no prompt was paid for more often than its plan asks for."""
-    organisation = Organisation(folder, base=world, faults=faults)
-    organisation.write("plans/orders.yaml", PLAN)
+    organization = Organization(folder, base=world, faults=faults)
+    organization.write("plans/orders.yaml", PLAN)
     code = None
     for _ in range(3):
-        ran = organisation.run()
+        ran = organization.run()
         code = ran.code
         assert code in (0, 1, 4), ran.err
-        if code != 4 and not organisation.results()["open_launches"]:
+        if code != 4 and not organization.results()["open_launches"]:
             break
-        organisation.seconds += SETTLED_SECONDS
-    runs = [run for run in organisation.sandbox.state.runs if run.requested_by_id == 1]
+        organization.seconds += SETTLED_SECONDS
+    runs = [run for run in organization.sandbox.state.runs if run.requested_by_id == 1]
     assert max(Counter(run.prompt.strip() for run in runs if run.cost_cents).values()) <= 2
-    numbers = [run["run_id"] for case in organisation.results()["cases"] for run in case["runs"] if run["run_id"]]
+    numbers = [run["run_id"] for case in organization.results()["cases"] for run in case["runs"] if run["run_id"]]
     assert len(numbers) == len(set(numbers))
     assert set(numbers) <= {run.id for run in runs}
-    return code, organisation
+    return code, organization
 
 
 @pytest.mark.parametrize(("world", "code"), [("busy", 0), ("regressed", 1)])
 def test_a_world_without_faults_is_run_to_the_end(tmp_path: Path, world: str, code: int) -> None:
     """With room for four calls at once everything is called all the same, once each; a broken agent fails."""
-    ended, organisation = _run_to_the_end(tmp_path, load_world(world))
+    ended, organization = _run_to_the_end(tmp_path, load_world(world))
     assert ended == code
-    assert len(organisation.results()["cases"]) == CASES
-    assert len(organisation.charged()) == RUNS
+    assert len(organization.results()["cases"]) == CASES
+    assert len(organization.charged()) == RUNS
 
 
 @pytest.mark.parametrize("below", ["demo", "regressed"])
@@ -95,9 +95,9 @@ def test_a_world_without_faults_is_run_to_the_end(tmp_path: Path, world: str, co
 def test_a_bad_day_ends_as_a_good_one(tmp_path: Path, below: str, more: Faults) -> None:
     """In the end each case has what it would have on a good day, by whole calls, none of them paid for twice."""
     world = load_world(below).model_copy(update={"retry_after_seconds": 1})
-    code, organisation = _run_to_the_end(tmp_path, world, (*BAD_DAY, *more))
+    code, organization = _run_to_the_end(tmp_path, world, (*BAD_DAY, *more))
     assert code == (0 if below == "demo" else 1)
-    for case in organisation.results()["cases"]:
+    for case in organization.results()["cases"]:
         judged = [
             run for run in case["runs"] if run["outcome"] in ("passed", "failed")
         ]  # others failed on the platform

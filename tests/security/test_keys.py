@@ -256,7 +256,7 @@ def state_of(project: Project) -> str:
 
 @pytest.mark.parametrize("selected", ["*cancel*", "*saturday*"], ids=["its case is called", "its case is not selected"])
 def test_launch_of_another_key_is_not_declared_absent(project: Project, service: Served, selected: str) -> None:
-    """The next session uses a key of another organisation (an attacker's, or a rotated secret), which cannot see the
+    """The next session uses a key of another organization (an attacker's, or a rotated secret), which cannot see the
     earlier launch.
 
     Before: the launch was declared absent, and its call was made and charged again.
@@ -272,7 +272,7 @@ def test_launch_of_another_key_is_not_declared_absent(project: Project, service:
 
 
 def test_launch_of_another_key_is_not_adopted(project: Project, service: Served) -> None:
-    """The organisation of the new key has a run that looks like the earlier launch.
+    """The organization of the new key has a run that looks like the earlier launch.
 
     Before: planner adopted the run and evaluated another user's call.
     Now: it adopts nothing. A person can settle the launch with `planner reconcile`.

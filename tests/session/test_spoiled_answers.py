@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from spoiled_sessions import Spoiling, all_spoilings, faults_of
-from whole_runs import Organisation
+from whole_runs import Organization
 
 SAMPLE = 20
 
@@ -67,7 +67,7 @@ def test_what_was_found(tmp_path: Path, spoiling: Spoiling) -> None:
 def test_six_refusals_at_once_are_one(tmp_path: Path) -> None:
     """Six stored calls without a transcript are read again with a key that may not read calls: exit code 2, once."""
     fault: Mapping[str, Any] = {"kind": "late", "what": ["transcript"], "seconds": 5_000}
-    service = Organisation(tmp_path, faults=(fault,))
+    service = Organization(tmp_path, faults=(fault,))
     service.write(
         "plans/six.yaml",
         "version: 1\nplan: six\ntargets: {clinic: {agent: 12}}\nscenarios:\n  hours:\n"

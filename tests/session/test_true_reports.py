@@ -13,7 +13,7 @@ from typing import Any, Final
 import anyio
 import pytest
 from hours import HOURS
-from whole_runs import Organisation
+from whole_runs import Organization
 
 from planner.workspace.report_files import REPORT_FILES
 
@@ -21,17 +21,17 @@ WANTED = {"Ana": 2, "Bob": 2, "Dora": 1}
 
 
 @pytest.fixture
-def organisation(tmp_path: Path) -> Organisation:
-    service = Organisation(tmp_path)
+def organization(tmp_path: Path) -> Organization:
+    service = Organization(tmp_path)
     service.write("plans/hours.yaml", HOURS)
     return service
 
 
-def made(service: Organisation) -> dict[str, int]:
+def made(service: Organization) -> dict[str, int]:
     return {name: sum(each for prompt, each in service.made().items() if name in prompt) for name in WANTED}
 
 
-def check_true(service: Organisation, results: Any) -> None:
+def check_true(service: Organization, results: Any) -> None:
     """What the reports say is what the service charged, or is reserved for what it may charge."""
     charged, cost = service.charged(), results["cost"]
     billed = {run_id: cents for run_id, cents in service.noted().items() if cents is not None}
@@ -44,7 +44,7 @@ def check_true(service: Organisation, results: Any) -> None:
     assert not any("nothing called" in path.read_text() for path in (service.root / "reports").iterdir())
 
 
-def check_resumed(service: Organisation) -> None:
+def check_resumed(service: Organization) -> None:
     """A later session without the fault pays for nothing that was paid."""
     for _ in range(3):
         service.seconds += 660
@@ -102,24 +102,24 @@ PLACES = ENGINE | LATER
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_bug_hides_no_paid_call(organisation: Organisation, place: str) -> None:
+def test_a_bug_hides_no_paid_call(organization: Organization, place: str) -> None:
     """A task of the session raises an exception when calls were paid. Before: all reports said that nothing was
     called. Now: exit code 5, the reports have the calls and their bills, and the details are on standard error."""
     with broken(*PLACES[place]):
-        ran = organisation.run()
+        ran = organization.run()
     assert ran.code == 5, ran.err
-    results = organisation.results()
+    results = organization.results()
     assert (results["exit_code"], results["finished"]) == (5, False)
-    check_true(organisation, results)
+    check_true(organization, results)
     assert len(results["cases"]) == (3 if place in ENGINE else 0)
     assert "KeyError: 'what nobody expected'" in ran.err
     assert any("a bug in planner" in line for line in results["problems"])
-    check_resumed(organisation)
+    check_resumed(organization)
 
 
 def test_a_bug_with_an_unconfirmed_launch_says_when_it_may_be_sent_again(tmp_path: Path) -> None:
     """After the time in which the service must show it."""
-    service = Organisation(tmp_path, faults=({"kind": "lost_answer", "route": "launch"},), lag_seconds=10**6)
+    service = Organization(tmp_path, faults=({"kind": "lost_answer", "route": "launch"},), lag_seconds=10**6)
     service.write("plans/hours.yaml", HOURS)
     service.write("planner.yaml", "version: 1\nexecution: {settle_seconds: 120, linger_seconds: 1}\n")
     began = service.now()
@@ -133,7 +133,7 @@ def test_a_bug_with_an_unconfirmed_launch_says_when_it_may_be_sent_again(tmp_pat
 
 
 @pytest.mark.parametrize("name", REPORT_FILES)
-def test_a_broken_format_costs_only_itself(organisation: Organisation, name: str) -> None:
+def test_a_broken_format_costs_only_itself(organization: Organization, name: str) -> None:
     """One format of the report cannot be written. Before: the others were replaced by empty ones. Now: they are
     written and name it; no older file of it remains."""
     places = {
@@ -143,49 +143,49 @@ def test_a_broken_format_costs_only_itself(organisation: Organisation, name: str
         "report.html": "planner.reports.html.pieces",
     }
     with broken(places[name], begin=1):  # the first report is written before the first call
-        ran = organisation.run()
+        ran = organization.run()
     assert ran.code == 5, ran.err
-    files = {path.name for path in (organisation.root / "reports").iterdir()}
+    files = {path.name for path in (organization.root / "reports").iterdir()}
     assert files & {*REPORT_FILES} == {*REPORT_FILES} - {name}
     if name != "results.json":
-        results = organisation.results()
-        check_true(organisation, results)
+        results = organization.results()
+        check_true(organization, results)
         assert len(results["cases"]) == 3
         assert [problem for problem in results["problems"] if name in problem and "a bug in planner" in problem]
     else:
-        assert name in (organisation.root / "reports/junit.xml").read_text()
-    assert organisation.run().code == 0
-    assert made(organisation) == WANTED
+        assert name in (organization.root / "reports/junit.xml").read_text()
+    assert organization.run().code == 0
+    assert made(organization) == WANTED
 
 
-def test_a_check_that_raises_costs_nothing_more(organisation: Organisation) -> None:
+def test_a_check_that_raises_costs_nothing_more(organization: Organization) -> None:
     """Its cases are unknown; nobody is told to pay for other calls, and without the bug the stored ones pass."""
     with broken("planner.checks.call.CallCheck.judge"):
-        ran = organisation.run()
-        again = organisation.run()
+        ran = organization.run()
+        again = organization.run()
     assert (ran.code, again.code) == (4, 4)
-    results = organisation.results()
+    results = organization.results()
     assert not any("charged)" in line for line in results["problems"])
     assert not any(step["charged"] for step in results["next_steps"])
     assert [line for line in results["problems"] if "the check call raised KeyError at test_true_reports.py:" in line]
     findings = [finding for case in results["cases"] for run in case["runs"] for finding in run["findings"]]
     assert {finding["check"]: finding["is_bug"] for finding in findings} == {"call": True, "duration": False}
     assert "Traceback" not in ran.err + ran.out
-    assert organisation.run().code == 0
-    assert made(organisation) == WANTED
+    assert organization.run().code == 0
+    assert made(organization) == WANTED
 
 
-def test_details_of_a_bug_are_redacted(organisation: Organisation) -> None:
+def test_details_of_a_bug_are_redacted(organization: Organization) -> None:
     """An exception may quote what was said."""
-    organisation.write("planner.yaml", "version: 1\nredact: ['nobody ']\n")
+    organization.write("planner.yaml", "version: 1\nredact: ['nobody ']\n")
     with broken("planner.session.executing.judge_record"):
-        ran = organisation.run()
+        ran = organization.run()
     assert "KeyError" in ran.err
     assert "nobody expected" not in ran.err
 
 
 @pytest.mark.parametrize("kind", ["a launch", "a list", "evidence"])
-def test_a_second_interruption_hides_no_paid_call(organisation: Organisation, kind: str) -> None:
+def test_a_second_interruption_hides_no_paid_call(organization: Organization, kind: str) -> None:
     """Somebody presses Ctrl-C a second time while an answer is awaited. Before: the reports denied calls that were
     paid. Now: exit code 130, and the reports show what was agreed to and what may be charged."""
     paths = {
@@ -194,7 +194,7 @@ def test_a_second_interruption_hides_no_paid_call(organisation: Organisation, ki
         "evidence": ("GET", "/v1/calls/"),
     }
     method, path = paths[kind]
-    real = organisation.sandbox.app
+    real = organization.sandbox.app
     sent = 0
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -207,9 +207,9 @@ def test_a_second_interruption_hides_no_paid_call(organisation: Organisation, ki
             await anyio.sleep_forever()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(organisation.sandbox, "app", app)
-        assert organisation.run().code == 130
-    results = organisation.results()
+        patch.setattr(organization.sandbox, "app", app)
+        assert organization.run().code == 130
+    results = organization.results()
     assert (results["exit_code"], results["outcome"]) == (130, "interrupted")
-    check_true(organisation, results)
-    check_resumed(organisation)
+    check_true(organization, results)
+    check_resumed(organization)

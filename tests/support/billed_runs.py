@@ -10,7 +10,7 @@ from typing import Any
 
 import fake_service
 from fake_service import FakeService
-from whole_runs import Organisation
+from whole_runs import Organization
 
 from planner.quantities import money
 
@@ -18,7 +18,7 @@ PASSED_OR_UNBILLED = (0, 4)
 
 
 @dataclass
-class Billed(Organisation):
+class Billed(Organization):
     """Calls the fake service instead of the sandbox."""
 
     options: dict[str, Any] = field(default_factory=dict[str, Any])

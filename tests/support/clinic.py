@@ -1,4 +1,4 @@
-"""An organisation whose plan has a file for its agent, so that calls reach previews; its requests are recorded, and may get
+"""An organization whose plan has a file for its agent, so that calls reach previews; its requests are recorded, and may get
 no answer."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from mortality import Life
 from repositories import commit, git
-from whole_runs import Organisation
+from whole_runs import Organization
 
 from planner.commands.agents import previews
 from planner.commands.offline import judge_offline
@@ -39,8 +39,8 @@ refused; or ""."""
 
 
 @dataclass
-class Clinic(Organisation):
-    """An organisation whose requests are recorded, and may get no answer."""
+class Clinic(Organization):
+    """An organization whose requests are recorded, and may get no answer."""
 
     requests: list[str] = field(default_factory=list[str])
     fail: Fail = lambda *_: ""

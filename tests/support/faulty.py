@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from whole_runs import Organisation
+from whole_runs import Organization
 
 from planner.sandbox.conversation import Conversation
 from planner.sandbox.state import OWN_USER_ID
@@ -169,7 +169,7 @@ def meet(folder: Path, faults: Faults, seed: int) -> Met:
         "concurrency_limit": 2 + seed % 5,
         "rates": {"spark": cents_a_minute, "bolt": cents_a_minute},
     }
-    service = Organisation(folder, world, tuple(faults), like_client=bool(seed // 2 % 2))
+    service = Organization(folder, world, tuple(faults), like_client=bool(seed // 2 % 2))
     service.write("plans/faulty.yaml", PLAN)
     service.write("planner.yaml", PROJECT)
     ceiling_cents = TIGHT_CENTS if tight else GENEROUS_CENTS
@@ -187,7 +187,7 @@ def meet(folder: Path, faults: Faults, seed: int) -> Met:
     return met
 
 
-def _compare(service: Organisation, met: Met, *, tight: bool) -> None:
+def _compare(service: Organization, met: Met, *, tight: bool) -> None:
     state = service.sandbox.state
     own = {run.id: run for run in state.runs if run.requested_by_id == OWN_USER_ID}
     made = Counter((run.target_id, run.prompt) for run in own.values() if not run.error_message)

@@ -26,7 +26,7 @@ import anyio.to_thread
 import pytest
 from mortality import Killed, Life, MortalJournal
 from scripted_model import Asked, completion, honest
-from whole_runs import MortalStore, Organisation, Ran
+from whole_runs import MortalStore, Organization, Ran
 
 import planner.network.http
 import planner.session.run_session
@@ -119,7 +119,7 @@ class SharedStore(DirectoryStore):
 
 
 @dataclass
-class Fleet(Organisation):
+class Fleet(Organization):
     """The machines of one project; `root` is the one in use."""
 
     machines: int = 0

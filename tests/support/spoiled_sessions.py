@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rewriting import rewritten
-from whole_runs import Organisation
+from whole_runs import Organization
 
 PLAN = """\
 version: 1
@@ -163,14 +163,14 @@ def _spoil(document: Any, path: Path_, spoiling: Spoiling) -> None:
 class Service:
     """The sandbox, whose answers are recorded, and spoiled while `spoiling` is set."""
 
-    organisation: Organisation
+    organization: Organization
     spoiling: Spoiling | None = None
     answers: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     spoiled: int = 0
 
     def __post_init__(self) -> None:
-        self._real = self.organisation.sandbox.app
-        setattr(self.organisation.sandbox, "app", self._app)  # noqa: B010 - read-only for the type checker
+        self._real = self.organization.sandbox.app
+        setattr(self.organization.sandbox, "app", self._app)  # noqa: B010 - read-only for the type checker
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         route = route_of(scope["method"], scope["path"])
@@ -189,17 +189,17 @@ class Service:
 
 
 def service_in(folder: Path, *, preview: bool) -> Service:
-    organisation = Organisation(folder, {"rates": {"spark": 8, "bolt": 8}})
-    organisation.write("plans/spoiled.yaml", PREVIEW_PLAN if preview else PLAN)
-    organisation.write("agents/clinic.yaml", AGENT_FILE)
-    organisation.write("planner.yaml", PROJECT)
-    return Service(organisation)
+    organization = Organization(folder, {"rates": {"spark": 8, "bolt": 8}})
+    organization.write("plans/spoiled.yaml", PREVIEW_PLAN if preview else PLAN)
+    organization.write("agents/clinic.yaml", AGENT_FILE)
+    organization.write("planner.yaml", PROJECT)
+    return Service(organization)
 
 
 def every_field(folder: Path, *, preview: bool) -> dict[str, list[Path_]]:
     """By route: the fields of its answers in a session without faults."""
     service = service_in(folder, preview=preview)
-    assert service.organisation.run().code == 0
+    assert service.organization.run().code == 0
     found: dict[str, list[Path_]] = {}
     for route, answers in service.answers.items():
         paths = dict.fromkeys(path for answer in answers for path in paths_of(answer))
@@ -227,46 +227,46 @@ def is_believed(spoiling: Spoiling) -> bool:
 def faults_of(folder: Path, spoiling: Spoiling) -> list[str]:
     """What is wrong with the sessions; empty if nothing is."""
     service = service_in(folder, preview=spoiling.preview)
-    organisation = service.organisation
+    organization = service.organization
     service.spoiling = spoiling
     wrong: list[str] = []
     try:
-        ran = organisation.run()
+        ran = organization.run()
     except Exception as error:  # noqa: BLE001 - what is looked for
         return [f"raised {type(error).__name__}: {error}"[:300]]
     if ran.code not in range(5):
         return [f"exit code {ran.code}: {ran.err[-400:]}"]
-    wrong += _untrue(organisation, spoiling)
+    wrong += _untrue(organization, spoiling)
     service.spoiling = None
     code: int | None = None
     for _ in range(4):
-        organisation.seconds += 660.0
-        code = organisation.run().code
-        if organisation.results()["finished"]:
+        organization.seconds += 660.0
+        code = organization.run().code
+        if organization.results()["finished"]:
             break
-    made = Counter(organisation.made())
+    made = Counter(organization.made())
     expected = (0, 1, 4) if EVIDENCE.match(spoiling.route) or is_believed(spoiling) else (0,)
     if code not in expected:
-        wrong.append(f"later sessions end with {code}: {'; '.join(organisation.results()['problems'])}"[:400])
+        wrong.append(f"later sessions end with {code}: {'; '.join(organization.results()['problems'])}"[:400])
     is_other = CONFIGURATION.match(spoiling.route) is not None
     wanted = 2 if spoiling.preview else 4
     if len(made) != wanted or (sum(made.values()) != wanted and not is_other):
         wrong.append(f"calls made: {sorted(made.values())} for {wanted} wanted")
     is_recognised = spoiling.path not in ((), ("id",), ("name",))  # what has another name is never deleted
-    if (agents := organisation.sandbox.agents.ids) != AGENTS and is_recognised:
+    if (agents := organization.sandbox.agents.ids) != AGENTS and is_recognised:
         wrong.append(f"copies are left: {agents}")
     return wrong
 
 
-def _untrue(organisation: Organisation, spoiling: Spoiling) -> Iterator[str]:
+def _untrue(organization: Organization, spoiling: Spoiling) -> Iterator[str]:
     """Where the report differs from what the service charged."""
-    results, charged = organisation.results(), organisation.charged()
+    results, charged = organization.results(), organization.charged()
     cost = results["cost"]
     if not charged:
         if cost["actual_cents"] or cost["unconfirmed_cents"] or results["stats"]["launches"]:
             yield "reports calls, and none was made"
         return
-    billed = {run_id: cents for run_id, cents in organisation.noted().items() if cents is not None}
+    billed = {run_id: cents for run_id, cents in organization.noted().items() if cents is not None}
     if not results["consent"]["given"]:
         yield "denies the consent"
     if cost["actual_cents"] != sum(billed.values()):
@@ -276,7 +276,7 @@ def _untrue(organisation: Organisation, spoiling: Spoiling) -> Iterator[str]:
             yield f"bills {other} are not the service's"
         if cost["actual_cents"] + cost["unconfirmed_cents"] < sum(charged.values()):
             yield f"reports up to {cost['actual_cents'] + cost['unconfirmed_cents']} of {sum(charged.values())} cents"
-    runs = [run for run in organisation.sandbox.state.runs if run.requested_by_id == 1]
+    runs = [run for run in organization.sandbox.state.runs if run.requested_by_id == 1]
     launches = len({run.batch_id or -run.id for run in runs})
     if results["stats"]["launches"] + len(results["open_launches"]) != launches:
         yield f"reports {results['stats']['launches']} launches and {len(results['open_launches'])} open, of {launches}"

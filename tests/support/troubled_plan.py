@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mortality import Life
-from whole_runs import Organisation, Ran
+from whole_runs import Organization, Ran
 
 PLAN = """\
 version: 1
@@ -50,14 +50,14 @@ TROUBLES: dict[str, Sequence[dict[str, Any]]] = {
 }
 
 
-def organisation(root: Path, faults: Sequence[dict[str, Any]]) -> Organisation:
-    made = Organisation(root, faults=tuple(faults))
+def organization(root: Path, faults: Sequence[dict[str, Any]]) -> Organization:
+    made = Organization(root, faults=tuple(faults))
     made.write("plans/deaths.yaml", PLAN)
     made.write("planner.yaml", PROJECT)
     return made
 
 
-def finish(service: Organisation) -> Ran:
+def finish(service: Organization) -> Ran:
     """Run again until it is done. A minute passes between two sessions."""
     service.seconds += 60
     ran = service.run()
@@ -70,7 +70,7 @@ def finish(service: Organisation) -> Ran:
     return ran
 
 
-def check(service: Organisation, wanted: Counter[str] = WANTED) -> None:
+def check(service: Organization, wanted: Counter[str] = WANTED) -> None:
     """Each call was made once, but for those that the platform failed; journal and report say what the service charged."""
     charged = service.charged()
     assert service.made() == wanted
@@ -89,7 +89,7 @@ def check(service: Organisation, wanted: Counter[str] = WANTED) -> None:
 def boundaries(root: Path, faults: Sequence[dict[str, Any]]) -> list[str]:
     """All that a session crosses that nobody kills."""
     life = Life()
-    service = organisation(root, faults)
+    service = organization(root, faults)
     ran = service.run(life=life)
     assert ran.code == 0, ran.err
     check(service)

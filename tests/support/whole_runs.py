@@ -75,7 +75,7 @@ def _one(key: str, data: bytes | None, now: Reader) -> Mapping[str, bytes | None
 
 
 @dataclass
-class Organisation:
+class Organization:
     """A project in a folder, and the service it calls, whose clock goes on from one session to the next."""
 
     root: Path

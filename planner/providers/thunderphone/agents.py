@@ -114,7 +114,7 @@ def _state(behind: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> TargetS
 
 _AGENTS: Final = "/v1/agents"
 _FULL: Final = ("limit", "maximum", "too many", "quota")
-"""Words of a refusal because the organisation may have no more agents."""
+"""Words of a refusal because the organization may have no more agents."""
 
 
 class AgentClient(Connection):

@@ -39,17 +39,17 @@ def error_of(answer: Answer, request: str) -> PlannerError:
         case 403 if _writes_agents(request):
             return CredentialError(
                 f"the service rejects the key ({status}: {detail})",
-                "Use a THUNDERPHONE_API_KEY of this organisation that may read and write agents.",
+                "Use a THUNDERPHONE_API_KEY of this organization that may read and write agents.",
             )
         case 401 | 403:
             return CredentialError(
                 f"the service rejects the key ({status}: {detail})",
-                "Check THUNDERPHONE_API_KEY: the complete key of this organisation, with access to test calls.",
+                "Check THUNDERPHONE_API_KEY: the complete key of this organization, with access to test calls.",
             )
         case 402:
             return RefusedError(
                 f"no balance for test calls (402: {detail})",
-                "Top up the organisation's balance, then run the same command again.",
+                "Top up the organization's balance, then run the same command again.",
             )
         case 404:
             # An API gives a reason; another server's page does not.

@@ -26,12 +26,12 @@ CHEAP_RATES = "rates: {spark: 2}\n"
 
 
 SHORT = {
-    "balance_cents": "the organisation's balance is $0.90, less than the $3.20 expected: some calls will not be made; top it up"
+    "balance_cents": "the organization's balance is $0.90, less than the $3.20 expected: some calls will not be made; top it up"
     " first, or resume afterwards",
-    "test_call_budget_cents": "the organisation's test-call budget is $0.90, less than the $3.20 expected: some calls will not"
+    "test_call_budget_cents": "the organization's test-call budget is $0.90, less than the $3.20 expected: some calls will not"
     " be made; raise it first, or resume afterwards",
 }
-TOP_UP = "Top up the organisation's balance to make the remaining calls; nothing is charged twice."
+TOP_UP = "Top up the organization's balance to make the remaining calls; nothing is charged twice."
 
 
 def world(folder: Path, **settings: int) -> str:
@@ -91,7 +91,7 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
 @pytest.mark.parametrize(
     ("setting", "text"),
     [
-        ("balance_cents", "the organisation's balance allows $0.90: "),
+        ("balance_cents", "the organization's balance allows $0.90: "),
         ("test_call_budget_cents", "402"),
     ],
 )
@@ -120,9 +120,9 @@ def test_an_empty_balance_is_reported_before_calls() -> None:
     """An overdrawn balance to the cent, and that nothing would be called: `planner run` refuses it."""
     empty = Balance(-5, limit_reached=True)
     assert short_of(empty, 320, reserved_cents=0) == [
-        "the organisation's monthly spending limit is reached: no call will be made; raise it first",
+        "the organization's monthly spending limit is reached: no call will be made; raise it first",
         (
-            "the organisation's balance is -$0.05, less than the $3.20 expected: no call will be made; top it up first, or resume"
+            "the organization's balance is -$0.05, less than the $3.20 expected: no call will be made; top it up first, or resume"
             " afterwards"
         ),
     ]
@@ -133,7 +133,7 @@ def test_an_empty_balance_is_reported_before_calls() -> None:
 def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> None:
     """The service decides, with 402; the price of the calls does not matter."""
     assert money_line(Balance(500, 90, monthly_limit_cents=1_000)) == (
-        "balance $5.00 · monthly limit of the organisation $10.00 · test-call budget left $0.90"
+        "balance $5.00 · monthly limit of the organization $10.00 · test-call budget left $0.90"
     )
     spent = Balance(500, test_budget_left_cents=0)
     check_balance(spent)
