@@ -88,7 +88,8 @@ def live_tools(cases: Iterable[Case], tools: AgentTools, policy: Policy) -> Live
         found.update(names - dict(target.config.test_tools if target.config else ()).keys())
     live = tuple(sorted(found))
     warnings = [f"these calls may reach live tools: {', '.join(live)}"] if live else []
-    unenforced = f"this agent's tools are not shown by the service: `deny` cannot be enforced ({', '.join(hidden)})"
+    whose = "this agent's" if len(hidden) == 1 else "these agents'"
+    unenforced = f"{whose} tools are not shown by the service: `deny` cannot be enforced ({', '.join(hidden)})"
     refusal = None
     if denied := [name for name in live if policy.denies_tools or name in policy.denied_tools]:
         refusal = RefusedError(

@@ -69,10 +69,9 @@ Agents   `support`: prompt, voice changed, called on a preview (agent 31, which
 Cases    10 cases · 15 runs · 3 plans · environment staging · only some cases
          were selected
 Cost     at least $15.02 (estimate was $14.20); $14.70 of it in this session,
-         the rest in earlier sessions of this set of calls; 1 run without a known
-         bill not included; up to $0.32 more for 1 unconfirmed launch; the
-         ceiling is $9.00; reused runs cost $0.48 in earlier sessions and were
-         not charged again
+         the rest in earlier sessions; 1 run without a known bill not included;
+         up to $0.32 more for 1 unconfirmed launch; the ceiling is $9.00; reused
+         runs cost $0.48 in earlier sessions and were not charged again
 Calls    31 requests · 5 launches · 2 rate-limited (429) · 3 min 2 s
 Warnings `latency` failed in 3 runs of 1 case
 Reports  reports/report.md
