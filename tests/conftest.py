@@ -9,11 +9,13 @@ import importlib.util
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,9 @@ os.environ |= {
     "GIT_CONFIG_KEY_2": "receive.autogc",  # and after each push
     "GIT_CONFIG_VALUE_2": "false",
 }
+
+# Every client reads all certificates, which takes longer than many a test. The servers of the tests have none.
+ssl.create_default_context = cache(ssl.create_default_context)
 
 # A shell starts what runs in its background with SIGINT ignored, and programs keep it so: those of the tests are sent some.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -20,18 +20,13 @@ from forked import Forked
 from hours import HOURS
 from limits import limit_calls
 from patience import PATIENCE_SECONDS, wait_for
-from worlds import ANY_PROMPT
+from worlds import ANY_PROMPT, quick_world_of
 
 import planner.workspace.service
 from planner.cli import main
 from planner.errors import StoreError
 from planner.execution.journal import Journal
 from planner.execution.launches import Launch, LaunchState
-from planner.sandbox import World
-from planner.shell import Shell
-from planner.workspace.selection import Selection
-from planner.workspace.service import world_of
-from planner.workspace.stores import OpenedStore
 
 
 @dataclass(frozen=True)
@@ -109,19 +104,13 @@ class Project:
         }
 
 
-def _quick(shell: Shell, selection: Selection, place: OpenedStore) -> World:
-    """The world of `--sandbox`, whose calls take a tenth of the time."""
-    world = world_of(shell, selection, place)
-    return world.model_copy(update={"time_scale": 10 * world.time_scale})
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
     for name in list(os.environ):
         if name.startswith(("THUNDERPHONE_", "GITHUB_")) or name == "CI":
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(planner.workspace.service, "world_of", _quick)
+    monkeypatch.setattr(planner.workspace.service, "world_of", quick_world_of)
     monkeypatch.chdir(tmp_path)
     project = Project(tmp_path, capsys)
     project.write("plans/hours.yaml", HOURS)

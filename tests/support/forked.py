@@ -116,7 +116,7 @@ class Installed:
 
 
 def install(folder: Path) -> Installed:
-    """Write the program `planner` into the folder, and start its server."""
+    """Write the program `planner` into the folder, and start its server. Calls of its sandbox take a tenth of the time."""
     path = folder / "planner.sock"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -133,6 +133,11 @@ def install(folder: Path) -> Installed:
 def _serve(listener: socket.socket) -> None:
     for name in ("gate", "plan", "promote", "publish", "record", "run"):
         import_module(f"planner.commands.{name}")
+    from worlds import quick_world_of
+
+    import planner.workspace.service
+
+    planner.workspace.service.world_of = quick_world_of
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     while True:
         client, _ = listener.accept()

@@ -6,8 +6,20 @@ from functools import cache
 from pathlib import Path
 
 from planner.sandbox import World, load_world
+from planner.shell import Shell
+from planner.workspace import service
+from planner.workspace.selection import Selection
+from planner.workspace.stores import OpenedStore
 
 ANY_PROMPT = Path(__file__).with_name("any_prompt.yaml")
+
+_of_a_session = service.world_of
+
+
+def quick_world_of(shell: Shell, selection: Selection, place: OpenedStore) -> World:
+    """The world of `--sandbox`, in place of `planner.workspace.service.world_of`: its calls take a tenth of the time."""
+    world = _of_a_session(shell, selection, place)
+    return world.model_copy(update={"time_scale": 10 * world.time_scale})
 
 
 @cache

@@ -10,14 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TESTS = {
     "nothing to call, all passed": "workflows/test_pull_requests.py::test_from_open_to_the_next_pull_request",
-    "invalid plan": "workflows/test_states.py::test_an_invalid_plan_replaces_a_green_answer",
-    "calls to make": "workflows/test_states.py::test_a_comment_starts_the_calls",
+    "invalid plan": "workflows/test_states.py::test_a_comment_starts_the_calls_and_an_invalid_plan_replaces_its_answer",
+    "calls to make": "workflows/test_states.py::test_a_comment_starts_the_calls_and_an_invalid_plan_replaces_its_answer",
     "everything is worse than usual: the agent or the platform": "verdicts/test_required_check.py::test_a_suite_in_which_everything_is_worse_is_undecided",
     "price unknown": "ci/test_comment_text.py::test_an_unknown_price_leads_to_the_workflow_that_records_it",
-    "calls in progress": "workflows/test_states.py::test_a_comment_starts_the_calls",
+    "calls in progress": "workflows/test_states.py::test_a_comment_starts_the_calls_and_an_invalid_plan_replaces_its_answer",
     "cancelled, or runner lost": "commands/situations/test_calls.py::cancelled_and_run_again",
     "results to collect or judge": "commands/situations/test_calls.py::cancelled_and_run_again",
-    "refused: too expensive, superseded, comment edited": "workflows/test_states.py::test_a_refused_start_shows_the_calls_of_today",
+    "refused: too expensive, superseded, comment edited": "workflows/test_pull_requests.py::test_from_open_to_the_next_pull_request",
     "no balance (402), rate limit (429), service down (5xx)": "commands/test_gate_states.py::test_why_calls_are_missing",
     "policy forbids the calls": "workflows/test_states.py::test_the_base_branch_is_read_when_the_calls_are_made",
     "failed or regressed": "workflows/test_states.py::test_a_red_check_is_called_again_after_a_fix_elsewhere",
@@ -33,9 +33,9 @@ TESTS = {
 MEANWHILE = {
     "somebody edits or deletes planner's comment": "commands/situations/test_meanwhile.py::comment_deleted_and_planned_again",
     "another app, or a workflow of a branch, sets `phone-plans`": "commands/situations/test_meanwhile.py::status_taken",
-    "GitHub refuses the comment, or the issue (turned off)": "workflows/test_states.py::test_without_comments_the_status_is_set",
+    "GitHub refuses the comment, or the issue (turned off)": "commands/situations/test_calls.py::comments_down",
     "GitHub refuses the status (a missing permission, an archived repository)": "ci/test_refusals.py::test_only_a_refused_status_fails_the_job",
-    "somebody writes the same command twice, or runs the jobs of a workflow again": "workflows/test_states.py::test_an_attempt_does_not_start_over_again",
+    "somebody writes the same command twice, or runs the jobs of a workflow again": "workflows/test_states.py::test_a_red_check_is_called_again_after_a_fix_elsewhere",
     "the pull request is closed and opened again within 30 days": "commands/situations/test_meanwhile.py::closed_and_opened_again",
 }
 

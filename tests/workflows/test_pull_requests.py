@@ -10,7 +10,7 @@ from tests.workflows.conftest import PLAN, Repository  # pyright: ignore[reportM
 
 
 def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
-    """Open, push again, agree to the old digest, from another branch, then to the new one, merge; the next pull request
+    """Open, push again, agree to the old digest, to none, from another branch, then to the new one, merge; the next pull request
     needs no call."""
     repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
     assert repository.plan() == "pending", repository.runner.log
@@ -22,6 +22,10 @@ def test_from_open_to_the_next_pull_request(repository: Repository) -> None:
     assert repository.plan() == "pending"
     assert old not in repository.comment
     assert not repository.agree(old)
+    assert "✋ **Refused, so nothing was called:**" in repository.comment
+    assert "refused: " in repository.fake.statuses[-1]["description"]
+    assert "@maria ✋ Refused" in repository.replies[0]
+    assert not repository.agree(""), "the form without a digest agrees to no calls"
     statuses = len(repository.fake.statuses)
     assert repository.agree(repository.digest, ref="refs/heads/topic") is None, "no job runs on another branch"
     assert len(repository.fake.statuses) == statuses
@@ -55,22 +59,6 @@ def test_a_forged_answer_in_the_pull_request(repository: Repository) -> None:
     repository.push("topic", plans__hours_DOT_yaml="version: 1\nplans: x\n")
     repository.push("topic", **{"phone-plans_DOT_json": forged})
     assert repository.plan() == "failure"
-
-
-def test_a_refused_call_and_a_failing_agent(repository: Repository) -> None:
-    """The ceiling is too low: pending, and the digest stays good. Then the agent fails: red."""
-    failing = PLAN.replace("calm", "angry").replace(
-        "{check: call, status: completed}", "{check: duration, max_seconds: 1}"
-    )
-    repository.push("topic", plans__hours_DOT_yaml=failing)
-    repository.plan()
-    digest = repository.digest
-    assert not repository.agree(digest, **{"max-cost": "0.01"})
-    assert repository.fake.statuses[-1]["state"] == "pending"
-    assert repository.digest == digest
-    assert not repository.agree(digest)
-    assert repository.fake.statuses[-1]["state"] == "failure"
-    assert "hours/saturday@clinic" in repository.comment
 
 
 def test_rights() -> None:
@@ -164,19 +152,3 @@ def test_a_push_during_the_calls(repository: Repository) -> None:
     assert (repository.fake.statuses[-1]["sha"], repository.fake.statuses[-1]["state"]) == (pushed[0], "pending")
     assert repository.digest != old
     assert f"`{short_commit(pushed[0])}`" in repository.comment
-    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
-    assert repository.plan() == "success", "the calls of the older commit count"
-
-
-def test_the_title_is_edited_during_the_calls(repository: Repository) -> None:
-    """The pull request is planned before the calls end, and that is published after them."""
-    repository.push("topic", plans__hours_DOT_yaml=PLAN.replace("calm", "angry"))
-    repository.plan()
-    event = repository.payload()
-    repository.runner.job("phone-plans", "plan", "pull_request_target", event)
-    planned = dict(repository.runner.artifacts)
-    assert repository.agree(repository.digest), repository.runner.log
-    repository.runner.artifacts = planned
-    assert repository.runner.job("phone-plans", "publish", "pull_request_target", event)
-    assert repository.fake.statuses[-1]["state"] == "success"
-    assert "agreed by `maria`" in repository.comment
