@@ -153,7 +153,7 @@ class UnknownTool:
 
     warning: str
     diagnostics: tuple[Diagnostic, ...]
-    """One for each expectation. That of a critical one is an error if the configuration has all tools."""
+    """One for each expectation. A critical one with an unknown tool is an error if the configuration has all tools."""
 
 
 @frozen

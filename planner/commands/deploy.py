@@ -8,7 +8,7 @@ from typing import Final
 
 import anyio
 
-from planner.agents.deployments import DeployedCase, Deployment, save_deployment, settle_deployments
+from planner.agents.deployments import DeployedCase, Deployment, deployments, save_deployment, settle_deployments
 from planner.agents.recorded import record_agents, record_deployment, stored_versions
 from planner.changes.configuration import Configuration, EffectiveTarget, FieldChange, agree, differences
 from planner.ci.agreement import actor_of
@@ -28,7 +28,7 @@ from planner.values import frozen
 from planner.verdicts.gate import CheckedCase, Gate, decide_check
 from planner.workspace.selection import Loaded, Selection, require_default_branch, with_default_path
 from planner.workspace.service import open_client, read_targets
-from planner.workspace.stores import Workspace, locked, open_workspace
+from planner.workspace.stores import OpenedStore, Workspace, locked, open_workspace
 
 
 @frozen
@@ -79,8 +79,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         for line in field_lines(target.changes, redactor_of(loaded.project)):
             shell.print(f"  {for_terminal(line)}")
         check_shown(target, target.deployed)
-        stored = stored_versions(place, [target.agent_id])[target.agent_id]
-        intended = [version.fields for version in stored if version.is_intended]
+        intended = _interrupted(place, target.agent_id)
         check_draft(target, target.deployed, intended)
         _check_drift(options, work, target)
         if options.force is None:
@@ -122,6 +121,14 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
     record_agents(place, loaded.project, (), prepared.configurations)
     shell.print(f"deployed: agent {target.agent_id} matches {target.file.file}")
     return 0
+
+
+def _interrupted(place: OpenedStore, agent_id: int) -> list[Configuration]:
+    """The fields of deployments that were begun, if the newest one was not carried out: its draft may be left."""
+    newest = next(iter(deployments(place, agent_id)), None)
+    if newest is None or newest.state == "deployed":
+        return []
+    return [version.fields for version in stored_versions(place, [agent_id])[agent_id] if version.is_intended]
 
 
 def _check_drift(options: DeployOptions, work: Workspace, target: EffectiveTarget) -> None:
@@ -242,7 +249,7 @@ _AGAIN: Final = "Run the same command again: it shows the agent as it is now."
 
 def check_draft(target: EffectiveTarget, agent: AgentState, intended: Sequence[Configuration]) -> None:
     """Raises `RefusedError` if deploying would also deploy what somebody else left in the draft. `intended` are the
-    fields of deployments that were begun: what such a one left in the draft is written anew."""
+    fields of interrupted deployments: what one of them left in the draft is not foreign, and is written again."""
     ours = _left_by(intended, agent)
     foreign = [name for name in _differing(agent.draft, target.preview_fields) if name not in ours]
     if not foreign and agent.is_drafted and not agent.draft:
@@ -272,7 +279,7 @@ def _differing(fields: Configuration, others: Configuration) -> list[str]:
 
 
 def _left_by(intended: Sequence[Configuration], agent: AgentState) -> list[str]:
-    """The fields that the draft has from deployments that were begun."""
+    """The fields that the draft has from interrupted deployments."""
     return [
         f"`{name}`"
         for name, value in agent.draft.items()

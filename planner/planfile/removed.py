@@ -4,7 +4,6 @@ from typing import Final
 
 REMOVED_KEYS: Final[dict[str, str]] = {
     "AxisFileFields.use": "write the values here, or name a file that plans share",
-    "ExecutionFields.max_concurrent": "limit calls at one time with `policy: {max_concurrent_runs: 3}`",
     "LibraryFields.axes": "write the values in each plan, or in a file that plans share: {file: moods.txt}",
     "LibraryFields.targets": "write them in each plan, or in an environment of planner.yaml",
     "max_caller_overlaps": "limit the agent's overlaps with `max_agent_overlaps`",

@@ -196,7 +196,7 @@ def test_a_first_deployment_killed_after_its_draft_goes_on(shop: Shop, monkeypat
 
 
 @pytest.mark.parametrize("draft_has_more", [False, True])
-def test_a_draft_of_an_older_deployment_is_written_anew(
+def test_the_draft_of_an_interrupted_deployment_is_written_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, *, draft_has_more: bool
 ) -> None:
     """The file was edited, and tested, after a deployment that was killed."""
@@ -218,6 +218,29 @@ def test_a_draft_of_an_older_deployment_is_written_anew(
     assert shop.project.planner("run", CONSENT).code == 0
     again = shop.deploy("--yes")
     assert (again.code, POLITE in shop.agent()["prompt"], shop.agent()["voice"]) == (0, True, voice), again.err
+
+
+def test_a_draft_is_somebody_else_s_once_a_later_deployment_was_carried_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if it has the value that an interrupted deployment would have written."""
+    file = shop.project.root / "agents/support.yaml"
+    untouched = file.read_text(encoding="utf-8")
+    file.write_text(untouched + "voice: nova\n", encoding="utf-8")
+
+    async def killed(self: AgentClient, agent_id: int, if_updated_at: str | None = None) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AgentClient, "deploy_agent", killed)
+        assert shop.deploy("--yes", "--force", "a trial").code == 5
+    file.write_text(untouched, encoding="utf-8")
+    shop.write_prompt(PROMPT, POLITE)
+    assert shop.deploy("--yes", "--force", "a trial").code == 0
+    shop.request("PATCH", "/v1/agents/12", {"voice": "nova"})
+    shop.write_prompt(POLITE, PROMPT)
+    ran = shop.deploy("--yes", "--force", "a trial")
+    assert (ran.code, "`voice`" in ran.err, shop.agent()["draft_voice"]) == (3, True, "nova")
 
 
 def test_a_refused_deployment_is_recorded(shop: Shop) -> None:

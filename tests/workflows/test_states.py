@@ -169,8 +169,8 @@ def test_a_fork(repository: Repository) -> None:
     git(remote, "update-ref", "refs/pull/7/head", "refs/heads/topic")
     git(remote, "update-ref", "-d", "refs/heads/topic")
     git(repository.work, "reset", "-q", "--hard", head)
-    odd = "\n" + repository.command.replace("/planner ", "/Planner  ").replace(" up to ", "\tup  to ") + " \r\n"
-    assert repository.write(odd) == {"asked": True, "call": True}, repository.runner.log
+    spaced = "\n" + repository.command.replace("/planner ", "/Planner  ").replace(" up to ", "\tup  to ") + " \r\n"
+    assert repository.write(spaced) == {"asked": True, "call": True}, repository.runner.log
     assert "@maria ✅ 1 passed" in repository.replies[0]
     assert repository.fake.statuses[-1]["state"] == "success"
 
