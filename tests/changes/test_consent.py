@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from planner.changes.consent import ConsentRequest, EarlierSpending, Limits, NoAgreement, check_consent, consent_command
+from planner.changes.consented_calls import of_sandbox
 from planner.changes.model import ChangeSet
 from planner.errors import RefusedError, UsageError
 from planner.planfile.model import Plan, Policy, Target
@@ -51,6 +52,12 @@ def test_agreed() -> None:
     assert agree(change_set, max_cost_cents=500).max_cost_cents == 500
     assert agree(change_set, max_cost_cents=500, policy=Policy(max_cost_cents=300)).max_cost_cents == 300
     assert agree(change_set, digest=change_set.digest).given
+
+
+def test_the_refusal_says_whether_the_calls_are_simulated() -> None:
+    change_set = build([make_case()])
+    assert "3 calls, " in refusal(change_set, given=False)[0]
+    assert "3 simulated calls, " in refusal(of_sandbox(change_set), given=False)[0]
 
 
 @pytest.mark.parametrize(

@@ -404,6 +404,11 @@ def test_stored_calls_are_read_only_if_they_are_needed() -> None:
     assert live_tools([case], tools, Policy(denied_tools=frozenset({"c"}))).names == ("a", "b")
     with pytest.raises(AssertionError):
         unknown_tools([case], AgentTools((), {}, calls))
+    hidden = {("agent", number): TargetState("r", "spark", behind=()) for number in (3, 4)}
+    both = [case, make_case(target=Target("sales", "agent", 4), expectations=(expectation,))]
+    (warning,) = live_tools(both, AgentTools((), hidden), Policy(denied_tools=frozenset({"c"}))).warnings
+    assert warning.startswith("these agents' tools are not shown")
+    assert warning.endswith("(`support`, `sales`)")
     without = TargetState("r", "spark", behind=(AgentState(3, "", None, {"tools": []}, {}),))
     denied = live_tools([case], AgentTools((), {("agent", 3): without}, calls), Policy(denies_tools=True))
     assert denied == LiveTools()
