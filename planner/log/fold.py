@@ -1,0 +1,390 @@
+"""The state of a log: the fold of the set of its lines. Their order and repetition make no difference, and merging two
+logs is the union of their lines.
+
+Facts of one thing are merged into one record; where they disagree, the rank of what they say decides, then their text.
+Counts and sums are kept up to date by the difference that each record makes, so that old records need not be in memory:
+`Past` loads them when a fact concerns them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from planner.log.facts import (
+    NO_LAUNCH,
+    PREVIEW_RANK,
+    RANK,
+    Asked,
+    Call,
+    Consent,
+    Decision,
+    Fact,
+    Ignored,
+    Intent,
+    Outcome,
+    Preview,
+    Reader,
+    Result,
+    Session,
+    Verdict,
+    Vote,
+    Why,
+    write_fact,
+)
+from planner.providers.base import RunId, Target
+from planner.values import frozen
+
+
+@frozen
+class Launch:
+    """What is known of a launch. `intent` is None until its line is read, and for calls without a launch."""
+
+    launch_id: str
+    intent: Intent | None = None
+    outcome: Outcome | None = None
+    calls: Mapping[RunId, Call] = field(default_factory=dict[RunId, Call])
+    """The calls of its runs, as far as their keys are known."""
+
+    @property
+    def is_open(self) -> bool:
+        """It may have been carried out, and nobody knows."""
+        return self.intent is not None and (self.outcome is None or self.outcome.result.is_open)
+
+    @property
+    def has_runs(self) -> bool:
+        return self.outcome is not None and self.outcome.result.has_runs
+
+    @property
+    def run_ids(self) -> tuple[int, ...]:
+        return self.outcome.run_ids if self.outcome is not None and self.has_runs else ()
+
+    @property
+    def batch_id(self) -> int | None:
+        return self.outcome.batch_id if self.outcome is not None and self.has_runs else None
+
+    @property
+    def live_calls(self) -> dict[RunId, Call]:
+        """The calls of its runs. A call of another run counts for nothing."""
+        if self.launch_id == NO_LAUNCH or not self.has_runs:
+            return {}
+        known = set(self.run_ids)
+        return {run_id: call for run_id, call in self.calls.items() if run_id in known}
+
+    def unbound(self) -> list[Asked]:
+        """What was asked for and has no call yet: its runs are unknown, or not listed."""
+        if self.intent is None:
+            return []
+        made = Counter(call.key for call in self.live_calls.values())
+        left: list[Asked] = []
+        for asked in self.intent.asked:
+            calls = max(0, asked.calls - made[asked.key])
+            made[asked.key] = max(0, made[asked.key] - asked.calls)
+            if calls:
+                left.append(replace(asked, calls=calls))
+        return left
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing of it is left to read."""
+        if self.is_open:
+            return False
+        return not self.has_runs or (not self.unbound() and all(call.is_complete for call in self.live_calls.values()))
+
+
+@frozen
+class Spending:
+    """Of one plan under one consent, in cents."""
+
+    spent: int = 0
+    reserved: int = 0
+
+    @property
+    def committed(self) -> int:
+        return self.spent + self.reserved
+
+    def __add__(self, other: Spending) -> Spending:
+        return Spending(self.spent + other.spent, self.reserved + other.reserved)
+
+
+Purpose: TypeAlias = tuple[str, str]
+"""Consent id and plan: what money is spent for."""
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Counts and sums over all records."""
+
+    live: Counter[str] = field(default_factory=Counter[str])
+    """By key: calls that were made or may have been."""
+    failed: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    """By consent id and key: calls that the platform failed."""
+    spent: Counter[Purpose] = field(default_factory=Counter[Purpose])
+    reserved: Counter[Purpose] = field(default_factory=Counter[Purpose])
+    bills: Counter[tuple[Target, int]] = field(default_factory=Counter[tuple[Target, int]])
+    """By target and cents: how many bills."""
+    claims: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
+    """By `run` or `batch` and its id: how many launches have it."""
+
+    def change(self, difference: Tallies, sign: int) -> None:
+        for mine, theirs in zip(self.counters(), difference.counters(), strict=True):
+            for key, number in theirs.items():
+                mine[key] += sign * number
+                if not mine[key]:
+                    del mine[key]
+
+    def counters(self) -> tuple[Counter[Any], ...]:
+        return self.live, self.failed, self.spent, self.reserved, self.bills, self.claims
+
+
+def tallies_of(launch: Launch) -> Tallies:
+    """What a launch with its calls adds. Runs without a bill, and launches whose fate is unknown, count as reserved."""
+    found = Tallies()
+    intent = launch.intent
+    if launch.launch_id == NO_LAUNCH:
+        found.live.update(call.key for call in launch.calls.values())
+        found.claims.update(("run", run_id) for run_id in launch.calls)
+        return found
+    found.claims.update(("run", run_id) for run_id in launch.run_ids)
+    if launch.batch_id is not None:
+        found.claims["batch", launch.batch_id] += 1
+    if intent is None or not (launch.is_open or launch.has_runs):
+        return found
+    for asked in launch.unbound():
+        found.live[asked.key] += asked.calls
+        found.reserved[intent.consent_id, asked.plan] += asked.calls * asked.cents
+    by_key = {asked.key: asked for asked in intent.asked}
+    for call in launch.live_calls.values():
+        asked = by_key.get(call.key)
+        if asked is None:  # it was made, whatever was asked for: nothing may be called instead of it
+            asked = intent.asked[0]
+        purpose = (intent.consent_id, asked.plan)
+        found.live[call.key] += 1
+        if call.status.has_failed:
+            found.failed[intent.consent_id, call.key] += 1
+        if call.has_final_bill:
+            found.spent[purpose] += call.cents or 0
+        else:
+            found.reserved[purpose] += max(asked.cents, call.cents or 0)
+        if call.cents is not None:
+            found.bills[intent.line.target, call.cents] += 1
+    return found
+
+
+def tallies_of_vote(vote: Vote) -> Tallies:
+    found = Tallies()
+    (found.reserved if vote.answer is None else found.spent)[vote.consent_id, vote.plan] += vote.cents
+    return found
+
+
+class Past(Protocol):
+    """Records that are not in memory."""
+
+    def launch(self, launch_id: str) -> Launch | None: ...
+
+    def record(self, kind: str, identity: str) -> Fact | None:
+        """Any other fact, by its kind and identity."""
+        ...
+
+
+class NoPast:
+    """Everything is in memory."""
+
+    def launch(self, launch_id: str) -> Launch | None:
+        del launch_id
+
+    def record(self, kind: str, identity: str) -> Fact | None:
+        del kind, identity
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that a log says."""
+
+    past: Past = field(default_factory=NoPast, compare=False, repr=False)
+    launches: dict[str, Launch] = field(default_factory=dict[str, Launch])
+    consents: dict[str, Consent] = field(default_factory=dict[str, Consent])
+    votes: dict[str, Vote] = field(default_factory=dict[str, Vote])
+    previews: dict[str, Preview] = field(default_factory=dict[str, Preview])
+    sessions: dict[str, Session] = field(default_factory=dict[str, Session])
+    verdicts: dict[str, Verdict] = field(default_factory=dict[str, Verdict])
+    decisions: dict[str, Decision] = field(default_factory=dict[str, Decision])
+    ignored: dict[str, Ignored] = field(default_factory=dict[str, Ignored])
+    """By the digest of the line."""
+    tallies: Tallies = field(default_factory=Tallies)
+    unfinished: set[str] = field(default_factory=set[str])
+    """Ids of launches that are open, or have calls that are not read completely."""
+    changed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]], compare=False, repr=False)
+    """Kind and id of each record that changed since somebody emptied this."""
+
+    def add_all(self, facts: Iterable[Fact | Ignored]) -> None:
+        for fact in facts:
+            self.add(fact)
+
+    def add(self, fact: Fact | Ignored) -> None:
+        match fact:
+            case Ignored():
+                self.ignored[fact.digest] = fact
+            case Intent() | Outcome() | Call():
+                self._add_to_launch(fact)
+            case Vote():
+                self._add_vote(fact)
+            case Preview():
+                self._put(self.previews, fact, _merged_preview)
+            case Consent():
+                self._put(self.consents, fact, _later)
+            case Session():
+                self._put(self.sessions, fact, _later)
+            case Verdict():
+                self._put(self.verdicts, fact, _later)
+            case Decision():
+                self._put(self.decisions, fact, _later)
+
+    def _put(self, records: dict[str, _Record], fact: _Record, merge: Callable[[_Record, _Record], _Record]) -> None:
+        before = self._before(records, fact)
+        records[fact.identity] = fact if before is None else merge(before, fact)
+        self.changed.add((fact.fact, fact.identity))
+
+    def _before(self, records: Mapping[str, _Record], fact: _Record) -> _Record | None:
+        """What was known of the same thing."""
+        known = records.get(fact.identity) or self.past.record(fact.fact, fact.identity)
+        return known if isinstance(known, type(fact)) else None
+
+    def _add_to_launch(self, fact: Intent | Outcome | Call) -> None:
+        launch_id = fact.launch_id
+        if isinstance(fact, Call) and launch_id == NO_LAUNCH:
+            launch_id = f"run {fact.run_id}"
+        before = self.launch(launch_id)
+        if before is None:
+            is_alone = isinstance(fact, Call) and fact.launch_id == NO_LAUNCH
+            before = Launch(NO_LAUNCH if is_alone else launch_id)
+        after = _with(before, fact)
+        self.launches[launch_id] = after
+        if after == before:
+            return
+        self.tallies.change(tallies_of(before), -1)
+        self.tallies.change(tallies_of(after), 1)
+        self.changed.add(("launch", launch_id))
+        if after.intent is None or after.is_finished:
+            self.unfinished.discard(launch_id)
+        else:
+            self.unfinished.add(launch_id)
+
+    def _add_vote(self, fact: Vote) -> None:
+        before = self._before(self.votes, fact)
+        if before is not None:
+            self.tallies.change(tallies_of_vote(before), -1)
+        self._put(self.votes, fact, _merged_vote)
+        self.tallies.change(tallies_of_vote(self.votes[fact.vote_id]), 1)
+
+    # Questions
+
+    def launch(self, launch_id: str) -> Launch | None:
+        return self.launches.get(launch_id) or self.past.launch(launch_id)
+
+    def current(self) -> list[tuple[Launch, Intent]]:
+        """Launches with something left to find or to read, oldest first."""
+        found: list[tuple[Launch, Intent]] = []
+        for launch_id in self.unfinished:
+            launch = self.launch(launch_id)
+            if launch is not None and launch.intent is not None:
+                found.append((launch, launch.intent))
+        return sorted(found, key=lambda each: (each[1].at, each[0].launch_id))
+
+    def open_launches(self) -> list[Intent]:
+        return [intent for launch, intent in self.current() if launch.is_open]
+
+    def spending(self, consent_id: str) -> dict[str, Spending]:
+        """By plan."""
+        found: dict[str, Spending] = {}
+        for counter, is_spent in ((self.tallies.spent, True), (self.tallies.reserved, False)):
+            for (consent, plan), cents in counter.items():
+                if consent == consent_id:
+                    more = Spending(cents, 0) if is_spent else Spending(0, cents)
+                    found[plan] = found.get(plan, Spending()) + more
+        return found
+
+    def highest_bill(self, target: Target | None) -> int:
+        """The highest bill of a target, in cents, or of any; 0 before the first."""
+        return max((cents for (billed, cents) in self.tallies.bills if target in (None, billed)), default=0)
+
+    def is_claimed(self, kind: str, service_id: int) -> bool:
+        """Whether a launch has this `run` or `batch`."""
+        return (kind, service_id) in self.tallies.claims
+
+    def requesters(self, credential: str) -> frozenset[int]:
+        """Our ids at the service, as answers to this API key's launches showed them."""
+        found = (
+            launch.outcome.requester_id
+            for launch in self.launches.values()
+            if launch.intent is not None
+            and launch.intent.credential == credential
+            and launch.outcome is not None
+            and launch.outcome.result is Result.ACCEPTED
+        )
+        return frozenset(each for each in found if each is not None)
+
+    @property
+    def is_newer(self) -> bool:
+        """A newer version of planner writes to this log: what it launched is unknown."""
+        return any(ignored.why is Why.NEWER for ignored in self.ignored.values())
+
+
+_Record = TypeVar("_Record", bound=Fact)
+
+
+def fold(lines: Iterable[str], reader: Reader, state: State | None = None) -> State:
+    """Add lines to a state, or to an empty one."""
+    state = State() if state is None else state
+    state.add_all(reader.read_all(lines))
+    return state
+
+
+def _later(first: _Record, second: _Record) -> _Record:
+    """Of two facts that say different things of one thing: any, but always the same."""
+    return first if first == second else max(first, second, key=write_fact)
+
+
+def _with(launch: Launch, fact: Intent | Outcome | Call) -> Launch:
+    match fact:
+        case Intent():
+            return replace(launch, intent=fact if launch.intent is None else _later(launch.intent, fact))
+        case Outcome():
+            return replace(launch, outcome=fact if launch.outcome is None else _merged_outcome(launch.outcome, fact))
+        case Call():
+            before = launch.calls.get(fact.run_id)
+            latest = fact if before is None else max(before, fact, key=lambda call: (call.part, write_fact(call)))
+            return replace(launch, calls={**launch.calls, fact.run_id: latest})
+
+
+def _merged_outcome(first: Outcome, second: Outcome) -> Outcome:
+    """The result that is right; its runs are those of all outcomes with the same result."""
+    if first == second:
+        return first
+    if first.result is not second.result:
+        return max(first, second, key=lambda outcome: RANK[outcome.result])
+    latest = max(
+        first, second, key=lambda outcome: (outcome.batch_id is not None, write_fact(replace(outcome, run_ids=())))
+    )
+    return replace(latest, run_ids=tuple(sorted({*first.run_ids, *second.run_ids})))
+
+
+def _merged_vote(first: Vote, second: Vote) -> Vote:
+    return max(first, second, key=lambda vote: (vote.answer is not None, write_fact(vote)))
+
+
+def _merged_preview(first: Preview, second: Preview) -> Preview:
+    """The later step, with what any of the facts knows of the copy."""
+
+    def order(preview: Preview) -> tuple[int, str]:
+        return PREVIEW_RANK[preview.step], write_fact(replace(preview, copy_id=None, revision="", was_changed=False))
+
+    ids = [each.copy_id for each in (first, second) if each.copy_id is not None]
+    return replace(
+        max(first, second, key=order),
+        copy_id=max(ids, default=None),
+        revision=max(first.revision, second.revision),
+        was_changed=first.was_changed or second.was_changed,
+    )
