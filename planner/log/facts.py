@@ -22,8 +22,8 @@ from planner.values import frozen
 
 VERSION: Final = 1
 """Of the facts that this version of planner writes. A higher one changes the meaning of a fact."""
-MAX_LINE_BYTES: Final = 256 * 1024
-"""A consent to 1,000 keys has about half of this."""
+MAX_LINE_BYTES: Final = 4 * 1024 * 1024
+"""A consent to 20,000 keys has about half of this."""
 MAX_CENTS: Final = 10**9
 MAX_CALLS: Final = 100_000
 MAX_RUNS: Final = 1_000

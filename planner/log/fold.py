@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeAlias, TypeVar
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from planner.log.facts import (
     NO_LAUNCH,
@@ -36,6 +38,18 @@ from planner.log.facts import (
 )
 from planner.providers.base import RunId, Target
 from planner.values import frozen
+
+
+class Stage(Enum):
+    """What is left to find out about a launch."""
+
+    OPEN = "open"
+    """Whether it was carried out."""
+    UNREAD = "unread"
+    """Runs are under way, or their evidence is not read."""
+    INCOMPLETE = "incomplete"
+    """A bill or another part of the evidence may still come."""
+    FINISHED = "finished"
 
 
 @frozen
@@ -87,11 +101,16 @@ class Launch:
         return left
 
     @property
-    def is_finished(self) -> bool:
-        """Nothing of it is left to read."""
+    def stage(self) -> Stage:
+        """What is left to find out."""
         if self.is_open:
-            return False
-        return not self.has_runs or (not self.unbound() and all(call.is_complete for call in self.live_calls.values()))
+            return Stage.OPEN
+        calls = self.live_calls.values()
+        if self.intent is None or not self.has_runs:
+            return Stage.FINISHED
+        if self.unbound() or any(call.evidence is None for call in calls):
+            return Stage.UNREAD
+        return Stage.FINISHED if all(call.is_complete for call in calls) else Stage.INCOMPLETE
 
 
 @frozen
@@ -127,6 +146,8 @@ class Tallies:
     """By target and cents: how many bills."""
     claims: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     """By `run` or `batch` and its id: how many launches have it."""
+    running: Counter[int] = field(default_factory=Counter[int])
+    """Calls that have not ended, by the hour of their launch: hours since 1970."""
 
     def change(self, difference: Tallies, sign: int) -> None:
         for mine, theirs in zip(self.counters(), difference.counters(), strict=True):
@@ -136,7 +157,7 @@ class Tallies:
                     del mine[key]
 
     def counters(self) -> tuple[Counter[Any], ...]:
-        return self.live, self.failed, self.spent, self.reserved, self.bills, self.claims
+        return self.live, self.failed, self.spent, self.reserved, self.bills, self.claims, self.running
 
 
 def tallies_of(launch: Launch) -> Tallies:
@@ -155,6 +176,7 @@ def tallies_of(launch: Launch) -> Tallies:
     for asked in launch.unbound():
         found.live[asked.key] += asked.calls
         found.reserved[intent.consent_id, asked.plan] += asked.calls * asked.cents
+        found.running[_hour(intent.at)] += asked.calls
     by_key = {asked.key: asked for asked in intent.asked}
     for call in launch.live_calls.values():
         asked = by_key.get(call.key)
@@ -162,6 +184,8 @@ def tallies_of(launch: Launch) -> Tallies:
             asked = intent.asked[0]
         purpose = (intent.consent_id, asked.plan)
         found.live[call.key] += 1
+        if not call.has_ended:
+            found.running[_hour(intent.at)] += 1
         if call.status.has_failed:
             found.failed[intent.consent_id, call.key] += 1
         if call.has_final_bill:
@@ -171,6 +195,10 @@ def tallies_of(launch: Launch) -> Tallies:
         if call.cents is not None:
             found.bills[intent.line.target, call.cents] += 1
     return found
+
+
+def _hour(moment: datetime) -> int:
+    return int(moment.timestamp()) // 3600
 
 
 def tallies_of_vote(vote: Vote) -> Tallies:
@@ -214,33 +242,49 @@ class State:
     ignored: dict[str, Ignored] = field(default_factory=dict[str, Ignored])
     """By the digest of the line."""
     tallies: Tallies = field(default_factory=Tallies)
-    unfinished: set[str] = field(default_factory=set[str])
-    """Ids of launches that are open, or have calls that are not read completely."""
+    stages: dict[Stage, set[str]] = field(default_factory=lambda: {stage: set[str]() for stage in Stage})
+    """Ids of launches, by what is left to find out; those that are finished are in none."""
     changed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]], compare=False, repr=False)
     """Kind and id of each record that changed since somebody emptied this."""
 
     def add_all(self, facts: Iterable[Fact | Ignored]) -> None:
+        before: dict[str, Launch] = {}
         for fact in facts:
-            self.add(fact)
+            match fact:
+                case Ignored():
+                    self.ignored[fact.digest] = fact
+                case Intent() | Outcome() | Call():
+                    launch_id = _launch_id_of(fact)
+                    launch = self.launch(launch_id) or Launch(fact.launch_id)
+                    before.setdefault(launch_id, launch)
+                    self.launches[launch_id] = _with(launch, fact)
+                case Vote():
+                    self._add_vote(fact)
+                case Preview():
+                    self._put(self.previews, fact, _merged_preview)
+                case Consent():
+                    self._put(self.consents, fact, _later)
+                case Session():
+                    self._put(self.sessions, fact, _later)
+                case Verdict():
+                    self._put(self.verdicts, fact, _later)
+                case Decision():
+                    self._put(self.decisions, fact, _later)
+        for launch_id, launch in before.items():
+            self._update(launch_id, launch, self.launches[launch_id])
 
-    def add(self, fact: Fact | Ignored) -> None:
-        match fact:
-            case Ignored():
-                self.ignored[fact.digest] = fact
-            case Intent() | Outcome() | Call():
-                self._add_to_launch(fact)
-            case Vote():
-                self._add_vote(fact)
-            case Preview():
-                self._put(self.previews, fact, _merged_preview)
-            case Consent():
-                self._put(self.consents, fact, _later)
-            case Session():
-                self._put(self.sessions, fact, _later)
-            case Verdict():
-                self._put(self.verdicts, fact, _later)
-            case Decision():
-                self._put(self.decisions, fact, _later)
+    def _update(self, launch_id: str, before: Launch, after: Launch) -> None:
+        """Correct what depends on a launch."""
+        if after == before:
+            return
+        self.tallies.change(tallies_of(before), -1)
+        self.tallies.change(tallies_of(after), 1)
+        self.changed.add(("launch", launch_id))
+        for stage, launch_ids in self.stages.items():
+            if stage is after.stage and stage is not Stage.FINISHED:
+                launch_ids.add(launch_id)
+            else:
+                launch_ids.discard(launch_id)
 
     def _put(self, records: dict[str, _Record], fact: _Record, merge: Callable[[_Record, _Record], _Record]) -> None:
         before = self._before(records, fact)
@@ -251,26 +295,6 @@ class State:
         """What was known of the same thing."""
         known = records.get(fact.identity) or self.past.record(fact.fact, fact.identity)
         return known if isinstance(known, type(fact)) else None
-
-    def _add_to_launch(self, fact: Intent | Outcome | Call) -> None:
-        launch_id = fact.launch_id
-        if isinstance(fact, Call) and launch_id == NO_LAUNCH:
-            launch_id = f"run {fact.run_id}"
-        before = self.launch(launch_id)
-        if before is None:
-            is_alone = isinstance(fact, Call) and fact.launch_id == NO_LAUNCH
-            before = Launch(NO_LAUNCH if is_alone else launch_id)
-        after = _with(before, fact)
-        self.launches[launch_id] = after
-        if after == before:
-            return
-        self.tallies.change(tallies_of(before), -1)
-        self.tallies.change(tallies_of(after), 1)
-        self.changed.add(("launch", launch_id))
-        if after.intent is None or after.is_finished:
-            self.unfinished.discard(launch_id)
-        else:
-            self.unfinished.add(launch_id)
 
     def _add_vote(self, fact: Vote) -> None:
         before = self._before(self.votes, fact)
@@ -284,17 +308,22 @@ class State:
     def launch(self, launch_id: str) -> Launch | None:
         return self.launches.get(launch_id) or self.past.launch(launch_id)
 
-    def current(self) -> list[tuple[Launch, Intent]]:
-        """Launches with something left to find or to read, oldest first."""
+    def at_stage(self, *stages: Stage) -> list[tuple[Launch, Intent]]:
+        """Launches with this left to find out, oldest first."""
         found: list[tuple[Launch, Intent]] = []
-        for launch_id in self.unfinished:
+        for launch_id in (launch_id for stage in stages for launch_id in self.stages[stage]):
             launch = self.launch(launch_id)
             if launch is not None and launch.intent is not None:
                 found.append((launch, launch.intent))
         return sorted(found, key=lambda each: (each[1].at, each[0].launch_id))
 
     def open_launches(self) -> list[Intent]:
-        return [intent for launch, intent in self.current() if launch.is_open]
+        return [intent for _, intent in self.at_stage(Stage.OPEN)]
+
+    def running(self, now: datetime) -> int:
+        """Calls of all machines that have not ended, as far as anybody knows. One that was launched a day ago has."""
+        since = _hour(now - LONGEST_RUN)
+        return sum(calls for hour, calls in self.tallies.running.items() if hour >= since)
 
     def spending(self, consent_id: str) -> dict[str, Spending]:
         """By plan."""
@@ -333,6 +362,15 @@ class State:
 
 
 _Record = TypeVar("_Record", bound=Fact)
+
+
+LONGEST_RUN: Final = timedelta(days=1)
+"""Longest time between a run's creation and its end."""
+
+
+def _launch_id_of(fact: Intent | Outcome | Call) -> str:
+    """Calls that were not launched here are kept one by one."""
+    return f"run {fact.run_id}" if isinstance(fact, Call) and fact.launch_id == NO_LAUNCH else fact.launch_id
 
 
 def fold(lines: Iterable[str], reader: Reader, state: State | None = None) -> State:

@@ -35,7 +35,7 @@ from planner.log.facts import (
     Why,
     write_fact,
 )
-from planner.log.fold import Spending, fold
+from planner.log.fold import Spending, Stage, fold
 from planner.providers.base import CallId, Line, RunId
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -180,7 +180,12 @@ def test_a_key_with_an_unknown_run_is_live() -> None:
         READER,
     )
     assert (state.tallies.live["k1"], state.tallies.live["k2"]) == (1, 2)
-    assert state.unfinished == {"l1"}
+    assert state.stages[Stage.UNREAD] == {"l1"}
+
+
+def test_calls_run_until_they_end_or_for_a_day() -> None:
+    state = fold(lines(intent(), accepted("l1", 7, 8), call(7)), READER)
+    assert (state.running(AT), state.running(AT + timedelta(days=2))) == (1, 0)
 
 
 def test_votes_are_reserved_until_they_are_answered() -> None:
@@ -194,8 +199,9 @@ def test_votes_are_reserved_until_they_are_answered() -> None:
 def test_what_is_left_to_read() -> None:
     done = lines(intent(), accepted("l1", 7, 8), call(7), call(8))
     assert fold(done[:1], READER).open_launches() == [intent()]
-    assert fold(done[:3], READER).unfinished == {"l1"}
-    assert not fold(done, READER).unfinished
+    assert fold(done[:3], READER).stages[Stage.UNREAD] == {"l1"}
+    assert fold([*done[:3], *lines(call(8, cents=None))], READER).stages[Stage.INCOMPLETE] == {"l1"}
+    assert not any(fold(done, READER).stages.values())
 
 
 def test_bills_are_of_targets() -> None:
@@ -225,7 +231,7 @@ _BAD: list[tuple[str, str, Why]] = [
     ("a kind that nobody knows", '{"fact":"lease","v":1}', Why.UNREADABLE),
     ("newer kind", '{"fact":"lease","v":2}', Why.NEWER),
     ("newer fact", _edited(v=2), Why.NEWER),
-    ("huge", write_fact(intent()).replace("s1", "s" * 300_000), Why.UNREADABLE),
+    ("huge", write_fact(intent()).replace("s1", "s" * 5_000_000), Why.UNREADABLE),
     ("deep", '{"fact":' + "[" * 100_000, Why.UNREADABLE),
     ("lone surrogate", _edited(session_id="\ud800"), Why.UNREADABLE),
     ("raw surrogate", write_fact(intent()).replace("s1", "\ud800"), Why.UNREADABLE),
