@@ -16,6 +16,12 @@ class Clock:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+    boottime: Callable[[], float] | None = None
+    """Monotonic seconds that also pass while the machine sleeps; None where the system does not count them."""
+
+    def elapsed(self) -> float:
+        """`boottime` where there is one."""
+        return self.monotonic() if self.boottime is None else self.boottime()
 
 
 _AGE = re.compile(r"(\d{1,4})([hdw])")

@@ -132,6 +132,8 @@ class Asked:
     """Reserved for each call."""
     plan: Annotated[str, Field(max_length=200)] = ""
     """The plan that pays."""
+    configuration: Digest | None = None
+    """Of the agent that is called; None if unknown."""
 
 
 @frozen

@@ -335,6 +335,10 @@ class State:
                     found[plan] = found.get(plan, Spending()) + more
         return found
 
+    def launch_of_run(self, run_id: int) -> Launch | None:
+        """The launch in memory that has this run."""
+        return next((launch for launch in self.launches.values() if run_id in launch.run_ids), None)
+
     def highest_bill(self, target: Target | None) -> int:
         """The highest bill of a target, in cents, or of any; 0 before the first."""
         return max((cents for (billed, cents) in self.tallies.bills if target in (None, billed)), default=0)

@@ -120,6 +120,8 @@ class LaunchRequest:
     line: Line
     prompts: tuple[str, ...]
     name: str = ""
+    is_batch: bool = False
+    """Whether one prompt is a batch, too: a batch can be recognised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

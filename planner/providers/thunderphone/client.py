@@ -84,7 +84,7 @@ def request_body(request: LaunchRequest) -> dict[str, Any]:
         body["mode"] = line.mode
     if line.target_number is not None:
         body["target_number"] = line.target_number
-    if len(request.prompts) == 1:
+    if len(request.prompts) == 1 and not request.is_batch:
         return body | {"scenario_prompt": request.prompts[0]}
     return body | {
         "scenario_prompts": list(request.prompts),
@@ -117,7 +117,7 @@ class ApiClient(AgentClient):
 
     async def launch(self, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
         """As the protocol says. One prompt uses the single endpoint; more become a batch."""
-        is_single = len(request.prompts) == 1
+        is_single = len(request.prompts) == 1 and not request.is_batch
         path = self._runs_path if is_single else self._batches_path
         post = ApiRequest("POST", path, body=pydantic_core.to_json(request_body(request)), on_sending=on_sending)
         if is_single:

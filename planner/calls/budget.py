@@ -1,0 +1,148 @@
+"""Ceilings as sums over the log: no launch may exceed one by its reservation. No I/O.
+
+What is unconfirmed counts as spent, and so does a call without a bill: as its reservation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from planner.calls.model import CeilingNeed, Limit, Now, Want
+from planner.log.facts import Consent
+from planner.log.fold import Spending, Stage, State
+from planner.providers.base import Target
+from planner.quantities import money
+
+BALANCE: Final = "the organization's balance"
+MONTHLY: Final = "policy.max_cost_cents_per_month"
+BILL_WAIT_SECONDS: Final = 120.0
+"""How long the first bill of a target is waited for."""
+
+
+@dataclass(slots=True)
+class Account:
+    """One ceiling and what counts against it, in cents."""
+
+    label: str
+    limit: int
+    spent: int
+    reserved: int
+    plan: str | None = None
+    """None: of any plan."""
+    is_ours: bool = True
+    """The service enforces others (402), so they do not hold back calls of unknown price."""
+
+    def covers(self, plan: str) -> bool:
+        return self.plan in (None, plan)
+
+    @property
+    def left(self) -> int:
+        return self.limit - self.spent - self.reserved
+
+    def __str__(self) -> str:
+        """`--max-cost allows $1.61: $1.20 spent, $0.16 reserved`."""
+        return f"{self.label} allows {money(self.limit)}: {money(self.spent)} spent, {money(self.reserved)} reserved"
+
+
+@dataclass(slots=True)
+class Budget:
+    """All ceilings of a session, as of one moment. Reservations are made in it while a launch is put together."""
+
+    state: State
+    accounts: list[Account]
+    target_bills: dict[Target, int]
+    """The highest bill of each target."""
+
+    def price(self, want: Want) -> int | None:
+        """What to reserve for a call: its estimate, or the highest bill of its target if that is more. A call without
+        an estimate counts as the highest bill of any target plus a quarter; None before any bill."""
+        target = want.line.target
+        if target not in self.target_bills:
+            self.target_bills[target] = self.state.highest_bill(target)
+        if want.reserve_cents is not None:
+            return max(want.reserve_cents, self.target_bills[target])
+        return -(-self.state.highest_bill(None) * 5 // 4) or None
+
+    def reservation(self, want: Want, plan: str) -> int | None:
+        """The reservation of one more call; None if it must wait. Before any bill, a call of unknown price reserves
+        all that is left, so that such calls are made one at a time."""
+        covering = [account for account in self.accounts if account.covers(plan)]
+        price = self.price(want)
+        if price is not None:
+            return price if all(price <= account.left for account in covering) else None
+        ours = [account for account in covering if account.is_ours]
+        if not ours:
+            return 0
+        left = min(account.left for account in ours)
+        return left if left > 0 and not any(account.reserved for account in ours) else None
+
+    def reserve(self, plan: str, cents: int) -> None:
+        for account in self.accounts:
+            if account.covers(plan):
+                account.reserved += cents
+
+    def blocking(self, want: Want, plan: str) -> Account | None:
+        """The ceiling that one more call would exceed even if nothing were reserved; None if waiting may help."""
+        price = self.price(want)
+        for account in self.accounts:
+            left_when_free = account.left + account.reserved
+            if account.covers(plan) and (left_when_free <= 0 or (price is not None and price > left_when_free)):
+                return account
+        return None
+
+    def need(self, account: Account, left: list[tuple[Want, str, int]]) -> CeilingNeed:
+        """What a ceiling would have to be for the calls that are `left` (want, plan, calls)."""
+        needed: int | None = account.spent + account.reserved
+        for want, plan, calls in left:
+            price = self.price(want)
+            if account.covers(plan):
+                needed = None if needed is None or price is None else needed + price * calls
+        return CeilingNeed(account.label, account.limit, account.spent, account.reserved, needed)
+
+    def is_waiting_for_first_bill(self, want: Want, now: Now) -> bool:
+        """Once calls of a target have ended, its next ones wait for its first bill: only calls that are already under
+        way may cost more than their reservation."""
+        target = want.line.target
+        if not any(account.is_ours for account in self.accounts) or self.state.highest_bill(target):
+            return False
+        for launch, intent in self.state.at_stage(Stage.UNREAD, Stage.INCOMPLETE):
+            if intent.line.target != target:
+                continue
+            for call in launch.live_calls.values():
+                is_late = call.completed_at is not None and now.seconds_since(call.completed_at) > BILL_WAIT_SECONDS
+                if call.has_ended and call.cents is None and "bill" in call.missing and not is_late:
+                    return True
+        return False
+
+
+def budget_of(state: State, consent: Consent, limit: Limit, now: Now) -> Budget:
+    by_plan = state.spending(consent.consent_id)
+    accounts: list[Account] = []
+    for ceiling in consent.ceilings:
+        committed = sum((spent for plan, spent in by_plan.items() if ceiling.covers(plan)), Spending())
+        plan = ceiling.plan if not ceiling.covers("") or ceiling.plan else None
+        accounts.append(Account(ceiling.label, ceiling.cents, committed.spent, committed.reserved, plan))
+    if limit.month is not None and limit.month.month == now.month:
+        month = limit.month
+        accounts.append(
+            Account(f"{MONTHLY} ({month.month})", month.limit_cents, month.listed_cents, _unlisted(state, limit))
+        )
+    if limit.balance_cents is not None:
+        spent = sum(state.tallies.spent.values()) - limit.spent_before_cents
+        reserved = sum(state.tallies.reserved.values())
+        accounts.append(Account(BALANCE, limit.balance_cents, spent, reserved, is_ours=False))
+    return Budget(state, accounts, {})
+
+
+def _unlisted(state: State, limit: Limit) -> int:
+    """Reserved for launches of this month whose runs were not in the service's list when it was read."""
+    assert limit.month is not None
+    total = 0
+    for launch, intent in state.at_stage(Stage.OPEN, Stage.UNREAD, Stage.INCOMPLETE):
+        if f"{intent.at:%Y-%m}" != limit.month.month:
+            continue
+        listed = sum(1 for run_id in launch.run_ids if run_id in limit.month.listed)
+        dearest = max(asked.cents for asked in intent.asked)
+        total += max(0, intent.calls - listed) * dearest
+    return total
