@@ -1,8 +1,7 @@
-"""Turns what the service shows of an ended run into a `Call`, and what the account was charged into its bill. No I/O."""
+"""Turns what the service shows of an ended run into a `Call`, and what was charged for it into its bill. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -111,11 +110,6 @@ def _billed(call: Call, cents: int, basis: str) -> Call:
         basis="transaction" if basis == "transaction" else "call",
         missing=tuple(part for part in call.missing if part != "bill"),
     )
-
-
-def prices_of(calls: Mapping[CallId, int], run: Run) -> int | None:
-    """What the account was charged for a listed run; None while unknown."""
-    return None if run.call_id is None else calls.get(run.call_id)
 
 
 def is_old(intent: Intent, now: datetime) -> bool:
