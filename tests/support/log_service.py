@@ -1,0 +1,288 @@
+"""A model of the service for simulated sessions: what it does with a launch, and what its lists show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from planner.errors import LostAnswerError, RefusedError, ServiceError, ThrottledError, UnreachableError
+from planner.evidence import Call, Evidence, RunStatus
+from planner.providers.base import (
+    Balance,
+    Batch,
+    BatchId,
+    CallId,
+    Charged,
+    Launched,
+    LaunchRequest,
+    Line,
+    Page,
+    Reading,
+    Run,
+    RunId,
+)
+from planner.providers.requests import RequestStats
+
+EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
+RESERVE_CENTS = 24
+US, SOMEBODY_ELSE = 1, 2
+
+
+class Violation(Exception):  # noqa: N818 - what a schedule found
+    """A promise was broken."""
+
+
+@dataclass
+class Made:
+    """A run that the service made."""
+
+    run: Run
+    name: str
+    """Of its batch; "" for somebody else's."""
+    ends_at: float
+    shown_at: float
+    charged_at: float
+    cents: int
+
+
+@dataclass
+class Service:
+    """The service, for everybody. `seconds` is the virtual time."""
+
+    random: Random
+    seconds: Callable[[], float]
+    limit: int = 8
+    lag_seconds: float = 0.0
+    shows_names: bool = False
+    shows_requesters: bool = False
+    shows_run_ids: bool = True
+    lists_batches: bool = True
+    wanted: Counter[str] = field(default_factory=Counter[str])
+    """By prompt: calls that were agreed to."""
+    ceiling_cents: int | None = None
+    is_faulty: Callable[[], bool] = lambda: False
+    made: list[Made] = field(default_factory=list[Made])
+    requests: int = 0
+
+    # What it does
+
+    def launch(self, request: LaunchRequest) -> Launched | None:
+        """None if it is refused with 429."""
+        now = self.seconds()
+        active = sum(1 for made in self.made if made.ends_at > now)
+        if active + len(request.prompts) > self.limit:
+            return None
+        runs = self._make(request.line, request.prompts, request.name, US)
+        self.check()
+        ids = [run.id for run in runs]
+        self.random.shuffle(ids)
+        batch_id = runs[0].batch_id
+        is_listed = self.random.random() < 0.8
+        return Launched(batch_id, tuple(ids) if is_listed else (), None, US if self.shows_requesters else None)
+
+    def launch_of_somebody_else(self, request: LaunchRequest) -> None:
+        self._make(request.line, request.prompts, "", SOMEBODY_ELSE)
+
+    def _make(self, line: Line, prompts: Sequence[str], name: str, requester: int) -> list[Run]:
+        now = self.seconds()
+        batch_id = BatchId(1000 + len(self.made))
+        shown_at = now + self.random.uniform(0, self.lag_seconds)
+        runs: list[Run] = []
+        for prompt in prompts:
+            run = Run(
+                id=RunId(7000 + len(self.made)),
+                status=RunStatus.UNDER_WAY,
+                target_type=line.target_type,
+                target_id=line.target_id,
+                direction=line.direction,
+                mode=line.mode,
+                prompt=prompt,
+                created_at=EPOCH + timedelta(seconds=now),
+                batch_id=batch_id,
+                requester_id=requester if self.shows_requesters else None,
+            )
+            ends_at = now + self.random.uniform(5, 90)
+            charged_at = ends_at + self.random.choice([0.0, 3.0])
+            self.made.append(Made(run, name, ends_at, shown_at, charged_at, self.random.randint(1, RESERVE_CENTS)))
+            runs.append(run)
+        return runs
+
+    @property
+    def ours(self) -> list[Made]:
+        return [made for made in self.made if made.name]
+
+    def check(self) -> None:
+        for prompt, runs in Counter(made.run.prompt or "" for made in self.ours).items():
+            if runs > self.wanted[prompt]:
+                raise Violation(f"{runs} runs of {prompt!r} were paid for, {self.wanted[prompt]} are wanted")
+        spent = sum(made.cents for made in self.ours)
+        if self.ceiling_cents is not None and spent > self.ceiling_cents:
+            raise Violation(f"{spent} cents were spent, the ceiling is {self.ceiling_cents}")
+
+    # What it shows
+
+    def listed(self) -> list[Run]:
+        """Newest first."""
+        now = self.seconds()
+        return [self._shown(made, now) for made in reversed(self.made) if made.shown_at <= now]
+
+    def _shown(self, made: Made, now: float) -> Run:
+        if made.ends_at > now:
+            return made.run
+        ended_at = EPOCH + timedelta(seconds=made.ends_at)
+        return replace(
+            made.run,
+            status=RunStatus.COMPLETED,
+            call_id=CallId(made.run.id + 100_000),
+            started_at=made.run.created_at,
+            completed_at=ended_at,
+        )
+
+    def listed_batches(self) -> list[Batch]:
+        now, found = self.seconds(), dict[BatchId, list[Made]]()
+        for made in self.made:
+            if made.shown_at <= now and made.run.batch_id is not None:
+                found.setdefault(made.run.batch_id, []).append(made)
+        return [self._batch(batch_id, members) for batch_id, members in reversed(found.items())]
+
+    def _batch(self, batch_id: BatchId, members: Sequence[Made]) -> Batch:
+        first = members[0].run
+        return Batch(
+            id=batch_id,
+            name=(members[0].name if self.shows_names else None) or "a name of its own",
+            target_type=first.target_type,
+            target_id=first.target_id,
+            direction=first.direction,
+            prompts=tuple(made.run.prompt or "" for made in members),
+            size=len(members),
+            requester_id=first.requester_id,
+            created_at=first.created_at,
+            run_ids=tuple(made.run.id for made in members) if self.shows_run_ids else (),
+        )
+
+
+@dataclass
+class Client:
+    """One process's connection to the service. `step` is called at each of its requests, and may raise."""
+
+    service: Service
+    step: Callable[[], None] = lambda: None
+    sleep: Callable[[float], object] = asyncio.sleep
+    credential: str = "key"
+    stats: RequestStats = field(default_factory=RequestStats)
+    clock_known: bool = True
+    clock_offset_seconds: float = 0.0
+    clock_uncertainty_seconds: float = 0.0
+    checks_time: bool = True
+    """If not, a launch leaves however late it is."""
+    has_balance: bool = True
+    writes_ahead: bool = True
+
+    async def launch(self, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
+        service, random = self.service, self.service.random
+        self.step()
+        if service.is_faulty():
+            raise UnreachableError("no network")
+        # The process may stand still before the last check, not after it.
+        await asyncio.sleep(random.choice([30.0, 60.0, 200.0]) if service.is_faulty() else random.uniform(0, 0.2))
+        self.step()
+        if self.checks_time:
+            on_sending()
+        if service.is_faulty() and random.random() < 0.3:
+            raise RefusedError("402") if random.random() < 0.2 else ServiceError("502", status=502)
+        answer: asyncio.Future[Launched | None] = asyncio.get_running_loop().create_future()
+
+        def arrive() -> None:
+            try:
+                launched = service.launch(request)
+            except Violation as violation:
+                if not answer.done():
+                    answer.set_exception(violation)
+                service.violation = violation  # type: ignore[attr-defined]
+                return
+            if not answer.done():
+                answer.set_result(launched)
+
+        asyncio.get_running_loop().call_later(random.choice([0.1, 0.1, 1.0, 25.0]), arrive)
+        self.step()
+        if service.is_faulty():
+            await asyncio.sleep(random.choice([0.05, 30.0]))
+            raise LostAnswerError("no answer")
+        launched = await answer
+        await asyncio.sleep(random.uniform(0, 1))
+        self.step()
+        if launched is None:
+            raise ThrottledError("429")
+        return launched
+
+    async def _read(self) -> None:
+        self.step()
+        self.service.requests += 1
+        if self.service.is_faulty():
+            raise ServiceError("it cannot be read", status=503)
+
+    async def runs(self, *, offset: int = 0, limit: int = 200) -> Page[Run]:
+        await self._read()
+        rows = self.service.listed()
+        await asyncio.sleep(self.service.random.uniform(0, 0.5))
+        return Page(rows[offset : offset + limit])
+
+    async def batches(self, *, offset: int = 0, limit: int = 200) -> Page[Batch]:
+        await self._read()
+        rows = self.service.listed_batches() if self.service.lists_batches else []
+        if not self.service.lists_batches:
+            return Page((), dropped=0 if offset else 1)
+        await asyncio.sleep(self.service.random.uniform(0, 0.5))
+        return Page(rows[offset : offset + limit])
+
+    async def batch(self, batch_id: BatchId) -> Batch:
+        await self._read()
+        found = [batch for batch in self.service.listed_batches() if batch.id == batch_id]
+        if not found:
+            raise ServiceError("not visible yet", status=404)
+        return found[0]
+
+    async def charges(self, calls: Mapping[CallId, datetime]) -> Charged:
+        await self._read()
+        now = self.service.seconds()
+        by_call = {made.run.id + 100_000: made for made in self.service.made if made.charged_at <= now}
+        return Charged({call: by_call[call].cents for call in calls if call in by_call}, {})
+
+    def reading(self, run: Run, charges: object, *, await_grade: bool, is_fresh: bool) -> Reading:
+        del charges, await_grade, is_fresh
+        return _Reading(self, run)
+
+    async def bill_cents(self, run: Run, charged_cents: int | None) -> int | None:
+        del run
+        return charged_cents
+
+    async def balance(self) -> Balance | None:
+        return None
+
+    async def target_states(self, wanted: object) -> dict[object, object]:
+        del wanted
+        return {}
+
+
+@dataclass
+class _Reading:
+    client: Client
+    run: Run
+
+    async def look(self, *, last: bool) -> None:
+        del last
+        await self.client._read()
+
+    def complete(self, waited_seconds: float) -> bool:
+        del waited_seconds
+        return True
+
+    async def finish(self) -> Evidence:
+        call = Call.model_construct(call_id=self.run.call_id or 0, status="completed", duration_seconds=0.0)
+        return Evidence.model_construct(
+            run_id=self.run.id, run_status=self.run.status, call=call, turns=(), tools=()
+        )
