@@ -248,7 +248,7 @@ class Driver:
             if self._is_over(step, now):
                 return
             await self._read_what_is_due(step, now)
-            await self._wait(min(step.until, self._next_time(now)) - now.seconds)
+            await self._wait(min(step.until, self._next_time(step, now)) - now.seconds)
 
     def _next_step(self, now: Now) -> tuple[Launching, ...] | Waiting | Stop:
         if self.stop is not None or self.terms.consent is None:
@@ -494,11 +494,12 @@ class Driver:
             else Want.__dataclass_fields__["timeout_seconds"].default
         )
 
-    def _next_time(self, now: Now) -> float:
-        """When to read next, in seconds as in `Now`."""
-        times = [self._poll_at] if self._asks_lists(now) else []
-        times += [at for at in self._reading.values() if at > now.seconds]
-        if unbilled_calls(self.log.state) and self._has_transactions:
+    def _next_time(self, step: Waiting, now: Now) -> float:
+        """When to read next, in seconds as in `Now`. What is being read ends with an event."""
+        times = [at for at in self._reading.values() if at < NEVER]
+        if not self._is_polling and self._asks_lists(now):
+            times.append(self._poll_at)
+        if step.reason is WaitReason.CEILING and not self._is_billing:
             times.append(self._bills_at)
         return min(times, default=now.seconds + LONGEST_WAIT_SECONDS)
 

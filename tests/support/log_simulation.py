@@ -147,6 +147,8 @@ class Schedule:
             if self._is_finished(results):
                 await asyncio.sleep(60.0)
                 self._check()
+                self.rounds = MAX_ROUNDS  # a last session, without faults, reads late bills
+                await self._session(machines[0], [None], 0)
                 self._check_end(results)
                 return
             self._settle_by_person()
