@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -160,15 +159,14 @@ RULES: Final[dict[str, tuple[Callable[[Schedule], None], Callable[[], Any]]]] = 
 }
 
 
-def schedules_until_found(rule: str, seeds: Sequence[int]) -> int | None:
-    """How many schedules it takes to find that a rule is switched off; None if none of them does."""
+def schedules_until_found(rule: str, seeds: Sequence[int]) -> tuple[int, str] | None:
+    """How many schedules it takes to find that a rule is switched off, and what was found; None if none of them finds
+    it."""
     edit, broken = RULES[rule]
-    counted = Counter[str]()
     with broken():
         for number, seed in enumerate(seeds, start=1):
             try:
                 Schedule(seed, edit).run()
             except Exception as error:  # noqa: BLE001 - any error is a finding
-                counted[str(error)] += 1
-                return number
+                return number, f"{type(error).__name__}: {error}"
     return None
