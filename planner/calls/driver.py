@@ -7,7 +7,7 @@ once. If somebody else appended first, the log is read and decided from again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from typing import Final, Protocol
 
@@ -78,6 +78,8 @@ BILL_FAILURES: Final = 2
 """Transactions count as unreadable after this many failures in a row."""
 
 
+LONGEST_SEARCH: Final = timedelta(days=30)
+"""Older launches are not looked for in the service's list of runs."""
 MAX_LATE_LAUNCHES: Final = 3
 """Give up after this many launches in a row that waited too long before they were sent."""
 
@@ -189,6 +191,8 @@ class Driver:
     _list_rows: int = 0
     _lengths: list[float] = field(default_factory=list[float])
     _has_polled: bool = False
+    _has_listed: bool = False
+    """The service's list was read for all that earlier sessions left."""
     _outage: _Trouble = field(default_factory=_Trouble)
     _store_trouble: _Trouble = field(default_factory=_Trouble)
     _store_at: float = 0.0
@@ -251,16 +255,21 @@ class Driver:
             await self._wait(min(step.until, self._next_time(step, now)) - now.seconds)
 
     def _next_step(self, now: Now) -> tuple[Launching, ...] | Waiting | Stop:
-        if self.stop is not None or self.terms.consent is None:
+        if self.stop is not None:
+            return Waiting(WaitReason.NOTHING)
+        if self._is_unavailable(now):
+            return Stop(StopReason.UNAVAILABLE, f"the service is unavailable: {self._outage.message}")
+        if self.terms.consent is None:
             return Waiting(WaitReason.NOTHING)
         if now.seconds < self._store_at:
             return Waiting(WaitReason.NOTHING, self._store_at)
-        if self._outage.lasts(self.terms.settings.outage_give_up_seconds, now.seconds):
-            return Stop(StopReason.UNAVAILABLE, f"the service is unavailable: {self._outage.message}")
         step = decide(self.log.state, self.terms.consent, self.terms.wants, self.limit, now)
         if isinstance(step, Waiting) and step.reason is WaitReason.THROTTLED and self._gives_up(step, now):
             return Stop(StopReason.THROTTLED, "the service refused every launch (429): other clients use its capacity")
         return step
+
+    def _is_unavailable(self, now: Now) -> bool:
+        return self._outage.lasts(self.terms.settings.outage_give_up_seconds, now.seconds)
 
     def _gives_up(self, step: Waiting, now: Now) -> bool:
         """After 429 only, while the service's list shows no run under way."""
@@ -278,10 +287,10 @@ class Driver:
         """Whether nothing is left to do, or nothing more can be done."""
         if self._interrupted_at is not None:
             return not self.limit.posting or now.seconds >= self._interrupted_at + ANSWER_GRACE_SECONDS
-        if self.stop is not None and self.stop.reason in (StopReason.FAILED, StopReason.UNAVAILABLE):
+        if self._is_unavailable(now) or (self.stop is not None and self.stop.reason is StopReason.FAILED):
             return not self.limit.posting
         is_launching = self.limit.posting or step.reason is WaitReason.THROTTLED or now.seconds < self._store_at
-        if is_launching or self._saving or self._is_saving or any(self._is_awaited(each, now) for each in self._runs()):
+        if is_launching or self._saving or self._is_saving or any(self._is_read(each, now) for each in self._runs()):
             self._idle_since = None
             return False
         if step.reason is WaitReason.CEILING and self._has_transactions and unbilled_calls(self.log.state):
@@ -487,6 +496,10 @@ class Driver:
         seconds = max((self._timeout_seconds(asked.key) for asked in intent.asked), default=0.0)
         return now.seconds_since(answered_at) < seconds or any(run_id in self._reading for run_id in launch.run_ids)
 
+    def _is_read(self, watched: tuple[Launch, Intent], now: Now) -> bool:
+        """Whether the next poll looks for runs of a launch: the first one for all that earlier sessions left."""
+        return self._is_awaited(watched, now) or (not self._has_listed and now.server - watched[1].at < LONGEST_SEARCH)
+
     def _timeout_seconds(self, key: str) -> float:
         return (
             self._wants[key].timeout_seconds
@@ -507,7 +520,7 @@ class Driver:
         """Whether anything waits for the service's lists."""
         opened = self.log.state.stages[Stage.OPEN] - self.limit.posting
         return (
-            bool(opened) or self._refused_since is not None or any(self._is_awaited(each, now) for each in self._runs())
+            bool(opened) or self._refused_since is not None or any(self._is_read(each, now) for each in self._runs())
         )
 
     async def _read_what_is_due(self, step: Waiting, now: Now) -> None:
@@ -529,6 +542,7 @@ class Driver:
             lists = await self._read_lists(began)
             if lists is not None:
                 await self._listed(lists)
+                self._has_listed = True
                 self._outage.ended()
         except StoreError as error:
             self.tools.log(f"the log cannot be read now: {error}")
@@ -543,7 +557,7 @@ class Driver:
     async def _read_lists(self, began: Now) -> Lists | None:
         state = self.log.state
         searched = [intent for intent in state.open_launches() if intent.launch_id not in self.limit.posting]
-        watched = [(launch, intent) for launch, intent in self._runs() if self._is_awaited((launch, intent), began)]
+        watched = [each for each in self._runs() if self._is_read(each, began)]
         earliest = [intent.earliest for intent in searched] + [intent.earliest for _, intent in watched]
         wanted = {
             RunId(run_id) for launch, _ in watched for run_id in launch.run_ids if RunId(run_id) not in launch.calls
@@ -583,10 +597,7 @@ class Driver:
             except NotFoundError:  # not visible yet, as if it had just been created
                 return
         if members and len(members) <= intent.calls and set(members) != set(launch.run_ids):
-            result = launch.outcome.result
-            self.log.note(
-                [Outcome(launch.outcome.at, intent.launch_id, result, launch.batch_id, tuple(sorted(members)))]
-            )
+            self.log.note([replace(launch.outcome, run_ids=tuple(sorted(members)))])
 
     async def _listed(self, lists: Lists) -> None:
         now = self.now()

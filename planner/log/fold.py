@@ -148,6 +148,8 @@ class Tallies:
     """By `run` or `batch` and its id: how many launches have it."""
     running: Counter[int] = field(default_factory=Counter[int])
     """Calls that have not ended, by the hour of their launch: hours since 1970."""
+    requesters: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
+    """By API key and our id at the service, as answers showed it: how many launches."""
 
     def change(self, difference: Tallies, sign: int) -> None:
         for mine, theirs in zip(self.counters(), difference.counters(), strict=True):
@@ -157,7 +159,16 @@ class Tallies:
                     del mine[key]
 
     def counters(self) -> tuple[Counter[Any], ...]:
-        return self.live, self.failed, self.spent, self.reserved, self.bills, self.claims, self.running
+        return (
+            self.live,
+            self.failed,
+            self.spent,
+            self.reserved,
+            self.bills,
+            self.claims,
+            self.running,
+            self.requesters,
+        )
 
 
 def tallies_of(launch: Launch) -> Tallies:
@@ -173,6 +184,9 @@ def tallies_of(launch: Launch) -> Tallies:
         found.claims["batch", launch.batch_id] += 1
     if intent is None or not (launch.is_open or launch.has_runs):
         return found
+    outcome = launch.outcome
+    if outcome is not None and outcome.result is Result.ACCEPTED and outcome.requester_id is not None:
+        found.requesters[intent.credential, outcome.requester_id] += 1
     for asked in launch.unbound():
         found.live[asked.key] += asked.calls
         found.reserved[intent.consent_id, asked.plan] += asked.calls * asked.cents
@@ -349,15 +363,7 @@ class State:
 
     def requesters(self, credential: str) -> frozenset[int]:
         """Our ids at the service, as answers to this API key's launches showed them."""
-        found = (
-            launch.outcome.requester_id
-            for launch in self.launches.values()
-            if launch.intent is not None
-            and launch.intent.credential == credential
-            and launch.outcome is not None
-            and launch.outcome.result is Result.ACCEPTED
-        )
-        return frozenset(each for each in found if each is not None)
+        return frozenset(ours for (key, ours) in self.tallies.requesters if key == credential)
 
     @property
     def is_newer(self) -> bool:
@@ -402,15 +408,18 @@ def _with(launch: Launch, fact: Intent | Outcome | Call) -> Launch:
 
 
 def _merged_outcome(first: Outcome, second: Outcome) -> Outcome:
-    """The result that is right; its runs are those of all outcomes with the same result."""
+    """The result that is right, with what any outcome of that result knows."""
     if first == second:
         return first
     if first.result is not second.result:
         return max(first, second, key=lambda outcome: RANK[outcome.result])
-    latest = max(
-        first, second, key=lambda outcome: (outcome.batch_id is not None, write_fact(replace(outcome, run_ids=())))
+    both = (first, second)
+    return replace(
+        max(both, key=lambda outcome: write_fact(replace(outcome, batch_id=None, run_ids=(), requester_id=None))),
+        batch_id=max((each.batch_id for each in both if each.batch_id is not None), default=None),
+        run_ids=tuple(sorted({*first.run_ids, *second.run_ids})),
+        requester_id=max((each.requester_id for each in both if each.requester_id is not None), default=None),
     )
-    return replace(latest, run_ids=tuple(sorted({*first.run_ids, *second.run_ids})))
 
 
 def _merged_vote(first: Vote, second: Vote) -> Vote:
