@@ -519,9 +519,7 @@ class Driver:
     def _asks_lists(self, now: Now) -> bool:
         """Whether anything waits for the service's lists."""
         opened = self.log.state.stages[Stage.OPEN] - self.limit.posting
-        return (
-            bool(opened) or self._refused_since is not None or any(self._is_read(each, now) for each in self._runs())
-        )
+        return bool(opened) or self._refused_since is not None or any(self._is_read(each, now) for each in self._runs())
 
     async def _read_what_is_due(self, step: Waiting, now: Now) -> None:
         for ended in [each for each in self._unread if self._reading.get(each.run.id, 0.0) <= now.seconds]:

@@ -38,7 +38,9 @@ def simulate(first: int) -> tuple[Counter[str], list[str]]:
             schedule.run()
         except Exception as error:  # noqa: BLE001 - any error is a finding
             where = traceback.extract_tb(error.__traceback__)[-1]
-            found.append(f"schedule {seed}: {type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})")
+            found.append(
+                f"schedule {seed}: {type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+            )
         counts.update(
             sessions=schedule.sessions,
             crashes=schedule.crashes,

@@ -26,7 +26,8 @@ def _no_edit(schedule: Schedule) -> None:
 
 
 def _appends_whatever_others_did(schedule: Schedule) -> None:
-    schedule.compares = False
+    if schedule.shared is not None:
+        schedule.shared.compares = False
 
 
 def _sends_late(schedule: Schedule) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from planner.errors import LostAnswerError, RefusedError, ServiceError, ThrottledError, UnreachableError
+from planner.errors import LostAnswerError, RefusedError, ServiceError, ThrottledError, UnreachableError, UsageError
 from planner.evidence import Call, Evidence, RunStatus
 from planner.providers.base import (
     Balance,
@@ -30,6 +29,14 @@ from planner.providers.requests import RequestStats
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RESERVE_CENTS = 24
 US, SOMEBODY_ELSE = 1, 2
+REFUSALS = (
+    RefusedError("402"),
+    UsageError("400"),
+    ServiceError("502", status=502),
+    ServiceError("503", status=503),
+    ServiceError("504", status=504),
+)
+"""Without any effect, though nobody can know that of the last three."""
 
 
 class Violation(Exception):  # noqa: N818 - what a schedule found
@@ -47,6 +54,7 @@ class Made:
     shown_at: float
     charged_at: float
     cents: int
+    has_failed: bool = False
 
 
 @dataclass
@@ -61,10 +69,10 @@ class Service:
     shows_requesters: bool = False
     shows_run_ids: bool = True
     lists_batches: bool = True
-    wanted: Counter[str] = field(default_factory=Counter[str])
-    """By prompt: calls that were agreed to."""
-    ceiling_cents: int | None = None
+    failing: float = 0.0
+    """The share of runs that the platform fails."""
     is_faulty: Callable[[], bool] = lambda: False
+    on_made: Callable[[], None] = lambda: None
     made: list[Made] = field(default_factory=list[Made])
     requests: int = 0
 
@@ -77,7 +85,7 @@ class Service:
         if active + len(request.prompts) > self.limit:
             return None
         runs = self._make(request.line, request.prompts, request.name, US)
-        self.check()
+        self.on_made()
         ids = [run.id for run in runs]
         self.random.shuffle(ids)
         batch_id = runs[0].batch_id
@@ -107,21 +115,15 @@ class Service:
             )
             ends_at = now + self.random.uniform(5, 90)
             charged_at = ends_at + self.random.choice([0.0, 3.0])
-            self.made.append(Made(run, name, ends_at, shown_at, charged_at, self.random.randint(1, RESERVE_CENTS)))
+            cents = self.random.randint(1, RESERVE_CENTS)
+            has_failed = self.random.random() < self.failing
+            self.made.append(Made(run, name, ends_at, shown_at, charged_at, cents, has_failed))
             runs.append(run)
         return runs
 
     @property
     def ours(self) -> list[Made]:
         return [made for made in self.made if made.name]
-
-    def check(self) -> None:
-        for prompt, runs in Counter(made.run.prompt or "" for made in self.ours).items():
-            if runs > self.wanted[prompt]:
-                raise Violation(f"{runs} runs of {prompt!r} were paid for, {self.wanted[prompt]} are wanted")
-        spent = sum(made.cents for made in self.ours)
-        if self.ceiling_cents is not None and spent > self.ceiling_cents:
-            raise Violation(f"{spent} cents were spent, the ceiling is {self.ceiling_cents}")
 
     # What it shows
 
@@ -136,7 +138,7 @@ class Service:
         ended_at = EPOCH + timedelta(seconds=made.ends_at)
         return replace(
             made.run,
-            status=RunStatus.COMPLETED,
+            status=RunStatus.FAILED if made.has_failed else RunStatus.COMPLETED,
             call_id=CallId(made.run.id + 100_000),
             started_at=made.run.created_at,
             completed_at=ended_at,
@@ -193,7 +195,7 @@ class Client:
         if self.checks_time:
             on_sending()
         if service.is_faulty() and random.random() < 0.3:
-            raise RefusedError("402") if random.random() < 0.2 else ServiceError("502", status=502)
+            raise random.choice(REFUSALS)
         answer: asyncio.Future[Launched | None] = asyncio.get_running_loop().create_future()
 
         def arrive() -> None:
@@ -202,7 +204,6 @@ class Client:
             except Violation as violation:
                 if not answer.done():
                     answer.set_exception(violation)
-                service.violation = violation  # type: ignore[attr-defined]
                 return
             if not answer.done():
                 answer.set_result(launched)
@@ -283,6 +284,4 @@ class _Reading:
 
     async def finish(self) -> Evidence:
         call = Call.model_construct(call_id=self.run.call_id or 0, status="completed", duration_seconds=0.0)
-        return Evidence.model_construct(
-            run_id=self.run.id, run_status=self.run.status, call=call, turns=(), tools=()
-        )
+        return Evidence.model_construct(run_id=self.run.id, run_status=self.run.status, call=call, turns=(), tools=())

@@ -2,39 +2,41 @@
 time, in virtual time.
 
 The sessions are real (`planner.calls.driver`). A process may die at any step, and its requests that have left arrive all
-the same; a machine may be lost with its journal; several machines make the same calls at once; a process may stand still
-between its append and its request. A person settles what only a person can. Every schedule must end with each wanted run
-made once, or stopped at a ceiling that the bills keep.
+the same; a machine may be lost with its journal; several machines make the same calls at once, under one consent or two;
+a process may stand still between its append and its request; a failed append may arrive later. A person settles what
+only a person can. Every schedule must end with each wanted run made once, or stopped at a ceiling that the bills keep.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, cast
 
 import anyio
-from log_service import EPOCH, RESERVE_CENTS, US, Client, Service, Violation
+from log_service import EPOCH, RESERVE_CENTS, US, Client, Made, Service, Violation
 from memory_log import Machine, MemoryLog, SharedLines
 from virtual_time import VirtualLoop
 
 from planner.calls.driver import Driver, Terms, Tools
-from planner.calls.model import Limit, Outcomes, Settings, StopReason, Want
+from planner.calls.model import Limit, Outcomes, Settings, Stop, StopReason, Want
+from planner.calls.month import read_month
 from planner.clock import Clock
-from planner.errors import StoreError
+from planner.errors import PlannerError, StoreError
 from planner.log.facts import Ceiling, Consent, Goal, Outcome, Result, Scope
+from planner.log.fold import State
 from planner.providers.base import LaunchRequest, Line
 
 ACCOUNT = "account"
-CONSENT = "c1"
-MAX_ROUNDS = 30
+MAX_ROUNDS = 40
 FAULTY_ROUNDS = 6
 SETTLE_SECONDS = 100.0
+SECONDS_BEFORE_MONTH_END = 600.0
+NEXT_MONTH = datetime(2026, 12, 1, tzinfo=EPOCH.tzinfo)
 
 
 class Crash(BaseException):
@@ -43,7 +45,7 @@ class Crash(BaseException):
 
 @dataclass
 class Schedule:
-    """The calls of one consent, from the first session to the end. `edit` may break a rule."""
+    """The calls of one or two consents, from the first session to the end. `edit` may break a rule."""
 
     seed: int
     edit: Callable[[Schedule], None] = lambda schedule: None
@@ -51,15 +53,16 @@ class Schedule:
     sessions: int = 0
     crashes: int = 0
     lost: int = 0
-    launches: int = 0
     persons: int = 0
-    is_over: bool = False
-    compares: bool = True
     checks_time: bool = True
+    clocks_differ: bool = False
+    consent_of: dict[str, str] = field(default_factory=dict[str, str])
+    """By launch id."""
+    at_ceiling: dict[str, bool] = field(default_factory=dict[str, bool])
+    """By consent id: whether its calls ended at a ceiling."""
 
     def __post_init__(self) -> None:
         self.random = random = Random(self.seed)
-        keys = random.randint(1, 4)
         shares_prompt = random.random() < 0.2
         self.wants = [
             Want(
@@ -70,14 +73,10 @@ class Schedule:
                 expected_seconds=30.0,
                 timeout_seconds=600.0,
             )
-            for number in range(keys)
+            for number in range(random.randint(1, 4))
         ]
-        self.goals = {want.key: random.randint(1, 3) for want in self.wants}
-        wanted = Counter[str]()
-        for want in self.wants:
-            wanted[want.prompt] += self.goals[want.key]
-        total = wanted.total()
-        ceiling = random.randint(RESERVE_CENTS, RESERVE_CENTS * (total + 2)) if random.random() < 0.4 else None
+        self.prompt_of = {want.key: want.prompt for want in self.wants}
+        self.consents = {f"c{number}": self._consent(number) for number in range(random.choice([1, 1, 1, 2]))}
         self.shared = SharedLines() if random.random() < 0.7 else None
         self.settings = Settings(
             settle_seconds=SETTLE_SECONDS,
@@ -88,14 +87,7 @@ class Schedule:
             poll_floor_seconds=3.0,
             poll_ceiling_seconds=15.0,
         )
-        self.consent = Consent(
-            EPOCH,
-            ACCOUNT,
-            CONSENT,
-            "d",
-            tuple(Goal(key, calls, "plan") for key, calls in self.goals.items()),
-            () if ceiling is None else (Ceiling(Scope.CONSENT, ceiling, "--max-cost"),),
-        )
+        self.month_cents = random.randint(RESERVE_CENTS, RESERVE_CENTS * 12) if random.random() < 0.2 else None
         self.trouble = random.choice([0.02, 0.1, 0.3])
         self.service = Service(
             random,
@@ -106,22 +98,40 @@ class Schedule:
             shows_requesters=random.random() < 0.6,
             shows_run_ids=random.random() < 0.8,
             lists_batches=random.random() < 0.85,
-            wanted=wanted,
-            ceiling_cents=ceiling,
+            failing=random.choice([0.0, 0.0, 0.1]),
             is_faulty=self.is_faulty,
+            on_made=self.check,
         )
         self.machines = [Machine() for _ in range(3)]
         self.edit(self)
-        if self.shared is not None:
-            self.shared.compares = self.compares
+
+    def _consent(self, number: int) -> Consent:
+        random = self.random
+        goals = tuple(
+            Goal(want.key, random.randint(1, 3), f"p{number}", random.choice([0, 0, 1])) for want in self.wants
+        )
+        total = sum(goal.calls for goal in goals)
+        ceilings: tuple[Ceiling, ...] = ()
+        if random.random() < 0.4:
+            ceilings = (
+                Ceiling(Scope.CONSENT, random.randint(RESERVE_CENTS, RESERVE_CENTS * (total + 2)), "--max-cost"),
+            )
+        return Consent(EPOCH, ACCOUNT, f"c{number}", "d", goals, ceilings)
 
     def is_faulty(self, weight: float = 1.0) -> bool:
         return self.rounds <= FAULTY_ROUNDS and self.random.random() < self.trouble * weight
 
+    @property
+    def launches(self) -> int:
+        return len(self.consent_of)
+
     def run(self) -> None:
         """Raises `Violation`."""
-        loop = VirtualLoop()
-        loop.ends_at = 1_000_000.0
+        begins_at = 0.0
+        if self.month_cents is not None:
+            begins_at = (NEXT_MONTH - EPOCH).total_seconds() - SECONDS_BEFORE_MONTH_END
+        loop = VirtualLoop(begins_at)
+        loop.ends_at = begins_at + 1_000_000.0
         # A process that died leaves tasks behind: what they raise is no news.
         loop.set_exception_handler(lambda loop, context: None)
         try:
@@ -135,21 +145,20 @@ class Schedule:
         while self.rounds < MAX_ROUNDS:
             self.rounds += 1
             self._lose_machines()
-            count = 1
-            if self.rounds <= FAULTY_ROUNDS:
-                count = self.random.choice([1, 2, 3]) if self.shared is not None else self.random.choice([1, 1, 2])
-            machines = self.random.sample(self.machines, count) if self.shared is not None else self.machines[:1] * count
-            results: list[Outcomes | None] = [None] * count
+            count = self.random.choice([1, 2, 3]) if self.rounds <= FAULTY_ROUNDS else 1
+            machines = (
+                self.random.choices(self.machines, k=count) if self.shared is not None else self.machines[:1] * count
+            )
             async with asyncio.TaskGroup() as group:
-                for number, machine in enumerate(machines):
-                    group.create_task(self._session(machine, results, number))
-            self._check()
-            if self._is_finished(results):
+                for machine in machines:
+                    group.create_task(self._session(machine))
+            self.check()
+            if self.at_ceiling.keys() == self.consents.keys():
                 await asyncio.sleep(60.0)
-                self._check()
                 self.rounds = MAX_ROUNDS  # a last session, without faults, reads late bills
-                await self._session(machines[0], [None], 0)
-                self._check_end(results)
+                await self._session(machines[0])
+                self.check()
+                self._check_end()
                 return
             self._settle_by_person()
             await asyncio.sleep(self.random.choice([0.0, 20.0, 150.0]))
@@ -163,72 +172,103 @@ class Schedule:
                 self.machines[number] = Machine()
                 self.lost += 1
 
-    def _check(self) -> None:
-        self.service.check()
-        if (violation := getattr(self.service, "violation", None)) is not None:
-            raise violation
-
     # Sessions
 
-    async def _session(self, machine: Machine, results: list[Outcomes | None], number: int) -> None:
+    async def _session(self, machine: Machine) -> None:
         await asyncio.sleep(self.random.choice([0.0, 0.0, 0.1, 10.0, 60.0]))
         self.sessions += 1
-        session_id = f"s{self.sessions}"
-        process = Process(self, machine, session_id)
+        left = [consent for name, consent in self.consents.items() if name not in self.at_ceiling]
+        consent = self.random.choice(left or list(self.consents.values()))
+        process = Process(self, machine, consent, f"s{self.sessions}")
         try:
-            results[number] = await process.run()
+            outcomes = await process.run()
         except BaseException as error:
             if not _is_crash(error):
                 raise
             self.crashes += 1
+        else:
+            self._note_end(consent.consent_id, outcomes)
         finally:
             process.is_dead = True
 
-    def _is_finished(self, results: list[Outcomes | None]) -> bool:
-        for outcomes in results:
-            if outcomes is None:
-                continue
-            if outcomes.is_finished:
-                return True
-            stop = outcomes.stop
-            if stop is not None and stop.reason is StopReason.CEILING and not outcomes.unsettled and not outcomes.under_way:
-                return True
-            if stop is not None and stop.error is not None and stop.reason is StopReason.FAILED:
-                raise stop.error
-        return False
+    def _note_end(self, consent_id: str, outcomes: Outcomes) -> None:
+        stop = outcomes.stop
+        if stop is not None and stop.error is not None and stop.reason is StopReason.FAILED:
+            raise stop.error
+        is_at_ceiling = stop is not None and stop.reason is StopReason.CEILING
+        if outcomes.is_finished or (is_at_ceiling and not outcomes.unsettled and not outcomes.under_way):
+            self.at_ceiling[consent_id] = is_at_ceiling
 
-    def _check_end(self, results: list[Outcomes | None]) -> None:
-        at_ceiling = not any(outcomes is not None and outcomes.is_finished for outcomes in results)
-        made = Counter(each.run.prompt or "" for each in self.service.ours)
-        if at_ceiling:
-            left = (self.service.ceiling_cents or 0) - sum(each.cents for each in self.service.ours)
-            if left >= RESERVE_CENTS:
-                raise Violation(f"stopped at the ceiling with {left} cents left")
-            return
-        if made != self.service.wanted:
-            raise Violation(f"finished with {dict(made)}, wanted {dict(self.service.wanted)}")
-        log = MemoryLog(Machine(), self.shared) if self.shared else MemoryLog(self.machines[0])
-        if self.shared is not None:
-            log.state.add_all(self.shared.facts)
-        claimed = {run_id for launch in log.state.launches.values() for run_id in launch.run_ids}
-        missing = {each.run.id for each in self.service.ours} - claimed
-        foreign = claimed - {each.run.id for each in self.service.ours}
+    # What must be true
+
+    def check(self) -> None:
+        """At any time: nothing was paid twice, no ceiling is broken. Raises `Violation`."""
+        ours = self.service.ours
+        made = Counter(each.run.prompt or "" for each in ours)
+        failed = Counter(each.run.prompt or "" for each in ours if each.has_failed)
+        for prompt, most in self._wanted(failed).items():
+            if made[prompt] > most:
+                raise Violation(f"{made[prompt]} runs of {prompt!r} were paid for, {most} are wanted")
+        spent = Counter[str]()
+        for each in ours:
+            spent[self._consent_of(each)] += each.cents
+            spent[f"{each.run.created_at:%Y-%m}"] += each.cents
+        limits = {name: ceiling.cents for name, consent in self.consents.items() for ceiling in consent.ceilings}
+        if self.month_cents is not None:
+            limits |= {name: self.month_cents for name in spent if name not in self.consents}
+        for name, cents in limits.items():
+            if spent[name] > cents:
+                raise Violation(f"{spent[name]} cents were spent under {name}, the ceiling is {cents}")
+
+    def _consent_of(self, made: Made) -> str:
+        return self.consent_of[made.name.removeprefix("planner ")]
+
+    def _wanted(self, failed: Counter[str]) -> Counter[str]:
+        """By prompt, how many runs there may be if so many failed."""
+        wanted = Counter[str]()
+        for want in self.wants:
+            goals = [goal for consent in self.consents.values() for goal in consent.goals if goal.key == want.key]
+            wanted[want.prompt] += max(goal.calls + min(goal.retries, failed[want.prompt]) for goal in goals)
+        return wanted
+
+    def _check_end(self) -> None:
+        ours = self.service.ours
+        if any(self.at_ceiling.values()):
+            if self.month_cents is None and len(self.consents) == 1:
+                (ceiling,) = self.consents["c0"].ceilings
+                left = ceiling.cents - sum(each.cents for each in ours)
+                if left >= RESERVE_CENTS:
+                    raise Violation(f"stopped at the ceiling with {left} cents left")
+        else:
+            made = Counter(each.run.prompt or "" for each in ours)
+            least = self._wanted(Counter[str]())
+            if any(made[prompt] < calls for prompt, calls in least.items()):
+                raise Violation(f"finished with {dict(made)}, wanted {dict(least)}")
+        state = State()
+        state.add_all(self.shared.facts if self.shared is not None else self.machines[0].facts)
+        claimed = {run_id for launch in state.launches.values() for run_id in launch.run_ids}
+        missing = {each.run.id for each in ours} - claimed
+        foreign = claimed - {each.run.id for each in ours}
         if missing or foreign:
             raise Violation(f"runs {missing} are lost to the log, runs {foreign} are somebody else's")
-        spent = sum(log.state.tallies.spent.values())
-        if spent != sum(each.cents for each in self.service.ours):
-            raise Violation(f"{spent} cents are in the log, {sum(each.cents for each in self.service.ours)} were charged")
+        spent, charged = sum(state.tallies.spent.values()), sum(each.cents for each in ours)
+        if spent != charged or state.tallies.reserved:
+            raise Violation(f"{spent} cents are in the log, {charged} were charged; {state.tallies.reserved} reserved")
+        live = Counter[str]()
+        for key, calls in state.tallies.live.items():
+            live[self.prompt_of[key]] += calls
+        if live != Counter(each.run.prompt or "" for each in ours):
+            raise Violation(f"the log has {dict(live)} calls")
 
     # A person
 
     def _settle_by_person(self) -> None:
         """A person looks at the service, when nothing is on its way any more."""
-        facts = self.shared.facts if self.shared is not None else list(self.machines[0].facts)
-        log = MemoryLog(Machine())
-        log.state.add_all(facts)
+        state = State()
+        state.add_all(self.shared.facts if self.shared is not None else self.machines[0].facts)
         now = EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
         settled: list[Outcome] = []
-        for intent in log.state.open_launches():
+        for intent in state.open_launches():
             if now - intent.at < timedelta(seconds=4 * SETTLE_SECONDS):
                 continue
             self.persons += 1
@@ -256,6 +296,7 @@ class Process:
 
     schedule: Schedule
     machine: Machine
+    consent: Consent
     session_id: str
     is_dead: bool = False
     steps_left: int = -1
@@ -284,63 +325,55 @@ class Process:
             await asyncio.sleep(schedule.random.uniform(0, 0.2))
         self.step()
 
+    def _lost(self, append: Callable[[], object]) -> None:
+        """A failed append may arrive all the same."""
+        random = self.schedule.random
+        if random.random() < 0.5:
+            asyncio.get_running_loop().call_later(random.choice([0.1, 5.0, 60.0]), append)
+
     async def run(self) -> Outcomes:
         schedule, loop = self.schedule, asyncio.get_running_loop()
-        log = MemoryLog(self.machine, schedule.shared, self._pause, self.step)
-        try:
-            await log.refresh()
-        except StoreError as error:
-            return Outcomes(stop=None, left={"": 1}, anomalies=(str(error),))
-        if schedule.consent.consent_id not in log.state.consents:
-            while not await self._append_consent(log):
-                if schedule.consent.consent_id in log.state.consents:
-                    break
+        log = MemoryLog(self.machine, schedule.shared, self._pause, self.step, self._lost)
         client = Client(schedule.service, self.step, checks_time=schedule.checks_time)
+        wrong_seconds = schedule.random.choice([0.0, 40_000.0, -40_000.0])
+        if not schedule.clocks_differ:
+            client.clock_offset_seconds = -wrong_seconds + schedule.random.uniform(-1, 1)
+        clock = Clock(lambda: EPOCH + timedelta(seconds=loop.time() + wrong_seconds), loop.time, asyncio.sleep)
+        limit = Limit()
 
         def new_id() -> str:
-            schedule.launches += 1
-            return f"l{schedule.launches}"
+            launch_id = f"l{schedule.launches}"
+            schedule.consent_of[launch_id] = self.consent.consent_id
+            return launch_id
 
         async def save(evidence: Any) -> list[str]:
             self.step()
             return [f"e{each.run_id}" for each in evidence]
 
-        clock = Clock(lambda: EPOCH + timedelta(seconds=loop.time()), loop.time, asyncio.sleep)
-        driver = Driver(
-            cast(Any, client),
-            log,
-            Tools(clock, new_id, save),
-            Terms(self.session_id, ACCOUNT, schedule.settings, schedule.consent, tuple(schedule.wants)),
-            Limit(),
-        )
+        terms = Terms(self.session_id, ACCOUNT, schedule.settings, self.consent, tuple(schedule.wants))
+        driver = Driver(cast(Any, client), log, Tools(clock, new_id, save), terms, limit)
+        try:
+            await log.refresh()
+            while self.consent.consent_id not in log.state.consents:
+                await log.append([self.consent])
+            if schedule.month_cents is not None:
+                limit.month = await read_month(cast(Any, client), schedule.month_cents, RESERVE_CENTS, driver.now())
+        except PlannerError as error:
+            return Outcomes(stop=Stop(StopReason.UNAVAILABLE, str(error)))
         interrupted = anyio.Event()
         if schedule.is_faulty(0.5):
             loop.call_later(schedule.random.uniform(1, 120), interrupted.set)
         self._perhaps_company(log)
         return await driver.run(interrupted)
 
-    async def _append_consent(self, log: MemoryLog) -> bool:
-        try:
-            return await log.append([self.schedule.consent])
-        except StoreError:
-            await asyncio.sleep(1.0)
-            await self._refresh(log)
-            return self.schedule.consent.consent_id in log.state.consents
-
-    async def _refresh(self, log: MemoryLog) -> None:
-        try:
-            await log.refresh()
-        except StoreError:
-            await asyncio.sleep(1.0)
-
     def _perhaps_company(self, log: MemoryLog) -> None:
         """Somebody else makes the same batch at the same time, where the service tells us apart."""
         schedule = self.schedule
-        if not (schedule.service.shows_requesters and schedule.random.random() < 0.1):
+        if schedule.month_cents is not None or not schedule.service.shows_requesters or schedule.random.random() > 0.1:
             return
         if US not in log.state.requesters("key"):
             return
         want = schedule.random.choice(schedule.wants)
-        request = LaunchRequest(want.line, (want.prompt,), "", is_batch=True)
+        request = LaunchRequest(want.line, (want.prompt,) * schedule.random.choice([1, 1, 2]), "", is_batch=True)
         delay = schedule.random.uniform(0, 5)
         asyncio.get_running_loop().call_later(delay, schedule.service.launch_of_somebody_else, request)

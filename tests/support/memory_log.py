@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from planner.errors import StoreError
 from planner.log.facts import Fact
 from planner.log.fold import State
 
@@ -45,6 +46,8 @@ class MemoryLog:
     shared: SharedLines | None = None
     pause: Callable[[str], Awaitable[None]] = _at_once
     on_note: Callable[[], None] = lambda: None
+    on_lost: Callable[[Callable[[], object]], None] = lambda append: None
+    """Called with an append that failed, which may still arrive later."""
     state: State = field(default_factory=State)
     _seen: int = 0
     """Facts of the journal that the state has."""
@@ -74,8 +77,13 @@ class MemoryLog:
             self.on_note()
             return True
         at = self._position
-        await self.pause("append")
         pending = list(self.machine.unshared)
+        try:
+            await self.pause("append")
+        except StoreError:
+            shared, lost = self.shared, [*pending, *facts]
+            self.on_lost(lambda: shared.append(lost, at))
+            raise
         is_appended = self.shared.append([*pending, *facts], at)
         position = len(self.shared.facts)
         await self.pause("was appended")
