@@ -125,24 +125,13 @@ def budget_of(state: State, consent: Consent, limit: Limit, now: Now) -> Budget:
         accounts.append(Account(ceiling.label, ceiling.cents, committed.spent, committed.reserved, plan))
     if limit.month is not None and limit.month.month == now.month:
         month = limit.month
-        accounts.append(
-            Account(f"{MONTHLY} ({month.month})", month.limit_cents, month.listed_cents, _unlisted(state, limit))
-        )
+        more = state.tallies.committed_cents - month.committed_cents + len(month.others) * month.dearest_cents
+        committed = month.cents + more
+        reserved = min(committed, state.tallies.reserved.total())
+        label = f"{MONTHLY} ({month.month})"
+        accounts.append(Account(label, month.limit_cents, committed - reserved, reserved))
     if limit.balance_cents is not None:
-        spent = sum(state.tallies.spent.values()) - limit.spent_before_cents
-        reserved = sum(state.tallies.reserved.values())
+        spent = state.tallies.spent.total() - limit.spent_before_cents
+        reserved = state.tallies.reserved.total()
         accounts.append(Account(BALANCE, limit.balance_cents, spent, reserved, is_ours=False))
     return Budget(state, accounts, {})
-
-
-def _unlisted(state: State, limit: Limit) -> int:
-    """Reserved for launches of this month whose runs were not in the service's list when it was read."""
-    assert limit.month is not None
-    total = 0
-    for launch, intent in state.at_stage(Stage.OPEN, Stage.UNREAD, Stage.INCOMPLETE):
-        if f"{intent.at:%Y-%m}" != limit.month.month:
-            continue
-        listed = sum(1 for run_id in launch.run_ids if run_id in limit.month.listed)
-        dearest = max(asked.cents for asked in intent.asked)
-        total += max(0, intent.calls - listed) * dearest
-    return total

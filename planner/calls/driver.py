@@ -38,7 +38,7 @@ from planner.calls.model import (
     WaitReason,
     Want,
 )
-from planner.calls.month import is_in_month, read_month
+from planner.calls.month import note_listed, read_month
 from planner.calls.poll_times import NEVER, Awaited, poll_seconds
 from planner.calls.reconciling import Found, Lists, bind, name_of, reconcile
 from planner.clock import Clock
@@ -352,7 +352,7 @@ class Driver:
         assert self.limit.month is not None
         try:
             limit_cents, dearest = self.limit.month.limit_cents, self.limit.month.dearest_cents
-            self.limit.month = await read_month(self.provider, limit_cents, dearest, now)
+            self.limit.month = await read_month(self.provider, self.log.state, limit_cents, dearest, now)
         except PlannerError as error:
             self._end_launching(Stop(StopReason.UNAVAILABLE, error.with_hint, error=error))
             self.limit.month = None
@@ -560,6 +560,7 @@ class Driver:
         wanted = {
             RunId(run_id) for launch, _ in watched for run_id in launch.run_ids if RunId(run_id) not in launch.calls
         }
+        is_searching = bool(searched) or any(len(launch.run_ids) < intent.calls for launch, intent in watched)
         recent = sum(
             1
             for launch, intent in watched
@@ -569,8 +570,8 @@ class Driver:
         runs = await read_list(
             self.provider.runs,
             oldest=min(earliest, default=began.server),
-            wanted=None if searched else wanted,
-            first_page=PAGE_LIMIT if searched else int((self._list_rows + recent) * ROW_MARGIN) + 1,
+            wanted=None if is_searching else wanted,
+            first_page=PAGE_LIMIT if is_searching else int((self._list_rows + recent) * ROW_MARGIN) + 1,
         )
         rows = [row for row, run_id in enumerate(runs.found, start=1) if run_id in wanted]
         self._list_rows = max(rows, default=0)
@@ -585,26 +586,24 @@ class Driver:
         return Lists(began, runs, batches)
 
     async def _read_members(self, launch: Launch, intent: Intent, runs: Listed[Run]) -> None:
-        """The runs of a batch whose answer or row did not name them."""
-        assert launch.batch_id is not None
+        """The runs of a batch whose answer or row did not name them all."""
         assert launch.outcome is not None
+        assert launch.batch_id is not None
         members = [run.id for run in runs.found.values() if run.batch_id == launch.batch_id]
-        if not members:
+        if len(members) < intent.calls:  # the list may not have been read as far back as all of them
             try:
                 members = list((await self.provider.batch(BatchId(launch.batch_id))).run_ids)
             except NotFoundError:  # not visible yet, as if it had just been created
                 return
-        if members and len(members) <= intent.calls and set(members) != set(launch.run_ids):
+        if members and len(members) <= intent.calls and not set(members) <= set(launch.run_ids):
             self.log.note([replace(launch.outcome, run_ids=tuple(sorted(members)))])
 
     async def _listed(self, lists: Lists) -> None:
         now = self.now()
         self._is_busy = any(not run.ended for run in lists.runs.found.values())
-        if self.limit.month is not None:
-            for run in lists.runs.found.values():
-                if is_in_month(run, self.limit.month.month):
-                    self.limit.month.listed.setdefault(run.id, None)
         self._reconcile(lists, now)
+        if self.limit.month is not None:
+            note_listed(self.limit.month, self.log.state, lists.runs.found.values())
         for launch, intent in self._runs():
             rows = [run for run_id in launch.run_ids if (run := lists.runs.found.get(RunId(run_id))) is not None]
             bound = bind(launch, rows)
@@ -733,8 +732,6 @@ class Driver:
                 charged = await self.provider.charges(charges_to_read(calls))
                 billed = billed_calls(calls, charged)
                 self.log.note(billed)
-                if self.limit.month is not None:
-                    self.limit.month.listed.update((call.run_id, call.cents) for call in billed)
                 self._bill_failures = 0
                 if billed:
                     self._bill_pause = FIRST_PAUSE_SECONDS
@@ -777,19 +774,17 @@ class Driver:
     def _outcomes(self) -> Outcomes:
         now, state, consent = self.now(), self.log.state, self.terms.consent
         pending = pending_calls(state, consent, self.terms.wants) if consent is not None else []
-        under_way = tuple(
-            RunId(run_id)
+        under_way = sum(
+            max(intent.calls, len(launch.run_ids)) - len(launch.live_calls)
             for launch, intent in self._runs()
             if not is_old(intent, now.server)
-            for run_id in launch.run_ids
-            if RunId(run_id) not in launch.calls
         )
         return Outcomes(
             stop=self.stop,
             left={each.want.key: each.calls for each in pending},
             unsettled=tuple(self._searched().values()),
             under_way=under_way,
-            unbilled_cents=sum(call.cents or 0 for call in unbilled_calls(state)),
+            reserved_cents=state.tallies.reserved.total(),
             anomalies=tuple(self.anomalies.values()),
         )
 

@@ -90,12 +90,13 @@ class Month:
     """`2026-11`, in UTC."""
     dearest_cents: int
     """The price of a listed call whose bill is not known."""
-    listed: dict[RunId, int | None] = field(default_factory=dict[RunId, int | None])
-    """The bill of each run of this month; None while unknown."""
-
-    @property
-    def listed_cents(self) -> int:
-        return sum(self.dearest_cents if cents is None else cents for cents in self.listed.values())
+    cents: int = 0
+    """The sum when the list was read, with what the log had reserved for calls of this month."""
+    committed_cents: int = 0
+    """All that the log had spent and reserved then. What it commits later is added to the sum."""
+    listed: frozenset[RunId] = frozenset()
+    others: set[RunId] = field(default_factory=set[RunId])
+    """Runs that were listed later and which no launch of the log has."""
 
 
 @dataclass(slots=True)
@@ -252,10 +253,10 @@ class Outcomes:
     left: Mapping[str, int] = field(default_factory=dict[str, int])
     """Calls that are missing, by key."""
     unsettled: tuple[Unsettled, ...] = ()
-    under_way: tuple[RunId, ...] = ()
-    """Runs that the session stopped waiting for. The next one picks them up."""
-    unbilled_cents: int = 0
-    """Reserved for calls whose bill has not come: until `planner reconcile`."""
+    under_way: int = 0
+    """Calls that the session stopped waiting for. The next one picks them up."""
+    reserved_cents: int = 0
+    """For calls whose end or bill has not come, and for launches whose fate is unknown."""
     anomalies: tuple[str, ...] = ()
     """Data from the service that nobody expected, in words."""
 

@@ -6,15 +6,19 @@ log.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from planner.calls.model import Month, Now
 from planner.errors import IncompleteError, PlannerError
 from planner.execution.reading import read_list
-from planner.providers.base import CallId, Provider, Run
+from planner.log.fold import Stage, State, tallies_of
+from planner.providers.base import CallId, Provider, Run, RunId
 
 UNREADABLE: Final = "the service's list of test calls cannot be read back to the beginning of the month"
+LATEST_CREATION: Final = timedelta(hours=1)
+"""A launch of the end of a month may create its runs in the next."""
 
 
 def is_in_month(run: Run, month: str) -> bool:
@@ -22,9 +26,9 @@ def is_in_month(run: Run, month: str) -> bool:
     return run.created_at is None or f"{run.created_at.astimezone(UTC):%Y-%m}" == month
 
 
-async def read_month(provider: Provider, limit_cents: int, dearest_cents: int, now: Now) -> Month:
+async def read_month(provider: Provider, state: State, limit_cents: int, dearest_cents: int, now: Now) -> Month:
     """Read the runs of this month, each with what the account was charged for it. `dearest_cents` is the price of a run
-    whose charge is unknown.
+    whose charge is unknown. Calls without a bill in the log count as the log's reservations.
 
     Raises `IncompleteError` if the list cannot be read to the beginning of the month: the ceiling may be reached.
     """
@@ -40,6 +44,29 @@ async def read_month(provider: Provider, limit_cents: int, dearest_cents: int, n
             charged = dict((await provider.charges(calls)).cents)
     except PlannerError:
         charged = {}  # each run counts at the dearest price
-    dearest_cents = max([dearest_cents, *charged.values()])
-    prices = {run.id: None if run.call_id is None else charged.get(run.call_id) for run in runs}
-    return Month(limit_cents, now.month, dearest_cents, prices)
+    dearest_cents = max([dearest_cents, state.highest_bill(None), *charged.values()])
+    reserved_cents, reserved = _reserved_since(state, begins_at - LATEST_CREATION)
+    cents = reserved_cents
+    for run in runs:
+        if run.id not in reserved:
+            cents += dearest_cents if run.call_id is None else charged.get(run.call_id, dearest_cents)
+    listed_ids = frozenset(run.id for run in runs)
+    return Month(limit_cents, now.month, dearest_cents, cents, state.tallies.committed_cents, listed_ids)
+
+
+def _reserved_since(state: State, moment: datetime) -> tuple[int, set[RunId]]:
+    """What the log has reserved for launches since then, in cents, and their runs without a final bill."""
+    cents = 0
+    runs: set[RunId] = set()
+    for launch, intent in state.at_stage(Stage.OPEN, Stage.UNREAD, Stage.INCOMPLETE):
+        if intent.at >= moment:
+            cents += tallies_of(launch).reserved.total()
+            calls = launch.live_calls
+            runs |= {run_id for run_id in launch.run_ids if run_id not in calls or not calls[run_id].has_final_bill}
+    return cents, runs
+
+
+def note_listed(month: Month, state: State, runs: Iterable[Run]) -> None:
+    """Add runs of others that were listed since the month was read."""
+    new = {run.id for run in runs if run.id not in month.listed and is_in_month(run, month.month)}
+    month.others = {run_id for run_id in month.others | new if not state.is_claimed("run", run_id)}

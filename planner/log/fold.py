@@ -151,6 +151,10 @@ class Tallies:
     requesters: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     """By API key and our id at the service, as answers showed it: how many launches."""
 
+    @property
+    def committed_cents(self) -> int:
+        return self.spent.total() + self.reserved.total()
+
     def change(self, difference: Tallies, sign: int) -> None:
         for mine, theirs in zip(self.counters(), difference.counters(), strict=True):
             for key, number in theirs.items():

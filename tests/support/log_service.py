@@ -69,6 +69,8 @@ class Service:
     shows_requesters: bool = False
     shows_run_ids: bool = True
     lists_batches: bool = True
+    page_rows: int = 200
+    """Most rows of a page."""
     failing: float = 0.0
     """The share of runs that the platform fails."""
     is_faulty: Callable[[], bool] = lambda: False
@@ -230,7 +232,7 @@ class Client:
         await self._read()
         rows = self.service.listed()
         await asyncio.sleep(self.service.random.uniform(0, 0.5))
-        return Page(rows[offset : offset + limit])
+        return Page(rows[offset : offset + min(limit, self.service.page_rows)])
 
     async def batches(self, *, offset: int = 0, limit: int = 200) -> Page[Batch]:
         await self._read()
@@ -238,7 +240,7 @@ class Client:
         if not self.service.lists_batches:
             return Page((), dropped=0 if offset else 1)
         await asyncio.sleep(self.service.random.uniform(0, 0.5))
-        return Page(rows[offset : offset + limit])
+        return Page(rows[offset : offset + min(limit, self.service.page_rows)])
 
     async def batch(self, batch_id: BatchId) -> Batch:
         await self._read()

@@ -98,6 +98,7 @@ class Schedule:
             shows_requesters=random.random() < 0.6,
             shows_run_ids=random.random() < 0.8,
             lists_batches=random.random() < 0.85,
+            page_rows=random.choice([200, 3]),
             failing=random.choice([0.0, 0.0, 0.1]),
             is_faulty=self.is_faulty,
             on_made=self.check,
@@ -155,14 +156,28 @@ class Schedule:
             self.check()
             if self.at_ceiling.keys() == self.consents.keys():
                 await asyncio.sleep(60.0)
-                self.rounds = MAX_ROUNDS  # a last session, without faults, reads late bills
-                await self._session(machines[0])
+                self.rounds = MAX_ROUNDS
+                await self._read_late_bills(machines[0])
                 self.check()
                 self._check_end()
                 return
             self._settle_by_person()
             await asyncio.sleep(self.random.choice([0.0, 20.0, 150.0]))
         raise Violation(f"not finished after {MAX_ROUNDS} rounds")
+
+    async def _read_late_bills(self, machine: Machine) -> None:
+        """A last session, without faults. At a ceiling, late bills may allow more calls."""
+        for _ in range(MAX_ROUNDS):
+            await self._session(machine)
+            await asyncio.sleep(60.0)
+            if not self.state().tallies.reserved:
+                return
+
+    def state(self) -> State:
+        """What the log says in the end."""
+        state = State()
+        state.add_all(self.shared.facts if self.shared is not None else self.machines[0].facts)
+        return state
 
     def _lose_machines(self) -> None:
         if self.shared is None:
@@ -244,8 +259,7 @@ class Schedule:
             least = self._wanted(Counter[str]())
             if any(made[prompt] < calls for prompt, calls in least.items()):
                 raise Violation(f"finished with {dict(made)}, wanted {dict(least)}")
-        state = State()
-        state.add_all(self.shared.facts if self.shared is not None else self.machines[0].facts)
+        state = self.state()
         claimed = {run_id for launch in state.launches.values() for run_id in launch.run_ids}
         missing = {each.run.id for each in ours} - claimed
         foreign = claimed - {each.run.id for each in ours}
@@ -264,8 +278,7 @@ class Schedule:
 
     def _settle_by_person(self) -> None:
         """A person looks at the service, when nothing is on its way any more."""
-        state = State()
-        state.add_all(self.shared.facts if self.shared is not None else self.machines[0].facts)
+        state = self.state()
         now = EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
         settled: list[Outcome] = []
         for intent in state.open_launches():
@@ -357,7 +370,9 @@ class Process:
             while self.consent.consent_id not in log.state.consents:
                 await log.append([self.consent])
             if schedule.month_cents is not None:
-                limit.month = await read_month(cast(Any, client), schedule.month_cents, RESERVE_CENTS, driver.now())
+                limit.month = await read_month(
+                    cast(Any, client), log.state, schedule.month_cents, RESERVE_CENTS, driver.now()
+                )
         except PlannerError as error:
             return Outcomes(stop=Stop(StopReason.UNAVAILABLE, str(error)))
         interrupted = anyio.Event()
