@@ -24,7 +24,7 @@ from planner.calls.model import (
     WaitReason,
     Want,
 )
-from planner.log.facts import Consent, Goal
+from planner.log.facts import Consent, Goal, Intent
 from planner.log.fold import Stage, State
 from planner.providers.base import Line
 from planner.values import frozen
@@ -79,13 +79,7 @@ def decide(state: State, consent: Consent, wants: Sequence[Want], limit: Limit, 
         >= MAX_UNCONFIRMED
     ):
         return Waiting(WaitReason.UNCONFIRMED)
-    locked = {asked.key for intent in opened for asked in intent.asked}
-    requests = {(intent.line, asked.prompt) for intent in opened for asked in intent.asked}
-    free = [
-        each
-        for each in pending
-        if each.want.key not in locked and (each.want.line, each.want.prompt_digest) not in requests
-    ]
+    free = free_calls(pending, opened)
     if not free:
         return Waiting(WaitReason.OPEN_LAUNCHES)
     if now.seconds < limit.concurrency.pause_until:
@@ -95,6 +89,18 @@ def decide(state: State, consent: Consent, wants: Sequence[Want], limit: Limit, 
     return launches or _at_ceiling(
         pending, free, budget, is_waiting=bool(running or opened or state.stages[Stage.INCOMPLETE])
     )
+
+
+def free_calls(pending: Sequence[Pending], opened: Sequence[Intent]) -> list[Pending]:
+    """What may be called while these launches are open: neither a key of theirs, nor the same request for another key,
+    since two equal launches could not be told apart."""
+    keys = {asked.key for intent in opened for asked in intent.asked}
+    requests = {(intent.line, asked.prompt) for intent in opened for asked in intent.asked}
+    return [
+        each
+        for each in pending
+        if each.want.key not in keys and (each.want.line, each.want.prompt_digest) not in requests
+    ]
 
 
 def _is_unconfirmed(launch_id: str, age_seconds: float, limit: Limit) -> bool:

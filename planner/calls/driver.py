@@ -40,7 +40,7 @@ from planner.calls.model import (
 )
 from planner.calls.month import note_listed, read_month
 from planner.calls.poll_times import NEVER, Awaited, poll_seconds
-from planner.calls.reconciling import Found, Lists, bind, name_of, reconcile
+from planner.calls.reconciling import Lists, bind, name_of, reconcile
 from planner.clock import Clock
 from planner.errors import (
     IncompleteError,
@@ -619,27 +619,22 @@ class Driver:
                     )
 
     def _reconcile(self, lists: Lists, now: Now) -> None:
-        intents = [
-            intent
-            for intent in self.log.state.open_launches()
-            if intent.launch_id not in self.limit.posting
-            and intent.credential == self.provider.credential
-            and intent.earliest <= lists.began.server
-            and (launch := self.log.state.launch(intent.launch_id)) is not None
-            and launch.outcome is None
-        ]
-        found = reconcile(self.log.state, intents, lists, self.terms.settings, now) if intents else Found((), ())
-        self.log.note(found.outcomes)
-        self.unsettled = {each.intent.launch_id: each for each in found.unsettled}
-        for intent in self.log.state.open_launches():
+        """Search for the open launches that the lists may show, and note what they say."""
+        intents: list[Intent] = []
+        unsettled: list[Unsettled] = []
+        for launch, intent in self.log.state.at_stage(Stage.OPEN):
+            if intent.launch_id in self.limit.posting:
+                continue
             if intent.credential != self.provider.credential:
-                why = "it was made with another API key"
-                self.unsettled[intent.launch_id] = Unsettled(intent, needs_person=True, why=why)
-            elif intent.launch_id not in self.unsettled and intent.launch_id not in self.limit.posting:
+                unsettled.append(Unsettled(intent, needs_person=True, why="it was made with another API key"))
+            elif launch.outcome is not None:
                 why = "the service answered it with another launch's batch"
-                is_unclear = intent not in intents and intent.earliest <= lists.began.server
-                if is_unclear:
-                    self.unsettled[intent.launch_id] = Unsettled(intent, needs_person=True, why=why)
+                unsettled.append(Unsettled(intent, needs_person=True, why=why))
+            elif intent.earliest <= lists.began.server:
+                intents.append(intent)
+        found = reconcile(self.log.state, intents, lists, self.terms.settings, now)
+        self.unsettled = {each.intent.launch_id: each for each in (*unsettled, *found.unsettled)}
+        self.log.note(found.outcomes)
 
     def _poll_seconds(self) -> float:
         now, state = self.now(), self.log.state

@@ -53,18 +53,26 @@ def reconcile(state: State, intents: Sequence[Intent], lists: Lists, settings: S
         for intent in intents
     }
     shared = Counter(batch.id for candidates in possible.values() for batch in candidates)
-    outcomes: list[Outcome] = []
-    unsettled: list[Unsettled] = []
+    adopted: dict[str, Batch] = {}
     for intent in intents:
         candidates = possible[intent.launch_id]
         named = [batch for batch in candidates if batch.name == name_of(intent.launch_id)]
+        if len(named) == 1 or (len(candidates) == 1 and shared[candidates[0].id] == 1):
+            adopted[intent.launch_id] = (named or candidates)[0]
+    outcomes = [
+        Outcome(now.server, launch_id, Result.ADOPTED, batch.id, tuple(sorted(batch.run_ids)), batch.requester_id)
+        for launch_id, batch in adopted.items()
+    ]
+    taken = {batch.id for batch in adopted.values()}
+    free = [batch for batch in batches if batch.id not in taken]
+    unsettled: list[Unsettled] = []
+    for intent in intents:
+        candidates = possible[intent.launch_id]
         again_at = intent.at + timedelta(seconds=settings.settle_seconds + intent.slack_seconds)
         is_settled = lists.began.server - timedelta(seconds=lists.began.slack_seconds) >= again_at
-        if len(named) == 1 or (len(candidates) == 1 and shared[candidates[0].id] == 1):
-            batch = (named or candidates)[0]
-            runs = tuple(sorted(batch.run_ids))
-            outcomes.append(Outcome(now.server, intent.launch_id, Result.ADOPTED, batch.id, runs, batch.requester_id))
-        elif candidates:
+        if intent.launch_id in adopted:
+            continue
+        if candidates:
             ids = tuple(batch.id for batch in candidates)
             why = f"{len(ids)} batches may be it, or another launch's" if len(ids) > 1 else "another launch may be it"
             unsettled.append(Unsettled(intent, needs_person=True, why=why, candidates=ids))
@@ -72,7 +80,7 @@ def reconcile(state: State, intents: Sequence[Intent], lists: Lists, settings: S
             unsettled.append(
                 Unsettled(intent, needs_person=False, why="the service does not list it yet", again_at=again_at)
             )
-        elif hidden := _may_be_hidden(state, intent, lists, batches):
+        elif hidden := _may_be_hidden(state, intent, lists, free, requesters[intent.credential]):
             unsettled.append(Unsettled(intent, needs_person=True, why=hidden))
         else:
             outcomes.append(Outcome(now.server, intent.launch_id, Result.ABSENT))
@@ -102,7 +110,8 @@ def _free_batches(state: State, lists: Lists) -> list[Batch]:
 
 def _with_runs(batch: Batch, runs: Sequence[Run]) -> Batch:
     prompts = batch.prompts
-    if not prompts and runs and all(run.prompt is not None for run in runs):
+    is_complete = len(runs) >= (batch.size or len(batch.run_ids))
+    if not prompts and runs and is_complete and all(run.prompt is not None for run in runs):
         prompts = tuple(run.prompt or "" for run in runs)
     return Batch(
         id=batch.id,
@@ -179,7 +188,9 @@ LATEST_CREATION_SECONDS = 900.0
 """A delayed request creates its runs at most this long after its intent."""
 
 
-def _may_be_hidden(state: State, intent: Intent, lists: Lists, batches: Sequence[Batch]) -> str:
+def _may_be_hidden(
+    state: State, intent: Intent, lists: Lists, batches: Sequence[Batch], requesters: frozenset[int]
+) -> str:
     """Why a launch that no batch matches may have been carried out all the same; "" if it certainly was not."""
     if not (lists.batches.whole or lists.runs.whole):
         return "the service's lists cannot be read as far back as it"
@@ -190,23 +201,27 @@ def _may_be_hidden(state: State, intent: Intent, lists: Lists, batches: Sequence
     in_listed = {run_id for batch in lists.batches.found.values() for run_id in batch.run_ids}
     prompts = _prompts(intent)
     for run in lists.runs.found.values():
-        if run.id in in_listed or state.is_claimed("run", run.id) or not _is_on_line(intent, run):
-            continue
+        if run.id in in_listed or run.batch_id in lists.batches.found or state.is_claimed("run", run.id):
+            continue  # its batch was looked at
         if lists.batches.whole and run.batch_id is None and not run.problem:
             continue  # a single run: every launch is a batch
-        if (run.prompt is None or run.problem or prompt_key(run.prompt) in prompts) and _is_in_time(intent, run):
+        if run.requester_id is not None and requesters and run.requester_id not in requesters:
+            continue
+        if not (_is_on_line(intent, run) and _is_in_time(intent, run)):
+            continue
+        if run.prompt is None or run.problem or prompt_key(run.prompt) in prompts:
             return f"run {run.id} may be one of its runs"
     return ""
 
 
 def _keeps_prompts(state: State, runs: Iterable[Run]) -> bool:
-    """Whether the service is known to list prompts as they were sent: by a run of a launch that it answered."""
+    """Whether the service is known to list prompts as they were sent: a run of a launch shows one of them."""
     for run in runs:
-        launch = state.launch_of_run(run.id)
-        if launch is None or launch.intent is None or launch.outcome is None:
+        if run.prompt is None or not state.is_claimed("run", run.id):
             continue
-        if launch.outcome.result is Result.ACCEPTED:
-            return run.prompt is not None and prompt_key(run.prompt) in _prompts(launch.intent)
+        launch = state.launch_of_run(run.id)
+        if launch is not None and launch.intent is not None and prompt_key(run.prompt) in _prompts(launch.intent):
+            return True
     return False
 
 

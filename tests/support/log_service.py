@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from planner.errors import LostAnswerError, RefusedError, ServiceError, ThrottledError, UnreachableError, UsageError
+from planner.errors import (
+    LostAnswerError,
+    NotFoundError,
+    RefusedError,
+    ServiceError,
+    ThrottledError,
+    UnreachableError,
+    UsageError,
+)
 from planner.evidence import Call, Evidence, RunStatus
 from planner.providers.base import (
     Balance,
@@ -29,6 +37,7 @@ from planner.providers.requests import RequestStats
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RESERVE_CENTS = 24
 US, SOMEBODY_ELSE = 1, 2
+HIDDEN_SECONDS = 900.0
 REFUSALS = (
     RefusedError("402"),
     UsageError("400"),
@@ -55,6 +64,7 @@ class Made:
     charged_at: float
     cents: int
     has_failed: bool = False
+    readable_at: float = 0.0
 
 
 @dataclass
@@ -73,8 +83,12 @@ class Service:
     """Most rows of a page."""
     failing: float = 0.0
     """The share of runs that the platform fails."""
-    is_faulty: Callable[[], bool] = lambda: False
+    is_faulty: Callable[..., bool] = lambda: False
     on_made: Callable[[], None] = lambda: None
+    has_twins: bool = False
+    """Somebody else makes the same batch after some launches whose answer is lost."""
+    hiding: float = 0.0
+    """The share of batches whose rows cannot be read for some time."""
     made: list[Made] = field(default_factory=list[Made])
     requests: int = 0
 
@@ -97,10 +111,23 @@ class Service:
     def launch_of_somebody_else(self, request: LaunchRequest) -> None:
         self._make(request.line, request.prompts, "", SOMEBODY_ELSE)
 
+    def twin(self, request: LaunchRequest) -> None:
+        """Somebody else makes the same batch at once, which is listed together with ours."""
+        shown_at = self.made[-1].shown_at
+        self.launch_of_somebody_else(request)
+        for made in self.made[-len(request.prompts) :]:
+            made.shown_at = shown_at
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether its lists show of every batch what became of it."""
+        return not self.has_twins and not self.hiding
+
     def _make(self, line: Line, prompts: Sequence[str], name: str, requester: int) -> list[Run]:
         now = self.seconds()
         batch_id = BatchId(1000 + len(self.made))
         shown_at = now + self.random.uniform(0, self.lag_seconds)
+        readable_at = now + HIDDEN_SECONDS if self.random.random() < self.hiding else 0.0
         runs: list[Run] = []
         for prompt in prompts:
             run = Run(
@@ -119,7 +146,7 @@ class Service:
             charged_at = ends_at + self.random.choice([0.0, 3.0])
             cents = self.random.randint(1, RESERVE_CENTS)
             has_failed = self.random.random() < self.failing
-            self.made.append(Made(run, name, ends_at, shown_at, charged_at, cents, has_failed))
+            self.made.append(Made(run, name, ends_at, shown_at, charged_at, cents, has_failed, readable_at))
             runs.append(run)
         return runs
 
@@ -129,10 +156,13 @@ class Service:
 
     # What it shows
 
-    def listed(self) -> list[Run]:
+    def listed(self, offset: int, limit: int) -> Page[Run]:
         """Newest first."""
         now = self.seconds()
-        return [self._shown(made, now) for made in reversed(self.made) if made.shown_at <= now]
+        rows = [made for made in reversed(self.made) if made.shown_at <= now]
+        page = rows[offset : offset + min(limit, self.page_rows)]
+        readable = [made for made in page if made.readable_at <= now]
+        return Page([self._shown(made, now) for made in readable], dropped=len(page) - len(readable))
 
     def _shown(self, made: Made, now: float) -> Run:
         if made.ends_at > now:
@@ -146,12 +176,22 @@ class Service:
             completed_at=ended_at,
         )
 
-    def listed_batches(self) -> list[Batch]:
+    def listed_batches(self, offset: int, limit: int) -> Page[Batch]:
+        if not self.lists_batches:
+            return Page((), dropped=0 if offset else 1)
         now, found = self.seconds(), dict[BatchId, list[Made]]()
         for made in self.made:
             if made.shown_at <= now and made.run.batch_id is not None:
                 found.setdefault(made.run.batch_id, []).append(made)
-        return [self._batch(batch_id, members) for batch_id, members in reversed(found.items())]
+        page = list(reversed(found.items()))[offset : offset + min(limit, self.page_rows)]
+        readable = [(batch_id, members) for batch_id, members in page if members[0].readable_at <= now]
+        batches = [self._batch(batch_id, members) for batch_id, members in readable]
+        return Page(batches, dropped=len(page) - len(readable))
+
+    def batch(self, batch_id: BatchId) -> Batch | None:
+        now = self.seconds()
+        members = [made for made in self.made if made.run.batch_id == batch_id and made.shown_at <= now]
+        return self._batch(batch_id, members) if members else None
 
     def _batch(self, batch_id: BatchId, members: Sequence[Made]) -> Batch:
         first = members[0].run
@@ -198,6 +238,7 @@ class Client:
             on_sending()
         if service.is_faulty() and random.random() < 0.3:
             raise random.choice(REFUSALS)
+        is_lost = service.is_faulty()
         answer: asyncio.Future[Launched | None] = asyncio.get_running_loop().create_future()
 
         def arrive() -> None:
@@ -207,12 +248,14 @@ class Client:
                 if not answer.done():
                     answer.set_exception(violation)
                 return
+            if launched is not None and is_lost and service.has_twins and random.random() < 0.5:
+                service.twin(request)
             if not answer.done():
                 answer.set_result(launched)
 
         asyncio.get_running_loop().call_later(random.choice([0.1, 0.1, 1.0, 25.0]), arrive)
         self.step()
-        if service.is_faulty():
+        if is_lost:
             await asyncio.sleep(random.choice([0.05, 30.0]))
             raise LostAnswerError("no answer")
         launched = await answer
@@ -223,31 +266,29 @@ class Client:
         return launched
 
     async def _read(self) -> None:
+        service = self.service
         self.step()
-        self.service.requests += 1
-        if self.service.is_faulty():
+        service.requests += 1
+        if service.is_faulty():
             raise ServiceError("it cannot be read", status=503)
+        await asyncio.sleep(150.0 if service.is_faulty(0.1) else service.random.uniform(0, 0.5))
 
     async def runs(self, *, offset: int = 0, limit: int = 200) -> Page[Run]:
+        page = self.service.listed(offset, limit)
         await self._read()
-        rows = self.service.listed()
-        await asyncio.sleep(self.service.random.uniform(0, 0.5))
-        return Page(rows[offset : offset + min(limit, self.service.page_rows)])
+        return page
 
     async def batches(self, *, offset: int = 0, limit: int = 200) -> Page[Batch]:
+        page = self.service.listed_batches(offset, limit)
         await self._read()
-        rows = self.service.listed_batches() if self.service.lists_batches else []
-        if not self.service.lists_batches:
-            return Page((), dropped=0 if offset else 1)
-        await asyncio.sleep(self.service.random.uniform(0, 0.5))
-        return Page(rows[offset : offset + min(limit, self.service.page_rows)])
+        return page
 
     async def batch(self, batch_id: BatchId) -> Batch:
         await self._read()
-        found = [batch for batch in self.service.listed_batches() if batch.id == batch_id]
-        if not found:
-            raise ServiceError("not visible yet", status=404)
-        return found[0]
+        batch = self.service.batch(batch_id)
+        if batch is None:
+            raise NotFoundError("not visible yet")
+        return batch
 
     async def charges(self, calls: Mapping[CallId, datetime]) -> Charged:
         await self._read()

@@ -100,8 +100,12 @@ class Schedule:
             lists_batches=random.random() < 0.85,
             page_rows=random.choice([200, 3]),
             failing=random.choice([0.0, 0.0, 0.1]),
+            hiding=random.choice([0.0, 0.0, 0.0, 0.2]),
             is_faulty=self.is_faulty,
             on_made=self.check,
+        )
+        self.service.has_twins = (
+            not self.service.shows_requesters and self.month_cents is None and random.random() < 0.2
         )
         self.machines = [Machine() for _ in range(3)]
         self.edit(self)
@@ -150,9 +154,12 @@ class Schedule:
             machines = (
                 self.random.choices(self.machines, k=count) if self.shared is not None else self.machines[:1] * count
             )
-            async with asyncio.TaskGroup() as group:
-                for machine in machines:
-                    group.create_task(self._session(machine))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for machine in machines:
+                        group.create_task(self._session(machine))
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
             self.check()
             if self.at_ceiling.keys() == self.consents.keys():
                 await asyncio.sleep(60.0)
@@ -210,6 +217,8 @@ class Schedule:
         stop = outcomes.stop
         if stop is not None and stop.error is not None and stop.reason is StopReason.FAILED:
             raise stop.error
+        if self.service.is_clear and any(each.needs_person for each in outcomes.unsettled):
+            raise Violation(f"a person is asked without need: {outcomes.unsettled[0].why}")
         is_at_ceiling = stop is not None and stop.reason is StopReason.CEILING
         if outcomes.is_finished or (is_at_ceiling and not outcomes.unsettled and not outcomes.under_way):
             self.at_ceiling[consent_id] = is_at_ceiling
