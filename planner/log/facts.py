@@ -25,6 +25,8 @@ VERSION: Final = 1
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 """A consent to 20,000 keys has about half of this."""
 MAX_CENTS: Final = 10**9
+MICROCENTS: Final = 1_000_000
+"""One cent."""
 MAX_CALLS: Final = 100_000
 MAX_RUNS: Final = 1_000
 """Of one launch. It asks for at most 20, but the service may answer with more."""
@@ -52,6 +54,7 @@ Digest = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[0-9a-zA-Z
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9a-zA-Z_.-]+$")]
 LaunchId = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-zA-Z_.-]*$")]
 Cents = Annotated[int, Field(ge=0, le=MAX_CENTS)]
+Microcents = Annotated[int, Field(ge=0, le=MAX_CENTS * MICROCENTS)]
 Calls = Annotated[int, Field(ge=0, le=MAX_CALLS)]
 Seconds = Annotated[float, Field(ge=0, le=10 * 86_400, allow_inf_nan=False)]
 Moment = Annotated[AwareDatetime, AfterValidator(_checked_time)]
@@ -110,6 +113,8 @@ class Consent:
     how: Name = "flag"
     """`flag` or `comment`."""
     expires_at: Moment | None = None
+    starts_over: bool = False
+    """Calls that were made before do not count."""
     fact: Literal["consent"] = "consent"
 
     @property
@@ -134,6 +139,10 @@ class Asked:
     """The plan that pays."""
     configuration: Digest | None = None
     """Of the agent that is called; None if unknown."""
+    revision: Annotated[str | None, Field(max_length=500)] = None
+    """Of that agent at the service; None if unknown."""
+    case: Text = ""
+    """Names the case that asked, for people."""
 
 
 @frozen
@@ -304,11 +313,12 @@ class Vote:
     account: Digest
     vote_id: Id
     consent_id: Id
+    session_id: Id
     question: Digest
     evidence: Digest
     model: Name
-    cents: Cents
-    """Reserved, or charged if it is answered."""
+    microcents: Microcents
+    """Reserved, or charged if it is answered. One vote costs less than a cent."""
     plan: Annotated[str, Field(max_length=200)] = ""
     answer: Annotated[str | None, Field(max_length=40)] = None
     fact: Literal["vote"] = "vote"
@@ -355,7 +365,9 @@ class Preview:
     revision: Text = ""
     """The copy when it was read back."""
     was_changed: bool = False
-    """Somebody edited or deleted the copy: its calls count for nothing, unless they prove what they reached."""
+    """Somebody edited the copy: its calls count for nothing."""
+    is_missing: bool = False
+    """Somebody else deleted the copy: its calls count for nothing, unless they prove what they reached."""
     fact: Literal["preview"] = "preview"
 
     @property
@@ -403,6 +415,12 @@ class Session:
     exit_code: Annotated[int, Field(ge=0, le=255)] = 0
     how: Text = ""
     """How it ended."""
+    consent_id: LaunchId = ""
+    """Its consent; "" without one."""
+    done: Annotated[tuple[Calls, ...], Field(max_length=MAX_KEYS)] = ()
+    """The goals of the consent, by their place, of which nothing is left to do."""
+    finished: Annotated[tuple[ServiceId, ...], Field(max_length=MAX_CALLS)] = ()
+    """The runs that are part of its finished results."""
     fact: Literal["session"] = "session"
 
     @property

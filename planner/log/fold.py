@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from planner.log.facts import (
+    MICROCENTS,
     NO_LAUNCH,
     PREVIEW_RANK,
     RANK,
@@ -142,6 +143,10 @@ class Tallies:
     """By consent id and key: calls that the platform failed."""
     spent: Counter[Purpose] = field(default_factory=Counter[Purpose])
     reserved: Counter[Purpose] = field(default_factory=Counter[Purpose])
+    judged: Counter[Purpose] = field(default_factory=Counter[Purpose])
+    """Microcents of the judge's answers."""
+    judging: Counter[Purpose] = field(default_factory=Counter[Purpose])
+    """Microcents reserved for answers that have not come."""
     bills: Counter[tuple[Target, int]] = field(default_factory=Counter[tuple[Target, int]])
     """By target and cents: how many bills."""
     claims: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
@@ -153,7 +158,8 @@ class Tallies:
 
     @property
     def committed_cents(self) -> int:
-        return self.spent.total() + self.reserved.total()
+        judged = sum(map(whole_cents, (self.judged + self.judging).values()))
+        return self.spent.total() + self.reserved.total() + judged
 
     def change(self, difference: Tallies, sign: int) -> None:
         for mine, theirs in zip(self.counters(), difference.counters(), strict=True):
@@ -168,6 +174,8 @@ class Tallies:
             self.failed,
             self.spent,
             self.reserved,
+            self.judged,
+            self.judging,
             self.bills,
             self.claims,
             self.running,
@@ -221,8 +229,13 @@ def _hour(moment: datetime) -> int:
 
 def tallies_of_vote(vote: Vote) -> Tallies:
     found = Tallies()
-    (found.reserved if vote.answer is None else found.spent)[vote.consent_id, vote.plan] += vote.cents
+    (found.judging if vote.answer is None else found.judged)[vote.consent_id, vote.plan] += vote.microcents
     return found
+
+
+def whole_cents(microcents: int) -> int:
+    """Rounded up: a started cent counts."""
+    return -(-microcents // MICROCENTS)
 
 
 class Past(Protocol):
@@ -351,6 +364,12 @@ class State:
                 if consent == consent_id:
                     more = Spending(cents, 0) if is_spent else Spending(0, cents)
                     found[plan] = found.get(plan, Spending()) + more
+        for consent, plan in self.tallies.judged.keys() | self.tallies.judging.keys():
+            if consent == consent_id:
+                judged = self.tallies.judged[consent, plan]
+                spent = whole_cents(judged)
+                reserved = whole_cents(judged + self.tallies.judging[consent, plan]) - spent
+                found[plan] = found.get(plan, Spending()) + Spending(spent, reserved)
         return found
 
     def launch_of_run(self, run_id: int) -> Launch | None:
@@ -434,7 +453,7 @@ def _merged_preview(first: Preview, second: Preview) -> Preview:
     """The later step, with what any of the facts knows of the copy."""
 
     def order(preview: Preview) -> tuple[int, str]:
-        return PREVIEW_RANK[preview.step], write_fact(replace(preview, copy_id=None, revision="", was_changed=False))
+        return PREVIEW_RANK[preview.step], write_fact(replace(preview, copy_id=None, revision="", was_changed=False, is_missing=False))
 
     ids = [each.copy_id for each in (first, second) if each.copy_id is not None]
     return replace(
@@ -442,4 +461,5 @@ def _merged_preview(first: Preview, second: Preview) -> Preview:
         copy_id=max(ids, default=None),
         revision=max(first.revision, second.revision),
         was_changed=first.was_changed or second.was_changed,
+        is_missing=first.is_missing or second.is_missing,
     )

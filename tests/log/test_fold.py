@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from planner.evidence import RunStatus
 from planner.log.facts import (
+    MICROCENTS,
     NO_LAUNCH,
     Asked,
     Call,
@@ -96,7 +97,7 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     ),
     st.builds(call, _run_ids, st.integers(0, 3), _keys, st.one_of(_launch_ids, st.just(NO_LAUNCH)), _cents),
     st.builds(
-        lambda vote, cents, answer: Vote(AT, ACCOUNT, vote, "c1", "q", "e", "model", cents, answer=answer),
+        lambda vote, cents, answer: Vote(AT, ACCOUNT, vote, "c1", "s1", "q", "e", "model", cents, answer=answer),
         st.sampled_from(["v1", "v2"]),
         st.integers(0, 5),
         st.sampled_from([None, "yes", "no"]),
@@ -190,7 +191,7 @@ def test_calls_run_until_they_end_or_for_a_day() -> None:
 
 def test_votes_are_reserved_until_they_are_answered() -> None:
     def vote(answer: str | None, cents: int) -> Vote:
-        return Vote(AT, ACCOUNT, "v1", "c1", "q", "e", "model", cents, "plan", answer)
+        return Vote(AT, ACCOUNT, "v1", "c1", "s1", "q", "e", "model", cents * MICROCENTS, "plan", answer)
 
     assert fold(lines(vote(None, 3)), READER).spending("c1") == {"plan": Spending(0, 3)}
     assert fold(lines(vote("yes", 1), vote(None, 3)), READER).spending("c1") == {"plan": Spending(1, 0)}
