@@ -116,6 +116,8 @@ class Reaction:
 
     facts: tuple[Fact, ...] = ()
     """Such as verdicts."""
+    platform_failed: bool = False
+    """Another call may be made instead."""
     stop: bool = False
     """Launch nothing more."""
 
@@ -128,6 +130,8 @@ class Tools:
     new_id: Callable[[], str]
     save: Callable[[Sequence[Evidence]], Awaitable[Sequence[str]]]
     on_call: Callable[[Call, Evidence], Reaction] = lambda call, evidence: Reaction()  # noqa: ARG005
+    on_wait: Callable[[Waiting], None] = lambda waiting: None  # noqa: ARG005
+    """Called whenever nothing is to be launched now."""
     log: Callable[[str], None] = lambda line: None  # noqa: ARG005
 
 
@@ -140,6 +144,8 @@ class Terms:
     settings: Settings
     consent: Consent | None = None
     wants: tuple[Want, ...] = ()
+    awaits_others: bool = True
+    """Wait for launches of other sessions and other keys, too. If not, they are looked for once."""
 
 
 @dataclass(slots=True)
@@ -176,6 +182,7 @@ class Driver:
     stop: Stop | None = None
     unsettled: dict[str, Unsettled] = field(default_factory=dict[str, Unsettled])
     anomalies: dict[str, str] = field(default_factory=dict[str, str])
+    unreadable: dict[RunId, str] = field(default_factory=dict[RunId, str])
     _wants: dict[str, Want] = field(default_factory=dict[str, Want])
     _tasks: TaskGroup = field(init=False)
     _changed: anyio.Event = field(default_factory=anyio.Event)
@@ -249,6 +256,7 @@ class Driver:
             if isinstance(step, Stop):
                 self._end_launching(step)
                 continue
+            self.tools.on_wait(step)
             if self._is_over(step, now):
                 return
             await self._read_what_is_due(step, now)
@@ -295,8 +303,8 @@ class Driver:
             return False
         if step.reason is WaitReason.CEILING and self._has_transactions and unbilled_calls(self.log.state):
             return self._waited(self.terms.settings.evidence_wait_seconds, now)
-        if not self.log.state.stages[Stage.OPEN]:
-            return True
+        if not any(self._concerns(intent) for intent in self.log.state.open_launches()):
+            return self._has_polled or not self.log.state.stages[Stage.OPEN]
         if all(each.needs_person for each in self._searched().values()):
             return self._has_polled
         return self._waited(self.terms.settings.linger_seconds, now)
@@ -345,7 +353,8 @@ class Driver:
             reason = StopReason.STORE
         elif isinstance(error, PlannerError):
             reason = StopReason.UNAVAILABLE
-        self.stop = Stop(reason, str(error), error=error if isinstance(error, Exception) else None)
+        detail = error.with_hint if isinstance(error, PlannerError) else str(error)
+        self.stop = Stop(reason, detail, error=error if isinstance(error, Exception) else None)
 
     async def _renew_month(self, now: Now) -> None:
         """Read what the service lists of a month that has begun. Nothing is launched before that."""
@@ -487,10 +496,15 @@ class Driver:
     def _runs(self) -> list[tuple[Launch, Intent]]:
         return self.log.state.at_stage(Stage.UNREAD)
 
+    def _concerns(self, intent: Intent) -> bool:
+        """Whether this session waits for a launch. The others are looked for once."""
+        is_ours = self.terms.awaits_others or intent.session_id == self.terms.session_id
+        return is_ours or any(asked.key in self._wants for asked in intent.asked)
+
     def _is_awaited(self, watched: tuple[Launch, Intent], now: Now) -> bool:
         """Whether this session waits for runs of a launch: until their timeout, from the answer on."""
         launch, intent = watched
-        if is_old(intent, now.server):
+        if is_old(intent, now.server) or not self._concerns(intent):
             return False
         answered_at = launch.outcome.at if launch.outcome is not None else intent.at
         seconds = max((self._timeout_seconds(asked.key) for asked in intent.asked), default=0.0)
@@ -690,7 +704,7 @@ class Driver:
         age_seconds = 0.0 if ended.run.completed_at is None else self.now().seconds_since(ended.run.completed_at)
         if age_seconds > self.terms.settings.outage_give_up_seconds:  # the next session reads it
             self._reading.pop(run_id, None)
-            self.anomalies[f"run {run_id}"] = f"run {run_id} has ended and cannot be read: {why}"
+            self.unreadable[run_id] = why
         else:
             self._reading[run_id] = self.now().seconds + pause
             self._unread.append(ended)
@@ -711,7 +725,7 @@ class Driver:
                     has_transactions=self._has_transactions,
                 )
                 reaction = self.tools.on_call(call, evidence)
-                self.log.note([call, *reaction.facts])
+                self.log.note([replace(call, failed=reaction.platform_failed), *reaction.facts])
                 self._reading.pop(ended.run.id, None)
                 self._bills_at, self._bill_pause = 0.0, FIRST_PAUSE_SECONDS
                 if reaction.stop:
@@ -780,6 +794,7 @@ class Driver:
             unsettled=tuple(self._searched().values()),
             under_way=under_way,
             reserved_cents=state.tallies.reserved.total(),
+            unreadable=self.unreadable,
             anomalies=tuple(self.anomalies.values()),
         )
 

@@ -36,6 +36,10 @@ class Want:
     """Whether a check needs the platform's grade, which may come late."""
     configuration: str | None = None
     """Digest of the agent's configuration that is called; None if unknown."""
+    revision: str | None = None
+    """Of that agent at the service; None if unknown."""
+    case: str = ""
+    """Names the case, for people."""
 
     @property
     def prompt_digest(self) -> str:
@@ -127,7 +131,16 @@ class Batched:
     @property
     def asked(self) -> Asked:
         want = self.want
-        return Asked(want.key, want.prompt_digest, self.calls, self.cents, self.plan, want.configuration)
+        return Asked(
+            want.key,
+            want.prompt_digest,
+            self.calls,
+            self.cents,
+            self.plan,
+            want.configuration,
+            want.revision,
+            want.case,
+        )
 
 
 @frozen
@@ -257,12 +270,14 @@ class Outcomes:
     """Calls that the session stopped waiting for. The next one picks them up."""
     reserved_cents: int = 0
     """For calls whose end or bill has not come, and for launches whose fate is unknown."""
+    unreadable: Mapping[int, str] = field(default_factory=dict[int, str])
+    """Runs that have ended and cannot be read, with why. The next session tries again."""
     anomalies: tuple[str, ...] = ()
     """Data from the service that nobody expected, in words."""
 
     @property
     def is_finished(self) -> bool:
-        return not (self.stop or self.left or self.unsettled or self.under_way or self.anomalies)
+        return not (self.stop or self.left or self.unsettled or self.under_way or self.unreadable or self.anomalies)
 
     @property
     def exit_code(self) -> int:

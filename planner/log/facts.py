@@ -264,6 +264,8 @@ class Call:
     """Names the stored evidence; None until it is read."""
     missing: Annotated[tuple[Part, ...], Field(max_length=10)] = ()
     """Parts that may still come. While `bill` is missing, the bill may change."""
+    failed: bool = False
+    """The platform failed it, whatever its status says, as if no call was made."""
     fact: Literal["call"] = "call"
 
     @property
@@ -273,6 +275,11 @@ class Call:
     @property
     def has_ended(self) -> bool:
         return self.status.has_ended
+
+    @property
+    def has_failed(self) -> bool:
+        """The platform failed it: another call may be made instead."""
+        return self.failed or self.status.has_failed
 
     @property
     def has_final_bill(self) -> bool:

@@ -212,7 +212,7 @@ def tallies_of(launch: Launch) -> Tallies:
         found.live[call.key] += 1
         if not call.has_ended:
             found.running[_hour(intent.at)] += 1
-        if call.status.has_failed:
+        if call.has_failed:
             found.failed[intent.consent_id, call.key] += 1
         if call.has_final_bill:
             found.spent[purpose] += call.cents or 0
