@@ -1,22 +1,18 @@
-"""Consents and what was spent under them, as the journal records them. No I/O.
+"""Consents and what was spent under them. No I/O.
 
 A consent is one agreement: some calls, who agreed, up to how much. Every launch and every judge call names its consent.
 Ceilings are per consent, on all machines. A consent ends when all of its calls are done.
-
-Spending counts each launch (by id) and each session's judge calls once. This journal's data takes precedence over those
-of the shared store (`Spending`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from enum import Enum
 from hashlib import sha256
-from typing import Annotated, NamedTuple, Self
+from typing import Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
 from planner.bounds import Cents, Count, Total
-from planner.execution.launches import Digest
 from planner.values import frozen
 
 _ID_DIGITS = 16
@@ -72,8 +68,6 @@ class Consent:
     max_cost_cents: Cents | None
     calls: tuple[ConsentedCall, ...]
     """One for each case, in the order of their ids."""
-    namespace: str = ""
-    """Where its results are stored: `branches/42/` in a job of a pull request."""
     starts_over: bool = False
     """Calls that were made before do not count."""
 
@@ -86,9 +80,6 @@ def consent_id_of(digest: str, occasion: str) -> str:
 
 def id_prefix(digest: str) -> str:
     return f"{digest.removeprefix('sha256:')[:_ID_DIGITS]}-"
-
-
-Microcents = Annotated[int, Field(ge=0, le=10**30)]
 
 
 @frozen
@@ -115,8 +106,6 @@ class Amount:
 
 
 ByPlan = Mapping[str, Amount]
-Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
-"""UTC: `2026-11`."""
 
 
 @frozen
@@ -129,8 +118,6 @@ class Spending:
     """By session id and plan."""
     largest_bill_cents: Cents = 0
     """Of one call that this journal knows."""
-    months: Mapping[str, Month] = field(default_factory=dict[str, str])
-    """By launch and session id: the month in which it counts."""
 
     def of_calls(self, plan: str | None = None) -> Amount:
         """The cents of one plan's phone calls, or of all (None)."""
@@ -139,18 +126,6 @@ class Spending:
     def of_judge_calls(self, plan: str | None = None) -> Amount:
         """The microcents of one plan's judge calls, or of all (None)."""
         return _total(self.judging.values(), plan)
-
-    def without_ended(self, is_open: Callable[[str], bool]) -> Self:
-        """Without reservations of launches that are not open any more, but for calls that were made and have no bill.
-        A launch is written before it is reserved, and a machine may be lost before it can release what the service
-        refused."""
-        launches = {
-            launch_id: by_plan
-            if is_open(launch_id)
-            else {plan: replace(amount, reserved=amount.made) for plan, amount in by_plan.items()}
-            for launch_id, by_plan in self.launches.items()
-        }
-        return replace(self, launches=launches)
 
     @property
     def plans(self) -> set[str]:
@@ -163,51 +138,3 @@ NO_SPENDING = Spending()
 def _total(parts: Iterable[ByPlan], plan: str | None) -> Amount:
     amounts = (amount for by_plan in parts for name, amount in by_plan.items() if plan in (None, name))
     return sum(amounts, Amount())
-
-
-# Events
-
-
-class ConsentAdded(NamedTuple):
-    """Somebody agreed, for the first time or again (to resume, or with another ceiling)."""
-
-    consent: Consent
-
-
-class ConsentEnded(NamedTuple):
-    """Nothing of these calls (by their place) is left to do. The consent ends with the last of its calls."""
-
-    consent_id: str
-    calls: tuple[Count, ...]
-
-
-class ConsentImported(NamedTuple):
-    """A consent as the shared store has it, with what other machines spent under it."""
-
-    consent: Consent
-    ended: tuple[Count, ...]
-    spending: Spending
-
-
-class JudgeCallReserved(NamedTuple):
-    """A judge call is about to be made, for one vote on each of the questions `keys`; at most this much is charged for
-    all of them."""
-
-    call_id: str
-    consent_id: str
-    session_id: str
-    plan: str
-    microcents: Microcents
-    keys: tuple[Digest, ...]
-    month: Month
-    """In which it counts."""
-
-
-class JudgeCallSettled(NamedTuple):
-    """What was charged for a judge call."""
-
-    call_id: str
-    microcents: Microcents
-
-
-ConsentEvent = ConsentAdded | ConsentEnded | ConsentImported | JudgeCallReserved | JudgeCallSettled

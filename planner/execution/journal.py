@@ -1,243 +1,385 @@
-"""The write-ahead journal: the durable list of events. Each is on disk before `record` returns.
+"""The log in the words of its readers: launches, slots, consents and previews, made from folded facts.
 
-SQLite, WAL, `synchronous=FULL`, one table. `JournalState` is the state after all events.
+Readers move to the facts themselves one by one; what is left of this module goes with the last of them.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import sqlite3
-from collections.abc import Generator
-from contextlib import closing, contextmanager
-from datetime import datetime
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
+from planner.changes.consent import MAX_COST
+from planner.errors import UsageError
+from planner.execution.consents import Amount, Consent, ConsentedCall, ConsentWay
+from planner.execution.launches import LIVE, Launch, LaunchProblem, LaunchState, Slot
+from planner.execution.previews import GONE, Preview, PreviewState
+from planner.log import facts
+from planner.log.facts import Asked, Fact, Intent, PreviewStep, Result, Scope
+from planner.log.fold import Launch as FoldedLaunch
+from planner.log.fold import State
+from planner.log.local import IN_MEMORY, LocalLog
+from planner.log.stores.store import Store
+from planner.providers.base import RunId, Target
 
-from planner.bounds import SERVER_CLOCK_SKEW, is_possible
-from planner.errors import StoreError, UsageError
-from planner.execution.consents import ConsentAdded, ConsentImported
-from planner.execution.events import (
-    KINDS,
-    NAMES,
-    Event,
-    EvidenceStored,
-    Imported,
-    Intended,
-    PreviewIntended,
-)
-from planner.execution.journal_state import JournalState
+__all__ = ["IN_MEMORY", "OLD_FILE", "Journal", "journal_for_reading"]
 
-SCHEMA_VERSION: Final = 6
-IN_MEMORY: Final = Path(":memory:")
-"""A journal in memory."""
+OLD_FILE: Final = "journal.sqlite"
+"""Where versions before the log kept their launches."""
 
-_TABLE: Final = (
-    "CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, event TEXT NOT NULL) STRICT"
-)
-"""`IF NOT EXISTS`: two processes may open a new journal at the same time."""
-_INSERT: Final = "INSERT INTO events VALUES (?, ?, ?)"
-_MAX_TEXT_BYTES: Final = 16 * 1024 * 1024
-"""Of one event; a launch has at most `LARGEST_BATCH` prompts of 32 KiB."""
-_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
+_STATES: Final = {
+    Result.ABSENT: LaunchState.ABSENT,
+    Result.ADOPTED: LaunchState.ADOPTED,
+    Result.UNCLEAR: LaunchState.UNCONFIRMED,
+    Result.ABANDONED: LaunchState.ABSENT,
+    Result.ASSIGNED: LaunchState.ADOPTED,
+    Result.UNSENT: LaunchState.UNSENT,
+    Result.REFUSED: LaunchState.REFUSED,
+    Result.ACCEPTED: LaunchState.ACKNOWLEDGED,
+}
+_PREVIEW_STATES: Final = {
+    PreviewStep.INTENDED: PreviewState.DUPLICATING,
+    PreviewStep.MADE: PreviewState.MADE,
+    PreviewStep.CONFIGURED: PreviewState.CONFIGURED,
+    PreviewStep.DELETING: PreviewState.DELETING,
+    PreviewStep.ABSENT: PreviewState.ABSENT,
+    PreviewStep.DELETED: PreviewState.DELETED,
+}
 
 
-class Journal(JournalState):
-    """One file with one writer, ensured by the store's lock. `read_only` copies a journal that cannot be written into
-    memory."""
+class Consents:
+    """The consents of a log, without the launches made under them."""
 
-    def __init__(self, path: Path, *, read_only: bool = False, now: datetime | None = None) -> None:
-        """Raises `StoreError` for a journal that cannot be used or holds impossible values. A launch much later than
-        `now` is impossible."""
-        super().__init__()
-        self.path = path
-        self._now = now
-        self._recorded = 0
-        """The number of the last event."""
-        with self._mapped_errors("opened"):
-            if read_only:
-                self._db = _copy_of(path)
-            else:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if (
-                    path != IN_MEMORY and not path.exists()
-                ):  # SQLite would create it readable by everybody; it holds prompts and phone numbers
-                    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-                self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
-        try:
-            with self._mapped_errors("opened"):
-                self._prepare()
-            self._replay()
-        except BaseException:
-            self._db.close()
-            raise
+    def __init__(self, state: State) -> None:
+        self._state = state
 
-    def _prepare(self) -> None:
-        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT_BYTES)
-        self._db.execute("PRAGMA trusted_schema=OFF")
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == SCHEMA_VERSION:
-            return
-        if version:
-            raise UsageError(
-                f"{self.path} was written by another version of planner", "Use that version, or another --store."
-            )
-        with self._transaction() as db:
-            db.execute(_TABLE)
-            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    def get(self, consent_id: str) -> Consent | None:
+        fact = self._state.consents.get(consent_id)
+        return None if fact is None else _consent_of(fact)
 
-    def _replay(self) -> None:
-        """Parse and add every event: a damaged or edited journal could lift a ceiling or hide a launch."""
-        with self._mapped_errors("read"):
-            others = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
-            if (other := self._db.execute(others).fetchone()) is not None:
-                raise impossible_value(self.path, f"the {other[0]} {other[1]!r}, which would change what is written")
-            schema = self._db.execute("SELECT sql FROM sqlite_master WHERE name = 'events'").fetchone()
-            if schema is None or schema[0] != _TABLE.replace(" IF NOT EXISTS", ""):
-                raise impossible_value(self.path, "the table events is not as planner creates it")
-            rows = self._db.execute("SELECT number, kind, event FROM events ORDER BY number")
-            for number, kind, text in rows:
-                if number != self._recorded + 1:
-                    raise impossible_value(self.path, f"event {self._recorded + 1} is missing")
-                event = self._parsed(number, kind, text)
-                try:
-                    super().record(event)
-                except (AssertionError, LookupError, StoreError) as error:
-                    raise impossible_value(self.path, f"event {number} ({kind}): {error}") from error
-                self._recorded = number
+    def every(self) -> list[Consent]:
+        return [_consent_of(fact) for fact in self._state.consents.values()]
 
-    def _parsed(self, number: int, kind: str, text: str) -> Event:
-        if kind not in KINDS:
-            raise UsageError(
-                f"{self.path} holds an event of an unknown kind: {kind[:80]!r}",
-                "Use the version of planner that wrote it, or another --store.",
-            )
-        try:
-            event = _adapter(kind).validate_json(text, strict=True)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            wrong = f"{where} is {str(first['input'])[:80]}: {first['msg']}"
-            raise impossible_value(self.path, f"event {number} ({kind}): {wrong}") from error
-        for moment in _moments(event):
-            if not is_possible(moment, self._now, SERVER_CLOCK_SKEW):  # the service's clock may be ahead
-                raise impossible_value(self.path, f"event {number} ({kind}) is of {moment.isoformat()}")
-        return event
+    def made_of(self, digest: str) -> list[tuple[Consent, frozenset[int]]]:
+        """The consents to a set, and which of its calls, by their place, were made under each."""
+        alike = [fact for fact in self._state.consents.values() if fact.digest == digest]
+        return [(_consent_of(fact), self.ended_of(fact.consent_id)) for fact in alike]
+
+    def open(self) -> list[Consent]:
+        """The consents with something left to do, oldest first."""
+        found = [fact for fact in self._state.consents.values() if self.is_open(fact.consent_id)]
+        return [_consent_of(fact) for fact in sorted(found, key=lambda fact: (fact.at, fact.consent_id))]
+
+    def is_open(self, consent_id: str) -> bool:
+        fact = self._state.consents.get(consent_id)
+        return fact is not None and not self.ended_of(consent_id).issuperset(range(len(fact.goals)))
+
+    def ended_of(self, consent_id: str) -> frozenset[int]:
+        """The calls, by their place, of which nothing is left."""
+        sessions = (session for session in self._state.sessions.values() if session.consent_id == consent_id)
+        return frozenset(place for session in sessions for place in session.done)
+
+    def judging_of(self, consent_id: str) -> dict[str, dict[str, Amount]]:
+        """What judge calls cost, in microcents, by session id and plan."""
+        found: dict[str, dict[str, Amount]] = {}
+        for vote in self._state.votes.values():
+            if vote.consent_id == consent_id:
+                by_plan = found.setdefault(vote.session_id, {})
+                by_plan[vote.plan] = by_plan.get(vote.plan, Amount()) + _amount_of(vote)
+        return found
+
+    def judging_in(self, month: str) -> dict[str, Amount]:
+        """What judge calls cost that count in a month (UTC), in microcents, by session id."""
+        found: dict[str, Amount] = {}
+        for vote in self._state.votes.values():
+            if f"{vote.at.astimezone(UTC):%Y-%m}" == month:
+                found[vote.session_id] = found.get(vote.session_id, Amount()) + _amount_of(vote)
+        return found
+
+
+class Previews:
+    """The previews of a log."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def get(self, preview_id: str) -> Preview | None:
+        fact = self._state.previews.get(preview_id)
+        return None if fact is None else _preview_of(fact)
+
+    def every(self) -> list[Preview]:
+        """In the order of their intents."""
+        found = sorted(self._state.previews.values(), key=lambda fact: (fact.at, fact.preview_id))
+        return [_preview_of(fact) for fact in found]
+
+    def open(self, credential: str) -> list[Preview]:
+        """Those that exist or may exist, made with this API key."""
+        return [each for each in self.every() if each.state not in GONE and each.credential == credential]
+
+    def of_target(self, target: Target) -> Preview | None:
+        """The preview that calls to this target reach; None if it is no preview of ours."""
+        kind, target_id = target
+        return next((each for each in self.every() if kind == "agent" and each.copy_id == target_id), None)
+
+
+class Journal:
+    """A log, opened by one process."""
+
+    def __init__(self, log: LocalLog, account: str) -> None:
+        self.log = log
+        self.account = account
+        self.consents = Consents(log.state)
+        self.previews = Previews(log.state)
+        self.session_is_ended = False
+        self._views: dict[str, tuple[FoldedLaunch, Launch, tuple[Slot, ...]]] = {}
+
+    @property
+    def state(self) -> State:
+        return self.log.state
 
     def close(self) -> None:
-        self._db.close()
+        self.log.close()
 
-    def record(self, event: Event) -> None:
-        """Make an event durable, then add it.
+    def note(self, *noted: Fact) -> None:
+        self.log.note(noted)
 
-        Raises:
-            StoreError: the journal cannot be written.
-            TakenError: a run or batch belongs to another launch. Nothing was written.
-        """
-        self.validate(event)
-        kind, text = NAMES[type(event)], _text(event)
-        self._parsed(self._recorded + 1, kind, text)  # nothing is written that cannot be read again
-        with self._transaction() as db:
-            # Fails if another process has written meanwhile.
-            db.execute(_INSERT, (self._recorded + 1, kind, text))
-        self._recorded += 1
-        self.apply(event)
+    # Launches
 
-    @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
-        with self._mapped_errors("written"):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+    def _view(self, folded: FoldedLaunch) -> tuple[Launch, tuple[Slot, ...]]:
+        known = self._views.get(folded.launch_id)
+        if known is None or known[0] is not folded:
+            known = (folded, _launch_of(folded), _slots_of(folded))
+            self._views[folded.launch_id] = known
+        return known[1:]
 
-    @contextmanager
-    def _mapped_errors(self, what: str) -> Generator[None]:
-        """Map errors of SQLite and the file system. `what` failed: `opened`, `read` or `written`."""
-        try:
-            yield
-        except (sqlite3.Error, OSError, UnicodeError) as error:
-            raise _journal_error(self.path, what, error) from error
+    def _launched(self) -> list[tuple[Launch, tuple[Slot, ...]]]:
+        """Oldest first."""
+        views = [self._view(folded) for folded in self.state.launches.values() if folded.intent is not None]
+        return sorted(views, key=lambda view: (view[0].sent_at, view[0].launch_id))
+
+    def _consumed(self) -> dict[int, str]:
+        """The session with each run in its finished results."""
+        return {run_id: session.session_id for session in self.state.sessions.values() for run_id in session.finished}
+
+    def launches(self, states: Iterable[LaunchState]) -> list[Launch]:
+        """Oldest first."""
+        wanted = frozenset(states)
+        return [launch for launch, _ in self._launched() if launch.state in wanted]
+
+    def launches_of(self, session_id: str) -> list[Launch]:
+        return [launch for launch, _ in self._launched() if launch.session_id == session_id]
+
+    def launch(self, launch_id: str) -> Launch | None:
+        folded = self.state.launches.get(launch_id)
+        return None if folded is None or folded.intent is None else self._view(folded)[0]
+
+    def slots_of(self, launch_id: str) -> tuple[Slot, ...]:
+        folded = self.state.launches.get(launch_id)
+        return () if folded is None or folded.intent is None else self._marked(self._view(folded)[1])
+
+    def _marked(self, slots: Iterable[Slot], consumed: Mapping[int, str] | None = None) -> tuple[Slot, ...]:
+        consumed = self._consumed() if consumed is None else consumed
+        return tuple(
+            replace(slot, consumed_by=consumed[slot.run_id]) if slot.run_id in consumed else slot for slot in slots
+        )
+
+    def _live_slots(self, wanted: Callable[[Launch, Slot], bool]) -> list[Slot]:
+        consumed = self._consumed()
+        return [
+            slot
+            for launch, slots in self._launched()
+            if launch.state in LIVE
+            for slot in self._marked(slots, consumed)
+            if wanted(launch, slot)
+        ]
+
+    def unconsumed_slots(self) -> list[Slot]:
+        """Slots of launches that cost or may cost money; oldest first."""
+        return self._live_slots(lambda _, slot: slot.consumed_by is None)
+
+    def slots_of_consent(self, consent_id: str) -> list[Slot]:
+        """All slots that cost or may cost money, from any session."""
+        return self._live_slots(lambda launch, _: launch.consent_id == consent_id)
+
+    def slot_of_run(self, run_id: int) -> Slot | None:
+        folded = self.state.launch_of_run(run_id)
+        slots = () if folded is None else self.slots_of(folded.launch_id)
+        return next((slot for slot in slots if slot.run_id == run_id), None)
+
+    def bills(self, consent_id: str) -> list[tuple[Target, int, int]]:
+        """(target, reserved cents, billed cents) of this consent's calls, and of calls that are not in finished
+        results."""
+        highest: dict[tuple[Target, int], int] = {}
+        consumed = self._consumed()
+        for launch, slots in self._launched():
+            for slot in slots:
+                if slot.cost_cents is not None and (launch.consent_id == consent_id or slot.run_id not in consumed):
+                    key = (launch.line.target, slot.reserved_cents)
+                    highest[key] = max(slot.cost_cents, highest.get(key, 0))
+        return [(target, reserved_cents, billed_cents) for (target, reserved_cents), billed_cents in highest.items()]
+
+    def is_called(self, target: Target, since: datetime) -> bool:
+        """Whether a call to this target may be under way, or its evidence is missing; launches before `since` are
+        over."""
+        consumed = self._consumed()
+        return any(
+            slot.evidence is slot.cost_cents is None and slot.run_id not in consumed
+            for launch, slots in self._launched()
+            if launch.state in LIVE and launch.line.target == target and launch.sent_at > since
+            for slot in slots
+        )
+
+    # Writing
+
+    def record_bills(self, slots: Iterable[Slot]) -> None:
+        """Evidence and bills that came later."""
+        noted: list[Fact] = []
+        for slot in slots:
+            folded = self.state.launches.get(slot.launch_id)
+            call = None if folded is None or slot.run_id is None else folded.calls.get(RunId(slot.run_id))
+            if call is not None:
+                missing = call.missing if slot.cost_cents is None else tuple(x for x in call.missing if x != "bill")
+                noted.append(
+                    replace(
+                        call,
+                        part=call.part + 1,
+                        evidence=slot.evidence or call.evidence,
+                        cents=call.cents if slot.cost_cents is None else slot.cost_cents,
+                        basis=call.basis if slot.cost_cents in (None, call.cents) else "transaction",
+                        missing=missing,
+                    )
+                )
+        self.log.note(noted)
 
 
-def journal_for_reading(path: Path, now: datetime, *, copy: bool = False) -> Journal:
-    """An existing journal, for a command that changes nothing; in memory if it cannot be written, or as a `copy`."""
-    is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    return Journal(path, read_only=copy or not is_writable, now=now)
+def journal_for_reading(
+    path: Path, account: str, now: Callable[[], datetime], store: tuple[str, Store] | None = None
+) -> Journal | None:
+    """The log, for a command that changes nothing: in memory if it cannot be written, or as a copy. None if there is
+    none."""
+    check_no_older(path)
+    exists = path.exists()
+    if not exists and store is None:
+        return None
+    is_writable = exists and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    is_copied = exists and (store is not None or not is_writable)
+    log = LocalLog(path if exists else IN_MEMORY, account, now, store, read_only=is_copied)
+    if store is not None:
+        log.read()
+    return Journal(log, account)
 
 
-def _text(event: Event) -> str:
-    return to_json(event._asdict()).decode()
+def check_no_older(path: Path) -> None:
+    """Raises `UsageError` if an older version of planner kept its launches beside this log."""
+    old = path.with_name(OLD_FILE)
+    if old.exists():
+        raise UsageError(
+            f"{old} was written by an older version of planner, which this one cannot read",
+            "Finish its calls with that version, then move the file away; or choose another --store.",
+        )
 
 
-@cache
-def _adapter(kind: str) -> TypeAdapter[Any]:
-    return TypeAdapter(KINDS[kind])
+# Facts in the words of their readers
 
 
-def _moments(event: Event) -> list[datetime]:
-    if isinstance(event, Intended):
-        return [event.intent.sent_at]
-    if isinstance(event, PreviewIntended):
-        return [event.preview.intended_at]
-    if isinstance(event, EvidenceStored):
-        return [slot.completed_at for slot in event.slots if slot.completed_at is not None]
-    if isinstance(event, Imported):
-        ends = [slot.completed_at for slot in event.slots if slot.completed_at is not None]
-        return [event.launch.sent_at, *ends]
-    if isinstance(event, ConsentAdded | ConsentImported):
-        return [event.consent.agreed_at]
-    return []
-
-
-def impossible_value(path: Path, what: str) -> StoreError:
-    return StoreError(
-        f"the journal {path} holds an impossible value: {what}",
-        "Nothing is launched: its sums cannot be trusted. Restore the journal from a backup. Without a backup, check "
-        "the service's list of test calls, then move the journal away with its -wal and -shm files: launches under "
-        "way are forgotten then, and their calls may be repeated and charged again.",
+def _launch_of(folded: FoldedLaunch) -> Launch:
+    intent, outcome = folded.intent, folded.outcome
+    assert intent is not None
+    state = LaunchState.UNCONFIRMED if outcome is None else _STATES[outcome.result]
+    if outcome is not None and outcome.result is Result.REFUSED and outcome.status not in (0, 402, 429):
+        state = LaunchState.REJECTED
+    is_unclear = outcome is not None and outcome.result is Result.UNCLEAR
+    return Launch(
+        launch_id=intent.launch_id,
+        session_id=intent.session_id,
+        consent_id=intent.consent_id,
+        state=state,
+        line=intent.line,
+        name=intent.launch_id,
+        sent_at=intent.at,
+        slack_seconds=intent.slack_seconds,
+        batch_id=folded.batch_id,
+        run_ids=folded.run_ids,
+        problem=LaunchProblem.DUPLICATE_ANSWER if is_unclear else None,
     )
 
 
-def _copy_of(path: Path) -> sqlite3.Connection:
-    """Includes the write-ahead log of a killed writer, which SQLite ignores if it cannot write."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    with TemporaryDirectory() as folder:
-        for end in ("", "-wal"):
-            if (original := path.with_name(path.name + end)).exists():
-                shutil.copyfile(original, Path(folder) / f"journal{end}")
-        with closing(sqlite3.connect(Path(folder) / "journal")) as whole:
-            whole.backup(copy)
-    return copy
+def _slots_of(folded: FoldedLaunch) -> tuple[Slot, ...]:
+    """A run has the place of its id among the launch's; what no run is known for has the places that are left."""
+    intent = folded.intent
+    assert intent is not None
+    by_key = {asked.key: asked for asked in intent.asked}
+    places = {run_id: place for place, run_id in enumerate(folded.run_ids)}
+    slots: dict[int, Slot] = {}
+    for run_id, call in folded.live_calls.items():
+        asked = by_key.get(call.key, intent.asked[0])
+        slots[places[run_id]] = replace(
+            _slot(intent, asked, places[run_id]),
+            run_id=run_id,
+            evidence=call.evidence,
+            cost_cents=call.cents if call.has_final_bill else None,
+            completed_at=call.completed_at,
+        )
+    free = (place for place in range(intent.calls + len(places)) if place not in slots)
+    unbound = folded.unbound()
+    unknown_runs = [run_id for run_id in folded.run_ids if run_id not in folded.live_calls]
+    is_certain = len(unbound) == 1
+    for asked in unbound:
+        for number in range(asked.calls):
+            place = next(free)
+            run_id = unknown_runs[number] if is_certain and number < len(unknown_runs) else None
+            slots[place] = replace(_slot(intent, asked, place), run_id=run_id)
+    return tuple(slots[place] for place in sorted(slots))
 
 
-def _journal_error(path: Path, what: str, error: Exception) -> StoreError:
-    is_damaged = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
-    if is_damaged or isinstance(error, UnicodeError):
-        return StoreError(
-            f"the journal {path} is damaged: {error}",
-            "Nothing is launched without a journal. Restore it from a backup, or move it away with its -wal and -shm "
-            "files. Then launches under way are forgotten, and their calls may be repeated and charged again: first "
-            "check the service's list of test calls.",
-        )
-    if isinstance(error, sqlite3.IntegrityError):
-        return StoreError(
-            f"the journal {path} was written by another process meanwhile: {error}",
-            "Nothing more is launched. When the other session has ended, run the same command again.",
-        )
-    return StoreError(
-        f"the journal {path} cannot be {what}: {error}",
-        "Nothing is launched without a journal. Free disk space or fix its permissions, then run the same command "
-        "again.",
+def _slot(intent: Intent, asked: Asked, place: int) -> Slot:
+    return Slot(
+        launch_id=intent.launch_id,
+        ordinal=place,
+        case_id=asked.case,
+        plan=asked.plan,
+        prompt="",
+        call_fingerprint=asked.key,
+        agent_revision=asked.revision,
+        reserved_cents=asked.cents,
+        configuration=asked.configuration,
     )
+
+
+def _consent_of(fact: facts.Consent) -> Consent:
+    ceiling = next(
+        (each.cents for each in fact.ceilings if each.scope is Scope.CONSENT and each.label == MAX_COST), None
+    )
+    return Consent(
+        consent_id=fact.consent_id,
+        digest=fact.digest,
+        by=fact.person,
+        how=ConsentWay(fact.how),
+        agreed_at=fact.at,
+        max_cost_cents=ceiling,
+        calls=tuple(ConsentedCall(goal.key, goal.calls) for goal in fact.goals),
+        starts_over=fact.starts_over,
+    )
+
+
+def _preview_of(fact: facts.Preview) -> Preview:
+    return Preview(
+        preview_id=fact.preview_id,
+        agent_id=fact.agent_id,
+        configuration=fact.configuration,
+        session_id=fact.session_id,
+        credential=fact.credential,
+        intended_at=fact.at,
+        state=_PREVIEW_STATES[fact.step],
+        copy_id=fact.copy_id,
+        revision=fact.revision or None,
+        was_changed=fact.was_changed,
+        is_missing=fact.is_missing,
+    )
+
+
+def _amount_of(vote: facts.Vote) -> Amount:
+    return Amount(0, vote.microcents) if vote.answer is None else Amount(vote.microcents, 0)

@@ -6,32 +6,20 @@ No session waits for them, but their possible cost is reported until it is known
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from planner.clock import Clock
-from planner.errors import PlannerError
-from planner.execution.engine import Now, SessionTerms, UnsettledLaunch
-from planner.execution.fold import apply
-from planner.execution.journal_state import evidence_stored
+from planner.execution.engine import UnsettledLaunch
 from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
-from planner.execution.observing import searchable, settled
-from planner.execution.reading import read_list
-from planner.execution.reads import Lists
-from planner.execution.reconciling import LATEST_CREATION_SECONDS, unconfirmed_launches
-from planner.execution.state import State
+from planner.execution.reconciling import LATEST_CREATION_SECONDS
 from planner.quantities import count, money
 from planner.results.model import OpenLaunch
 from planner.values import frozen
 
 if TYPE_CHECKING:  # `planner plan` does not search
     from planner.execution.journal import Journal
-    from planner.execution.reading import Transactions
-    from planner.providers.base import Run
 
 _WHOSE = "cases that are kept, edited, removed or not selected"
 
@@ -106,8 +94,7 @@ def open_launches_of(journal: Journal, resumed: AbstractSet[str], *, shared: boo
         ]
 
     return OpenLaunches(
-        # INTENDED launches were never sent
-        tuple(unsettled_launch(journal, launch) for launch in left(UNSETTLED - {LaunchState.INTENDED})),
+        tuple(unsettled_launch(journal, launch) for launch in left(UNSETTLED)),
         tuple(
             slot
             for launch in left(KNOWN)
@@ -128,69 +115,3 @@ def unsettled_launch(journal: Journal, launch: Launch, *, needs_person: bool = F
         needs_person,
         launch.detail,
     )
-
-
-async def search_open_launches(
-    earlier: OpenLaunches, journal: Journal, terms: SessionTerms, transactions: Transactions, clock: Clock
-) -> OpenLaunches:
-    """Search the service's lists once (free), by the rules of launches that are resumed, and return what is still open
-    and what was found. Raises the errors of requests."""
-    if not (earlier.unsettled or earlier.unbilled):
-        return earlier
-    client = transactions.client
-    # Taken before reading: the lists are as of now.
-    now = Now(clock.monotonic(), clock.now() + timedelta(seconds=client.clock_offset_seconds), 0.0)
-    state = State(terms, journal, transactions.charges)
-    for launch in earlier.unsettled:
-        state.search(launch.launch_id, now)
-    searched = _searched(state)
-    other = state.launched_with_other
-    unbilled = [slot for slot in earlier.unbilled if slot.launch_id not in other]
-    asked_of = {*searched, *(slot.launch_id for slot in unbilled)}
-    unread = [slot for slot in earlier.unbilled if slot.launch_id in other]
-    billed: list[Slot] = []
-    if asked_of:
-        oldest = min(state.launch(launch_id).earliest for launch_id in asked_of)
-        runs = await read_list(client.runs, oldest=oldest)
-        if searched:
-            batches = await read_list(client.batches, oldest=oldest)
-            for event in settled(state, Lists(now.seconds, runs, batches, {}, searched), now):
-                journal.record(event)
-                apply(state, event, now)
-        adopted = (slot for launch_id in searched for slot in journal.slots_of(launch_id) if slot.run_id is not None)
-        unbilled += adopted
-        billed = await _billed(transactions, unbilled, runs.found)
-        journal.record(evidence_stored(billed))
-    known = {slot.key for slot in billed}
-    left = [slot for slot in unbilled if slot.key not in known]
-    unsettled = (
-        unsettled_launch(journal, search.unconfirmed.launch, needs_person=search.needs_person)
-        for search in state.unconfirmed.values()
-    )
-    return OpenLaunches(tuple(unsettled), (*unread, *left), tuple(billed))
-
-
-def _searched(state: State) -> frozenset[str]:
-    """The launches to search for. A run that may also belong to a resumed launch is left to that one."""
-    open_launches = unconfirmed_launches(state.journal.launches(UNSETTLED), state.journal)
-    resumed = {item.request for item in open_launches if item.launch.launch_id not in state.unconfirmed}
-    return frozenset(
-        launch_id for launch_id in searchable(state) if state.unconfirmed[launch_id].unconfirmed.request not in resumed
-    )
-
-
-async def _billed(transactions: Transactions, slots: Iterable[Slot], runs: Mapping[int, Run]) -> list[Slot]:
-    """The slots whose bill is known now, with it."""
-    ended = [(slot, run) for slot in slots if (run := runs.get(slot.run_id or -1)) is not None and run.ended]
-    for _, run in ended:
-        transactions.charges.expect_of(run)
-    await transactions.read()
-    billed: list[Slot] = []
-    for slot, run in ended:
-        charged_cents = None if run.call_id is None else transactions.charges.charged_cents(run.call_id)
-        transactions.charges.forget(run.call_id)
-        with suppress(PlannerError):  # the next session tries again
-            cents = await transactions.client.bill_cents(run, charged_cents)
-            if cents is not None:
-                billed.append(replace(slot, cost_cents=cents, completed_at=run.completed_at))
-    return billed
