@@ -11,7 +11,7 @@ from planner.changes.history import timeline
 from planner.clock import age_of, aware
 from planner.errors import UsageError
 from planner.execution.journal import IN_MEMORY, Journal, journal_for_reading
-from planner.execution.month_spending import StoreSpending
+from planner.log.local import LocalLog
 from planner.planfile.model import Project
 from planner.reports.history import HistoryPage, render_json, render_text
 from planner.reports.spending import Spent
@@ -67,10 +67,10 @@ def history(shell: Shell, options: HistoryOptions) -> int:
 def _spent(shell: Shell, options: HistoryOptions, project: Project, place: OpenedStore) -> list[Spent]:
     """Under each consent of the whole store; with `--environment`, without those whose sessions were all of others."""
     sessions = [each for each in place.repository.sessions() if each.sandbox is options.selection.sandbox]
-    shared = [] if place.shared is None else StoreSpending(place.shared.whole).consents()
-    path = place.journal_path
-    with closing(journal_for_reading(path, shell.clock.now()) if path.exists() else Journal(IN_MEMORY)) as journal:
-        found = spent_under_consents(journal, shared, sessions, redactor_of(project).name)
+    opened = journal_for_reading(place.journal_path, place.account, shell.clock.now, place.log_store)
+    journal = opened or Journal(LocalLog(IN_MEMORY, place.account, shell.clock.now), place.account)
+    with closing(journal):
+        found = spent_under_consents(journal, sessions, redactor_of(project).name)
     wanted = options.selection.environment
     if wanted is None:
         return found

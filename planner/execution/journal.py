@@ -209,6 +209,18 @@ class Journal:
         slots = () if folded is None else self.slots_of(folded.launch_id)
         return next((slot for slot in slots if slot.run_id == run_id), None)
 
+    def call_of_run(self, run_id: int) -> facts.Call | None:
+        folded = self.state.launch_of_run(run_id)
+        return None if folded is None else folded.calls.get(RunId(run_id))
+
+    def slot_of_call(self, call: facts.Call) -> Slot | None:
+        """The slot of a call that is not in the log yet."""
+        folded = self.state.launches.get(call.launch_id)
+        if folded is None or folded.intent is None:
+            return None
+        with_call = replace(folded, calls={**folded.calls, call.run_id: call})
+        return next((slot for slot in _slots_of(with_call) if slot.run_id == call.run_id), None)
+
     def bills(self, consent_id: str) -> list[tuple[Target, int, int]]:
         """(target, reserved cents, billed cents) of this consent's calls, and of calls that are not in finished
         results."""
@@ -231,6 +243,11 @@ class Journal:
             if launch.state in LIVE and launch.line.target == target and launch.sent_at > since
             for slot in slots
         )
+
+    def killed_launches(self) -> int:
+        """How many launches of sessions that did not end are unconfirmed."""
+        ended = {session.session_id for session in self.state.sessions.values() if session.is_end}
+        return sum(intent.session_id not in ended for intent in self.state.open_launches())
 
     # Writing
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from planner.changes.consent import Limits, policy_refusal
+from planner.changes.consent import MAX_COST, Limits, policy_refusal
 from planner.changes.consented_calls import ConsentedCase, charged_changes, consented_cases
 from planner.changes.model import Change, Reason
 from planner.ci.agreement import how_agreed
 from planner.ci.event import is_later_attempt
 from planner.errors import PlannerError, RefusedError
 from planner.execution.balance import check_balance
-from planner.execution.consents import (
-    CallReason,
-    Consent,
-    ConsentAdded,
-    ConsentedCall,
-    ConsentEnded,
-)
+from planner.execution.consents import CallReason
+from planner.log.facts import Ceiling, Consent, Goal, Scope
 from planner.results.money_documents import ConsentDocument
-from planner.results.outcomes import Action
 from planner.session.called_agents import agents_refusal
 
 if TYPE_CHECKING:
@@ -39,25 +35,66 @@ _REASONS: Final = {
 
 
 def agree(session: RunSession, prepared: Preparation, document: ConsentDocument) -> ConsentDocument:
-    """Record the consent that somebody gave, before anything is charged under it."""
-    calls = tuple(_calls(prepared))
-    if not (document.given and calls):
+    """Note the consent that somebody gave, before anything is charged under it."""
+    if not (document.given and _cases(prepared)):
         return document if prepared.consent is None else document.model_copy(update={"id": prepared.consent_id})
-    now = session.shell.clock.now()
     how = how_agreed(session.shell.environ)
-    consent = Consent(
+    fact = consent_fact(session, prepared, document.by, how.value)
+    session.journal.note(fact)
+    return document.model_copy(update={"id": fact.consent_id, "how": how.value})
+
+
+def consent_fact(session: RunSession, prepared: Preparation, person: str, how: str) -> Consent:
+    shared = session.place.shared
+    return Consent(
+        at=session.shell.clock.now(),
+        account=session.journal.account,
         consent_id=prepared.consent_id,
         digest=prepared.change_set.digest,
-        by=document.by,
+        goals=tuple(_goals(session, prepared)),
+        ceilings=tuple(_ceilings(session, prepared)),
+        person=(person if shared is None else shared.redaction.name(person))[:500],
         how=how,
-        agreed_at=now,
-        max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
-        calls=calls,
-        namespace=session.place.namespace,
         starts_over=session.options.selection.start_over is not None,
     )
-    session.journal.record(ConsentAdded(consent))
-    return document.model_copy(update={"id": consent.consent_id, "how": how.value})
+
+
+def _goals(session: RunSession, prepared: Preparation) -> Iterator[Goal]:
+    """One for each case of the set, in the order of their ids: how many calls of its key the log is to have. Cases that
+    make no calls of their own have the key of their expectations."""
+    earlier = {} if prepared.consent is None else {goal.key: goal for goal in _earlier_goals(session, prepared)}
+    payers = {change.case_id: change for change in prepared.change_set.payers}
+    for case in _cases(prepared):
+        change = payers.get(case.case_id)
+        if change is None or change.case is None:
+            key = f"{case.check}:{case.case_id}" if not case.call or case.shares else case.call
+            yield earlier.get(_key(key), Goal(_key(key), 0))
+            continue
+        resumable = len(prepared.resumable.get(case.case_id, ()))
+        calls = prepared.live_calls.get(change.call_fingerprint, 0) - resumable + change.calls
+        retries = change.case.retries * change.calls
+        yield Goal(change.call_fingerprint, calls, change.case.plan, retries)
+
+
+def _key(key: str) -> str:
+    return key if len(key) <= 80 and re.fullmatch(r"[0-9a-zA-Z:_-]+", key) else sha256(key.encode()).hexdigest()
+
+
+def _earlier_goals(session: RunSession, prepared: Preparation) -> Sequence[Goal]:
+    fact = session.journal.state.consents.get(prepared.consent_id)
+    return () if fact is None else fact.goals
+
+
+def _ceilings(session: RunSession, prepared: Preparation) -> Iterator[Ceiling]:
+    max_cost_cents = prepared.max_cost_cents(session.options.max_cost_cents)
+    policy = session.loaded.project.policy
+    if max_cost_cents is not None:
+        yield Ceiling(Scope.CONSENT, max_cost_cents, MAX_COST)
+    if policy.max_cost_cents is not None:
+        yield Ceiling(Scope.CONSENT, policy.max_cost_cents, "policy.max_cost_cents")
+    for plan in session.loaded.plans:
+        if plan.max_cost_cents is not None:
+            yield Ceiling(Scope.PLAN, plan.max_cost_cents, f"the budget of plan {plan.name}"[:200], plan.name[:200])
 
 
 def refusal_of(work: Workspace, prepared: Preparation) -> PlannerError | None:
@@ -79,7 +116,7 @@ def already_called(session: RunSession, prepared: Preparation) -> RefusedError |
     if digest is None or digest != prepared.change_set.digest:
         return None
     wanted = {places.get(change.case_id) for change in charged_changes(prepared.change_set.changes)}
-    for consent, ended in session.journal.consents.made_of(digest, session.place.namespace):
+    for consent, ended in session.journal.consents.made_of(digest):
         if not wanted.isdisjoint(ended):
             newer = "the comment has a new command" if session.place.namespace else "`planner plan` has a new digest"
             return RefusedError(
@@ -132,20 +169,13 @@ def places_of(prepared: Preparation) -> dict[str, int]:
     return {case.case_id: place for place, case in enumerate(_cases(prepared))}
 
 
-def _calls(prepared: Preparation) -> Iterator[ConsentedCall]:
-    reasons = {change.case_id: call_reason(change) for change in prepared.change_set.with_action(Action.CALL)}
-    for case in _cases(prepared):
-        yield ConsentedCall(case.call or case.check, case.most_calls, reasons.get(case.case_id))
-
-
 def call_reason(change: Change) -> CallReason:
     if change.start_over is not None:
         return CallReason.START_OVER
     return _REASONS.get(change.reason, CallReason.FIRST)
 
 
-def ended_calls(prepared: Preparation) -> ConsentEnded:
-    """What is over in the consent after a session that finished the change set."""
+def ended_calls(prepared: Preparation) -> list[int]:
+    """What is over in the consent after a session that finished the change set, by the places of its calls."""
     done = {change.case_id for change in charged_changes(prepared.change_set.changes)}
-    places = [place for place, case in enumerate(_cases(prepared)) if case.case_id in done]
-    return ConsentEnded(prepared.consent_id, tuple(places))
+    return [place for place, case in enumerate(_cases(prepared)) if case.case_id in done]

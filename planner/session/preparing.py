@@ -31,16 +31,15 @@ from planner.changes.sharing import with_shared_calls
 from planner.ci.agreement import actor_of
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
-from planner.execution.journal import IN_MEMORY, Journal, journal_for_reading
+from planner.execution.journal import Journal, journal_for_reading
 from planner.execution.launches import UNSETTLED, Launch, Slot
-from planner.execution.month_spending import MonthSpending, StoreSpending, months_of
+from planner.execution.month_spending import MonthSpending, months_of
 from planner.execution.open_launches import OpenLaunches, open_launches_of
 from planner.execution.reconciling import LATEST_CREATION_SECONDS
 from planner.execution.spending import (
     judge_spending,
     reservations_of,
     spending_of,
-    unsent_launches,
 )
 from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.grammar import ExecutionFields
@@ -69,7 +68,6 @@ from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.merge_base import leave_to_base
 from planner.workspace.service import draft_warnings, unscripted_warnings
-from planner.workspace.sharing import import_launches
 from planner.workspace.stores import OpenedStore, Workspace
 
 
@@ -132,6 +130,8 @@ class Preparation:
     """What was spent under the consent."""
     records: Records | None = None
     """The stored calls; None in tests of values."""
+    live_calls: Mapping[str, int] = field(default_factory=dict[str, int])
+    """By the fingerprint of the cases that are called: how many calls the log has, resumable ones among them."""
 
     def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
         """The cases and the suite as a whole, compared with earlier sessions."""
@@ -208,8 +208,8 @@ def prepare(
     if journal:
         whole = change_set = not_yet_made(work, whole, journal, to_call=to_call)
         starts_over = selection.start_over is not None
-        consent_id = known_consent_id(journal, whole.digest, shell.environ, place.namespace, starts_over=starts_over)
-        spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
+        consent_id = known_consent_id(journal, whole.digest, shell.environ, starts_over=starts_over)
+        spending = spending_of(journal, consent_id)
         resumable = resumable_runs(journal, whole, consent_id, selection, stored)
         slots = [slot for mine in resumable.values() for slot in mine]
         if slots:  # runs already made are not priced again
@@ -224,7 +224,7 @@ def prepare(
         unconfirmed_until = _settled_at([unsettled[slot.launch_id] for slot in waiting], loaded.project.execution)
         searched = {slot.launch_id for slot in slots} | open_launches_of_calls(journal, whole)
         not_resumed = open_launches_of(journal, searched, shared=place.shared is not None, now=now)
-    months = months_of(loaded.project.policy, now, journal, store_spending(place))
+    months = months_of(loaded.project.policy, now, journal)
     paid_cents = spending.of_calls().spent
     by_plan = {plan: spending.of_calls(plan) for plan in spending.plans}
     tools = AgentTools(agents, targets, partial(calls_of, records, loaded.cases, repository))
@@ -271,6 +271,7 @@ def prepare(
         months=months,
         unconfirmed_until=unconfirmed_until,
         of_target=frozenset(earlier.stored.base),
+        live_calls={} if journal is None else _live_calls(journal, change_set),
     )
 
 
@@ -292,15 +293,15 @@ def _changes(work: Workspace, stored: StoredResults, request: Request) -> tuple[
     return with_shared_calls(leave_to_base(work, diff(work.loaded.cases, stored, request)))
 
 
+def _live_calls(journal: Journal, change_set: ChangeSet) -> dict[str, int]:
+    live = journal.state.tallies.live
+    return {change.call_fingerprint: live[change.call_fingerprint] for change in change_set.payers}
+
+
 def _settled_at(launches: Iterable[Launch], execution: ExecutionFields) -> datetime | None:
     """When all of them may be launched again, less those that need a person."""
     sent = [launch.sent_at for launch in launches if launch.problem is None]
     return max(sent) + timedelta(seconds=execution.settle_seconds) if sent else None
-
-
-def store_spending(place: OpenedStore) -> StoreSpending | None:
-    """Reads what all machines spent; None without a shared store."""
-    return None if place.shared is None else StoreSpending(place.shared.whole, place.namespace)
 
 
 def _no_calls(wanted: Mapping[str, int]) -> dict[str, Sequence[StoredCall]]:
@@ -322,17 +323,12 @@ def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> Non
 def stored_journal(work: Workspace) -> Generator[Journal | None]:
     """The journal if it exists, read-only if necessary, without changing anything. With a shared store, a copy with the
     launches of other machines."""
-    path, shared = work.place.journal_path, work.place.shared
-    if path.exists():
-        journal = journal_for_reading(path, work.shell.clock.now(), copy=shared is not None)
-    elif shared is not None:
-        journal = Journal(IN_MEMORY)
-    else:
+    place = work.place
+    journal = journal_for_reading(place.journal_path, place.account, work.shell.clock.now, place.log_store)
+    if journal is None:
         yield None
         return
     with closing(journal):
-        if shared is not None:
-            import_launches(work.shell, shared, journal, work.loaded.cases)
         yield journal
 
 

@@ -11,7 +11,6 @@ from planner.changes.configuration import Agents
 from planner.changes.model import Change, ChangeSet
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Launch, Slot
-from planner.execution.spending import charged_slots, unsent_launches
 from planner.execution.wanted import resumable_slots
 from planner.records.log import Records
 from planner.results.outcomes import Action
@@ -72,10 +71,9 @@ def _unconsumed(
     for change in changes:
         wanted.setdefault(change.call_fingerprint, []).append(change)
     edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
-    unsent = unsent_launches(journal)
     for slot in journal.unconsumed_slots():
         launch = journal.launch(slot.launch_id)
-        if launch is None or slot.launch_id in unsent or launch.line.target in edited:
+        if launch is None or launch.line.target in edited:
             continue
         equal = [change for change in wanted.get(slot.call_fingerprint, ()) if _same_call(slot, change, stored.agents)]
         if equal and (launch.session_id, slot.run_id) not in stored.records.ids(slot.call_fingerprint):
@@ -100,7 +98,7 @@ def not_estimated(journal: Journal, change_set: ChangeSet, consent_id: str, resu
     known = Counter(slot.case_id for slot in resumed if slot.key not in mine)
     payers = {change.call_fingerprint: change.case_id for change in reversed(change_set.payers)}
     ids = {change.case_id for change in change_set.payers}
-    for slot in charged_slots(journal, consent_id):
+    for slot in journal.slots_of_consent(consent_id):
         if slot.cost_cents is not None and slot.consumed_by is None:
             payer = slot.case_id if slot.case_id in ids else payers.get(slot.call_fingerprint, slot.case_id)
             known[payer] += 1

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
 import anyio
 
+from planner import __version__
 from planner.agents.previews import Previews
 from planner.agents.recorded import record_agents, recorded_world, world_key
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
@@ -19,7 +20,7 @@ from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
 from planner.execution.reading import Transactions
-from planner.execution.sharing import IntentSharing
+from planner.log.facts import Session
 from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
 from planner.providers.base import Balance, Target, TargetState
@@ -39,7 +40,7 @@ from planner.workspace.agreed_calls import share_agreed
 from planner.workspace.report_session import ReportSession, report_session
 from planner.workspace.selection import Loaded, Selection
 from planner.workspace.service import open_client, read_targets, service_of
-from planner.workspace.stores import OpenedStore, Workspace, locked, shared_session
+from planner.workspace.stores import OpenedStore, Workspace, locked, opened_journal
 
 _LOGGED_WAIT_SECONDS: Final = 5.0
 
@@ -110,7 +111,7 @@ class RequestLog:
 
 @frozen
 class RunSession:
-    """One session of `planner run`. `intents` are launches in the shared store, if there is one."""
+    """One session of `planner run`."""
 
     shell: Shell
     options: RunOptions
@@ -118,7 +119,6 @@ class RunSession:
     place: OpenedStore
     journal: Journal
     reports: ReportSession
-    intents: IntentSharing | None
     request_log: RequestLog
 
     @property
@@ -160,15 +160,38 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
         loaded, place = work.loaded, work.place
         with (
             locked(shell, place, options.command()),
-            closing(Journal(place.journal_path, now=shell.clock.now())) as journal,
-            shared_session(shell, place, journal, loaded.cases) as intents,
+            opened_journal(shell, place) as journal,
         ):
-            session = RunSession(shell, options, loaded, place, journal, reports, intents, RequestLog(shell))
+            session = RunSession(shell, options, loaded, place, journal, reports, RequestLog(shell))
             try:
                 yield session
             except BaseException:
                 reports.facts = known_facts(session)
                 raise
+            finally:
+                end_session(session)
+
+
+def end_session(session: RunSession, *, done: Sequence[int] = (), finished: Sequence[int] = ()) -> None:
+    """Say in the log that the session has ended, once: with the places in its consent of which nothing is left, and the
+    runs in its finished results."""
+    journal = session.journal
+    if journal.session_is_ended:
+        return
+    journal.session_is_ended = True
+    journal.note(
+        Session(
+            at=session.shell.clock.now(),
+            account=journal.account,
+            session_id=session.reports.session_id,
+            is_end=True,
+            command=session.options.selection.command("run")[:500],
+            planner=__version__,
+            consent_id=session.reports.consent.id or "",
+            done=tuple(done),
+            finished=tuple(sorted(set(finished))),
+        )
+    )
 
 
 @asynccontextmanager
@@ -183,13 +206,13 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
     ):
         session.reports.requests = client.stats
         settle_seconds = session.loaded.project.execution.settle_seconds
-        if suspects := session.journal.mark_interrupted():
+        if suspects := session.journal.killed_launches():
             shell.log(
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
                 " searching for them before anything is sent again"
             )
         transactions = Transactions(client, log.log)
-        previews = Previews(shell, session.journal, client, session.intents, session.reports.session_id, settle_seconds)
+        previews = Previews(shell, session.journal, client, session.reports.session_id, settle_seconds)
         yield ConnectedSession(
             shell=shell,
             options=session.options,
@@ -197,7 +220,6 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
             place=session.place,
             journal=session.journal,
             reports=session.reports,
-            intents=session.intents,
             request_log=log,
             interrupted=interrupted,
             transactions=transactions,

@@ -1,23 +1,21 @@
-"""What was spent under each consent: the union of this machine's journal, the shared store and the stored sessions.
+"""What was spent under each consent: the union of the log and the stored sessions.
 
-The journal and the store know every launch before it is sent, so that what a killed session or a lost machine spent is
-there. Stored sessions know bills that arrived after their launch was closed, and consents of a journal that was lost.
+The log knows every launch before it is sent, so that what a killed session or a lost machine spent is there. Stored
+sessions know bills that arrived late, and consents of a log that was lost.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from planner.changes.model import whole_cents
 from planner.clock import aware
-from planner.execution.consent_sharing import SharedConsent
 from planner.execution.consents import Amount, Consent, Spending
-from planner.execution.journal_state import JournalState
+from planner.execution.journal import Journal
 from planner.execution.launches import LIVE
-from planner.execution.spending import spending_of, unsent_launches
+from planner.execution.spending import spending_of
 from planner.reports.spending import Spent
 from planner.results.model import RunResult
 from planner.values import frozen
@@ -25,7 +23,7 @@ from planner.values import frozen
 
 @frozen
 class _Known:
-    """A consent as journal and store know it."""
+    """A consent as the log knows it."""
 
     consent: Consent | None
     """None if the machine that agreed was lost before it could share the consent."""
@@ -36,14 +34,13 @@ class _Known:
 
 
 def spent_under_consents(
-    journal: JournalState,
-    shared: Iterable[SharedConsent],
+    journal: Journal,
     sessions: Iterable[RunResult],
     show_name: Callable[[str], str],
 ) -> list[Spent]:
     """One entry for each consent under which something was spent or reserved, newest first. `show_name` redacts a
     person."""
-    known = _known(journal, {document.consent.consent_id: document for document in shared})
+    known = _known(journal)
     ended: dict[str, list[RunResult]] = defaultdict(list)
     for session in sorted(sessions, key=lambda each: aware(each.started_at)):
         if session.consent.given:
@@ -56,12 +53,11 @@ def spent_under_consents(
     return sorted(used, key=lambda each: (each.at, each.consent_id), reverse=True)
 
 
-# Journal and store
+# The log
 
 
-def _known(journal: JournalState, shared: Mapping[str, SharedConsent]) -> dict[str, _Known]:
-    consents = {consent_id: document.consent for consent_id, document in shared.items()}
-    consents |= {consent.consent_id: consent for consent in journal.consents.every()}
+def _known(journal: Journal) -> dict[str, _Known]:
+    consents = {consent.consent_id: consent for consent in journal.consents.every()}
     first: dict[str, datetime] = {}
     for launch in journal.launches(LIVE):
         first.setdefault(launch.consent_id, launch.sent_at)
@@ -69,38 +65,11 @@ def _known(journal: JournalState, shared: Mapping[str, SharedConsent]) -> dict[s
         consent_id: _Known(
             consent := consents.get(consent_id),
             first[consent_id] if consent is None else consent.agreed_at,
-            _is_open(journal, consent, shared.get(consent_id)),
-            _union(journal, consent_id, shared.get(consent_id)),
+            consent is None or journal.consents.is_open(consent_id),
+            spending_of(journal, consent_id),
         )
         for consent_id in {*consents, *first}
     }
-
-
-def _is_open(journal: JournalState, consent: Consent | None, shared: SharedConsent | None) -> bool:
-    if consent is None:
-        return True
-    ended = journal.consents.ended_of(consent.consent_id).union(() if shared is None else shared.ended)
-    return not ended.issuperset(range(len(consent.calls)))
-
-
-def _union(journal: JournalState, consent_id: str, shared: SharedConsent | None) -> Spending:
-    """Each launch and each session's judge calls once. A launch that this journal knows counts as the journal has it,
-    unless the store knows more of its bill."""
-    mine = spending_of(journal, consent_id, unsent=unsent_launches(journal))
-    if shared is None:
-        return mine
-
-    def counts(launch_id: str, amounts: Mapping[str, Amount]) -> bool:
-        if journal.launch(launch_id) is None:
-            return True
-        return launch_id in mine.launches and _total(amounts).spent > _total(mine.launches[launch_id]).spent
-
-    theirs = {launch_id: each for launch_id, each in shared.spending.launches.items() if counts(launch_id, each)}
-    return replace(
-        mine,
-        launches={**mine.launches, **theirs},
-        judging={**shared.spending.judging, **mine.judging},
-    )
 
 
 def _total(amounts: Mapping[str, Amount]) -> Amount:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ from planner.ci.git import Git, repository_of
 from planner.ci.target_branch import target_namespaces
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.planfile.addresses import Bucket, Folder, GitRef, parse_store
-from planner.planfile.model import Case, Project
+from planner.planfile.model import Project
 from planner.quantities import moment
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.shell import Shell, print_diagnostics
@@ -25,16 +26,16 @@ from planner.stores.directory import OPENING, DirectoryStore, locked_file, locke
 from planner.stores.store import UnverifiedKeys, of_branches, segment_for
 from planner.values import frozen
 from planner.workspace.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
-from planner.workspace.sharing import import_launches, open_shared, remote_store
+from planner.workspace.sharing import open_shared, remote_store
 
 if TYPE_CHECKING:
     from planner.execution.journal import Journal
-    from planner.execution.sharing import IntentSharing
+    from planner.log.stores.store import Store
     from planner.workspace.sharing import Shared
 
 STORE_NAMES: Final = (
     *("branches", "calls", "change-sets", "evidence", "intents", "originals", "runs", "sandbox", "sessions", "shared"),
-    *("unshared", "unshared-files", "votes", "world", "journal.sqlite", "votes.sqlite"),
+    *("unshared", "unshared-files", "votes", "world", "log.db", "votes.sqlite"),
 )
 _MANY_FILES: Final = frozenset({"evidence", "originals", "runs", "votes"})
 """Folders with very many files; the store itself refuses links in them."""
@@ -149,9 +150,14 @@ class OpenedStore:
     world: str = ""
     """The name or file of the sandbox's world; "" for real calls."""
 
+    account: str = "unknown"
+    """A digest of the service: facts of another one count for nothing."""
+    log_store: tuple[str, Store] | None = None
+    """The store's log, and what names it; None if the log is on this machine only."""
+
     @property
     def journal_path(self) -> Path:
-        return self.directory / "journal.sqlite"
+        return self.directory / self.namespace / "log.db"
 
     def make(self) -> None:
         """Create its folders, private and ignored by git. Raises `StoreError`."""
@@ -196,7 +202,8 @@ def place_of(
             return ResultsRepository(of_branches(folder, namespaces), access)
 
         others = (*_others(here, namespaces, targets), UnverifiedKeys([folder], own))
-        return OpenedStore(directory, here(namespaces), environment, home, verified, own, None, *others, world)
+        opened_here = OpenedStore(directory, here(namespaces), environment, home, verified, own, None, *others, world)
+        return replace(opened_here, account=account_of(shell))
     # Sandbox results quote nobody.
     if isinstance(address, GitRef) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
         raise UsageError(
@@ -209,7 +216,13 @@ def place_of(
         raise UsageError(f"{where}: {error}", error.hint) from error
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
     others = (*_others(opened, namespaces, targets), UnverifiedKeys([folder, remote], own))
-    return OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others, world)
+    found = OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others, world)
+    return replace(found, account=account_of(shell))
+
+
+def account_of(shell: Shell) -> str:
+    """A digest of the service that is called."""
+    return sha256(shell.environ.get("THUNDERPHONE_API_BASE_URL", "").encode()).hexdigest()[:32]
 
 
 def _world(shell: Shell, root: Path, selection: Selection, project: Project) -> str:
@@ -285,22 +298,23 @@ def open_results(shell: Shell, selection: Selection) -> tuple[Project, OpenedSto
 
 
 @contextmanager
-def shared_session(
-    shell: Shell, place: OpenedStore, journal: Journal, cases: Iterable[Case]
-) -> Generator[IntentSharing | None]:
-    """Use the place's shared store (None if it has none) under its lock, from planning to the last report. Raises
-    `StoreError`, `UsageError` if the shared store cannot be read, so no call is made."""
-    if place.shared is None:
-        yield None
-        return
-    intents = import_launches(shell, place.shared, journal, cases)
-    try:
-        yield intents
-    finally:
-        try:  # unchanged content is not written again
-            place.shared.repository.publish(intents.outcome)
+def opened_journal(shell: Shell, place: OpenedStore) -> Generator[Journal]:
+    """The log of this place, to be written under its lock. At the end, what was noted is shared. Raises `StoreError`,
+    `UsageError` if it cannot be read, so no call is made."""
+    from planner.execution.journal import Journal, check_no_older
+    from planner.log.local import LocalLog
+
+    check_no_older(place.journal_path)
+    log = LocalLog(place.journal_path, place.account, shell.clock.now, place.log_store)
+    with closing(Journal(log, place.account)) as journal:
+        log.read()
+        yield journal
+        try:
+            log.publish()
+            if place.shared is not None:
+                place.shared.repository.publish()
         except PlannerError as error:
-            shell.log(f"{error}. {error.hint}")
+            shell.log(error.with_hint)
 
 
 _BUSY = (errno.EAGAIN, errno.EACCES)

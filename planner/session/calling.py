@@ -1,0 +1,392 @@
+"""Makes the calls of a consented change set through the log, and judges each run when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import anyio.to_thread
+
+from planner.calls.budget import BALANCE
+from planner.calls.driver import Driver, Reaction, Terms, Tools
+from planner.calls.model import Limit, Outcomes, Settings, Stop, StopReason, Unsettled, Waiting, WaitReason, Want
+from planner.calls.month import read_month
+from planner.errors import FULL_DISK, PlannerError
+from planner.evidence import Evidence
+from planner.execution.concurrency import ConcurrencyLimit
+from planner.execution.engine import Job, Outcome, UnsettledLaunch
+from planner.execution.jobs import jobs_of
+from planner.execution.launches import Slot
+from planner.execution.observer import EndedRun
+from planner.execution.open_launches import OpenLaunches
+from planner.execution.spending import spending_of
+from planner.log.facts import Call, Consent, Intent
+from planner.planfile.model import Case
+from planner.reports.progress import ProgressState
+from planner.results.model import JudgedRun
+from planner.results.outcomes import Cause, RunOutcome
+from planner.session.called_agents import ReachedAgents
+from planner.session.preparing import Preparation
+from planner.session.run_session import ConnectedSession
+from planner.verdicts.runs import judge_record, judge_stored
+from planner.workspace.progress import ProgressDisplay
+
+UNKNOWN_PRICE_CENTS: Final = 100
+"""What a listed call of the month counts whose price nobody knows."""
+
+
+@dataclass(slots=True)
+class EndedRuns:
+    """The runs that the engine has reported. `overdue` had not ended when it stopped waiting."""
+
+    judged: dict[str, list[JudgedRun]] = field(default_factory=dict[str, list[JudgedRun]])
+    """By case id, in the order of their ends."""
+    records: list[EndedRun] = field(default_factory=list[EndedRun])
+    overdue: list[EndedRun] = field(default_factory=list[EndedRun])
+    launched_now: int = 0
+    """Runs that this session launched."""
+    ran_another: set[int] = field(default_factory=set[int])
+    """Runs whose calls ran another configuration of the agent than planned."""
+
+    def add(self, record: EndedRun, judged: Mapping[str, JudgedRun]) -> None:
+        """Add a run with its verdict for each case that shares it."""
+        self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
+        self.overdue += [record] if record.evidence is None else []
+        self.launched_now += not record.resumed
+        for case_id, run in judged.items():
+            self.judged.setdefault(case_id, []).append(run)
+
+
+@dataclass(slots=True)
+class _Calling:
+    """The calls of one session."""
+
+    session: ConnectedSession
+    prepared: Preparation
+    jobs: Mapping[str, Job]
+    """By key: the fingerprint of the calls."""
+    runs: EndedRuns
+    reached: ReachedAgents
+    progress: ProgressDisplay
+    consent: Consent | None
+    _waiting: WaitReason | None = None
+
+    @property
+    def session_id(self) -> str:
+        return self.session.reports.session_id
+
+    def on_call(self, call: Call, evidence: Evidence) -> Reaction:
+        """A call was read for the first time."""
+        job, launch = self.jobs.get(call.key), self.session.journal.launch(call.launch_id)
+        if job is None or launch is None or not self.counts(launch.session_id, launch.consent_id, call.launch_id):
+            return Reaction()
+        slot = self.session.journal.slot_of_call(call)
+        if slot is None:
+            return Reaction()
+        return self.on_run(self.ended(slot, evidence))
+
+    def ended(self, slot: Slot, evidence: Evidence | None, unread: str = "") -> EndedRun:
+        launch = self.session.journal.launch(slot.launch_id)
+        assert launch is not None
+        job = self.jobs[slot.call_fingerprint]
+        slot = replace(slot, case_id=job.case_id)
+        return EndedRun(slot, launch, launch.session_id != self.session_id, evidence, unread)
+
+    def counts(self, session_id: str, consent_id: str, launch_id: str) -> bool:
+        """Whether calls of a launch count in this session: its own, those that it resumes, and those that another one
+        makes meanwhile under the same consent."""
+        resumed = {slot.launch_id for slots in self.prepared.resumable.values() for slot in slots}
+        return session_id == self.session_id or consent_id == self.prepared.consent_id or launch_id in resumed
+
+    def on_run(self, record: EndedRun) -> Reaction:
+        change_set, runs = self.prepared.change_set, self.runs
+        payer = next(change for change in change_set.payers if change.case_id == record.slot.case_id)
+        cases = [change.case for change in change_set.sharing(payer) if change.case is not None]
+        judged = {case.case_id: judge_record(case, record, self.prepared.judging.cache) for case in cases}
+        runs.add(record, judged)
+        self.reached.note(record.slot, record.evidence)
+        failed = [case for case in cases if judged[case.case_id].outcome is RunOutcome.FAILED]
+        platform_failed = judged[record.slot.case_id].cause is Cause.PLATFORM
+        return Reaction(
+            platform_failed=record.evidence is not None and platform_failed,
+            stop=self.session.options.fail_fast and any(map(self._decides, failed)),
+        )
+
+    def _decides(self, case: Case) -> bool:
+        return case.quarantine is None or self.session.reports.started_at.date() > case.quarantine.until
+
+    def resume(self) -> None:
+        """Judge the calls of earlier sessions whose evidence is stored."""
+        load = self.session.place.repository.load_evidence
+        for slot in [slot for slots in self.prepared.resumable.values() for slot in slots]:
+            now = None if slot.run_id is None else self.session.journal.slot_of_run(slot.run_id)
+            if now is None or now.evidence is None or now.call_fingerprint not in self.jobs:
+                continue
+            evidence = load(now.evidence)
+            if evidence is not None:
+                self.on_run(self.ended(now, evidence))
+
+    def on_wait(self, step: Waiting) -> None:
+        if step.reason is not self._waiting and step.reason is not WaitReason.NOTHING and self.session.shell.verbosity:
+            self.progress.note(f"launching waits: {step.reason}")
+        self._waiting = step.reason
+        session = self.session
+        launched = [slot for slot in session.journal.unconsumed_slots() if slot.call_fingerprint in self.jobs]
+        wanted = sum(max(0, job.runs) for job in self.jobs.values())
+        spent = spending_of(session.journal, self.prepared.consent_id).of_calls()
+        total, done = max(wanted, len(launched)), len(self.runs.records)
+        in_flight = sum(slot.evidence is None for slot in launched)
+        seconds = session.shell.clock.monotonic() - session.reports.started
+        is_known = self.runs.launched_now and in_flight
+        self.progress.update(
+            ProgressState(
+                done,
+                total,
+                in_flight,
+                spent.spent,
+                spent.reserved,
+                session.ceiling_cents(self.prepared),
+                seconds,
+                seconds / self.runs.launched_now * (total - done) if is_known else None,
+                "" if step.reason is WaitReason.NOTHING else str(step.reason),
+            )
+        )
+
+
+async def make_calls(
+    session: ConnectedSession, prepared: Preparation, *, may_call: bool
+) -> tuple[Outcome, EndedRuns, OpenLaunches]:
+    """Resume the calls of earlier sessions, and with `may_call` launch the others."""
+    runs = EndedRuns()
+    jobs = {job.call_fingerprint: job for job in jobs_of(prepared.change_set, prepared.copies)}
+    before = prepared.open_launches
+    if not jobs and not (before.unsettled or before.unbilled):
+        return Outcome(interrupted=session.interrupted.is_set()), runs, before
+    shell, project = session.shell, session.loaded.project
+    repository, provider = session.place.repository, session.transactions.client
+    progress = ProgressDisplay(shell)
+    session.request_log.note = progress.note  # do not write over the live display
+    consent = session.journal.state.consents.get(prepared.consent_id) if may_call else None
+    calling = _Calling(
+        session, prepared, jobs, runs, ReachedAgents(session, prepared, runs.ran_another), progress, consent
+    )
+    log = progress.note if shell.verbosity else _ignore
+
+    async def save(evidence: Sequence[Evidence]) -> Sequence[str]:
+        return await anyio.to_thread.run_sync(repository.save_evidences, evidence)
+
+    driver = Driver(
+        provider,
+        session.journal.log,
+        Tools(shell.clock, shell.new_id, save, calling.on_call, calling.on_wait, log),
+        Terms(
+            session.reports.session_id,
+            session.journal.account,
+            Settings(
+                settle_seconds=project.execution.settle_seconds, linger_seconds=project.execution.linger_seconds
+            ),
+            consent,
+            tuple(_wants(session, prepared, jobs)),
+            awaits_others=False,
+        ),
+        Limit(ConcurrencyLimit(ceiling=project.policy.max_concurrent_runs)),
+    )
+    if consent is not None:
+        await _set_limits(session, prepared, driver)
+    if not may_call:
+        log("nothing is launched without consent to charge; calls under way are resumed")
+    try:
+        calling.resume()
+        outcomes = await driver.run(session.interrupted)
+        await _read_elsewhere(calling)
+        outcome = _outcome_of(calling, outcomes)
+        if not (outcome.interrupted or outcome.bug):
+            _take_bills(session, prepared, runs)
+            _note_overdue(calling, outcomes, outcome)
+        return outcome, runs, _left_open(session, prepared, outcomes, jobs)
+    finally:
+        session.request_log.note = shell.log
+        progress.close()
+
+
+def _ignore(line: str) -> None:
+    del line
+
+
+def _wants(session: ConnectedSession, prepared: Preparation, jobs: Mapping[str, Job]) -> Iterable[Want]:
+    show = session.place.shared.redaction.name if session.place.shared is not None else str
+    for job in jobs.values():
+        yield Want(
+            key=job.call_fingerprint,
+            prompt=job.prompt,
+            line=job.line,
+            reserve_cents=job.reserve_cents,
+            expected_seconds=job.expected_seconds,
+            timeout_seconds=job.timeout_seconds,
+            await_grade=job.await_grade,
+            configuration=job.configuration,
+            revision=job.agent_revision,
+            case=show(job.case_id)[:500],
+        )
+
+
+async def _set_limits(session: ConnectedSession, prepared: Preparation, driver: Driver) -> None:
+    """The month's ceiling and the balance. Raises `IncompleteError` if the month cannot be read."""
+    limit, state, policy = driver.limit, session.journal.state, session.loaded.project.policy
+    if prepared.balance is not None:
+        limit.balance_cents = prepared.balance.cents
+        limit.spent_before_cents = state.tallies.spent.total()
+    if policy.max_cost_cents_per_month is not None:
+        prices = [price.high_cents for price in prepared.change_set.prices.values() if price.high_cents is not None]
+        dearest = max(prices, default=UNKNOWN_PRICE_CENTS)
+        limit.month = await read_month(
+            driver.provider, state, policy.max_cost_cents_per_month, dearest, driver.now()
+        )
+
+
+# What became of the calls
+
+
+def _outcome_of(calling: _Calling, outcomes: Outcomes) -> Outcome:
+    session, jobs = calling.session, calling.jobs
+    journal = session.journal
+    outcome = Outcome(
+        launches=sum(launch.batch_id is not None for launch in journal.launches_of(session.reports.session_id)),
+        interrupted=session.interrupted.is_set(),
+        left={jobs[key].case_id: calls for key, calls in outcomes.left.items() if key in jobs},
+        anomalies=dict(enumerate_named(outcomes.anomalies)),
+        unsettled=tuple(
+            unsettled_of(each) for each in outcomes.unsettled if _is_needed(session, each.intent, jobs)
+        ),
+    )
+    if outcomes.stop is not None:
+        _note_stop(outcome, outcomes.stop)
+    return outcome
+
+
+def enumerate_named(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
+    return ((str(number), line) for number, line in enumerate(lines))
+
+
+def _is_needed(session: ConnectedSession, intent: Intent, jobs: Mapping[str, Job]) -> bool:
+    is_ours = intent.session_id == session.reports.session_id
+    return is_ours or any(asked.key in jobs for asked in intent.asked)
+
+
+def unsettled_of(unsettled: Unsettled) -> UnsettledLaunch:
+    intent = unsettled.intent
+    return UnsettledLaunch(
+        intent.launch_id,
+        tuple(sorted({asked.case for asked in intent.asked})),
+        intent.cents,
+        unsettled.needs_person,
+        unsettled.why,
+        unsettled.again_at,
+    )
+
+
+def _note_stop(outcome: Outcome, stop: Stop) -> None:
+    match stop.reason:
+        case StopReason.CEILING:
+            labels = sorted({need.label for need in stop.needed})
+            outcome.ceiling = ", ".join(labels) or "the ceiling, until unconfirmed launches are settled"
+            outcome.ceiling_detail = stop.detail
+            outcome.ceiling_by_service = labels == [BALANCE]
+        case StopReason.EXPIRED | StopReason.REFUSED:
+            outcome.refusal = stop.detail
+        case StopReason.NEWER | StopReason.REJECTED:
+            outcome.usage = stop.detail
+        case StopReason.INTERRUPTED:
+            outcome.interrupted = True
+        case StopReason.ASKED:
+            outcome.fail_fast = True
+        case StopReason.FAILED if isinstance(stop.error, OSError) and stop.error.errno in FULL_DISK:
+            outcome.trouble = "the disk is full"
+        case StopReason.FAILED if not isinstance(stop.error, PlannerError):
+            outcome.bug = stop.error or RuntimeError(stop.detail)
+        case _:
+            outcome.trouble = stop.detail
+
+
+def _take_bills(session: ConnectedSession, prepared: Preparation, runs: EndedRuns) -> None:
+    """The bills come last: store them with the evidence, and judge what depends on them."""
+    journal, repository = session.journal, session.place.repository
+    cases = {change.case_id: change.case for change in prepared.change_set.changes if change.case is not None}
+    stored: dict[int, tuple[Evidence, str, Slot]] = {}
+    for record in runs.records:
+        slot = journal.slot_of_run(record.run_id)
+        call = journal.call_of_run(record.run_id)
+        if slot is None or call is None or call.cents is None or slot.evidence is None:
+            continue
+        evidence = repository.load_evidence(slot.evidence)
+        if evidence is None or (evidence.cost_cents, evidence.cost_basis) == (call.cents, call.basis):
+            continue
+        billed = evidence.model_copy(update={"cost_cents": call.cents, "cost_basis": call.basis})
+        stored[record.run_id] = (billed, repository.save_evidence(billed), slot)
+    journal.record_bills(replace(slot, evidence=digest) for _, digest, slot in stored.values())
+    for case_id, judged in runs.judged.items():
+        for place, run in enumerate(judged):
+            if run.run_id in stored:
+                billed, digest, slot = stored[run.run_id]
+                update = {"evidence": digest, "cost_cents": slot.cost_cents, "cost_basis": billed.cost_basis}
+                judged[place] = judge_stored(
+                    cases[case_id],
+                    run.model_copy(update=update),
+                    repository.load_evidence,
+                    prepared.judging.cache,
+                )
+
+
+def _note_overdue(calling: _Calling, outcomes: Outcomes, outcome: Outcome) -> None:
+    """Report the runs that nobody waits for any longer."""
+    journal, runs = calling.session.journal, calling.runs
+    reported = {record.run_id for record in runs.records}
+    for slot in journal.unconsumed_slots():
+        launch = journal.launch(slot.launch_id)
+        if launch is None or slot.run_id is None or slot.run_id in reported or slot.evidence is not None:
+            continue
+        if slot.call_fingerprint not in calling.jobs or not calling.counts(
+            launch.session_id, launch.consent_id, launch.launch_id
+        ):
+            continue
+        unread = outcomes.unreadable.get(slot.run_id, "")
+        calling.on_run(calling.ended(slot, None, unread))
+        outcome.overdue += 1
+        if unread:
+            outcome.unread.append(unread)
+            outcome.unread_slots.add(slot.key)
+
+
+async def _read_elsewhere(calling: _Calling) -> None:
+    """Judge calls that another machine collected meanwhile, as far as their evidence is here."""
+    journal, load = calling.session.journal, calling.session.place.repository.load_evidence
+    reported = {record.run_id for record in calling.runs.records}
+    for slot in journal.unconsumed_slots():
+        launch = journal.launch(slot.launch_id)
+        is_new = slot.run_id is not None and slot.run_id not in reported and slot.evidence is not None
+        if launch is None or not is_new or slot.call_fingerprint not in calling.jobs:
+            continue
+        if calling.counts(launch.session_id, launch.consent_id, launch.launch_id):
+            evidence = load(slot.evidence or "")
+            if evidence is not None:
+                calling.on_run(calling.ended(slot, evidence))
+
+
+def _left_open(
+    session: ConnectedSession, prepared: Preparation, outcomes: Outcomes, jobs: Mapping[str, Job]
+) -> OpenLaunches:
+    """Launches of earlier sessions that this one does not need, with what it found out about them."""
+    journal, before = session.journal, prepared.open_launches
+    if not (before.unsettled or before.unbilled):
+        return before
+    known = {each.launch_id for each in before.unsettled} | {slot.launch_id for slot in before.unbilled}
+    unsettled = [
+        unsettled_of(each)
+        for each in outcomes.unsettled
+        if each.intent.launch_id in known and not _is_needed(session, each.intent, jobs)
+    ]
+    slots = [slot for launch_id in sorted(known) for slot in journal.slots_of(launch_id) if slot.run_id is not None]
+    billed = tuple(slot for slot in slots if slot.cost_cents is not None)
+    unbilled = tuple(slot for slot in slots if slot.cost_cents is None)
+    return OpenLaunches(tuple(unsettled), unbilled, billed)
