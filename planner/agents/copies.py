@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from planner.changes.configuration import EffectiveTarget
 from planner.execution.jobs import Copies
-from planner.execution.previews import PreviewRecords
+from planner.execution.journal import Previews as PreviewRecords
 from planner.planfile.model import Case
 from planner.providers.base import Target
 

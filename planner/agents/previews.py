@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,9 +21,10 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
-from planner.execution.events import PreviewIntended, PreviewMoved
 from planner.execution.launches import LONGEST_RUN
 from planner.execution.previews import Preview, PreviewState, PreviewStep, next_step
+from planner.log.facts import Preview as PreviewFact
+from planner.log.facts import PreviewStep as PreviewFactStep
 from planner.providers.base import AgentState
 from planner.quantities import some
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
     from planner.execution.journal import Journal
     from planner.execution.launches import Slot
-    from planner.execution.sharing import IntentSharing
     from planner.providers.base import AgentProvider
     from planner.shell import Shell
 
@@ -57,8 +57,6 @@ class Previews:
     shell: Shell
     journal: Journal
     client: AgentProvider
-    intents: IntentSharing | None
-    """The shared store's, if there is one."""
     session_id: str
     settle_seconds: float
     warnings: list[str] = field(default_factory=list[str])
@@ -105,8 +103,7 @@ class Previews:
         the copy with what it verified."""
         if preview.copy_id is None:
             return False
-        launches, target = self.journal if self.intents is None else self.intents, ("agent", preview.copy_id)
-        return launches.is_called(target, since=self._now() - LONGEST_RUN)
+        return self.journal.is_called(("agent", preview.copy_id), since=self._now() - LONGEST_RUN)
 
     async def try_delete(self, preview: Preview) -> bool:
         """Try to delete the copy; return whether it is gone. Logs why not."""
@@ -147,7 +144,8 @@ class Previews:
         try:
             agent = await self.client.agent(preview.copy_id)
         except NotFoundError:
-            by_others &= self.intents is None or self.intents.previews.has(preview)  # whoever deletes it says so there
+            await self.journal.log.refresh()  # whoever deletes it says so there
+            by_others &= self._current(preview).state not in (PreviewState.DELETING, PreviewState.DELETED)
             self._move(preview, PreviewState.DELETED, detail="it no longer exists", is_missing=by_others)
             return None
         if agent.name.strip() != preview.name or preview.copy_id == preview.agent_id:
@@ -189,8 +187,7 @@ class Previews:
         """
         try:
             preview = await self._make(target)
-            if self.intents is not None:
-                await self.intents.previews.share(preview)  # with its revision
+            await self.journal.log.share()  # with its revision
         except PlannerError as error:
             error.args = (f"the preview of target `{target.alias}` ({target.file.file}) could not be made: {error}",)
             raise
@@ -216,18 +213,26 @@ class Previews:
             credential=self.client.credential,
             intended_at=self._now(),
         )
-        self.journal.record(PreviewIntended(preview))
+        intended = preview_fact(preview, self.journal.account)
+        is_sent = False
+
+        def on_sending() -> None:
+            """Raises `UnreachableError` if the process stood still for so long that another machine may take the copy
+            for one that was never made."""
+            nonlocal is_sent
+            if (self._now() - preview.intended_at).total_seconds() >= self.settle_seconds:
+                raise UnreachableError("the copy waited too long before it was made")
+            is_sent = True
+
         try:
-            if self.intents is not None:
-                await self.intents.previews.share(preview)
-            copy_id = await self.client.duplicate_agent(
-                target.agent_id, preview.name, on_sending=lambda: self._note_sending(preview)
-            )
+            while not await self.journal.log.append([intended]):
+                pass
+            copy_id = await self.client.duplicate_agent(target.agent_id, preview.name, on_sending=on_sending)
         except (ThrottledError, UnreachableError):
             self._move(preview, PreviewState.ABSENT, detail="it was not made")
             raise
         except IncompleteError as error:
-            if self._current(preview).state is not PreviewState.DUPLICATING:  # it could not be shared
+            if not is_sent:  # it could not be shared
                 self._move(preview, PreviewState.ABSENT, detail="it was never sent")
                 raise
             return await self._found(preview, error)
@@ -236,14 +241,6 @@ class Previews:
             raise
         self._move(preview, PreviewState.MADE, copy_id)
         return self._current(preview)
-
-    def _note_sending(self, preview: Preview) -> None:
-        """Raises `UnreachableError` if the process stood still for so long that another machine may take the copy for
-        one that was never made."""
-        if self._current(preview).state is PreviewState.INTENDED:
-            self._move(preview, PreviewState.DUPLICATING)
-        if (self._now() - preview.intended_at).total_seconds() >= self.settle_seconds:
-            raise UnreachableError("the copy waited too long before it was made")
 
     async def _found(self, preview: Preview, error: PlannerError) -> Preview:
         """The copy whose answer was lost. Raises the error if the service does not list it."""
@@ -338,10 +335,40 @@ class Previews:
     def _move(
         self, preview: Preview, state: PreviewState, copy_id: int | None = None, *, detail: str = "", **seen: Any
     ) -> None:
-        self.journal.record(PreviewMoved(preview.preview_id, state, copy_id, detail, **seen))
+        del detail  # for readers of the code
+        known = self._current(preview)
+        moved = replace(known, state=state, copy_id=known.copy_id if copy_id is None else copy_id, **seen)
+        self.journal.note(preview_fact(moved, self.journal.account))
 
     def _now(self) -> datetime:
         return self.shell.clock.now() + timedelta(seconds=self.client.clock_offset_seconds)
+
+
+_STEPS: Final = {
+    PreviewState.DUPLICATING: PreviewFactStep.INTENDED,
+    PreviewState.MADE: PreviewFactStep.MADE,
+    PreviewState.CONFIGURED: PreviewFactStep.CONFIGURED,
+    PreviewState.DELETING: PreviewFactStep.DELETING,
+    PreviewState.ABSENT: PreviewFactStep.ABSENT,
+    PreviewState.DELETED: PreviewFactStep.DELETED,
+}
+
+
+def preview_fact(preview: Preview, account: str) -> PreviewFact:
+    return PreviewFact(
+        at=preview.intended_at,
+        account=account,
+        preview_id=preview.preview_id,
+        agent_id=preview.agent_id,
+        configuration=preview.configuration,
+        session_id=preview.session_id or "none",
+        credential=preview.credential,
+        step=_STEPS[preview.state],
+        copy_id=preview.copy_id,
+        revision=preview.revision or "",
+        was_changed=preview.was_changed,
+        is_missing=preview.is_missing,
+    )
 
 
 def is_changed(preview: Preview, agent: AgentState) -> bool:

@@ -21,7 +21,6 @@ from planner.ci.policy import policy_source
 from planner.clock import age_of, aware
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import NotFoundError, PlanInvalidError, PlannerError, UsageError
-from planner.execution.journal import Journal
 from planner.execution.previews import NAME_PREFIX, Preview
 from planner.interruption import interruptible
 from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, with_fields
@@ -36,7 +35,7 @@ from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection, did_you_mean, load_current_project, read_files
 from planner.workspace.service import open_client, unknown_target
-from planner.workspace.stores import OpenedStore, locked, place_of, shared_session
+from planner.workspace.stores import OpenedStore, locked, place_of, opened_journal
 
 FOLDER: Final = "agents"
 _COMPUTED: Final = ("_digest", "_warnings", "_reason")
@@ -207,15 +206,13 @@ def previews(
     place = place_of(shell, root, selection, project)
     with (
         locked(shell, place, "planner agent previews"),
-        closing(Journal(place.journal_path, now=shell.clock.now())) as journal,
-        shared_session(shell, place, journal, ()) as intents,
+        opened_journal(shell, place) as journal,
     ):
-        journal.mark_interrupted()
 
         async def work() -> int:
             async with open_client(shell, place, selection) as client:
                 settle_seconds = project.execution.settle_seconds
-                own = Previews(shell, journal, client, intents, "", settle_seconds)
+                own = Previews(shell, journal, client, "", settle_seconds)
                 return await _previews(own, oldest, delete=delete, as_text=output_format == "text")
 
         return anyio.run(work)

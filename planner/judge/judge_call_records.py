@@ -1,19 +1,19 @@
 """Records what judge calls cost, so that a killed process loses no bill and no ceiling is passed.
 
-The highest price of a call is durable before it is made, its real price right after its answer.
+The highest price of a call is in the log before it is made, its real price right after its answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC
 from typing import TYPE_CHECKING
 
+from planner.clock import Clock
 from planner.errors import StoreError, UsageError
-from planner.execution.consents import JudgeCallReserved, JudgeCallSettled
-from planner.execution.ledger import OverCeilingError
-from planner.judge.pricing import CeilingReachedError
 from planner.judge.votes import VoteRecord, WantedVotes, read_record
+from planner.log.facts import Vote
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -38,58 +38,62 @@ class JudgeCallRecords:
     journal: Journal
     consent_id: str
     session_id: str
-    month: str
-    """In which they count."""
-    share: Callable[[], Awaitable[None]] | None = None
-    """Makes what is reserved durable in the shared store, if there is one."""
+    clock: Clock
+    _reserved: dict[str, Vote] = field(default_factory=dict[str, Vote])
+
+    @property
+    def month(self) -> str:
+        """In which they count: `2026-11`, in UTC."""
+        return f"{self.clock.now().astimezone(UTC):%Y-%m}"
 
     async def reserve(self, call: JudgeCall) -> None:
-        """Return when the reservation is durable.
+        """Return when the reservation is in the log.
 
         Raises:
-            CeilingReachedError: other machines have reserved what is left.
             StoreError, UsageError: the call must not be made.
         """
         if not call.reserved:
             return
-        want = call.want
-        self.journal.record(
-            JudgeCallReserved(
-                call.call_id, self.consent_id, self.session_id, want.plan, call.reserved, (want.key,), self.month
-            )
+        vote = Vote(
+            at=self.clock.now(),
+            account=self.journal.account,
+            vote_id=call.call_id,
+            consent_id=self.consent_id,
+            session_id=self.session_id,
+            question=call.want.key,
+            evidence=call.want.key,
+            model="judge",
+            microcents=call.reserved,
+            plan=call.want.plan,
         )
-        if self.share is None:
-            return
+        self._reserved[call.call_id] = vote
         try:
-            await self.share()
-        except OverCeilingError as error:
-            self.settle(call, 0)
-            raise CeilingReachedError(error.label) from error
+            while not await self.journal.log.append([vote]):
+                pass  # somebody else appended: the ceilings are this session's, so the reservation stays the same
         except (StoreError, UsageError):
             self.settle(call, 0)
             raise
 
     def settle(self, call: JudgeCall, microcents: int) -> None:
         if call.reserved:
-            self.journal.record(JudgeCallSettled(call.call_id, microcents))
+            self.journal.note(replace(self._reserved.pop(call.call_id), answer="given", microcents=microcents))
 
 
 def settle_answered(journal: Journal, load_vote: LoadVote) -> None:
     """Settle the judge calls of killed sessions whose answers are stored. The others may have been charged: they stay
     reserved."""
-    for call in journal.consents.open_judge_calls():
-        record = next(_votes_of(call, load_vote), None)
+    for vote in list(journal.state.votes.values()):
+        record = next(_votes_of(vote, load_vote), None) if vote.answer is None else None
         if record is not None:
             cost = record.call_microcents
-            journal.record(JudgeCallSettled(call.call_id, call.microcents if cost is None else cost))
+            journal.note(replace(vote, answer="given", microcents=vote.microcents if cost is None else cost))
 
 
-def _votes_of(call: JudgeCallReserved, load_vote: LoadVote) -> Iterator[VoteRecord]:
-    """The stored votes that a judge call returned: some of them, if the process was killed while it stored them."""
-    for key in call.keys:
-        number = 1
-        while (data := load_vote(key, number)) is not None:
-            record = read_record(data, key, number)
-            if record is not None and record.call_id == call.call_id:
-                yield record
-            number += 1
+def _votes_of(vote: Vote, load_vote: LoadVote) -> Iterator[VoteRecord]:
+    """The stored answer that a judge call returned."""
+    number = 1
+    while (data := load_vote(vote.question, number)) is not None:
+        record = read_record(data, vote.question, number)
+        if record is not None and record.call_id == vote.vote_id:
+            yield record
+        number += 1

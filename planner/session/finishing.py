@@ -9,10 +9,9 @@ from planner.agents.live_tools import denied_calls, unknown_tools
 from planner.changes.model import Reason
 from planner.ci.agreement import actor_of
 from planner.errors import RefusedError, StoreError
-from planner.execution.events import Consumed
 from planner.execution.launches import UNSETTLED
 from planner.execution.open_launches import launch_documents
-from planner.execution.spending import charged_slots, judge_spending, spending_of
+from planner.execution.spending import judge_spending, spending_of
 from planner.judging.judge_calls import judge_cost
 from planner.reports.agents import agent_documents
 from planner.results.model import CaseResult, DroppedCase, RunResult, SuiteDocument
@@ -23,7 +22,7 @@ from planner.session.consents import ended_calls
 from planner.session.executing import SessionEnd, await_calls
 from planner.session.preparing import Preparation
 from planner.session.recording import share_choices, store_facts
-from planner.session.run_session import ConnectedSession, RunSession, next_commands
+from planner.session.run_session import ConnectedSession, RunSession, end_session, next_commands
 from planner.verdicts.call_judge import could_pass
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.cases import run_key
@@ -43,6 +42,7 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
         max_cost_cents=session.ceiling_cents(prepared),
     )
     end = await await_calls(session, prepared, consent)
+    prepared = replace(prepared, open_launches=end.open_launches)
     ending = Ending("refused", 3, (str(error),), steps_of(error), finished=False)
     cases, suite = _cases(session, prepared, end, "refused")
     gate = Gate(suite)
@@ -59,6 +59,7 @@ async def refuse(session: ConnectedSession, prepared: Preparation, error: Refuse
 def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
     options, outcome = session.options, end.outcome
+    prepared = replace(prepared, open_launches=end.open_launches)
     cases, suite = _cases(session, prepared, end, why_not_called(outcome))
     waiting = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
     open_overdue = {change.case_id for change in prepared.change_set.changes if change.payer in waiting}
@@ -70,11 +71,11 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     result = _result(session, prepared, end, ending, cases, gate)
     try:
         _store(session, prepared, result, end)
-        shared, intents = session.place.shared, session.intents
-        if (
-            shared and intents and not outcome.interrupted
-        ):  # after an interruption, write the reports first: the process may be killed soon
-            shared.repository.publish(intents.outcome)
+        shared = session.place.shared
+        if shared and not outcome.interrupted:
+            # after an interruption, write the reports first: the process may be killed soon
+            shared.repository.publish()
+            session.journal.log.publish()
     except StoreError as error:  # report paid calls anyway; the journal keeps them for the next session
         ending = ending.with_store_error(error)
         result = _with_ending(session, result, ending)
@@ -111,7 +112,11 @@ def _cases(
     open_runs = open_runs_at_end(
         session.journal,
         session.reports.session_id,
-        {slot.key: case_id for case_id, slots in prepared.resumable.items() for slot in slots},
+        {
+            (slot.launch_id, slot.call_fingerprint): case_id
+            for case_id, slots in prepared.resumable.items()
+            for slot in slots
+        },
         end.runs.records,
         end.runs.overdue,
         session.shell.clock.now(),
@@ -185,7 +190,7 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
     """Costs of the consent, in any session and on any machine: what the journal knows, and what the shared store had
     when this session began."""
     journal, estimate, unread = session.journal, prepared.whole_estimate, end.outcome.unread_slots
-    charged = charged_slots(journal, prepared.consent_id)
+    charged = journal.slots_of_consent(prepared.consent_id)
     spending = spending_of(journal, prepared.consent_id)
     calls = spending.of_calls()
     mine = {launch.launch_id for launch in journal.launches_of(session.reports.session_id)}
@@ -222,7 +227,6 @@ def _store(session: RunSession, prepared: Preparation, result: RunResult, end: S
         return
     store_facts(session, prepared, result, is_finished=True)
     share_choices(session, prepared)
-    stored = tuple(record.slot.key for record in end.runs.records)
-    session.journal.record(Consumed(result.session_id, stored))
-    if session.journal.consents.get(prepared.consent_id) is not None:
-        session.journal.record(ended_calls(prepared))
+    has_consent = session.journal.consents.get(prepared.consent_id) is not None
+    stored = [record.run_id for record in end.runs.records]
+    end_session(session, done=ended_calls(prepared) if has_consent else (), finished=stored)

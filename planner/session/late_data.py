@@ -20,12 +20,8 @@ from planner.changes.model import Change
 from planner.clock import aware
 from planner.errors import IncompleteError, PlannerError, StoreError
 from planner.evidence import Evidence, merged, missing_parts
-from planner.execution.engine import EngineSettings, SessionTerms
 from planner.execution.journal import Journal
-from planner.execution.journal_state import evidence_stored
 from planner.execution.launches import LONGEST_RUN
-from planner.execution.ledger import Ledger
-from planner.execution.open_launches import OpenLaunches, search_open_launches
 from planner.execution.reading import collect, read_list
 from planner.execution.reads import WaitPolicy
 from planner.interruption import until_interrupted
@@ -83,7 +79,7 @@ async def correct_bills(session: ConnectedSession) -> None:
         slot = journal.slot_of_run(run.run_id)
         launch = journal.launch(slot.launch_id) if slot is not None else None
         if slot is not None:
-            journal.record(evidence_stored([replace(slot, evidence=digest, cost_cents=cents)]))
+            journal.record_bills([replace(slot, evidence=digest, cost_cents=cents)])
         bills[run.run_id] = LateBill(
             cents,
             "transaction",
@@ -171,33 +167,9 @@ class _Stale:
 
 
 async def refresh(session: ConnectedSession, prepared: Preparation) -> Preparation:
-    """The preparation with the late data of earlier calls: refreshed runs, and open launches that were found."""
+    """The preparation with the late data of earlier calls: refreshed runs."""
     changes = await _refreshed_changes(session, prepared.change_set.changes)
-    found = await _searched(session, prepared.open_launches)
-    return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), open_launches=found)
-
-
-async def _searched(session: ConnectedSession, earlier: OpenLaunches) -> OpenLaunches:
-    """Errors of the service do not stop the session."""
-    terms = SessionTerms(
-        session_id=session.reports.session_id,
-        credential=session.transactions.client.credential,
-        ledger=Ledger(()),
-        settings=EngineSettings(settle_seconds=session.loaded.project.execution.settle_seconds),
-    )
-
-    async def search() -> OpenLaunches:
-        try:
-            return await search_open_launches(
-                earlier, session.journal, terms, session.transactions, session.shell.clock
-            )
-        except StoreError:
-            raise
-        except PlannerError as error:
-            session.shell.log(f"the search for earlier launches failed: {error}")
-            return earlier
-
-    return await until_interrupted(search, session.interrupted) or earlier
+    return replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)))
 
 
 async def _refreshed_changes(session: ConnectedSession, changes: Sequence[Change]) -> list[Change]:
@@ -293,7 +265,7 @@ def _note_in_journal(
         if slot is None or launch is None:
             continue
         known = replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)
-        journal.record(evidence_stored([known]))
+        journal.record_bills([known])
         if stale[run_id].run.cost_cents is None and run.cost_cents is not None:
             bills[run_id] = LateBill(
                 run.cost_cents,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from planner.changes.model import whole_cents
 from planner.execution.consents import Spending
 from planner.execution.engine import UnsettledLaunch
-from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState
+from planner.execution.launches import KNOWN, UNSETTLED, Launch
 from planner.execution.open_launches import launch_documents, unsettled_launch
-from planner.execution.spending import charged_slots, judge_spending, spending_of, unsent_launches
+from planner.execution.spending import judge_spending, spending_of
 from planner.results.judge_documents import JudgeCost
 from planner.results.money_documents import CostDocument
 
@@ -28,7 +28,7 @@ def known_facts(session: RunSession) -> dict[str, Any]:
     mine = journal.launches_of(session.reports.session_id)
     consent_id = agreed.id or next((launch.consent_id for launch in mine), "")
     consent = journal.consents.get(consent_id)
-    unsettled = [launch for launch in journal.launches(UNSETTLED) if _may_have_been_sent(launch)]
+    unsettled = journal.launches(UNSETTLED)
     ours = {launch.launch_id for launch in unsettled if launch.consent_id == consent_id}
     return {
         "change_set_digest": agreed.digest or ("" if consent is None else consent.digest),
@@ -39,10 +39,6 @@ def known_facts(session: RunSession) -> dict[str, Any]:
     }
 
 
-def _may_have_been_sent(launch: Launch) -> bool:
-    return launch.state is not LaunchState.INTENDED
-
-
 def _resumed_later(session: RunSession, launch: Launch) -> UnsettledLaunch:
     settle_seconds = session.loaded.project.execution.settle_seconds
     again_at = launch.sent_at + timedelta(seconds=settle_seconds) if launch.problem is None else None
@@ -50,8 +46,8 @@ def _resumed_later(session: RunSession, launch: Launch) -> UnsettledLaunch:
 
 
 def _cost(session: RunSession, consent_id: str, mine: list[Launch], unsettled: set[str]) -> CostDocument:
-    journal, charged = session.journal, charged_slots(session.journal, consent_id)
-    spending = spending_of(journal, consent_id, unsent=unsent_launches(journal))
+    charged = session.journal.slots_of_consent(consent_id)
+    spending = spending_of(session.journal, consent_id)
     calls, launched_now = spending.of_calls(), {launch.launch_id for launch in mine}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
     return CostDocument(

@@ -13,7 +13,7 @@ from planner.changes.model import Change
 from planner.errors import PlannerError, StoreError
 from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot, SlotKey
+from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, Slot
 from planner.execution.observer import EndedRun
 from planner.planfile.model import Case
 from planner.quantities import count, moment, money
@@ -248,39 +248,36 @@ def judge_with_open_runs(case: Case, runs: Sequence[JudgedRun], open_runs: OpenR
 def open_runs_at_end(
     journal: Journal,
     session_id: str,
-    resumed: Mapping[SlotKey, str],
+    resumed: Mapping[tuple[str, str], str],
     records: Sequence[EndedRun],
     overdue: Sequence[EndedRun],
     now: datetime,
 ) -> dict[str, OpenRuns]:
     """By the case that makes the calls, the runs that are open at the end of a session that launched or `resumed` them
-    (slots, and for which case).
+    (launches and fingerprints, and for which case).
 
     `records` are the runs it reported, `overdue` those of them that it stopped waiting for. An accepted run is given up
     after a day; an unconfirmed launch stays open until it is confirmed.
     """
-    reported = {record.slot.key for record in records}
-    slots = [slot for slot in journal.unconsumed_slots() if slot.key not in reported]
+    reported = {record.run_id for record in records}
+    slots = [slot for slot in journal.unconsumed_slots() if slot.run_id not in reported]
     launch_ids = {slot.launch_id for slot in slots} | {record.slot.launch_id for record in overdue}
     launches = {launch_id: launch for launch_id in launch_ids if (launch := journal.launch(launch_id))}
     launched: Counter[str] = Counter()
-    never_sent: Counter[str] = Counter()
     for slot in slots:
         launch = launches[slot.launch_id]
-        if slot.key not in resumed and launch.session_id != session_id:
+        key = (slot.launch_id, slot.call_fingerprint)
+        if key not in resumed and launch.session_id != session_id:
             continue
-        case_id = resumed.get(slot.key, slot.case_id)
-        if launch.state is LaunchState.INTENDED:
-            never_sent[case_id] += 1
-        elif _is_open(launch, now):
-            launched[case_id] += 1
+        if _is_open(launch, now):
+            launched[resumed.get(key, slot.case_id)] += 1
     unended: dict[str, set[int]] = {}
     for record in overdue:
         if (launch := launches.get(record.slot.launch_id)) and _is_open(launch, now):
             unended.setdefault(record.slot.case_id, set()).add(record.run_id)
     return {
-        case_id: OpenRuns(launched[case_id], frozenset(unended.get(case_id, ())), never_sent[case_id])
-        for case_id in launched.keys() | never_sent.keys() | unended.keys()
+        case_id: OpenRuns(launched[case_id], frozenset(unended.get(case_id, ())))
+        for case_id in launched.keys() | unended.keys()
     }
 
 
@@ -303,4 +300,4 @@ def open_runs_of_stored(
 def _is_open(launch: Launch, now: datetime) -> bool:
     if launch.state in KNOWN:
         return now - launch.sent_at < LONGEST_RUN
-    return launch.state in UNSETTLED and launch.state is not LaunchState.INTENDED  # which was never sent
+    return launch.state in UNSETTLED
