@@ -14,8 +14,6 @@ from planner.agents.recorded import configuration_bytes, shown_configuration, st
 from planner.changes.configuration import Agents, Configurations, has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.evidence import Evidence, evidence_digest
-from planner.execution.consent_sharing import PREFIX as CONSENTS
-from planner.execution.month_spending import ENDED
 from planner.execution.verification import Claim, RecordedPreviews, Refusal, Verified, Verifier
 from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.model import Case
@@ -335,11 +333,7 @@ def removed(now: Reader, number: int, project: str | None) -> dict[str, bytes | 
     prefix = f"{BRANCHES}{number}/"
     gone = set(now.keys(prefix)) if project is None else {prefix + key for key in _own_keys(now, prefix, project)}
     is_empty = gone.issuperset(now.keys(prefix))
-    # What was spent still counts under the month's ceiling.
-    consents = sorted(key for key in gone if key.startswith(prefix + CONSENTS))
-    writes = {f"{ENDED}{number}-{key.rpartition('/')[2]}": now.get(key) for key in consents}
-    writes.update(dict.fromkeys([*sorted(gone), *([f"{MERGED}{number}.json"] if is_empty else [])]))
-    return writes
+    return dict.fromkeys([*sorted(gone), *([f"{MERGED}{number}.json"] if is_empty else [])])
 
 
 def _own_keys(now: Reader, prefix: str, project: str) -> Iterator[str]:

@@ -183,7 +183,10 @@ class Journal:
     def _marked(self, slots: Iterable[Slot], consumed: Mapping[int, str] | None = None) -> tuple[Slot, ...]:
         consumed = self._consumed() if consumed is None else consumed
         return tuple(
-            replace(slot, consumed_by=consumed[slot.run_id]) if slot.run_id in consumed else slot for slot in slots
+            replace(slot, consumed_by=consumed[slot.run_id])
+            if slot.run_id is not None and slot.run_id in consumed
+            else slot
+            for slot in slots
         )
 
     def _live_slots(self, wanted: Callable[[Launch, Slot], bool]) -> list[Slot]:

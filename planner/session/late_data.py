@@ -18,7 +18,7 @@ from planner.changes.detail import stored_runs
 from planner.changes.history import HISTORY_SESSIONS
 from planner.changes.model import Change
 from planner.clock import aware
-from planner.errors import IncompleteError, PlannerError, StoreError
+from planner.errors import IncompleteError
 from planner.evidence import Evidence, merged, missing_parts
 from planner.execution.journal import Journal
 from planner.execution.launches import LONGEST_RUN

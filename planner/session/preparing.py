@@ -68,7 +68,7 @@ from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.merge_base import leave_to_base
 from planner.workspace.service import draft_warnings, unscripted_warnings
-from planner.workspace.stores import OpenedStore, Workspace
+from planner.workspace.stores import Workspace
 
 
 @frozen

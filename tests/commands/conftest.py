@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from planner.cli import main
 from planner.errors import StoreError
 from planner.execution.journal import Journal
 from planner.execution.launches import Launch, LaunchState
+from planner.log.local import LocalLog
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,16 @@ class Project:
     def rests(self) -> bool:
         """Whether a session was refused a launch, and has no other under way."""
         states = Counter(launch.state for launch in self.launches())
-        return states[LaunchState.REFUSED] > 0 and not states[LaunchState.INTENDED] + states[LaunchState.SENT]
+        return states[LaunchState.REFUSED] > 0 and not states[LaunchState.UNCONFIRMED]
 
     def launches(self) -> list[Launch]:
         """What the journal knows of, read from a copy: a look at the original, were this process stopped in it, would lock it to
         the session that is looked at."""
+        path = self.root / ".planner/log.db"
+        if not path.exists():
+            return []
         try:
-            journal = Journal(self.root / ".planner/journal.sqlite", read_only=True)
+            journal = Journal(LocalLog(path, "", lambda: datetime.now(UTC), read_only=True), "")
         except StoreError:  # it is being made, or was copied in the middle of a change
             return []
         try:
