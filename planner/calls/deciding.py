@@ -27,6 +27,7 @@ from planner.calls.model import (
 from planner.log.facts import Consent, Goal, Intent
 from planner.log.fold import Stage, State
 from planner.providers.base import Line
+from planner.quantities import money
 from planner.values import frozen
 
 POSTS_AT_ONCE: Final = 4
@@ -169,9 +170,12 @@ def _at_ceiling(pending: Sequence[Pending], free: Sequence[Pending], budget: Bud
         return Waiting(WaitReason.CEILING)
     left = [(each.want, each.plan, each.calls) for each in pending]
     accounts = {account.label: account for account in blocking or budget.accounts}
+    cheapest = min((each.want for each in free), key=lambda want: want.reserve_cents or 0)
+    price = budget.price(cheapest)
+    next_call = "has no known price" if price is None else f"may cost up to {money(price)}"
     return Stop(
         StopReason.CEILING,
-        "; ".join(str(account) for account in accounts.values()),
+        f"{'; '.join(str(account) for account in accounts.values())}; the next call {next_call}",
         tuple(budget.need(account, left) for account in accounts.values()),
     )
 
