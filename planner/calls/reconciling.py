@@ -8,7 +8,7 @@ launch has one candidate at most, unless somebody else made the same batch at th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -188,16 +188,50 @@ LATEST_CREATION_SECONDS = 900.0
 """A delayed request creates its runs at most this long after its intent."""
 
 
+@frozen
+class Suspects:
+    """What a person should look at before a launch is settled by hand."""
+
+    batches: tuple[Batch, ...] = ()
+    """They match the launch."""
+    hidden_batches: tuple[Batch, ...] = ()
+    """They match if the service does not list prompts as they were sent."""
+    runs: tuple[Run, ...] = ()
+    """Each may be one of its runs, if the service does not show its batch."""
+
+
+def suspects(state: State, intent: Intent, lists: Lists) -> Suspects:
+    batches, requesters = _free_batches(state, lists), state.requesters(intent.credential)
+    matching = [batch for batch in batches if _may_be(intent, batch, requesters)]
+    if matching:
+        return Suspects(tuple(matching))
+    return Suspects(
+        hidden_batches=tuple(_hidden_batches(state, intent, lists, batches)),
+        runs=tuple(_hidden_runs(state, intent, lists, requesters)),
+    )
+
+
 def _may_be_hidden(
     state: State, intent: Intent, lists: Lists, batches: Sequence[Batch], requesters: frozenset[int]
 ) -> str:
     """Why a launch that no batch matches may have been carried out all the same; "" if it certainly was not."""
     if not (lists.batches.whole or lists.runs.whole):
         return "the service's lists cannot be read as far back as it"
+    for batch in _hidden_batches(state, intent, lists, batches):
+        return f"batch {batch.id} may be it, if the service does not list prompts as they were sent"
+    for run in _hidden_runs(state, intent, lists, requesters):
+        return f"run {run.id} may be one of its runs"
+    return ""
+
+
+def _hidden_batches(state: State, intent: Intent, lists: Lists, batches: Sequence[Batch]) -> Iterator[Batch]:
     if not _keeps_prompts(state, lists.runs.found.values()):
         for batch in batches:
             if _is_on_line(intent, batch) and _is_in_time(intent, batch) and batch.size in (None, intent.calls):
-                return f"batch {batch.id} may be it, if the service does not list prompts as they were sent"
+                yield batch
+
+
+def _hidden_runs(state: State, intent: Intent, lists: Lists, requesters: frozenset[int]) -> Iterator[Run]:
     in_listed = {run_id for batch in lists.batches.found.values() for run_id in batch.run_ids}
     prompts = _prompts(intent)
     for run in lists.runs.found.values():
@@ -210,8 +244,7 @@ def _may_be_hidden(
         if not (_is_on_line(intent, run) and _is_in_time(intent, run)):
             continue
         if run.prompt is None or run.problem or prompt_key(run.prompt) in prompts:
-            return f"run {run.id} may be one of its runs"
-    return ""
+            yield run
 
 
 def _keeps_prompts(state: State, runs: Iterable[Run]) -> bool:
@@ -223,6 +256,14 @@ def _keeps_prompts(state: State, runs: Iterable[Run]) -> bool:
         if launch is not None and launch.intent is not None and prompt_key(run.prompt) in _prompts(launch.intent):
             return True
     return False
+
+
+def asks_the_same(state: State, intent: Intent, run: Run) -> bool:
+    """Whether a run may be one of a launch's, whenever it was made."""
+    requesters = state.requesters(intent.credential)
+    if run.requester_id is not None and requesters and run.requester_id not in requesters:
+        return False
+    return _is_on_line(intent, run) and (run.prompt is None or prompt_key(run.prompt) in _prompts(intent))
 
 
 def bind(launch: Launch, runs: Iterable[Run]) -> dict[RunId, Asked]:

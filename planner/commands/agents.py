@@ -34,7 +34,7 @@ from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection, did_you_mean, load_current_project, read_files
 from planner.workspace.service import open_client, unknown_target
-from planner.workspace.stores import OpenedStore, locked, place_of, opened_journal
+from planner.workspace.stores import OpenedStore, locked, opened_journal, place_of
 
 FOLDER: Final = "agents"
 _COMPUTED: Final = ("_digest", "_warnings", "_reason")

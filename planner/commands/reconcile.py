@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import anyio
 
+from planner.calls.driver import CLOCK_SLACK_SECONDS, UNKNOWN_CLOCK_SLACK_SECONDS
+from planner.calls.model import Now, Settings
+from planner.calls.reconciling import Lists, asks_the_same, suspects
+from planner.calls.reconciling import reconcile as settle
 from planner.errors import UsageError
-from planner.execution.absent_launches import possibly_sent
-from planner.execution.events import Moved
 from planner.execution.journal import Journal
-from planner.execution.launches import OTHER_KEY, UNSETTLED, Launch, LaunchState
+from planner.execution.launches import OTHER_KEY
 from planner.execution.reading import read_list
-from planner.execution.reconciling import (
-    Candidate,
-    Match,
-    Unconfirmed,
-    asks_the_same,
-    bind_slots,
-    search_launches,
-    unconfirmed_launches,
-)
 from planner.interruption import interruptible
+from planner.log.facts import Intent, Outcome, Result
+from planner.providers.base import Batch, Provider, Run, RunId
 from planner.quantities import count, money
 from planner.reports.neutral import json_document
 from planner.reports.redaction import Redactor
@@ -35,7 +31,7 @@ from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection
 from planner.workspace.service import open_client
-from planner.workspace.stores import OpenedStore, locked, open_results, shared_session
+from planner.workspace.stores import OpenedStore, locked, open_results, opened_journal
 
 
 @frozen
@@ -68,17 +64,11 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
     if options.not_ours and not options.assume_not_sent:
         raise UsageError("--not-ours has no effect without --assume-not-sent: add it")
     _, place = open_results(shell, options.selection)
-    if not place.journal_path.exists() and place.shared is None:
+    if not place.journal_path.exists() and place.log_store is None:
         _report(shell, options, ["No launch is open: this store has no launches."], [])
         return 0
-    with locked(shell, place, options.command(options.launch)):
-        journal = Journal(place.journal_path, now=shell.clock.now())
-        try:
-            with shared_session(shell, place, journal, ()):
-                journal.mark_interrupted()
-                return anyio.run(_reconcile, _Reconciliation(shell, options, place, journal))
-        finally:
-            journal.close()
+    with locked(shell, place, options.command(options.launch)), opened_journal(shell, place) as journal:
+        return anyio.run(_reconcile, _Reconciliation(shell, options, place, journal))
 
 
 @frozen
@@ -92,53 +82,62 @@ class _Reconciliation:
         """What was settled. With `--format json`, standard output has the document only."""
         (self.shell.log if self.options.is_json else self.shell.print)(line)
 
+    def note(self, intent: Intent, result: Result, runs: Sequence[Run] = ()) -> None:
+        batches = {run.batch_id for run in runs}
+        batch_id = next(iter(batches)) if len(batches) == 1 else None
+        run_ids = tuple(sorted(run.id for run in runs))
+        self.journal.note(Outcome(self.shell.clock.now(), intent.launch_id, result, batch_id, run_ids))
+
 
 async def _reconcile(work: _Reconciliation) -> int:
-    journal, options = work.journal, work.options
+    state, options = work.journal.state, work.options
     shown = options.launch
     if options.launch is not None:
-        launch = _open_launch(journal, options.launch)
+        intent = _open_launch(work.journal, options.launch)
         if options.assume_not_sent:
-            await _assume_not_sent(work, launch)
+            await _assume_not_sent(work, intent)
         elif options.adopt:
-            await _adopt(work, launch)
+            await _adopt(work, intent)
         if options.adopt or options.assume_not_sent:
             shown = None  # then list what else is open
-    launches = [launch for launch in journal.launches(UNSETTLED) if shown in (None, launch.launch_id)]
-    if not launches:
+    intents = [intent for intent in state.open_launches() if shown in (None, intent.launch_id)]
+    if not intents:
         _report(work.shell, options, ["No launch is open."], [])
         return 0
-    found = await _search(work, launches)
-    matches = sorted(found.matches, key=lambda match: match.unconfirmed.launch.sent_at)
-    lines = (line for match in matches for line in _shown(match, options, found))
-    _report(work.shell, options, lines, [_document(match, found) for match in matches])
+    found = await _search(work, intents)
+    lines = (line for each in found for line in _shown(each, options))
+    _report(work.shell, options, lines, [_document(each) for each in found])
     return 4
 
 
-def _open_launch(journal: Journal, launch_id: str) -> Launch:
-    launch = journal.launch(launch_id)
-    if launch is None or launch.state not in UNSETTLED:
+def _open_launch(journal: Journal, launch_id: str) -> Intent:
+    folded = journal.state.launch(launch_id)
+    if folded is None or folded.intent is None or not folded.is_open:
         known = ""
-        if launch is not None:
-            known = f": it is {launch.state.value}" + (f", {launch.detail}" if launch.detail else "")
+        if folded is not None and folded.outcome is not None:
+            result = folded.outcome.result
+            by_person = {
+                Result.ABANDONED: "absent, a person confirmed that it was not sent",
+                Result.ASSIGNED: "adopted, a person adopted it",
+            }
+            known = f": it is {by_person.get(result, result.value)}"
         raise UsageError(
             f"launch {launch_id} is not open{known}", "Run `planner reconcile` for a list of open launches."
         )
-    return launch
+    return folded.intent
 
 
-async def _assume_not_sent(work: _Reconciliation, launch: Launch) -> None:
+async def _assume_not_sent(work: _Reconciliation, intent: Intent) -> None:
     """Settle the launch as not sent. Raises `UsageError` if a run may belong to the launch and is not named with
     --not-ours. Sending the launch again could charge its calls twice."""
-    options, launch_id = work.options, launch.launch_id
-    found = await _search(work, work.journal.launches(UNSETTLED))
-    match = next(match for match in found.matches if match.unconfirmed.launch.launch_id == launch_id)
-    calls = count(len(match.unconfirmed.slots), "call")
+    options, launch_id = work.options, intent.launch_id
+    (found,) = await _search(work, [intent])
+    calls = count(intent.calls, "call")
     # A batch that does not list its runs is named by its own id.
-    shown: dict[int | None, str] = {}
-    for candidate in found.candidates(match):
+    shown: dict[int, str] = {}
+    for candidate in found.candidates:
         shown |= {run_id: f"run {run_id}" for run_id in candidate.run_ids}
-        if not candidate.run_ids:
+        if not candidate.run_ids and candidate.batch_id is not None:
             shown[candidate.batch_id] = f"batch {candidate.batch_id}"
     named = {number: what for number, what in shown.items() if number not in options.not_ours}
     if named:
@@ -149,73 +148,98 @@ async def _assume_not_sent(work: _Reconciliation, launch: Launch) -> None:
             f"its {calls} would be charged twice",
             f"{command} shows how to adopt them. If none of them is yours: {command} --assume-not-sent {not_ours}",
         )
-    work.journal.record(Moved(launch_id, LaunchState.ABSENT, detail="a person confirmed that it was not sent"))
+    work.note(intent, Result.ABANDONED)
     work.print_line(f"{launch_id} is settled as not sent; the next run may make its {calls} again.")
 
 
-async def _adopt(work: _Reconciliation, launch: Launch) -> None:
+async def _adopt(work: _Reconciliation, intent: Intent) -> None:
     """Adopt the runs of --adopt. Raises `UsageError` if a run cannot belong to the launch. Adopting it would judge
     somebody else's call, or wait for it forever."""
-    journal, adopt, launch_id = work.journal, work.options.adopt, launch.launch_id
-    slots = journal.slots_of(launch_id)
-    if len(adopt) != len(slots):
+    state, adopt, launch_id = work.journal.state, work.options.adopt, intent.launch_id
+    if len(adopt) != intent.calls:
         raise UsageError(
-            f"launch {launch_id} asked for {count(len(slots), 'run')}, but --adopt names {len(adopt)}",
+            f"launch {launch_id} asked for {count(intent.calls, 'run')}, but --adopt names {len(adopt)}",
             "Name exactly as many runs as the launch asked for.",
         )
     if len(set(adopt)) != len(adopt):
         raise UsageError("--adopt names a run twice: name each run once")
-    if taken := sorted(journal.claimed_run_ids() & set(adopt)):
+    if taken := sorted(run_id for run_id in adopt if state.is_claimed("run", run_id)):
         raise UsageError(f"runs {', '.join(map(str, taken))} already belong to another launch")
-    unconfirmed = Unconfirmed(launch, slots, journal.requesters_of(launch_id))
     async with interruptible(), open_client(work.shell, work.place, work.options.selection) as client:
-        runs = (await read_list(client.runs, oldest=launch.earliest, wanted=set(adopt))).found
+        runs = (await read_list(client.runs, oldest=intent.earliest, wanted=set(adopt))).found
     hint = f"Run `planner reconcile {launch_id}` for its candidates."
     for run_id in adopt:
         if run_id not in runs:
-            raise UsageError(f"the service shows no run {run_id} since {launch.sent_at:%Y-%m-%d %H:%M} UTC", hint)
-        if not asks_the_same(unconfirmed, runs[run_id]):
+            raise UsageError(f"the service shows no run {run_id} since {intent.at:%Y-%m-%d %H:%M} UTC", hint)
+        if not asks_the_same(state, intent, runs[run_id]):
             raise UsageError(
                 f"run {run_id} does not match launch {launch_id}: another target, prompt or requester", hint
             )
-    journal.record(
-        Moved(
-            launch_id,
-            LaunchState.ADOPTED,
-            detail="a person adopted it",
-            run_ids=tuple(adopt),
-            bindings=bind_slots(slots, {run_id: runs[run_id] for run_id in adopt}, tuple(adopt)),
-        )
-    )
-    calls = count(len(slots), "call")
+    work.note(intent, Result.ASSIGNED, [runs[RunId(run_id)] for run_id in adopt])
+    calls = count(intent.calls, "call")
     work.print_line(f"{launch_id} is adopted; the next run resumes its {calls}, which are not charged again.")
 
 
 @frozen
+class _Candidate:
+    """Runs that may be a launch's. `run_ids` is empty if a batch does not list them."""
+
+    run_ids: tuple[int, ...]
+    batch_id: int | None
+    created_at: datetime | None
+
+
+@frozen
 class _Found:
-    """The search results for launches. `elsewhen` has candidates from another time than the launch's. `all_read`: the
-    service's lists reach back to all launches. `other_key`: ids of launches that used another API key, which may see
-    other runs."""
+    """What the service shows of an open launch."""
 
-    matches: Sequence[Match]
-    elsewhen: Mapping[str, tuple[Candidate, ...]]
-    all_read: bool
-    other_key: frozenset[str]
+    intent: Intent
+    why: str
+    """Why it is open."""
+    candidates: tuple[_Candidate, ...]
+    is_exact: bool
+    """The candidates have its time and its prompts."""
+    is_list_complete: bool
+    """The service's lists reach back to it."""
+    used_another_key: bool
+    """It used another API key, which may see other runs."""
 
-    def candidates(self, match: Match) -> tuple[Candidate, ...]:
-        return match.candidates or self.elsewhen.get(match.unconfirmed.launch.launch_id, ())
 
-
-async def _search(work: _Reconciliation, launches: Sequence[Launch]) -> _Found:
-    journal, oldest = work.journal, min(launch.earliest for launch in launches)
+async def _search(work: _Reconciliation, intents: Sequence[Intent]) -> list[_Found]:
+    state, oldest = work.journal.state, min(intent.earliest for intent in intents)
     async with interruptible(), open_client(work.shell, work.place, work.options.selection) as client:
-        runs = await read_list(client.runs, oldest=oldest)
-        batches = await read_list(client.batches, oldest=oldest)
-        other_key = journal.launched_with_other(client.credential)
-    matches = search_launches(unconfirmed_launches(launches, journal), batches=batches, runs=runs, journal=journal)
-    missing = [match.unconfirmed for match in matches if not match.candidates]
-    elsewhen = possibly_sent(missing, batches=batches, runs=runs, journal=journal)
-    return _Found(matches, elsewhen, runs.whole, other_key)
+        now = _now(work.shell, client)
+        lists = Lists(now, await read_list(client.runs, oldest=oldest), await read_list(client.batches, oldest=oldest))
+        credential = client.credential
+    unsettled = {each.intent.launch_id: each for each in settle(state, intents, lists, Settings(), now).unsettled}
+    found: list[_Found] = []
+    for intent in sorted(intents, key=lambda intent: intent.at):
+        seen = suspects(state, intent, lists)
+        candidates = [_of_batch(batch) for batch in (*seen.batches, *seen.hidden_batches)]
+        known = {run_id for candidate in candidates for run_id in candidate.run_ids}
+        candidates += [_Candidate((run.id,), run.batch_id, run.created_at) for run in seen.runs if run.id not in known]
+        why = unsettled[intent.launch_id].why if intent.launch_id in unsettled else "its answer did not arrive"
+        found.append(
+            _Found(
+                intent,
+                why,
+                tuple(candidates),
+                bool(seen.batches),
+                lists.runs.whole,
+                intent.credential != credential,
+            )
+        )
+    return found
+
+
+def _now(shell: Shell, client: Provider) -> Now:
+    server = shell.clock.now().astimezone(UTC) + timedelta(seconds=client.clock_offset_seconds)
+    slack = CLOCK_SLACK_SECONDS if client.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
+    return Now(shell.clock.elapsed(), server, client.clock_uncertainty_seconds + slack)
+
+
+def _of_batch(batch: Batch) -> _Candidate:
+    return _Candidate(tuple(batch.run_ids), batch.id, batch.created_at)
 
 
 def _report(
@@ -228,52 +252,53 @@ def _report(
         shell.print("\n".join(lines))
 
 
-def _document(match: Match, found: _Found) -> dict[str, Any]:
-    launch, slots = match.unconfirmed.launch, match.unconfirmed.slots
-    redactor = Redactor()
+def _cases(intent: Intent) -> list[str]:
+    return sorted({asked.case for asked in intent.asked})
+
+
+def _document(found: _Found) -> dict[str, Any]:
+    intent, redactor = found.intent, Redactor()
     return {
-        "launch_id": launch.launch_id,
-        "target_kind": launch.line.target_type,
-        "target_id": launch.line.target_id,
-        "sent_at": launch.sent_at,
-        "calls": len(slots),
-        "reserved_cents": sum(slot.reserved_cents for slot in slots),
-        "detail": redactor.text(launch.detail),
-        "cases": [redactor.name(case_id) for case_id in sorted({slot.case_id for slot in slots})],
+        "launch_id": intent.launch_id,
+        "target_kind": intent.line.target_type,
+        "target_id": intent.line.target_id,
+        "sent_at": intent.at,
+        "calls": intent.calls,
+        "reserved_cents": intent.cents,
+        "detail": redactor.text(found.why),
+        "cases": [redactor.name(case_id) for case_id in _cases(intent)],
         "candidates": [
             {"run_ids": candidate.run_ids, "batch_id": candidate.batch_id, "created_at": candidate.created_at}
-            for candidate in found.candidates(match)
+            for candidate in found.candidates
         ],
-        "is_time_and_prompt_equal": bool(match.candidates),
-        "is_list_complete": found.all_read,
-        "used_another_key": launch.launch_id in found.other_key,
+        "is_time_and_prompt_equal": found.is_exact,
+        "is_list_complete": found.is_list_complete,
+        "used_another_key": found.used_another_key,
     }
 
 
-def _shown(match: Match, options: ReconcileOptions, found: _Found) -> Iterator[str]:
+def _shown(found: _Found, options: ReconcileOptions) -> Iterator[str]:
     """A launch, its cases and candidates, and the commands that settle it."""
-    launch, slots = match.unconfirmed.launch, match.unconfirmed.slots
-    command = options.command(launch.launch_id)
+    intent = found.intent
+    command = options.command(intent.launch_id)
     yield (
-        f"{launch.launch_id}  {count(len(slots), 'call')} to {launch.line.target_type.replace('_', ' ')} "
-        f"{launch.line.target_id}, sent {launch.sent_at:%Y-%m-%d %H:%M:%S} UTC, up to "
-        f"{money(sum(slot.reserved_cents for slot in slots))}: {launch.detail}"
+        f"{intent.launch_id}  {count(intent.calls, 'call')} to {intent.line.target_type.replace('_', ' ')} "
+        f"{intent.line.target_id}, sent {intent.at:%Y-%m-%d %H:%M:%S} UTC, up to {money(intent.cents)}: {found.why}"
     )
-    yield from (f"    {case_id}" for case_id in sorted({slot.case_id for slot in slots}))
-    if launch.launch_id in found.other_key:
+    yield from (f"    {case_id}" for case_id in _cases(intent))
+    if found.used_another_key:
         yield f"  {OTHER_KEY}, which may see other runs. Run this command again with that key."
-    candidates = found.candidates(match)
-    if not candidates and not found.all_read:
+    if not found.candidates and not found.is_list_complete:
         yield "  no run matches, but the service's list does not reach back to the launch: check the service itself."
-    elif not candidates:
+    elif not found.candidates:
         yield "  no run of the service matches. If you are sure that the launch never arrived:"
         yield f"  {command} --assume-not-sent"
-    elif not match.candidates:
+    elif not found.is_exact:
         yield (
             "  no run matches its time and prompts, but the service does not always list these as they were sent. "
             "Possible matches:"
         )
-    for candidate in candidates:
+    for candidate in found.candidates:
         made = f" of {candidate.created_at:%H:%M:%S} UTC" if candidate.created_at else ""
         adopt = " ".join(f"--adopt {run_id}" for run_id in candidate.run_ids)
         by_batch = f"batch {candidate.batch_id}; look up its run ids at the service, then --adopt each"

@@ -453,7 +453,9 @@ def _merged_preview(first: Preview, second: Preview) -> Preview:
     """The later step, with what any of the facts knows of the copy."""
 
     def order(preview: Preview) -> tuple[int, str]:
-        return PREVIEW_RANK[preview.step], write_fact(replace(preview, copy_id=None, revision="", was_changed=False, is_missing=False))
+        return PREVIEW_RANK[preview.step], write_fact(
+            replace(preview, copy_id=None, revision="", was_changed=False, is_missing=False)
+        )
 
     ids = [each.copy_id for each in (first, second) if each.copy_id is not None]
     return replace(

@@ -183,9 +183,7 @@ async def make_calls(
         Terms(
             session.reports.session_id,
             session.journal.account,
-            Settings(
-                settle_seconds=project.execution.settle_seconds, linger_seconds=project.execution.linger_seconds
-            ),
+            Settings(settle_seconds=project.execution.settle_seconds, linger_seconds=project.execution.linger_seconds),
             consent,
             tuple(_wants(session, prepared, jobs)),
             awaits_others=False,
@@ -240,9 +238,7 @@ async def _set_limits(session: ConnectedSession, prepared: Preparation, driver: 
     if policy.max_cost_cents_per_month is not None:
         prices = [price.high_cents for price in prepared.change_set.prices.values() if price.high_cents is not None]
         dearest = max(prices, default=UNKNOWN_PRICE_CENTS)
-        limit.month = await read_month(
-            driver.provider, state, policy.max_cost_cents_per_month, dearest, driver.now()
-        )
+        limit.month = await read_month(driver.provider, state, policy.max_cost_cents_per_month, dearest, driver.now())
 
 
 # What became of the calls
@@ -254,15 +250,26 @@ def _outcome_of(calling: _Calling, outcomes: Outcomes) -> Outcome:
     outcome = Outcome(
         launches=sum(launch.batch_id is not None for launch in journal.launches_of(session.reports.session_id)),
         interrupted=session.interrupted.is_set(),
-        left={jobs[key].case_id: calls for key, calls in outcomes.left.items() if key in jobs},
+        left=_left(calling, outcomes),
         anomalies=dict(enumerate_named(outcomes.anomalies)),
-        unsettled=tuple(
-            unsettled_of(each) for each in outcomes.unsettled if _is_needed(session, each.intent, jobs)
-        ),
+        unsettled=tuple(unsettled_of(each) for each in outcomes.unsettled if _is_needed(session, each.intent, jobs)),
     )
     if outcomes.stop is not None:
         _note_stop(outcome, outcomes.stop)
     return outcome
+
+
+def _left(calling: _Calling, outcomes: Outcomes) -> dict[str, int]:
+    """The calls that are missing, by case id; without consent, those that turned out never to have been made."""
+    jobs, prepared = calling.jobs, calling.prepared
+    if calling.consent is not None:
+        return {jobs[key].case_id: calls for key, calls in outcomes.left.items() if key in jobs}
+    live = calling.session.journal.state.tallies.live
+    found: dict[str, int] = {}
+    for key, job in jobs.items():
+        others = prepared.live_calls.get(key, 0) - len(prepared.resumable.get(job.case_id, ()))
+        found[job.case_id] = max(0, job.runs - (live[key] - others))
+    return {case_id: calls for case_id, calls in found.items() if calls}
 
 
 def enumerate_named(lines: Iterable[str]) -> Iterable[tuple[str, str]]:

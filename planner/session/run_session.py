@@ -20,9 +20,9 @@ from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
 from planner.execution.reading import Transactions
-from planner.log.facts import Session
 from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
+from planner.log.facts import Session
 from planner.providers.base import Balance, Target, TargetState
 from planner.providers.requests import Exchange, RequestHooks
 from planner.quantities import count

@@ -24,9 +24,7 @@ def _workflow_run(environ: Mapping[str, str]) -> str:
     return f"GITHUB_ACTIONS:{environ.get('GITHUB_REPOSITORY_ID', '')}:{environ['GITHUB_RUN_ID']}"
 
 
-def known_consent_id(
-    journal: Journal, digest: str, environ: Mapping[str, str], *, starts_over: bool = False
-) -> str:
+def known_consent_id(journal: Journal, digest: str, environ: Mapping[str, str], *, starts_over: bool = False) -> str:
     """The consent to this set that a session of this environment resumes, or that of its workflow run; "" if it needs a
     new one. First of all those under which something was called. A session that `starts_over` resumes no calls from
     before that."""
