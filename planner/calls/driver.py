@@ -794,7 +794,7 @@ class Driver:
             unsettled=tuple(self._searched().values()),
             under_way=under_way,
             reserved_cents=state.tallies.reserved.total(),
-            unreadable=self.unreadable,
+            unreadable={int(run_id): why for run_id, why in self.unreadable.items()},
             anomalies=tuple(self.anomalies.values()),
         )
 

@@ -62,7 +62,8 @@ def _reserved_since(state: State, moment: datetime) -> tuple[int, set[RunId]]:
         if intent.at >= moment:
             cents += tallies_of(launch).reserved.total()
             calls = launch.live_calls
-            runs |= {run_id for run_id in launch.run_ids if run_id not in calls or not calls[run_id].has_final_bill}
+            ids = map(RunId, launch.run_ids)
+            runs |= {run_id for run_id in ids if run_id not in calls or not calls[run_id].has_final_bill}
     return cents, runs
 
 

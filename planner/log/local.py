@@ -28,8 +28,10 @@ SCHEMA_VERSION: Final = 1
 IN_MEMORY: Final = Path(":memory:")
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
 _TABLES: Final = (
-    "CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY, line TEXT NOT NULL UNIQUE, shared INTEGER NOT NULL)"
-    " STRICT",
+    (
+        "CREATE TABLE IF NOT EXISTS lines "
+        "(number INTEGER PRIMARY KEY, line TEXT NOT NULL UNIQUE, shared INTEGER NOT NULL) STRICT"
+    ),
     "CREATE TABLE IF NOT EXISTS positions (store TEXT PRIMARY KEY, position TEXT NOT NULL) STRICT",
 )
 

@@ -32,6 +32,8 @@ from planner.session.run_session import ConnectedSession
 from planner.verdicts.runs import judge_record, judge_stored
 from planner.workspace.progress import ProgressDisplay
 
+MIN_SETTLE_SECONDS: Final = 10.0
+"""A launch must leave within a quarter of the settling time."""
 UNKNOWN_PRICE_CENTS: Final = 100
 """What a listed call of the month counts whose price nobody knows."""
 
@@ -183,9 +185,12 @@ async def make_calls(
         Terms(
             session.reports.session_id,
             session.journal.account,
-            Settings(settle_seconds=project.execution.settle_seconds, linger_seconds=project.execution.linger_seconds),
+            Settings(
+                settle_seconds=max(MIN_SETTLE_SECONDS, project.execution.settle_seconds),
+                linger_seconds=project.execution.linger_seconds,
+            ),
             consent,
-            tuple(_wants(session, prepared, jobs)),
+            tuple(_wants(session, jobs)),
             awaits_others=False,
         ),
         Limit(ConcurrencyLimit(ceiling=project.policy.max_concurrent_runs)),
@@ -212,7 +217,7 @@ def _ignore(line: str) -> None:
     del line
 
 
-def _wants(session: ConnectedSession, prepared: Preparation, jobs: Mapping[str, Job]) -> Iterable[Want]:
+def _wants(session: ConnectedSession, jobs: Mapping[str, Job]) -> Iterable[Want]:
     show = session.place.shared.redaction.name if session.place.shared is not None else str
     for job in jobs.values():
         yield Want(

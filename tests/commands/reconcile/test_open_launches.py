@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from hours import SATURDAY
+from lost_launches import lost_launch, note
 from patience import wait_for
 
-from planner.changes.consent import Limits
-from planner.execution.consents import NO_SPENDING
-from planner.execution.events import Intended, Moved
-from planner.execution.jobs import ledger_of
-from planner.execution.journal import Journal
-from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
+from planner.execution.journal import journal_for_reading
+from planner.execution.launches import LaunchState
 from planner.execution.open_launches import open_launches_of
-from planner.planfile.model import Policy
-from planner.providers.base import Balance, Line
+from planner.log.facts import Outcome, Result
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
@@ -52,23 +48,13 @@ def answered(project: Project) -> bool:
     return {launch.state for launch in project.launches()} == {LaunchState.ACKNOWLEDGED}
 
 
-def record_launch(journal: Journal, launch_id: str, sent_at: datetime, *prompts: str, slack_seconds: float = 5) -> None:
-    """A launch that was sent, for a case that is in no plan."""
-    slots = tuple(SlotIntent("hours/old@clinic", "hours", prompt, "sha256:x", None, 32) for prompt in prompts)
-    line = Line("agent", 12, "outbound", "bot", None)
-    name = f"planner {launch_id}"
-    journal.record(Intended(LaunchIntent(launch_id, "i-1", "sha256:d", line, name, sent_at, slack_seconds, slots)))
-    journal.record(Moved(launch_id, LaunchState.SENT))
-
-
 def lose(
     project: Project, *prompts: str, store: str = ".planner", seconds_ago: float = 0.0, slack_seconds: float = 5
 ) -> None:
     """A launch whose answer was lost. A run may have been made `slack_seconds` earlier, and be it."""
-    with closing(Journal(project.root / store / "journal.sqlite")) as journal:
-        sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-        record_launch(journal, "lost-1", sent_at, *(prompts or ("You are Dora.",)), slack_seconds=slack_seconds)
-        journal.record(Moved("lost-1", LaunchState.UNCONFIRMED, detail="timed out"))
+    sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    launch = lost_launch("lost-1", sent_at, *(prompts or ("You are Dora.",)), slack_seconds=slack_seconds)
+    note(project.root / store / "log.db", launch)
 
 
 def flat(text: str) -> str:
@@ -149,14 +135,6 @@ def test_a_run_adopted_by_a_person_is_billed(project: Project, service: Served) 
     assert "earlier launches" not in project.planner("run").out
 
 
-def test_open_launches_reduce_the_available_balance() -> None:
-    """The possible bill of a launch that is not resumed reduces the available balance, but not the ceiling of this session."""
-    ledger = ledger_of(
-        Limits((), Policy(), datetime.now(UTC)), NO_SPENDING, max_cost_cents=80, balance=Balance(100), open_cents=32
-    )
-    assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
-
-
 def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, service: Served) -> None:
     """A launch that an interrupted session did not see end is billed, even if no case needs it. Undoing the edit reuses the call."""
     project.write("plans/hours.yaml", SATURDAY)
@@ -183,12 +161,13 @@ def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, servi
 def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
     """A run that never ends is not searched for, reported and reserved forever."""
     now = datetime.now(UTC)
-    journal = Journal(tmp_path / "journal.sqlite")
     for launch_id, run_id, hours in (("young", 7, 23), ("old", 8, 25)):
-        record_launch(journal, launch_id, now - timedelta(hours=hours), "You are Dora.")
-        journal.record(Moved(launch_id, LaunchState.ACKNOWLEDGED, run_ids=(run_id,), bindings={0: run_id}))
-    found = open_launches_of(journal, set(), shared=False, now=now)
-    journal.close()
+        launch = lost_launch(launch_id, now - timedelta(hours=hours), "You are Dora.")
+        note(tmp_path / "log.db", launch, Outcome(now, launch_id, Result.ACCEPTED, None, (run_id,)))
+    journal = journal_for_reading(tmp_path / "log.db", "", lambda: now)
+    assert journal is not None
+    with closing(journal):
+        found = open_launches_of(journal, set(), shared=False, now=now)
     assert [slot.run_id for slot in found.unbilled] == [7]
     assert found.reserved_cents == 32
 

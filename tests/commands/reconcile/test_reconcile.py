@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import httpx
 from hours import SATURDAY
-from journals import edit_launches
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.reconcile.test_open_launches import lose  # pyright: ignore[reportMissingImports]
@@ -14,22 +13,23 @@ from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissing
 def call_dora(service: Served) -> int:
     """What the lost launch asks for, carried out."""
     return httpx.post(
-        f"{service.url}/v1/test-calls",
+        f"{service.url}/v1/test-call-batches",
         headers={"Authorization": "Bearer sk_test_x"},
         json={
             "target_type": "agent",
             "target_id": 12,
             "direction": "outbound",
-            "scenario_prompt": "You are Dora.",
+            "scenario_prompts": ["You are Dora."],
+            "run_count": 1,
             "consent_to_charge": True,
         },
-    ).json()["id"]
+    ).json()["run_ids"][0]
 
 
 def test_reconcile_without_a_journal(project: Project) -> None:
     """Looking leaves no journal behind."""
     assert project.planner("reconcile").out == "No launch is open: this store has no launches.\n"
-    assert not (project.root / ".planner" / "journal.sqlite").exists()
+    assert not (project.root / ".planner" / "log.db").exists()
 
 
 def test_adopting_an_impossible_run_is_refused(project: Project, service: Served) -> None:
@@ -86,24 +86,6 @@ def test_not_sent_is_refused_while_the_service_shows_it(project: Project, servic
     assert project.planner(*command.split()).out == (
         "lost-1 is settled as not sent; the next run may make its 1 call again.\nNo launch is open.\n"
     )
-
-
-def test_runs_of_another_time_are_shown_too(project: Project, service: Served) -> None:
-    """Where no answered launch shows that the service's times are those of its clock, a run that asks for the same may be the
-    launch's whenever it was made."""
-    made = call_dora(service)
-    lose(project, slack_seconds=600)
-    edit_launches(
-        project.root / ".planner/journal.sqlite", lambda launch: launch.update(sent_at="2026-01-01T00:00:00Z")
-    )
-    ran = project.planner("reconcile")
-    assert ran.code == 4
-    assert ran.out.splitlines()[2] == (
-        "  no run matches its time and prompts, but the service does not always list these as they were sent. Possible matches:"
-    )
-    assert ran.out.endswith(f" UTC: planner reconcile lost-1 --adopt {made}\n")
-    assert project.planner("reconcile", "lost-1", "--assume-not-sent").code == 2
-    assert project.planner("reconcile", "lost-1", "--adopt", str(made)).code == 0
 
 
 def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
