@@ -64,10 +64,10 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
     if options.not_ours and not options.assume_not_sent:
         raise UsageError("--not-ours has no effect without --assume-not-sent: add it")
     _, place = open_results(shell, options.selection)
-    if not place.journal_path.exists() and place.log_store is None:
+    if not place.journal_path.exists() and place.open_log is None:
         _report(shell, options, ["No launch is open: this store has no launches."], [])
         return 0
-    with locked(shell, place, options.command(options.launch)), opened_journal(shell, place) as journal:
+    with locked(shell, place, options.command(options.launch)), opened_journal(shell, place, restores=True) as journal:
         return anyio.run(_reconcile, _Reconciliation(shell, options, place, journal))
 
 

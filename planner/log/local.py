@@ -141,6 +141,14 @@ class LocalLog:
             self._keep()
         self._catch_up()
 
+    def restore(self) -> None:
+        """Append again what the store has lost."""
+        with self._mapped_errors("written"), self._transaction() as db:
+            db.execute("UPDATE lines SET shared = 0")
+        self._position = START
+        self.read()
+        self.publish()
+
     # The store. These run in another thread, so they must not use the file.
 
     _new: Sequence[str] = ()

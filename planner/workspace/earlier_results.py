@@ -10,7 +10,6 @@ from planner.changes.diff import StoredResults
 from planner.changes.history import HISTORY_SESSIONS, PastRun, past_runs
 from planner.changes.model import Change
 from planner.ci.event import default_branch
-from planner.ci.git import repository_of
 from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact, CallId
@@ -23,7 +22,7 @@ from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge, could_pass
 from planner.verdicts.earlier import Today, earlier_cases
 from planner.workspace.merge_base import cases_at_merge_base
-from planner.workspace.stores import Workspace
+from planner.workspace.stores import Workspace, named_project
 
 
 @frozen
@@ -88,11 +87,7 @@ def scope_of(work: Workspace) -> Scope:
 
 def project_name(work: Workspace) -> str:
     """`name` of planner.yaml, or its folder in the repository; "" for the top, and outside of a repository."""
-    if work.loaded.project.name is not None:
-        return work.loaded.project.name
-    root = work.loaded.root.resolve()
-    repository = repository_of(root)
-    return "" if repository in (None, root) else root.relative_to(repository).as_posix()
+    return named_project(work.loaded.root, work.loaded.project)
 
 
 def _environments(work: Workspace) -> tuple[str, str]:

@@ -9,21 +9,23 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from planner.ci.event import QUEUE_DEPTH, group_namespaces, is_public
-from planner.ci.git import Git, repository_of
+from planner.ci.git import Git, repository_of, shared_remote
 from planner.ci.target_branch import target_namespaces
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.planfile.addresses import Bucket, Folder, GitRef, parse_store
+from planner.planfile.addresses import Bucket, Folder, GitRef, StoreAddress, parse_store
 from planner.planfile.model import Project
 from planner.quantities import moment
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.shell import Shell, print_diagnostics
 from planner.stores.directory import OPENING, DirectoryStore, locked_file, locked_folder
-from planner.stores.store import UnverifiedKeys, of_branches, segment_for
+from planner.stores.store import BRANCHES, UnverifiedKeys, of_branches, segment_for
 from planner.values import frozen
 from planner.workspace.selection import Loaded, Selection, is_run, job_namespace, load, load_current_project
 from planner.workspace.sharing import open_shared, remote_store
@@ -152,12 +154,19 @@ class OpenedStore:
 
     account: str = "unknown"
     """A digest of the service: facts of another one count for nothing."""
-    log_store: tuple[str, Store] | None = None
-    """The store's log, and what names it; None if the log is on this machine only."""
+    open_log: Callable[[], Store] | None = None
+    """Opens the store's log; None if the log is on this machine only."""
+    log_name: str = ""
+    """Names the store's log."""
 
     @property
     def journal_path(self) -> Path:
         return self.directory / self.namespace / "log.db"
+
+    @property
+    def log_store(self) -> tuple[str, Store] | None:
+        """The store's log, and what names it."""
+        return None if self.open_log is None else (self.log_name, self.open_log())
 
     def make(self) -> None:
         """Create its folders, private and ignored by git. Raises `StoreError`."""
@@ -217,7 +226,33 @@ def place_of(
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
     others = (*_others(opened, namespaces, targets), UnverifiedKeys([folder, remote], own))
     found = OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others, world)
-    return replace(found, account=account_of(shell))
+    if selection.offline:
+        return replace(found, account=account_of(shell))
+    name = log_name(named_project(root, project), unquote(own.removeprefix(BRANCHES).rstrip("/")))
+    log = partial(_open_log, shell, root, address, f"sandbox/{name}" if selection.sandbox else name)
+    return replace(found, account=account_of(shell), open_log=log, log_name=f"{named} {name}")
+
+
+def _open_log(shell: Shell, root: Path, address: StoreAddress, name: str) -> Store:
+    """The log of this name in a store. A ref's log is beside it, since git allows no ref below another one."""
+    from planner.log.stores.opening import Access as LogAccess
+    from planner.log.stores.opening import open_store
+
+    git = Git(root, shell.environ)
+    remote = None
+    if isinstance(address, GitRef):
+        remote = shared_remote(git, address.remote)
+        address = GitRef(f"{address.ref}-log", address.remote)
+    allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+    return open_store(address, name, shell.new_id(), LogAccess(root, git, remote, allow_http))
+
+
+def named_project(root: Path, project: Project) -> str:
+    """`name` of planner.yaml, or its folder in the repository; "" for the top, and outside of a repository."""
+    if project.name is not None:
+        return project.name
+    root, repository = root.resolve(), repository_of(root.resolve())
+    return "" if repository in (None, root) else root.relative_to(repository).as_posix()
 
 
 def account_of(shell: Shell) -> str:
@@ -298,16 +333,23 @@ def open_results(shell: Shell, selection: Selection) -> tuple[Project, OpenedSto
 
 
 @contextmanager
-def opened_journal(shell: Shell, place: OpenedStore) -> Generator[Journal]:
-    """The log of this place, to be written under its lock. At the end, what was noted is shared. Raises `StoreError`,
-    `UsageError` if it cannot be read, so no call is made."""
+def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) -> Generator[Journal]:
+    """The log of this place, to be written under its lock. At the end, what was noted is shared. With `restores`, facts
+    that the store lost are appended again. Raises `StoreError`, `UsageError` if it cannot be read, so no call is made.
+    """
     from planner.execution.journal import Journal, check_no_older
     from planner.log.local import LocalLog
+    from planner.log.stores.store import LogWentBackError
 
     check_no_older(place.journal_path)
     log = LocalLog(place.journal_path, place.account, shell.clock.now, place.log_store)
     with closing(Journal(log, place.account)) as journal:
-        log.read()
+        try:
+            log.read()
+        except LogWentBackError:
+            if not restores:
+                raise
+            log.restore()
         yield journal
         try:
             log.publish()
