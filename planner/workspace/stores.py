@@ -19,6 +19,7 @@ from planner.ci.event import QUEUE_DEPTH, group_namespaces, is_public
 from planner.ci.git import Git, repository_of, shared_remote
 from planner.ci.target_branch import target_namespaces
 from planner.errors import PlannerError, StoreError, UsageError
+from planner.log.stores.store import LogWentBackError, log_name
 from planner.planfile.addresses import Bucket, Folder, GitRef, StoreAddress, parse_store
 from planner.planfile.model import Project
 from planner.quantities import moment
@@ -339,7 +340,6 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
     """
     from planner.execution.journal import Journal, check_no_older
     from planner.log.local import LocalLog
-    from planner.log.stores.store import LogWentBackError
 
     check_no_older(place.journal_path)
     log = LocalLog(place.journal_path, place.account, shell.clock.now, place.log_store)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulation import MemoryStore
+from memory_store import MemoryStore
 
 from planner.records.facts import CallId
 from planner.records.pruning import Needed, outdated

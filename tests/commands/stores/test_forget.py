@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulation import MemoryStore
+from memory_store import MemoryStore
 
 from planner.checks.opinions import Verdict
 from planner.evidence import Evidence
