@@ -58,6 +58,7 @@ from planner.execution.reads import Listed, WaitPolicy
 from planner.log.facts import Call, Consent, Fact, Intent, Outcome, Result
 from planner.log.fold import Launch, Stage, State
 from planner.providers.base import PAGE_LIMIT, Batch, BatchId, LaunchRequest, Provider, Run, RunId
+from planner.quantities import rounded_duration
 from planner.values import frozen
 
 CLOCK_SLACK_SECONDS: Final = 5.0
@@ -273,8 +274,15 @@ class Driver:
             return Waiting(WaitReason.NOTHING, self._store_at)
         step = decide(self.log.state, self.terms.consent, self.terms.wants, self.limit, now)
         if isinstance(step, Waiting) and step.reason is WaitReason.THROTTLED and self._gives_up(step, now):
-            return Stop(StopReason.THROTTLED, "the service refused every launch (429): other clients use its capacity")
+            return Stop(StopReason.THROTTLED, self._why_it_gives_up(step, now))
         return step
+
+    def _why_it_gives_up(self, step: Waiting, now: Now) -> str:
+        left_seconds = step.until - now.seconds
+        if left_seconds > self.terms.settings.throttled_give_up_seconds:
+            return f"the service asks to wait {rounded_duration(left_seconds)} before the next launch (429)"
+        seconds = now.seconds - (self._refused_since or now.seconds)
+        return f"the service refused every launch (429) for {seconds:.0f} s: other clients use its capacity"
 
     def _is_unavailable(self, now: Now) -> bool:
         return self._outage.lasts(self.terms.settings.outage_give_up_seconds, now.seconds)
