@@ -46,6 +46,8 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
 
 def consent_fact(session: RunSession, prepared: Preparation, person: str, how: str) -> Consent:
     shared = session.place.shared
+    earlier = session.journal.state.consents.get(prepared.consent_id)
+    starts_over = session.options.selection.start_over is not None
     return Consent(
         at=session.shell.clock.now(),
         account=session.journal.account,
@@ -55,7 +57,7 @@ def consent_fact(session: RunSession, prepared: Preparation, person: str, how: s
         ceilings=tuple(_ceilings(session, prepared)),
         person=(person if shared is None else shared.redaction.name(person))[:500],
         how=how,
-        starts_over=session.options.selection.start_over is not None,
+        starts_over=starts_over or (earlier is not None and earlier.starts_over),
     )
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from planner.execution.consents import (
-    NO_SPENDING,
-    Amount,
-    Consent,
-    ConsentAdded,
-    ConsentedCall,
-    ConsentImported,
-    ConsentWay,
-    Spending,
-    consent_id_of,
-)
-from planner.execution.journal_state import JournalState
+from planner.execution.consents import consent_id_of
+from planner.execution.journal import Journal
+from planner.log.facts import Asked, Consent, Fact, Goal, Intent, Outcome, Result, Session
+from planner.log.local import LocalLog
+from planner.providers.base import Line
 from planner.workspace.consents import known_consent_id
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -26,16 +21,32 @@ DIGEST = f"sha256:{'d' * 64}"
 CI = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_REPOSITORY_ID": "1"}
 OWN = consent_id_of(DIGEST, "GITHUB_ACTIONS:1:7")
 OLD, NEW = (consent_id_of(DIGEST, occasion) for occasion in ("old", "new"))
-CALLED = Spending({"launch": {"manners": Amount(spent=12)}})
 
 
-def consent(consent_id: str, minutes: int) -> Consent:
+def consent(consent_id: str, minutes: int, *, starts_over: bool = False) -> Consent:
+    goals = (Goal("f", 3),)
     agreed_at = NOW + timedelta(minutes=minutes)
-    return Consent(consent_id, DIGEST, "ana", ConsentWay.TERMINAL, agreed_at, 100, (ConsentedCall("f", 3),))
+    return Consent(agreed_at, "a", consent_id, DIGEST, goals, person="ana", starts_over=starts_over)
+
+
+def called(consent_id: str) -> list[Fact]:
+    """A launch under a consent that the service accepted."""
+    line, asked = Line("agent", 12, "outbound", "bot", None), (Asked("f", "p", 1, 12, "manners"),)
+    launch_id, run_id = f"l-{consent_id}"[:60], len(consent_id) + ord(consent_id[-1])
+    return [
+        Intent(NOW, "a", launch_id, consent_id, "s", line, asked, 1.0, "key"),
+        Outcome(NOW, launch_id, Result.ACCEPTED, run_id, (run_id,)),
+    ]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with closing(Journal(LocalLog(tmp_path / "log.db", "a", lambda: NOW + timedelta(days=1)), "a")) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(
-    ("called", "ended", "environ", "resumed"),
+    ("used", "ended", "environ", "resumed"),
     [
         ([], (), {}, NEW),
         ([OLD], (), {}, OLD),
@@ -56,23 +67,18 @@ def consent(consent_id: str, minutes: int) -> Consent:
     ],
 )
 def test_a_session_resumes_the_consent_under_which_something_was_called(
-    called: list[str], ended: tuple[int, ...], environ: dict[str, str], resumed: str
+    journal: Journal, used: list[str], ended: tuple[int, ...], environ: dict[str, str], resumed: str
 ) -> None:
-    journal = JournalState()
-    known = {OLD: consent(OLD, 0), NEW: consent(NEW, 1)} | ({OWN: consent(OWN, -1)} if environ else {})
-    for consent_id, each in known.items():
-        spending = CALLED if consent_id in called else NO_SPENDING
-        journal.apply(ConsentImported(each, ended if consent_id == OWN else (), spending))
-    assert known_consent_id(journal, DIGEST, environ, "") == resumed
+    journal.note(consent(OLD, 0), consent(NEW, 1), *([consent(OWN, -1)] if environ else []))
+    for consent_id in used:
+        journal.note(*called(consent_id))
+    if ended:
+        journal.note(Session(NOW, "a", "s", is_end=True, consent_id=OWN, done=ended))
+    assert known_consent_id(journal, DIGEST, environ) == resumed
 
 
-def test_a_session_that_may_not_resume_them_needs_a_new_consent() -> None:
-    journal = JournalState()
-    made = consent(OLD, 0)
-    journal.apply(ConsentImported(made, (), CALLED))
-    assert known_consent_id(journal, DIGEST, {}, "", starts_over=True) == ""
-    begun = replace(consent(NEW, 1), starts_over=True)
-    journal.apply(ConsentAdded(begun))
-    assert known_consent_id(journal, DIGEST, {}, "", starts_over=True) == NEW
-    journal.apply(ConsentAdded(consent(NEW, 2)))  # it is resumed without that option
-    assert known_consent_id(journal, DIGEST, {}, "", starts_over=True) == NEW
+def test_a_session_that_may_not_resume_them_needs_a_new_consent(journal: Journal) -> None:
+    journal.note(consent(OLD, 0), *called(OLD))
+    assert known_consent_id(journal, DIGEST, {}, starts_over=True) == ""
+    journal.note(consent(NEW, 1, starts_over=True))
+    assert known_consent_id(journal, DIGEST, {}, starts_over=True) == NEW

@@ -83,18 +83,18 @@ def broken(place: str, begin: int = 0, end: int = ALL) -> Generator[None]:
 
 
 ENGINE: dict[str, tuple[str, int, int]] = {
-    "when a run is judged": ("planner.session.executing.judge_record", 1, ALL),
-    "in an answer to a launch": ("planner.execution.launching.bind_slots", 0, ALL),
-    "in a list": ("planner.execution.observing.listed", 3, ALL),
-    "when evidence is stored": ("planner.execution.observing.evidence_stored", 1, ALL),
-    "when evidence is merged": ("planner.execution.local.merged", 2, ALL),
-    "in a decision": ("planner.execution.local.decide", 12, ALL),
-    "in the progress display": ("planner.execution.local.snapshot", 9, ALL),
+    "when a run is judged": ("planner.session.calling.judge_record", 1, ALL),
+    "in an answer to a launch": ("planner.calls.driver.meaning_of", 0, ALL),
+    "in a list": ("planner.calls.driver.bind", 3, ALL),
+    "when evidence is stored": ("planner.calls.driver.call_of", 1, ALL),
+    "when evidence is merged": ("planner.calls.driver.collect", 2, ALL),
+    "in a decision": ("planner.calls.driver.decide", 12, ALL),
+    "in the progress display": ("planner.session.calling.ProgressState", 9, ALL),
 }
 LATER: dict[str, tuple[str, int, int]] = {
     "after the calls": ("planner.session.executing.preview_documents", 0, ALL),
     "when results are made": ("planner.session.finishing.assemble_cases", 0, ALL),
-    "when results are stored": ("planner.session.finishing.Consumed", 0, ALL),
+    "when results are stored": ("planner.session.finishing.end_session", 0, ALL),
     "when reports are redacted": ("planner.workspace.report_files.redact", 1, 2),
 }
 PLACES = ENGINE | LATER
@@ -178,7 +178,7 @@ def test_a_check_that_raises_costs_nothing_more(organization: Organization) -> N
 def test_details_of_a_bug_are_redacted(organization: Organization) -> None:
     """An exception may quote what was said."""
     organization.write("planner.yaml", "version: 1\nredact: ['nobody ']\n")
-    with broken("planner.session.executing.judge_record"):
+    with broken("planner.session.calling.judge_record"):
         ran = organization.run()
     assert "KeyError" in ran.err
     assert "nobody expected" not in ran.err

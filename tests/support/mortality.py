@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.execution.journal import Journal
+from planner.log.local import LocalLog
 
 
 class Killed(BaseException):
@@ -40,8 +40,8 @@ def effects(crossed: Sequence[str]) -> list[int]:
     return [number for number, name in enumerate(crossed, 1) if name.startswith("after") and " GET " not in name]
 
 
-class MortalJournal(Journal):
-    """A journal whose process may die just before and just after each of its transactions."""
+class MortalLog(LocalLog):
+    """A log whose process may die just before and just after each of its transactions."""
 
     life: Life
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ import pytest
 from client_shape import RUNS, client_runs
 from faulty_sandbox import FaultySandbox
 from limits import limit_calls
-from mortality import Life, MortalJournal, is_only_killed
+from mortality import Life, MortalLog, is_only_killed
 from rewriting import rewritten
 from virtual_time import EPOCH, VirtualLoop
 from worlds import any_prompt
 
 import planner.commands.reconcile
 import planner.commands.run
+import planner.log.local
 import planner.session.run_session
 import planner.workspace.report_files
 import planner.workspace.service
@@ -38,6 +39,7 @@ from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
+from planner.log.local import LocalLog
 from planner.sandbox import World
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
@@ -179,8 +181,8 @@ class Organization:
 
     def noted(self) -> dict[int, int | None]:
         """What the journal says of each run."""
-        path = self.root / ".planner" / "sandbox" / "journal.sqlite"
-        with closing(Journal(path)) as journal:
+        path = self.root / ".planner" / "sandbox" / "log.db"
+        with closing(Journal(LocalLog(path, "", lambda: datetime(2900, 1, 1, tzinfo=UTC)), "")) as journal:
             slots = [slot for launch in journal.launches(LaunchState) for slot in journal.slots_of(launch.launch_id)]
             return {slot.run_id: slot.cost_cents for slot in slots if slot.run_id is not None}
 
@@ -188,7 +190,7 @@ class Organization:
 
     @contextmanager
     def _outside(self, life: Life) -> Generator[None]:
-        MortalJournal.life = MortalStore.life = life
+        MortalLog.life = MortalStore.life = life
         real_replace: Callable[[Path, str], None] = vars(planner.workspace.report_files)["_replace"]
 
         def write(path: Path, text: str) -> None:
@@ -199,7 +201,7 @@ class Organization:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
             patch.setattr(planner.workspace.service, "embedded_app", lambda *_: self._app(life))
-            patch.setattr(planner.session.run_session, "Journal", MortalJournal)
+            patch.setattr(planner.log.local, "LocalLog", MortalLog)
             patch.setattr(planner.workspace.stores, "DirectoryStore", MortalStore)
             patch.setattr(planner.workspace.report_files, "_replace", write)
             try:
