@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from planner.clock import Clock
 from planner.errors import StoreError, UsageError
+from planner.judge.pricing import CeilingReachedError
 from planner.judge.votes import VoteRecord, WantedVotes, read_record
 from planner.log.facts import Vote
+from planner.log.fold import whole_cents
 from planner.values import frozen
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class JudgeCallRecords:
         """Return when the reservation is in the log.
 
         Raises:
+            CeilingReachedError: other machines have reserved what was left.
             StoreError, UsageError: the call must not be made.
         """
         if not call.reserved:
@@ -69,10 +72,22 @@ class JudgeCallRecords:
         self._reserved[call.call_id] = vote
         try:
             while not await self.journal.log.append([vote]):
-                pass  # somebody else appended: the ceilings are this session's, so the reservation stays the same
+                self._check_ceilings(vote)  # somebody else appended, perhaps a reservation under the same consent
+        except CeilingReachedError:
+            self._reserved.pop(call.call_id)
+            raise
         except (StoreError, UsageError):
             self.settle(call, 0)
             raise
+
+    def _check_ceilings(self, vote: Vote) -> None:
+        """Raises `CeilingReachedError` if what all machines have reserved leaves no room."""
+        consent = self.journal.state.consents.get(vote.consent_id)
+        spending = self.journal.state.spending(vote.consent_id)
+        for ceiling in () if consent is None else consent.ceilings:
+            committed = sum(each.committed for plan, each in spending.items() if ceiling.covers(plan))
+            if ceiling.covers(vote.plan) and committed + whole_cents(vote.microcents) > ceiling.cents:
+                raise CeilingReachedError(ceiling.label)
 
     def settle(self, call: JudgeCall, microcents: int) -> None:
         if call.reserved:

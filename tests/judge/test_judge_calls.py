@@ -20,9 +20,10 @@ from planner.checks.judge import Judge
 from planner.clock import Clock
 from planner.errors import StoreError
 from planner.evidence import Call, Evidence, Role, RunStatus, Turn
-from planner.execution.consents import Consent, ConsentAdded, ConsentedCall, ConsentWay
-from planner.execution.journal import IN_MEMORY, Journal
+from planner.execution.journal import Journal
 from planner.execution.ledger import Ceiling
+from planner.log.facts import Consent, Goal
+from planner.log.local import IN_MEMORY, LocalLog
 from planner.judge.endpoint import Endpoint
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.judge_calls import JudgeCaller
@@ -56,9 +57,7 @@ def talk(*lines: tuple[str, str], run_id: int = 1) -> Evidence:
     )
 
 
-CONSENT = Consent(
-    "c1", "sha256:d", "ana", ConsentWay.TERMINAL, datetime(2026, 11, 24, tzinfo=UTC), None, (ConsentedCall("f", 1),)
-)
+CONSENT = Consent(datetime(2026, 11, 24, tzinfo=UTC), "a", "c1", "sha256:d", (Goal("f", 1),), person="ana")
 
 
 class Bench:
@@ -81,8 +80,8 @@ class Bench:
         self.answers_as: tuple[str, ...] = ()
         self.tokens = itertools.count(1)
         self.repository = ResultsRepository(DirectoryStore(folder / "store"))
-        self.journal: Journal = Journal(IN_MEMORY)
-        self.journal.record(ConsentAdded(CONSENT))
+        self.journal = Journal(LocalLog(IN_MEMORY, "a", lambda: datetime.now(UTC)), "a")
+        self.journal.note(CONSENT)
 
     def judge(self, *evidences: Evidence, **fields: Any) -> tuple[list[tuple[str, str]], JudgeCallsResult]:
         """(outcome, message) of each call, and how the asking went."""
@@ -125,7 +124,7 @@ class Bench:
                 token,
                 self.max_concurrent,
                 self.name.append,
-                JudgeCallRecords(self.journal, CONSENT.consent_id, "session", "2026-11"),
+                JudgeCallRecords(self.journal, CONSENT.consent_id, "session", clock),
             )
             wanted = [
                 WantedVotes(plan, question, votes.key_of(question), votes.unanswered(question))

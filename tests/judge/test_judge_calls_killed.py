@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from planner.execution.consents import Amount, ConsentAdded
-from planner.execution.events import Event
+from planner.execution.consents import Amount
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ceiling
 from planner.execution.spending import judge_spending, spending_of
 from planner.judge.judge_call_records import settle_answered
 from planner.judge.pricing import MICROCENTS
+from planner.log.facts import Fact
+from planner.log.local import LocalLog
 from planner.planfile.model import JudgePrice
 from planner.results.repository import ResultsRepository
 from planner.stores.directory import DirectoryStore
@@ -33,19 +36,36 @@ class KilledError(BaseException):
     """The process is dead."""
 
 
-class DyingJournal(Journal):
-    """It dies before or after it has written an event."""
+class DyingLog(LocalLog):
+    """It dies before or after it has written facts."""
 
     dies_at: float = float("inf")
     dies_after: bool = False
 
-    def record(self, event: Event) -> None:
+    async def append(self, facts: Sequence[Fact]) -> bool:
+        self._before()
+        is_appended = await super().append(facts)
+        self._after()
+        return is_appended
+
+    def note(self, facts: Iterable[Fact]) -> None:
+        self._before()
+        super().note(facts)
+        self._after()
+
+    def _before(self) -> None:
         self.dies_at -= 1
         if self.dies_at < 0 and not self.dies_after:
             raise KilledError
-        super().record(event)
+
+    def _after(self) -> None:
         if self.dies_at < 0:
             raise KilledError
+
+
+def opened(folder: Path) -> tuple[Journal, DyingLog]:
+    log = DyingLog(folder / "log.db", "a", lambda: datetime.now(UTC))
+    return Journal(log, "a"), log
 
 
 class DyingRepository(ResultsRepository):
@@ -58,13 +78,14 @@ class DyingRepository(ResultsRepository):
 
 def session(bench: Bench, folder: Path, dies_at: float, *, dies_after: bool) -> bool:
     """Whether it was killed."""
-    with closing(DyingJournal(folder / "journal.sqlite")) as journal:
+    journal, log = opened(folder)
+    with closing(journal):
         if journal.consents.get(CONSENT.consent_id) is None:
-            journal.record(ConsentAdded(CONSENT))
+            journal.note(CONSENT)
         settle_answered(journal, bench.repository.load_vote)
         bench.journal, bench.before = journal, judge_spending(spending_of(journal, CONSENT.consent_id))
         bench.ceilings = [Ceiling("--max-cost", LIMIT_CENTS, committed_cents=bench.before.committed_cents(None))]
-        journal.dies_at, journal.dies_after = dies_at, dies_after
+        log.dies_at, log.dies_after = dies_at, dies_after
         evidences = [talk(*TALK, ("caller", f"Number {number}."), run_id=number) for number in range(CALLS)]
         try:
             bench.judge(*evidences)
@@ -89,7 +110,7 @@ def test_killed_at_any_event(bench: Bench, model: Model, tmp_path: Path, dies_at
     assert deaths
     assert not session(bench, tmp_path, float("inf"), dies_after=False)
     assert len(model.asked) <= LIMIT_CENTS
-    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+    with closing(opened(tmp_path)[0]) as journal:
         amount = spending_of(journal, CONSENT.consent_id).of_judge_calls()
     assert amount.committed == LIMIT_CENTS * MICROCENTS
     # What was reserved right before the death was never sent: it may have been charged for all the journal knows.
@@ -102,13 +123,13 @@ def test_killed_after_a_vote_is_stored(bench: Bench, model: Model, tmp_path: Pat
     """The judge call is settled, and not made again."""
     bench.price = JudgePrice(per_million_read=1_000, per_million_written=1_000)
     alive, bench.repository = bench.repository, DyingRepository(DirectoryStore(tmp_path / "store"))
-    with closing(DyingJournal(tmp_path / "journal.sqlite")) as journal:
-        journal.record(ConsentAdded(CONSENT))
+    with closing(opened(tmp_path)[0]) as journal:
+        journal.note(CONSENT)
         bench.journal, bench.ceilings = journal, [Ceiling("--max-cost", 100)]
         with pytest.raises(BaseExceptionGroup) as raised:
             bench.judge(talk(*TALK))
         assert raised.value.subgroup(KilledError) is not None
-    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+    with closing(opened(tmp_path)[0]) as journal:
         settle_answered(journal, alive.load_vote)
         assert spending_of(journal, CONSENT.consent_id).of_judge_calls() == Amount(1_100_000, 0)
         bench.journal, bench.repository = journal, alive

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -25,6 +26,7 @@ from served_sandbox import ServedSandbox
 from planner.cli import main
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
+from planner.log.local import LocalLog
 
 WORLD = {"time_scale": 150, "concurrency_limit": 4, "balance_cents": 100_000_000}
 FAULTS = [
@@ -129,7 +131,8 @@ class KilledStory:
             self.problems.append(f"left over: {left}")
 
     def _compare_journal(self, machine: Path) -> None:
-        with closing(Journal(machine / ".planner" / "journal.sqlite")) as journal:
+        path = machine / ".planner" / "log.db"
+        with closing(Journal(LocalLog(path, "", lambda: datetime.now(UTC) + timedelta(days=1)), "")) as journal:
             slots = [slot for launch in journal.launches(LaunchState) for slot in journal.slots_of(launch.launch_id)]
         noted = {slot.run_id: slot.cost_cents or 0 for slot in slots if slot.run_id is not None}
         charged = {run["run_id"]: run["cost_cents"] for run in self.service.runs(self.number)}
