@@ -43,15 +43,15 @@ def fresh(project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
 
 
 def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
-    """What one machine called the next keeps; intents were there before the calls and are gone after; what `redact` lists, keys and
+    """What one machine called the next keeps; the log was there before the calls; what `redact` lists, keys and
     credentials are in no object that was ever written."""
     ran = fresh("one").planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.out + ran.err
     assert len(service.own_runs()) == 5
     kinds = [path.split("/")[3] for path in bucket.writes]
-    assert kinds[:2] == ["intents", "consents"]
+    assert kinds[0] == "_"  # the log
     assert kinds.index("evidence") < kinds.index("calls") < kinds.index("sessions") < kinds.index("runs")
-    folders = {"configurations", "consents", "evidence", "requesters", "runs", "calls", "sessions"}
+    folders = {"_", "configurations", "evidence", "runs", "calls", "sessions"}
     assert {path.split("/")[3] for path in bucket.objects} == folders
     assert {action for action, _, _ in fresh("two").actions().values()} == {"reuse"}
     text = b"".join(bucket.objects.values())
@@ -79,7 +79,7 @@ def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServ
     bucket.closed = True
     ran = fresh("one").planner("run", "--consent-to-charge")
     assert ran.code == 2, ran.out + ran.err
-    assert "results cannot be listed at s3://results/planner" in ran.err
+    assert "the log at s3://results/planner/_/log cannot be read" in ran.err
     assert "The credentials in the environment need permission to read, write, delete and list there." in ran.err
     assert "secretexample" not in ran.out + ran.err
     assert service.own_runs() == []

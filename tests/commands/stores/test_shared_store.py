@@ -83,7 +83,7 @@ def test_a_killed_job_is_resumed_elsewhere(fresh_clone: Callable[[str], Any], re
     service.release()
     made = len(service.own_runs())
     assert made
-    assert "\nintents/" in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
+    assert "refs/planner/results-log/_/log" in git(remote, "for-each-ref", "refs/planner")
     spend = ("history", "--spend", "--format", "json")
     (lost,) = fresh_clone("money").planner(*spend).json["consents"]
     assert (lost["sessions"], lost["is_open"], lost["cents"], lost["launches"] > 0) == ([], True, 0, True)
@@ -92,7 +92,6 @@ def test_a_killed_job_is_resumed_elsewhere(fresh_clone: Callable[[str], Any], re
     assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 5
     assert "before anything is sent again" in ran.err
-    assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
     adopted = [run["adopted"] for case in project.results()["cases"] for run in case["runs"]]
     assert adopted.count(True) == made
     (ended,) = fresh_clone("three").planner(*spend).json["consents"]
@@ -107,7 +106,7 @@ def test_a_plan_knows_launches_of_other_machines(
     one = fresh_clone("here")
     assert one.planner("run").code == 3
     here = one.root
-    assert list((here / ".planner").rglob("journal.sqlite"))
+    assert list((here / ".planner").rglob("log.db"))
     service.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
     fresh_clone("there").killed("run", "--consent-to-charge", when=service.own_runs)
     service.release()

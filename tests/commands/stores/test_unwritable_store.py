@@ -55,7 +55,7 @@ def test_a_read_only_store_can_be_planned_with(project: Project, service: Served
     project.killed("run", CONSENT, when=project.rests)
     service.release()
     store = project.root / ".planner"
-    assert (store / "journal.sqlite-wal").stat().st_size
+    assert (store / "log.db-wal").stat().st_size
     writable = project.planner("plan")
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
     ledger, lock = service.ledger(), store / "lock"
