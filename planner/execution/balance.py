@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from planner.errors import RefusedError
-from planner.execution.engine import BALANCE
 from planner.providers.base import Balance
 from planner.quantities import money
 
+BALANCE: Final = "the organization's balance"
 _TEST_CALL_BUDGET: Final = "the organization's test-call budget"
 
 

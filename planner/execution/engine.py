@@ -1,16 +1,10 @@
-"""Input and output of the engine, as data: consented jobs, settings, progress and outcome."""
+"""What a session calls, and how that ended, in the words of verdicts and reports."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
 
-from planner.execution.ledger import Ledger
 from planner.providers.base import Line
 from planner.values import frozen
-
-BALANCE: Final = "the organization's balance"
-"""Label of its ceiling."""
 
 
 @frozen
@@ -36,23 +30,6 @@ class Job:
 
 
 @frozen
-class EngineSettings:
-    settle_seconds: float = 600.0
-    linger_seconds: float = 60.0
-    max_concurrent_runs: int | None = None
-    evidence_wait_seconds: float = 60.0
-    """How long to wait for a late call id, bill, transcript or grade after a run's end."""
-    throttled_give_up_seconds: float = 900.0
-    """Give up after 429 answers only for this long, with no own run in flight."""
-    evidence_give_up_seconds: float = 120.0
-    """Give up reading the evidence of a run this long after its end; the next session retries."""
-    outage_give_up_seconds: float = 300.0
-    """Give up after the service was unavailable for this long."""
-    poll_floor_seconds: float = 0.1
-    poll_ceiling_seconds: float = 15.0
-
-
-@frozen
 class UnsettledLaunch:
     """A launch that is unconfirmed when the engine ends."""
 
@@ -66,21 +43,9 @@ class UnsettledLaunch:
     """It may be sent again from this time on, if the service does not show it."""
 
 
-@frozen
-class Snapshot:
-    """State of the session, for a progress display."""
-
-    runs_done: int
-    runs_total: int
-    in_flight: int
-    spent_cents: int
-    reserved_cents: int
-    waiting: str
-
-
 @dataclass(slots=True)
 class Outcome:
-    """How the engine ended. Runs that were not launched are in `left`."""
+    """How calling ended. Runs that were not launched are in `left`."""
 
     launches: int = 0
     interrupted: bool = False
@@ -134,34 +99,3 @@ class Outcome:
             or self.unsettled
             or self.anomalies
         )
-
-
-class Now(NamedTuple):
-    """The time, as a driver reads it."""
-
-    seconds: float
-    """Monotonic."""
-    server: datetime
-    """By the service's clock if that is known."""
-    slack_seconds: float
-    """How far `server` may be wrong."""
-
-    def seconds_since(self, moment: datetime) -> float:
-        """By the service's clock; 0 for a time in the future."""
-        return max(0.0, (self.server - moment).total_seconds())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionTerms:
-    """What a session works on: calls of one consent, or none if it only searches for launches."""
-
-    session_id: str
-    credential: str
-    """A digest of the API key."""
-    ledger: Ledger
-    settings: EngineSettings
-    consent_id: str = ""
-    jobs: Mapping[str, Job] = field(default_factory=dict[str, Job])
-    """By case id."""
-    may_launch: bool = True
-    """Resuming calls needs no consent; launching does, even for launches that turned out never to have arrived."""

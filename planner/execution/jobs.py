@@ -8,11 +8,11 @@ from typing import TypeAlias
 from planner.changes.consent import MAX_COST, Limits
 from planner.changes.model import ChangeSet
 from planner.execution.consents import Spending
-from planner.execution.engine import BALANCE, Job
+from planner.execution.engine import Job
 from planner.execution.ledger import Ceiling, Ledger, Purpose
 from planner.execution.spending import judge_spending
 from planner.planfile.model import AgentFile
-from planner.providers.base import Balance, Line
+from planner.providers.base import Line
 
 Copies: TypeAlias = Mapping[tuple[int, AgentFile], int]
 """The previews that are called, by source agent and file."""
@@ -54,11 +54,8 @@ def ledger_of(
     spending: Spending,
     *,
     max_cost_cents: int | None,
-    balance: Balance | None,
-    open_cents: int = 0,
 ) -> Ledger:
-    """The ledger with all ceilings. `spending` is what was spent under the consent. `open_cents` may still be
-    charged under other consents, but of the same account's balance."""
+    """The ledger with all ceilings. `spending` is what was spent under the consent."""
     ceilings: list[Ceiling] = []
     if max_cost_cents is not None:
         ceilings.append(Ceiling(MAX_COST, max_cost_cents))
@@ -76,7 +73,4 @@ def ledger_of(
     for by_plan in spending.launches.values():
         for plan, amount in by_plan.items():
             ledger.count(Purpose(plan), spent_cents=amount.spent, reserved_cents=amount.reserved)
-    if balance is not None and balance.cents is not None:  # the balance already excludes past bills
-        reserved_cents = ledger.reserved_cents + open_cents
-        ceilings.append(Ceiling(BALANCE, balance.cents, None, reserved_cents, reserved_cents, by_service=True))
     return ledger

@@ -1,11 +1,8 @@
-"""The interface between a driver and its session."""
+"""A run as the verdicts see it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from planner.evidence import Evidence
-from planner.execution.engine import Snapshot
 from planner.execution.launches import Launch, LaunchState, Slot
 from planner.values import frozen
 
@@ -31,24 +28,3 @@ class EndedRun:
     @property
     def adopted(self) -> bool:
         return self.launch.state is LaunchState.ADOPTED
-
-
-@frozen
-class RunResponse:
-    """What a session says of a run that ended."""
-
-    platform_failed: bool = False
-    """It may be retried."""
-    stop: bool = False
-    """Launch nothing more (`--fail-fast`)."""
-
-
-@frozen
-class Observer:
-    """Callbacks of a driver."""
-
-    on_run: Callable[[EndedRun], RunResponse]
-    """Called once per run that counts for a case."""
-    on_snapshot: Callable[[Snapshot], None]
-    log: Callable[[str], None]
-    warn: Callable[[str], None] = lambda _: None

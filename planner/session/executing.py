@@ -118,7 +118,6 @@ def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
         limits,
         spending_of(session.journal, prepared.consent_id),
         max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
-        balance=None,
     )
     bills = session.journal.bills(prepared.consent_id)
     policy = session.loaded.project.policy
