@@ -221,6 +221,8 @@ class Client:
     clock_known: bool = True
     clock_offset_seconds: float = 0.0
     clock_uncertainty_seconds: float = 0.0
+    has_company: Callable[[], bool] = lambda: False
+    """Whether somebody else makes the same batch in place of a launch that is lost on its way."""
     checks_time: bool = True
     """If not, a launch leaves however late it is."""
     has_balance: bool = True
@@ -237,6 +239,8 @@ class Client:
         if self.checks_time:
             on_sending()
         if service.is_faulty() and random.random() < 0.3:
+            if self.has_company():
+                service.launch_of_somebody_else(request)
             raise random.choice(REFUSALS)
         is_lost = service.is_faulty()
         answer: asyncio.Future[Launched | None] = asyncio.get_running_loop().create_future()
