@@ -12,7 +12,7 @@ from planner.errors import PlannerError
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.reconciling import prompt_key
 from planner.log.facts import Asked, Intent
-from planner.providers.base import Line, RunId
+from planner.providers.base import Line
 from planner.values import frozen
 
 LARGEST_BATCH: Final = 20
@@ -94,8 +94,8 @@ class Month:
     """The sum when the list was read, with what the log had reserved for calls of this month."""
     committed_cents: int = 0
     """All that the log had spent and reserved then. What it commits later is added to the sum."""
-    listed: frozenset[RunId] = frozenset()
-    others: set[RunId] = field(default_factory=set[RunId])
+    listed: frozenset[int] = frozenset()
+    others: set[int] = field(default_factory=set[int])
     """Runs that were listed later and which no launch of the log has."""
 
 
