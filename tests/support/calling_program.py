@@ -2,7 +2,7 @@
 is told to: `calling_program.py URL LOG STORY CALLS [STEP [NUMBER]]`.
 
 Steps are `append`, `appended`, `note`, `noted` (of the log), `sending` (the first byte of a launch) and `answered` (a
-launch's answer has come). Prints the exit code of the calls.
+launch's answer has come). Prints how the calls ended, to stderr; its exit code is theirs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -100,7 +99,7 @@ async def call(url: str, log: FileLog, story: int, calls: int, step: Callable[[s
     terms = Terms(uuid.uuid4().hex, "a", SETTINGS, agreed, wants(story, calls))
     driver = Driver(client, log, Tools(clock, lambda: uuid.uuid4().hex, save), terms, Limit())
     outcomes = await driver.run(anyio.Event())
-    print(replace(outcomes, unsettled=()), file=sys.stderr)
+    sys.stderr.write(f"{outcomes}\n")
     return outcomes.exit_code
 
 
