@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Final, Protocol
 
 import anyio
@@ -37,6 +37,7 @@ from planner.calls.model import (
     Waiting,
     WaitReason,
     Want,
+    now_of,
 )
 from planner.calls.month import note_listed, read_month
 from planner.calls.poll_times import NEVER, Awaited, poll_seconds
@@ -60,10 +61,6 @@ from planner.log.fold import Launch, Stage, State
 from planner.providers.base import PAGE_LIMIT, Batch, BatchId, LaunchRequest, Provider, Run, RunId
 from planner.values import frozen
 
-CLOCK_SLACK_SECONDS: Final = 5.0
-"""`Date` headers have whole seconds and arrive late."""
-UNKNOWN_CLOCK_SLACK_SECONDS: Final = 90_000.0
-"""Used if the service sends no `Date` headers: clocks of machines may be a day apart."""
 ANSWER_GRACE_SECONDS: Final = 3.0
 """How long an interrupted session waits for answers to sent launches. The report is due within 5 s."""
 LONGEST_WAIT_SECONDS: Final = 5.0
@@ -229,10 +226,7 @@ class Driver:
         return self._outcomes()
 
     def now(self) -> Now:
-        provider, clock = self.provider, self.tools.clock
-        server = clock.now().astimezone(UTC) + timedelta(seconds=provider.clock_offset_seconds)
-        unknown = CLOCK_SLACK_SECONDS if provider.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
-        return Now(clock.elapsed(), server, provider.clock_uncertainty_seconds + unknown)
+        return now_of(self.provider, self.tools.clock)
 
     # The loop
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from planner.clock import Clock
 from planner.errors import PlannerError
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.reconciling import prompt_key
 from planner.log.facts import Asked, Intent
-from planner.providers.base import Line
+from planner.providers.base import Line, Provider
 from planner.values import frozen
 
 LARGEST_BATCH: Final = 20
@@ -79,6 +80,18 @@ class Now(NamedTuple):
     @property
     def month(self) -> str:
         return f"{self.server:%Y-%m}"
+
+
+CLOCK_SLACK_SECONDS: Final = 5.0
+"""`Date` headers have whole seconds and arrive late."""
+UNKNOWN_CLOCK_SLACK_SECONDS: Final = 90_000.0
+"""Used if the service sends no `Date` headers: clocks of machines may be a day apart."""
+
+
+def now_of(provider: Provider, clock: Clock) -> Now:
+    server = clock.now().astimezone(UTC) + timedelta(seconds=provider.clock_offset_seconds)
+    slack_seconds = CLOCK_SLACK_SECONDS if provider.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
+    return Now(clock.elapsed(), server, provider.clock_uncertainty_seconds + slack_seconds)
 
 
 @dataclass(slots=True)

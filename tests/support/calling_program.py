@@ -21,7 +21,7 @@ from typing import Any
 import anyio
 from file_log import FileLog
 
-import planner.calls.driver
+import planner.calls.model
 from planner.calls.driver import Driver, Terms, Tools
 from planner.calls.model import Limit, Settings, Want
 from planner.clock import Clock
@@ -105,7 +105,7 @@ async def call(url: str, log: FileLog, story: int, calls: int, step: Callable[[s
 
 def main() -> int:
     url, path, story, calls, *death = sys.argv[1:]
-    planner.calls.driver.CLOCK_SLACK_SECONDS = SLACK_SECONDS  # type: ignore[misc]
+    planner.calls.model.CLOCK_SLACK_SECONDS = SLACK_SECONDS  # type: ignore[misc]
     step = Steps(death[0] if death else "", int(death[1]) if len(death) > 1 else 1)
     return anyio.run(call, url, FileLog(Path(path), step), int(story), int(calls), step)
 
