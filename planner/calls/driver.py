@@ -26,6 +26,7 @@ from planner.calls.collecting import (
 )
 from planner.calls.deciding import decide, is_in_time, pending_calls
 from planner.calls.model import (
+    TIMEOUT_SECONDS,
     Launching,
     Limit,
     Now,
@@ -63,6 +64,8 @@ from planner.values import frozen
 
 ANSWER_GRACE_SECONDS: Final = 3.0
 """How long an interrupted session waits for answers to sent launches. The report is due within 5 s."""
+SHARE_GRACE_SECONDS: Final = 1.5
+"""How long it then shares what it knows."""
 LONGEST_WAIT_SECONDS: Final = 5.0
 SHARE_SECONDS: Final = 10.0
 """What need not be shared before its effect is shared at most this often."""
@@ -257,6 +260,9 @@ class Driver:
             return Waiting(WaitReason.NOTHING)
         if now.seconds < self._store_at:
             return Waiting(WaitReason.NOTHING, self._store_at)
+        self.limit.overdue = sum(
+            asked.calls for each in self._runs() if not self._is_awaited(each, now) for asked in each[0].unbound()
+        )
         step = decide(self.log.state, self.terms.consent, self.terms.wants, self.limit, now)
         if isinstance(step, Waiting) and step.reason is WaitReason.THROTTLED and self._gives_up(step, now):
             return Stop(StopReason.THROTTLED, "the service refused every launch (429): other clients use its capacity")
@@ -495,11 +501,7 @@ class Driver:
         return self._is_awaited(watched, now) or (not self._has_listed and now.server - watched[1].at < LONGEST_SEARCH)
 
     def _timeout_seconds(self, key: str) -> float:
-        return (
-            self._wants[key].timeout_seconds
-            if key in self._wants
-            else Want.__dataclass_fields__["timeout_seconds"].default
-        )
+        return self._wants[key].timeout_seconds if key in self._wants else TIMEOUT_SECONDS
 
     def _next_time(self, step: Waiting, now: Now) -> float:
         """When to read next, in seconds as in `Now`. What is being read ends with an event."""
@@ -739,12 +741,13 @@ class Driver:
     # The end
 
     async def _finish(self) -> None:
-        """Read the bills, and share what was noted. An interrupted session leaves both to the next one."""
-        if self.stop is not None and self.stop.reason in (StopReason.INTERRUPTED, StopReason.FAILED):
-            return
+        """Read the bills, and share what was noted. An interrupted session has no time for bills."""
+        is_in_haste = self.stop is not None and self.stop.reason in (StopReason.INTERRUPTED, StopReason.FAILED)
         try:
-            await self._read_late_bills()
-            await self.log.share()
+            with anyio.move_on_after(SHARE_GRACE_SECONDS if is_in_haste else None):
+                if not is_in_haste:
+                    await self._read_late_bills()
+                await self.log.share()
         except StoreError as error:
             self._end_launching(Stop(StopReason.STORE, error.with_hint, error=error))
         except PlannerError as error:

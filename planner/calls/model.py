@@ -18,6 +18,8 @@ from planner.values import frozen
 
 LARGEST_BATCH: Final = 20
 """Prompts of one request: the service accepts no more."""
+TIMEOUT_SECONDS: Final = 900.0
+"""How long a run is waited for, from the launch's answer on."""
 
 
 @frozen
@@ -32,7 +34,7 @@ class Want:
     line: Line
     reserve_cents: int | None
     expected_seconds: float | None = None
-    timeout_seconds: float = 900.0
+    timeout_seconds: float = TIMEOUT_SECONDS
     await_grade: bool = False
     """Whether a check needs the platform's grade, which may come late."""
     configuration: str | None = None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from faulty_sandbox import FaultySandbox
 from memory_log import Machine, MemoryLog, SharedLines
@@ -87,7 +88,7 @@ class World:
 
     async def sleep(self, seconds: float) -> None:
         self.seconds += seconds
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
 
     def _new_id(self) -> str:
         self.previews += 1

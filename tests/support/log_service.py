@@ -38,6 +38,7 @@ EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RESERVE_CENTS = 24
 US, SOMEBODY_ELSE = 1, 2
 HIDDEN_SECONDS = 900.0
+HANGING_SECONDS = 3000.0
 REFUSALS = (
     RefusedError("402"),
     UsageError("400"),
@@ -81,6 +82,8 @@ class Service:
     lists_batches: bool = True
     page_rows: int = 200
     """Most rows of a page."""
+    hanging: float = 0.0
+    """The share of runs that last longer than anybody waits."""
     failing: float = 0.0
     """The share of runs that the platform fails."""
     is_faulty: Callable[..., bool] = lambda: False
@@ -142,7 +145,7 @@ class Service:
                 batch_id=batch_id,
                 requester_id=requester if self.shows_requesters else None,
             )
-            ends_at = now + self.random.uniform(5, 90)
+            ends_at = now + (self.random.uniform(5, 90) if self.random.random() >= self.hanging else HANGING_SECONDS)
             charged_at = ends_at + self.random.choice([0.0, 3.0])
             cents = self.random.randint(1, RESERVE_CENTS)
             has_failed = self.random.random() < self.failing

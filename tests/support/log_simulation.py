@@ -98,6 +98,7 @@ class Schedule:
             shows_run_ids=random.random() < 0.8,
             lists_batches=random.random() < 0.85,
             page_rows=random.choice([200, 3]),
+            hanging=random.choice([0.0, 0.0, 0.0, 0.1]),
             failing=random.choice([0.0, 0.0, 0.1]),
             hiding=random.choice([0.0, 0.0, 0.0, 0.2]),
             is_faulty=self.is_faulty,
@@ -171,7 +172,7 @@ class Schedule:
                 self._check_end()
                 return
             self._settle_by_person()
-            await asyncio.sleep(self.random.choice([0.0, 20.0, 150.0]))
+            await asyncio.sleep(self.random.choice([0.0, 20.0, 150.0]) if not self.service.hanging else 150.0)
         raise Violation(f"not finished after {MAX_ROUNDS} rounds")
 
     async def _read_late_bills(self, machine: Machine) -> None:
