@@ -22,6 +22,7 @@ from planner.calls.collecting import (
     call_of,
     charges_to_read,
     is_old,
+    late_calls,
     unbilled_calls,
 )
 from planner.calls.deciding import decide, is_in_time, pending_calls
@@ -290,7 +291,8 @@ class Driver:
         if self._is_unavailable(now) or (self.stop is not None and self.stop.reason is StopReason.FAILED):
             return not self.limit.posting
         is_launching = self.limit.posting or step.reason is WaitReason.THROTTLED or now.seconds < self._store_at
-        if is_launching or self._saving or self._is_saving or any(self._is_read(each, now) for each in self._runs()):
+        is_reading = self._reading or self._saving or self._is_saving
+        if is_launching or is_reading or any(self._is_read(each, now) for each in self._runs()):
             self._idle_since = None
             return False
         if step.reason is WaitReason.CEILING and self._has_transactions and unbilled_calls(self.log.state):
@@ -485,7 +487,11 @@ class Driver:
     # Reading
 
     def _runs(self) -> list[tuple[Launch, Intent]]:
-        return self.log.state.at_stage(Stage.UNREAD)
+        """Launches to look for in the list of runs: the first time also those with evidence that came late."""
+        unread = self.log.state.at_stage(Stage.UNREAD)
+        if self._has_listed:
+            return unread
+        return unread + [each for each in self.log.state.at_stage(Stage.INCOMPLETE) if late_calls(each[0])]
 
     def _is_awaited(self, watched: tuple[Launch, Intent], now: Now) -> bool:
         """Whether this session waits for runs of a launch: until their timeout, from the answer on."""
@@ -494,7 +500,7 @@ class Driver:
             return False
         answered_at = launch.outcome.at if launch.outcome is not None else intent.at
         seconds = max((self._timeout_seconds(asked.key) for asked in intent.asked), default=0.0)
-        return now.seconds_since(answered_at) < seconds or any(run_id in self._reading for run_id in launch.run_ids)
+        return now.seconds_since(answered_at) < seconds
 
     def _is_read(self, watched: tuple[Launch, Intent], now: Now) -> bool:
         """Whether the next poll looks for runs of a launch: the first one for all that earlier sessions left."""
@@ -554,7 +560,10 @@ class Driver:
         watched = [each for each in self._runs() if self._is_read(each, began)]
         earliest = [intent.earliest for intent in searched] + [intent.earliest for _, intent in watched]
         wanted = {
-            RunId(run_id) for launch, _ in watched for run_id in launch.run_ids if RunId(run_id) not in launch.calls
+            run_id
+            for launch, _ in watched
+            for run_id in map(RunId, launch.run_ids)
+            if run_id not in launch.calls or run_id in late_calls(launch)
         }
         is_searching = bool(searched) or any(len(launch.run_ids) < intent.calls for launch, intent in watched)
         recent = sum(
@@ -602,7 +611,7 @@ class Driver:
             note_listed(self.limit.month, self.log.state, lists.runs.found.values())
         for launch, intent in self._runs():
             rows = [run for run_id in launch.run_ids if (run := lists.runs.found.get(RunId(run_id))) is not None]
-            bound = bind(launch, rows)
+            bound = bind(launch, rows) if self._has_listed else bind(launch, rows) | late_calls(launch)
             for run in rows:
                 if run.ended and run.id in bound and run.id not in self._reading:
                     self._lengths.append(_seconds_of(run))

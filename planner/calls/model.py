@@ -80,8 +80,14 @@ class Now(NamedTuple):
         return max(0.0, (self.server - moment).total_seconds())
 
     @property
+    def month_begin(self) -> datetime:
+        """Of the month that has certainly begun: a run that is launched now may still count for it."""
+        earliest = self.server - timedelta(seconds=self.slack_seconds)
+        return datetime(earliest.year, earliest.month, 1, tzinfo=UTC)
+
+    @property
     def month(self) -> str:
-        return f"{self.server:%Y-%m}"
+        return f"{self.month_begin:%Y-%m}"
 
 
 CLOCK_SLACK_SECONDS: Final = 5.0

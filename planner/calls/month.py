@@ -32,7 +32,7 @@ async def read_month(provider: Provider, state: State, limit_cents: int, dearest
 
     Raises `IncompleteError` if the list cannot be read to the beginning of the month: the ceiling may be reached.
     """
-    begins_at = datetime(now.server.year, now.server.month, 1, tzinfo=UTC)
+    begins_at = now.month_begin
     listed = await read_list(provider.runs, oldest=begins_at)
     if not listed.whole:
         raise IncompleteError(UNREADABLE, "Run the same command again.")

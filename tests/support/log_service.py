@@ -66,6 +66,7 @@ class Made:
     cents: int
     has_failed: bool = False
     readable_at: float = 0.0
+    transcript_at: float = 0.0
 
 
 @dataclass
@@ -149,7 +150,9 @@ class Service:
             charged_at = ends_at + self.random.choice([0.0, 3.0])
             cents = self.random.randint(1, RESERVE_CENTS)
             has_failed = self.random.random() < self.failing
-            self.made.append(Made(run, name, ends_at, shown_at, charged_at, cents, has_failed, readable_at))
+            transcript_at = ends_at + self.random.choice([0.0, 0.0, 0.0, 300.0])
+            made = Made(run, name, ends_at, shown_at, charged_at, cents, has_failed, readable_at, transcript_at)
+            self.made.append(made)
             runs.append(run)
         return runs
 
@@ -333,5 +336,10 @@ class _Reading:
         return True
 
     async def finish(self) -> Evidence:
-        call = Call.model_construct(call_id=self.run.call_id or 0, status="completed", duration_seconds=0.0)
-        return Evidence.model_construct(run_id=self.run.id, run_status=self.run.status, call=call, turns=(), tools=())
+        call = Call.model_construct(call_id=self.run.call_id or 0, status="completed", duration_seconds=10.0)
+        service = self.client.service
+        made = next(made for made in service.made if made.run.id == self.run.id)
+        turns = () if made.transcript_at <= service.seconds() else None
+        return Evidence.model_construct(
+            run_id=self.run.id, run_status=self.run.status, call=call, turns=turns, tools=()
+        )
