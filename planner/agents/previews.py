@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from planner.agents.edits import is_edited, is_other_revision, revision_of
-from planner.agents.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
 from planner.agents.tool_addresses import with_test_tools
+from planner.calls.copy_writes import AgentDraft, Deploy, DiscardDraft, Writing
 from planner.changes.configuration import differences, is_same
+from planner.changes.edits import is_edited, is_other_revision, revision_of
 from planner.errors import (
     ConflictError,
     IncompleteError,

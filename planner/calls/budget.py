@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from planner.calls.model import CeilingNeed, Limit, Now, Want
-from planner.log.facts import Consent
-from planner.log.fold import Spending, Stage, State
+from planner.log.facts import Ceiling, Consent, Scope
+from planner.log.fold import Stage, State, whole_cents
 from planner.providers.base import Target
 from planner.quantities import money
 
@@ -116,13 +116,23 @@ class Budget:
         return False
 
 
+def spending_under(state: State, consent_id: str, ceiling: Ceiling) -> tuple[int, int]:
+    """What counts against a ceiling of a consent: cents spent and reserved, votes of the judge included."""
+    tallies = state.tallies
+    spent, reserved, judged, judging = (
+        sum(amount for (by, plan), amount in sums.items() if by == consent_id and ceiling.covers(plan))
+        for sums in (tallies.spent, tallies.reserved, tallies.judged, tallies.judging)
+    )
+    judged_cents = whole_cents(judged)
+    return spent + judged_cents, reserved + whole_cents(judged + judging) - judged_cents
+
+
 def budget_of(state: State, consent: Consent, limit: Limit, now: Now) -> Budget:
-    by_plan = state.spending(consent.consent_id)
     accounts: list[Account] = []
     for ceiling in consent.ceilings:
-        committed = sum((spent for plan, spent in by_plan.items() if ceiling.covers(plan)), Spending())
-        plan = ceiling.plan if not ceiling.covers("") or ceiling.plan else None
-        accounts.append(Account(ceiling.label, ceiling.cents, committed.spent, committed.reserved, plan))
+        spent, reserved = spending_under(state, consent.consent_id, ceiling)
+        plan = None if ceiling.scope is Scope.CONSENT else ceiling.plan
+        accounts.append(Account(ceiling.label, ceiling.cents, spent, reserved, plan))
     if limit.month is not None and limit.month.month == now.month:
         month = limit.month
         more = state.tallies.committed_cents - month.committed_cents + len(month.others) * month.dearest_cents

@@ -9,7 +9,7 @@ from typing import Final
 from planner.evidence import Evidence, Part, missing_parts
 from planner.log.facts import MAX_CENTS, Asked, Call, Intent
 from planner.log.fold import LONGEST_RUN, Launch, Stage, State
-from planner.providers.base import CallId, Charged, Run
+from planner.providers.base import CallId, Charged, Run, RunId
 from planner.values import frozen
 
 CHARGE_SLACK: Final = timedelta(minutes=5)
@@ -39,6 +39,10 @@ def call_of(ended: Ended, evidence: Evidence, digest: str, *, await_grade: bool,
     is_charged = evidence.cost_basis == "transaction" or run.call_id is None
     if evidence.cost_cents is None or (has_transactions and not is_charged):
         missing.append("bill")
+    cents, basis = _bounded(evidence.cost_cents), evidence.cost_basis
+    if before is not None and before.has_final_bill:
+        cents, basis = before.cents, before.basis
+        missing = [part for part in missing if part != "bill"]
     call = evidence.call
     return Call(
         at=run.created_at or ended.intent.at,
@@ -54,8 +58,8 @@ def call_of(ended: Ended, evidence: Evidence, digest: str, *, await_grade: bool,
         started_at=run.started_at,
         completed_at=run.completed_at,
         duration_seconds=evidence.duration_seconds,
-        cents=_bounded(evidence.cost_cents),
-        basis=evidence.cost_basis,
+        cents=cents,
+        basis=basis,
         configuration=ended.asked.configuration,
         evidence=digest,
         missing=tuple(missing),
@@ -64,6 +68,16 @@ def call_of(ended: Ended, evidence: Evidence, digest: str, *, await_grade: bool,
 
 def _bounded(cents: int | None) -> int | None:
     return None if cents is None else min(cents, MAX_CENTS)
+
+
+def late_calls(launch: Launch) -> dict[RunId, Asked]:
+    """What each call was asked for whose evidence was read before it was complete."""
+    asked = {} if launch.intent is None else {each.key: each for each in launch.intent.asked}
+    return {
+        run_id: asked[call.key]
+        for run_id, call in launch.live_calls.items()
+        if call.key in asked and any(part != "bill" for part in call.missing)
+    }
 
 
 # Bills

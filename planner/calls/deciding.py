@@ -24,9 +24,9 @@ from planner.calls.model import (
     WaitReason,
     Want,
 )
-from planner.log.facts import Consent, Goal, Intent
-from planner.log.fold import Stage, State
-from planner.providers.base import Line
+from planner.log.facts import Consent, Goal, Intent, PreviewStep
+from planner.log.fold import LONGEST_RUN, Stage, State
+from planner.providers.base import Line, Target
 from planner.quantities import money
 from planner.values import frozen
 
@@ -80,7 +80,8 @@ def decide(state: State, consent: Consent, wants: Sequence[Want], limit: Limit, 
         >= MAX_UNCONFIRMED
     ):
         return Waiting(WaitReason.UNCONFIRMED)
-    free = free_calls(pending, opened)
+    gone = gone_copies(state)
+    free = [each for each in free_calls(pending, opened) if each.want.line.target not in gone]
     if not free:
         return Waiting(WaitReason.OPEN_LAUNCHES)
     if now.seconds < limit.concurrency.pause_until:
@@ -102,6 +103,25 @@ def free_calls(pending: Sequence[Pending], opened: Sequence[Intent]) -> list[Pen
         for each in pending
         if each.want.key not in keys and (each.want.line, each.want.prompt_digest) not in requests
     ]
+
+
+def gone_copies(state: State) -> set[Target]:
+    """Copies of agents that somebody deletes, has deleted or has changed: nothing may be called on them."""
+    return {
+        ("agent", preview.copy_id)
+        for preview in state.previews.values()
+        if preview.copy_id is not None
+        and (preview.was_changed or preview.step is PreviewStep.DELETING or preview.step.is_over)
+    }
+
+
+def copies_in_use(state: State, now: Now) -> set[int | None]:
+    """The agents on which a call may be under way, or that such a call's evidence may be compared with."""
+    return {
+        intent.line.target_id
+        for _, intent in state.at_stage(Stage.OPEN, Stage.UNREAD)
+        if intent.line.target_type == "agent" and now.server - intent.at < LONGEST_RUN
+    }
 
 
 def _is_unconfirmed(launch_id: str, age_seconds: float, limit: Limit) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Final, Protocol
 
 import anyio
@@ -22,10 +22,12 @@ from planner.calls.collecting import (
     call_of,
     charges_to_read,
     is_old,
+    late_calls,
     unbilled_calls,
 )
 from planner.calls.deciding import decide, is_in_time, pending_calls
 from planner.calls.model import (
+    TIMEOUT_SECONDS,
     Launching,
     Limit,
     Now,
@@ -37,6 +39,7 @@ from planner.calls.model import (
     Waiting,
     WaitReason,
     Want,
+    now_of,
 )
 from planner.calls.month import note_listed, read_month
 from planner.calls.poll_times import NEVER, Awaited, poll_seconds
@@ -61,12 +64,10 @@ from planner.providers.base import PAGE_LIMIT, Batch, BatchId, LaunchRequest, Pr
 from planner.quantities import rounded_duration
 from planner.values import frozen
 
-CLOCK_SLACK_SECONDS: Final = 5.0
-"""`Date` headers have whole seconds and arrive late."""
-UNKNOWN_CLOCK_SLACK_SECONDS: Final = 90_000.0
-"""Used if the service sends no `Date` headers: clocks of machines may be a day apart."""
 ANSWER_GRACE_SECONDS: Final = 3.0
 """How long an interrupted session waits for answers to sent launches. The report is due within 5 s."""
+SHARE_GRACE_SECONDS: Final = 1.5
+"""How long it then shares what it knows."""
 LONGEST_WAIT_SECONDS: Final = 5.0
 SHARE_SECONDS: Final = 10.0
 """What need not be shared before its effect is shared at most this often."""
@@ -237,10 +238,7 @@ class Driver:
         return self._outcomes()
 
     def now(self) -> Now:
-        provider, clock = self.provider, self.tools.clock
-        server = clock.now().astimezone(UTC) + timedelta(seconds=provider.clock_offset_seconds)
-        unknown = CLOCK_SLACK_SECONDS if provider.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
-        return Now(clock.elapsed(), server, provider.clock_uncertainty_seconds + unknown)
+        return now_of(self.provider, self.tools.clock)
 
     # The loop
 
@@ -272,6 +270,9 @@ class Driver:
             return Waiting(WaitReason.NOTHING)
         if now.seconds < self._store_at:
             return Waiting(WaitReason.NOTHING, self._store_at)
+        self.limit.overdue = sum(
+            asked.calls for each in self._runs() if not self._is_awaited(each, now) for asked in each[0].unbound()
+        )
         step = decide(self.log.state, self.terms.consent, self.terms.wants, self.limit, now)
         if isinstance(step, Waiting) and step.reason is WaitReason.THROTTLED and self._gives_up(step, now):
             return Stop(StopReason.THROTTLED, self._why_it_gives_up(step, now))
@@ -306,7 +307,8 @@ class Driver:
         if self._is_unavailable(now) or (self.stop is not None and self.stop.reason is StopReason.FAILED):
             return not self.limit.posting
         is_launching = self.limit.posting or step.reason is WaitReason.THROTTLED or now.seconds < self._store_at
-        if is_launching or self._saving or self._is_saving or any(self._is_read(each, now) for each in self._runs()):
+        is_reading = self._reading or self._saving or self._is_saving
+        if is_launching or is_reading or any(self._is_read(each, now) for each in self._runs()):
             self._idle_since = None
             return False
         if step.reason is WaitReason.CEILING and self._has_transactions and unbilled_calls(self.log.state):
@@ -502,7 +504,11 @@ class Driver:
     # Reading
 
     def _runs(self) -> list[tuple[Launch, Intent]]:
-        return self.log.state.at_stage(Stage.UNREAD)
+        """Launches to look for in the list of runs: the first time also those with evidence that came late."""
+        unread = self.log.state.at_stage(Stage.UNREAD)
+        if self._has_listed:
+            return unread
+        return unread + [each for each in self.log.state.at_stage(Stage.INCOMPLETE) if late_calls(each[0])]
 
     def _concerns(self, intent: Intent) -> bool:
         """Whether this session waits for a launch. The others are looked for once."""
@@ -516,18 +522,14 @@ class Driver:
             return False
         answered_at = launch.outcome.at if launch.outcome is not None else intent.at
         seconds = max((self._timeout_seconds(asked.key) for asked in intent.asked), default=0.0)
-        return now.seconds_since(answered_at) < seconds or any(run_id in self._reading for run_id in launch.run_ids)
+        return now.seconds_since(answered_at) < seconds
 
     def _is_read(self, watched: tuple[Launch, Intent], now: Now) -> bool:
         """Whether the next poll looks for runs of a launch: the first one for all that earlier sessions left."""
         return self._is_awaited(watched, now) or (not self._has_listed and now.server - watched[1].at < LONGEST_SEARCH)
 
     def _timeout_seconds(self, key: str) -> float:
-        return (
-            self._wants[key].timeout_seconds
-            if key in self._wants
-            else Want.__dataclass_fields__["timeout_seconds"].default
-        )
+        return self._wants[key].timeout_seconds if key in self._wants else TIMEOUT_SECONDS
 
     def _next_time(self, step: Waiting, now: Now) -> float:
         """When to read next, in seconds as in `Now`. What is being read ends with an event."""
@@ -580,7 +582,10 @@ class Driver:
         watched = [each for each in self._runs() if self._is_read(each, began)]
         earliest = [intent.earliest for intent in searched] + [intent.earliest for _, intent in watched]
         wanted = {
-            RunId(run_id) for launch, _ in watched for run_id in launch.run_ids if RunId(run_id) not in launch.calls
+            run_id
+            for launch, _ in watched
+            for run_id in map(RunId, launch.run_ids)
+            if run_id not in launch.calls or run_id in late_calls(launch)
         }
         is_searching = bool(searched) or any(len(launch.run_ids) < intent.calls for launch, intent in watched)
         recent = sum(
@@ -628,7 +633,7 @@ class Driver:
             note_listed(self.limit.month, self.log.state, lists.runs.found.values())
         for launch, intent in self._runs():
             rows = [run for run_id in launch.run_ids if (run := lists.runs.found.get(RunId(run_id))) is not None]
-            bound = bind(launch, rows)
+            bound = bind(launch, rows) if self._has_listed else bind(launch, rows) | late_calls(launch)
             for run in rows:
                 if run.ended and run.id in bound and run.id not in self._reading:
                     self._lengths.append(_seconds_of(run))
@@ -767,12 +772,13 @@ class Driver:
     # The end
 
     async def _finish(self) -> None:
-        """Read the bills, and share what was noted. An interrupted session leaves both to the next one."""
-        if self.stop is not None and self.stop.reason in (StopReason.INTERRUPTED, StopReason.FAILED):
-            return
+        """Read the bills, and share what was noted. An interrupted session has no time for bills."""
+        is_in_haste = self.stop is not None and self.stop.reason in (StopReason.INTERRUPTED, StopReason.FAILED)
         try:
-            await self._read_late_bills()
-            await self.log.share()
+            with anyio.move_on_after(SHARE_GRACE_SECONDS if is_in_haste else None):
+                if not is_in_haste:
+                    await self._read_late_bills()
+                await self.log.share()
         except StoreError as error:
             self._end_launching(Stop(StopReason.STORE, error.with_hint, error=error))
         except PlannerError as error:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from planner.clock import Clock
 from planner.errors import PlannerError
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.reconciling import prompt_key
 from planner.log.facts import Asked, Intent
-from planner.providers.base import Line, RunId
+from planner.providers.base import Line, Provider
 from planner.values import frozen
 
 LARGEST_BATCH: Final = 20
 """Prompts of one request: the service accepts no more."""
+TIMEOUT_SECONDS: Final = 900.0
+"""How long a run is waited for, from the launch's answer on."""
 
 
 @frozen
@@ -31,7 +34,7 @@ class Want:
     line: Line
     reserve_cents: int | None
     expected_seconds: float | None = None
-    timeout_seconds: float = 900.0
+    timeout_seconds: float = TIMEOUT_SECONDS
     await_grade: bool = False
     """Whether a check needs the platform's grade, which may come late."""
     configuration: str | None = None
@@ -81,8 +84,26 @@ class Now(NamedTuple):
         return max(0.0, (self.server - moment).total_seconds())
 
     @property
+    def month_begin(self) -> datetime:
+        """Of the month that has certainly begun: a run that is launched now may still count for it."""
+        earliest = self.server - timedelta(seconds=self.slack_seconds)
+        return datetime(earliest.year, earliest.month, 1, tzinfo=UTC)
+
+    @property
     def month(self) -> str:
-        return f"{self.server:%Y-%m}"
+        return f"{self.month_begin:%Y-%m}"
+
+
+CLOCK_SLACK_SECONDS: Final = 5.0
+"""`Date` headers have whole seconds and arrive late."""
+UNKNOWN_CLOCK_SLACK_SECONDS: Final = 90_000.0
+"""Used if the service sends no `Date` headers: clocks of machines may be a day apart."""
+
+
+def now_of(provider: Provider, clock: Clock) -> Now:
+    server = clock.now().astimezone(UTC) + timedelta(seconds=provider.clock_offset_seconds)
+    slack_seconds = CLOCK_SLACK_SECONDS if provider.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
+    return Now(clock.elapsed(), server, provider.clock_uncertainty_seconds + slack_seconds)
 
 
 @dataclass(slots=True)
@@ -98,8 +119,8 @@ class Month:
     """The sum when the list was read, with what the log had reserved for calls of this month."""
     committed_cents: int = 0
     """All that the log had spent and reserved then. What it commits later is added to the sum."""
-    listed: frozenset[RunId] = frozenset()
-    others: set[RunId] = field(default_factory=set[RunId])
+    listed: frozenset[int] = frozenset()
+    others: set[int] = field(default_factory=set[int])
     """Runs that were listed later and which no launch of the log has."""
 
 

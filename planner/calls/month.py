@@ -14,7 +14,7 @@ from planner.calls.model import Month, Now
 from planner.errors import IncompleteError, PlannerError
 from planner.execution.reading import read_list
 from planner.log.fold import Stage, State, tallies_of
-from planner.providers.base import CallId, Provider, Run, RunId
+from planner.providers.base import CallId, Provider, Run
 
 UNREADABLE: Final = "the service's list of test calls cannot be read back to the beginning of the month"
 LATEST_CREATION: Final = timedelta(hours=1)
@@ -32,7 +32,7 @@ async def read_month(provider: Provider, state: State, limit_cents: int, dearest
 
     Raises `IncompleteError` if the list cannot be read to the beginning of the month: the ceiling may be reached.
     """
-    begins_at = datetime(now.server.year, now.server.month, 1, tzinfo=UTC)
+    begins_at = now.month_begin
     listed = await read_list(provider.runs, oldest=begins_at)
     if not listed.whole:
         raise IncompleteError(UNREADABLE, "Run the same command again.")
@@ -50,24 +50,23 @@ async def read_month(provider: Provider, state: State, limit_cents: int, dearest
     for run in runs:
         if run.id not in reserved:
             cents += dearest_cents if run.call_id is None else charged.get(run.call_id, dearest_cents)
-    listed_ids = frozenset(run.id for run in runs)
+    listed_ids = frozenset(int(run.id) for run in runs)
     return Month(limit_cents, now.month, dearest_cents, cents, state.tallies.committed_cents, listed_ids)
 
 
-def _reserved_since(state: State, moment: datetime) -> tuple[int, set[RunId]]:
+def _reserved_since(state: State, moment: datetime) -> tuple[int, set[int]]:
     """What the log has reserved for launches since then, in cents, and their runs without a final bill."""
     cents = 0
-    runs: set[RunId] = set()
+    runs = set[int]()
     for launch, intent in state.at_stage(Stage.OPEN, Stage.UNREAD, Stage.INCOMPLETE):
         if intent.at >= moment:
             cents += tallies_of(launch).reserved.total()
             calls = launch.live_calls
-            ids = map(RunId, launch.run_ids)
-            runs |= {run_id for run_id in ids if run_id not in calls or not calls[run_id].has_final_bill}
+            runs |= set(launch.run_ids) - {run_id for run_id, call in calls.items() if call.has_final_bill}
     return cents, runs
 
 
 def note_listed(month: Month, state: State, runs: Iterable[Run]) -> None:
     """Add runs of others that were listed since the month was read."""
-    new = {run.id for run in runs if run.id not in month.listed and is_in_month(run, month.month)}
+    new = {int(run.id) for run in runs if run.id not in month.listed and is_in_month(run, month.month)}
     month.others = {run_id for run_id in month.others | new if not state.is_claimed("run", run_id)}

@@ -151,11 +151,16 @@ def _may_be(intent: Intent, batch: Batch, requesters: frozenset[int]) -> bool:
         return True
     if (batch.name or "").startswith(NAME_PREFIX):
         return False  # another launch's; the service may have chosen any other name
-    if batch.requester_id is not None and requesters and batch.requester_id not in requesters:
+    if _is_anothers(batch, requesters):
         return False
     if not _is_on_line(intent, batch) or not _is_in_time(intent, batch) or batch.size not in (None, intent.calls):
         return False
     return not batch.prompts or _prompts(intent) == Counter(map(prompt_key, batch.prompts))
+
+
+def _is_anothers(made: Run | Batch, requesters: frozenset[int]) -> bool:
+    """Whether somebody else asked for it, as far as the service shows that and we know ourselves."""
+    return bool(requesters) and made.requester_id is not None and made.requester_id not in requesters
 
 
 def _prompts(intent: Intent) -> Counter[str]:
@@ -206,7 +211,7 @@ def suspects(state: State, intent: Intent, lists: Lists) -> Suspects:
     if matching:
         return Suspects(tuple(matching))
     return Suspects(
-        hidden_batches=tuple(_hidden_batches(state, intent, lists, batches)),
+        hidden_batches=tuple(_hidden_batches(state, intent, lists, batches, requesters)),
         runs=tuple(_hidden_runs(state, intent, lists, requesters)),
     )
 
@@ -217,17 +222,20 @@ def _may_be_hidden(
     """Why a launch that no batch matches may have been carried out all the same; "" if it certainly was not."""
     if not (lists.batches.whole or lists.runs.whole):
         return "the service's lists cannot be read as far back as it"
-    for batch in _hidden_batches(state, intent, lists, batches):
+    for batch in _hidden_batches(state, intent, lists, batches, requesters):
         return f"batch {batch.id} may be it, if the service does not list prompts as they were sent"
     for run in _hidden_runs(state, intent, lists, requesters):
         return f"run {run.id} may be one of its runs"
     return ""
 
 
-def _hidden_batches(state: State, intent: Intent, lists: Lists, batches: Sequence[Batch]) -> Iterator[Batch]:
+def _hidden_batches(
+    state: State, intent: Intent, lists: Lists, batches: Sequence[Batch], requesters: frozenset[int]
+) -> Iterator[Batch]:
     if not _keeps_prompts(state, lists.runs.found.values()):
         for batch in batches:
-            if _is_on_line(intent, batch) and _is_in_time(intent, batch) and batch.size in (None, intent.calls):
+            is_similar = _is_on_line(intent, batch) and _is_in_time(intent, batch)
+            if is_similar and batch.size in (None, intent.calls) and not _is_anothers(batch, requesters):
                 yield batch
 
 
@@ -239,9 +247,7 @@ def _hidden_runs(state: State, intent: Intent, lists: Lists, requesters: frozens
             continue  # its batch was looked at
         if lists.batches.whole and run.batch_id is None and not run.problem:
             continue  # a single run: every launch is a batch
-        if run.requester_id is not None and requesters and run.requester_id not in requesters:
-            continue
-        if not (_is_on_line(intent, run) and _is_in_time(intent, run)):
+        if _is_anothers(run, requesters) or not (_is_on_line(intent, run) and _is_in_time(intent, run)):
             continue
         if run.prompt is None or run.problem or prompt_key(run.prompt) in prompts:
             yield run

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import anyio
 
-from planner.calls.driver import CLOCK_SLACK_SECONDS, UNKNOWN_CLOCK_SLACK_SECONDS
-from planner.calls.model import Now, Settings
+from planner.calls.model import Settings, now_of
 from planner.calls.reconciling import Lists, asks_the_same, suspects
 from planner.calls.reconciling import reconcile as settle
 from planner.errors import UsageError
@@ -23,7 +22,7 @@ from planner.execution.launches import OTHER_KEY
 from planner.execution.reading import read_list
 from planner.interruption import interruptible
 from planner.log.facts import Intent, Outcome, Result
-from planner.providers.base import Batch, Provider, Run, RunId
+from planner.providers.base import Batch, Run, RunId
 from planner.quantities import count, money
 from planner.reports.neutral import json_document
 from planner.reports.redaction import Redactor
@@ -208,7 +207,7 @@ class _Found:
 async def _search(work: _Reconciliation, intents: Sequence[Intent]) -> list[_Found]:
     state, oldest = work.journal.state, min(intent.earliest for intent in intents)
     async with interruptible(), open_client(work.shell, work.place, work.options.selection) as client:
-        now = _now(work.shell, client)
+        now = now_of(client, work.shell.clock)
         lists = Lists(now, await read_list(client.runs, oldest=oldest), await read_list(client.batches, oldest=oldest))
         credential = client.credential
     unsettled = {each.intent.launch_id: each for each in settle(state, intents, lists, Settings(), now).unsettled}
@@ -230,12 +229,6 @@ async def _search(work: _Reconciliation, intents: Sequence[Intent]) -> list[_Fou
             )
         )
     return found
-
-
-def _now(shell: Shell, client: Provider) -> Now:
-    server = shell.clock.now().astimezone(UTC) + timedelta(seconds=client.clock_offset_seconds)
-    slack = CLOCK_SLACK_SECONDS if client.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS
-    return Now(shell.clock.elapsed(), server, client.clock_uncertainty_seconds + slack)
 
 
 def _of_batch(batch: Batch) -> _Candidate:

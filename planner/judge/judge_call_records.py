@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from planner.calls.budget import spending_under
 from planner.clock import Clock
 from planner.errors import StoreError, UsageError
 from planner.judge.pricing import CeilingReachedError
@@ -83,9 +84,8 @@ class JudgeCallRecords:
     def _check_ceilings(self, vote: Vote) -> None:
         """Raises `CeilingReachedError` if what all machines have reserved leaves no room."""
         consent = self.journal.state.consents.get(vote.consent_id)
-        spending = self.journal.state.spending(vote.consent_id)
         for ceiling in () if consent is None else consent.ceilings:
-            committed = sum(each.committed for plan, each in spending.items() if ceiling.covers(plan))
+            committed = sum(spending_under(self.journal.state, vote.consent_id, ceiling))
             if ceiling.covers(vote.plan) and committed + whole_cents(vote.microcents) > ceiling.cents:
                 raise CeilingReachedError(ceiling.label)
 

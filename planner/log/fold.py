@@ -114,21 +114,6 @@ class Launch:
         return Stage.FINISHED if all(call.is_complete for call in calls) else Stage.INCOMPLETE
 
 
-@frozen
-class Spending:
-    """Of one plan under one consent, in cents."""
-
-    spent: int = 0
-    reserved: int = 0
-
-    @property
-    def committed(self) -> int:
-        return self.spent + self.reserved
-
-    def __add__(self, other: Spending) -> Spending:
-        return Spending(self.spent + other.spent, self.reserved + other.reserved)
-
-
 Purpose: TypeAlias = tuple[str, str]
 """Consent id and plan: what money is spent for."""
 
@@ -355,22 +340,6 @@ class State:
         """Calls of all machines that have not ended, as far as anybody knows. One that was launched a day ago has."""
         since = _hour(now - LONGEST_RUN)
         return sum(calls for hour, calls in self.tallies.running.items() if hour >= since)
-
-    def spending(self, consent_id: str) -> dict[str, Spending]:
-        """By plan."""
-        found: dict[str, Spending] = {}
-        for counter, is_spent in ((self.tallies.spent, True), (self.tallies.reserved, False)):
-            for (consent, plan), cents in counter.items():
-                if consent == consent_id:
-                    more = Spending(cents, 0) if is_spent else Spending(0, cents)
-                    found[plan] = found.get(plan, Spending()) + more
-        for consent, plan in self.tallies.judged.keys() | self.tallies.judging.keys():
-            if consent == consent_id:
-                judged = self.tallies.judged[consent, plan]
-                spent = whole_cents(judged)
-                reserved = whole_cents(judged + self.tallies.judging[consent, plan]) - spent
-                found[plan] = found.get(plan, Spending()) + Spending(spent, reserved)
-        return found
 
     def launch_of_run(self, run_id: int) -> Launch | None:
         """The launch in memory that has this run."""

@@ -7,9 +7,9 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from planner.agents.edits import is_edited, is_other_revision
 from planner.agents.recorded import stored_configuration
 from planner.changes.configuration import Configuration, configuration_digest
+from planner.changes.edits import is_edited, is_other_revision
 from planner.changes.snapshots import is_shown, snapshot_differences
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.interruption import until_interrupted

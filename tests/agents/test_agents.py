@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from planner.agents.edits import is_edited
-from planner.agents.preview_writing import AgentDraft, Deploy, DiscardDraft, Writing
+from planner.changes.edits import is_edited
+from planner.calls.copy_writes import AgentDraft, Deploy, DiscardDraft, Writing
 from planner.agents.recorded import shown_configuration, stored_configuration
 from planner.changes.configuration import Version, agree, configuration_digest, effective_target, overlay, with_versions
 from planner.errors import UsageError

@@ -36,7 +36,7 @@ from planner.log.facts import (
     Why,
     write_fact,
 )
-from planner.log.fold import Spending, Stage, fold
+from planner.log.fold import Stage, fold
 from planner.providers.base import CallId, Line, RunId
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -148,31 +148,31 @@ def test_a_fact_is_read_as_it_was_written(fact: Fact) -> None:
 
 # What counts
 
-_TABLE: list[tuple[str, list[Fact], int, Spending]] = [
-    ("intended", [intent()], 2, Spending(0, 48)),
-    ("refused", [intent(), Outcome(AT, "l1", Result.REFUSED, status=429)], 0, Spending()),
-    ("unsent", [intent(), Outcome(AT, "l1", Result.UNSENT)], 0, Spending()),
-    ("absent", [intent(), Outcome(AT, "l1", Result.ABSENT)], 0, Spending()),
-    ("unclear", [intent(), Outcome(AT, "l1", Result.UNCLEAR)], 2, Spending(0, 48)),
-    ("accepted", [intent(), accepted("l1", 7, 8)], 2, Spending(0, 48)),
-    ("accepted after absent", [Outcome(AT, "l1", Result.ABSENT), intent(), accepted("l1", 7, 8)], 2, Spending(0, 48)),
+_TABLE: list[tuple[str, list[Fact], int, tuple[int, int]]] = [
+    ("intended", [intent()], 2, (0, 48)),
+    ("refused", [intent(), Outcome(AT, "l1", Result.REFUSED, status=429)], 0, (0, 0)),
+    ("unsent", [intent(), Outcome(AT, "l1", Result.UNSENT)], 0, (0, 0)),
+    ("absent", [intent(), Outcome(AT, "l1", Result.ABSENT)], 0, (0, 0)),
+    ("unclear", [intent(), Outcome(AT, "l1", Result.UNCLEAR)], 2, (0, 48)),
+    ("accepted", [intent(), accepted("l1", 7, 8)], 2, (0, 48)),
+    ("accepted after absent", [Outcome(AT, "l1", Result.ABSENT), intent(), accepted("l1", 7, 8)], 2, (0, 48)),
     ("refused after a wrong adoption", [intent(), Outcome(AT, "l1", Result.ADOPTED, 1, (7, 8)), call(7),
-                                        Outcome(AT, "l1", Result.REFUSED)], 0, Spending()),
-    ("one billed", [intent(), accepted("l1", 7, 8), call(7)], 2, Spending(16, 24)),
-    ("both billed", [intent(), accepted("l1", 7, 8), call(7), call(8, cents=90)], 2, Spending(106, 0)),
-    ("a bill to come", [intent(), accepted("l1", 7, 8), call(7, cents=None)], 2, Spending(0, 48)),
-    ("a later part", [call(7, 2, cents=20), intent(), call(7), accepted("l1", 7, 8)], 2, Spending(20, 24)),
-    ("a call of another run", [intent(), accepted("l1", 7, 8), call(99)], 2, Spending(0, 48)),
-    ("a call without a launch", [call(7, launch_id=NO_LAUNCH)], 1, Spending()),
-    ("more runs than asked for", [intent(), accepted("l1", 7, 8, 9), call(7), call(8), call(9)], 3, Spending(48, 0)),
+                                        Outcome(AT, "l1", Result.REFUSED)], 0, (0, 0)),
+    ("one billed", [intent(), accepted("l1", 7, 8), call(7)], 2, (16, 24)),
+    ("both billed", [intent(), accepted("l1", 7, 8), call(7), call(8, cents=90)], 2, (106, 0)),
+    ("a bill to come", [intent(), accepted("l1", 7, 8), call(7, cents=None)], 2, (0, 48)),
+    ("a later part", [call(7, 2, cents=20), intent(), call(7), accepted("l1", 7, 8)], 2, (20, 24)),
+    ("a call of another run", [intent(), accepted("l1", 7, 8), call(99)], 2, (0, 48)),
+    ("a call without a launch", [call(7, launch_id=NO_LAUNCH)], 1, (0, 0)),
+    ("more runs than asked for", [intent(), accepted("l1", 7, 8, 9), call(7), call(8), call(9)], 3, (48, 0)),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("facts", "live", "spending"), [pytest.param(*row[1:], id=row[0]) for row in _TABLE])
-def test_what_counts(facts: list[Fact], live: int, spending: Spending) -> None:
+def test_what_counts(facts: list[Fact], live: int, spending: tuple[int, int]) -> None:
     state = fold(lines(*facts), READER)
     assert state.tallies.live["k1"] == live
-    assert sum(state.spending("c1").values(), Spending()) == spending
+    assert (state.tallies.spent.total(), state.tallies.reserved.total()) == spending
 
 
 def test_a_key_with_an_unknown_run_is_live() -> None:
@@ -193,8 +193,9 @@ def test_votes_are_reserved_until_they_are_answered() -> None:
     def vote(answer: str | None, cents: int) -> Vote:
         return Vote(AT, ACCOUNT, "v1", "c1", "s1", "q", "e", "model", cents * MICROCENTS, "plan", answer)
 
-    assert fold(lines(vote(None, 3)), READER).spending("c1") == {"plan": Spending(0, 3)}
-    assert fold(lines(vote("yes", 1), vote(None, 3)), READER).spending("c1") == {"plan": Spending(1, 0)}
+    assert fold(lines(vote(None, 3)), READER).tallies.judging == {("c1", "plan"): 3 * MICROCENTS}
+    tallies = fold(lines(vote("yes", 1), vote(None, 3)), READER).tallies
+    assert (tallies.judged, tallies.judging) == ({("c1", "plan"): MICROCENTS}, {})
 
 
 def test_what_is_left_to_read() -> None:

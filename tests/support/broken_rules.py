@@ -2,104 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
 
 from log_simulation import Schedule
 
 import planner.calls.answers
-import planner.calls.budget
-import planner.calls.deciding
-import planner.calls.driver
-import planner.calls.reconciling
-import planner.log.fold
+from planner.calls import deciding, driver, reconciling
 from planner.calls.answers import Meaning
+from planner.calls.driver import Driver
 from planner.calls.reconciling import Found
-from planner.log.facts import Outcome, Result
-from planner.log.fold import State
+from planner.log import fold
+from planner.log.facts import Intent, Outcome, Result
+from planner.log.fold import State, Tallies
+
+Break = Callable[[], AbstractContextManager[Any]]
 
 
-def _no_edit(schedule: Schedule) -> None:
-    del schedule
+def _replaced(place: Any, name: str, value: Any) -> Break:
+    return lambda: patch.object(place, name, value)
 
 
-def _appends_whatever_others_did(schedule: Schedule) -> None:
+def _edited(edit: Callable[[Schedule], None]) -> Break:
+    return _replaced(Schedule, "edit", edit)
+
+
+def _without_comparing(schedule: Schedule) -> None:
     if schedule.shared is not None:
         schedule.shared.compares = False
 
 
-def _sends_late(schedule: Schedule) -> None:
+def _without_late_look(schedule: Schedule) -> None:
     schedule.checks_time = False
 
 
-@contextmanager
-def _replaced(place: Any, name: str, value: Any) -> Generator[None]:
-    with patch.object(place, name, value):
-        yield
+def _by_own_clocks(schedule: Schedule) -> None:
+    schedule.clocks_differ = True
 
 
-@contextmanager
-def _nothing() -> Generator[None]:
-    yield
+# Launching
 
 
-@contextmanager
-def _calls_open_keys() -> Generator[None]:
-    """A key with an open launch may be called, and its open launches do not count as live."""
-    real = planner.log.fold.tallies_of
+async def _sends_first(self: Any, launches: Any, decided: Any) -> None:
+    """The intent is known here only, and others learn of it with the next append."""
+    for launching in launches:
+        intent = self._intent_of(launching, decided)
+        self.log.note([intent])
+        self.limit.posting.add(intent.launch_id)
+        self._tasks.start_soon(self._send, intent, launching, decided.seconds)
 
-    def tallies_of(launch: Any) -> Any:
+
+def _open_keys_are_free(pending: Sequence[Any], opened: Sequence[Intent]) -> list[Any]:
+    del opened
+    return list(pending)
+
+
+def _edited_tallies(edit: Callable[[Any, Tallies], None]) -> Break:
+    real = fold.tallies_of
+
+    def tallies_of(launch: Any) -> Tallies:
         found = real(launch)
-        if launch.is_open:
-            found.live.clear()
+        edit(launch, found)
         return found
 
-    with patch.object(planner.log.fold, "tallies_of", tallies_of), patch.object(State, "open_launches", _only_young):
-        yield
+    return _replaced(fold, "tallies_of", tallies_of)
 
 
-def _only_young(state: State) -> list[Any]:
-    del state
-    return []
+def _no_open_reserved(launch: Any, found: Tallies) -> None:
+    if launch.is_open:
+        found.reserved.clear()
 
 
-@contextmanager
-def _two_open_launches_of_a_key() -> Generator[None]:
-    """Missing calls of a key are made while an earlier launch of it is open."""
-
-    def decide(state: State, *rest: Any) -> Any:
-        with patch.object(State, "open_launches", _only_young):
-            return _decide(state, *rest)
-
-    with patch.object(planner.calls.driver, "decide", decide):
-        yield
+def _no_unbilled_reserved(launch: Any, found: Tallies) -> None:
+    if not launch.is_open and not launch.unbound():
+        found.reserved.clear()
 
 
-_decide: Final = planner.calls.deciding.decide
-_reconcile: Final = planner.calls.reconciling.reconcile
+def _goal_of_each_consent(state: State, consent_id: str, goal: Any) -> int:
+    """Counts only what this consent launched."""
+    made = 0
+    for launch in state.launches.values():
+        if launch.intent is not None and launch.intent.consent_id == consent_id:
+            made += fold.tallies_of(launch).live[goal.key]
+    return max(0, goal.calls - made)
 
 
-@contextmanager
-def _reserves_nothing_while_open() -> Generator[None]:
-    real = planner.log.fold.tallies_of
+def _lost_answers_were_refused(intent: Any, answer: Any, state: State, now: Any) -> Meaning:
+    meaning = planner.calls.answers.meaning_of(intent, answer, state, now)
+    if meaning.outcome is None:
+        return Meaning(Outcome(now.server, intent.launch_id, Result.REFUSED, status=500), meaning.effect, meaning.stop)
+    return meaning
 
-    def tallies_of(launch: Any) -> Any:
-        found = real(launch)
-        if launch.is_open:
-            found.reserved.clear()
-        return found
 
-    with patch.object(planner.log.fold, "tallies_of", tallies_of):
-        yield
+# Reconciling
+
+_reconcile: Final = reconciling.reconcile
 
 
 def _absent_at_once(state: State, intents: Any, lists: Any, settings: Any, now: Any) -> Found:
-    found = _reconcile(state, intents, lists, settings, now)
-    early = [each for each in found.unsettled if not each.needs_person]
-    absent = tuple(Outcome(now.server, each.intent.launch_id, Result.ABSENT) for each in early)
-    return Found((*found.outcomes, *absent), tuple(each for each in found.unsettled if each not in early))
+    return _reconcile(state, intents, lists, replace(settings, settle_seconds=0.0), now)
 
 
 def _adopts_the_first(state: State, intents: Any, lists: Any, settings: Any, now: Any) -> Found:
@@ -116,58 +120,66 @@ def _runs(lists: Any, batch_id: int) -> tuple[int, ...]:
     return tuple(sorted(run.id for run in lists.runs.found.values() if run.batch_id == batch_id))
 
 
-def _lost_answers_were_refused(intent: Any, answer: Any, state: State, now: Any) -> Meaning:
-    meaning = planner.calls.answers.meaning_of(intent, answer, state, now)
-    if meaning.outcome is None:
-        return Meaning(Outcome(now.server, intent.launch_id, Result.REFUSED, status=500), meaning.effect, meaning.stop)
-    return meaning
+def _constant(value: Any) -> Callable[..., Any]:
+    def function(*args: Any) -> Any:
+        del args
+        return value
+
+    return function
 
 
-def _never_claimed(state: State, kind: str, service_id: int) -> bool:
-    del state, kind, service_id
-    return False
+class _Unrefreshed:
+    """The log, without what others appended since it was read."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+
+    async def refresh(self) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
 
 
-async def _no_refresh(log: Any) -> None:
-    log._catch_up()
+_read_lists: Final = Driver._read_lists
 
 
-def _nothing_hides_it(*args: Any) -> str:
-    del args
-    return ""
+async def _log_before_lists(self: Any, began: Any) -> Any:
+    log = self.log
+    self.log = _Unrefreshed(log)
+    try:
+        return await _read_lists(self, began)
+    finally:
+        self.log = log
 
 
-RULES: Final[dict[str, tuple[Callable[[Schedule], None], Callable[[], Any]]]] = {
-    "an append compares": (_appends_whatever_others_did, _nothing),
-    "a late launch is not sent": (_sends_late, _nothing),
-    "open launches are live": (_no_edit, _calls_open_keys),
-    "one open launch a key": (_no_edit, _two_open_launches_of_a_key),
-    "open launches are reserved": (_no_edit, _reserves_nothing_while_open),
-    "a launch is absent only after the settling time": (
-        _no_edit,
-        lambda: _replaced(planner.calls.driver, "reconcile", _absent_at_once),
-    ),
-    "one candidate, or a person": (_no_edit, lambda: _replaced(planner.calls.driver, "reconcile", _adopts_the_first)),
-    "a lost answer is unconfirmed": (
-        _no_edit,
-        lambda: _replaced(planner.calls.driver, "meaning_of", _lost_answers_were_refused),
-    ),
-    "a claimed batch is nobody else's": (_no_edit, lambda: _replaced(State, "is_claimed", _never_claimed)),
-    "a list that is not whole proves nothing": (
-        _no_edit,
-        lambda: _replaced(planner.calls.reconciling, "_may_be_hidden", _nothing_hides_it),
-    ),
+RULES: Final[dict[str, Break]] = {
+    "an append compares": _edited(_without_comparing),
+    "the intent is appended before the launch is sent": _replaced(Driver, "_launch", _sends_first),
+    "a late launch is not sent": _edited(_without_late_look),
+    "times are those of the service's clock": _edited(_by_own_clocks),
+    "a key with an open launch is not called": _replaced(deciding, "free_calls", _open_keys_are_free),
+    "a goal is a total": _replaced(deciding, "missing_calls", _goal_of_each_consent),
+    "open launches are reserved": _edited_tallies(_no_open_reserved),
+    "calls without a bill are reserved": _edited_tallies(_no_unbilled_reserved),
+    "the month counts what the log commits": _replaced(Tallies, "committed_cents", 0),
+    "a lost answer is unconfirmed": _replaced(driver, "meaning_of", _lost_answers_were_refused),
+    "a launch is absent only after the settling time": _replaced(driver, "reconcile", _absent_at_once),
+    "one candidate, or a person": _replaced(driver, "reconcile", _adopts_the_first),
+    "a claimed batch is nobody else's": _replaced(State, "is_claimed", _constant(False)),
+    "what somebody else asked for is not adopted": _replaced(State, "requesters", _constant(frozenset())),
+    "a list that is not whole proves nothing": _replaced(reconciling, "_may_be_hidden", _constant("")),
+    "the log is read after the lists": _replaced(Driver, "_read_lists", _log_before_lists),
 }
 
 
 def schedules_until_found(rule: str, seeds: Sequence[int]) -> tuple[int, str] | None:
     """How many schedules it takes to find that a rule is switched off, and what was found; None if none of them finds
     it."""
-    edit, broken = RULES[rule]
-    with broken():
+    with RULES[rule]():
         for number, seed in enumerate(seeds, start=1):
             try:
-                Schedule(seed, edit).run()
+                Schedule(seed).run()
             except Exception as error:  # noqa: BLE001 - any error is a finding
                 return number, f"{type(error).__name__}: {error}"
     return None

@@ -38,6 +38,7 @@ EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RESERVE_CENTS = 24
 US, SOMEBODY_ELSE = 1, 2
 HIDDEN_SECONDS = 900.0
+HANGING_SECONDS = 3000.0
 REFUSALS = (
     RefusedError("402"),
     UsageError("400"),
@@ -65,6 +66,7 @@ class Made:
     cents: int
     has_failed: bool = False
     readable_at: float = 0.0
+    transcript_at: float = 0.0
 
 
 @dataclass
@@ -81,6 +83,8 @@ class Service:
     lists_batches: bool = True
     page_rows: int = 200
     """Most rows of a page."""
+    hanging: float = 0.0
+    """The share of runs that last longer than anybody waits."""
     failing: float = 0.0
     """The share of runs that the platform fails."""
     is_faulty: Callable[..., bool] = lambda: False
@@ -142,11 +146,13 @@ class Service:
                 batch_id=batch_id,
                 requester_id=requester if self.shows_requesters else None,
             )
-            ends_at = now + self.random.uniform(5, 90)
+            ends_at = now + (self.random.uniform(5, 90) if self.random.random() >= self.hanging else HANGING_SECONDS)
             charged_at = ends_at + self.random.choice([0.0, 3.0])
             cents = self.random.randint(1, RESERVE_CENTS)
             has_failed = self.random.random() < self.failing
-            self.made.append(Made(run, name, ends_at, shown_at, charged_at, cents, has_failed, readable_at))
+            transcript_at = ends_at + self.random.choice([0.0, 0.0, 0.0, 300.0])
+            made = Made(run, name, ends_at, shown_at, charged_at, cents, has_failed, readable_at, transcript_at)
+            self.made.append(made)
             runs.append(run)
         return runs
 
@@ -221,6 +227,8 @@ class Client:
     clock_known: bool = True
     clock_offset_seconds: float = 0.0
     clock_uncertainty_seconds: float = 0.0
+    has_company: Callable[[], bool] = lambda: False
+    """Whether somebody else makes the same batch in place of a launch that is lost on its way."""
     checks_time: bool = True
     """If not, a launch leaves however late it is."""
     has_balance: bool = True
@@ -237,6 +245,8 @@ class Client:
         if self.checks_time:
             on_sending()
         if service.is_faulty() and random.random() < 0.3:
+            if self.has_company():
+                service.launch_of_somebody_else(request)
             raise random.choice(REFUSALS)
         is_lost = service.is_faulty()
         answer: asyncio.Future[Launched | None] = asyncio.get_running_loop().create_future()
@@ -326,5 +336,10 @@ class _Reading:
         return True
 
     async def finish(self) -> Evidence:
-        call = Call.model_construct(call_id=self.run.call_id or 0, status="completed", duration_seconds=0.0)
-        return Evidence.model_construct(run_id=self.run.id, run_status=self.run.status, call=call, turns=(), tools=())
+        call = Call.model_construct(call_id=self.run.call_id or 0, status="completed", duration_seconds=10.0)
+        service = self.client.service
+        made = next(made for made in service.made if made.run.id == self.run.id)
+        turns = () if made.transcript_at <= service.seconds() else None
+        return Evidence.model_construct(
+            run_id=self.run.id, run_status=self.run.status, call=call, turns=turns, tools=()
+        )

@@ -46,7 +46,7 @@ class MemoryLog:
     shared: SharedLines | None = None
     pause: Callable[[str], Awaitable[None]] = _at_once
     on_note: Callable[[], None] = lambda: None
-    on_lost: Callable[[Callable[[], object]], None] = lambda append: None
+    on_lost: Callable[[Callable[[], object]], None] = lambda append: None  # noqa: ARG005
     """Called with an append that failed, which may still arrive later."""
     state: State = field(default_factory=State)
     _seen: int = 0

@@ -42,7 +42,7 @@ class ServedSandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.process.terminate()
-        self.process.wait()
+        self.process.communicate()
 
     def faults_fired(self) -> list[int]:
         """How often each of the faults did something."""
