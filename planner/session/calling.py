@@ -12,7 +12,7 @@ from planner.calls.budget import BALANCE
 from planner.calls.driver import Driver, Reaction, Terms, Tools
 from planner.calls.model import Limit, Outcomes, Settings, Stop, StopReason, Unsettled, Waiting, WaitReason, Want
 from planner.calls.month import read_month
-from planner.errors import FULL_DISK, PlannerError
+from planner.errors import FULL_DISK, IncompleteError, PlannerError
 from planner.evidence import Evidence
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.engine import Job, Outcome, UnsettledLaunch
@@ -20,6 +20,8 @@ from planner.execution.jobs import jobs_of
 from planner.execution.launches import Slot
 from planner.execution.observer import EndedRun
 from planner.execution.open_launches import OpenLaunches
+from planner.execution.reading import collect, read_list
+from planner.execution.reads import WaitPolicy
 from planner.execution.spending import spending_of
 from planner.log.facts import Call, Consent, Intent
 from planner.planfile.model import Case
@@ -72,6 +74,8 @@ class _Calling:
     reached: ReachedAgents
     progress: ProgressDisplay
     consent: Consent | None
+    known_before: frozenset[str]
+    """Launches that the log had when the session began to call."""
     _waiting: WaitReason | None = None
 
     @property
@@ -98,8 +102,9 @@ class _Calling:
     def counts(self, session_id: str, consent_id: str, launch_id: str) -> bool:
         """Whether calls of a launch count in this session: its own, those that it resumes, and those that another one
         makes meanwhile under the same consent."""
-        resumed = {slot.launch_id for slots in self.prepared.resumable.values() for slot in slots}
-        return session_id == self.session_id or consent_id == self.prepared.consent_id or launch_id in resumed
+        if launch_id in self.known_before:
+            return any(slot.launch_id == launch_id for slots in self.prepared.resumable.values() for slot in slots)
+        return session_id == self.session_id or consent_id == self.prepared.consent_id
 
     def on_run(self, record: EndedRun) -> Reaction:
         change_set, runs = self.prepared.change_set, self.runs
@@ -117,17 +122,6 @@ class _Calling:
 
     def _decides(self, case: Case) -> bool:
         return case.quarantine is None or self.session.reports.started_at.date() > case.quarantine.until
-
-    def resume(self) -> None:
-        """Judge the calls of earlier sessions whose evidence is stored."""
-        load = self.session.place.repository.load_evidence
-        for slot in [slot for slots in self.prepared.resumable.values() for slot in slots]:
-            now = None if slot.run_id is None else self.session.journal.slot_of_run(slot.run_id)
-            if now is None or now.evidence is None or now.call_fingerprint not in self.jobs:
-                continue
-            evidence = load(now.evidence)
-            if evidence is not None:
-                self.on_run(self.ended(now, evidence))
 
     def on_wait(self, step: Waiting) -> None:
         if step.reason is not self._waiting and step.reason is not WaitReason.NOTHING and self.session.shell.verbosity:
@@ -171,7 +165,14 @@ async def make_calls(
     session.request_log.note = progress.note  # do not write over the live display
     consent = session.journal.state.consents.get(prepared.consent_id) if may_call else None
     calling = _Calling(
-        session, prepared, jobs, runs, ReachedAgents(session, prepared, runs.ran_another), progress, consent
+        session,
+        prepared,
+        jobs,
+        runs,
+        ReachedAgents(session, prepared, runs.ran_another),
+        progress,
+        consent,
+        frozenset(session.journal.state.launches),
     )
     log = progress.note if shell.verbosity else _ignore
 
@@ -200,9 +201,9 @@ async def make_calls(
     if not may_call:
         log("nothing is launched without consent to charge; calls under way are resumed")
     try:
-        calling.resume()
+        await _judge_stored(calling)
         outcomes = await driver.run(session.interrupted)
-        await _read_elsewhere(calling)
+        await _judge_stored(calling)
         outcome = _outcome_of(calling, outcomes)
         if not (outcome.interrupted or outcome.bug):
             _take_bills(session, prepared, runs)
@@ -370,19 +371,52 @@ def _note_overdue(calling: _Calling, outcomes: Outcomes, outcome: Outcome) -> No
             outcome.unread_slots.add(slot.key)
 
 
-async def _read_elsewhere(calling: _Calling) -> None:
-    """Judge calls that another machine collected meanwhile, as far as their evidence is here."""
-    journal, load = calling.session.journal, calling.session.place.repository.load_evidence
+async def _judge_stored(calling: _Calling) -> None:
+    """Judge the calls that count and that another session read, or an earlier one. Evidence that is not here is read
+    from the service again, free."""
+    journal, repository = calling.session.journal, calling.session.place.repository
     reported = {record.run_id for record in calling.runs.records}
+    elsewhere: list[Slot] = []
     for slot in journal.unconsumed_slots():
         launch = journal.launch(slot.launch_id)
-        is_new = slot.run_id is not None and slot.run_id not in reported and slot.evidence is not None
-        if launch is None or not is_new or slot.call_fingerprint not in calling.jobs:
+        is_unjudged = slot.run_id is not None and slot.run_id not in reported and slot.evidence is not None
+        if launch is None or not is_unjudged or slot.call_fingerprint not in calling.jobs:
             continue
         if calling.counts(launch.session_id, launch.consent_id, launch.launch_id):
-            evidence = load(slot.evidence or "")
-            if evidence is not None:
+            evidence = repository.load_evidence(slot.evidence or "")
+            if evidence is None:
+                elsewhere.append(slot)
+            else:
                 calling.on_run(calling.ended(slot, evidence))
+    if elsewhere and not calling.session.interrupted.is_set():
+        await _read_again(calling, elsewhere)
+
+
+async def _read_again(calling: _Calling, slots: Sequence[Slot]) -> None:
+    session = calling.session
+    journal, transactions, clock = session.journal, session.transactions, session.shell.clock
+    provider = transactions.client
+    launches = [launch for slot in slots if (launch := journal.launch(slot.launch_id)) is not None]
+    try:
+        runs = await read_list(
+            provider.runs,
+            oldest=min(launch.earliest for launch in launches),
+            wanted={slot.run_id for slot in slots if slot.run_id is not None},
+        )
+        for slot in slots:
+            run = None if slot.run_id is None else runs.found.get(slot.run_id)
+            call = None if slot.run_id is None else journal.call_of_run(slot.run_id)
+            if run is None or call is None or not run.ended:
+                continue
+            wait = WaitPolicy(grade=calling.jobs[slot.call_fingerprint].await_grade)
+            read = await collect(provider, run, wait, clock=clock, transactions=transactions)
+            billed = {} if call.cents is None else {"cost_cents": call.cents, "cost_basis": call.basis}
+            evidence = read.model_copy(update=billed)
+            digest = session.place.repository.save_evidence(evidence)
+            journal.note(replace(call, part=call.part + 1, evidence=digest))
+            calling.on_run(calling.ended(replace(slot, evidence=digest), evidence))
+    except IncompleteError as error:
+        session.shell.log(f"earlier calls cannot be read now: {error}")
 
 
 def _left_open(

@@ -75,6 +75,8 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
         if shared and not outcome.interrupted:
             # after an interruption, write the reports first: the process may be killed soon
             shared.repository.publish()
+        if result.finished:  # only now: another machine resumes calls whose results it cannot see
+            _note_end(session, prepared, end)
             session.journal.log.publish()
     except StoreError as error:  # report paid calls anyway; the journal keeps them for the next session
         ending = ending.with_store_error(error)
@@ -227,6 +229,10 @@ def _store(session: RunSession, prepared: Preparation, result: RunResult, end: S
         return
     store_facts(session, prepared, result, is_finished=True)
     share_choices(session, prepared)
+
+
+def _note_end(session: RunSession, prepared: Preparation, end: SessionEnd) -> None:
+    """What is over in the consent, and which runs need not be resumed."""
     has_consent = session.journal.consents.get(prepared.consent_id) is not None
     stored = [record.run_id for record in end.runs.records]
     end_session(session, done=ended_calls(prepared) if has_consent else (), finished=stored)
