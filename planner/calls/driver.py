@@ -653,7 +653,7 @@ class Driver:
             if intent.launch_id in self.limit.posting:
                 continue
             if intent.credential != self.provider.credential:
-                unsettled.append(Unsettled(intent, needs_person=True, why="it was made with another API key"))
+                unsettled.append(Unsettled(intent, needs_person=True, why="it was made with another key"))
             elif launch.outcome is not None:
                 why = "the service answered it with another launch's batch"
                 unsettled.append(Unsettled(intent, needs_person=True, why=why))

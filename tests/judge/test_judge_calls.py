@@ -22,13 +22,13 @@ from planner.errors import StoreError
 from planner.evidence import Call, Evidence, Role, RunStatus, Turn
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ceiling
-from planner.log.facts import Consent, Goal
-from planner.log.local import IN_MEMORY, LocalLog
 from planner.judge.endpoint import Endpoint
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import MICROCENTS, JudgeBudget, Pricing
 from planner.judge.votes import JudgeCallsResult, VoteCache, WantedVotes
+from planner.log.facts import Consent, Goal
+from planner.log.local import IN_MEMORY, LocalLog
 from planner.network.http import HttpxTransport
 from planner.planfile.model import JudgePrice
 from planner.results.repository import ResultsRepository

@@ -15,15 +15,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from lost_launches import account, note
 from spoiling import Request, Spoiler, Whole, answer, spoiling
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.cli import run_guarded
 from planner.cli.system import safe
-from planner.execution.events import Intended, Moved
-from planner.execution.journal import Journal
-from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
+from planner.execution.journal import journal_for_reading
+from planner.execution.reconciling import prompt_key
 from planner.key_redaction import KeyRedactor, keys_of
+from planner.log.facts import Asked, Intent
 from planner.planfile.load import load_files
 from planner.planfile.project import load_project
 from planner.providers.base import Line
@@ -231,24 +232,18 @@ def journal_of_another_key(project: Project) -> None:
         today=datetime.now(UTC).date(),
     ).plans
     case = next(case for case in plan.cases if "cancel" in case.case_id)
-    slot = SlotIntent(case.case_id, case.plan, case.prompt, call_fingerprint(case_inputs(case, None)), None, 32)
+    key, prompt = call_fingerprint(case_inputs(case, None)), prompt_key(case.prompt)
     line = Line("agent", 12, "outbound", "bot", None)
     sent = datetime.now(UTC) - timedelta(hours=1)
-    journal = Journal(project.root / ".planner/journal.sqlite")
-    journal.record(
-        Intended(
-            LaunchIntent(
-                "abc", "20261124T115900000-00000001", "sha256:0", line, "planner abc", sent, 5.0, (slot,), "another-key"
-            )
-        )
-    )
-    journal.record(Moved("abc", LaunchState.SENT))
-    journal.record(Moved("abc", LaunchState.UNCONFIRMED, detail="no answer"))
-    journal.close()
+    asked = (Asked(key, prompt, 1, 32, case.plan, case=case.case_id),)
+    launch = Intent(sent, account(), "abc", "0-0", "20261124T115900000-00000001", line, asked, 5.0, "another-key")
+    note(project.root / ".planner/log.db", launch)
 
 
 def state_of(project: Project) -> str:
-    with closing(Journal(project.root / ".planner/journal.sqlite")) as journal:
+    journal = journal_for_reading(project.root / ".planner/log.db", account(), lambda: datetime.now(UTC))
+    assert journal is not None
+    with closing(journal):
         launch = journal.launch("abc")
     assert launch is not None
     return launch.state.value
