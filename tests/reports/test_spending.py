@@ -1,36 +1,37 @@
-"""`planner history --spend`: the union of journal, shared store and stored sessions, by consent."""
+"""`planner history --spend`: the union of the log and stored sessions, by consent."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from planner.execution.consent_sharing import SharedConsent
-from planner.execution.consents import (
-    Amount,
+from planner.changes.consent import MAX_COST
+from planner.evidence import RunStatus
+from planner.execution.journal import Journal
+from planner.log.facts import (
+    Asked,
+    Call,
+    Ceiling,
     Consent,
-    ConsentAdded,
-    ConsentedCall,
-    ConsentEnded,
-    ConsentWay,
-    JudgeCallReserved,
-    JudgeCallSettled,
-    Spending,
+    Fact,
+    Goal,
+    Intent,
+    Outcome,
+    Result,
+    Scope,
+    Session,
+    Vote,
 )
-from planner.execution.events import Collected, EvidenceStored, Intended, Moved
-from planner.execution.journal_state import JournalState
-from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.execution.month_spending import StoreSpending
-from planner.providers.base import Line
+from planner.log.local import IN_MEMORY, LocalLog
+from planner.providers.base import Line, RunId
 from planner.reports.spending import Spent, render_json, render_text
 from planner.results.model import RunResult
 from planner.results.money_documents import ConsentDocument
-from planner.stores.directory import DirectoryStore
 from planner.workspace.report_session import NO_COST
 from planner.workspace.spending import spent_under_consents
 from tests.support.stored_cases import session_result
@@ -49,43 +50,34 @@ def _session(index: int, consent: ConsentDocument, **cents: int) -> RunResult:
 
 def consent(number: int, by: str = "ana") -> Consent:
     digit = str(number)
-    digest, consent_id = f"sha256:{digit * 64}", f"{digit * 16}-{digit * 16}"
-    return Consent(consent_id, digest, by, ConsentWay.TERMINAL, START, 100, (ConsentedCall("f", 3),))
+    goals, ceilings = (Goal("f", 3, "refunds"),), (Ceiling(Scope.CONSENT, 100, MAX_COST),)
+    consent_id = f"{digit * 16}-{digit * 16}"
+    return Consent(START, "a", consent_id, f"sha256:{digit * 64}", goals, ceilings, by, "terminal")
 
 
-def launch(journal: JournalState, launch_id: str, number: int, cents: int, **known: Any) -> None:
-    """One call under a consent: sent at `sent_at`, and then `moved` to these states."""
-    agreed = consent(number)
-    if journal.consents.get(agreed.consent_id) is None:
-        journal.record(ConsentAdded(agreed))
-    slot = SlotIntent("c", "refunds", "Ask.", "f", None, reserved_cents=cents)
-    line = Line("agent", 12, "outbound", "bot", None)
-    sent_at = known.get("sent_at", START)
-    intent = LaunchIntent(launch_id, f"s{number}", agreed.consent_id, line, "planner", sent_at, 5, (slot,), "key")
-    journal.record(Intended(intent))
-    for state in known.get("moved", (LaunchState.SENT,)):
-        journal.record(Moved(launch_id, state))
+def launch(
+    launch_id: str, number: int, cents: int, *, sent_at: datetime = START, result: Result | None = None
+) -> list[Fact]:
+    """One call under a consent."""
+    line, asked = Line("agent", 12, "outbound", "bot", None), (Asked("f", "p", 1, cents, "refunds"),)
+    consent_id = consent(number).consent_id
+    noted: list[Fact] = [
+        consent(number),
+        Intent(sent_at, "a", launch_id, consent_id, f"s{number}", line, asked, 5.0, "key"),
+    ]
+    return noted if result is None else [*noted, Outcome(sent_at, launch_id, result)]
 
 
-def billed(journal: JournalState, launch_id: str, cents: int) -> None:
-    run_id = 7000 + len(journal.claimed_run_ids())
-    bound = {0: run_id}
-    journal.record(Moved(launch_id, LaunchState.ACKNOWLEDGED, run_ids=(run_id,), bindings=bound))
-    journal.record(EvidenceStored((Collected(launch_id, 0, VOTE, cents, START),)))
+def billed(launch_id: str, cents: int) -> list[Fact]:
+    status, run_id = RunStatus.COMPLETED, RunId(7000)
+    call = Call(START, "a", run_id, "f", launch_id, 1, status, cents=cents, basis="transaction", evidence=VOTE)
+    return [Outcome(START, launch_id, Result.ACCEPTED, 1, (run_id,)), call]
 
 
-def shared(number: int, amounts: dict[str, Amount], *, ended: tuple[int, ...] = ()) -> SharedConsent:
-    launches = {name: {"refunds": amount} for name, amount in amounts.items()}
-    spending = Spending(launches, months=dict.fromkeys(amounts, "2026-11"))
-    return SharedConsent(consent=consent(number), ended=ended, spending=spending)
-
-
-def spent(
-    journal: JournalState | None = None,
-    documents: Iterable[SharedConsent] = (),
-    sessions: Iterable[RunResult] = (),
-) -> list[Spent]:
-    return spent_under_consents(journal or JournalState(), documents, sessions, str)
+def spent(*noted: Fact, sessions: Iterable[RunResult] = ()) -> list[Spent]:
+    with closing(Journal(LocalLog(IN_MEMORY, "a", lambda: datetime(2027, 1, 1, tzinfo=UTC)), "a")) as journal:
+        journal.note(*noted)
+        return spent_under_consents(journal, sessions, str)
 
 
 def test_one_line_a_consent_and_the_sum() -> None:
@@ -97,9 +89,7 @@ def test_one_line_a_consent_and_the_sum() -> None:
     sessions = [_session(index, consent, this_session_cents=100 + index) for index, consent in enumerate(agreed)]
     sessions.append(_session(4, ConsentDocument(given=False, by="maria"), this_session_cents=9))
     sessions.append(_session(5, ConsentDocument(given=True, id="d", by="maria")))
-    journal = JournalState()
-    launch(journal, "x", 1, 40, sent_at=LATER)
-    entries = spent(journal, sessions=reversed(sessions))
+    entries = spent(*launch("x", 1, 40, sent_at=LATER), sessions=reversed(sessions))
     document = json.loads(render_json(entries))
     assert [
         (each["consent_id"][0], each["sessions"], each["cents"], each["reserved_cents"], each["by"])
@@ -135,91 +125,27 @@ def test_each_bill_of_sessions_counts_once(sessions: list[tuple[int, int]], cent
     assert [each.cents for each in spent(sessions=results)] == [cents]
 
 
-def test_a_killed_session_is_in_the_journal() -> None:
+def test_a_killed_session_is_in_the_log() -> None:
     """Billed, under way, and judge calls; what was never sent or refused costs nothing."""
-    journal = JournalState()
-    launch(journal, "billed", 1, 30)
-    billed(journal, "billed", 25)
-    launch(journal, "later", 1, 20, sent_at=LATER)
-    launch(journal, "refused", 1, 9, moved=(LaunchState.SENT, LaunchState.REFUSED))
-    launch(journal, "unsent", 1, 9, moved=())
-    call = JudgeCallReserved("j", consent(1).consent_id, "s1", "refunds", 9_000_000, (VOTE,), "2026-11")
-    journal.record(call)
-    journal.record(JudgeCallSettled("j", 4_000_000))
-    (entry,) = spent(journal)
+    vote = Vote(START, "a", "j", consent(1).consent_id, "s1", VOTE, VOTE, "model", 9_000_000, "refunds")
+    noted = [
+        *launch("billed", 1, 30),
+        *billed("billed", 25),
+        *launch("later", 1, 20, sent_at=LATER),
+        *launch("refused", 1, 9, result=Result.REFUSED),
+        *launch("unsent", 1, 9, result=Result.UNSENT),
+        vote,
+        replace(vote, microcents=4_000_000, answer="given"),
+    ]
+    (entry,) = spent(*noted)
     assert (entry.is_open, entry.sessions, entry.launches, entry.at) == (True, (), 2, START)
     assert (entry.cents, entry.reserved_cents) == (29, 20)
-    journal.record(ConsentEnded(consent(1).consent_id, (0,)))
-    assert not spent(journal)[0].is_open
-
-
-KNOWN_HERE = [
-    ("only here", {}, (0, 30)),
-    ("under way", {"a": Amount(0, 30)}, (0, 30)),
-    ("its reservation was closed with its launch", {"a": Amount()}, (0, 30)),
-    ("billed elsewhere", {"a": Amount(25)}, (25, 0)),
-    ("another launch elsewhere", {"a": Amount(0, 30), "b": Amount(12, 8)}, (12, 38)),
-    ("refused here", {"a": Amount(0, 30), "refused": Amount(0, 9)}, (0, 30)),
-]
-
-
-@pytest.mark.parametrize(("name", "amounts", "cost"), KNOWN_HERE, ids=[each[0] for each in KNOWN_HERE])
-def test_journal_and_store_count_each_launch_once(name: str, amounts: dict[str, Amount], cost: tuple[int, int]) -> None:
-    journal = JournalState()
-    launch(journal, "a", 1, 30)
-    launch(journal, "refused", 1, 9, moved=(LaunchState.SENT, LaunchState.REFUSED))
-    assert [(each.cents, each.reserved_cents) for each in spent(journal, [shared(1, amounts)])] == [cost], name
-
-
-def test_a_machine_with_only_the_store() -> None:
-    """Consents of lost machines; one whose bill came late is in a session only; ended ones are not open."""
-    agreed = ConsentDocument(given=True, id=consent(2).consent_id, by="ana")
-    entries = spent(
-        None,
-        [shared(1, {"a": Amount(25, 30)}), shared(2, {"a": Amount(40)}, ended=(0,)), shared(3, {})],
-        [_session(3, agreed, actual_cents=48)],
-    )
-    found = {
-        each.consent_id[0]: (each.cents, each.reserved_cents, each.is_open, each.launches, each.sessions)
-        for each in entries
-    }
-    assert found == {"1": (25, 30, True, 1, ()), "2": (48, 0, False, 1, ("s3",))}
-    ends = [line.rpartition("  ")[2] for line in render_text(entries).splitlines()[:2]]
-    assert ends == ["1 session from s3", "no session has ended"]
-
-
-UNBILLED: list[tuple[dict[str, int], int]] = [
-    ({"unconfirmed_cents": 30, "unbilled_calls": 1}, 30),
-    ({"unconfirmed_cents": 30, "unbilled_calls": 1, "calls_under_way": 1}, 0),
-    ({"unconfirmed_cents": 30}, 0),
-]
-
-
-@pytest.mark.parametrize(("cost", "reserved_cents"), UNBILLED)
-def test_a_call_of_another_machine_that_has_no_bill(cost: dict[str, int], reserved_cents: int) -> None:
-    """Its launch is closed in the store, so only the session that ended says that it may still be charged. What was
-    under way then may be settled by now."""
-    agreed = ConsentDocument(given=True, id=consent(1).consent_id, by="ana")
-    (entry,) = spent(None, [shared(1, {"a": Amount(40)}, ended=(0,))], [_session(0, agreed, actual_cents=40, **cost)])
-    assert (entry.cents, entry.reserved_cents) == (40, reserved_cents)
-
-
-NAMESPACES = ["consents/", "branches/42/consents/", "branches/heads%2Fnext/consents/", "spent/42-"]
-
-
-@pytest.mark.parametrize("place", NAMESPACES)
-def test_every_namespace_counts(tmp_path: Path, place: str) -> None:
-    """Also pull requests, open or merged. A reservation whose launch is closed is none."""
-    store = DirectoryStore(tmp_path)
-    document = shared(1, {"a": Amount(25, 30), "b": Amount(0, 12)}).model_dump_json().encode()
-    namespace = "" if place.startswith("spent/") else place.removesuffix("consents/")
-    store.update(lambda _: {f"{place}{consent(1).consent_id}.json": document, f"{namespace}intents/b.json": b"{}"})
-    (entry,) = spent(None, StoreSpending(store).consents())
-    assert (entry.by, entry.cents, entry.reserved_cents) == ("ana", 25, 12)
+    ended = Session(LATER, "a", "s1", is_end=True, consent_id=consent(1).consent_id, done=(0,))
+    assert not spent(*noted, ended)[0].is_open
 
 
 def test_names_are_redacted() -> None:
-    journal = JournalState()
-    launch(journal, "a", 1, 30)
-    (entry,) = spent_under_consents(journal, (), (), lambda name: f"[{name}]")
+    with closing(Journal(LocalLog(IN_MEMORY, "a", lambda: LATER), "a")) as journal:
+        journal.note(*launch("a", 1, 30))
+        (entry,) = spent_under_consents(journal, (), lambda name: f"[{name}]")
     assert entry.by == "[ana]"
