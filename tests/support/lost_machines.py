@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ from planner.network.transport import InProcessTransport
 from planner.providers.base import Launched, LaunchRequest
 from planner.providers.thunderphone.client import ApiClient
 from planner.results.repository import evidence_key
+from planner.log.stores.folder import FolderStore
 from planner.stores.directory import DirectoryStore
 from planner.stores.store import Change, Reader
 from planner.workspace.selection import Selection
@@ -118,6 +119,16 @@ class SharedStore(DirectoryStore):
         life.boundary("after the shared store")
 
 
+class SharedLog(FolderStore):
+    """The log that all machines see. A process dies before or after an append."""
+
+    def append(self, lines: Sequence[str], at: str) -> str | None:
+        SharedStore.life.boundary("before the shared log")
+        end = super().append(lines, at)
+        SharedStore.life.boundary("after the shared log")
+        return end
+
+
 @dataclass
 class Fleet(Organization):
     """The machines of one project; `root` is the one in use."""
@@ -186,6 +197,7 @@ class Fleet(Organization):
         SharedStore.life = life
         with pytest.MonkeyPatch.context() as patch, super()._outside(life):
             patch.setattr(planner.workspace.stores, "remote_store", lambda *_, **__: self.store)
+            patch.setattr(planner.workspace.stores, "_open_log", self._open_log)
             patch.setattr(planner.network.http, "HttpxTransport", self._judge)
             patch.setattr(planner.session.run_session, "interruptible", _never_interrupted)  # or SIGTERM ends one story
             patch.setattr(anyio.to_thread, "run_sync", _in_this_thread)
@@ -193,6 +205,10 @@ class Fleet(Organization):
                 patch.setattr(ApiClient, "launch", _counted(life))
             patch.delitem(planner.workspace.report_files.REPORT_FILES, "report.html", raising=False)  # nobody reads it
             yield
+
+    def _open_log(self, shell: Any, root: Path, address: object, name: str) -> FolderStore:
+        del root, address
+        return SharedLog(self.folder / "log", name, shell.new_id())
 
     def _judge(self, *_: Any, **__: Any) -> InProcessTransport:
         life = SharedStore.life

@@ -101,19 +101,15 @@ def test_calls_of_an_edited_agent_leave_a_case_open(
         (LaunchState.ACKNOWLEDGED, 23.9, True),
         (LaunchState.ACKNOWLEDGED, 24, False),
         (LaunchState.ADOPTED, 1, True),
-        (LaunchState.SENT, 99, True),
         (LaunchState.UNCONFIRMED, 99, True),
-        (LaunchState.INTENDED, 1, False),
         (LaunchState.REFUSED, 1, False),
         (LaunchState.ABSENT, 1, False),
     ],
 )
 def test_a_launch_is_open_by_its_state_and_age(state: LaunchState, hours: float, is_open: bool) -> None:
-    """Accepted runs are given up after a day; an unconfirmed launch stays open until it is confirmed. One that was never
-    sent is a call not made."""
+    """Accepted runs are given up after a day; an unconfirmed launch stays open until it is confirmed."""
     known = journal([launch("1", hours, state)], slot("a", "1"), slot("a", "1", 1))
-    never_sent = {"a": OpenRuns(not_made=2)} if state is LaunchState.INTENDED else {}
-    assert open_runs_at_end(known, "i", {}, [], [], NOW) == ({"a": OpenRuns(2)} if is_open else never_sent)
+    assert open_runs_at_end(known, "i", {}, [], [], NOW) == ({"a": OpenRuns(2)} if is_open else {})
     change = Change("a", Action.REUSE, Reason.PASSED, 0, "", None, None, None, "", "")
     found = open_runs_of_stored([change], {"a": [slot("a", "1")]}, known, NOW)
     assert found == ({"a": OpenRuns(1)} if is_open else {})
