@@ -242,15 +242,21 @@ def _hidden_batches(
 def _hidden_runs(state: State, intent: Intent, lists: Lists, requesters: frozenset[int]) -> Iterator[Run]:
     in_listed = {run_id for batch in lists.batches.found.values() for run_id in batch.run_ids}
     prompts = _prompts(intent)
+    shows_batches = lists.batches.whole and _shows_batches(state, lists.runs.found.values())
     for run in lists.runs.found.values():
         if run.id in in_listed or run.batch_id in lists.batches.found or state.is_claimed("run", run.id):
             continue  # its batch was looked at
-        if lists.batches.whole and run.batch_id is None and not run.problem:
+        if shows_batches and run.batch_id is None and not run.problem:
             continue  # a single run: every launch is a batch
         if _is_anothers(run, requesters) or not (_is_on_line(intent, run) and _is_in_time(intent, run)):
             continue
         if run.prompt is None or run.problem or prompt_key(run.prompt) in prompts:
             yield run
+
+
+def _shows_batches(state: State, runs: Iterable[Run]) -> bool:
+    """Whether the service is known to list the batch of each run: a run of a launch shows it."""
+    return any(run.batch_id is not None and state.is_claimed("run", run.id) for run in runs)
 
 
 def _keeps_prompts(state: State, runs: Iterable[Run]) -> bool:

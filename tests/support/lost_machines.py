@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,11 +33,13 @@ import planner.network.http
 import planner.session.run_session
 import planner.workspace.report_files
 import planner.workspace.stores
+from planner.log.facts import Reader as FactReader
+from planner.log.fold import Stage, State, fold
+from planner.log.stores.folder import FolderStore
 from planner.network.transport import InProcessTransport
 from planner.providers.base import Launched, LaunchRequest
 from planner.providers.thunderphone.client import ApiClient
 from planner.results.repository import evidence_key
-from planner.log.stores.folder import FolderStore
 from planner.stores.directory import DirectoryStore
 from planner.stores.store import Change, Reader
 from planner.workspace.selection import Selection
@@ -139,6 +142,7 @@ class Fleet(Organization):
     asked_too_often: list[str] = field(default_factory=list[str])
     """Judge calls whose answer was in the shared store when their session began."""
     files: dict[str, str] = field(default_factory=dict[str, str])
+    log_names: set[str] = field(default_factory=set[str])
     _answered: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -208,6 +212,7 @@ class Fleet(Organization):
 
     def _open_log(self, shell: Any, root: Path, address: object, name: str) -> FolderStore:
         del root, address
+        self.log_names.add(name)
         return SharedLog(self.folder / "log", name, shell.new_id())
 
     def _judge(self, *_: Any, **__: Any) -> InProcessTransport:
@@ -254,23 +259,24 @@ class Fleet(Organization):
         return frozenset(transcript_of(turn["text"] for turn in each["turns"]) for each in evidences if each)
 
     def judge_cents(self) -> tuple[float, float]:
-        """What the consents in the shared store say was spent on judge calls, and reserved for lost ones."""
-        consents = [json.loads(self.store.get(key) or b"") for key in self.store.keys("consents/")]
-        amounts = [
-            amount
-            for consent in consents
-            for by_plan in consent["spending"]["judging"].values()
-            for amount in by_plan.values()
-        ]
-        spent, reserved = (sum(amount[name] for amount in amounts) / 1e6 for name in ("spent", "reserved"))
-        return spent, reserved
+        """What the shared log says was spent on judge calls, and reserved for lost ones."""
+        tallies = self.shared_state().tallies
+        return tallies.judged.total() / 1e6, tallies.judging.total() / 1e6
+
+    def shared_state(self) -> State:
+        state = State()
+        for name in sorted(self.log_names):
+            lines, _ = FolderStore(self.folder / "log", name, "reader").read()
+            fold(lines, FactReader("", datetime(2900, 1, 1, tzinfo=UTC)), state)
+        return state
 
     # What is left
 
     def left_over(self) -> list[str]:
         """Open launches, previews and copies of agents that nobody needs any more."""
-        keys = [key for prefix in ("intents/", "previews/") for key in self.store.keys(prefix)]
-        return keys + [f"agent {agent_id}" for agent_id in self.sandbox.agents.ids if agent_id not in AGENTS]
+        state = self.shared_state()
+        previews = [each.preview_id for each in state.previews.values() if not each.step.is_over]
+        return [*sorted(state.stages[Stage.OPEN]), *previews] + [f"agent {agent_id}" for agent_id in self.sandbox.agents.ids if agent_id not in AGENTS]
 
 
 def transcript_of(said: Iterable[str]) -> str:
