@@ -238,10 +238,10 @@ class Journal:
 
     def is_called(self, target: Target, since: datetime) -> bool:
         """Whether a call to this target may be under way, or its evidence is missing; launches before `since` are
-        over."""
-        consumed = self._consumed()
+        over. In a shared log, until it is in finished results: some machine may still need the target."""
+        consumed, is_shared = self._consumed(), self.log.is_shared
         return any(
-            slot.evidence is slot.cost_cents is None and slot.run_id not in consumed
+            (is_shared or slot.evidence is slot.cost_cents is None) and slot.run_id not in consumed
             for launch, slots in self._launched()
             if launch.state in LIVE and launch.line.target == target and launch.sent_at > since
             for slot in slots
