@@ -276,7 +276,9 @@ class Fleet(Organization):
         """Open launches, previews and copies of agents that nobody needs any more."""
         state = self.shared_state()
         previews = [each.preview_id for each in state.previews.values() if not each.step.is_over]
-        return [*sorted(state.stages[Stage.OPEN]), *previews] + [f"agent {agent_id}" for agent_id in self.sandbox.agents.ids if agent_id not in AGENTS]
+        return [*sorted(state.stages[Stage.OPEN]), *previews] + [
+            f"agent {agent_id}" for agent_id in self.sandbox.agents.ids if agent_id not in AGENTS
+        ]
 
 
 def transcript_of(said: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,7 @@ import pytest
 from hours import SATURDAY
 
 from planner.agents.known_service import money_line
-from planner.changes.consent import Limits
 from planner.execution.balance import check_balance, short_of
-from planner.execution.consents import NO_SPENDING
-from planner.execution.jobs import ledger_of
-from planner.planfile.model import Policy
 from planner.providers.base import Balance
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
@@ -140,8 +135,6 @@ def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> No
     (warning,) = short_of(spent, expected_cents, reserved_cents=0)
     assert "test-call budget is used up" in warning
     assert short_of(spent, 0, reserved_cents=0) == []  # nothing to call
-    ledger = ledger_of(Limits((), Policy(), datetime.now(UTC)), NO_SPENDING, max_cost_cents=None, balance=spent)
-    assert [ceiling.limit_cents for ceiling in ledger.ceilings] == [500]
 
 
 def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) -> None:
