@@ -70,7 +70,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     ending = _with_open_launches(session, prepared, ending)
     result = _result(session, prepared, end, ending, cases, gate)
     try:
-        _store(session, prepared, result, end)
+        _store(session, prepared, result)
         shared = session.place.shared
         if shared and not outcome.interrupted:
             # after an interruption, write the reports first: the process may be killed soon
@@ -223,7 +223,7 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
     )
 
 
-def _store(session: RunSession, prepared: Preparation, result: RunResult, end: SessionEnd) -> None:
+def _store(session: RunSession, prepared: Preparation, result: RunResult) -> None:
     session.place.repository.save_session(result)
     if not result.finished:
         return
