@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from planner.changes.edits import is_edited
-from planner.calls.copy_writes import AgentDraft, Deploy, DiscardDraft, Writing
 from planner.agents.recorded import shown_configuration, stored_configuration
+from planner.calls.copy_writes import AgentDraft, Deploy, DiscardDraft, Writing
 from planner.changes.configuration import Version, agree, configuration_digest, effective_target, overlay, with_versions
+from planner.changes.edits import is_edited
 from planner.errors import UsageError
 from planner.planfile.model import AgentFile, Project
 from planner.providers.base import AgentState

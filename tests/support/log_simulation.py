@@ -28,7 +28,7 @@ from planner.calls.month import read_month
 from planner.clock import Clock
 from planner.errors import PlannerError, StoreError
 from planner.log.facts import Ceiling, Consent, Goal, Outcome, Result, Scope
-from planner.log.fold import Stage, State
+from planner.log.fold import State
 from planner.providers.base import Line
 
 ACCOUNT = "account"
@@ -180,9 +180,9 @@ class Schedule:
         was_complete = False
         for _ in range(MAX_ROUNDS):
             await self._session(machine)
-            await asyncio.sleep(60.0)
-            stages = self.state().stages
-            is_complete = not (stages[Stage.UNREAD] or stages[Stage.INCOMPLETE])
+            await asyncio.sleep(60.0 if not self.service.hanging else 600.0)
+            self._settle_by_person()
+            is_complete = not any(self.state().stages.values())
             if was_complete and is_complete:
                 return
             was_complete = is_complete
