@@ -43,6 +43,11 @@ scenarios:
     prompt: You are Eve, calm. Ask when the clinic is open on Monday.
     expect: [{check: call, status: completed}]
 """
+HOURS = """\
+  tuesday:
+    prompt: You are Eve, calm. Ask when the clinic is open on Tuesday.
+    expect: [{check: call, status: completed}]
+"""
 AGENT = "prompt: You are the desk of a clinic.\n"
 
 WEAKENED, CASE = "1 test weakened", "`hours/saturday@clinic`"
@@ -149,3 +154,24 @@ def test_a_weakened_test_leads_the_comment(
         check(3)
         run(jobs.start(7, branch="topic"), "plans/hours.yaml")
         check(done)
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        (OTHER, "- ⚠ severity lowered: call, error → warning · `other/monday@desk`"),
+        (OTHER + "calls: adaptive\n", "⚠ Weakened tests are not listed: "),
+    ],
+    ids=["without planner.yaml", "of an invalid plan"],
+)
+def test_agent_files_are_read_where_the_pull_request_branched_off(
+    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch, before: str, line: str
+) -> None:
+    """Also without planner.yaml, which would say where the project is. Of plans that cannot be read there, the comment says so."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__other=before, agents__clinic=AGENT)
+    jobs.branch("topic")
+    jobs.edit(plans__other=OTHER.replace("status: completed", "status: completed, severity: warning") + HOURS)
+    above = comment_of(jobs.start(7, branch="topic"), 3, tmp_path / "publication.json").partition("<details>")[0]
+    assert f"\n{line}" in above
+    assert (WEAKENED in above.partition("\n")[0]) is (before == OTHER)
