@@ -311,8 +311,7 @@ def test_an_agent_that_changed_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyP
     assert shop.agent()["prompt"] == "Say nothing."
 
 
-@pytest.mark.parametrize("route", ["edit", "deploy"])
-@pytest.mark.parametrize("kind", ["error_before", "lost_answer"])
+@pytest.mark.parametrize(("route", "kind"), [("edit", "lost_answer"), ("deploy", "error_before")])
 def test_lost_answers(shop: Shop, route: str, kind: str) -> None:
     """Whether a write arrived is read back; the same command goes on where it stopped."""
     shop.write_prompt(PROMPT, POLITE)
