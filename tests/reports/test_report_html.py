@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from patience import PATIENCE_SECONDS
@@ -144,13 +144,13 @@ Opened = Callable[[str], "Page"]
 
 
 @pytest.fixture
-def scheme() -> str:
+def scheme() -> Literal["light", "dark"]:
     """What the reader prefers."""
     return "light"
 
 
 @pytest.fixture
-def opened(browser: Browser, tmp_path: Path, scheme: str) -> Iterator[Opened]:
+def opened(browser: Browser, tmp_path: Path, scheme: Literal["light", "dark"]) -> Iterator[Opened]:
     """Opens a page, and checks that it used no network and had no script error."""
     context = browser.new_context(color_scheme=scheme)
     context.set_default_timeout(PATIENCE_SECONDS * 1000)
