@@ -221,7 +221,7 @@ def _unknown_of(
     for tool, used in passed.items():
         for name in [name for name in arguments[tool] if name not in used] if used else ():
             message = f"`{name}` was never an argument of `{tool}`"
-            meant = did_you_mean(name, sorted(used)) or f"it has {one_of(sorted(used))}"
+            meant = did_you_mean(name, sorted(used)) or f"calls passed {one_of(sorted(used))}"
             yield _unknown("unknown-argument", message, meant, arguments[tool][name], is_error=False)
 
 

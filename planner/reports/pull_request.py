@@ -42,7 +42,7 @@ _FIX: Final = "**Fix the agent or the expectations, and push.**"
 """The way on if calls alone cannot help."""
 _JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 """Reasons of rechecks that say something; other stored runs were judged as they are."""
-_NOT_READ: Final = "planner cannot read the commit where this branched off, or not all of its plans"
+_NOT_READ: Final = "planner cannot read the commit where this branched off, or some of its plans"
 SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
 
 

@@ -369,7 +369,7 @@ def test_a_misspelt_argument_is_named(typed: Project, service: Served) -> None:
     case = "hours/order[n=1]@clinic and 1 more case"
     assert typed.results()["warnings"] == [
         f"{case}: `ordr_id` was never an argument of `lookup_order`; did you mean `order_id`?",
-        f"{case}: `urgent` was never an argument of `lookup_order`; it has `order_id`",
+        f"{case}: `urgent` was never an argument of `lookup_order`; calls passed `order_id`",
     ]
     validated = typed.planner("validate")
     assert (validated.code, validated.err.count("unknown-argument]")) == (0, 2)
