@@ -86,10 +86,12 @@ class BucketStore(ChainedStore):
         return sorted(int(name) for name in names if _NUMBER.fullmatch(name) and int(name) >= first)
 
     def _load(self, numbers: Sequence[int]) -> Sequence[bytes | None]:
-        paths = [self._entry(number) for number in numbers]
-        if len(paths) == 1:
-            return [self._get(paths[0], MAX_DOCUMENT_BYTES)]
-        return list(self._threads.map(lambda path: self._get(path, MAX_DOCUMENT_BYTES), paths))
+        if len(numbers) == 1:
+            return [self._get_entry(numbers[0])]
+        return list(self._threads.map(self._get_entry, numbers))
+
+    def _get_entry(self, number: int) -> bytes | None:
+        return self._get(self._entry(number), MAX_DOCUMENT_BYTES)
 
     def _create(self, entry: Entry, segment: NewSegment | None) -> bool:
         self._require_conditions()
@@ -97,7 +99,7 @@ class BucketStore(ChainedStore):
             self._put(self._segment(segment.digest), segment.data)
         path = self._entry(entry.header.number)
         # An answer may be lost, and the request repeated: then it is our own entry that is there.
-        return self._put_once(path, entry.data) or self._get(path, MAX_DOCUMENT_BYTES) == entry.data
+        return self._put_once(path, entry.data) or self._get_entry(entry.header.number) == entry.data
 
     def _load_segment(self, digest: str) -> bytes | None:
         return self._get(self._segment(digest), MAX_DOCUMENT_BYTES)

@@ -71,7 +71,7 @@ class Store(Protocol):
         ...
 
     def get(self, digest: str) -> bytes | None:
-        """A document; None if it is not here (any more), or is not what its digest says."""
+        """A document, as of the last read; None if it is not here (any more), or is not what its digest says."""
         ...
 
     def delete(self, digests: Iterable[str]) -> None:
