@@ -16,7 +16,10 @@ from xml.sax.saxutils import escape, unescape
 
 
 class BucketServer(ThreadingHTTPServer):
-    """`objects` by `/bucket/key`; `listed` are the prefixes that were asked for; while `closed`, everything is forbidden, else only reading those of `refused`."""
+    """`objects` by `/bucket/key`; `listed` are the prefixes that were asked for; while `closed`, everything is forbidden, else only reading those of `refused`.
+
+    `requests` counts all requests, `transferred` the bytes of all bodies. `ignores_conditions`: as services that know none.
+    """
 
     daemon_threads = True
 
@@ -28,6 +31,9 @@ class BucketServer(ThreadingHTTPServer):
         self.lock = Lock()
         self.closed = False
         self.refused: set[str] = set()
+        self.ignores_conditions = False
+        self.requests = 0
+        self.transferred = 0
 
     @property
     def url(self) -> str:
@@ -53,6 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", tag)
         self.end_headers()
         if self.command != "HEAD":
+            self.server.transferred += len(body)
             self.wfile.write(body)
 
     def _do(self) -> None:
@@ -60,17 +67,21 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         path, objects = unquote(address.path), self.server.objects
         with self.server.lock:
+            self.server.requests += 1
+            self.server.transferred += len(body)
             if self.server.closed or (self.command == "GET" and path in self.server.refused):
                 return self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
             if self.command == "GET" and "list-type" in address.query:
-                prefix = parse_qs(address.query).get("prefix", [""])[0]
+                asked = parse_qs(address.query)
+                prefix, after = asked.get("prefix", [""])[0], asked.get("start-after", [""])[0]
                 self.server.listed.append(prefix)
-                return self._answer(200, _listed(objects, path, prefix))
+                return self._answer(200, _listed(objects, path, prefix, after))
             now = objects.get(path)
             if self.command == "PUT":
                 wanted = self.headers.get("If-Match")
-                if (self.headers.get("If-None-Match") == "*" and now is not None) or (
-                    wanted is not None and (now is None or _tag(now) != wanted)
+                if not self.server.ignores_conditions and (
+                    (self.headers.get("If-None-Match") == "*" and now is not None)
+                    or (wanted is not None and (now is None or _tag(now) != wanted))
                 ):
                     return self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
                 objects[path] = body
@@ -97,9 +108,9 @@ def _tag(data: bytes) -> str:
     return f'"{md5(data, usedforsecurity=False).hexdigest()}"'
 
 
-def _listed(objects: dict[str, bytes], bucket: str, prefix: str) -> bytes:
+def _listed(objects: dict[str, bytes], bucket: str, prefix: str, after: str) -> bytes:
     start = f"/{bucket.strip('/')}/"
-    found = sorted(key.removeprefix(start) for key in objects if key.startswith(start + prefix))
+    found = sorted(key.removeprefix(start) for key in objects if key.startswith(start + prefix) and key > start + after)
     entries = "".join(
         f"<Contents><Key>{escape(key)}</Key><Size>{len(objects[start + key])}</Size><ETag>{escape(_tag(objects[start + key]))}</ETag>"
         "<LastModified>2026-11-25T12:00:00.000Z</LastModified></Contents>"

@@ -1,0 +1,427 @@
+"""What every store of a log promises: one suite for folder, bucket and git ref."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from log_places import FolderPlace, GitPlace, Place, entry_after
+
+from planner.errors import StoreError
+from planner.log.stores.store import START, LogWentBackError, log_name
+
+PROGRAM = Path(__file__).parents[1] / "support" / "log_places.py"
+
+
+def filled(place: Place, count: int) -> list[str]:
+    """The positions before and after each of the lines `line 1`, `line 2`, …"""
+    store = place.open()
+    positions = [START]
+    for number in range(1, count + 1):
+        end = store.append([f"line {number}"], positions[-1])
+        assert end is not None
+        positions.append(end)
+    return positions
+
+
+# Reading and appending
+
+
+def test_lines_are_read_as_they_were_appended(place: Place) -> None:
+    here, there = place.open(), place.open()
+    assert there.read() == ([], START)
+    first = here.append(['{"a":"ä\u2028 \\n"}', "x\ry"], START)
+    assert first is not None
+    assert there.read() == (['{"a":"ä\u2028 \\n"}', "x\ry"], first)
+    second = there.append(["z"], first)
+    assert second is not None
+    assert here.read(first) == (["z"], second)
+    assert here.read(second) == ([], second)
+    assert place.open().read(first) == (["z"], second)
+
+
+def test_an_append_fails_if_somebody_else_appended(place: Place) -> None:
+    here, there = place.open(), place.open()
+    first = here.append(["a"], START)
+    assert first is not None
+    assert there.append(["b"], START) is None
+    assert here.append(["c"], first) is not None
+    assert there.append(["d"], first) is None
+    assert place.open().append(["e"], first) is None
+    assert there.read()[0] == ["a", "c"]
+
+
+def test_an_append_may_be_repeated(place: Place) -> None:
+    """Whoever did not get the answer asks again: with the same arguments, nothing is appended twice."""
+    store = place.open()
+    first = store.append(["a"], START)
+    assert store.append(["a"], START) == first
+    assert place.open().append(["a"], START) is None  # the same line of somebody else
+    assert store.read() == (["a"], first)
+
+
+@pytest.mark.parametrize("line", ["", "a\nb", "x" * 101])
+def test_lines_that_cannot_be_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr("planner.log.stores.entries.MAX_LINE_BYTES", 100)
+    store = FolderPlace(tmp_path).open()
+    with pytest.raises(ValueError, match="a line of a log"):
+        store.append(["good", line], START)
+    assert store.read() == ([], START)
+
+
+@pytest.mark.parametrize("position", ["1", "1.1.xyz", "0.1." + "a" * 64, "../1", "1.1." + "a" * 65])
+def test_strange_positions(tmp_path: Path, position: str) -> None:
+    with pytest.raises(ValueError, match="not a position"):
+        FolderPlace(tmp_path).open().read(position)
+
+
+def test_names_of_logs() -> None:
+    assert log_name() == "_/log"
+    assert log_name("plans/Shop", "42") == "plans%2F%53hop/pr-42/log"
+    assert log_name("", "topic/x") == "_/branch-topic%2Fx/log"
+    assert len({log_name("", name) for name in ("7", "07", "pr-7", "..", "_", "")}) == 6
+
+
+def test_processes_that_append_at_the_same_time(place: Place) -> None:
+    """Three processes append, one makes checkpoints: nothing is lost, nothing is there twice."""
+    count = 12
+    writers = [_start(place, f"writer-{number}", "append", count) for number in range(3)]
+    checkpoints = _start(place, "checkpoints", "checkpoint", 4)
+    appended = [line for writer in writers for line in _finish(writer)]
+    _finish(checkpoints)
+    lines = place.open().read()[0]
+    assert Counter(line for line in lines if line != "open") == Counter(appended)
+    assert len(set(appended)) == 3 * count
+    for number in range(3):
+        own = [line for line in lines if line.startswith(f"writer-{number} ")]
+        assert own == [f"writer-{number} {index}" for index in range(count)]
+
+
+def test_processes_that_are_killed(place: Place) -> None:
+    """What a process reported as appended is there after kill -9, once; the others go on."""
+    appended: list[str] = []
+    for attempt in range(4):
+        doomed = [
+            _start(place, f"doomed-{attempt}", "append", 1000),
+            _start(place, f"saver-{attempt}", "checkpoint", 1000),
+        ]
+        assert doomed[0].stdout is not None
+        appended += [doomed[0].stdout.readline().strip() for _ in range(attempt + 1)]
+        for process in doomed:
+            process.send_signal(signal.SIGKILL)
+        appended += doomed[0].communicate()[0].splitlines()
+        doomed[1].communicate()
+    survivor = place.open("survivor")
+    lines, end = survivor.read()
+    assert survivor.append(["last"], end) is not None
+    assert [line for line in lines if line in set(appended)] == appended
+    assert max(Counter(line for line in lines if line != "open").values()) == 1
+    assert place.open().read()[0] == [*lines, "last"]
+
+
+def _start(place: Place, writer: str, command: str, count: int) -> subprocess.Popen[str]:
+    words = [sys.executable, str(PROGRAM), place.spec(), writer, command, str(count)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def _finish(process: subprocess.Popen[str]) -> list[str]:
+    said = process.communicate()[0]
+    assert process.returncode == 0
+    return said.splitlines()
+
+
+# Lost lines
+
+
+def test_lines_that_were_lost(place: Place) -> None:
+    """An older copy that was put back, also one to which others have appended since, and a log that was deleted."""
+    first = filled(place, 1)[-1]
+    put_back = place.copy()
+    other = place.open()
+    second = other.append(["b"], first)
+    assert second is not None
+    third = other.append(["c"], second)
+    assert third is not None
+
+    def went_back(position: str) -> None:
+        for reader in (place.open(), other):
+            with pytest.raises(LogWentBackError) as caught:
+                reader.read(position)
+            assert caught.value.command == "planner reconcile"
+            with pytest.raises(LogWentBackError):
+                reader.append(["never"], position)
+        assert "never" not in place.open().read()[0]
+
+    put_back()
+    went_back(third)
+    assert place.open().read(first) == ([], first)
+    new = place.open().append(["B"], first)  # as many lines as before
+    assert new is not None
+    went_back(second)
+    went_back(third)
+    assert place.open().append(["C"], new) is not None
+    went_back(second)
+    went_back(third)
+    place.wipe()
+    went_back(first)
+    went_back(third)
+    assert place.open().read() == ([], START)
+
+
+def test_a_log_that_was_put_back_while_somebody_uses_it(place: Place) -> None:
+    first = filled(place, 1)[-1]
+    put_back = place.copy()
+    store = place.open()
+    second = store.append(["b"], first)
+    assert second is not None
+    put_back()
+    with pytest.raises(LogWentBackError):
+        _ = store.append(["c"], second) or store.read(second)
+    reader = place.open()
+    assert reader.read() == (["line 1"], first)
+    assert reader.append(["d"], first) is not None
+
+
+def test_a_copy_from_before_a_checkpoint(place: Place) -> None:
+    positions = filled(place, 3)
+    put_back = place.copy()
+    store = place.open()
+    end = store.checkpoint(positions[-1])
+    assert end is not None
+    put_back()
+    with pytest.raises(LogWentBackError):
+        store.read(end)
+    assert store.read(positions[2]) == (["line 3"], positions[3])
+
+
+# Checkpoints
+
+
+def test_a_checkpoint_replaces_entries_and_loses_nothing(place: Place) -> None:
+    """Who knows the older chain goes on where it was; open lines are lines of the checkpoint, too."""
+    positions = filled(place, 5)
+    store = place.open()
+    before = place.stored()[0]
+    end = store.checkpoint(positions[-1], ["open 1", "open 2"])
+    assert end is not None
+    if isinstance(place, FolderPlace):
+        assert before - place.stored()[0] == 5 - 2
+    everything = [*(f"line {number}" for number in range(1, 6)), "open 1", "open 2"]
+    for number, position in enumerate(positions):
+        for reader in (place.open(), store):
+            assert reader.read(position) == (everything[number:], end)
+    assert place.open().read(end) == ([], end)
+
+
+def test_several_checkpoints(place: Place) -> None:
+    positions = filled(place, 2)
+    store = place.open()
+    for number in range(3, 8, 2):
+        end = store.checkpoint(positions[-1], [f"open {number}"])
+        assert end is not None
+        after = place.open().append([f"line {number}"], end)
+        assert after is not None
+        more = place.open().append([f"line {number + 1}"], after)
+        assert more is not None
+        positions += [end, after, more]
+    everything, last = place.open().read()
+    assert last == positions[-1]
+    assert [line for line in everything if line.startswith("line")] == [f"line {number}" for number in range(1, 9)]
+    for number, position in enumerate(positions):
+        assert place.open().read(position) == (everything[number:], last)
+
+
+def test_positions_before_a_checkpoint_cannot_be_written_at(place: Place) -> None:
+    """Although the numbers of the entries that it removed are free again."""
+    positions = filled(place, 4)
+    stale = place.open()
+    stale.read(positions[2])
+    end = place.open().checkpoint(positions[-1], ["open"])
+    assert end is not None
+    stored = place.stored()
+    for position in positions:
+        assert stale.append(["never"], position) is None
+        assert place.open().append(["never"], position) is None
+        assert place.open().checkpoint(position) in {None, START}
+    assert place.open().read(end) == ([], end)
+    assert "never" not in place.open().read()[0]
+    if not isinstance(place, GitPlace):  # where unreachable objects may remain
+        assert place.stored() == stored
+
+
+def test_a_checkpoint_fails_if_somebody_else_appended(place: Place) -> None:
+    positions = filled(place, 3)
+    assert place.open().checkpoint(positions[-2]) is None
+    assert place.open().read() == (["line 1", "line 2", "line 3"], positions[-1])
+    assert place.open().checkpoint(START) == START
+
+
+# Documents
+
+
+def test_documents(place: Place) -> None:
+    """They are read by other machines, one at a time, until they are deleted; also after a checkpoint."""
+    here, there = place.open(), place.open()
+    documents = [b"", b"one", bytes(range(256)) * 100]
+    digests = [here.put(document) for document in documents]
+    assert digests == [sha256(document).hexdigest() for document in documents]
+    assert [here.get(digest) for digest in digests] == documents
+    end = here.append(["calls"], START)
+    assert end is not None
+    own = there.put(b"two")
+    end = there.append(["more"], there.read()[1])
+    assert end is not None
+    for after in (end, here.checkpoint(end)):
+        assert after is not None
+        reader = place.open()
+        assert [reader.get(digest) for digest in (*digests, own)] == [*documents, b"two"]
+    assert place.open().get("0" * 64) is None
+    there.delete([digests[1], "0" * 64])
+    for reader in (place.open(), here, there):
+        lines, _ = reader.read()
+        assert lines == ["calls", "more"]
+        assert [reader.get(digest) for digest in (*digests, own)] == [b"", None, documents[2], b"two"]
+    again = here.put(b"one")
+    assert here.append(["again"], here.read()[1]) is not None
+    assert place.open().get(again) == b"one"
+
+
+def test_documents_of_writers_that_go_on_after_a_checkpoint(place: Place) -> None:
+    writers = [place.open(), place.open()]
+    digests: list[str] = []
+    position = START
+    for number in range(6):
+        writer = writers[number % 2]
+        digests.append(writer.put(f"document {number}".encode()))
+        for _ in range(3):
+            _, position = writer.read(position)
+            appended = writer.append([f"line {number}"], position)
+            if appended is not None:
+                break
+        else:
+            pytest.fail("the append fails again and again")
+        position = appended
+        if number in {2, 3}:
+            saved = place.open().checkpoint(position)
+            assert saved is not None
+            position = saved
+    reader = place.open()
+    assert [reader.get(digest) for digest in digests] == [f"document {number}".encode() for number in range(6)]
+    assert [line for line in reader.read()[0]] == [f"line {number}" for number in range(6)]
+
+
+@pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
+def test_digests_are_no_paths(place: Place, digest: str) -> None:
+    store = place.open()
+    with pytest.raises(ValueError, match="not a SHA-256 digest"):
+        store.get(digest)
+    with pytest.raises(ValueError, match="not a SHA-256 digest"):
+        store.delete([digest])
+
+
+def test_documents_are_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.log.stores.chain.MAX_EVIDENCE_BYTES", 10)
+    with pytest.raises(ValueError, match="at most 10 bytes"):
+        place.open().put(b"x" * 11)
+
+
+# Hostile content
+
+
+DAMAGED = {
+    "empty": b"",
+    "no JSON": b"hello\n",
+    "no end": b"{",
+    "not UTF-8": b"\xff\xfe\n",
+    "deep": b"[" * 100_000 + b"\n",
+    "not an object": b"[]\n",
+}
+
+
+@pytest.mark.parametrize(
+    "damage", [*DAMAGED, "cut", "longer", "changed", "number", "negative", "newer", "start", "two"]
+)
+def test_damaged_entries(place: Place, damage: str) -> None:
+    """Neither a traceback nor a part of an entry: the error says where, and what to do."""
+    end = filled(place, 1)[-1]
+    good = entry_after(end, "new", "lines")
+    data = (
+        DAMAGED.get(damage)
+        or {
+            "empty": b"",
+            "cut": good[:-3],
+            "longer": good + b"more\n",
+            "changed": good.replace(b"new", b"old"),
+            "number": entry_after(end, "x", number=7, start=1),
+            "negative": entry_after(end, "x", size=-1),
+            "newer": entry_after(end, "x", planner_log=2),
+            "start": entry_after(end, "x", start=2),
+            "two": good + good,
+        }[damage]
+    )
+    place.write_entry(2, data)
+    for position in (START, end):
+        with pytest.raises(StoreError, match="damaged") as caught:
+            place.open().read(position)
+        assert "planner reconcile" in caught.value.hint
+
+
+def test_an_entry_that_does_not_follow(place: Place) -> None:
+    end = filled(place, 1)[-1]
+    place.write_entry(2, entry_after(end, "x", after="0" * 64))
+    with pytest.raises(StoreError, match="does not follow"):
+        place.open().read()
+    with pytest.raises(LogWentBackError):
+        place.open().read(end)
+
+
+def test_strange_lines(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read, so that facts can name them: bounded, and as text."""
+    monkeypatch.setattr("planner.log.stores.entries.MAX_LINE_BYTES", 100)
+    end = filled(place, 1)[-1]
+    body = b"\xff\xfe\n" + b"y" * 1000 + b"\n\n\x00\n"
+    place.write_entry(2, entry_after(end, size=len(body), body=sha256(body).hexdigest()) + body)
+    lines, position = place.open().read()
+    assert lines == ["line 1", "\ufffd\ufffd", "y" * 100, "", "\x00"]
+    assert place.open().append(["z"], position) is not None
+
+
+def test_fields_that_this_version_does_not_know(place: Place) -> None:
+    end = filled(place, 1)[-1]
+    place.write_entry(2, entry_after(end, "x", colour="blue"))
+    lines, position = place.open().read()
+    assert lines == ["line 1", "x"]
+    assert place.open().append(["y"], position) is not None
+    assert place.open().read(end)[0] == ["x", "y"]
+
+
+def test_a_checkpoint_without_its_segment(place: Place) -> None:
+    end = filled(place, 1)[-1]
+    segments = [{"digest": "a" * 64, "last": 1}]
+    place.write_entry(2, entry_after(end, "x", start=2, segments=segments))
+    with pytest.raises(StoreError, match="lacks"):
+        place.open().read()
+    assert place.open().read(end)[0] == ["x"]
+
+
+# Costs
+
+
+def test_an_append_costs_the_same_in_a_long_log(place: Place) -> None:
+    """Stored things and their bytes; the requests are in the tests of each store."""
+    store = place.open()
+    position, costs = START, list[tuple[int, int]]()
+    for number in range(60):
+        before = place.stored()
+        end = store.append([f"{number:0500}"], position)
+        assert end is not None
+        position = end
+        after = place.stored()
+        costs.append((after[0] - before[0], after[1] - before[1]))
+    assert costs[50][0] == costs[1][0]
+    assert costs[50][1] <= 1.02 * costs[1][1]
