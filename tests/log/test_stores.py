@@ -312,7 +312,7 @@ def test_documents_of_writers_that_go_on_after_a_checkpoint(place: Place) -> Non
             position = saved
     reader = place.open()
     assert [reader.get(digest) for digest in digests] == [f"document {number}".encode() for number in range(6)]
-    assert [line for line in reader.read()[0]] == [f"line {number}" for number in range(6)]
+    assert reader.read()[0] == [f"line {number}" for number in range(6)]
 
 
 @pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])

@@ -12,8 +12,7 @@ created before anything was removed.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from threading import RLock
 from typing import Final
@@ -28,7 +27,6 @@ from planner.log.stores.entries import (
     Segment,
     make_entry,
     parse_entries,
-    parse_entry,
 )
 from planner.log.stores.store import MAX_EVIDENCE_BYTES, START, LogWentBackError, Store
 from planner.values import frozen
@@ -55,8 +53,6 @@ class ChainedStore(Store, ABC):
         self._where = where
         self._writer = writer
         self._lock = RLock()
-        self._confirmed = Position()
-        """A position at which this object has seen the log: nobody has to look again whether it is there."""
 
     # What a store is made of. Numbers are in ascending order. Called under the lock.
 
@@ -102,8 +98,7 @@ class ChainedStore(Store, ABC):
         known = Position.parse(after)
         with self._lock:
             entries = self._read(known)
-            end = entries[-1].position if entries else known
-            self._confirmed = end
+        end = entries[-1].position if entries else known
         return [line for entry in entries for line in entry.lines], str(end)
 
     def _read(self, known: Position) -> list[Entry]:
@@ -111,42 +106,43 @@ class ChainedStore(Store, ABC):
             entries = self._entries_after(known, self._numbers(known.number))
             if entries is not None:
                 return entries
+        if known.number and not self._is_there(known):
+            raise LogWentBackError(self._where)
         raise StoreError(f"{self._where} lacks some of its entries", _RESTORE)
 
     def _entries_after(self, known: Position, numbers: Sequence[int]) -> list[Entry] | None:
-        """The entries after a position; None if entries are missing, or were removed meanwhile. `numbers` are those
-        from the position's on."""
+        """The entries after a position; None if entries are missing, perhaps because they were removed meanwhile.
+        `numbers` are those from the position's on."""
         newer = [number for number in numbers if number > known.number]
         if not newer:
-            return self._nothing_new(known, numbers)
+            if known.number and not (numbers and self._is_there(known)):
+                return None
+            return []
         loaded = self._load(newer)
         if loaded[-1] is None:
             return None
         last = self._parse(newer[-1], loaded[-1])
-        entries = [
-            self._parse(number, data)
-            for number, data in zip(newer[:-1], loaded, strict=False)
-            if number >= last.header.start and data is not None
-        ]
+        start = last.header.start
+        if start <= known.number != numbers[0]:
+            return None
+        current = zip(newer[:-1], loaded, strict=False)
+        entries = [self._parse(number, data) for number, data in current if number >= start and data is not None]
         entries.append(last)
-        if last.header.start > known.number:
+        if start > known.number:
             replaced = self._replaced(entries[0], known)
             if replaced is None:
                 return None
             entries = [*replaced, *entries]
-        return self._verified(entries, known)
+        return entries if self._is_chain(entries, known) else None
 
-    def _nothing_new(self, known: Position, numbers: Sequence[int]) -> list[Entry] | None:
-        if known.number == 0:
-            return []
-        if not numbers:
-            raise LogWentBackError(self._where)
+    def _is_there(self, known: Position) -> bool:
+        """False if the entry at this position was removed. Raises if another one is there."""
         data = self._load([known.number])[0]
         if data is None:
-            return None
+            return False
         if self._parse(known.number, data).digest != known.digest:
             raise LogWentBackError(self._where)
-        return []
+        return True
 
     def _replaced(self, checkpoint: Entry, known: Position) -> list[Entry] | None:
         """The entries in the segments of a checkpoint, from the first segment on that has new ones."""
@@ -158,36 +154,37 @@ class ChainedStore(Store, ABC):
             if data is None:
                 return None
             if sha256(data).hexdigest() != segment.digest:
-                raise StoreError(f"a segment of {self._where} is damaged", _RESTORE)
-            with self._naming("a segment"):
-                entries += parse_entries(data)
+                raise self._damaged("a segment", "it has other bytes than were written")
+            entries += self._parse_all("a segment", data)
         return [entry for entry in entries if entry.header.number > known.number]
 
-    def _verified(self, entries: list[Entry], known: Position) -> list[Entry] | None:
+    def _is_chain(self, entries: Sequence[Entry], known: Position) -> bool:
+        """False if one is missing. Raises if one does not follow the one before it."""
         before = known
         for entry in entries:
             if entry.header.number != before.number + 1:
-                return None
+                return False
             if entry.header.after != before.digest:
                 if before is known and known.number:
                     raise LogWentBackError(self._where)
-                raise StoreError(f"entry {entry.header.number} of {self._where} does not follow the last", _RESTORE)
+                raise self._damaged(f"entry {entry.header.number}", "it does not follow the one before it")
             before = entry.position
-        return entries
+        return True
 
     def _parse(self, number: int, data: bytes) -> Entry:
-        with self._naming(f"entry {number}"):
-            entry = parse_entry(data)
-            if entry.header.number != number:
-                raise DamagedEntryError("it has another number")
-        return entry
+        entries = self._parse_all(f"entry {number}", data)
+        if [entry.header.number for entry in entries] != [number]:
+            raise self._damaged(f"entry {number}", "it is another entry")
+        return entries[0]
 
-    @contextmanager
-    def _naming(self, what: str) -> Generator[None]:
+    def _parse_all(self, what: str, data: bytes) -> list[Entry]:
         try:
-            yield
+            return list(parse_entries(data))
         except DamagedEntryError as error:
-            raise StoreError(f"{what} of {self._where} is damaged: {error}", _RESTORE) from error
+            raise self._damaged(what, str(error)) from error
+
+    def _damaged(self, what: str, why: str) -> StoreError:
+        return StoreError(f"{what} of {self._where} is damaged: {why}", _RESTORE)
 
     # Writing
 
@@ -198,22 +195,12 @@ class ChainedStore(Store, ABC):
 
     def _append(self, known: Position, content: Content, segment: NewSegment | None = None) -> str | None:
         entry = make_entry(known, self._writer, content)
-        if known not in (Position(), self._confirmed) and not self._is_there(known):
+        if known.number and not self._is_there(known):
+            self._read(known)  # raises if it was lost
             return None
-        if not self._create(entry, segment):
+        if not self._create(entry, segment) or not self._counts(entry, known):
             return None
-        if not self._counts(entry, known):
-            return None
-        self._confirmed = entry.position
         return str(entry.position)
-
-    def _is_there(self, known: Position) -> bool:
-        """False if a checkpoint replaced the entry at this position. Raises if it was lost."""
-        data = self._load([known.number])[0]
-        if data is not None and self._parse(known.number, data).digest == known.digest:
-            return True
-        self._read(known)
-        return False
 
     def _counts(self, entry: Entry, known: Position) -> bool:
         """Whether an entry that was created belongs to the chain."""
@@ -244,8 +231,7 @@ class ChainedStore(Store, ABC):
             end = self._append(known, self._content(Content(open_lines, segments)), segment)
             if end is None:
                 return None
-            stored = self._load_segment(segment.digest)
-            if stored != data:
+            if self._load_segment(segment.digest) != data:
                 raise StoreError(f"{self._where} did not store a segment as it was written", "Nothing was removed.")
             self._remove_before(known.number + 1)
             return end
@@ -253,12 +239,11 @@ class ChainedStore(Store, ABC):
     def _replaceable(self, known: Position) -> list[Entry] | None:
         """The entries since the last checkpoint; None if another checkpoint replaced them."""
         numbers = range(known.start, known.number + 1)
-        loaded = [data for data in self._load(numbers) if data is not None]
-        if len(loaded) == len(numbers):
-            entries = [self._parse(number, data) for number, data in zip(numbers, loaded, strict=True)]
-            before = Position(known.start - 1, 1, entries[0].header.after)
-            if self._verified(entries, before) and entries[-1].position == known:
-                return entries
+        loaded = zip(numbers, self._load(numbers), strict=True)
+        entries = [self._parse(number, data) for number, data in loaded if data is not None]
+        is_whole = len(entries) == len(numbers) and entries[-1].position == known
+        if is_whole and self._is_chain(entries, Position(known.start - 1, 1, entries[0].header.after)):
+            return entries
         self._read(known)  # raises if it was lost
         return None
 

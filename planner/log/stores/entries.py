@@ -163,14 +163,6 @@ def parse_entries(data: bytes) -> Iterator[Entry]:
         at = end
 
 
-def parse_entry(data: bytes) -> Entry:
-    """The only entry in these bytes. Raises `DamagedEntryError`."""
-    entries = list(parse_entries(data))
-    if len(entries) != 1:
-        raise DamagedEntryError("it is not one entry")
-    return entries[0]
-
-
 def _header(line: bytes) -> Header:
     try:
         header = Header.model_validate_json(line)

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 from typing import Final
@@ -42,6 +43,10 @@ class FolderStore(ChainedStore):
     # Entries and segments
 
     def _numbers(self, first: int) -> Sequence[int]:
+        """Without a list of all: entries are removed in ascending order, so those after one that is there are, too."""
+        if first and self._entry(first).exists():
+            last = next(number for number in count(first) if not self._entry(number + 1).exists())
+            return range(first, last + 1)
         place = self._place / "entries"
         with self._mapped("read", place):
             self._refuse_links(place)
