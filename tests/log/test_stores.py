@@ -7,22 +7,23 @@ import subprocess
 import sys
 from collections import Counter
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
 import pytest
 from log_places import FolderPlace, GitPlace, Place, entry_after
 
-from planner.errors import StoreError
+from planner.errors import StoreError, UsageError
 from planner.log.stores.store import START, LogWentBackError, log_name
 
 PROGRAM = Path(__file__).parents[1] / "support" / "log_places.py"
 
 
-def filled(place: Place, count: int) -> list[str]:
+def filled(place: Place, wanted: int) -> list[str]:
     """The positions before and after each of the lines `line 1`, `line 2`, …"""
     store = place.open()
     positions = [START]
-    for number in range(1, count + 1):
+    for number in range(1, wanted + 1):
         end = store.append([f"line {number}"], positions[-1])
         assert end is not None
         positions.append(end)
@@ -89,17 +90,17 @@ def test_names_of_logs() -> None:
 
 def test_processes_that_append_at_the_same_time(place: Place) -> None:
     """Three processes append, one makes checkpoints: nothing is lost, nothing is there twice."""
-    count = 12
-    writers = [_start(place, f"writer-{number}", "append", count) for number in range(3)]
+    each = 12
+    writers = [_start(place, f"writer-{number}", "append", each) for number in range(3)]
     checkpoints = _start(place, "checkpoints", "checkpoint", 4)
     appended = [line for writer in writers for line in _finish(writer)]
     _finish(checkpoints)
     lines = place.open().read()[0]
     assert Counter(line for line in lines if line != "open") == Counter(appended)
-    assert len(set(appended)) == 3 * count
+    assert len(set(appended)) == 3 * each
     for number in range(3):
         own = [line for line in lines if line.startswith(f"writer-{number} ")]
-        assert own == [f"writer-{number} {index}" for index in range(count)]
+        assert own == [f"writer-{number} {index}" for index in range(each)]
 
 
 def test_processes_that_are_killed(place: Place) -> None:
@@ -124,8 +125,32 @@ def test_processes_that_are_killed(place: Place) -> None:
     assert place.open().read()[0] == [*lines, "last"]
 
 
-def _start(place: Place, writer: str, command: str, count: int) -> subprocess.Popen[str]:
-    words = [sys.executable, str(PROGRAM), place.spec(), writer, command, str(count)]
+@pytest.mark.parametrize("command", ["append", "checkpoint"])
+def test_processes_that_are_killed_between_two_steps(place: Place, command: str) -> None:
+    """All or nothing of what they appended; the next one goes on, also from every older position."""
+    positions = filled(place, 3)
+    expected = [f"line {number}" for number in range(1, 4)]
+    for step in count(1):
+        process = _start(place, f"doomed-{step}", command, 1, step)
+        reported = process.communicate()[0].splitlines()
+        assert process.returncode in {0, -signal.SIGKILL}
+        lines, end = place.open().read()
+        new = [f"doomed-{step} 0"] if command == "append" else ["open"]
+        assert lines in ([expected] if not reported else []) + [[*expected, *new]]
+        after = place.open().append([f"after {step}"], end)
+        assert after is not None
+        expected = [*lines, f"after {step}"]
+        for number, position in enumerate(positions):
+            assert place.open().read(position) == (expected[number:], after)
+        if process.returncode == 0:
+            break
+    assert step > 2
+    assert place.open().checkpoint(after) is not None
+    assert place.open().read()[0] == expected
+
+
+def _start(place: Place, writer: str, command: str, wanted: int, step: int = 0) -> subprocess.Popen[str]:
+    words = [sys.executable, str(PROGRAM), place.spec(), writer, command, str(wanted), str(step)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
@@ -407,6 +432,33 @@ def test_a_checkpoint_without_its_segment(place: Place) -> None:
     with pytest.raises(StoreError, match="lacks"):
         place.open().read()
     assert place.open().read(end)[0] == ["x"]
+
+
+# Stores that cannot be used
+
+
+@pytest.mark.parametrize("how", ["away", "read-only", "full"])
+def test_a_store_that_cannot_be_used_for_a_while(place: Place, how: str) -> None:
+    """The error says what to do, and afterwards the same append goes on."""
+    end = filled(place, 1)[-1]
+    store = place.open()
+    store.read(end)
+    digest = store.put(b"document" * 1000)
+    with place.failing(how):
+        for _ in range(2):
+            with pytest.raises((StoreError, UsageError)) as caught:
+                store.append(["new"], end)
+            assert not isinstance(caught.value, LogWentBackError)
+            assert caught.value.hint
+        if how == "away":
+            with pytest.raises((StoreError, UsageError)):
+                store.read(end)
+        else:
+            assert place.open().read() == (["line 1"], end)
+    after = store.append(["new"], end)
+    assert after is not None
+    assert place.open().read() == (["line 1", "new"], after)
+    assert place.open().get(digest) == b"document" * 1000
 
 
 # Costs

@@ -32,6 +32,8 @@ class BucketServer(ThreadingHTTPServer):
         self.closed = False
         self.refused: set[str] = set()
         self.ignores_conditions = False
+        self.failing: tuple[int, frozenset[str]] | None = None
+        """Answer these methods with this status."""
         self.requests = 0
         self.transferred = 0
 
@@ -69,6 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.requests += 1
             self.server.transferred += len(body)
+            if self.server.failing is not None and self.command in self.server.failing[1]:
+                return self._answer(self.server.failing[0], b"<Error><Code>Failing</Code></Error>")
             if self.server.closed or (self.command == "GET" and path in self.server.refused):
                 return self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
             if self.command == "GET" and "list-type" in address.query:

@@ -1,26 +1,32 @@
 """Where a log can be: each kind of store, opened by any number of machines, and what people and accidents do to it.
 
-As a program it is one machine: `log_places.py PLACE WRITER COMMAND COUNT`, where PLACE is what `Place.spec` returns.
+As a program it is one machine: `log_places.py PLACE WRITER COMMAND COUNT STEP`, where PLACE is what `Place.spec` returns.
 `append` appends COUNT lines, one at a time, and prints each that was appended. `checkpoint` makes COUNT checkpoints.
+The machine kills itself before its STEPth effect on the store (0: never).
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import obstore
 from buckets import BucketServer, bucket_server
 from obstore.store import S3Store
 from private_git import private_git
-from repositories import git, make_remote
+from repositories import git, make_remote, program
 
 from planner.ci.git import Git
 from planner.log.stores.bucket import BucketStore
@@ -67,6 +73,10 @@ class Place(ABC):
         """Write any bytes as an entry. A git ref has only the last."""
 
     @abstractmethod
+    def failing(self, how: str) -> AbstractContextManager[None]:
+        """Until the end, the store is `away`, `read-only` or `full`."""
+
+    @abstractmethod
     def stored(self) -> tuple[int, int]:
         """The number and the size of all stored things."""
 
@@ -99,6 +109,20 @@ class FolderPlace(Place):
     def wipe(self) -> None:
         shutil.rmtree(self.store_folder)
 
+    @contextmanager
+    def failing(self, how: str) -> Generator[None]:
+        if how == "away":
+            aside = self.folder / "aside"
+            self.store_folder.rename(aside)
+            self.store_folder.write_bytes(b"")
+            yield
+            self.store_folder.unlink()
+            aside.rename(self.store_folder)
+            return
+        name, code = ("tempfile.mkstemp", errno.EROFS) if how == "read-only" else ("os.fsync", errno.ENOSPC)
+        with patch(name, side_effect=OSError(code, os.strerror(code))):
+            yield
+
     def write_entry(self, number: int, data: bytes) -> None:
         (self.entries / f"{number:012}").write_bytes(data)
 
@@ -130,6 +154,16 @@ class BucketPlace(Place):
 
     def wipe(self) -> None:
         self.server.objects.clear()
+
+    @contextmanager
+    def failing(self, how: str) -> Generator[None]:
+        everything = frozenset({"GET", "PUT", "POST", "HEAD", "DELETE"})
+        status, methods = {"away": (503, everything), "read-only": (403, everything - {"GET"}), "full": (507, {"PUT"})}[
+            how
+        ]
+        self.server.failing = status, frozenset(methods)
+        yield
+        self.server.failing = None
 
     def write_entry(self, number: int, data: bytes) -> None:
         self.server.objects[f"/results/team/{NAME}/entries/{number:012}"] = data
@@ -170,6 +204,27 @@ class GitPlace(Place):
     def wipe(self) -> None:
         git(self.bare, "update-ref", "-d", REF)
 
+    @contextmanager
+    def failing(self, how: str) -> Generator[None]:
+        repository = self.repository
+        if how == "away":
+            repository.rename(self.folder / "aside")
+            yield
+            (self.folder / "aside").rename(repository)
+        elif how == "read-only":
+            hook = program(repository / "hooks" / "pre-receive", "echo this repository is archived; exit 1")
+            yield
+            hook.unlink()
+        else:
+            git(self.bare, "config", "receive.maxInputSize", "1")
+            yield
+            git(self.bare, "config", "--unset", "receive.maxInputSize")
+
+    @property
+    def repository(self) -> Path:
+        """The folder in which git keeps the log."""
+        return self.bare
+
     def write_entry(self, number: int, data: bytes) -> None:
         del number
         blob = self.write_blob(data)
@@ -203,6 +258,10 @@ class LonelyGitPlace(GitPlace):
 
     def _open(self, writer: str) -> ChainedStore:
         return GitStore(Git(self.bare, BARE_ENVIRON), REF, None, writer)
+
+    @property
+    def repository(self) -> Path:
+        return self.bare / ".git"
 
     def spec(self) -> str:
         return json.dumps(["alone", str(self.folder)])
@@ -265,11 +324,35 @@ def entry_after(at: str, *lines: str, writer: str = "somebody", **fields: Any) -
     return json.dumps(json.loads(header) | fields).encode() + b"\n" + body
 
 
+def die_before(step: int) -> None:
+    """Kill this process before its effect of this number: a file gets or loses its name, a request, a git."""
+    effects = {"os.link", "os.rename", "os.remove", "os.mkdir", "subprocess.Popen", "obstore"}
+    counted = count(1)
+
+    def audit(event: str, arguments: object) -> None:
+        del arguments
+        if event in effects and next(counted) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for name in ("put", "delete"):
+        setattr(obstore, name, _audited(getattr(obstore, name)))
+    sys.addaudithook(audit)
+
+
+def _audited(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        sys.audit("obstore")
+        return function(*arguments, **named)
+
+    return call
+
+
 def main() -> None:
-    spec, writer, command, count = sys.argv[1:]
+    spec, writer, command, wanted, step = sys.argv[1:]
     store = _reopen(spec, writer)
+    die_before(int(step))
     position, number = "", 0
-    while number < int(count):
+    while number < int(wanted):
         _, position = store.read(position)
         line = f"{writer} {number}"
         done = store.append([line], position) if command == "append" else store.checkpoint(position, ["open"])
