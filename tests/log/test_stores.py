@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from log_places import FolderPlace, GitPlace, Place, entry_after
+from log_places import MAIN_KINDS, FolderPlace, GitPlace, Place, entry_after
 
 from planner.errors import StoreError, UsageError
 from planner.log.stores.store import START, LogWentBackError, log_name
@@ -88,6 +88,7 @@ def test_names_of_logs() -> None:
     assert len({log_name("", name) for name in ("7", "07", "pr-7", "..", "_", "")}) == 6
 
 
+@pytest.mark.parametrize("place", MAIN_KINDS, indirect=True)
 def test_processes_that_append_at_the_same_time(place: Place) -> None:
     """Three processes append, one makes checkpoints: nothing is lost, nothing is there twice."""
     each = 12
@@ -103,6 +104,7 @@ def test_processes_that_append_at_the_same_time(place: Place) -> None:
         assert own == [f"writer-{number} {index}" for index in range(each)]
 
 
+@pytest.mark.parametrize("place", MAIN_KINDS, indirect=True)
 def test_processes_that_are_killed(place: Place) -> None:
     """What a process reported as appended is there after kill -9, once; the others go on."""
     appended: list[str] = []
@@ -125,32 +127,36 @@ def test_processes_that_are_killed(place: Place) -> None:
     assert place.open().read()[0] == [*lines, "last"]
 
 
+@pytest.mark.parametrize("place", MAIN_KINDS, indirect=True)
 @pytest.mark.parametrize("command", ["append", "checkpoint"])
 def test_processes_that_are_killed_between_two_steps(place: Place, command: str) -> None:
     """All or nothing of what they appended; the next one goes on, also from every older position."""
     positions = filled(place, 3)
     expected = [f"line {number}" for number in range(1, 4)]
+    reader, end = place.open(), positions[-1]
+    is_done = False
     for step in count(1):
-        process = _start(place, f"doomed-{step}", command, 1, step)
-        reported = process.communicate()[0].splitlines()
-        assert process.returncode in {0, -signal.SIGKILL}
-        lines, end = place.open().read()
-        new = [f"doomed-{step} 0"] if command == "append" else ["open"]
-        assert lines in ([expected] if not reported else []) + [[*expected, *new]]
-        after = place.open().append([f"after {step}"], end)
-        assert after is not None
-        expected = [*lines, f"after {step}"]
-        for number, position in enumerate(positions):
-            assert place.open().read(position) == (expected[number:], after)
-        if process.returncode == 0:
+        if is_done:
+            assert step > 2
             break
-    assert step > 2
-    assert place.open().checkpoint(after) is not None
-    assert place.open().read()[0] == expected
+        process = _start(place, "doomed", command, 1, step, end)
+        reported = process.communicate()[0].splitlines()
+        is_done = process.returncode == 0
+        assert is_done or process.returncode == -signal.SIGKILL
+        lines, at = reader.read(end)
+        new = ["doomed 0"] if command == "append" else ["open"]
+        assert lines in ([new] if reported else [[], new])
+        after = reader.append([f"after {step}"], at)
+        assert after is not None
+        expected += [*lines, f"after {step}"]
+        end = after
+    assert reader.checkpoint(end) is not None
+    for number, position in enumerate(positions):
+        assert place.open().read(position)[0] == expected[number:]
 
 
-def _start(place: Place, writer: str, command: str, wanted: int, step: int = 0) -> subprocess.Popen[str]:
-    words = [sys.executable, str(PROGRAM), place.spec(), writer, command, str(wanted), str(step)]
+def _start(place: Place, writer: str, command: str, wanted: int, step: int = 0, at: str = "") -> subprocess.Popen[str]:
+    words = [sys.executable, str(PROGRAM), place.spec(), writer, command, str(wanted), str(step), at]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 

@@ -1,8 +1,8 @@
 """Where a log can be: each kind of store, opened by any number of machines, and what people and accidents do to it.
 
-As a program it is one machine: `log_places.py PLACE WRITER COMMAND COUNT STEP`, where PLACE is what `Place.spec` returns.
+As a program it is one machine: `log_places.py PLACE WRITER COMMAND COUNT STEP POSITION`: PLACE is what `Place.spec` returns.
 `append` appends COUNT lines, one at a time, and prints each that was appended. `checkpoint` makes COUNT checkpoints.
-The machine kills itself before its STEPth effect on the store (0: never).
+The machine reads from POSITION on, and kills itself before its STEPth effect on the store (0: never).
 """
 
 from __future__ import annotations
@@ -282,6 +282,8 @@ def open_s3(url: str, writer: str) -> BucketStore:
 
 
 KINDS = ("folder", "bucket", "git", "shallow", "http", "alone")
+MAIN_KINDS = KINDS[:3]
+"""For tests that start many processes."""
 
 
 @contextmanager
@@ -325,13 +327,14 @@ def entry_after(at: str, *lines: str, writer: str = "somebody", **fields: Any) -
 
 
 def die_before(step: int) -> None:
-    """Kill this process before its effect of this number: a file gets or loses its name, a request, a git."""
-    effects = {"os.link", "os.rename", "os.remove", "os.mkdir", "subprocess.Popen", "obstore"}
+    """Kill this process before its effect of this number: a file gets or loses its name, a request, a git that writes."""
+    effects = {"os.link", "os.rename", "os.remove", "os.mkdir", "obstore"}
+    writing = {"push", "fetch", "fast-import", "update-ref"}
     counted = count(1)
 
-    def audit(event: str, arguments: object) -> None:
-        del arguments
-        if event in effects and next(counted) == step:
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        is_writing = event == "subprocess.Popen" and not writing.isdisjoint(arguments[1])
+        if (event in effects or is_writing) and next(counted) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
     for name in ("put", "delete"):
@@ -348,10 +351,10 @@ def _audited(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def main() -> None:
-    spec, writer, command, wanted, step = sys.argv[1:]
+    spec, writer, command, wanted, step, position = sys.argv[1:]
     store = _reopen(spec, writer)
     die_before(int(step))
-    position, number = "", 0
+    number = 0
     while number < int(wanted):
         _, position = store.read(position)
         line = f"{writer} {number}"
