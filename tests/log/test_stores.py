@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -9,9 +11,11 @@ from collections import Counter
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from log_places import MAIN_KINDS, FolderPlace, GitPlace, Place, entry_after
+from log_places import ALL_KINDS, NAME, BucketPlace, FolderPlace, GitPlace, Place, entry_after
+from repositories import git
 
 from planner.errors import StoreError, UsageError
 from planner.log.stores.store import START, LogWentBackError, log_name
@@ -33,6 +37,7 @@ def filled(place: Place, wanted: int) -> list[str]:
 # Reading and appending
 
 
+@pytest.mark.parametrize("place", ALL_KINDS, indirect=True)
 def test_lines_are_read_as_they_were_appended(place: Place) -> None:
     here, there = place.open(), place.open()
     assert there.read() == ([], START)
@@ -57,6 +62,7 @@ def test_an_append_fails_if_somebody_else_appended(place: Place) -> None:
     assert there.read()[0] == ["a", "c"]
 
 
+@pytest.mark.parametrize("place", ALL_KINDS, indirect=True)
 def test_an_append_may_be_repeated(place: Place) -> None:
     """Whoever did not get the answer asks again: with the same arguments, nothing is appended twice."""
     store = place.open()
@@ -88,7 +94,6 @@ def test_names_of_logs() -> None:
     assert len({log_name("", name) for name in ("7", "07", "pr-7", "..", "_", "")}) == 6
 
 
-@pytest.mark.parametrize("place", MAIN_KINDS, indirect=True)
 def test_processes_that_append_at_the_same_time(place: Place) -> None:
     """Three processes append, one makes checkpoints: nothing is lost, nothing is there twice."""
     each = 12
@@ -104,7 +109,6 @@ def test_processes_that_append_at_the_same_time(place: Place) -> None:
         assert own == [f"writer-{number} {index}" for index in range(each)]
 
 
-@pytest.mark.parametrize("place", MAIN_KINDS, indirect=True)
 def test_processes_that_are_killed(place: Place) -> None:
     """What a process reported as appended is there after kill -9, once; the others go on."""
     appended: list[str] = []
@@ -127,7 +131,6 @@ def test_processes_that_are_killed(place: Place) -> None:
     assert place.open().read()[0] == [*lines, "last"]
 
 
-@pytest.mark.parametrize("place", MAIN_KINDS, indirect=True)
 @pytest.mark.parametrize("command", ["append", "checkpoint"])
 def test_processes_that_are_killed_between_two_steps(place: Place, command: str) -> None:
     """All or nothing of what they appended; the next one goes on, also from every older position."""
@@ -204,6 +207,7 @@ def test_lines_that_were_lost(place: Place) -> None:
     assert place.open().read() == ([], START)
 
 
+@pytest.mark.parametrize("place", ALL_KINDS, indirect=True)
 def test_a_log_that_was_put_back_while_somebody_uses_it(place: Place) -> None:
     first = filled(place, 1)[-1]
     put_back = place.copy()
@@ -233,6 +237,7 @@ def test_a_copy_from_before_a_checkpoint(place: Place) -> None:
 # Checkpoints
 
 
+@pytest.mark.parametrize("place", ALL_KINDS, indirect=True)
 def test_a_checkpoint_replaces_entries_and_loses_nothing(place: Place) -> None:
     """Who knows the older chain goes on where it was; open lines are lines of the checkpoint, too."""
     positions = filled(place, 5)
@@ -295,6 +300,7 @@ def test_a_checkpoint_fails_if_somebody_else_appended(place: Place) -> None:
 # Documents
 
 
+@pytest.mark.parametrize("place", ALL_KINDS, indirect=True)
 def test_documents(place: Place) -> None:
     """They are read by other machines, one at a time, until they are deleted; also after a checkpoint."""
     here, there = place.open(), place.open()
@@ -440,9 +446,115 @@ def test_a_checkpoint_without_its_segment(place: Place) -> None:
     assert place.open().read(end)[0] == ["x"]
 
 
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    place = FolderPlace(tmp_path)
+    end = filled(place, 1)[-1]
+    secret = tmp_path / "secret"
+    secret.write_bytes(entry_after(end, "secret"))
+    (place.entries / f"{2:012}").symlink_to(secret)
+    with pytest.raises(StoreError, match="symbolic link"):
+        place.open().read()
+    place.entries.rename(tmp_path / "moved")
+    place.entries.symlink_to(tmp_path / "moved")
+    for use in (lambda: place.open().read(), lambda: place.open().append(["x"], end)):
+        with pytest.raises(StoreError, match="symbolic link"):
+            use()
+    evidence = place.store_folder / NAME / "evidence"
+    evidence.symlink_to(tmp_path)
+    with pytest.raises(StoreError, match="symbolic link"):
+        place.open().put(b"x")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder"])
+def test_entries_that_are_no_files(tmp_path: Path, kind: str) -> None:
+    place = FolderPlace(tmp_path)
+    filled(place, 1)
+    (os.mkfifo if kind == "fifo" else os.mkdir)(place.entries / f"{2:012}")
+    with pytest.raises(StoreError, match=r"not a file|Is a directory"):
+        place.open().read()
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"], indirect=True)
+def test_strange_names(place: Place) -> None:
+    """Names that planner does not give are not read."""
+    end = filled(place, 1)[-1]
+    for name in ("x", "2", "-00000000001", "00000000000x", ".unfinished-1", "٠٠٠٠٠٠٠٠٠٠٠٢", "2/000000000002"):
+        if isinstance(place, BucketPlace):
+            place.server.objects[f"/results/team/{NAME}/entries/{name}"] = b"strange"
+        elif isinstance(place, FolderPlace):
+            path = place.entries / name.replace("2/", "folder/")
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"strange")
+    assert place.open().read() == (["line 1"], end)
+    assert place.open().append(["line 2"], end) is not None
+    if isinstance(place, BucketPlace):
+        place.server.objects[f"/results/team/{NAME}/entries/../secret"] = b"strange"
+        with pytest.raises(StoreError, match=r"secret|\.\."):
+            place.open().read()
+
+
+@pytest.mark.parametrize("place", ["git"], indirect=True)
+@pytest.mark.parametrize("kind", ["link", "folder", "submodule", "nothing"])
+def test_commits_of_others(place: Place, kind: str) -> None:
+    assert isinstance(place, GitPlace)
+    filled(place, 1)
+    blob = place.write_blob(b"/etc/passwd")
+    tree = git(place.bare, "rev-parse", "main^{tree}")
+    head = git(place.bare, "rev-parse", "main")
+    place.write_tree(
+        {
+            "link": f"120000 blob {blob}\tentry\n",
+            "folder": f"040000 tree {tree}\tentry\n",
+            "submodule": f"160000 commit {head}\tentry\n",
+            "nothing": f"100644 blob {blob}\tother\n",
+        }[kind]
+    )
+    with pytest.raises(StoreError, match=r"damaged|not a file") as caught:
+        place.open().read()
+    assert caught.value.hint
+
+
+def test_entries_are_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("folder", "bucket", "git"):
+        monkeypatch.setattr(f"planner.log.stores.{module}.MAX_DOCUMENT_BYTES", 1000)
+    end = filled(place, 1)[-1]
+    place.write_entry(2, entry_after(end, "x" * 1000))
+    with pytest.raises(StoreError, match="too large"):
+        place.open().read()
+
+
 # Stores that cannot be used
 
 
+@pytest.mark.parametrize("place", ["bucket"], indirect=True)
+def test_a_bucket_that_ignores_conditions(place: Place) -> None:
+    """It is refused before anything is written that somebody relies on."""
+    assert isinstance(place, BucketPlace)
+    place.server.ignores_conditions = True
+    with pytest.raises(UsageError, match="ignores the condition"):
+        place.open().append(["x"], START)
+    assert place.open().read() == ([], START)
+
+
+def test_a_file_system_without_hard_links(tmp_path: Path) -> None:
+    with patch("os.link", side_effect=OSError(errno.EPERM, "")), pytest.raises(UsageError, match="hard links"):
+        FolderPlace(tmp_path).open().append(["x"], START)
+
+
+@pytest.mark.parametrize("place", ["git"], indirect=True)
+def test_a_lock_that_a_killed_git_left(place: Place) -> None:
+    assert isinstance(place, GitPlace)
+    end = filled(place, 1)[-1]
+    store = place.open("here")
+    store.read()
+    assert place.open().append(["x"], end) is not None
+    lock = next((place.clone("here") / ".git/refs/planner-tracking").rglob("log"))
+    lock.with_name("log.lock").write_bytes(b"")
+    assert store.read(end)[0] == ["x"]
+    assert place.open("here").read(end)[0] == ["x"]
+
+
+@pytest.mark.parametrize("place", ALL_KINDS, indirect=True)
 @pytest.mark.parametrize("how", ["away", "read-only", "full"])
 def test_a_store_that_cannot_be_used_for_a_while(place: Place, how: str) -> None:
     """The error says what to do, and afterwards the same append goes on."""
@@ -471,15 +583,18 @@ def test_a_store_that_cannot_be_used_for_a_while(place: Place, how: str) -> None
 
 
 def test_an_append_costs_the_same_in_a_long_log(place: Place) -> None:
-    """Stored things and their bytes; the requests are in the tests of each store."""
-    store = place.open()
-    position, costs = START, list[tuple[int, int]]()
-    for number in range(60):
-        before = place.stored()
+    """Stored things, their bytes, requests and processes."""
+    store, reader = place.open(), place.open()
+    position, costs = START, list[tuple[int, ...]]()
+    for number in range(24):
+        before = (*place.stored(), place.used())
+        assert reader.read(position) == ([], position)
         end = store.append([f"{number:0500}"], position)
         assert end is not None
+        assert reader.read(position)[0] == [f"{number:0500}"]
         position = end
-        after = place.stored()
-        costs.append((after[0] - before[0], after[1] - before[1]))
-    assert costs[50][0] == costs[1][0]
-    assert costs[50][1] <= 1.02 * costs[1][1]
+        after = (*place.stored(), place.used())
+        costs.append(tuple(now - earlier for now, earlier in zip(after, before, strict=True)))
+    assert costs[20][0] == costs[2][0]
+    assert costs[20][1] <= 1.02 * costs[2][1]
+    assert costs[20][2] == costs[2][2]

@@ -35,6 +35,7 @@ from planner.log.stores.entries import Content, Position, make_entry
 from planner.log.stores.folder import FolderStore
 from planner.log.stores.git import GitStore
 from planner.log.stores.store import log_name
+from planner.stores.git_objects import GitAnswer
 
 NAME = log_name()
 REF = f"refs/planner/results/{NAME}"
@@ -79,6 +80,10 @@ class Place(ABC):
     @abstractmethod
     def stored(self) -> tuple[int, int]:
         """The number and the size of all stored things."""
+
+    def used(self) -> int:
+        """How often the store was used: requests, or git processes."""
+        return 0
 
 
 class FolderPlace(Place):
@@ -168,8 +173,21 @@ class BucketPlace(Place):
     def write_entry(self, number: int, data: bytes) -> None:
         self.server.objects[f"/results/team/{NAME}/entries/{number:012}"] = data
 
+    def used(self) -> int:
+        return self.server.requests
+
     def stored(self) -> tuple[int, int]:
         return len(self.server.objects), sum(map(len, self.server.objects.values()))
+
+
+class CountedGit(Git):
+    """Counts the commands that it runs."""
+
+    commands: list[str]
+
+    def __call__(self, *arguments: str, **named: Any) -> GitAnswer:
+        self.commands.append(arguments[0])
+        return super().__call__(*arguments, **named)
 
 
 class GitPlace(Place):
@@ -179,6 +197,7 @@ class GitPlace(Place):
         super().__init__(folder)
         self.remote = remote
         self.options = options
+        self.commands: list[str] = []
         self.bare = folder / "remote.git"
 
     def clone(self, name: str) -> Path:
@@ -188,7 +207,12 @@ class GitPlace(Place):
         return folder
 
     def _open(self, writer: str) -> ChainedStore:
-        return GitStore(Git(self.clone(writer), BARE_ENVIRON), REF, "origin", writer)
+        return GitStore(self.git(self.clone(writer)), REF, "origin", writer)
+
+    def git(self, folder: Path) -> Git:
+        counted = CountedGit(folder, BARE_ENVIRON)
+        counted.commands = self.commands
+        return counted
 
     def spec(self) -> str:
         return json.dumps(["git", str(self.folder), self.remote])
@@ -244,6 +268,9 @@ class GitPlace(Place):
         commit = git(self.bare, "commit-tree", "-m", "x", *parents, ran.stdout.decode().strip())
         git(self.bare, "update-ref", REF, commit)
 
+    def used(self) -> int:
+        return len(self.commands)
+
     def stored(self) -> tuple[int, int]:
         sizes = git(self.bare, "cat-file", "--batch-all-objects", "--batch-check=%(objectsize)").split()
         return len(sizes), sum(map(int, sizes))
@@ -257,7 +284,7 @@ class LonelyGitPlace(GitPlace):
         self.bare = self.clone("alone")
 
     def _open(self, writer: str) -> ChainedStore:
-        return GitStore(Git(self.bare, BARE_ENVIRON), REF, None, writer)
+        return GitStore(self.git(self.bare), REF, None, writer)
 
     @property
     def repository(self) -> Path:
@@ -281,9 +308,9 @@ def open_s3(url: str, writer: str) -> BucketStore:
     return BucketStore(bucket, "s3://results/team", NAME, writer)
 
 
-KINDS = ("folder", "bucket", "git", "shallow", "http", "alone")
-MAIN_KINDS = KINDS[:3]
-"""For tests that start many processes."""
+KINDS = ("folder", "bucket", "git")
+ALL_KINDS = (*KINDS, "shallow", "http", "alone")
+"""With every way to reach a git ref."""
 
 
 @contextmanager

@@ -26,15 +26,13 @@ from obstore.store import AzureStore, GCSStore, HTTPStore, LocalStore, MemorySto
 from planner.bounds import MAX_DOCUMENT_BYTES
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.log.stores.chain import ChainedStore, NewSegment
-from planner.log.stores.entries import Entry
+from planner.log.stores.entries import Entry, entry_name, entry_numbers
 from planner.log.stores.store import MAX_EVIDENCE_BYTES
 
 Bucket: TypeAlias = AzureStore | GCSStore | HTTPStore | LocalStore | MemoryStore | S3Store
 
-_DIGITS: Final = 12
 _TOGETHER: Final = 16
 """Objects that are read at the same time."""
-_NUMBER: Final = re.compile(rf"[0-9]{{{_DIGITS}}}")
 _EXISTS: Final = (AlreadyExistsError, PreconditionError, FileExistsError)
 _ANSWERED: Final = re.compile(r"status code: (.*)")
 _NO_RIGHTS: Final = re.compile(r"40[13] |AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket")
@@ -82,8 +80,8 @@ class BucketStore(ChainedStore):
         before = self._entry(first - 1) if first > 1 else None
         with self._mapped("read"):
             pages = obstore.list(self._bucket, prefix=folder, offset=before, return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
-            names = [entry["path"].rpartition("/")[2] for page in pages for entry in page]
-        return sorted(int(name) for name in names if _NUMBER.fullmatch(name) and int(name) >= first)
+            names = [entry["path"].removeprefix(f"{folder}/") for page in pages for entry in page]
+        return entry_numbers(names, first)
 
     def _load(self, numbers: Sequence[int]) -> Sequence[bytes | None]:
         if len(numbers) == 1:
@@ -124,7 +122,7 @@ class BucketStore(ChainedStore):
     # Objects
 
     def _entry(self, number: int) -> str:
-        return f"{self._name}/entries/{number:0{_DIGITS}}"
+        return f"{self._name}/entries/{entry_name(number)}"
 
     def _segment(self, digest: str) -> str:
         return f"{self._name}/segments/{digest}"

@@ -205,7 +205,7 @@ class ChainedStore(Store, ABC):
     def _counts(self, entry: Entry, known: Position) -> bool:
         """Whether an entry that was created belongs to the chain."""
         try:
-            numbers = self._numbers(max(known.number, 1))
+            numbers = self._numbers(known.number)
             if list(numbers) == [number for number in (known.number, entry.header.number) if number]:
                 return True
             entries = self._read(known)

@@ -19,10 +19,9 @@ from typing import Final
 from planner.bounds import MAX_DOCUMENT_BYTES
 from planner.errors import StoreError, UsageError
 from planner.log.stores.chain import ChainedStore, NewSegment
-from planner.log.stores.entries import Entry
+from planner.log.stores.entries import Entry, entry_name, entry_numbers
 from planner.log.stores.store import MAX_EVIDENCE_BYTES
 
-_DIGITS: Final = 12
 _UNFINISHED: Final = ".unfinished-"
 _UNFINISHED_SECONDS: Final = 86_400.0
 """Of a writer that was killed: none takes so long."""
@@ -43,19 +42,18 @@ class FolderStore(ChainedStore):
     # Entries and segments
 
     def _numbers(self, first: int) -> Sequence[int]:
-        """Without a list of all: entries are removed in ascending order, so those after one that is there are, too."""
-        if first and self._entry(first).exists():
-            last = next(number for number in count(first) if not self._entry(number + 1).exists())
-            return range(first, last + 1)
         place = self._place / "entries"
         with self._mapped("read", place):
+            # Entries are removed in ascending order: if one is there, those after it are, too.
+            if first and self._entry(first).is_file():
+                last = next(number for number in count(first) if not self._entry(number + 1).is_file())
+                return range(first, last + 1)
             self._refuse_links(place)
             try:
                 names = os.listdir(place)  # noqa: PTH208 - `Path.iterdir` makes an object for each
             except FileNotFoundError:
                 return []
-        wanted = f"{first:0{_DIGITS}}"
-        return [int(name) for name in sorted(names) if len(name) == _DIGITS and name.isdecimal() and name >= wanted]
+        return entry_numbers(names, first)
 
     def _load(self, numbers: Sequence[int]) -> Sequence[bytes | None]:
         return [self._read_file(self._entry(number), MAX_DOCUMENT_BYTES) for number in numbers]
@@ -108,7 +106,7 @@ class FolderStore(ChainedStore):
     # Files
 
     def _entry(self, number: int) -> Path:
-        return self._place / "entries" / f"{number:0{_DIGITS}}"
+        return self._place / "entries" / entry_name(number)
 
     def _segment(self, digest: str) -> Path:
         return self._place / "segments" / digest
