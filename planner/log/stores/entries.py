@@ -124,12 +124,17 @@ class Content:
     deleted: Sequence[str] = ()
 
 
+def check_lines(lines: Iterable[str]) -> list[bytes]:
+    """As UTF-8. Raises `ValueError` for lines that cannot be stored."""
+    encoded = [line.encode() for line in lines]
+    if any(not line or b"\n" in line or len(line) > MAX_LINE_BYTES for line in encoded):
+        raise ValueError(f"a line of a log has 1 to {MAX_LINE_BYTES:,} bytes and no newline")
+    return encoded
+
+
 def make_entry(at: Position, writer: str, content: Content) -> Entry:
     """The entry after `at`. Raises `ValueError` for lines that cannot be stored."""
-    lines = [line.encode() for line in content.lines]
-    if any(not line or b"\n" in line or len(line) > MAX_LINE_BYTES for line in lines):
-        raise ValueError(f"a line of a log has 1 to {MAX_LINE_BYTES:,} bytes and no newline")
-    body = b"".join(line + b"\n" for line in lines)
+    body = b"".join(line + b"\n" for line in check_lines(content.lines))
     number = at.number + 1
     header = Header(
         planner_log=1,

@@ -1,0 +1,287 @@
+"""The log as this machine has it: `.planner/log.db`, an SQLite database with the lines, and rows folded from them.
+
+Without a store, the journal is the log. With one, a line that must be shared is first in the store and then here: if
+the process dies between, the next read finds it in the store. Everything else is noted here, and goes with the next
+append. Several processes may use a journal at the same time; none waits for another one's store.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from threading import RLock
+from typing import Final, NamedTuple
+
+from planner.errors import PlannerError, StoreError, UsageError
+from planner.log.stores.entries import check_lines
+from planner.log.stores.store import MAX_LINE_BYTES, START, LogWentBackError, Store
+from planner.values import frozen
+
+SCHEMA_VERSION: Final = 1
+
+_TABLES: Final = (
+    """CREATE TABLE lines (
+    number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, is_shared INTEGER NOT NULL, line TEXT NOT NULL
+) STRICT""",
+    "CREATE INDEX unshared ON lines (number) WHERE is_shared = 0",
+    "CREATE TABLE rows (kind TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (kind, id)) STRICT",
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+)
+_LINES_AFTER: Final = "SELECT line FROM lines WHERE number > ? ORDER BY number"
+_ADD: Final = (
+    "INSERT INTO lines (digest, is_shared, line) VALUES (?, ?, ?)"
+    " ON CONFLICT (digest) DO UPDATE SET is_shared = 1 WHERE excluded.is_shared > is_shared"
+)
+_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
+_BUSY_SECONDS: Final = 30.0
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
+_START_AGAIN: Final = "Delete it: what was shared in a store is read again from there. The rest is lost."
+
+Row = tuple[str, str]
+"""The kind and the id of a row."""
+
+
+@frozen
+class Folding:
+    """How lines become rows. `fold` gets new lines in any order, some perhaps again, and reads rows that are there; it
+    returns the rows that change (None: the row goes). Another `version` folds all lines anew."""
+
+    version: str
+    fold: Callable[[Sequence[str], Journal], Mapping[Row, str | None]]
+
+
+class _Snapshot(NamedTuple):
+    last: int
+    """The number of the last line."""
+    position: str
+    """Lines of the store up to there are here."""
+    unshared: list[str]
+
+
+class Journal:
+    """A `read` and an `append` like those of a `Store`; its positions are its own.
+
+    `address` names the store and the log in it. After a change of store, everything here is shared with the new one.
+    Methods raise `StoreError`, also if the disk is full, and what the store raises. May be used by several threads.
+    """
+
+    def __init__(self, path: Path, folding: Folding, store: Store | None = None, address: str = "") -> None:
+        """Raises `UsageError` for a journal of another version of planner."""
+        self._path = path
+        self._folding = folding
+        self._store = store
+        self._using_store = RLock()
+        self._using_database = RLock()
+        with self._mapped("opened"):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o600))  # SQLite would let everybody read it
+            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            with self._mapped("opened"):
+                self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * MAX_LINE_BYTES)
+                self._db.execute("PRAGMA trusted_schema=OFF")
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+            self._prepare(address)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    # Reading
+
+    def read(self, after: str = START) -> tuple[list[str], str]:
+        """The lines after a position, also those that others have shared meanwhile, and the position after them."""
+        self._pull()
+        with self._transaction("DEFERRED"):
+            lines = self._select(_LINES_AFTER, int(after or 0))
+            last = self._last()
+        if last < int(after or 0):
+            raise LogWentBackError(str(self._path))
+        return lines, _position(last)
+
+    def row(self, kind: str, id_: str) -> str | None:
+        """The JSON of a row, or None."""
+        with self._mapped("read"):
+            found = self._select("SELECT json FROM rows WHERE kind = ? AND id = ?", kind, id_)
+        return found[0] if found else None
+
+    def rows(self, kind: str) -> dict[str, str]:
+        """The JSON of all rows of a kind, by id."""
+        with self._using_database, self._mapped("read"):
+            return dict(self._db.execute("SELECT id, json FROM rows WHERE kind = ?", (kind,)))
+
+    # Writing
+
+    def append(self, lines: Sequence[str], at: str) -> str | None:
+        """Append lines, with all that was noted, here and in the store, or nowhere. Returns a position from which
+        nothing is missed, or None if anybody appended or noted since `at`: read, and decide again.
+
+        If it raises, they may be in the store: read.
+        """
+        check_lines(lines)
+        with self._using_store:
+            now = self._snapshot()
+            if _position(now.last) != at:
+                return None
+            if self._store is None:
+                return self._add_at(now.last, lines)
+            together = [*now.unshared, *lines]
+            end = self._store.append(together, now.position)
+            if end is None:
+                self._pull()
+                return None
+            self._record(together, now.position, end)
+            is_next = self._select(_LINES_AFTER, now.last) == list(lines)
+            return _position(now.last + len(lines)) if is_next else at
+
+    def note(self, lines: Sequence[str]) -> None:
+        """Add lines here. Others see them after the next `append` or `share`."""
+        check_lines(lines)
+        with self._transaction():
+            self._add(lines, is_shared=False)
+
+    def share(self) -> None:
+        """Append to the store what was noted."""
+        while self._store is not None and (now := self._snapshot()).unshared:
+            self.append((), _position(now.last))
+
+    def share_again(self) -> None:
+        """Append what the store has lost, and read what it has: `planner reconcile` after a `LogWentBackError`."""
+        if self._store is None:
+            return
+        with self._using_store:
+            lines, end = self._store.read(START)
+            with self._transaction():
+                self._db.execute("UPDATE lines SET is_shared = 0")
+                self._add(lines, is_shared=True)
+                self._set("position", end)
+            self.share()
+
+    # The store
+
+    def _pull(self) -> None:
+        """Read what others have shared."""
+        if self._store is None:
+            return
+        with self._using_store:
+            before = self._snapshot().position
+            lines, end = self._store.read(before)
+            if end != before:
+                self._record(lines, before, end)
+
+    def _record(self, lines: Sequence[str], before: str, end: str) -> None:
+        with self._transaction():
+            self._add(lines, is_shared=True)
+            if self._setting("position") == before:  # else another process has read further, or as far
+                self._set("position", end)
+
+    # The database
+
+    def _prepare(self, address: str) -> None:
+        with self._transaction():
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, SCHEMA_VERSION):
+                raise UsageError(
+                    f"{self._path} was written by another version of planner",
+                    "Use that version, or delete the file if its log is shared in a store.",
+                )
+            if version == 0:
+                for statement in _TABLES:
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            found = self._select("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+            if sorted(found) != sorted(_TABLES):  # a trigger could change what is written
+                raise StoreError(f"{self._path} is damaged: its tables are not planner's", _START_AGAIN)
+            if self._store is not None and self._setting("address") != address:
+                self._db.execute("UPDATE lines SET is_shared = 0")
+                self._set("address", address)
+                self._set("position", START)
+            if self._setting("folding") != self._folding.version:
+                self._db.execute("DELETE FROM rows")
+                self._fold(0)
+                self._set("folding", self._folding.version)
+
+    def _snapshot(self) -> _Snapshot:
+        with self._transaction("DEFERRED"):
+            unshared = self._select("SELECT line FROM lines WHERE is_shared = 0 ORDER BY number")
+            return _Snapshot(self._last(), self._setting("position"), unshared)
+
+    def _add_at(self, last: int, lines: Sequence[str]) -> str | None:
+        with self._transaction():
+            if self._last() != last:
+                return None
+            self._add(lines, is_shared=False)
+            return _position(self._last())
+
+    def _add(self, lines: Iterable[str], *, is_shared: bool) -> None:
+        """Add the lines that are not here, and fold them."""
+        last = self._last()
+        parameters = ((sha256(line.encode()).digest(), int(is_shared), line) for line in lines)
+        self._db.executemany(_ADD, parameters)
+        self._fold(last)
+
+    def _fold(self, after: int) -> None:
+        lines = self._select(_LINES_AFTER, after)
+        if not lines:
+            return
+        changed = self._folding.fold(lines, self)
+        self._db.executemany("DELETE FROM rows WHERE kind = ? AND id = ?", changed)
+        rows = ((kind, id_, json) for (kind, id_), json in changed.items() if json is not None)
+        self._db.executemany("INSERT INTO rows VALUES (?, ?, ?)", rows)
+
+    def _last(self) -> int:
+        with self._using_database:
+            (number,) = self._db.execute("SELECT coalesce(max(number), 0) FROM lines").fetchone()
+        return number
+
+    def _setting(self, name: str) -> str:
+        found = self._select("SELECT value FROM settings WHERE name = ?", name)
+        return found[0] if found else ""
+
+    def _set(self, name: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+    def _select(self, query: str, *parameters: str | int) -> list[str]:
+        """The first column."""
+        with self._using_database, closing(self._db.execute(query, parameters)) as found:
+            return [value for (value, *_) in found]
+
+    @contextmanager
+    def _transaction(self, kind: str = "IMMEDIATE") -> Generator[None]:
+        """`DEFERRED` only reads, and waits for nobody."""
+        with self._using_database, self._mapped("written"):
+            self._db.execute(f"BEGIN {kind}")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _mapped(self, done: str) -> Generator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise self._failed(done, error) from error
+
+    def _failed(self, done: str, error: sqlite3.Error | OSError) -> PlannerError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code, without details
+        if code in _DAMAGED:
+            return StoreError(f"{self._path} is damaged: {error}", _START_AGAIN)
+        return StoreError(
+            f"{self._path} cannot be {done}: {error}",
+            "Free some space, and make it a file on a local disk that this user can write.",
+        )
+
+
+def _position(number: int) -> str:
+    return str(number) if number else START
