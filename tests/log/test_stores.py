@@ -536,6 +536,25 @@ def test_a_bucket_that_ignores_conditions(place: Place) -> None:
     assert place.open().read() == ([], START)
 
 
+@pytest.mark.parametrize("place", ["bucket"], indirect=True)
+def test_a_bucket_that_does_not_exist(place: Place) -> None:
+    assert isinstance(place, BucketPlace)
+    place.server.failing = 404, frozenset({"GET", "PUT"})
+    for use in (place.open().read, lambda: place.open().append(["x"], START)):
+        with pytest.raises(UsageError, match="cannot be") as caught:
+            use()
+        assert "must exist" in caught.value.hint
+
+
+@pytest.mark.parametrize("place", ["bucket"], indirect=True)
+def test_large_objects(place: Place) -> None:
+    """They are sent in parts."""
+    store = place.open()
+    documents = [os.urandom(6_000_000), os.urandom(20_000_000)]
+    digests = [store.put(document) for document in documents]
+    assert [place.open().get(digest) for digest in digests] == documents
+
+
 def test_a_file_system_without_hard_links(tmp_path: Path) -> None:
     with patch("os.link", side_effect=OSError(errno.EPERM, "")), pytest.raises(UsageError, match="hard links"):
         FolderPlace(tmp_path).open().append(["x"], START)

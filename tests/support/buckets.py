@@ -26,6 +26,8 @@ class BucketServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.objects: dict[str, bytes] = {}
+        self.parts: dict[str, dict[int, bytes]] = {}
+        """Of uploads that are not complete."""
         self.writes: list[str] = []
         self.listed: list[str] = []
         self.lock = Lock()
@@ -36,6 +38,8 @@ class BucketServer(ThreadingHTTPServer):
         """Answer these methods with this status."""
         self.requests = 0
         self.transferred = 0
+        self.received = 0
+        """Bytes of the bodies of requests."""
 
     @property
     def url(self) -> str:
@@ -71,6 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.requests += 1
             self.server.transferred += len(body)
+            self.server.received += len(body)
             if self.server.failing is not None and self.command in self.server.failing[1]:
                 return self._answer(self.server.failing[0], b"<Error><Code>Failing</Code></Error>")
             if self.server.closed or (self.command == "GET" and path in self.server.refused):
@@ -80,6 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
                 prefix, after = asked.get("prefix", [""])[0], asked.get("start-after", [""])[0]
                 self.server.listed.append(prefix)
                 return self._answer(200, _listed(objects, path, prefix, after))
+            asked = parse_qs(address.query, keep_blank_values=True)
+            if "uploads" in asked or "uploadId" in asked:
+                return self._upload(path, asked, body)
             now = objects.get(path)
             if self.command == "PUT":
                 wanted = self.headers.get("If-Match")
@@ -100,6 +108,25 @@ class _Handler(BaseHTTPRequestHandler):
             if now is None:
                 return self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
             return self._answer(200, now, _tag(now))
+
+    def _upload(self, path: str, asked: dict[str, list[str]], body: bytes) -> None:
+        """Large objects arrive in parts."""
+        parts = self.server.parts.setdefault(path, {})
+        if self.command == "PUT":
+            parts[int(asked["partNumber"][0])] = body
+            return self._answer(200, tag=_tag(body))
+        if "uploadId" in asked:
+            self.server.objects[path] = b"".join(parts[number] for number in sorted(parts))
+            self.server.writes.append(path)
+            del self.server.parts[path]
+            tag = _tag(self.server.objects[path])
+            return self._answer(
+                200,
+                f"<CompleteMultipartUploadResult><ETag>{escape(tag)}</ETag></CompleteMultipartUploadResult>".encode(),
+            )
+        return self._answer(
+            200, b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+        )
 
     do_GET = do_HEAD = do_PUT = do_POST = _do  # noqa: N815 - the names that the base class asks for
 

@@ -175,16 +175,19 @@ class BucketStore(ChainedStore):
     def _mapped(self, done: str) -> Generator[None]:
         try:
             yield
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise self._failed(done, error) from error
 
-    def _failed(self, done: str, error: BaseError) -> PlannerError:
+    def _failed(self, done: str, error: BaseError | OSError) -> PlannerError:
         message = f"{self._where} cannot be {done}: {_first_line(error)}"
         if isinstance(error, NotSupportedError):
             return UsageError(message, f"This service does not support conditional writes. {_WITHOUT_CONDITIONS}")
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _NO_RIGHTS.search(message):
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError | FileNotFoundError) or _NO_RIGHTS.search(
+            message
+        ):
             return UsageError(
-                message, "The credentials in the environment need permission to read, write, delete and list there."
+                message,
+                "The bucket must exist, and the credentials in the environment must permit to read, write, delete and list.",
             )
         return StoreError(message, "Check the network and the bucket, then run the same command again.")
 
