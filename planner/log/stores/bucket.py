@@ -35,7 +35,7 @@ _TOGETHER: Final = 16
 """Objects that are read at the same time."""
 _EXISTS: Final = (AlreadyExistsError, PreconditionError, FileExistsError)
 _ANSWERED: Final = re.compile(r"status code: (.*)")
-_NO_RIGHTS: Final = re.compile(r"40[13] |AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket")
+_NO_RIGHTS: Final = re.compile(r"40[134] |AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|NoSuchBucket")
 _WITHOUT_CONDITIONS: Final = (
     "Choose another object store, or another kind of store: two machines could pay for the same calls."
 )
@@ -182,12 +182,12 @@ class BucketStore(ChainedStore):
         message = f"{self._where} cannot be {done}: {_first_line(error)}"
         if isinstance(error, NotSupportedError):
             return UsageError(message, f"This service does not support conditional writes. {_WITHOUT_CONDITIONS}")
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError | FileNotFoundError) or _NO_RIGHTS.search(
-            message
-        ):
+        no_rights = isinstance(error, PermissionDeniedError | UnauthenticatedError | FileNotFoundError)
+        if no_rights or _NO_RIGHTS.search(message):
             return UsageError(
                 message,
-                "The bucket must exist, and the credentials in the environment must permit to read, write, delete and list.",
+                "The bucket must exist, and the credentials in the environment must permit to read, write, delete and "
+                "list there.",
             )
         return StoreError(message, "Check the network and the bucket, then run the same command again.")
 
