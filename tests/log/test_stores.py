@@ -465,6 +465,20 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         place.open().put(b"x")
 
 
+def test_what_killed_writers_left(tmp_path: Path) -> None:
+    """Also a part of a document that is to be forgotten."""
+    place = FolderPlace(tmp_path)
+    store = place.open()
+    unfinished = place.store_folder / NAME / "unfinished"
+    for delete in (lambda: store.delete([store.put(b"x")]), lambda: store.checkpoint(filled(place, 1)[-1])):
+        store.put(b"y")
+        for name in ("old", "new"):
+            (unfinished / name).write_bytes(b"half a document")
+        os.utime(unfinished / "old", (1_000_000_000, 1_000_000_000))
+        delete()
+        assert [path.name for path in unfinished.iterdir()] == ["new"]
+
+
 @pytest.mark.parametrize("kind", ["fifo", "folder"])
 def test_entries_that_are_no_files(tmp_path: Path, kind: str) -> None:
     place = FolderPlace(tmp_path)
@@ -515,7 +529,7 @@ def test_commits_of_others(place: Place, kind: str) -> None:
 
 
 def test_entries_are_bounded(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("folder", "bucket", "git"):
+    for module in ("objects", "git"):
         monkeypatch.setattr(f"planner.log.stores.{module}.MAX_DOCUMENT_BYTES", 1000)
     end = filled(place, 1)[-1]
     place.write_entry(2, entry_after(end, "x" * 1000))

@@ -21,7 +21,6 @@ from planner.values import frozen
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 _LAST_NUMBER: Final = 10**12 - 1
-_NAME: Final = re.compile(r"[0-9]{12}")
 _POSITION: Final = re.compile(r"([1-9][0-9]{0,11})\.([1-9][0-9]{0,11})\.([0-9a-f]{64})")
 _LONGEST_HEADER_BYTES: Final = 64 * 1024 * 1024
 _NEWLINE: Final = ord("\n")
@@ -167,16 +166,6 @@ def parse_entries(data: bytes) -> Iterator[Entry]:
             raise DamagedEntryError("its lines are not those that were written")
         yield Entry(header, data[at:end], sha256(first_line).hexdigest())
         at = end
-
-
-def entry_name(number: int) -> str:
-    """The name of a file or object that is an entry."""
-    return f"{number:012}"
-
-
-def entry_numbers(names: Iterable[str], first: int) -> list[int]:
-    """The numbers of the entries from `first` on, in order. Other names are ignored."""
-    return sorted(int(name) for name in names if _NAME.fullmatch(name) and int(name) >= first)
 
 
 def _header(line: bytes) -> Header:

@@ -16,13 +16,11 @@ from pathlib import Path
 from stat import S_ISLNK, S_ISREG
 from typing import Final
 
-from planner.bounds import MAX_DOCUMENT_BYTES
 from planner.errors import StoreError, UsageError
-from planner.log.stores.chain import ChainedStore, NewSegment
-from planner.log.stores.entries import Entry, entry_name, entry_numbers
-from planner.log.stores.store import MAX_EVIDENCE_BYTES
+from planner.log.stores.objects import ENTRIES, ObjectsStore, entry_name, entry_numbers
 
-_UNFINISHED: Final = ".unfinished-"
+_UNFINISHED: Final = "unfinished"
+"""The folder of files that have no name yet."""
 _UNFINISHED_SECONDS: Final = 86_400.0
 """Of a writer that was killed: none takes so long."""
 _READING: Final = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
@@ -31,7 +29,7 @@ _WITHOUT_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENO
 _ELSEWHERE: Final = "or choose another store"
 
 
-class FolderStore(ChainedStore):
+class FolderStore(ObjectsStore):
     """The log of this name (`log_name`) in `folder`. Reading creates nothing."""
 
     def __init__(self, folder: Path, name: str, writer: str) -> None:
@@ -39,14 +37,12 @@ class FolderStore(ChainedStore):
         self._place = folder.joinpath(*name.split("/"))
         super().__init__(f"the log in {self._place}", writer)
 
-    # Entries and segments
-
     def _numbers(self, first: int) -> Sequence[int]:
-        place = self._place / "entries"
+        place = self._place / ENTRIES
         with self._mapped("read", place):
-            # Entries are removed in ascending order: if one is there, those after it are, too.
-            if first and self._entry(first).is_file():
-                last = next(number for number in count(first) if not self._entry(number + 1).is_file())
+            # Since entries are removed in ascending order, those after one that is there are there, too.
+            if first and self._is_file(first):
+                last = next(number for number in count(first) if not self._is_file(number + 1))
                 return range(first, last + 1)
             self._refuse_links(place)
             try:
@@ -55,66 +51,11 @@ class FolderStore(ChainedStore):
                 return []
         return entry_numbers(names, first)
 
-    def _load(self, numbers: Sequence[int]) -> Sequence[bytes | None]:
-        return [self._read_file(self._entry(number), MAX_DOCUMENT_BYTES) for number in numbers]
+    def _is_file(self, number: int) -> bool:
+        return (self._place / entry_name(number)).is_file()
 
-    def _create(self, entry: Entry, segment: NewSegment | None) -> bool:
-        if segment is not None:
-            self._write(self._segment(segment.digest), segment.data, replace=True)
-        path = self._entry(entry.header.number)
-        return self._write(path, entry.data) or self._read_file(path, MAX_DOCUMENT_BYTES) == entry.data
-
-    def _load_segment(self, digest: str) -> bytes | None:
-        return self._read_file(self._segment(digest), MAX_DOCUMENT_BYTES)
-
-    def _remove_before(self, number: int) -> None:
-        place = self._place / "entries"
-        with self._mapped("written", place):
-            for old in self._numbers(1):
-                if old < number:
-                    self._entry(old).unlink(missing_ok=True)
-            now = self._entry(number).stat().st_mtime  # by the clock of the file system
-            for leftover in place.glob(f"{_UNFINISHED}*"):
-                with suppress(FileNotFoundError):
-                    if leftover.stat().st_mtime < now - _UNFINISHED_SECONDS:
-                        leftover.unlink()
-            _sync(place)
-
-    def _withdraw(self, number: int) -> None:
-        path = self._entry(number)
-        with self._mapped("written", path):
-            path.unlink(missing_ok=True)
-            _sync(path.parent)
-
-    # Documents
-
-    def _put_document(self, digest: str, document: bytes) -> None:
-        path = self._document(digest)
-        if self._read_file(path, MAX_EVIDENCE_BYTES) != document:
-            self._write(path, document, replace=True)
-
-    def _get_document(self, digest: str) -> bytes | None:
-        return self._read_file(self._document(digest), MAX_EVIDENCE_BYTES)
-
-    def _delete_documents(self, digests: Sequence[str]) -> None:
-        for digest in digests:
-            path = self._document(digest)
-            with self._mapped("written", path):
-                self._refuse_links(path.parent)
-                path.unlink(missing_ok=True)
-
-    # Files
-
-    def _entry(self, number: int) -> Path:
-        return self._place / "entries" / entry_name(number)
-
-    def _segment(self, digest: str) -> Path:
-        return self._place / "segments" / digest
-
-    def _document(self, digest: str) -> Path:
-        return self._place / "evidence" / digest[:2] / digest
-
-    def _read_file(self, path: Path, most_bytes: int) -> bytes | None:
+    def _get(self, name: str, most_bytes: int) -> bytes | None:
+        path = self._place / name
         with self._mapped("read", path):
             self._refuse_links(path)
             try:
@@ -123,18 +64,42 @@ class FolderStore(ChainedStore):
                 return None
             with os.fdopen(descriptor, "rb") as file:
                 about = os.fstat(descriptor)
-                if not S_ISREG(about.st_mode):
-                    raise StoreError(f"{path} is not a file", f"Remove it, {_ELSEWHERE}.")
-                if about.st_size > most_bytes:
-                    raise StoreError(f"{path} is too large to be planner's", f"Remove it, {_ELSEWHERE}.")
+                if not S_ISREG(about.st_mode) or about.st_size > most_bytes:
+                    raise StoreError(f"{path} is not a file, or too large to be planner's", f"Remove it, {_ELSEWHERE}.")
                 return file.read()
 
-    def _write(self, path: Path, data: bytes, *, replace: bool = False) -> bool:
+    def _create_object(self, name: str, data: bytes) -> bool:
+        return self._write(self._place / name, data, replace=False)
+
+    def _put(self, name: str, data: bytes) -> None:
+        self._write(self._place / name, data, replace=True)
+
+    def _delete(self, names: Sequence[str]) -> None:
+        paths = [self._place / name for name in names]
+        for path in paths:
+            with self._mapped("written", path):
+                self._refuse_links(path.parent)
+                path.unlink(missing_ok=True)
+        with self._mapped("written", self._place):
+            changed = {path.parent for path in paths if path.parent.exists()}
+            for folder in changed:
+                _sync(folder)
+            self._sweep(max((folder.stat().st_mtime for folder in changed), default=0.0))
+
+    def _sweep(self, now: float) -> None:
+        """Delete what writers left that were killed. `now` is the time of the file system."""
+        for path in (self._place / _UNFINISHED).glob("*"):
+            with suppress(FileNotFoundError):
+                if now - path.stat().st_mtime > _UNFINISHED_SECONDS:
+                    path.unlink()
+
+    def _write(self, path: Path, data: bytes, *, replace: bool) -> bool:
         """Write a file whose bytes are durable before its name is. False if there is one, unless it is to be
         replaced."""
         with self._mapped("written", path):
             self._make_folder(path.parent)
-            descriptor, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
+            self._make_folder(self._place / _UNFINISHED)
+            descriptor, unfinished = tempfile.mkstemp(dir=self._place / _UNFINISHED)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(data)
