@@ -24,7 +24,6 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore, HTTPStore, LocalStore, MemoryStore, S3Store, from_url
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.log.stores.chain import NewSegment
 from planner.log.stores.entries import Entry
 from planner.log.stores.objects import ENTRIES, ObjectsStore, entry_name, entry_numbers
 
@@ -84,7 +83,7 @@ class BucketStore(ObjectsStore):
     def _load(self, numbers: Sequence[int]) -> Sequence[bytes | None]:
         return list(self._threads.map(self._load_entry, numbers))
 
-    def _create(self, entry: Entry, segment: NewSegment | None) -> bool:
+    def _create(self, entry: Entry, segment: bytes | None) -> bool:
         self._require_conditions()
         return super()._create(entry, segment)
 

@@ -29,17 +29,10 @@ from planner.log.stores.entries import (
     parse_entries,
 )
 from planner.log.stores.store import MAX_EVIDENCE_BYTES, START, LogWentBackError, Store
-from planner.values import frozen
 
 _READS: Final = 5
 """A checkpoint may remove entries while they are read; then the next read begins at the checkpoint."""
 _RESTORE: Final = "Put back a copy of it; or delete it, and run planner reconcile to append this machine's facts again."
-
-
-@frozen
-class NewSegment:
-    digest: str
-    data: bytes
 
 
 class ChainedStore(Store, ABC):
@@ -65,8 +58,9 @@ class ChainedStore(Store, ABC):
         """The bytes of these entries; None for one that is not there."""
 
     @abstractmethod
-    def _create(self, entry: Entry, segment: NewSegment | None) -> bool:
-        """Store the segment, then the entry, at once and durably; False if there is another entry of this number."""
+    def _create(self, entry: Entry, segment: bytes | None) -> bool:
+        """Store the last segment of a checkpoint, then the entry, durably; False if there is another entry of this
+        number."""
 
     @abstractmethod
     def _load_segment(self, digest: str) -> bytes | None: ...
@@ -193,7 +187,7 @@ class ChainedStore(Store, ABC):
         with self._lock:
             return self._append(known, self._content(Content(lines)))
 
-    def _append(self, known: Position, content: Content, segment: NewSegment | None = None) -> str | None:
+    def _append(self, known: Position, content: Content, segment: bytes | None = None) -> str | None:
         entry = make_entry(known, self._writer, content)
         if known.number and not self._is_there(known):
             self._read(known)  # raises if it was lost
@@ -226,9 +220,9 @@ class ChainedStore(Store, ABC):
             if entries is None:
                 return None
             data = b"".join(entry.data for entry in entries)
-            segment = NewSegment(sha256(data).hexdigest(), data)
-            segments = (*entries[0].header.segments, Segment(digest=segment.digest, last=known.number))
-            end = self._append(known, self._content(Content(open_lines, segments)), segment)
+            segment = Segment(digest=sha256(data).hexdigest(), last=known.number)
+            segments = (*entries[0].header.segments, segment)
+            end = self._append(known, self._content(Content(open_lines, segments)), data)
             if end is None:
                 return None
             if self._load_segment(segment.digest) != data:

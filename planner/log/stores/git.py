@@ -17,7 +17,7 @@ from typing import Final
 
 from planner.bounds import MAX_DOCUMENT_BYTES
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.log.stores.chain import ChainedStore, NewSegment
+from planner.log.stores.chain import ChainedStore
 from planner.log.stores.entries import DIGEST, Content, Entry, Position
 from planner.log.stores.store import MAX_EVIDENCE_BYTES
 from planner.stores.git_objects import Base, GitAnswer, GitObjects, GitRunner
@@ -122,7 +122,7 @@ class GitStore(ChainedStore):
         data_of = dict(zip(range(last, 0, -1), found, strict=False))
         return [data_of.get(number) for number in numbers]
 
-    def _create(self, entry: Entry, segment: NewSegment | None) -> bool:
+    def _create(self, entry: Entry, segment: bytes | None) -> bool:
         number = entry.header.number
         for _ in range(_ATTEMPTS):
             tip = self._tip or self._refresh()
@@ -151,11 +151,11 @@ class GitStore(ChainedStore):
             self._queued.pop(digest, None)
         return True
 
-    def _commit(self, tip: _Tip, entry: Entry, segment: NewSegment | None) -> str:
+    def _commit(self, tip: _Tip, entry: Entry, segment: bytes | None) -> str:
         writes = {_ENTRY: entry.data}
         base = Base(self._like(), parent=tip.commit)
         if segment is not None:
-            writes[f"{_SEGMENTS}/{segment.digest}"] = segment.data
+            writes[f"{_SEGMENTS}/{entry.header.segments[-1].digest}"] = segment
             base = Base(self._like(), tree=self._run("read", "rev-parse", f"{tip.commit}^{{tree}}"))
         made = self._objects.commit(base, writes, f"planner: entry {entry.header.number}\n")
         return self._output(made, "written")

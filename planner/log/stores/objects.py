@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from planner.bounds import MAX_DOCUMENT_BYTES
-from planner.log.stores.chain import ChainedStore, NewSegment
+from planner.log.stores.chain import ChainedStore
 from planner.log.stores.entries import Entry
 from planner.log.stores.store import MAX_EVIDENCE_BYTES
 
@@ -43,9 +43,9 @@ class ObjectsStore(ChainedStore):
     def _load_entry(self, number: int) -> bytes | None:
         return self._get(entry_name(number), MAX_DOCUMENT_BYTES)
 
-    def _create(self, entry: Entry, segment: NewSegment | None) -> bool:
+    def _create(self, entry: Entry, segment: bytes | None) -> bool:
         if segment is not None:
-            self._put(_segment_name(segment.digest), segment.data)
+            self._put(_segment_name(entry.header.segments[-1].digest), segment)
         number = entry.header.number
         # If an answer was lost and the request repeated, it is our own entry that is there.
         return self._create_object(entry_name(number), entry.data) or self._load_entry(number) == entry.data
