@@ -69,12 +69,12 @@ def deployments(place: OpenedStore, agent_id: int) -> list[Deployment]:
 
 
 def settle_deployments(place: OpenedStore, project: Project, target: EffectiveTarget) -> None:
-    """The agent matches its file: write the result of deployments of this configuration that were killed. Raises
-    `StoreError`."""
-    for stored in _stored(place, target.agent_id):
-        if stored.state == "intended" and stored.configuration == target.digest:
-            save_deployment(place, stored.model_copy(update={"state": "deployed"}))
-            record_deployment(place, project, target, is_done=True)
+    """The agent matches its file: write the result of the newest deployment if it was killed and is of this
+    configuration. Raises `StoreError`."""
+    newest = next(iter(deployments(place, target.agent_id)), None)
+    if newest is not None and newest.state == "intended" and newest.configuration == target.digest:
+        save_deployment(place, newest.model_copy(update={"state": "deployed"}))
+        record_deployment(place, project, target, is_done=True)
 
 
 def _stored(place: OpenedStore, agent_id: int) -> Iterator[Deployment]:

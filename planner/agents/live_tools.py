@@ -14,7 +14,7 @@ from planner.evidence import Evidence
 from planner.planfile.model import Case, Policy
 from planner.planfile.model import Target as PlanTarget
 from planner.planfile.reporter import rules
-from planner.planfile.text import did_you_mean
+from planner.planfile.text import did_you_mean, one_of
 from planner.planfile.tool_names import tool_names
 from planner.planfile.yaml.document import YamlPlace
 from planner.providers.base import Target, TargetState
@@ -25,6 +25,8 @@ from planner.values import frozen
 
 _MOST_CALLS: Final = 200
 """Of one target, in which tools are looked for that its configuration lacks."""
+_NEWEST: Final = 20
+"""Calls of one target whose tools are named where nothing is denied."""
 
 
 def _no_calls(target: Target, results: Sequence[CaseResult]) -> Iterator[Evidence]:
@@ -76,18 +78,28 @@ class LiveTools:
 
 
 def live_tools(cases: Iterable[Case], tools: AgentTools, policy: Policy) -> LiveTools:
-    """What calls of these cases may reach. Tools with another address on previews are not reached. Where policy denies
-    tools and the service does not show them, those that stored calls show count."""
+    """What calls of these cases may reach. Tools with another address on previews are not reached. Where the service
+    does not show them, those that stored calls show count: of all calls if policy denies tools, else of the newest."""
     found: set[str] = set()
+    known: set[str] = set()
     hidden: dict[str, None] = {}
+    denies = policy.denies_tools or bool(policy.denied_tools)
     for target in {case.target: None for case in cases}:
         names = {name for each in tools.configurations(target) for name in _names(each)}
-        if (policy.denies_tools or policy.denied_tools) and tools.are_hidden(target):
-            hidden[f"`{target.alias}`"] = None
-            names.update(name for call in tools.calls((target.kind, target.id), ()) for name in _called(call))
+        if tools.are_hidden(target):
+            calls = tools.calls((target.kind, target.id), ())
+            if denies:
+                hidden[f"`{target.alias}`"] = None
+            names.update(name for call in (calls if denies else islice(calls, _NEWEST)) for name in _called(call))
+        known.update(names)
         found.update(names - dict(target.config.test_tools if target.config else ()).keys())
     live = tuple(sorted(found))
     warnings = [f"these calls may reach live tools: {', '.join(live)}"] if live else []
+    warnings += [
+        f"policy.live_tools denies `{name}`, which was never seen on these agents; {meant}"
+        for name in policy.denied_tools
+        if name not in known and (meant := did_you_mean(name, sorted(known)))
+    ]
     whose = "this agent's" if len(hidden) == 1 else "these agents'"
     unenforced = f"{whose} tools are not shown by the service: `deny` cannot be enforced ({', '.join(hidden)})"
     refusal = None
@@ -149,7 +161,7 @@ def denied_calls(
 
 @frozen
 class UnknownTool:
-    """A tool that neither the agent's configuration nor a call shows, or an argument that looks misspelt."""
+    """A tool that neither the agent's configuration nor a call shows, or an argument that no call passed."""
 
     warning: str
     diagnostics: tuple[Diagnostic, ...]
@@ -170,7 +182,7 @@ _Places = dict[str, list[_Named]]
 
 def unknown_tools(cases: Iterable[Case], tools: AgentTools, results: Sequence[CaseResult] = ()) -> list[UnknownTool]:
     """Those that the cases name. Of agents of which no tools and no calls are known, nothing is said, and of arguments
-    only if a call had a similar one: a tool may have some that no call needed."""
+    only if a call passed the tool others."""
     wanted: dict[PlanTarget, tuple[_Places, dict[str, _Places]]] = {}
     for case in cases:
         for expectation, place in zip(case.expectations, case.expectation_places, strict=True):
@@ -207,10 +219,10 @@ def _unknown_of(
         message = f"`{name}` was never seen on this agent"
         yield _unknown("unknown-tool", message, did_you_mean(name, sorted(known)), names[name], is_error=is_listed)
     for tool, used in passed.items():
-        for name in (name for name in arguments[tool] if name not in used):
-            if meant := did_you_mean(name, sorted(used)):
-                message = f"`{name}` was never an argument of `{tool}`"
-                yield _unknown("unknown-argument", message, meant, arguments[tool][name], is_error=False)
+        for name in [name for name in arguments[tool] if name not in used] if used else ():
+            message = f"`{name}` was never an argument of `{tool}`"
+            meant = did_you_mean(name, sorted(used)) or f"calls passed {one_of(sorted(used))}"
+            yield _unknown("unknown-argument", message, meant, arguments[tool][name], is_error=False)
 
 
 def _unknown(code: str, message: str, meant: str, named: Sequence[_Named], *, is_error: bool) -> UnknownTool:

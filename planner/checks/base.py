@@ -132,7 +132,7 @@ class Expectation(BaseModel, ABC, frozen=True):
 
     @property
     def named_arguments(self) -> Sequence[tuple[str, str]]:
-        """The arguments that it names, each after its tool."""
+        """The arguments that it expects a call to have, each after its tool."""
         return [named for part in self.parts.values() for named in part.named_arguments]
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:

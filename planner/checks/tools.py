@@ -120,7 +120,8 @@ class ToolCheck(Expectation, frozen=True):
 
     @property
     def named_arguments(self) -> Sequence[tuple[str, str]]:
-        return [(self.name, argument) for argument in self.arguments or ()]
+        wanted = self.arguments or {}
+        return [(self.name, name) for name, matcher in wanted.items() if matcher != {"exists": False}]
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.tools is None:

@@ -127,7 +127,7 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
         decided_at=shell.clock.now(),
         comment=comment,
         reply=_reply(decision, pull, redactor.text(weakened.summary) if weakened else ""),
-        worth_saying=_is_worth_saying(decision) or bool(weakened and weakened.ways),
+        worth_saying=_is_worth_saying(decision) or weakened is None or bool(weakened.ways),
         store=(work.selection.store or loaded.project.store or "") if change_set is not None else "",
         is_sandbox=work.selection.sandbox,
         change_set=change_set,
@@ -183,17 +183,17 @@ def _is_worth_saying(decision: Decision) -> bool:
 
 
 def _weakened(decision: Decision, show: Callable[[str], str]) -> Weakened | None:
-    """What the pull request does to the tests of the commit where it branched off; None if that cannot be read.
-    Outside of one, nothing."""
+    """What the pull request does to the tests of the commit where it branched off; None if not all of these
+    can be read. Outside of one, nothing."""
     work, prepared = decision.work, decision.prepared
     if work.loaded.base is None:
         return Weakened()
-    found = at_merge_base(work)
-    if found is None:
+    before = at_merge_base(work)
+    if before is None or not before.is_whole:
         return None
-    (before, project), cases = found, [case for plan in work.loaded.plans for case in plan.cases]
+    cases = [case for plan in work.loaded.plans for case in plan.cases]
     renamed = {change.case_id: change.renamed_from or "" for change in prepared.change_set.changes}
-    tests, gone = weakened_tests(before, cases, renamed, show)
+    tests, gone = weakened_tests(before.cases, cases, renamed, show)
     failed = failed_cases(replace(work, loaded=replace(work.loaded, cases=gone)), prepared) if gone else set[str]()
     removed = {case.case_id: case.case_id in failed for case in gone}
     merged = load_project(work.loaded.root, cwd=work.shell.cwd)[0]
@@ -201,7 +201,7 @@ def _weakened(decision: Decision, show: Callable[[str], str]) -> Weakened | None
         tests,
         [case_id for case_id, is_failing in removed.items() if is_failing],
         [case_id for case_id, is_failing in removed.items() if not is_failing],
-        sorted(weakened_project(project, merged)),
+        sorted(weakened_project(before.project, merged)),
     )
 
 

@@ -163,8 +163,9 @@ def _deployment_lines(deployment: Deployment) -> list[str]:
     fields = ", ".join(deployment.fields)
     grounds = f"forced: {deployment.forced}" if deployment.forced is not None else f"check: {deployment.check.value}"
     lost = f" · over edits of {', '.join(deployment.lost)}" if deployment.lost else ""
-    state = "" if deployment.state == "deployed" else f" · {deployment.state}"
-    what = f"deployed {moment(deployment.at)} by {deployment.by}{state} · {deployment.file}: {fields} · {grounds}{lost}"
+    done = {"deployed": "deployed", "intended": "deployment interrupted", "failed": "deployment failed"}
+    who = f"{done[deployment.state]} {moment(deployment.at)} by {deployment.by}"
+    what = f"{who} · {deployment.file}: {fields} · {grounds}{lost}"
     proofs = [
         f"{case.case_id}   {_runs((case.runs_passed, case.runs_counted))}{_calls(case.call_ids)}"
         for case in deployment.cases

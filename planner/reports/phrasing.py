@@ -64,13 +64,16 @@ def title(result: RunResult) -> str:
 
 
 def changed(result: RunResult) -> str:
-    """`2 regressed, 1 now passing (0/3 → 3/3), 53 unchanged`. Adds `worse as a whole` if only the suite changed."""
+    """`2 regressed, 1 now passing (0/3 → 3/3), 53 unchanged`. Adds `worse as a whole` if only the suite changed, and
+    in how many cases an outcome may only differ, or be the same, because of other expectations."""
     parts = changes_of(result.cases)
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
     moved = {case.compared for case in result.cases} & {"regressed", "improved"}
     if (whole := result.suite) and whole.cases > 1 and whole.compared != "not_enough_evidence" and not moved:
         parts.append("everything worse" if whole.compared == "everything_worse" else f"{whole.compared} as a whole")
+    if judged_otherwise := sum(case.expectations_changed for case in result.cases):
+        parts.append(f"expectations changed in {count(judged_otherwise, 'case')}")
     return ", ".join(parts)
 
 

@@ -42,7 +42,7 @@ _FIX: Final = "**Fix the agent or the expectations, and push.**"
 """The way on if calls alone cannot help."""
 _JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED, Reason.JUDGE_CHANGED)
 """Reasons of rechecks that say something; other stored runs were judged as they are."""
-_NO_MERGE_BASE: Final = "planner cannot find the commit where this branched off; fetch it before `planner ci gate`"
+_NOT_READ: Final = "planner cannot read the commit where this branched off, or some of its plans"
 SIGNS: Final = {CheckState.SUCCESS: "✅", CheckState.FAILURE: "❌", CheckState.PENDING: "⏳"}
 
 
@@ -325,7 +325,7 @@ def _list(changes: Sequence[ShownChange], listed: int) -> list[str]:
 def _weakened(weakened: Weakened | None, redactor: Redactor, listed: int) -> Iterator[str]:
     """Weakened tests and removed cases since this branched off: the first of each kind, then all of them, folded."""
     if weakened is None:
-        yield f"⚠ Weakened tests are not listed: {_NO_MERGE_BASE}."
+        yield f"⚠ Weakened tests are not listed: {_NOT_READ}."
         return
     kinds: dict[str, list[tuple[str, list[str]]]] = {}
     for what, cases in weakened.ways.items():

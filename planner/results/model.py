@@ -236,6 +236,7 @@ class CaseResult(Document):
     min_pass_rate: Share = 1.0
     expectations: ListOf[ExpectationRate] = Field(default=[])
     expected: ListOf[str] = Field(default=[], description="What the runs were judged by, one line each.")
+    expectations_changed: bool = Field(default=False, description="Whether its calls were judged by others before.")
     compared: Compared = Field(
         description="suspected: it may have regressed. same: no significant change. not_comparable: the sides have no "
         "common measure, because of `not_comparable` or because calls of one side decided nothing."

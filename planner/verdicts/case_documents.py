@@ -240,6 +240,7 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         inputs=change.inputs,
         call_fingerprint=change.call_fingerprint,
         check_fingerprint=change.check_fingerprint,
+        expectations_changed=change.prior is not None and change.prior.check_fingerprint != change.check_fingerprint,
         is_graded=rests_on_grade(case),
         judged_by=change.judge,
         open_against=open_against(change, verdict.outcome, comparison),

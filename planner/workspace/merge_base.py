@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from planner.planfile.files import PROJECT_FILE, is_plan_file
 from planner.planfile.model import Case, Project
 from planner.planfile.project import load_project
 from planner.results.outcomes import Action
+from planner.values import frozen
 from planner.workspace.selection import DEFAULT_PATH, read_files
 from planner.workspace.stores import Workspace
 
@@ -88,12 +89,21 @@ def cases_at_merge_base(work: Workspace) -> Mapping[str, Case]:
     """The cases of the plans, by id, at the commit where the pull request branched off; none if it or its plans cannot
     be read."""
     found = at_merge_base(work)
-    return {} if found is None else found[0]
+    return {} if found is None else found.cases
 
 
-def at_merge_base(work: Workspace) -> tuple[Mapping[str, Case], Project] | None:
-    """The cases, by id, and planner.yaml at the commit where the pull request branched off; None if it cannot be
-    read."""
+@frozen
+class MergeBase:
+    """The commit where the pull request branched off: its cases by id, and its planner.yaml."""
+
+    project: Project
+    cases: Mapping[str, Case] = field(default_factory=dict[str, Case])
+    is_whole: bool = True
+    """Whether all of its plans were valid."""
+
+
+def at_merge_base(work: Workspace) -> MergeBase | None:
+    """None if the commit cannot be read."""
     shell, selection, loaded = work.shell, work.selection, work.loaded
     git = Git(loaded.root, shell.environ)
     layout, commit = git.layout(), _merge_base(git, work)
@@ -113,13 +123,15 @@ def at_merge_base(work: Workspace) -> tuple[Mapping[str, Case], Project] | None:
         root = tree / loaded.root.resolve().relative_to(layout.work_tree.resolve())
         project = load_project(root, cwd=cwd)[0]
         if not cwd.is_dir():
-            return {}, project
+            return MergeBase(project)
+        (tree / ".git").mkdir()  # what a plan names must be inside of a repository, which no commit says
         source = PolicySource(root, loaded.base)
         try:
             found = read_files(replace(shell, cwd=cwd), selection.paths, selection.environment, source)
         except UsageError:  # it had no such plans
-            return {}, project
-        return {case.case_id: case for plan in found.plans for case in plan.cases}, project
+            return MergeBase(project)
+        cases = {case.case_id: case for plan in found.plans for case in plan.cases}
+        return MergeBase(project, cases, is_whole=not found.diagnostics.has_errors)
 
 
 def _merge_base(git: Git, work: Workspace) -> str:

@@ -310,6 +310,11 @@ def test_tools_that_the_service_does_not_show(described: Project, service: Serve
     described.write("planner.yaml", "version: 1\npolicy: {live_tools: {deny: [issue_refund]}}\n")
     planned = described.planner("plan", "--rerun", "all")
     assert (planned.code, UNSHOWN in " ".join(planned.out.split())) == (0, True)
+    described.write("planner.yaml", "version: 1\npolicy: {live_tools: {deny: [cancel_ordr]}}\n")
+    planned = described.planner("plan", "--rerun", "all", "--format", "json")
+    assert planned.json["warnings"][1].endswith(
+        "denies `cancel_ordr`, which was never seen on these agents; did you mean `cancel_order`?"
+    )
 
 
 TYPED = """\
@@ -354,17 +359,20 @@ def test_a_misspelt_tool_is_named_in_every_report(typed: Project, service: Serve
 
 
 def test_a_misspelt_argument_is_named(typed: Project, service: Served) -> None:
-    """Only if a call passed a similar one: others may be arguments that no call needed."""
-    safe = "{check: tool_not_called, name: lookup_order, arguments: {ordr_id: 1, urgent: true}, severity: critical}"
+    """As soon as a call passed others; one that must be absent is expected to be unknown."""
+    unknown = "{ordr_id: 1, urgent: true, note: {exists: false}}"
+    safe = f"{{check: tool_not_called, name: lookup_order, arguments: {unknown}, severity: critical}}"
     typed.edit("plans/hours.yaml", "{check: tool_not_called, name: cancel_ordr, severity: critical}", safe)
     typed.edit("plans/hours.yaml", ", after: fnd_slot", "")
     typed.edit("plans/hours.yaml", "name: create_return", "name: lookup_order, arguments: {order_id: 0}")
     typed.planner("run", CONSENT)
     case = "hours/order[n=1]@clinic and 1 more case"
-    warning = f"{case}: `ordr_id` was never an argument of `lookup_order`; did you mean `order_id`?"
-    assert typed.results()["warnings"] == [warning]
+    assert typed.results()["warnings"] == [
+        f"{case}: `ordr_id` was never an argument of `lookup_order`; did you mean `order_id`?",
+        f"{case}: `urgent` was never an argument of `lookup_order`; calls passed `order_id`",
+    ]
     validated = typed.planner("validate")
-    assert (validated.code, validated.err.count("unknown-argument]")) == (0, 1)
+    assert (validated.code, validated.err.count("unknown-argument]")) == (0, 2)
 
 
 def test_a_denied_tool_that_was_called_is_named_first(typed: Project, service: Served) -> None:

@@ -243,6 +243,22 @@ def test_a_draft_is_somebody_else_s_once_a_later_deployment_was_carried_out(
     assert (ran.code, "`voice`" in ran.err, shop.agent()["draft_voice"]) == (3, True, "nova")
 
 
+def test_an_interrupted_deployment_stays_one_if_a_later_one_was_carried_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(self: AgentClient, agent_id: int, if_updated_at: str | None = None) -> None:
+        raise MemoryError
+
+    shop.write_prompt(PROMPT, POLITE)
+    with monkeypatch.context() as patch:
+        patch.setattr(AgentClient, "deploy_agent", killed)
+        assert shop.deploy("--yes", "--force", "a trial").code == 5
+    assert shop.deploy("--yes", "--force", "a trial").code == 0
+    assert "nothing to deploy" in shop.deploy("--yes").out
+    assert [each["state"] for each in _records(shop)] == ["intended", "deployed"]
+    assert shop.project.planner("show", "support").out.count("deployment interrupted 20") == 1
+
+
 def test_a_refused_deployment_is_recorded(shop: Shop) -> None:
     shop.write_prompt(PROMPT, POLITE)
     assert shop.project.planner("run", CONSENT).code == 0
@@ -295,8 +311,7 @@ def test_an_agent_that_changed_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyP
     assert shop.agent()["prompt"] == "Say nothing."
 
 
-@pytest.mark.parametrize("route", ["edit", "deploy"])
-@pytest.mark.parametrize("kind", ["error_before", "lost_answer"])
+@pytest.mark.parametrize(("route", "kind"), [("edit", "lost_answer"), ("deploy", "error_before")])
 def test_lost_answers(shop: Shop, route: str, kind: str) -> None:
     """Whether a write arrived is read back; the same command goes on where it stopped."""
     shop.write_prompt(PROMPT, POLITE)

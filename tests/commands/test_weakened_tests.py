@@ -43,6 +43,11 @@ scenarios:
     prompt: You are Eve, calm. Ask when the clinic is open on Monday.
     expect: [{check: call, status: completed}]
 """
+HOURS = """\
+  tuesday:
+    prompt: You are Eve, calm. Ask when the clinic is open on Tuesday.
+    expect: [{check: call, status: completed}]
+"""
 AGENT = "prompt: You are the desk of a clinic.\n"
 
 WEAKENED, CASE = "1 test weakened", "`hours/saturday@clinic`"
@@ -104,19 +109,28 @@ WAYS = {
 }
 
 
+CALLED = ("removed", "beside a copy as it was", "agent file", "failing scenario", "judge")
+"""The ways that are followed through the calls of a changed prompt."""
+
+
 def begin(jobs: Jobs) -> None:
     jobs.begin(plans__hours=PLAN, plans__other=OTHER, agents__clinic=AGENT, planner=PROJECT)
     run(jobs.start(), "plans/hours.yaml")
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("weakened") / "kept"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_weakened_test_leads_the_comment(
-    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch, way: str
+    tmp_path: Path, kept: Path, project: Project, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Alone, and beside a changed prompt before and after the calls of that."""
+    """Alone; of some, also beside a changed prompt, before and after its calls."""
     old, new, headline, line = WAYS[way]
     jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
-    begin(jobs)
+    jobs.begin_as(kept, begin)
     files = {"plans__hours": PLAN, "plans__other": OTHER, "planner": PROJECT}
     changed = {name: text.replace(old, new) for name, text in files.items() if old in text}
     jobs.branch("topic")
@@ -135,7 +149,29 @@ def test_a_weakened_test_leads_the_comment(
     done = 3 if way == "agent file" else 0
     push("Ana, calm")
     check(done)
-    push("Ana, angry")
-    check(3)
-    run(jobs.start(7, branch="topic"), "plans/hours.yaml")
-    check(done)
+    if way in CALLED:
+        push("Ana, angry")
+        check(3)
+        run(jobs.start(7, branch="topic"), "plans/hours.yaml")
+        check(done)
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        (OTHER, "- ⚠ severity lowered: call, error → warning · `other/monday@desk`"),
+        (OTHER + "calls: adaptive\n", "⚠ Weakened tests are not listed: "),
+    ],
+    ids=["without planner.yaml", "of an invalid plan"],
+)
+def test_agent_files_are_read_where_the_pull_request_branched_off(
+    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch, before: str, line: str
+) -> None:
+    """Also without planner.yaml, which would say where the project is. Of plans that cannot be read there, the comment says so."""
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__other=before, agents__clinic=AGENT)
+    jobs.branch("topic")
+    jobs.edit(plans__other=OTHER.replace("status: completed", "status: completed, severity: warning") + HOURS)
+    above = comment_of(jobs.start(7, branch="topic"), 3, tmp_path / "publication.json").partition("<details>")[0]
+    assert f"\n{line}" in above
+    assert (WEAKENED in above.partition("\n")[0]) is (before == OTHER)

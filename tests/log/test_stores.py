@@ -352,6 +352,39 @@ def test_documents_of_writers_that_go_on_after_a_checkpoint(place: Place) -> Non
     assert reader.read()[0] == [f"line {number}" for number in range(6)]
 
 
+@pytest.mark.parametrize("place", ["git"], indirect=True)
+def test_a_writer_has_one_ref_of_documents(place: Place) -> None:
+    """Also if others were first; a checkpoint joins the refs of all. A push lists all refs of a remote."""
+    assert isinstance(place, GitPlace)
+
+    def refs() -> int:
+        return len(
+            git(
+                place.bare, "for-each-ref", "refs/planner/results/_/evidence", "refs/planner/results/_/evidence-joined"
+            ).split("\n")
+        )
+
+    here, there = place.open(), place.open()
+    digests: list[str] = []
+    position = START
+    for number in range(4):
+        digests.append(here.put(f"document {number}".encode()))
+        other = there.append([f"other {number}"], there.read()[1])
+        assert other is not None
+        assert here.append([f"line {number}"], position) is None
+        end = here.append([f"line {number}"], other)
+        assert end is not None
+        position = end
+    assert refs() == 1
+    digests.append(there.put(b"another"))
+    end = there.append(["x"], there.read()[1])
+    assert end is not None
+    assert refs() == 2
+    assert place.open().checkpoint(end) is not None
+    assert refs() == 1
+    assert None not in [place.open("reader").get(digest) for digest in digests]
+
+
 @pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
 def test_digests_are_no_paths(place: Place, digest: str) -> None:
     store = place.open()

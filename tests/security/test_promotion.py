@@ -317,28 +317,6 @@ def test_an_erased_call(jobs: Jobs) -> None:
     assert gate(jobs.start(), 1)["failed"] == [CASE]
 
 
-def test_a_release_branch(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was merged into a release branch is verified for that branch, and is no baseline of the default branch."""
-    plan = plan_with("brisk", SATURDAY)
-    jobs.branch("release", "main")
-    jobs.edit(README="release")
-    jobs.branch("topic9", "release")
-    jobs.edit(plans__hours=plan)
-    assert call(jobs, 9, into="release") == 1
-    jobs.branch("release")
-    jobs.edit(plans__hours=plan)
-    with fake_github() as fake:
-        fake.pulls = {9: {"state": "closed", "merged_at": "2026-11-25T09:00:00Z", "base": {"ref": "release"}}}
-        jobs.branch("main")
-        project = jobs.start()
-        asks(monkeypatch, fake)
-        assert "1 case promoted" in promote(project)
-    assert stored(jobs, "branches/9/") == []
-    assert len(facts(jobs, "call", "branches/heads%2Frelease/")) == 1
-    assert gate(jobs.start(10, branch="release", into="release"), 0)["green"] == [CASE]
-    assert gate(jobs.start(10, branch="release"), 3)["to_call"] == [CASE]
-
-
 def pull(number: int, head: str, base: str, **more: Any) -> dict[str, Any]:
     repo = {"id": 1}
     return {

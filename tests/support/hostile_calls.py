@@ -55,6 +55,7 @@ IN_MANY_TURNS = ("digits with spaces", "telephone numbers", "one long number", "
 """The others are in turns as long as may be."""
 LIKE_ANOTHER = {
     "an address without an end",
+    "card numbers",
     "different numbers",
     "one long number",
     "invisible characters",
@@ -62,6 +63,9 @@ LIKE_ANOTHER = {
     "digits with spaces",
     "fractions",
     "number words",
+    "signs that are said",
+    "spoken addresses",
+    "telephone numbers",
 }
 EXPECTATIONS: tuple[dict[str, Any], ...] = (
     {

@@ -141,7 +141,7 @@ class Runner:
         self.fake.repository = self.remote
         programs = self.folder / "bin"
         programs.mkdir()
-        (programs / "gh").write_text(f"#!{sys.executable}\n{GH}")
+        (programs / "gh").write_text(f"#!{sys.executable} -IS\n{GH}")
         (programs / "gh").chmod(0o755)
 
     def start(self, workflow: str, event: str, payload: dict[str, Any], **more: str) -> dict[str, bool]:

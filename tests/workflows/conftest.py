@@ -15,7 +15,7 @@ from private_git import private_git
 from repositories import commit, git
 from workflow_jobs import Runner
 
-STORE = "store: git:refs/planner/results\n"
+STORE = "store: git:refs/planner/results\nexecution: {linger_seconds: 0}\n"
 PLAN = """\
 version: 1
 plan: hours
@@ -112,7 +112,7 @@ class Repository:
         return [name for name in listed if name.startswith(folder)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The program that the jobs have installed."""
     installed = forked.install(tmp_path_factory.mktemp("bin"))

@@ -114,8 +114,8 @@ def test_an_invalid_project_file(repository: Repository) -> None:
     """The policy is that of the base branch, but after the merge this file would be."""
     repository.push("topic", planner_DOT_yaml=STORE + "policy: {max_cost: 1}\n")
     assert repository.plan() == "failure"
-    assert repository.fake.statuses[-1]["description"].startswith("planner.yaml:2: ")
-    assert "/planner.yaml#L2)" in repository.comment
+    assert repository.fake.statuses[-1]["description"].startswith("planner.yaml:3: ")
+    assert "/planner.yaml#L3)" in repository.comment
     repository.push("topic", planner_DOT_yaml=STORE)
     assert repository.plan() == "success"
 

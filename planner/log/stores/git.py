@@ -133,7 +133,8 @@ class GitStore(ChainedStore):
                 return self._load([number])[0] == entry.data and self._was_stored(entry)
             commit = self._commit(tip, entry, segment)
             documents = self._commit_documents(number) if entry.header.documents else self._documents_tip
-            self._tip, self._documents_tip = None, _Update("", "", "")
+            before, self._documents_tip = self._documents_tip, _Update("", "", "")
+            self._tip = None
             updates = [_Update(self._ref, tip.commit, commit), *([documents] if entry.header.documents else [])]
             refused = self._push(updates)
             if refused is None:
@@ -141,6 +142,9 @@ class GitStore(ChainedStore):
                 self._tip, self._documents_tip = _Tip(commit, entry), documents
                 return self._was_stored(entry)
             if _SOMEBODY_WAS_FIRST.search(refused):
+                stale = [line for line in refused.splitlines() if _SOMEBODY_WAS_FIRST.search(line)]
+                if not any(f":{before.ref}\t" in line for line in stale):  # else a checkpoint has joined it
+                    self._documents_tip = before
                 return False
             if not _BUSY.search(refused) and self._refresh().position.number < number:
                 raise self._failed("written", refused)

@@ -65,7 +65,6 @@ def late(service: Served, seconds: float, *what: str) -> None:
     [
         ("grade", "{check: grade, max_issues: 50}"),
         ("grade", "{check: any_of, of: [{check: grade, max_issues: 50}, {check: says, any_of: [zebra]}]}"),
-        ("grade", '{check: expression, cel: "grade.score >= 0.0"}'),
         ("transcript", "{check: says, any_of: [open, clinic, hours, help]}"),
         ("call_id", "{check: grade, max_issues: 50}"),
     ],

@@ -62,7 +62,11 @@ def test_editing_an_expectation_rechecks_for_free(project: Project, service: Ser
     before = service.ledger()
     project.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 601")
     assert project.actions()["hours/cancel@clinic"] == ("recheck", "expectations_changed", 0)
-    assert project.planner("run").code == 0
+    ran = project.planner("run")
+    assert (ran.code, "3 unchanged, expectations changed in 1 case" in ran.out) == (0, True)
+    assert "3 unchanged, expectations changed in 1 case" in (project.root / "reports/report.md").read_text()
+    ran = project.planner("run")
+    assert (ran.code, "expectations changed" in ran.out) == (0, False)
     project.edit("plans/hours.yaml", "max_seconds: 601", "max_seconds: 1")
     ran = project.planner("run")
     assert ran.code == 1

@@ -10,7 +10,6 @@ from tests.commands.situations.conftest import (  # pyright: ignore[reportMissin
     ANA_IS_ANGRY,
     ANGRY,
     BOTH,
-    FAILING,
     FILE,
     PLAN,
     Situation,
@@ -95,23 +94,8 @@ def stacked(hosted: Hosted) -> str:
     return "success"
 
 
-def failing_on_base(hosted: Hosted) -> str:
-    """What fails on the base branch is no news of a pull request that changes another case."""
-    hosted.push("main", {FILE: FAILING})
-    hosted.record()
-    hosted.of_default_branch()
-    to_call(hosted, FAILING.replace("Bob, calm", "Bob, sad"))
-    assert hosted.agree() == 1
-    assert "Already failing on `main`" in hosted.comment()
-    return "success"
-
-
 def squashed(hosted: Hosted) -> str:
     return _merged(hosted, "squash")
-
-
-def merged(hosted: Hosted) -> str:
-    return _merged(hosted, "merge")
 
 
 def rebased(hosted: Hosted) -> str:
@@ -251,7 +235,8 @@ def last_plan_deleted(hosted: Hosted) -> str:
 
 
 SITUATIONS = [
-    last_plan_deleted, empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, failing_on_base, merged, rebased, an_agents_file, tools_with_a_test_address, several_projects,
+    last_plan_deleted, empty_repository, base_never_called, open_before_the_adoption, into_a_release_branch, stacked, rebased,
+    an_agents_file, tools_with_a_test_address, several_projects,
 ]  # fmt: skip
 PUBLIC = [squashed]
 

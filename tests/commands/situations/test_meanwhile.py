@@ -141,7 +141,7 @@ def default_branch_renamed(hosted: Hosted) -> str:
     assert hosted.agree() == 0
     hosted.rename_default("trunk")
     assert hosted.plan() == "success"
-    hosted.merge("squash")
+    hosted.merge("merge")
     hosted.record()
     assert hosted.fake.issues == []
     hosted.push("next", {"notes.md": "x\n"})
