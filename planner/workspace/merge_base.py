@@ -115,6 +115,7 @@ def at_merge_base(work: Workspace) -> MergeBase | None:
     with TemporaryDirectory() as name:
         tree = Path(name).resolve()
         try:
+            (tree / ".git").mkdir()  # what a plan names must be inside of a repository, and no commit has this folder
             with tarfile.open(fileobj=io.BytesIO(archive.out)) as files:
                 files.extractall(tree, filter="data")
         except (tarfile.TarError, OSError):
@@ -124,7 +125,6 @@ def at_merge_base(work: Workspace) -> MergeBase | None:
         project = load_project(root, cwd=cwd)[0]
         if not cwd.is_dir():
             return MergeBase(project)
-        (tree / ".git").mkdir()  # what a plan names must be inside of a repository, which no commit says
         source = PolicySource(root, loaded.base)
         try:
             found = read_files(replace(shell, cwd=cwd), selection.paths, selection.environment, source)

@@ -109,10 +109,6 @@ WAYS = {
 }
 
 
-CALLED = ("removed", "beside a copy as it was", "agent file", "failing scenario", "judge")
-"""The ways that are followed through the calls of a changed prompt."""
-
-
 def begin(jobs: Jobs) -> None:
     jobs.begin(plans__hours=PLAN, plans__other=OTHER, agents__clinic=AGENT, planner=PROJECT)
     run(jobs.start(), "plans/hours.yaml")
@@ -127,7 +123,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_weakened_test_leads_the_comment(
     tmp_path: Path, kept: Path, project: Project, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Alone; of some, also beside a changed prompt, before and after its calls."""
+    """Alone, and beside a changed prompt before and after its calls."""
     old, new, headline, line = WAYS[way]
     jobs, file = Jobs(tmp_path, project, monkeypatch), tmp_path / "publication.json"
     jobs.begin_as(kept, begin)
@@ -149,11 +145,10 @@ def test_a_weakened_test_leads_the_comment(
     done = 3 if way == "agent file" else 0
     push("Ana, calm")
     check(done)
-    if way in CALLED:
-        push("Ana, angry")
-        check(3)
-        run(jobs.start(7, branch="topic"), "plans/hours.yaml")
-        check(done)
+    push("Ana, angry")
+    check(3)
+    run(jobs.start(7, branch="topic"), "plans/hours.yaml")
+    check(done)
 
 
 @pytest.mark.parametrize(
