@@ -99,8 +99,12 @@ class LocalLog:
             self._catch_up()
 
     async def append(self, facts: Sequence[Fact]) -> bool:
-        """Append facts, with all that was noted. False if somebody else appended since `state` was read."""
+        """Append facts, with all that was noted. False if somebody else appended since `state` was read: also if that
+        was read here while this waited for the store."""
+        decided_at = self._seen
         async with self._lock:
+            if self._seen != decided_at:
+                return False
             lines = [write_fact(fact) for fact in facts]
             if self._store is None:
                 return self._append_here(lines)
