@@ -80,11 +80,6 @@ class LocalLog:
                     db.execute(table)
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether a store has it, so that other machines see it."""
-        return self._store is not None
-
     def close(self) -> None:
         self._db.close()
 
