@@ -211,6 +211,8 @@ class StopReason(StrEnum):
     INTERRUPTED = "interrupted"
     UNCLEAR = "unclear"
     """The service answered two launches with the same batch."""
+    COPY_GONE = "copy_gone"
+    """Somebody deleted or edited the copy that is called instead of an agent."""
     STORE = "store"
     """The log cannot be written."""
     FAILED = "failed"
