@@ -157,7 +157,8 @@ def test_policy_and_store(
     monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
     ran = project.planner(*SANDBOX)
     assert ran.code == 0, ran.err
-    assert git(upstream.bare, "for-each-ref", "--format=%(refname)", "refs/planner") == "refs/planner/results-sandbox"
+    refs = git(upstream.bare, "for-each-ref", "--format=%(refname)", "refs/planner").splitlines()
+    assert refs == ["refs/planner/results-log/sandbox/_/log", "refs/planner/results-sandbox"]
     assert {action for action, _, _ in project.actions("--sandbox").values()} == {"reuse"}
     touch_plans(folder)
     pull_request(monkeypatch, outside, upstream.base)
