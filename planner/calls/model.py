@@ -130,7 +130,7 @@ class Limit:
 
     concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
     month: Month | None = None
-    balance_cents: int | None = None
+    available_cents: int | None = None
     """The organization's balance when the session began."""
     spent_before_cents: int = 0
     """What the log had spent by then."""

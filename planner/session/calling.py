@@ -222,7 +222,7 @@ async def _set_limits(session: ConnectedSession, prepared: Preparation, driver: 
     """The month's ceiling and the balance. Raises `IncompleteError` if the month cannot be read."""
     limit, state, policy = driver.limit, session.journal.state, session.loaded.project.policy
     if prepared.balance is not None:
-        limit.balance_cents = prepared.balance.cents
+        limit.available_cents = prepared.balance.cents
         limit.spent_before_cents = state.tallies.spent.total()
     if policy.max_cost_cents_per_month is not None:
         prices = [price.high_cents for price in prepared.change_set.prices.values() if price.high_cents is not None]
