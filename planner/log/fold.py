@@ -349,6 +349,11 @@ class State:
         """The highest bill of a target, in cents, or of any; 0 before the first."""
         return max((cents for (billed, cents) in self.tallies.bills if target in (None, billed)), default=0)
 
+    def preview_of(self, target: Target) -> Preview | None:
+        """The preview that calls to this target reach; None if it is no preview of ours."""
+        kind, target_id = target
+        return next((each for each in self.previews.values() if kind == "agent" and each.copy_id == target_id), None)
+
     def is_claimed(self, kind: str, service_id: int) -> bool:
         """Whether a launch has this `run` or `batch`."""
         return (kind, service_id) in self.tallies.claims
@@ -439,9 +444,7 @@ def _merged_preview(first: Preview, second: Preview) -> Preview:
     """The later step, with what any of the facts knows of the copy."""
 
     def order(preview: Preview) -> tuple[int, str]:
-        return PREVIEW_RANK[preview.step], write_fact(
-            replace(preview, copy_id=None, revision="", was_changed=False, is_missing=False)
-        )
+        return PREVIEW_RANK[preview.step], write_fact(replace(preview, copy_id=None, revision="", was_changed=False))
 
     ids = [each.copy_id for each in (first, second) if each.copy_id is not None]
     return replace(
@@ -449,5 +452,4 @@ def _merged_preview(first: Preview, second: Preview) -> Preview:
         copy_id=max(ids, default=None),
         revision=max(first.revision, second.revision),
         was_changed=first.was_changed or second.was_changed,
-        is_missing=first.is_missing or second.is_missing,
     )
