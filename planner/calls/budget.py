@@ -140,8 +140,8 @@ def budget_of(state: State, consent: Consent, limit: Limit, now: Now) -> Budget:
         reserved = min(committed, state.tallies.reserved.total())
         label = f"{MONTHLY} ({month.month})"
         accounts.append(Account(label, month.limit_cents, committed - reserved, reserved))
-    if limit.balance_cents is not None:
+    if limit.available_cents is not None:
         spent = state.tallies.spent.total() - limit.spent_before_cents
         reserved = state.tallies.reserved.total()
-        accounts.append(Account(BALANCE, limit.balance_cents, spent, reserved, is_ours=False))
+        accounts.append(Account(BALANCE, limit.available_cents, spent, reserved, is_ours=False))
     return Budget(state, accounts, {})

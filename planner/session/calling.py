@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import anyio.to_thread
-
 from planner.calls.budget import BALANCE
-from planner.calls.driver import Driver, Reaction, Terms, Tools
-from planner.calls.model import Limit, Outcomes, Settings, Stop, StopReason, Unsettled, Waiting, WaitReason, Want
+from planner.calls.driver import Driver, Reaction
+from planner.calls.model import Limit, Outcomes, Stop, StopReason, Unsettled, Waiting, WaitReason, Want
 from planner.calls.month import read_month
 from planner.errors import FULL_DISK, IncompleteError, PlannerError
 from planner.evidence import Evidence
@@ -34,8 +32,6 @@ from planner.session.run_session import ConnectedSession
 from planner.verdicts.runs import judge_record, judge_stored
 from planner.workspace.progress import ProgressDisplay
 
-MIN_SETTLE_SECONDS: Final = 10.0
-"""A launch must leave within a quarter of the settling time."""
 UNKNOWN_PRICE_CENTS: Final = 100
 """What a listed call of the month counts whose price nobody knows."""
 
@@ -160,7 +156,7 @@ async def make_calls(
     if not jobs and not (before.unsettled or before.unbilled):
         return Outcome(interrupted=session.interrupted.is_set()), runs, before
     shell, project = session.shell, session.loaded.project
-    repository, provider = session.place.repository, session.transactions.client
+    provider = session.transactions.client
     progress = ProgressDisplay(shell)
     session.request_log.note = progress.note  # do not write over the live display
     consent = session.journal.state.consents.get(prepared.consent_id) if may_call else None
@@ -176,24 +172,11 @@ async def make_calls(
     )
     log = progress.note if shell.verbosity else _ignore
 
-    async def save(evidence: Sequence[Evidence]) -> Sequence[str]:
-        return await anyio.to_thread.run_sync(repository.save_evidences, evidence)
-
     driver = Driver(
         provider,
         session.journal.log,
-        Tools(shell.clock, shell.new_id, save, calling.on_call, calling.on_wait, log),
-        Terms(
-            session.reports.session_id,
-            session.journal.account,
-            Settings(
-                settle_seconds=max(MIN_SETTLE_SECONDS, project.execution.settle_seconds),
-                linger_seconds=project.execution.linger_seconds,
-            ),
-            consent,
-            tuple(_wants(session, jobs)),
-            awaits_others=False,
-        ),
+        replace(session.previews.tools, on_call=calling.on_call, on_wait=calling.on_wait, log=log),
+        replace(session.previews.terms, consent=consent, wants=tuple(_wants(session, jobs))),
         Limit(ConcurrencyLimit(ceiling=project.policy.max_concurrent_runs)),
     )
     if consent is not None:
@@ -239,7 +222,7 @@ async def _set_limits(session: ConnectedSession, prepared: Preparation, driver: 
     """The month's ceiling and the balance. Raises `IncompleteError` if the month cannot be read."""
     limit, state, policy = driver.limit, session.journal.state, session.loaded.project.policy
     if prepared.balance is not None:
-        limit.balance_cents = prepared.balance.cents
+        limit.available_cents = prepared.balance.cents
         limit.spent_before_cents = state.tallies.spent.total()
     if policy.max_cost_cents_per_month is not None:
         prices = [price.high_cents for price in prepared.change_set.prices.values() if price.high_cents is not None]

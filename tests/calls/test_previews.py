@@ -116,7 +116,7 @@ class World:
 
     async def edition(self, fields: Mapping[str, Any] = FIELDS) -> Edition:
         agent = await self.session().provider.agent(SOURCE)
-        return Edition("target `clinic`", "clinic.yaml", agent, "sha256:wanted", fields)
+        return Edition("clinic", "clinic.yaml", agent, "sha256:wanted", fields)
 
     def copies(self) -> list[int]:
         return sorted(set(self.sandbox.agents.ids) - set(any_prompt().agents))
@@ -257,7 +257,7 @@ async def test_a_changed_copy_proves_nothing(change: str) -> None:
     session = world.session()
     edition = await world.edition()
     preview = await session.make(edition)
-    assert not await session.was_changed(preview)
+    assert await session.compare(preview) == preview
     assert preview.copy_id is not None
     client: Any = session.provider
     if change == "delete":
@@ -266,11 +266,12 @@ async def test_a_changed_copy_proves_nothing(change: str) -> None:
         field = "prompt" if change == "edit" else "name"
         await client.draft_agent(preview.copy_id, {field: "Somebody else's."})
         await client.deploy_agent(preview.copy_id)
-    assert await session.was_changed(preview)
+    compared = await session.compare(preview)
+    assert (compared.was_changed, compared.step is PreviewStep.LOST) == (change != "delete", change == "delete")
     assert gone_copies(session.log.state) == {("agent", preview.copy_id)}
     again = await session.make(edition)
     assert again.copy_id != preview.copy_id
-    assert await session.was_changed(preview)
+    assert (await session.compare(preview)).was_changed == (change != "delete")
     assert bool(session.warnings) == (change == "rename")
 
 
