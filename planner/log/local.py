@@ -36,8 +36,8 @@ class LocalLog:
     ) -> None:
         self.state = State()
         self._account, self._now = account, now
-        self._known = (0, 0)
-        """The positions from the first to the second differ by what this process noted, and `state` has all of it."""
+        self._position = 0
+        """`state` has the lines up to there."""
         address, opened = store or ("", None)
         self._journal = Journal(path, opened, address, read_only=read_only)
         try:
@@ -63,14 +63,14 @@ class LocalLog:
     async def append(self, facts: Sequence[Fact]) -> bool:
         """Append facts, with all that was noted. False if somebody else appended since `state` was read."""
         lines = [write_fact(fact) for fact in facts]
-        return await self._perform(partial(self._append, lines, self._known[1]))
+        return await self._perform(partial(self._journal.append, lines, self._position))
 
     def note(self, facts: Iterable[Fact]) -> None:
         """Add facts here, durably; others see them after the next `append` or `share`."""
         lines = [write_fact(fact) for fact in facts]
         if lines:
             self._journal.note(lines)
-            self._catch_up(lines)
+            self._catch_up()
 
     async def share(self) -> None:
         """Append what was noted."""
@@ -99,15 +99,8 @@ class LocalLog:
         self._catch_up()
         return done
 
-    def _append(self, lines: Sequence[str], at: int) -> bool:
-        """`at` is what was decided from. What this process has noted since decides nothing."""
-        first, last = self._known
-        return self._journal.append(lines, last if at >= first else at)
-
-    def _catch_up(self, noted: Iterable[str] = ()) -> None:
+    def _catch_up(self) -> None:
         """Add to the state what is new here."""
-        first, last = self._known
-        lines, end = self._journal.lines(last)
+        lines, self._position = self._journal.lines(self._position)
         if lines:
             fold(lines, Reader(self._account, self._now()), self.state)
-            self._known = (first if set(lines) <= set(noted) else end, end)

@@ -1,4 +1,4 @@
-"""The log as a session has it: appends compare with what was decided from."""
+"""The log as a session has it."""
 
 from __future__ import annotations
 
@@ -62,35 +62,6 @@ def test_an_append_of_another_process_of_the_machine_is_seen(path: Path, store: 
         assert await other.append([intent("other")])
         await one.refresh()
         assert set(one.state.launches) == {"one", "other"}
-
-    anyio.run(use)
-
-
-def test_what_was_decided_from_counts_and_not_what_was_read_since(path: Path, tmp_path: Path) -> None:
-    """An append waits for `share`. Meanwhile another process appends, and a note reads that."""
-
-    async def use() -> None:
-        store = DuringAppend(tmp_path / "store", log_name(), "a")
-        one, other = opened(path, store), opened(path, FolderStore(tmp_path / "store", log_name(), "b"))
-        results: list[bool] = []
-
-        async def append() -> None:
-            results.append(await one.append([intent("one")]))
-
-        async def meanwhile() -> None:
-            tasks.start_soon(append)
-            await anyio.wait_all_tasks_blocked()
-            while not await other.append([intent("other")]):
-                pass
-            one.note([outcome("earlier")])
-            assert "other" in one.state.launches
-
-        store.then = lambda: anyio.from_thread.run(meanwhile)
-        one.note([outcome("first")])
-        async with anyio.create_task_group() as tasks:
-            await one.share()
-        assert results == [False]
-        assert await one.append([intent("one")])
 
     anyio.run(use)
 
