@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from planner.bounds import CLOCK_SKEW, ServiceId, is_possible
+from planner.bounds import SERVER_CLOCK_SKEW, ServiceId, is_possible
 from planner.evidence import CostBasis, Part, RunStatus
 from planner.providers.base import CallId, Line, RunId
 from planner.values import frozen
@@ -502,7 +502,7 @@ class Reader:
             return _ignored(line, Why.NEWER)
         if self.account and getattr(fact, "account", self.account) != self.account:
             return _ignored(line, Why.OTHER_ACCOUNT)
-        if fact.at > self.now + CLOCK_SKEW:
+        if not is_possible(fact.at, self.now, SERVER_CLOCK_SKEW):  # the clock of the service that dated it may be ahead
             return _ignored(line, Why.FUTURE)
         return fact
 

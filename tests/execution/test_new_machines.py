@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,20 @@ def test_a_partly_listed_batch_has_arrived(
         assert fleet.session(machine, Life()).code in ((0,) if seconds < 60 else (0, 4))
         fleet.seconds += 100
     assert fleet.session(machine, Life()).code == 0
+    assert (fleet.made(), fleet.left_over()) == (WANTED, [])
+
+
+@pytest.mark.parametrize("days", [-3, 3, 300])
+def test_a_machine_with_a_wrong_clock(tmp_path: Path, days: int) -> None:
+    """What was noted by the service's clock is read again, also where this machine's clock is days behind it."""
+    fleet = Fleet(tmp_path, {"concurrency_limit": 20}, files=FILES)
+    fleet.slow = timedelta(days=days)
+    machine = fleet.new_machine()
+    assert fleet.session(machine, Life("after POST /v1/test-call-batches")).code is None
+    fleet.seconds += 30
+    assert fleet.session(machine, Life()).code == 0
+    fleet.lose(machine)
+    assert fleet.session(fleet.new_machine(), Life()).code == 0
     assert (fleet.made(), fleet.left_over()) == (WANTED, [])
 
 

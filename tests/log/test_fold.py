@@ -254,7 +254,7 @@ _BAD: list[tuple[str, str, Why]] = [
     ("lone surrogate", _edited(session_id="\ud800"), Why.UNREADABLE),
     ("raw surrogate", write_fact(intent()).replace("s1", "\ud800"), Why.UNREADABLE),
     ("other account", _edited(account="b" * 16), Why.OTHER_ACCOUNT),
-    ("future", _edited(at=(AT + timedelta(days=3)).isoformat()), Why.FUTURE),
+    ("future", _edited(at=(AT + timedelta(days=400)).isoformat()), Why.FUTURE),
     ("end of time", _edited(at="9999-12-31T23:59:59Z"), Why.UNREADABLE),
     ("no time zone", _edited(at="2026-11-24T12:00:00"), Why.UNREADABLE),
     ("negative cents", _edited(asked=[{"key": "k", "prompt": "p", "calls": 1, "cents": -5}]), Why.UNREADABLE),

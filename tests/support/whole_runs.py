@@ -85,6 +85,8 @@ class Organization:
     faults: tuple[Mapping[str, Any], ...] = ()
     seconds: float = 0.0
     """Since EPOCH."""
+    slow: timedelta = timedelta()
+    """How far the clock of the machine is behind that of the service."""
     lag_seconds: float = 0.0
     """Runs and batches younger than this are not listed yet."""
     like_client: bool = False
@@ -155,7 +157,7 @@ class Organization:
             environ=self.environ,
             out=out,
             err=err,
-            clock=Clock(self.now, self._monotonic, anyio.sleep),
+            clock=Clock(lambda: self.now() - self.slow, self._monotonic, anyio.sleep),
             new_id=self._new_id,
             width=100,
         )
