@@ -20,7 +20,8 @@ from planner.log import facts
 from planner.log.facts import Asked, Fact, Intent, Result, Scope
 from planner.log.fold import Launch as FoldedLaunch
 from planner.log.fold import State
-from planner.log.local import IN_MEMORY, LocalLog
+from planner.log.journal import IN_MEMORY
+from planner.log.local import LocalLog
 from planner.log.stores.store import Store
 from planner.providers.base import RunId, Target
 

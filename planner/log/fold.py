@@ -400,8 +400,25 @@ def _with(launch: Launch, fact: Intent | Outcome | Call) -> Launch:
             return replace(launch, outcome=fact if launch.outcome is None else _merged_outcome(launch.outcome, fact))
         case Call():
             before = launch.calls.get(fact.run_id)
-            latest = fact if before is None else max(before, fact, key=lambda call: (call.part, write_fact(call)))
-            return replace(launch, calls={**launch.calls, fact.run_id: latest})
+            call = fact if before is None else _merged_call(before, fact)
+            return replace(launch, calls={**launch.calls, fact.run_id: call})
+
+
+def _merged_call(first: Call, second: Call) -> Call:
+    """The later reading, with the final bill that any has: another machine may have read the call again without it."""
+
+    def order(call: Call) -> tuple[int, str, str]:
+        return call.part, write_fact(_with_bill(call, None)), write_fact(call)
+
+    latest = max(first, second, key=order)
+    bills = [call for call in (first, second) if call.has_final_bill]
+    best = max(bills, default=None, key=lambda call: (call.basis == "transaction", call.cents or 0, call.basis or ""))
+    return latest if best is None else _with_bill(latest, best)
+
+
+def _with_bill(call: Call, billed: Call | None) -> Call:
+    cents, basis = (None, None) if billed is None else (billed.cents, billed.basis)
+    return replace(call, cents=cents, basis=basis, missing=tuple(part for part in call.missing if part != "bill"))
 
 
 def _merged_outcome(first: Outcome, second: Outcome) -> Outcome:

@@ -22,7 +22,7 @@ import pytest
 from client_shape import RUNS, client_runs
 from faulty_sandbox import FaultySandbox
 from limits import limit_calls
-from mortality import Life, MortalLog, is_only_killed
+from mortality import Life, MortalJournal, is_only_killed
 from rewriting import rewritten
 from virtual_time import EPOCH, VirtualLoop
 from worlds import any_prompt
@@ -190,7 +190,7 @@ class Organization:
 
     @contextmanager
     def _outside(self, life: Life) -> Generator[None]:
-        MortalLog.life = MortalStore.life = life
+        MortalJournal.life = MortalStore.life = life
         real_replace: Callable[[Path, str], None] = vars(planner.workspace.report_files)["_replace"]
 
         def write(path: Path, text: str) -> None:
@@ -201,7 +201,7 @@ class Organization:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
             patch.setattr(planner.workspace.service, "embedded_app", lambda *_: self._app(life))
-            patch.setattr(planner.log.local, "LocalLog", MortalLog)
+            patch.setattr(planner.log.local, "Journal", MortalJournal)
             patch.setattr(planner.workspace.stores, "DirectoryStore", MortalStore)
             patch.setattr(planner.workspace.report_files, "_replace", write)
             try:
