@@ -317,7 +317,8 @@ def _slot(intent: Intent, asked: Asked, place: int) -> Slot:
         case_id=asked.case,
         plan=asked.plan,
         prompt="",
-        call_fingerprint=asked.key,
+        call_fingerprint=":".join(asked.key.split(":")[:2]),  # without the agent's file
+        call_key=asked.key,
         agent_revision=asked.revision,
         reserved_cents=asked.cents,
         configuration=asked.configuration,

@@ -65,7 +65,8 @@ class _Calling:
     session: ConnectedSession
     prepared: Preparation
     jobs: Mapping[str, Job]
-    """By key: the fingerprint of the calls."""
+    """By the key of their calls, and by those of resumed calls: an equal configuration may have come from another
+    file."""
     runs: EndedRuns
     reached: ReachedAgents
     progress: ProgressDisplay
@@ -91,7 +92,7 @@ class _Calling:
     def ended(self, slot: Slot, evidence: Evidence | None, unread: str = "") -> EndedRun:
         launch = self.session.journal.launch(slot.launch_id)
         assert launch is not None
-        job = self.jobs[slot.call_fingerprint]
+        job = self.jobs[slot.call_key]
         slot = replace(slot, case_id=job.case_id)
         return EndedRun(slot, launch, launch.session_id != self.session_id, evidence, unread)
 
@@ -124,8 +125,8 @@ class _Calling:
             self.progress.note(f"launching waits: {step.reason}")
         self._waiting = step.reason
         session = self.session
-        launched = [slot for slot in session.journal.unconsumed_slots() if slot.call_fingerprint in self.jobs]
-        wanted = sum(max(0, job.runs) for job in self.jobs.values())
+        launched = [slot for slot in session.journal.unconsumed_slots() if slot.call_key in self.jobs]
+        wanted = sum(max(0, job.runs) for job in set(self.jobs.values()))
         spent = spending_of(session.journal, self.prepared.consent_id).of_calls()
         total, done = max(wanted, len(launched)), len(self.runs.records)
         in_flight = sum(slot.evidence is None for slot in launched)
@@ -151,7 +152,10 @@ async def make_calls(
 ) -> tuple[Outcome, EndedRuns, OpenLaunches]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
-    jobs = {job.call_fingerprint: job for job in jobs_of(prepared.change_set, prepared.copies)}
+    jobs = {job.key: job for job in jobs_of(prepared.change_set, prepared.copies)}
+    by_case = {job.case_id: job for job in jobs.values()}
+    resumed = [slot for slots in prepared.resumable.values() for slot in slots]
+    jobs = {slot.call_key: by_case[slot.case_id] for slot in resumed if slot.case_id in by_case} | jobs
     before = prepared.open_launches
     if not jobs and not (before.unsettled or before.unbilled):
         return Outcome(interrupted=session.interrupted.is_set()), runs, before
@@ -176,7 +180,12 @@ async def make_calls(
         provider,
         session.journal.log,
         replace(session.previews.tools, on_call=calling.on_call, on_wait=calling.on_wait, log=log),
-        replace(session.previews.terms, consent=consent, wants=tuple(_wants(session, jobs))),
+        replace(
+            session.previews.terms,
+            consent=consent,
+            wants=tuple(_wants(session, jobs)),
+            resumed=frozenset(slot.launch_id for slot in resumed),
+        ),
         Limit(ConcurrencyLimit(ceiling=project.policy.max_concurrent_runs)),
     )
     if consent is not None:
@@ -203,9 +212,9 @@ def _ignore(line: str) -> None:
 
 def _wants(session: ConnectedSession, jobs: Mapping[str, Job]) -> Iterable[Want]:
     show = session.place.shared.redaction.name if session.place.shared is not None else str
-    for job in jobs.values():
+    for job in dict.fromkeys(jobs.values()):
         yield Want(
-            key=job.call_fingerprint,
+            key=job.key,
             prompt=job.prompt,
             line=job.line,
             reserve_cents=job.reserve_cents,
@@ -255,9 +264,9 @@ def _left(calling: _Calling, outcomes: Outcomes) -> dict[str, int]:
         return {jobs[key].case_id: calls for key, calls in outcomes.left.items() if key in jobs}
     live = calling.session.journal.state.tallies.live
     found: dict[str, int] = {}
-    for key, job in jobs.items():
-        others = prepared.live_calls.get(key, 0) - len(prepared.resumable.get(job.case_id, ()))
-        found[job.case_id] = max(0, job.runs - (live[key] - others))
+    for job in dict.fromkeys(jobs.values()):
+        others = prepared.live_calls.get(job.key, 0) - len(prepared.resumable.get(job.case_id, ()))
+        found[job.case_id] = max(0, job.runs - (live[job.key] - others))
     return {case_id: calls for case_id, calls in found.items() if calls}
 
 
@@ -342,7 +351,7 @@ def _note_overdue(calling: _Calling, outcomes: Outcomes, outcome: Outcome) -> No
         launch = journal.launch(slot.launch_id)
         if launch is None or slot.run_id is None or slot.run_id in reported or slot.evidence is not None:
             continue
-        if slot.call_fingerprint not in calling.jobs or not calling.counts(
+        if slot.call_key not in calling.jobs or not calling.counts(
             launch.session_id, launch.consent_id, launch.launch_id
         ):
             continue
@@ -363,7 +372,7 @@ async def _judge_stored(calling: _Calling) -> None:
     for slot in journal.unconsumed_slots():
         launch = journal.launch(slot.launch_id)
         is_unjudged = slot.run_id is not None and slot.run_id not in reported and slot.evidence is not None
-        if launch is None or not is_unjudged or slot.call_fingerprint not in calling.jobs:
+        if launch is None or not is_unjudged or slot.call_key not in calling.jobs:
             continue
         if calling.counts(launch.session_id, launch.consent_id, launch.launch_id):
             evidence = repository.load_evidence(slot.evidence or "")
@@ -391,7 +400,7 @@ async def _read_again(calling: _Calling, slots: Sequence[Slot]) -> None:
             call = None if slot.run_id is None else journal.call_of_run(slot.run_id)
             if run is None or call is None or not run.ended:
                 continue
-            wait = WaitPolicy(grade=calling.jobs[slot.call_fingerprint].await_grade)
+            wait = WaitPolicy(grade=calling.jobs[slot.call_key].await_grade)
             read = await collect(provider, run, wait, clock=clock, transactions=transactions)
             billed = {} if call.cents is None else {"cost_cents": call.cents, "cost_basis": call.basis}
             evidence = read.model_copy(update=billed)
