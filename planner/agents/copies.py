@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from planner.changes.configuration import EffectiveTarget
 from planner.execution.jobs import Copies
-from planner.execution.journal import Previews as PreviewRecords
+from planner.log.fold import State
 from planner.planfile.model import Case
 from planner.providers.base import Target
 
@@ -32,13 +32,13 @@ def new_products(
 
 
 def bills_for_copies(
-    bills: Iterable[tuple[Target, int, int]], previews: PreviewRecords, copies: Copies
+    bills: Iterable[tuple[Target, int, int]], state: State, copies: Copies
 ) -> Iterator[tuple[Target, int, int]]:
     """The bills. Each preview also gets the bills of its source agent and of that agent's earlier previews, because its
     calls cost the same."""
     for target, reserved_cents, billed_cents in bills:
         yield target, reserved_cents, billed_cents
-        preview = previews.of_target(target)
+        preview = state.preview_of(target)
         kind, source = target if preview is None else ("agent", preview.agent_id)
         for (agent_id, _), copy_id in copies.items():
             if (kind, source) == ("agent", agent_id) and target != ("agent", copy_id):

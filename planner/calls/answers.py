@@ -9,8 +9,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import TypeAlias
 
+from planner.calls.deciding import copy_gone
 from planner.calls.model import Now, Stop, StopReason
-from planner.errors import IncompleteError, RefusedError, ThrottledError, UnreachableError, UsageError
+from planner.errors import IncompleteError, NotFoundError, RefusedError, ThrottledError, UnreachableError, UsageError
 from planner.log.facts import Intent, Outcome, Result
 from planner.log.fold import State
 from planner.providers.base import Launched
@@ -73,6 +74,8 @@ def meaning_of(intent: Intent, answer: Answer, state: State, now: Now) -> Meanin
         case RefusedError():
             stop = Stop(StopReason.REFUSED, answer.with_hint, error=answer)
             return Meaning(outcome(Result.REFUSED, 402), Effect.STOPPED, stop)
+        case NotFoundError() if state.preview_of(intent.line.target) is not None:
+            return Meaning(outcome(Result.REFUSED, 404), Effect.STOPPED, copy_gone(state, intent.line.target))
         case UsageError():
             stop = Stop(StopReason.REJECTED, answer.with_hint, error=answer)
             return Meaning(outcome(Result.REFUSED, answer.status or 400), Effect.STOPPED, stop)

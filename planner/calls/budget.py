@@ -52,17 +52,24 @@ class Budget:
     state: State
     accounts: list[Account]
     target_bills: dict[Target, int]
-    """The highest bill of each target."""
+    """The highest bill of each target; of a copy, also that of its agent and of other copies of it."""
 
     def price(self, want: Want) -> int | None:
         """What to reserve for a call: its estimate, or the highest bill of its target if that is more. A call without
         an estimate counts as the highest bill of any target plus a quarter; None before any bill."""
         target = want.line.target
         if target not in self.target_bills:
-            self.target_bills[target] = self.state.highest_bill(target)
+            self.target_bills[target] = max(map(self.state.highest_bill, self._priced_alike(target)))
         if want.reserve_cents is not None:
             return max(want.reserve_cents, self.target_bills[target])
         return -(-self.state.highest_bill(None) * 5 // 4) or None
+
+    def _priced_alike(self, target: Target) -> list[Target]:
+        preview = self.state.preview_of(target)
+        if preview is None:
+            return [target]
+        copies = [each.copy_id for each in self.state.previews.values() if each.agent_id == preview.agent_id]
+        return [("agent", agent_id) for agent_id in (preview.agent_id, *copies) if agent_id is not None]
 
     def reservation(self, want: Want, plan: str) -> int | None:
         """The reservation of one more call; None if it must wait. Before any bill, a call of unknown price reserves
@@ -140,8 +147,8 @@ def budget_of(state: State, consent: Consent, limit: Limit, now: Now) -> Budget:
         reserved = min(committed, state.tallies.reserved.total())
         label = f"{MONTHLY} ({month.month})"
         accounts.append(Account(label, month.limit_cents, committed - reserved, reserved))
-    if limit.balance_cents is not None:
+    if limit.available_cents is not None:
         spent = state.tallies.spent.total() - limit.spent_before_cents
         reserved = state.tallies.reserved.total()
-        accounts.append(Account(BALANCE, limit.balance_cents, spent, reserved, is_ours=False))
+        accounts.append(Account(BALANCE, limit.available_cents, spent, reserved, is_ours=False))
     return Budget(state, accounts, {})

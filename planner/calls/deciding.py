@@ -83,6 +83,8 @@ def decide(state: State, consent: Consent, wants: Sequence[Want], limit: Limit, 
     gone = gone_copies(state)
     free = [each for each in free_calls(pending, opened) if each.want.line.target not in gone]
     if not free:
+        if all(each.want.line.target in gone for each in pending):
+            return copy_gone(state, pending[0].want.line.target)
         return Waiting(WaitReason.OPEN_LAUNCHES)
     if now.seconds < limit.concurrency.pause_until:
         return Waiting(WaitReason.THROTTLED, limit.concurrency.pause_until)
@@ -113,6 +115,16 @@ def gone_copies(state: State) -> set[Target]:
         if preview.copy_id is not None
         and (preview.was_changed or preview.step is PreviewStep.DELETING or preview.step.is_over)
     }
+
+
+def copy_gone(state: State, target: Target) -> Stop:
+    preview = state.preview_of(target)
+    source = "" if preview is None else f" of agent {preview.agent_id}"
+    return Stop(
+        StopReason.COPY_GONE,
+        f"the preview (agent {target[1]}){source} was deleted or edited while calls were to be made on it. Run the "
+        "same command again: it makes another one, and nothing is called twice",
+    )
 
 
 def copies_in_use(state: State, now: Now) -> set[int | None]:

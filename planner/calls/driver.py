@@ -146,6 +146,8 @@ class Terms:
     settings: Settings
     consent: Consent | None = None
     wants: tuple[Want, ...] = ()
+    resumed: frozenset[str] = frozenset()
+    """Ids of earlier launches that it waits for, whatever their keys are."""
     awaits_others: bool = True
     """Wait for launches of other sessions and other keys, too. If not, they are looked for once."""
 
@@ -515,7 +517,9 @@ class Driver:
     def _concerns(self, intent: Intent) -> bool:
         """Whether this session waits for a launch. The others are looked for once."""
         is_ours = self.terms.awaits_others or intent.session_id == self.terms.session_id
-        return is_ours or any(asked.key in self._wants for asked in intent.asked)
+        return (
+            is_ours or intent.launch_id in self.terms.resumed or any(asked.key in self._wants for asked in intent.asked)
+        )
 
     def _is_awaited(self, watched: tuple[Launch, Intent], now: Now) -> bool:
         """Whether this session waits for runs of a launch: until their timeout, from the answer on."""

@@ -130,7 +130,7 @@ class Limit:
 
     concurrency: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
     month: Month | None = None
-    balance_cents: int | None = None
+    available_cents: int | None = None
     """The organization's balance when the session began."""
     spent_before_cents: int = 0
     """What the log had spent by then."""
@@ -211,6 +211,8 @@ class StopReason(StrEnum):
     INTERRUPTED = "interrupted"
     UNCLEAR = "unclear"
     """The service answered two launches with the same batch."""
+    COPY_GONE = "copy_gone"
+    """Somebody deleted or edited the copy that is called instead of an agent."""
     STORE = "store"
     """The log cannot be written."""
     FAILED = "failed"

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from planner.calls.model import Now
     from planner.providers.base import AgentProvider
 
-NAME_PREFIX: Final = "planner-preview "
 SEARCH_PAUSES_SECONDS: Final = (0.0, 1.0, 2.0)
 """Pauses before each search for a copy whose answer was lost. After the last, the next session searches."""
 MAX_WRITES: Final = 8
@@ -52,8 +51,8 @@ class DifferentCopyError(IncompleteError):
 class Edition:
     """A configuration of an agent that is to be called on a copy."""
 
-    label: str
-    """For people: "target `support`"."""
+    alias: str
+    """Of the target, for people."""
     file: str
     deployed: AgentState
     """The agent, as it was read before."""
@@ -63,13 +62,12 @@ class Edition:
     """What the copy must have: the file's fields, its test tools, and the deployed values of what is drafted, since a
     service may copy the draft."""
 
+    @property
+    def label(self) -> str:
+        return f"target `{self.alias}`"
+
     def is_of(self, preview: Preview) -> bool:
         return (preview.agent_id, preview.configuration) == (self.deployed.id, self.configuration)
-
-
-def name_of_copy(preview: Preview) -> str:
-    digest = preview.configuration.removeprefix("sha256:")[:12]
-    return f"{NAME_PREFIX}of {preview.agent_id} {digest} {preview.preview_id}"
 
 
 @dataclass(slots=True)
@@ -114,7 +112,7 @@ class Previews:
         listed = {agent.name: agent.id for agent in await self.provider.agents()}
         settle_seconds = self.terms.settings.settle_seconds + 2 * began.slack_seconds
         for preview in lost:
-            copy_id = listed.get(name_of_copy(preview))
+            copy_id = listed.get(preview.name)
             if copy_id is not None:
                 self._note(preview, step=PreviewStep.MADE, copy_id=copy_id)
             elif began.seconds_since(preview.at) >= settle_seconds:
@@ -130,7 +128,7 @@ class Previews:
             except PlannerError as error:
                 if not attempts_left or not isinstance(error, IncompleteError):
                     self.tools.log(
-                        f"warning: agent {preview.copy_id} ({name_of_copy(preview)}), a copy of agent "
+                        f"warning: agent {preview.copy_id} ({preview.name}), a copy of agent "
                         f"{preview.agent_id}, could not be deleted: {error}. The next run tries again"
                     )
                     return False
@@ -138,14 +136,13 @@ class Previews:
 
     async def _delete(self, preview: Preview) -> bool:
         """That it is being deleted is appended to the log in which nobody uses it: others call it no more."""
-        agent = await self._read(preview)
-        while agent is not None:
+        while (agent := await self._read(preview)) is not None:
             current = self._current(preview)
             if current.step.is_over:
                 return True
             if current.step is PreviewStep.DELETING:
                 break
-            if current.copy_id in copies_in_use(self.log.state, self._now()):
+            if self.is_in_use(current):
                 return False
             was_changed = current.was_changed or is_changed(current, agent)
             if await self.log.append([replace(current, step=PreviewStep.DELETING, was_changed=was_changed)]):
@@ -158,6 +155,9 @@ class Previews:
             self._note(preview, step=PreviewStep.DELETED)
         return True
 
+    def is_in_use(self, preview: Preview) -> bool:
+        return preview.copy_id in copies_in_use(self.log.state, self._now())
+
     async def _read(self, preview: Preview) -> AgentState | None:
         """The copy; None, and the preview is over, if it does not exist or is not ours."""
         assert preview.copy_id is not None
@@ -166,30 +166,31 @@ class Previews:
         except NotFoundError:
             await self._note_missing(preview)
             return None
-        if agent.name.strip() == name_of_copy(preview) and agent.id != preview.agent_id:
+        if agent.name.strip() == preview.name and agent.id != preview.agent_id:
             return agent
-        await self._note_missing(preview)
-        name = name_of_copy(preview)
-        self.warnings.append(f"agent {preview.copy_id} was made as {name!r} and was renamed since: it is left alone")
+        is_being_deleted = self._current(preview).step is PreviewStep.DELETING
+        self._note(preview, step=PreviewStep.DELETED, was_changed=not is_being_deleted)
+        self.warnings.append(
+            f"agent {preview.copy_id} was made as {preview.name!r} and was renamed since: planner leaves it alone"
+        )
         return None
 
     async def _note_missing(self, preview: Preview) -> None:
-        await self.log.refresh()  # another machine may have deleted it
-        current = self._current(preview)
-        is_ours = current.step is PreviewStep.DELETING or current.step.is_over
-        self._note(preview, step=PreviewStep.DELETED, was_changed=current.was_changed or not is_ours)
+        await self.log.refresh()  # another machine that deletes it says so there first
+        is_ours = self._current(preview).step in (PreviewStep.DELETING, PreviewStep.DELETED)
+        self._note(preview, step=PreviewStep.DELETED if is_ours else PreviewStep.LOST)
 
     # Calls on it
 
-    async def was_changed(self, preview: Preview) -> bool:
-        """Whether somebody edited or deleted the copy since it was verified: its calls count for nothing, unless they
-        prove themselves what they reached. To be asked after its calls."""
+    async def compare(self, preview: Preview) -> Preview:
+        """The preview with what became of its copy since it was verified. To be asked after its calls. Raises
+        `PlannerError` if the copy cannot be read."""
         current = self._current(preview)
         if not current.was_changed and current.step is PreviewStep.CONFIGURED:
             agent = await self._read(current)
             if agent is not None and is_changed(current, agent):
                 self._note(current, was_changed=True)
-        return self._current(preview).was_changed
+        return self._current(preview)
 
     # Making
 
@@ -235,9 +236,7 @@ class Previews:
         while not await self.log.append([preview]):
             pass  # what others append changes nothing: each session may make a copy of its own
         try:
-            copy_id = await self.provider.duplicate_agent(
-                edition.deployed.id, name_of_copy(preview), on_sending=on_sending
-            )
+            copy_id = await self.provider.duplicate_agent(edition.deployed.id, preview.name, on_sending=on_sending)
         except IncompleteError as error:
             if not isinstance(error, ThrottledError | UnreachableError):
                 return await self._found(preview, error)
@@ -277,6 +276,7 @@ class Previews:
             if agent is None:
                 return False
             if is_changed(preview, agent):  # never repaired: earlier calls on it prove nothing, which must stay visible
+                self._note(preview, was_changed=True)
                 await self.try_delete(preview)
                 return False
             write = None if preview.revision else writing.next(agent)
@@ -317,7 +317,8 @@ class Previews:
             raise DifferentCopyError(
                 f"the service did not copy these fields: {some(unlike, 5)}, so calls would not test the agent",
                 f"Write them into {edition.file}: planner then sets them on the copy. If the service cannot keep them, "
-                "deploy the file first, and call the agent itself.",
+                f"deploy the file first (planner agent deploy {edition.alias} --force REASON), and call the agent "
+                "itself.",
             )
         if unshown := writing.unshown(agent):
             self.warnings.append(

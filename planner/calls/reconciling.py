@@ -220,8 +220,8 @@ def _may_be_hidden(
     state: State, intent: Intent, lists: Lists, batches: Sequence[Batch], requesters: frozenset[int]
 ) -> str:
     """Why a launch that no batch matches may have been carried out all the same; "" if it certainly was not."""
-    if not (lists.batches.whole or lists.runs.whole):
-        return "the service's lists cannot be read as far back as it"
+    if not lists.runs.whole:  # a batch may be listed long after its runs
+        return "the service's list of runs cannot be read as far back as it"
     for batch in _hidden_batches(state, intent, lists, batches, requesters):
         return f"batch {batch.id} may be it, if the service does not list prompts as they were sent"
     for run in _hidden_runs(state, intent, lists, requesters):

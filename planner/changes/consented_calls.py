@@ -45,6 +45,11 @@ class ConsentedCase(BaseModel):
         return [self.case_id, Action.CALL.value, str(self.runs), self.call, *terms, self.check]
 
     @property
+    def key(self) -> str:
+        """Of its calls in the log: calls to two previews of one agent are not the same."""
+        return f"{self.call}:{self.config.removeprefix('sha256:')[:8]}" if self.config else self.call
+
+    @property
     def most_calls(self) -> int:
         """The most calls that are paid for it, retries included."""
         return 0 if self.shares or not self.call else self.runs * (1 + self.retries)
@@ -76,6 +81,11 @@ class ConsentedCalls(BaseModel):
             for change in charged_changes(change_set.changes)
             if (why := ", ".join(_outside(agreed.get(change.case_id), _consented(change), change.reason.label)))
         ]
+
+
+def key_of_calls(change: Change) -> str:
+    """As `ConsentedCase.key`."""
+    return _consented(change).key
 
 
 def charged_changes(changes: Iterable[Change]) -> list[Change]:

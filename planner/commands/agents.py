@@ -12,24 +12,26 @@ from typing import Any, Final, Literal
 import anyio
 from ruamel.yaml.error import YAMLError
 
-from planner.agents.previews import Previews
 from planner.agents.recorded import record_agents, stored_versions
+from planner.calls.model import now_of
+from planner.calls.previews import Previews
 from planner.changes.configuration import Configurations, agree, configuration_digest, differences, effective_target
 from planner.ci.git import Git
 from planner.ci.policy import policy_source
 from planner.clock import age_of, aware
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import NotFoundError, PlanInvalidError, PlannerError, UsageError
-from planner.execution.previews import NAME_PREFIX, Preview
 from planner.interruption import interruptible
+from planner.log.facts import PREVIEW_PREFIX, Preview
 from planner.planfile.agent_files import PROMPT_FILE, AgentFileReader, with_fields
 from planner.planfile.files import Neighbours, display_name
 from planner.planfile.model import AgentFile, Target
 from planner.planfile.reporter import Reporter
-from planner.providers.base import VARIANTS, AgentProvider, AgentState, ListedAgent
+from planner.providers.base import VARIANTS, AgentState, ListedAgent
 from planner.quantities import count, duration
 from planner.reports.neutral import for_terminal, json_document
 from planner.secret_values import find_secrets
+from planner.session.run_session import terms_of, tools_of
 from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection, did_you_mean, load_current_project, read_files
@@ -210,15 +212,14 @@ def previews(
 
         async def work() -> int:
             async with open_client(shell, place, selection) as client:
-                settle_seconds = project.execution.settle_seconds
-                own = Previews(shell, journal, client, "", settle_seconds)
-                return await _previews(own, oldest, delete=delete, as_text=output_format == "text")
+                terms = terms_of("none", journal, project)
+                own = Previews(client, journal.log, tools_of(shell, place), terms)
+                return await _previews(shell, own, oldest, delete=delete, as_text=output_format == "text")
 
         return anyio.run(work)
 
 
-async def _previews(own: Previews, oldest: timedelta | None, *, delete: bool, as_text: bool) -> int:
-    shell = own.shell
+async def _previews(shell: Shell, own: Previews, oldest: timedelta | None, *, delete: bool, as_text: bool) -> int:
     await own.find_lost()
     shown = await _listed(own)
     if oldest is not None:
@@ -248,13 +249,12 @@ async def _previews(own: Previews, oldest: timedelta | None, *, delete: bool, as
 
 async def _listed(own: Previews) -> list[_Listed]:
     """The service's agents with a preview's name, by id."""
-    client: AgentProvider = own.client
-    agents: Sequence[ListedAgent] = await client.agents()
-    now = own.shell.clock.now() + timedelta(seconds=client.clock_offset_seconds)
+    agents: Sequence[ListedAgent] = await own.provider.agents()
+    now = now_of(own.provider, own.tools.clock).server
     known = {preview.copy_id: preview for preview in own.open()}
     found: list[_Listed] = []
     for agent in sorted(agents, key=lambda each: each.id):
-        if agent.name.startswith(NAME_PREFIX):
+        if agent.name.startswith(PREVIEW_PREFIX):
             age_seconds = None if agent.created_at is None else (now - aware(agent.created_at)).total_seconds()
             preview = known.get(agent.id)
             in_use = preview is not None and own.is_in_use(preview)
@@ -266,9 +266,9 @@ async def _delete_preview(own: Previews, each: _Listed) -> bool:
     if each.known is not None:
         return await own.try_delete(each.known)
     try:
-        await own.client.delete_agent(each.agent.id)
+        await own.provider.delete_agent(each.agent.id)
     except PlannerError as error:
-        own.shell.log(f"warning: agent {each.agent.id} could not be deleted: {error}")
+        own.tools.log(f"warning: agent {each.agent.id} could not be deleted: {error}")
         return False
     return True
 

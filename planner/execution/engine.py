@@ -15,7 +15,8 @@ class Job:
     plan: str
     line: Line
     prompt: str
-    call_fingerprint: str
+    key: str
+    """Of the calls in the log."""
     agent_revision: str | None
     runs: int
     timeout_seconds: float

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from planner.changes.consent import MAX_COST, Limits
+from planner.changes.consented_calls import key_of_calls
 from planner.changes.model import ChangeSet
 from planner.execution.consents import Spending
 from planner.execution.engine import Job
@@ -35,7 +36,7 @@ def jobs_of(change_set: ChangeSet, copies: Copies) -> list[Job]:
                 plan=case.plan,
                 line=Line(target.kind, called_id, case.direction, case.mode, case.target_number),
                 prompt=case.prompt,
-                call_fingerprint=change.call_fingerprint,
+                key=key_of_calls(change),
                 agent_revision=change.inputs.agent_revision if change.inputs else None,
                 runs=change.calls,
                 timeout_seconds=case.timeout_seconds,

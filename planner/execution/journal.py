@@ -1,4 +1,4 @@
-"""The log in the words of its readers: launches, slots, consents and previews, made from folded facts.
+"""The log in the words of its readers: launches, slots and consents, made from folded facts.
 
 Readers move to the facts themselves one by one; what is left of this module goes with the last of them.
 """
@@ -16,12 +16,12 @@ from planner.changes.consent import MAX_COST
 from planner.errors import UsageError
 from planner.execution.consents import Amount, Consent, ConsentedCall, ConsentWay
 from planner.execution.launches import LIVE, Launch, LaunchProblem, LaunchState, Slot
-from planner.execution.previews import GONE, Preview, PreviewState
 from planner.log import facts
-from planner.log.facts import Asked, Fact, Intent, PreviewStep, Result, Scope
+from planner.log.facts import Asked, Fact, Intent, Result, Scope
 from planner.log.fold import Launch as FoldedLaunch
 from planner.log.fold import State
-from planner.log.local import IN_MEMORY, LocalLog
+from planner.log.journal import IN_MEMORY
+from planner.log.local import LocalLog
 from planner.log.stores.store import Store
 from planner.providers.base import RunId, Target
 
@@ -39,14 +39,6 @@ _STATES: Final = {
     Result.UNSENT: LaunchState.UNSENT,
     Result.REFUSED: LaunchState.REFUSED,
     Result.ACCEPTED: LaunchState.ACKNOWLEDGED,
-}
-_PREVIEW_STATES: Final = {
-    PreviewStep.INTENDED: PreviewState.DUPLICATING,
-    PreviewStep.MADE: PreviewState.MADE,
-    PreviewStep.CONFIGURED: PreviewState.CONFIGURED,
-    PreviewStep.DELETING: PreviewState.DELETING,
-    PreviewStep.ABSENT: PreviewState.ABSENT,
-    PreviewStep.DELETED: PreviewState.DELETED,
 }
 
 
@@ -100,31 +92,6 @@ class Consents:
         return found
 
 
-class Previews:
-    """The previews of a log."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def get(self, preview_id: str) -> Preview | None:
-        fact = self._state.previews.get(preview_id)
-        return None if fact is None else _preview_of(fact)
-
-    def every(self) -> list[Preview]:
-        """In the order of their intents."""
-        found = sorted(self._state.previews.values(), key=lambda fact: (fact.at, fact.preview_id))
-        return [_preview_of(fact) for fact in found]
-
-    def open(self, credential: str) -> list[Preview]:
-        """Those that exist or may exist, made with this API key."""
-        return [each for each in self.every() if each.state not in GONE and each.credential == credential]
-
-    def of_target(self, target: Target) -> Preview | None:
-        """The preview that calls to this target reach; None if it is no preview of ours."""
-        kind, target_id = target
-        return next((each for each in self.every() if kind == "agent" and each.copy_id == target_id), None)
-
-
 class Journal:
     """A log, opened by one process."""
 
@@ -132,7 +99,6 @@ class Journal:
         self.log = log
         self.account = account
         self.consents = Consents(log.state)
-        self.previews = Previews(log.state)
         self.session_is_ended = False
         self._views: dict[str, tuple[FoldedLaunch, Launch, tuple[Slot, ...]]] = {}
 
@@ -235,17 +201,6 @@ class Journal:
                     key = (launch.line.target, slot.reserved_cents)
                     highest[key] = max(slot.cost_cents, highest.get(key, 0))
         return [(target, reserved_cents, billed_cents) for (target, reserved_cents), billed_cents in highest.items()]
-
-    def is_called(self, target: Target, since: datetime) -> bool:
-        """Whether a call to this target may be under way, or its evidence is missing; launches before `since` are
-        over. In a shared log, until it is in finished results: some machine may still need the target."""
-        consumed, is_shared = self._consumed(), self.log.is_shared
-        return any(
-            (is_shared or slot.evidence is slot.cost_cents is None) and slot.run_id not in consumed
-            for launch, slots in self._launched()
-            if launch.state in LIVE and launch.line.target == target and launch.sent_at > since
-            for slot in slots
-        )
 
     def killed_launches(self) -> int:
         """How many launches of sessions that did not end are unconfirmed."""
@@ -362,7 +317,8 @@ def _slot(intent: Intent, asked: Asked, place: int) -> Slot:
         case_id=asked.case,
         plan=asked.plan,
         prompt="",
-        call_fingerprint=asked.key,
+        call_fingerprint=":".join(asked.key.split(":")[:2]),  # without the agent's file
+        call_key=asked.key,
         agent_revision=asked.revision,
         reserved_cents=asked.cents,
         configuration=asked.configuration,
@@ -382,22 +338,6 @@ def _consent_of(fact: facts.Consent) -> Consent:
         max_cost_cents=ceiling,
         calls=tuple(ConsentedCall(goal.key, goal.calls) for goal in fact.goals),
         starts_over=fact.starts_over,
-    )
-
-
-def _preview_of(fact: facts.Preview) -> Preview:
-    return Preview(
-        preview_id=fact.preview_id,
-        agent_id=fact.agent_id,
-        configuration=fact.configuration,
-        session_id=fact.session_id,
-        credential=fact.credential,
-        intended_at=fact.at,
-        state=_PREVIEW_STATES[fact.step],
-        copy_id=fact.copy_id,
-        revision=fact.revision or None,
-        was_changed=fact.was_changed,
-        is_missing=fact.is_missing,
     )
 
 

@@ -87,6 +87,8 @@ class Slot:
     completed_at: AwareDatetime | None = None
     consumed_by: str | None = None
     configuration: str | None = None
+    call_key: str = ""
+    """Of its calls in the log."""
 
     @property
     def key(self) -> SlotKey:

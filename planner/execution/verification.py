@@ -20,10 +20,10 @@ from planner.clock import Clock, aware
 from planner.errors import NotFoundError
 from planner.evidence import Evidence, missing_parts
 from planner.execution.launches import LONGEST_RUN
-from planner.execution.previews import NAME_PREFIX
 from planner.execution.reading import Transactions, collect, read_list
 from planner.execution.reads import Listed, WaitPolicy
 from planner.execution.reconciling import prompt_key
+from planner.log.facts import PREVIEW_PREFIX
 from planner.planfile.model import Case
 from planner.providers.base import AgentProvider, Run, Target, TargetState, UnknownTargetError
 from planner.records.facts import StoredCall
@@ -230,7 +230,7 @@ class Verifier:
             except NotFoundError:
                 self._names[agent_id] = None
         name = self._names[agent_id]
-        return name is None or name.startswith(NAME_PREFIX)
+        return name is None or name.startswith(PREVIEW_PREFIX)
 
     async def _state(self, target: Target, direction: str) -> TargetState | None:
         if target not in self._states:

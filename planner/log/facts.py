@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from planner.bounds import CLOCK_SKEW, ServiceId, is_possible
+from planner.bounds import SERVER_CLOCK_SKEW, ServiceId, is_possible
 from planner.evidence import CostBasis, Part, RunStatus
 from planner.providers.base import CallId, Line, RunId
 from planner.values import frozen
@@ -346,12 +346,16 @@ class PreviewStep(StrEnum):
     ABSENT = "absent"
     """It was never made."""
     DELETED = "deleted"
+    LOST = "lost"
+    """Somebody else deleted it: only its calls themselves can prove what they reached."""
 
     @property
     def is_over(self) -> bool:
-        return self in (PreviewStep.ABSENT, PreviewStep.DELETED)
+        return self in (PreviewStep.ABSENT, PreviewStep.DELETED, PreviewStep.LOST)
 
 
+PREVIEW_PREFIX: Final = "planner-preview "
+"""How the names of copies begin."""
 PREVIEW_RANK: Final = {step: rank for rank, step in enumerate(PreviewStep)}
 
 
@@ -372,14 +376,18 @@ class Preview:
     revision: Text = ""
     """The copy when it was read back."""
     was_changed: bool = False
-    """Somebody edited the copy: its calls count for nothing."""
-    is_missing: bool = False
-    """Somebody else deleted the copy: its calls count for nothing, unless they prove what they reached."""
+    """Somebody edited or renamed the copy after it was read back: its calls count for nothing."""
     fact: Literal["preview"] = "preview"
 
     @property
     def identity(self) -> str:
         return self.preview_id
+
+    @property
+    def name(self) -> str:
+        """The copy's name. No other preview has the same."""
+        digest = self.configuration.removeprefix("sha256:")[:12]
+        return f"{PREVIEW_PREFIX}of {self.agent_id} {digest} {self.preview_id}"
 
 
 class DecisionKind(StrEnum):
@@ -494,7 +502,7 @@ class Reader:
             return _ignored(line, Why.NEWER)
         if self.account and getattr(fact, "account", self.account) != self.account:
             return _ignored(line, Why.OTHER_ACCOUNT)
-        if fact.at > self.now + CLOCK_SKEW:
+        if not is_possible(fact.at, self.now, SERVER_CLOCK_SKEW):  # the clock of the service that dated it may be ahead
             return _ignored(line, Why.FUTURE)
         return fact
 

@@ -349,6 +349,11 @@ class State:
         """The highest bill of a target, in cents, or of any; 0 before the first."""
         return max((cents for (billed, cents) in self.tallies.bills if target in (None, billed)), default=0)
 
+    def preview_of(self, target: Target) -> Preview | None:
+        """The preview that calls to this target reach; None if it is no preview of ours."""
+        kind, target_id = target
+        return next((each for each in self.previews.values() if kind == "agent" and each.copy_id == target_id), None)
+
     def is_claimed(self, kind: str, service_id: int) -> bool:
         """Whether a launch has this `run` or `batch`."""
         return (kind, service_id) in self.tallies.claims
@@ -404,8 +409,25 @@ def _with(launch: Launch, fact: Intent | Outcome | Call) -> Launch:
             return replace(launch, outcome=fact if launch.outcome is None else _merged_outcome(launch.outcome, fact))
         case Call():
             before = launch.calls.get(fact.run_id)
-            latest = fact if before is None else max(before, fact, key=lambda call: (call.part, write_fact(call)))
-            return replace(launch, calls={**launch.calls, fact.run_id: latest})
+            call = fact if before is None else _merged_call(before, fact)
+            return replace(launch, calls={**launch.calls, fact.run_id: call})
+
+
+def _merged_call(first: Call, second: Call) -> Call:
+    """The later reading, with the final bill that any has: another machine may have read the call again without it."""
+
+    def order(call: Call) -> tuple[int, str, str]:
+        return call.part, write_fact(_with_bill(call, None)), write_fact(call)
+
+    latest = max(first, second, key=order)
+    bills = [call for call in (first, second) if call.has_final_bill]
+    best = max(bills, default=None, key=lambda call: (call.basis == "transaction", call.cents or 0, call.basis or ""))
+    return latest if best is None else _with_bill(latest, best)
+
+
+def _with_bill(call: Call, billed: Call | None) -> Call:
+    cents, basis = (None, None) if billed is None else (billed.cents, billed.basis)
+    return replace(call, cents=cents, basis=basis, missing=tuple(part for part in call.missing if part != "bill"))
 
 
 def _merged_outcome(first: Outcome, second: Outcome) -> Outcome:
@@ -431,9 +453,7 @@ def _merged_preview(first: Preview, second: Preview) -> Preview:
     """The later step, with what any of the facts knows of the copy."""
 
     def order(preview: Preview) -> tuple[int, str]:
-        return PREVIEW_RANK[preview.step], write_fact(
-            replace(preview, copy_id=None, revision="", was_changed=False, is_missing=False)
-        )
+        return PREVIEW_RANK[preview.step], write_fact(replace(preview, copy_id=None, revision="", was_changed=False))
 
     ids = [each.copy_id for each in (first, second) if each.copy_id is not None]
     return replace(
@@ -441,5 +461,4 @@ def _merged_preview(first: Preview, second: Preview) -> Preview:
         copy_id=max(ids, default=None),
         revision=max(first.revision, second.revision),
         was_changed=first.was_changed or second.was_changed,
-        is_missing=first.is_missing or second.is_missing,
     )

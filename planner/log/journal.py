@@ -1,4 +1,4 @@
-"""The log as this machine has it: `.planner/log.db`, an SQLite database with the lines, and rows folded from them.
+"""The log as this machine has it: `.planner/log.db`, an SQLite database with the lines.
 
 Without a store, the journal is the log. With one, a line that must be shared is first in the store and then here: if
 the process dies between, the next read finds it in the store. Everything else is noted here, and goes with the next
@@ -8,27 +8,28 @@ append. Several processes may use a journal at the same time; none waits for ano
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Final, NamedTuple
 
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.log.stores.entries import check_lines
 from planner.log.stores.store import MAX_LINE_BYTES, START, LogWentBackError, Store
-from planner.values import frozen
 
 SCHEMA_VERSION: Final = 1
+IN_MEMORY: Final = Path(":memory:")
 
 _TABLES: Final = (
     """CREATE TABLE lines (
     number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, is_shared INTEGER NOT NULL, line TEXT NOT NULL
 ) STRICT""",
     "CREATE INDEX unshared ON lines (number) WHERE is_shared = 0",
-    "CREATE TABLE rows (kind TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (kind, id)) STRICT",
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
 )
 _LINES_AFTER: Final = "SELECT line FROM lines WHERE number > ? ORDER BY number"
@@ -39,19 +40,11 @@ _ADD: Final = (
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _BUSY_SECONDS: Final = 30.0
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
-_START_AGAIN: Final = "Delete it: what was shared in a store is read again from there. The rest is lost."
-
-Row = tuple[str, str]
-"""The kind and the id of a row."""
-
-
-@frozen
-class Folding:
-    """How lines become rows. `fold` gets new lines in any order, some perhaps again, and reads rows that are there; it
-    returns the rows that change (None: the row goes). Another `version` folds all lines anew."""
-
-    version: str
-    fold: Callable[[Sequence[str], Journal], Mapping[Row, str | None]]
+_START_AGAIN: Final = (
+    "Nothing is launched without a journal. Restore it from a backup, or move it away with its -wal and -shm files. "
+    "What was shared in a store is read again from there. Other launches under way are forgotten, and their calls may "
+    "be repeated and charged again: first check the service's list of test calls."
+)
 
 
 class _Snapshot(NamedTuple):
@@ -63,23 +56,20 @@ class _Snapshot(NamedTuple):
 
 
 class Journal:
-    """A `read` and an `append` like those of a `Store`; its positions are its own.
+    """A `read` and an `append` like those of a `Store`; a position is the number of the last line.
 
     `address` names the store and the log in it. After a change of store, everything here is shared with the new one.
     Methods raise `StoreError`, also if the disk is full, and what the store raises. May be used by several threads.
     """
 
-    def __init__(self, path: Path, folding: Folding, store: Store | None = None, address: str = "") -> None:
-        """Raises `UsageError` for a journal of another version of planner."""
+    def __init__(self, path: Path, store: Store | None = None, address: str = "", *, read_only: bool = False) -> None:
+        """`read_only` uses a copy in memory. Raises `UsageError` for a journal of another version of planner."""
         self._path = path
-        self._folding = folding
         self._store = store
         self._using_store = RLock()
         self._using_database = RLock()
         with self._mapped("opened"):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o600))  # SQLite would let everybody read it
-            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._db = _copy_of(path) if read_only else _opened(path)
         try:
             with self._mapped("opened"):
                 self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * MAX_LINE_BYTES)
@@ -91,55 +81,62 @@ class Journal:
             self._db.close()
             raise
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether a store has it, so that other machines see it."""
+        return self._store is not None
+
     def close(self) -> None:
         self._db.close()
 
     # Reading
 
-    def read(self, after: str = START) -> tuple[list[str], str]:
+    def read(self, after: int = 0) -> tuple[list[str], int]:
         """The lines after a position, also those that others have shared meanwhile, and the position after them."""
-        self._pull()
+        self.pull()
+        return self.lines(after)
+
+    def pull(self) -> None:
+        """Read what others have shared."""
+        if self._store is None:
+            return
+        with self._using_store:
+            before = self._snapshot().position
+            lines, end = self._store.read(before)
+            if end != before:
+                self._record(lines, before, end)
+
+    def lines(self, after: int = 0) -> tuple[list[str], int]:
+        """The lines after a position that are here, and the position after them."""
         with self._transaction("DEFERRED"):
-            lines = self._select(_LINES_AFTER, int(after or 0))
+            lines = self._select(_LINES_AFTER, after)
             last = self._last()
-        if last < int(after or 0):
+        if last < after:
             raise LogWentBackError(str(self._path))
-        return lines, _position(last)
-
-    def row(self, kind: str, id_: str) -> str | None:
-        """The JSON of a row, or None."""
-        with self._mapped("read"):
-            found = self._select("SELECT json FROM rows WHERE kind = ? AND id = ?", kind, id_)
-        return found[0] if found else None
-
-    def rows(self, kind: str) -> dict[str, str]:
-        """The JSON of all rows of a kind, by id."""
-        with self._using_database, self._mapped("read"):
-            return dict(self._db.execute("SELECT id, json FROM rows WHERE kind = ?", (kind,)))
+        return lines, last
 
     # Writing
 
-    def append(self, lines: Sequence[str], at: str) -> str | None:
-        """Append lines, with all that was noted, here and in the store, or nowhere. Returns a position from which
-        nothing is missed, or None if anybody appended or noted since `at`: read, and decide again.
+    def append(self, lines: Sequence[str], at: int) -> bool:
+        """Append lines, with all that was noted, here and in the store, or nowhere. False if anybody appended or noted
+        since `at`: read, and decide again.
 
         If it raises, they may be in the store: read.
         """
         check_lines(lines)
         with self._using_store:
-            now = self._snapshot()
-            if _position(now.last) != at:
-                return None
             if self._store is None:
-                return self._add_at(now.last, lines)
+                return self._append_here(lines, at)
+            now = self._snapshot()
+            if now.last != at:
+                return False
             together = [*now.unshared, *lines]
             end = self._store.append(together, now.position)
             if end is None:
-                self._pull()
-                return None
+                self.pull()
+                return False
             self._record(together, now.position, end)
-            is_next = self._select(_LINES_AFTER, now.last) == list(lines)
-            return _position(now.last + len(lines)) if is_next else at
+            return True
 
     def note(self, lines: Sequence[str]) -> None:
         """Add lines here. Others see them after the next `append` or `share`."""
@@ -150,7 +147,7 @@ class Journal:
     def share(self) -> None:
         """Append to the store what was noted."""
         while self._store is not None and (now := self._snapshot()).unshared:
-            self.append((), _position(now.last))
+            self.append((), now.last)
 
     def share_again(self) -> None:
         """Append what the store has lost, and read what it has: `planner reconcile` after a `LogWentBackError`."""
@@ -164,17 +161,7 @@ class Journal:
                 self._set("position", end)
             self.share()
 
-    # The store
-
-    def _pull(self) -> None:
-        """Read what others have shared."""
-        if self._store is None:
-            return
-        with self._using_store:
-            before = self._snapshot().position
-            lines, end = self._store.read(before)
-            if end != before:
-                self._record(lines, before, end)
+    # The database
 
     def _record(self, lines: Sequence[str], before: str, end: str) -> None:
         with self._transaction():
@@ -182,14 +169,12 @@ class Journal:
             if self._setting("position") == before:  # else another process has read further, or as far
                 self._set("position", end)
 
-    # The database
-
     def _prepare(self, address: str) -> None:
         with self._transaction():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version not in (0, SCHEMA_VERSION):
                 raise UsageError(
-                    f"{self._path} was written by another version of planner",
+                    f"the journal {self._path} was written by another version of planner",
                     "Use that version, or delete the file if its log is shared in a store.",
                 )
             if version == 0:
@@ -198,43 +183,27 @@ class Journal:
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             found = self._select("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
             if sorted(found) != sorted(_TABLES):  # a trigger could change what is written
-                raise StoreError(f"{self._path} is damaged: its tables are not planner's", _START_AGAIN)
+                raise StoreError(f"the journal {self._path} is damaged: its tables are not planner's", _START_AGAIN)
             if self._store is not None and self._setting("address") != address:
                 self._db.execute("UPDATE lines SET is_shared = 0")
                 self._set("address", address)
                 self._set("position", START)
-            if self._setting("folding") != self._folding.version:
-                self._db.execute("DELETE FROM rows")
-                self._fold(0)
-                self._set("folding", self._folding.version)
 
     def _snapshot(self) -> _Snapshot:
         with self._transaction("DEFERRED"):
             unshared = self._select("SELECT line FROM lines WHERE is_shared = 0 ORDER BY number")
             return _Snapshot(self._last(), self._setting("position"), unshared)
 
-    def _add_at(self, last: int, lines: Sequence[str]) -> str | None:
+    def _append_here(self, lines: Sequence[str], at: int) -> bool:
         with self._transaction():
-            if self._last() != last:
-                return None
-            self._add(lines, is_shared=False)
-            return _position(self._last())
+            is_current = self._last() == at
+            if is_current:
+                self._add(lines, is_shared=False)
+        return is_current
 
     def _add(self, lines: Iterable[str], *, is_shared: bool) -> None:
-        """Add the lines that are not here, and fold them."""
-        last = self._last()
-        parameters = ((sha256(line.encode()).digest(), int(is_shared), line) for line in lines)
-        self._db.executemany(_ADD, parameters)
-        self._fold(last)
-
-    def _fold(self, after: int) -> None:
-        lines = self._select(_LINES_AFTER, after)
-        if not lines:
-            return
-        changed = self._folding.fold(lines, self)
-        self._db.executemany("DELETE FROM rows WHERE kind = ? AND id = ?", changed)
-        rows = ((kind, id_, json) for (kind, id_), json in changed.items() if json is not None)
-        self._db.executemany("INSERT INTO rows VALUES (?, ?, ?)", rows)
+        """Add the lines that are not here."""
+        self._db.executemany(_ADD, ((sha256(line.encode()).digest(), int(is_shared), line) for line in lines))
 
     def _last(self) -> int:
         with self._using_database:
@@ -276,12 +245,28 @@ class Journal:
     def _failed(self, done: str, error: sqlite3.Error | OSError) -> PlannerError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code, without details
         if code in _DAMAGED:
-            return StoreError(f"{self._path} is damaged: {error}", _START_AGAIN)
+            return StoreError(f"the journal {self._path} is damaged: {error}", _START_AGAIN)
         return StoreError(
-            f"{self._path} cannot be {done}: {error}",
-            "Free some space, and make it a file on a local disk that this user can write.",
+            f"the journal {self._path} cannot be {done}: {error}",
+            "Nothing is launched without a journal. Free some space, and make it a file on a local disk that this user "
+            "can write; then run the same command again.",
         )
 
 
-def _position(number: int) -> str:
-    return str(number) if number else START
+def _opened(path: Path) -> sqlite3.Connection:
+    if path != IN_MEMORY:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINKS, 0o600))  # SQLite would let everybody read it
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _copy_of(path: Path) -> sqlite3.Connection:
+    """Includes the write-ahead log of a killed writer, which SQLite ignores if it cannot write."""
+    copy = _opened(IN_MEMORY)
+    with TemporaryDirectory() as folder:
+        for end in ("", "-wal"):
+            if (original := path.with_name(path.name + end)).exists():
+                shutil.copyfile(original, Path(folder) / f"log{end}")
+        with closing(sqlite3.connect(Path(folder) / "log")) as whole:
+            whole.backup(copy)
+    return copy

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from planner.agents.recorded import stored_configuration
+from planner.agents.tool_addresses import with_test_tools
+from planner.calls.previews import Edition
 from planner.changes.configuration import Configuration, configuration_digest
 from planner.changes.edits import is_edited, is_other_revision
 from planner.changes.snapshots import is_shown, snapshot_differences
 from planner.errors import InterruptedRunError, NotFoundError, PlannerError, RefusedError, StoreError
 from planner.interruption import until_interrupted
+from planner.log.facts import PreviewStep
 from planner.planfile.model import AgentFile, Case, Policy
 from planner.results.model import PreviewDocument
 from planner.results.outcomes import Cause, RunOutcome
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
     from planner.evidence import Evidence
     from planner.execution.launches import Slot
-    from planner.execution.previews import Preview
+    from planner.log.facts import Preview
     from planner.providers.base import Target
     from planner.session.executing import EndedRuns
     from planner.session.preparing import Preparation
@@ -63,7 +66,7 @@ def _previews_refusal(policy: Policy, prepared: Preparation) -> RefusedError | N
 
 async def clean_up_previews(session: ConnectedSession, prepared: Preparation) -> None:
     """Delete previews of earlier sessions that no call needs any more. It is free and needs no consent."""
-    wanted = {(each.agent_id, each.digest or "") for each in previews_needed(prepared)}
+    wanted = [_edition(each) for each in previews_needed(prepared)]
     await until_interrupted(lambda: session.previews.clean_up(wanted), session.interrupted)
 
 
@@ -73,7 +76,7 @@ async def make_previews(session: ConnectedSession, prepared: Preparation) -> Pre
 
     async def make() -> dict[tuple[int, AgentFile], Preview]:
         needed = previews_needed(prepared)
-        return {(target.agent_id, target.file): await session.previews.make(target) for target in needed}
+        return {(each.agent_id, each.file): await session.previews.make(_edition(each)) for each in needed}
 
     made = await until_interrupted(make, session.interrupted)
     if made is None or session.interrupted.is_set():
@@ -82,6 +85,14 @@ async def make_previews(session: ConnectedSession, prepared: Preparation) -> Pre
         session.shell.log(f"warning: {warning}")
     copies = {key: preview.copy_id for key, preview in made.items() if preview.copy_id is not None}
     return replace(prepared, copies=copies, warnings=(*prepared.warnings, *session.previews.warnings))
+
+
+def _edition(target: EffectiveTarget) -> Edition:
+    assert target.deployed is not None, "it was read, as calls to it may be made"
+    deployed = target.deployed.configuration
+    drafted = {name: deployed[name] for name in target.deployed.draft if name in deployed}
+    fields = with_test_tools(target, {**drafted, **target.file.fields})
+    return Edition(target.alias, target.file.file, target.deployed, target.digest or "", fields)
 
 
 async def delete_previews(session: ConnectedSession) -> None:
@@ -104,7 +115,7 @@ def preview_documents(session: RunSession, prepared: Preparation) -> list[Previe
     targets = {(each.agent_id, each.digest): each for each in prepared.agents}
     documents: list[PreviewDocument] = []
     for target in called:
-        preview = session.journal.previews.of_target(target)
+        preview = session.journal.state.preview_of(target)
         effective = targets.get((preview.agent_id, preview.configuration)) if preview is not None else None
         if preview is None or preview.copy_id is None or effective is None:
             continue
@@ -160,17 +171,19 @@ async def _edited_slots(
 ) -> list[Slot]:
     """The slots whose calls may have reached an edited agent. Without `after_calls`, an agent that is no preview is not
     read again."""
-    preview = session.journal.previews.of_target(target)
+    preview = session.journal.state.preview_of(target)
     if preview is not None:
+        preview = await session.previews.compare(preview)
         proves = ReachedAgents(session, prepared).proves
-        return list(await session.previews.edited_slots(preview, slots, proves))
+        is_lost = preview.step is PreviewStep.LOST  # nobody knows whether it was edited before
+        return [slot for slot in slots if preview.was_changed or (is_lost and not proves(slot))]
     before = prepared.targets.get(target)
     if before is None:
         return []
     if after_calls:
         directions = {case.direction for case in session.loaded.cases if (case.target.kind, case.target.id) == target}
         try:
-            now = (await session.previews.client.target_states({target: directions}))[target]
+            now = (await session.previews.provider.target_states({target: directions}))[target]
         except NotFoundError:
             now = before  # deleted: calls to a missing agent fail as platform failures
         if [each.id for each in before.behind] != [each.id for each in now.behind]:

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import anyio.to_thread
-
 from planner.calls.budget import BALANCE
-from planner.calls.driver import Driver, Reaction, Terms, Tools
-from planner.calls.model import Limit, Outcomes, Settings, Stop, StopReason, Unsettled, Waiting, WaitReason, Want
+from planner.calls.driver import Driver, Reaction
+from planner.calls.model import Limit, Outcomes, Stop, StopReason, Unsettled, Waiting, WaitReason, Want
 from planner.calls.month import read_month
 from planner.errors import FULL_DISK, IncompleteError, PlannerError
 from planner.evidence import Evidence
@@ -34,8 +32,6 @@ from planner.session.run_session import ConnectedSession
 from planner.verdicts.runs import judge_record, judge_stored
 from planner.workspace.progress import ProgressDisplay
 
-MIN_SETTLE_SECONDS: Final = 10.0
-"""A launch must leave within a quarter of the settling time."""
 UNKNOWN_PRICE_CENTS: Final = 100
 """What a listed call of the month counts whose price nobody knows."""
 
@@ -76,7 +72,8 @@ class _Calling:
     session: ConnectedSession
     prepared: Preparation
     jobs: Mapping[str, Job]
-    """By key: the fingerprint of the calls."""
+    """By the key of their calls, and by those of resumed calls: an equal configuration may have come from another
+    file."""
     runs: EndedRuns
     reached: ReachedAgents
     progress: ProgressDisplay
@@ -100,7 +97,7 @@ class _Calling:
     def ended(self, slot: Slot, evidence: Evidence | None, unread: str = "") -> EndedRun:
         launch = self.session.journal.launch(slot.launch_id)
         assert launch is not None
-        job = self.jobs[slot.call_fingerprint]
+        job = self.jobs[slot.call_key]
         slot = replace(slot, case_id=job.case_id)
         return EndedRun(slot, launch, launch.session_id != self.session_id, evidence, unread)
 
@@ -136,8 +133,8 @@ class _Calling:
             self.progress.note(f"launching waits: {step.reason}")
         self._waiting = step.reason
         session = self.session
-        launched = [slot for slot in session.journal.unconsumed_slots() if slot.call_fingerprint in self.jobs]
-        wanted = sum(max(0, job.runs) for job in self.jobs.values())
+        launched = [slot for slot in session.journal.unconsumed_slots() if slot.call_key in self.jobs]
+        wanted = sum(max(0, job.runs) for job in set(self.jobs.values()))
         spent = spending_of(session.journal, self.prepared.consent_id).of_calls()
         total, done = max(wanted, len(launched)), len(self.runs.records)
         in_flight = sum(slot.evidence is None for slot in launched)
@@ -163,12 +160,15 @@ async def make_calls(
 ) -> tuple[Outcome, EndedRuns, OpenLaunches]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
-    jobs = {job.call_fingerprint: job for job in jobs_of(prepared.change_set, prepared.copies)}
+    jobs = {job.key: job for job in jobs_of(prepared.change_set, prepared.copies)}
+    by_case = {job.case_id: job for job in jobs.values()}
+    resumed = [slot for slots in prepared.resumable.values() for slot in slots]
+    jobs = {slot.call_key: by_case[slot.case_id] for slot in resumed if slot.case_id in by_case} | jobs
     before = prepared.open_launches
     if not jobs and not (before.unsettled or before.unbilled):
         return Outcome(interrupted=session.interrupted.is_set()), runs, before
     shell, project = session.shell, session.loaded.project
-    repository, provider = session.place.repository, session.transactions.client
+    provider = session.transactions.client
     progress = ProgressDisplay(shell)
     session.request_log.note = progress.note  # do not write over the live display
     consent = session.journal.state.consents.get(prepared.consent_id) if may_call else None
@@ -184,23 +184,15 @@ async def make_calls(
     )
     log = progress.note if shell.verbosity else _ignore
 
-    async def save(evidence: Sequence[Evidence]) -> Sequence[str]:
-        return await anyio.to_thread.run_sync(repository.save_evidences, evidence)
-
     driver = Driver(
         provider,
         session.journal.log,
-        Tools(shell.clock, shell.new_id, save, calling.on_call, calling.on_wait, log),
-        Terms(
-            session.reports.session_id,
-            session.journal.account,
-            Settings(
-                settle_seconds=max(MIN_SETTLE_SECONDS, project.execution.settle_seconds),
-                linger_seconds=project.execution.linger_seconds,
-            ),
-            consent,
-            tuple(_wants(session, jobs)),
-            awaits_others=False,
+        replace(session.previews.tools, on_call=calling.on_call, on_wait=calling.on_wait, log=log),
+        replace(
+            session.previews.terms,
+            consent=consent,
+            wants=tuple(_wants(session, jobs)),
+            resumed=frozenset(slot.launch_id for slot in resumed),
         ),
         Limit(ConcurrencyLimit(ceiling=project.policy.max_concurrent_runs)),
     )
@@ -228,9 +220,9 @@ def _ignore(line: str) -> None:
 
 def _wants(session: ConnectedSession, jobs: Mapping[str, Job]) -> Iterable[Want]:
     show = session.place.shared.redaction.name if session.place.shared is not None else str
-    for job in jobs.values():
+    for job in dict.fromkeys(jobs.values()):
         yield Want(
-            key=job.call_fingerprint,
+            key=job.key,
             prompt=job.prompt,
             line=job.line,
             reserve_cents=job.reserve_cents,
@@ -247,7 +239,7 @@ async def _set_limits(session: ConnectedSession, prepared: Preparation, driver: 
     """The month's ceiling and the balance. Raises `IncompleteError` if the month cannot be read."""
     limit, state, policy = driver.limit, session.journal.state, session.loaded.project.policy
     if prepared.balance is not None:
-        limit.balance_cents = prepared.balance.cents
+        limit.available_cents = prepared.balance.cents
         limit.spent_before_cents = state.tallies.spent.total()
     if policy.max_cost_cents_per_month is not None:
         prices = [price.high_cents for price in prepared.change_set.prices.values() if price.high_cents is not None]
@@ -280,9 +272,9 @@ def _left(calling: _Calling, outcomes: Outcomes) -> dict[str, int]:
         return {jobs[key].case_id: calls for key, calls in outcomes.left.items() if key in jobs}
     live = calling.session.journal.state.tallies.live
     found: dict[str, int] = {}
-    for key, job in jobs.items():
-        others = prepared.live_calls.get(key, 0) - len(prepared.resumable.get(job.case_id, ()))
-        found[job.case_id] = max(0, job.runs - (live[key] - others))
+    for job in dict.fromkeys(jobs.values()):
+        others = prepared.live_calls.get(job.key, 0) - len(prepared.resumable.get(job.case_id, ()))
+        found[job.case_id] = max(0, job.runs - (live[job.key] - others))
     return {case_id: calls for case_id, calls in found.items() if calls}
 
 
@@ -367,7 +359,7 @@ def _note_overdue(calling: _Calling, outcomes: Outcomes, outcome: Outcome) -> No
         launch = journal.launch(slot.launch_id)
         if launch is None or slot.run_id is None or slot.run_id in reported or slot.evidence is not None:
             continue
-        if slot.call_fingerprint not in calling.jobs or not calling.counts(slot, launch):
+        if slot.call_key not in calling.jobs or not calling.counts(slot, launch):
             continue
         unread = outcomes.unreadable.get(slot.run_id, "")
         calling.on_run(calling.ended(slot, None, unread))
@@ -386,7 +378,7 @@ async def _judge_stored(calling: _Calling) -> None:
     for slot in journal.unconsumed_slots():
         launch = journal.launch(slot.launch_id)
         is_unjudged = slot.run_id is not None and slot.run_id not in reported and slot.evidence is not None
-        if launch is None or not is_unjudged or slot.call_fingerprint not in calling.jobs:
+        if launch is None or not is_unjudged or slot.call_key not in calling.jobs:
             continue
         if calling.counts(slot, launch):
             evidence = repository.load_evidence(slot.evidence or "")
@@ -414,7 +406,7 @@ async def _read_again(calling: _Calling, slots: Sequence[Slot]) -> None:
             call = None if slot.run_id is None else journal.call_of_run(slot.run_id)
             if run is None or call is None or not run.ended:
                 continue
-            wait = WaitPolicy(grade=calling.jobs[slot.call_fingerprint].await_grade)
+            wait = WaitPolicy(grade=calling.jobs[slot.call_key].await_grade)
             read = await collect(provider, run, wait, clock=clock, transactions=transactions)
             billed = {} if call.cents is None else {"cost_cents": call.cents, "cost_basis": call.basis}
             evidence = read.model_copy(update=billed)

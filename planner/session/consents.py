@@ -69,13 +69,13 @@ def _goals(session: RunSession, prepared: Preparation) -> Iterator[Goal]:
     for case in _cases(prepared):
         change = payers.get(case.case_id)
         if change is None or change.case is None:
-            key = f"{case.check}:{case.case_id}" if not case.call or case.shares else case.call
+            key = f"{case.check}:{case.case_id}" if not case.call or case.shares else case.key
             yield earlier.get(_key(key), Goal(_key(key), 0))
             continue
         resumable = len(prepared.resumable.get(case.case_id, ()))
-        calls = prepared.live_calls.get(change.call_fingerprint, 0) - resumable + change.calls
+        calls = max(0, prepared.live_calls.get(case.key, 0) - resumable + change.calls)
         retries = change.case.retries * change.calls
-        yield Goal(change.call_fingerprint, calls, change.case.plan, retries)
+        yield Goal(case.key, calls, change.case.plan, retries)
 
 
 def _key(key: str) -> str:

@@ -123,7 +123,7 @@ def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
     policy = session.loaded.project.policy
     months = months_of(policy, session.shell.clock.now(), session.journal)
     ledger.ceilings = [*ledger.ceilings, *month_ceilings(policy, months)]
-    for target, reserved_cents, billed_cents in bills_for_copies(bills, session.journal.previews, prepared.copies):
+    for target, reserved_cents, billed_cents in bills_for_copies(bills, session.journal.state, prepared.copies):
         ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
     return ledger
 

@@ -21,7 +21,7 @@ from planner.agents.recorded import (
 )
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import EarlierSpending, ceiling_cents
-from planner.changes.consented_calls import ConsentedCalls, of_sandbox
+from planner.changes.consented_calls import ConsentedCalls, key_of_calls, of_sandbox
 from planner.changes.detail import left_out_warnings
 from planner.changes.diff import Request, diff
 from planner.changes.estimate import AT_ONCE, build_change_set
@@ -131,7 +131,7 @@ class Preparation:
     records: Records | None = None
     """The stored calls; None in tests of values."""
     live_calls: Mapping[str, int] = field(default_factory=dict[str, int])
-    """By the fingerprint of the cases that are called: how many calls the log has, resumable ones among them."""
+    """By the key of the cases that are called: how many calls the log has, resumable ones among them."""
 
     def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
         """The cases and the suite as a whole, compared with earlier sessions."""
@@ -295,7 +295,7 @@ def _changes(work: Workspace, stored: StoredResults, request: Request) -> tuple[
 
 def _live_calls(journal: Journal, change_set: ChangeSet) -> dict[str, int]:
     live = journal.state.tallies.live
-    return {change.call_fingerprint: live[change.call_fingerprint] for change in change_set.payers}
+    return {key: live[key] for key in map(key_of_calls, change_set.payers)}
 
 
 def _settled_at(launches: Iterable[Launch], execution: ExecutionFields) -> datetime | None:

@@ -29,8 +29,7 @@ class StoredRuns:
 def resumable_runs(
     journal: Journal, change_set: ChangeSet, consent_id: str, selection: Selection, stored: StoredRuns
 ) -> dict[str, tuple[Slot, ...]]:
-    """Unconsumed runs of the same calls, as `resumable_slots`, by the case that makes these calls now, without those of
-    previews that somebody edited.
+    """Unconsumed runs of the same calls, as `resumable_slots`, by the case that makes these calls now.
 
     With `--rerun` or `--start-over`, only runs of the same consent. Stored calls are excluded, even if the journal does
     not know that they are stored.
@@ -70,10 +69,9 @@ def _unconsumed(
     wanted: dict[str, list[Change]] = {}
     for change in changes:
         wanted.setdefault(change.call_fingerprint, []).append(change)
-    edited = {("agent", preview.copy_id) for preview in journal.previews.every() if preview.was_changed}
     for slot in journal.unconsumed_slots():
         launch = journal.launch(slot.launch_id)
-        if launch is None or launch.line.target in edited:
+        if launch is None:
             continue
         equal = [change for change in wanted.get(slot.call_fingerprint, ()) if _same_call(slot, change, stored.agents)]
         if equal and (launch.session_id, slot.run_id) not in stored.records.ids(slot.call_fingerprint):

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Final, Literal
 
 import anyio
+import anyio.to_thread
 
 from planner import __version__
-from planner.agents.previews import Previews
 from planner.agents.recorded import record_agents, recorded_world, world_key
+from planner.calls.driver import Terms, Tools
+from planner.calls.model import Settings
+from planner.calls.previews import Previews
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.ci.agreement import who_agrees
 from planner.errors import InterruptedRunError, PlannerError, RefusedError
+from planner.evidence import Evidence
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
 from planner.execution.journal import Journal
@@ -23,6 +27,7 @@ from planner.execution.reading import Transactions
 from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
 from planner.log.facts import Session
+from planner.planfile.model import Project
 from planner.providers.base import Balance, Target, TargetState
 from planner.providers.requests import Exchange, RequestHooks
 from planner.quantities import count
@@ -43,6 +48,8 @@ from planner.workspace.service import open_client, read_targets, service_of
 from planner.workspace.stores import OpenedStore, Workspace, locked, opened_journal
 
 _LOGGED_WAIT_SECONDS: Final = 5.0
+MIN_SETTLE_SECONDS: Final = 10.0
+"""A launch must leave within a quarter of the settling time."""
 
 
 @frozen
@@ -194,6 +201,21 @@ def end_session(session: RunSession, *, done: Sequence[int] = (), finished: Sequ
     )
 
 
+def tools_of(shell: Shell, place: OpenedStore) -> Tools:
+    async def save(evidence: Sequence[Evidence]) -> Sequence[str]:
+        return await anyio.to_thread.run_sync(place.repository.save_evidences, evidence)
+
+    return Tools(shell.clock, shell.new_id, save, log=shell.log)
+
+
+def terms_of(session_id: str, journal: Journal, project: Project) -> Terms:
+    """Without consent."""
+    execution = project.execution
+    settle_seconds = max(MIN_SETTLE_SECONDS, execution.settle_seconds)
+    settings = Settings(settle_seconds=settle_seconds, linger_seconds=execution.linger_seconds)
+    return Terms(session_id, journal.account, settings, awaits_others=False)
+
+
 @asynccontextmanager
 async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
     """The session, connected to the service and interrupted by signals. Launches of killed sessions become
@@ -205,14 +227,14 @@ async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
         open_client(shell, session.place, session.options.selection, hooks) as client,
     ):
         session.reports.requests = client.stats
-        settle_seconds = session.loaded.project.execution.settle_seconds
         if suspects := session.journal.killed_launches():
             shell.log(
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
                 " searching for them before anything is sent again"
             )
         transactions = Transactions(client, log.log)
-        previews = Previews(shell, session.journal, client, session.reports.session_id, settle_seconds)
+        terms = terms_of(session.reports.session_id, session.journal, session.loaded.project)
+        previews = Previews(client, session.journal.log, tools_of(shell, session.place), terms)
         yield ConnectedSession(
             shell=shell,
             options=session.options,

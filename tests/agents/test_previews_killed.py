@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from clinic import Clinic, make_clinic, two_machines
 from mortality import Life, effects
-from repositories import git
+
+from planner.ci.git import Git
+from planner.log.stores.git import GitStore
+from planner.log.stores.store import START
 
 SHARES = 4
 """Points are divided among this many tests, which may run in parallel."""
@@ -59,28 +64,30 @@ def test_a_lost_copy_is_found_by_the_next_session(tmp_path: Path) -> None:
 
 
 def test_all_steps_are_durable_first(tmp_path: Path) -> None:
-    """The journal says what is sent before it is sent."""
+    """The log says what is sent before it is sent."""
     clinic = make_clinic(tmp_path)
     assert clinic.run(life=Life("after POST /v1/agents/12/duplicate")).code is None
-    kinds = _preview_states(clinic)
-    assert kinds == ["intended", "duplicating"]
+    assert _steps(clinic) == ["intended"]
     assert clinic.run(life=Life("after DELETE")).code is None
-    assert _preview_states(clinic)[2:] == ["made", "configured", "deleting"]
+    assert _steps(clinic) == ["intended", "made", "configured", "deleting"]
     clinic.finish()
     clinic.check()
 
 
-def _preview_states(clinic: Clinic) -> list[str]:
-    with sqlite3.connect(clinic.root / ".planner/sandbox/journal.sqlite") as db:
-        rows = db.execute("SELECT kind, event FROM events WHERE kind LIKE 'preview%' ORDER BY number").fetchall()
-    events = [(kind, json.loads(event)) for kind, event in rows]
-    return [event["preview"]["state"] if kind == "preview_intended" else event["state"] for kind, event in events]
+def _steps(clinic: Clinic) -> list[str]:
+    with sqlite3.connect(clinic.root / ".planner/sandbox/log.db") as db:
+        rows = db.execute("SELECT line FROM lines ORDER BY number").fetchall()
+    return _preview_steps(line for (line,) in rows)
 
 
-def _shared_previews(machine: Clinic) -> list[str]:
-    refs = git(machine.root.parent / "shared.git", "for-each-ref", "--format=%(refname)", "refs/planner").split()
-    names = [git(machine.root.parent / "shared.git", "ls-tree", "-r", "--name-only", ref).split() for ref in refs]
-    return [name for found in names for name in found if name.startswith("previews/")]
+def _preview_steps(lines: Iterable[str]) -> list[str]:
+    return [fact["step"] for line in lines if (fact := json.loads(line))["fact"] == "preview"]
+
+
+def _shared_steps(machine: Clinic) -> list[str]:
+    repository = Git(machine.root, {"PATH": os.environ["PATH"]})
+    lines, _ = GitStore(repository, "refs/planner/results-log/sandbox/_/log", "origin", "reader").read(START)
+    return _preview_steps(lines)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +104,14 @@ def test_another_machine_takes_a_preview_over(tmp_path: Path, dies_at: str) -> N
     """The machine is lost with everything on it: the next one reuses or deletes the copy."""
     first, second = two_machines(tmp_path)
     assert first.run(life=Life(dies_at)).code is None
-    assert len(_shared_previews(first)) == 1
+    assert "intended" in _shared_steps(first)
     second.seconds = first.seconds + 60
     second.finish()
     second.seconds += 700
     assert second.run().code == 0
     first.requests += second.requests
     first.check()
-    assert _shared_previews(first) == []
+    assert _shared_steps(first)[-1] == "deleted"
     assert sum(request.endswith("/duplicate") for request in first.requests) == 1
 
 
@@ -116,7 +123,6 @@ def test_another_machine_sees_that_a_preview_was_edited(tmp_path: Path) -> None:
     agents.deploy(18, {"voice": "other"}, now)
     agents.deploy(18, {"voice": agents.snapshot(12).voice}, now + 1)
     second.seconds = first.seconds + 60
-    vars(second)["_ids"] = 1000
     ran = second.run()
     assert (ran.code, second.results()["cases"][0]["outcome"]) == (4, "unknown"), ran.err
     assert second.run().code == 0
@@ -126,10 +132,10 @@ def test_another_machine_sees_that_a_preview_was_edited(tmp_path: Path) -> None:
 def test_the_intent_is_shared_before_the_copy_is_asked_for(tmp_path: Path) -> None:
     first, second = two_machines(tmp_path)
     assert first.run(life=Life("before POST /v1/agents/12/duplicate")).code is None
-    assert len(_shared_previews(first)) == 1
+    assert _shared_steps(first) == ["intended"]
     second.seconds = first.seconds + 700
     second.finish()
-    assert _shared_previews(first) == []
+    assert "absent" in _shared_steps(first)
     second.check()
 
 

@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from journaling import COUNTING
 from log_places import BucketPlace, GitPlace, Place, make_place
 from repositories import git
 
@@ -116,7 +115,7 @@ def first_read(place: Place) -> tuple[float, float, int]:
         json.loads(line)
     read = cpu_seconds() - began
     began = cpu_seconds()
-    journal = Journal(place.folder / f"log-{time.monotonic_ns()}.db", COUNTING, store, "store")
+    journal = Journal(place.folder / f"log-{time.monotonic_ns()}.db", store, "store")
     journal.read()
     journal.close()
     return read, cpu_seconds() - began, len(lines)

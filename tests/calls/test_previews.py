@@ -14,15 +14,17 @@ from faulty_sandbox import FaultySandbox
 from memory_log import Machine, MemoryLog, SharedLines
 from whole_runs import any_prompt
 
-from planner.calls.deciding import gone_copies
+from planner.calls.budget import Budget
+from planner.calls.deciding import decide, gone_copies
 from planner.calls.driver import Terms, Tools
-from planner.calls.model import Settings
+from planner.calls.model import Limit, Settings, Stop, StopReason, Want, now_of
 from planner.calls.previews import DifferentCopyError, Edition, Previews
 from planner.clock import Clock
 from planner.errors import ConflictError, PlannerError
+from planner.execution.concurrency import ConcurrencyLimit
 from planner.key_redaction import NO_KEYS
-from planner.log.facts import Asked, Intent, Preview, PreviewStep
-from planner.providers.base import Line
+from planner.log.facts import Asked, Call, Consent, Goal, Intent, Outcome, Preview, PreviewStep, Result
+from planner.providers.base import Line, RunId, RunStatus
 from planner.providers.requests import NO_HOOKS
 from planner.providers.thunderphone.client import Account, ApiClient, connect
 
@@ -116,7 +118,7 @@ class World:
 
     async def edition(self, fields: Mapping[str, Any] = FIELDS) -> Edition:
         agent = await self.session().provider.agent(SOURCE)
-        return Edition("target `clinic`", "clinic.yaml", agent, "sha256:wanted", fields)
+        return Edition("clinic", "clinic.yaml", agent, "sha256:wanted", fields)
 
     def copies(self) -> list[int]:
         return sorted(set(self.sandbox.agents.ids) - set(any_prompt().agents))
@@ -257,7 +259,7 @@ async def test_a_changed_copy_proves_nothing(change: str) -> None:
     session = world.session()
     edition = await world.edition()
     preview = await session.make(edition)
-    assert not await session.was_changed(preview)
+    assert await session.compare(preview) == preview
     assert preview.copy_id is not None
     client: Any = session.provider
     if change == "delete":
@@ -266,11 +268,12 @@ async def test_a_changed_copy_proves_nothing(change: str) -> None:
         field = "prompt" if change == "edit" else "name"
         await client.draft_agent(preview.copy_id, {field: "Somebody else's."})
         await client.deploy_agent(preview.copy_id)
-    assert await session.was_changed(preview)
+    compared = await session.compare(preview)
+    assert (compared.was_changed, compared.step is PreviewStep.LOST) == (change != "delete", change == "delete")
     assert gone_copies(session.log.state) == {("agent", preview.copy_id)}
     again = await session.make(edition)
     assert again.copy_id != preview.copy_id
-    assert await session.was_changed(preview)
+    assert (await session.compare(preview)).was_changed == (change != "delete")
     assert bool(session.warnings) == (change == "rename")
 
 
@@ -306,3 +309,35 @@ async def test_a_copy_that_differs_is_never_called() -> None:
     with pytest.raises(DifferentCopyError, match="`voice`"):
         await session.make(replace(edition, deployed=deployed))
     assert world.copies() == []
+
+
+async def test_a_copy_costs_what_its_agent_costs() -> None:
+    """Its calls reserve the highest bill of the agent and of earlier copies."""
+    world = World()
+    session = world.session()
+    preview = await session.make(await world.edition())
+    for agent_id, cents in ((SOURCE, 30), (preview.copy_id or 0, 20), (99, 40)):
+        intent = replace(
+            called_on(preview), launch_id=f"l{agent_id}", line=Line("agent", agent_id, "outbound", "bot", None)
+        )
+        accepted = Outcome(NOW, intent.launch_id, Result.ACCEPTED, run_ids=(RunId(agent_id),))
+        call = Call(NOW, "a", RunId(agent_id), "k", intent.launch_id, status=RunStatus.COMPLETED, cents=cents)
+        session.log.note([intent, accepted, call])
+    budget = Budget(session.log.state, [], {})
+    want = Want("k", "any", Line("agent", preview.copy_id or 0, "outbound", "bot", None), 24)
+    assert budget.price(want) == 30
+
+
+async def test_a_session_whose_copy_is_gone_stops() -> None:
+    """Before: it waited for nothing, and did not say why calls were missing."""
+    world = World()
+    session = world.session()
+    preview = await session.make(await world.edition())
+    assert await session.try_delete(preview)
+    want = Want("k", "any", called_on(preview).line, 24)
+    consent = Consent(NOW, "a", "c1", "sha256:set", (Goal("k", 1, "plan"),), (), "Ana", "flag")
+    stop = decide(
+        session.log.state, consent, [want], Limit(ConcurrencyLimit()), now_of(session.provider, session.tools.clock)
+    )
+    assert isinstance(stop, Stop)
+    assert (stop.reason, stop.exit_code) == (StopReason.COPY_GONE, 4)

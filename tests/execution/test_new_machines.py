@@ -4,16 +4,18 @@ does not answer for two minutes. Nothing is paid twice."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lost_machines import AGENT_FILE, AGENTS, Fleet, SharedStore
+from lost_machines import AGENT_FILE, AGENTS, Fleet, SharedLog, SharedStore
 from mortality import Life
 
 from planner.errors import StoreError
+from planner.log.stores.store import START
 from planner.stores.directory import DirectoryStore
 from planner.stores.store import Change
 
@@ -75,44 +77,83 @@ def test_a_partly_listed_batch_has_arrived(
     assert (fleet.made(), fleet.left_over()) == (WANTED, [])
 
 
-class AwayStore(SharedStore):
-    """Does not answer for two minutes, from an access on (by number)."""
+@pytest.mark.parametrize("days", [-3, 3, 300])
+def test_a_machine_with_a_wrong_clock(tmp_path: Path, days: int) -> None:
+    """What was noted by the service's clock is read again, also where this machine's clock is days behind it."""
+    fleet = Fleet(tmp_path, {"concurrency_limit": 20}, files=FILES)
+    fleet.slow = timedelta(days=days)
+    machine = fleet.new_machine()
+    assert fleet.session(machine, Life("after POST /v1/test-call-batches")).code is None
+    fleet.seconds += 30
+    assert fleet.session(machine, Life()).code == 0
+    fleet.lose(machine)
+    assert fleet.session(fleet.new_machine(), Life()).code == 0
+    assert (fleet.made(), fleet.left_over()) == (WANTED, [])
 
-    def __init__(self, folder: Path, away_at: int, now: Callable[[], float]) -> None:
-        super().__init__(folder)
-        self.away_at = away_at
-        self.accesses = 0
-        self._now = now
-        self._back_at = 0.0
 
-    def _access(self) -> None:
+@dataclass
+class Away:
+    """A store does not answer for two minutes, from an access on (by number): neither its documents nor its log."""
+
+    now: Callable[[], float]
+    away_at: int
+    accesses: int = 0
+    back_at: float = 0.0
+
+    def access(self) -> None:
         self.accesses += 1
         if self.accesses == self.away_at:
-            self._back_at = self._now() + 120
-        if self._now() < self._back_at:
+            self.back_at = self.now() + 120
+        if self.now() < self.back_at:
             raise StoreError("the store does not answer")
 
+
+class AwayStore(SharedStore):
+    def __init__(self, folder: Path, away: Away) -> None:
+        super().__init__(folder)
+        self.away = away
+
     def get(self, key: str) -> bytes | None:
-        self._access()
+        self.away.access()
         return super().get(key)
 
     def has(self, key: str) -> bool:
-        self._access()
+        self.away.access()
         return super().has(key)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        self._access()
+        self.away.access()
         return super().keys(prefix)
 
     def update(self, change: Change) -> None:
-        self._access()
+        self.away.access()
         super().update(change)
 
 
+class AwayLog(SharedLog):
+    away: Away
+
+    def read(self, after: str = START) -> tuple[list[str], str]:
+        self.away.access()
+        return super().read(after)
+
+    def append(self, lines: Sequence[str], at: str) -> str | None:
+        self.away.access()
+        return super().append(lines, at)
+
+
 class FleetWithAwayStore(Fleet):
-    def away(self, number: int) -> AwayStore:
-        self.store = AwayStore(self.folder / "shared", number, self._monotonic)
-        return self.store
+    def goes_away(self, number: int) -> Away:
+        self.away = Away(self._monotonic, number)
+        self.store = AwayStore(self.folder / "shared", self.away)
+        return self.away
+
+    def _open_log(self, shell: Any, root: Path, address: object, name: str) -> AwayLog:
+        del root, address
+        self.log_names.add(name)
+        log = AwayLog(self.folder / "log", name, shell.new_id())
+        log.away = self.away
+        return log
 
     def _answered_questions(self) -> frozenset[str]:
         return frozenset()  # reading them would be an access
@@ -145,12 +186,12 @@ def test_a_store_that_is_away_for_two_minutes(tmp_path: Path, is_lost: bool, con
         return FleetWithAwayStore(tmp_path / name, {"concurrency_limit": 2}, files=files)
 
     fleet = fleet_of("whole")
-    store = fleet.away(0)
+    away = fleet.goes_away(0)
     assert fleet.session(fleet.new_machine(), Life()).code == 0
-    assert store.accesses > 10 * POINTS
-    for number in range(first, store.accesses, store.accesses // POINTS):
+    assert away.accesses > 5 * POINTS
+    for number in range(first, away.accesses, away.accesses // POINTS):
         fleet = fleet_of(f"away{number}")
-        fleet.away(number)
+        fleet.goes_away(number)
         machine = fleet.new_machine()
         codes = [fleet.session(machine, Life()).code]
         if is_lost:
@@ -166,23 +207,25 @@ def test_a_store_that_is_away_for_two_minutes(tmp_path: Path, is_lost: bool, con
 class Left(Life):
     """The store goes away once results are shared."""
 
-    def __init__(self, store: AwayStore) -> None:
+    def __init__(self, fleet: FleetWithAwayStore) -> None:
         super().__init__()
-        self.store = store
+        self.fleet = fleet
 
     def boundary(self, name: str) -> None:
         super().boundary(name)
-        if name == "after the shared store" and any(DirectoryStore.keys(self.store, "sessions/")):
-            self.store.away_at = self.store.accesses + 1
+        if name == "after the shared store" and any(DirectoryStore.keys(self.fleet.store, "sessions/")):
+            self.fleet.away.away_at = self.fleet.away.accesses + 1
 
 
 def test_a_store_that_is_away_when_a_copy_is_deleted(tmp_path: Path) -> None:
-    """Results are shared by then, so the session ends as they say. The next one deletes the copy."""
+    """A copy is deleted only after the log says so; the next session does it."""
     plan = PLAN.replace("agent: 12", "agent: 12, config: ../agents/clinic.yaml")
     files = {**FILES, "plans/lost.yaml": plan, "agents/clinic.yaml": AGENT_FILE}
     fleet = FleetWithAwayStore(tmp_path, {"concurrency_limit": 2}, files=files)
-    ran = fleet.session(fleet.new_machine(), Left(fleet.away(0)))
-    assert (ran.code, fleet.sandbox.agents.ids) == (0, [*AGENTS, 18]), ran.err
+    fleet.goes_away(0)
+    ran = fleet.session(fleet.new_machine(), Left(fleet))
+    assert (ran.code, fleet.sandbox.agents.ids) == (4, [*AGENTS, 18]), ran.err
+    assert "previews are left to the next run: the store does not answer" in ran.err
     fleet.seconds += 130
     assert fleet.session(fleet.new_machine(), Life()).code == 0
     assert (fleet.made(), fleet.left_over()) == (WANTED, [])

@@ -28,7 +28,8 @@ from planner.judge.judge_calls import JudgeCaller
 from planner.judge.pricing import MICROCENTS, JudgeBudget, Pricing
 from planner.judge.votes import JudgeCallsResult, VoteCache, WantedVotes
 from planner.log.facts import Consent, Goal
-from planner.log.local import IN_MEMORY, LocalLog
+from planner.log.journal import IN_MEMORY
+from planner.log.local import LocalLog
 from planner.network.http import HttpxTransport
 from planner.planfile.model import JudgePrice
 from planner.results.repository import ResultsRepository

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.evidence import RunStatus
+from planner.evidence import CostBasis, RunStatus
 from planner.log.facts import (
     MICROCENTS,
     NO_LAUNCH,
@@ -54,7 +54,14 @@ def accepted(launch_id: str, *run_ids: int) -> Outcome:
     return Outcome(AT, launch_id, Result.ACCEPTED, 1000, run_ids)
 
 
-def call(run_id: int, part: int = 1, key: str = "k1", launch_id: str = "l1", cents: int | None = 16) -> Call:
+def call(
+    run_id: int,
+    part: int = 1,
+    key: str = "k1",
+    launch_id: str = "l1",
+    cents: int | None = 16,
+    basis: CostBasis = "call",
+) -> Call:
     missing = () if cents is not None else ("bill",)
     return Call(
         AT,
@@ -65,6 +72,7 @@ def call(run_id: int, part: int = 1, key: str = "k1", launch_id: str = "l1", cen
         part,
         RunStatus.COMPLETED,
         cents=cents,
+        basis=basis,
         missing=missing,
         evidence="e",
     )
@@ -208,13 +216,21 @@ def test_what_is_left_to_read() -> None:
 
 def test_bills_are_of_targets() -> None:
     state = fold(
-        lines(intent(), accepted("l1", 7, 8), call(7, cents=90), call(7, 2, cents=30), call(8, cents=20)), READER
+        lines(intent(), accepted("l1", 7, 8), call(7, cents=90), call(7, 2, cents=30, basis="transaction"), call(8)),
+        READER,
     )
     assert (state.highest_bill(("agent", 12)), state.highest_bill(("agent", 13)), state.highest_bill(None)) == (
         30,
         0,
         30,
     )
+
+
+def test_a_later_reading_does_not_lose_the_bill() -> None:
+    """Two machines read a call: one its bill, the other, later, only its transcript."""
+    state = fold(lines(intent(), accepted("l1", 7, 8), call(7, 2, cents=None), call(7, 1, cents=30), call(8)), READER)
+    assert (state.tallies.spent.total(), state.tallies.reserved.total()) == (46, 0)
+    assert not any(state.stages.values())
 
 
 # Lines that count for nothing
@@ -238,7 +254,7 @@ _BAD: list[tuple[str, str, Why]] = [
     ("lone surrogate", _edited(session_id="\ud800"), Why.UNREADABLE),
     ("raw surrogate", write_fact(intent()).replace("s1", "\ud800"), Why.UNREADABLE),
     ("other account", _edited(account="b" * 16), Why.OTHER_ACCOUNT),
-    ("future", _edited(at=(AT + timedelta(days=3)).isoformat()), Why.FUTURE),
+    ("future", _edited(at=(AT + timedelta(days=400)).isoformat()), Why.FUTURE),
     ("end of time", _edited(at="9999-12-31T23:59:59Z"), Why.UNREADABLE),
     ("no time zone", _edited(at="2026-11-24T12:00:00"), Why.UNREADABLE),
     ("negative cents", _edited(asked=[{"key": "k", "prompt": "p", "calls": 1, "cents": -5}]), Why.UNREADABLE),

@@ -13,10 +13,10 @@ from threading import Thread
 from unittest.mock import patch
 
 import pytest
-from journaling import COUNTING, count_by_writer, open_journal
+from journaling import open_journal
 
 from planner.errors import StoreError, UsageError
-from planner.log.journal import Folding, Journal
+from planner.log.journal import Journal
 from planner.log.stores.folder import FolderStore
 from planner.log.stores.store import START, LogWentBackError, log_name
 
@@ -47,19 +47,17 @@ def other_machine(tmp_path: Path, shared: Path) -> Journal:
 
 def test_a_journal_is_a_log(path: Path) -> None:
     journal = open_journal(path, None)
-    assert journal.read() == ([], START)
-    first = journal.append(["a 1", "a 2"], START)
-    assert first is not None
-    assert journal.append(["b 1"], START) is None
+    assert journal.read() == ([], 0)
+    assert journal.append(["a 1", "a 2"], 0)
+    assert not journal.append(["b 1"], 0)
     journal.note(["c 1"])
-    assert journal.append(["d 1"], first) is None  # something was noted since
-    lines, end = journal.read(first)
+    assert not journal.append(["d 1"], 2)  # something was noted since
+    lines, end = journal.read(2)
     assert lines == ["c 1"]
-    assert journal.append(["d 1"], end) is not None
+    assert journal.append(["d 1"], end)
     journal.close()
     again = open_journal(path, None)
     assert again.read()[0] == ["a 1", "a 2", "c 1", "d 1"]
-    assert again.rows("lines") == {"a": "2", "c": "1", "d": "1"}
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
@@ -69,7 +67,6 @@ def test_a_line_is_there_once(path: Path) -> None:
     journal.note(["a 1", "a 1"])
     journal.note(["a 1", "a 2"])
     assert journal.read()[0] == ["a 1", "a 2"]
-    assert journal.rows("lines") == {"a": "2"}
 
 
 @pytest.mark.parametrize("line", ["", "a\nb"])
@@ -78,8 +75,8 @@ def test_lines_that_no_store_takes(path: Path, line: str) -> None:
     with pytest.raises(ValueError, match="a line of a log"):
         journal.note([line])
     with pytest.raises(ValueError, match="a line of a log"):
-        journal.append([line], START)
-    assert journal.read() == ([], START)
+        journal.append([line], 0)
+    assert journal.read() == ([], 0)
 
 
 # With a store
@@ -90,10 +87,8 @@ def test_an_append_is_in_the_store_first_and_takes_along_what_was_noted(path: Pa
     journal.note(["a noted"])
     _, at = journal.read()
     assert store(shared).read()[0] == []
-    end = journal.append(["a appended"], at)
-    assert end is not None
+    assert journal.append(["a appended"], at)
     assert store(shared).read()[0] == ["a noted", "a appended"]
-    assert journal.read(end) == ([], end)
     assert journal.read(at)[0] == ["a appended"]
 
 
@@ -101,13 +96,12 @@ def test_an_append_fails_if_another_machine_appended(path: Path, tmp_path: Path,
     here, there = open_journal(path, shared), other_machine(tmp_path, shared)
     here.note(["a noted"])
     _, at = here.read()
-    assert there.append(["b 1"], there.read()[1]) is not None
-    assert here.append(["a 1"], at) is None
+    assert there.append(["b 1"], there.read()[1])
+    assert not here.append(["a 1"], at)
     lines, now = here.read(at)
     assert lines == ["b 1"]
-    assert here.append(["a 1"], now) is not None
+    assert here.append(["a 1"], now)
     assert there.read()[0] == ["b 1", "a noted", "a 1"]
-    assert here.rows("lines") == there.rows("lines") == {"a": "2", "b": "1"}
 
 
 def test_what_was_noted_is_shared(path: Path, tmp_path: Path, shared: Path) -> None:
@@ -130,7 +124,7 @@ def test_a_store_that_fails(path: Path, shared: Path) -> None:
     with patch("os.link", side_effect=OSError(5, "no")), pytest.raises(StoreError):
         journal.append(["a 1"], at)
     assert journal.read() == (["a noted"], at)
-    assert journal.append(["a 1"], at) is not None
+    assert journal.append(["a 1"], at)
     assert store(shared).read()[0] == ["a noted", "a 1"]
 
 
@@ -186,58 +180,15 @@ def test_a_store_that_lost_lines(path: Path, shared: Path) -> None:
     assert store(shared).read()[0] == ["b 1", "a 1"]
     lines, end = journal.read(at)
     assert lines == ["b 1"]
-    assert journal.append(["a 2"], end) is not None
+    assert journal.append(["a 2"], end)
 
 
 def test_a_journal_that_was_deleted_under_its_reader(path: Path) -> None:
     journal = open_journal(path, None)
-    end = journal.append(["a 1", "a 2"], START)
-    assert end is not None
+    assert journal.append(["a 1", "a 2"], 0)
     path.unlink()
     with pytest.raises(LogWentBackError):
-        open_journal(path, None).read(end)
-
-
-# Rows
-
-
-def test_rows_of_another_version_are_folded_anew(path: Path) -> None:
-    journal = open_journal(path, None)
-    journal.note(["a 1", "a 2", "b 1"])
-    journal.close()
-    journal = Journal(path, Folding("2", lambda lines, _: {("all", "lines"): str(len(lines))}))
-    assert journal.rows("lines") == {}
-    assert journal.row("all", "lines") == "3"
-    journal.close()
-    journal = open_journal(path, None)
-    assert journal.rows("lines") == {"a": "2", "b": "1"}
-    assert journal.row("all", "lines") is None
-
-
-def test_rows_that_go(path: Path) -> None:
-    fold = Folding("1", lambda lines, _: {("open", line.split()[1]): None if "end" in line else "1" for line in lines})
-    journal = Journal(path, fold)
-    journal.note(["begin a", "begin b"])
-    journal.note(["end a", "end c"])
-    assert journal.rows("open") == {"b": "1"}
-
-
-def test_a_fold_that_fails_writes_nothing(path: Path) -> None:
-    journal = open_journal(path, None)
-    journal.note(["a 1"])
-    journal.close()
-
-    def fold(lines: Sequence[str], journal: Journal) -> dict[tuple[str, str], str | None]:
-        if "bad" in lines:
-            raise LookupError
-        return dict(count_by_writer(lines, journal))
-
-    journal = Journal(path, Folding(COUNTING.version, fold))
-    with pytest.raises(LookupError):
-        journal.note(["a 2", "bad"])
-    assert journal.read()[0] == ["a 1"]
-    journal.note(["a 2"])
-    assert journal.rows("lines") == {"a": "2"}
+        open_journal(path, None).read(2)
 
 
 # Processes
@@ -255,14 +206,13 @@ def test_processes_that_use_a_journal_at_the_same_time(path: Path, shared: Path,
     expected = {f"writer-{w} {how} {number}" for w in range(3) for how in ("noted", "appended") for number in range(15)}
     lines = journal.read()[0]
     assert Counter(lines) == Counter(expected)
-    assert journal.rows("lines") == {f"writer-{number}": "30" for number in range(3)}
     if is_shared:
         assert Counter(store(shared).read()[0]) == Counter(expected)
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_processes_that_are_killed(path: Path, shared: Path, is_shared: bool) -> None:
-    """What a process said to be noted is here, what it said to be appended is in the store, and rows agree with lines."""
+    """What a process said to be noted is here, and what it said to be appended is in the store."""
     folder = shared if is_shared else None
     said: set[str] = set()
     for attempt in range(4):
@@ -286,7 +236,6 @@ def test_processes_that_are_killed(path: Path, shared: Path, is_shared: bool) ->
         journal.share()
         assert Counter(store(shared).read()[0]) == Counter(lines)
     assert max(Counter(lines).values()) == 1
-    assert journal.rows("lines") == {writer: str(n) for writer, n in Counter(line.split()[0] for line in lines).items()}
 
 
 def start(path: Path, folder: Path | None, writer: str, wanted: int) -> subprocess.Popen[str]:
@@ -332,7 +281,7 @@ def test_a_damaged_journal(path: Path, damage: str) -> None:
     statements = {
         "another table": "CREATE TABLE x (y)",
         "trigger": "CREATE TRIGGER x AFTER INSERT ON lines BEGIN DELETE FROM lines; END",
-        "without a table": "DROP TABLE rows",
+        "without a table": "DROP TABLE settings",
     }
     if damage in statements:
         with sqlite3.connect(path) as database:
@@ -369,7 +318,6 @@ def test_a_full_disk(path: Path, shared: Path) -> None:
     limit_pages(journal, 1_000_000)
     journal.note(["a 2"])
     journal.share()
-    assert journal.rows("lines") == {"a": "2"}
     assert store(shared).read()[0] == ["a 1", "a 2"]
 
 

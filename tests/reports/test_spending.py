@@ -27,7 +27,8 @@ from planner.log.facts import (
     Session,
     Vote,
 )
-from planner.log.local import IN_MEMORY, LocalLog
+from planner.log.journal import IN_MEMORY
+from planner.log.local import LocalLog
 from planner.providers.base import Line, RunId
 from planner.reports.spending import Spent, render_json, render_text
 from planner.results.model import RunResult

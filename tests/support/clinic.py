@@ -148,6 +148,7 @@ def two_machines(folder: Path) -> tuple[Clinic, Clinic]:
     git(folder, "clone", "-q", str(folder / "shared.git"), str(folder / "second"))
     second = Clinic(folder / "second")
     second.write("planner.yaml", project)
+    vars(second)["_ids"] = 1000  # ids of two machines never agree
     second.sandbox = first.sandbox
     vars(first.sandbox)["_clock"] = lambda: max(first.now(), second.now()).timestamp()
     return first, second

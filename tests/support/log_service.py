@@ -39,6 +39,8 @@ RESERVE_CENTS = 24
 US, SOMEBODY_ELSE = 1, 2
 HIDDEN_SECONDS = 900.0
 HANGING_SECONDS = 3000.0
+LATE_SECONDS = 300.0
+"""Longer than anybody waits for a launch to be listed."""
 REFUSALS = (
     RefusedError("402"),
     UsageError("400"),
@@ -81,6 +83,12 @@ class Service:
     shows_requesters: bool = False
     shows_run_ids: bool = True
     lists_batches: bool = True
+    shows_batch_ids: bool = True
+    """Whether its list of runs says of which batch each is."""
+    hides_batches_seconds: float = 0.0
+    """How much later a batch is shown than its runs, while the list looks whole."""
+    late_rows: float = 0.0
+    """The share of runs that are listed as much later as batches may be, while others of their batch are shown."""
     page_rows: int = 200
     """Most rows of a page."""
     hanging: float = 0.0
@@ -125,7 +133,8 @@ class Service:
     @property
     def is_clear(self) -> bool:
         """Whether its lists show of every batch what became of it."""
-        return not self.has_twins and not self.hiding
+        names_batches = self.shows_batch_ids or self.lists_batches
+        return names_batches and not (self.has_twins or self.hiding or self.hides_batches_seconds or self.late_rows)
 
     def _make(self, line: Line, prompts: Sequence[str], name: str, requester: int) -> list[Run]:
         now = self.seconds()
@@ -151,7 +160,11 @@ class Service:
             cents = self.random.randint(1, RESERVE_CENTS)
             has_failed = self.random.random() < self.failing
             transcript_at = ends_at + self.random.choice([0.0, 0.0, 0.0, 300.0])
-            made = Made(run, name, ends_at, shown_at, charged_at, cents, has_failed, readable_at, transcript_at)
+            # A batch none of whose runs is shown for so long would be taken for absent.
+            late_seconds = LATE_SECONDS if runs and self.random.random() < self.late_rows else 0.0
+            made = Made(
+                run, name, ends_at, shown_at + late_seconds, charged_at, cents, has_failed, readable_at, transcript_at
+            )
             self.made.append(made)
             runs.append(run)
         return runs
@@ -171,11 +184,12 @@ class Service:
         return Page([self._shown(made, now) for made in readable], dropped=len(page) - len(readable))
 
     def _shown(self, made: Made, now: float) -> Run:
+        run = made.run if self.shows_batch_ids else replace(made.run, batch_id=None)
         if made.ends_at > now:
-            return made.run
+            return run
         ended_at = EPOCH + timedelta(seconds=made.ends_at)
         return replace(
-            made.run,
+            run,
             status=RunStatus.FAILED if made.has_failed else RunStatus.COMPLETED,
             call_id=CallId(made.run.id + 100_000),
             started_at=made.run.created_at,
@@ -187,8 +201,13 @@ class Service:
             return Page((), dropped=0 if offset else 1)
         now, found = self.seconds(), dict[BatchId, list[Made]]()
         for made in self.made:
-            if made.shown_at <= now and made.run.batch_id is not None:
+            if made.run.batch_id is not None:
                 found.setdefault(made.run.batch_id, []).append(made)
+        found = {
+            batch_id: members
+            for batch_id, members in found.items()
+            if members[0].shown_at + self.hides_batches_seconds <= now
+        }
         page = list(reversed(found.items()))[offset : offset + min(limit, self.page_rows)]
         readable = [(batch_id, members) for batch_id, members in page if members[0].readable_at <= now]
         batches = [self._batch(batch_id, members) for batch_id, members in readable]
@@ -196,8 +215,8 @@ class Service:
 
     def batch(self, batch_id: BatchId) -> Batch | None:
         now = self.seconds()
-        members = [made for made in self.made if made.run.batch_id == batch_id and made.shown_at <= now]
-        return self._batch(batch_id, members) if members else None
+        members = [made for made in self.made if made.run.batch_id == batch_id]
+        return self._batch(batch_id, members) if members and members[0].shown_at <= now else None
 
     def _batch(self, batch_id: BatchId, members: Sequence[Made]) -> Batch:
         first = members[0].run

@@ -18,7 +18,7 @@ from random import Random
 from typing import Any, cast
 
 import anyio
-from log_service import EPOCH, RESERVE_CENTS, Client, Made, Service, Violation
+from log_service import EPOCH, LATE_SECONDS, RESERVE_CENTS, Client, Made, Service, Violation
 from memory_log import Machine, MemoryLog, SharedLines
 from virtual_time import VirtualLoop
 
@@ -104,6 +104,10 @@ class Schedule:
             is_faulty=self.is_faulty,
             on_made=self.check,
         )
+        if random.random() < 0.25:
+            self.service.shows_batch_ids = not self.service.shows_run_ids or random.random() < 0.3
+            self.service.hides_batches_seconds = random.choice([0.0, 20.0, LATE_SECONDS])
+            self.service.late_rows = random.choice([0.0, 0.3])
         # Where the rows of our batch may be hidden and somebody else's are not, nobody can tell them apart.
         is_clear = self.service.is_clear and not self.service.shows_requesters and self.month_cents is None
         self.service.has_twins = is_clear and random.random() < 0.2

@@ -25,7 +25,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
-from mortality import Killed, Life, MortalLog
+from mortality import Killed, Life, MortalJournal
 from scripted_model import Asked, completion, honest
 from whole_runs import MortalStore, Organization, Ran
 
@@ -168,7 +168,7 @@ class Fleet(Organization):
 
     def meanwhile(self, root: Path, life: Life) -> Ran:
         """A session on another machine, while this one stands still."""
-        halted, own_root, mortal, answered = self.loop, self.root, MortalLog.life, self._answered
+        halted, own_root, mortal, answered = self.loop, self.root, MortalJournal.life, self._answered
         self.seconds, self.loop = self._monotonic(), None
         ran: list[Ran | BaseException] = []
 
@@ -184,7 +184,7 @@ class Fleet(Organization):
         if halted is not None:
             halted.virtual_seconds = max(halted.virtual_seconds, self.seconds)
         self.loop, self.root, self._answered = halted, own_root, answered
-        MortalLog.life = MortalStore.life = SharedStore.life = mortal
+        MortalJournal.life = MortalStore.life = SharedStore.life = mortal
         if isinstance(ran[0], BaseException):
             raise ran[0]
         return ran[0]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.log.local import LocalLog
+from planner.log.journal import Journal
 
 
 class Killed(BaseException):
@@ -40,13 +40,14 @@ def effects(crossed: Sequence[str]) -> list[int]:
     return [number for number, name in enumerate(crossed, 1) if name.startswith("after") and " GET " not in name]
 
 
-class MortalLog(LocalLog):
-    """A log whose process may die just before and just after each of its transactions."""
+class MortalJournal(Journal):
+    """A journal whose process may die just before and just after each of its transactions."""
 
     life: Life
 
-    def _transaction(self) -> Any:
-        return _MortalTransaction(super()._transaction(), self.life)
+    def _transaction(self, kind: str = "IMMEDIATE") -> Any:
+        transaction = super()._transaction(kind)
+        return _MortalTransaction(transaction, self.life) if kind == "IMMEDIATE" else transaction
 
 
 class _MortalTransaction:

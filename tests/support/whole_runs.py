@@ -22,7 +22,7 @@ import pytest
 from client_shape import RUNS, client_runs
 from faulty_sandbox import FaultySandbox
 from limits import limit_calls
-from mortality import Life, MortalLog, is_only_killed
+from mortality import Life, MortalJournal, is_only_killed
 from rewriting import rewritten
 from virtual_time import EPOCH, VirtualLoop
 from worlds import any_prompt
@@ -85,6 +85,8 @@ class Organization:
     faults: tuple[Mapping[str, Any], ...] = ()
     seconds: float = 0.0
     """Since EPOCH."""
+    slow: timedelta = timedelta()
+    """How far the clock of the machine is behind that of the service."""
     lag_seconds: float = 0.0
     """Runs and batches younger than this are not listed yet."""
     like_client: bool = False
@@ -155,7 +157,7 @@ class Organization:
             environ=self.environ,
             out=out,
             err=err,
-            clock=Clock(self.now, self._monotonic, anyio.sleep),
+            clock=Clock(lambda: self.now() - self.slow, self._monotonic, anyio.sleep),
             new_id=self._new_id,
             width=100,
         )
@@ -190,7 +192,7 @@ class Organization:
 
     @contextmanager
     def _outside(self, life: Life) -> Generator[None]:
-        MortalLog.life = MortalStore.life = life
+        MortalJournal.life = MortalStore.life = life
         real_replace: Callable[[Path, str], None] = vars(planner.workspace.report_files)["_replace"]
 
         def write(path: Path, text: str) -> None:
@@ -201,7 +203,7 @@ class Organization:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
             patch.setattr(planner.workspace.service, "embedded_app", lambda *_: self._app(life))
-            patch.setattr(planner.log.local, "LocalLog", MortalLog)
+            patch.setattr(planner.log.local, "Journal", MortalJournal)
             patch.setattr(planner.workspace.stores, "DirectoryStore", MortalStore)
             patch.setattr(planner.workspace.report_files, "_replace", write)
             try:

@@ -80,7 +80,7 @@ def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServ
     ran = fresh("one").planner("run", "--consent-to-charge")
     assert ran.code == 2, ran.out + ran.err
     assert "the log at s3://results/planner/_/log cannot be read" in ran.err
-    assert "The credentials in the environment need permission to read, write, delete and list there." in ran.err
+    assert "the credentials in the environment must permit to read, write, delete and list there" in ran.err
     assert "secretexample" not in ran.out + ran.err
     assert service.own_runs() == []
 
