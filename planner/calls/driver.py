@@ -55,7 +55,7 @@ from planner.errors import (
     UsageError,
     leading_error,
 )
-from planner.evidence import Evidence
+from planner.evidence import Evidence, RunStatus
 from planner.execution.reading import Transactions, collect, read_list
 from planner.execution.reads import Listed, WaitPolicy
 from planner.log.facts import Call, Consent, Fact, Intent, Outcome, Result
@@ -193,6 +193,8 @@ class Driver:
     _reading: dict[RunId, float] = field(default_factory=dict[RunId, float])
     """Runs whose evidence is being read, or is to be read again then."""
     _pauses: dict[RunId, float] = field(default_factory=dict[RunId, float])
+    _without_call_id: dict[RunId, float] = field(default_factory=dict[RunId, float])
+    """When each run was first seen that ended and shows no call yet."""
     _unread: list[Ended] = field(default_factory=list[Ended])
     _saving: list[tuple[Ended, Evidence]] = field(default_factory=list[tuple[Ended, Evidence]])
     _is_saving: bool = False
@@ -640,6 +642,8 @@ class Driver:
             bound = bind(launch, rows) if self._has_listed else bind(launch, rows) | late_calls(launch)
             for run in rows:
                 if run.ended and run.id in bound and run.id not in self._reading:
+                    if run.id not in launch.calls and self._awaits_call_id(run, now):
+                        continue
                     self._lengths.append(_seconds_of(run))
                     self._reading[run.id] = now.seconds
                     self._unread.append(Ended(run, launch, intent, bound[run.id]))
@@ -648,6 +652,14 @@ class Driver:
                         f"the service shows run {run.id} with another prompt than was sent: it counts for no case, is "
                         "charged, and is not repeated"
                     )
+
+    def _awaits_call_id(self, run: Run, now: Now) -> bool:
+        """Whether the id of the call of a run that ended may still come: without it, nothing of the call can be
+        read."""
+        if run.call_id is not None or run.status is not RunStatus.COMPLETED:
+            return False
+        since = self._without_call_id.setdefault(run.id, now.seconds)
+        return now.seconds - since < self.terms.settings.evidence_wait_seconds
 
     def _reconcile(self, lists: Lists, now: Now) -> None:
         """Search for the open launches that the lists may show, and note what they say."""

@@ -10,7 +10,7 @@ from typing import Literal
 from planner.changes.history import timeline
 from planner.clock import age_of, aware
 from planner.errors import UsageError
-from planner.execution.journal import IN_MEMORY, Journal, journal_for_reading
+from planner.execution.journal import IN_MEMORY, Journal
 from planner.log.local import LocalLog
 from planner.planfile.model import Project
 from planner.reports.history import HistoryPage, render_json, render_text
@@ -21,7 +21,7 @@ from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.selection import Selection, chosen_ids
 from planner.workspace.spending import spent_under_consents
-from planner.workspace.stores import DEFAULT_STORE, OpenedStore, case_of_run, open_results
+from planner.workspace.stores import DEFAULT_STORE, OpenedStore, case_of_run, journal_to_read, open_results
 
 
 @frozen
@@ -67,8 +67,9 @@ def history(shell: Shell, options: HistoryOptions) -> int:
 def _spent(shell: Shell, options: HistoryOptions, project: Project, place: OpenedStore) -> list[Spent]:
     """Under each consent of the whole store; with `--environment`, without those whose sessions were all of others."""
     sessions = [each for each in place.repository.sessions() if each.sandbox is options.selection.sandbox]
-    opened = journal_for_reading(place.journal_path, place.account, shell.clock.now, place.log_store)
-    journal = opened or Journal(LocalLog(IN_MEMORY, place.account, shell.clock.now), place.account)
+    journal = journal_to_read(shell, place) or Journal(
+        LocalLog(IN_MEMORY, place.account, shell.clock.now), place.account
+    )
     with closing(journal):
         found = spent_under_consents(journal, sessions, redactor_of(project).name)
     wanted = options.selection.environment

@@ -21,13 +21,14 @@ from planner.commands.promotion import Promotion, PullRequest, pull_request_of_w
 from planner.errors import NotFoundError, PlannerError
 from planner.execution.reading import Transactions
 from planner.execution.verification import Verifier
-from planner.results.documents import has_open_launches, stored_branches
+from planner.results.documents import stored_branches
 from planner.shell import Shell
 from planner.stores.store import BRANCHES, MERGED, Store
 from planner.values import frozen
+from planner.workspace.earlier_results import project_name
 from planner.workspace.selection import Selection, require_default_branch
 from planner.workspace.service import open_client
-from planner.workspace.stores import Workspace, open_workspace
+from planner.workspace.stores import Workspace, open_workspace, remove_log
 
 _KEPT_WHEN_CLOSED: Final = timedelta(days=30)
 """Whoever opens a pull request again finds its calls."""
@@ -52,8 +53,8 @@ def promote(shell: Shell, selection: Selection, *, numbers: tuple[int, ...]) -> 
     named = _Pulls({number: Merged(number) for number in numbers}, set())
     pulls = named if numbers else _ask_github(shell, stored)
     for number in stored:
-        if number in pulls.closed and not has_open_launches(store, number):
-            store.update(lambda now, number=number: removed(now, number, None))
+        if number in pulls.closed and remove_log(shell, work.place, number):
+            store.update(lambda now, number=number: removed(now, number, project_name(work)))
             shell.print(f"#{number}: closed without a merge, results removed")
     merged = [pulls.merged[number] for number in stored if number in pulls.merged]
     # First those that were merged into another pull request's branch, which may be merged too.
@@ -176,5 +177,9 @@ def _mark(store: Store, merged: Iterable[Merged]) -> None:
 
 def _stored(store: Store, pull: PullRequest, promotion: Promotion) -> str:
     """Store what was verified, and remove what is not needed any more; return a line about it."""
-    store.update(lambda now: pull.writes(now, promotion))
-    return pull.summary(promotion, has_open_launches=has_open_launches(store, pull.number))
+    work = pull.work
+    is_removed = not promotion.waiting and remove_log(work.shell, work.place, pull.number)
+    store.update(lambda now: pull.writes(now, promotion, is_removed=is_removed))
+    is_open = not (is_removed or promotion.waiting)
+    left = " · launches are not settled, so its results stay until they are" if is_open else ""
+    return f"#{pull.number}: {promotion.summary}{left}"

@@ -23,7 +23,6 @@ from planner.records.facts import CallFact, Fact, PlannedCase, SessionHead, Stor
 from planner.records.files import files_of, head_key, part_bytes, part_key
 from planner.records.log import CALLS, SESSIONS, Records
 from planner.records.writing import Writing, planned
-from planner.results.documents import has_open_launches
 from planner.results.repository import ResultsRepository, configuration_key, evidence_key, vote_key
 from planner.stores.store import BRANCHES, MERGED, BranchStore, Reader, Store
 from planner.values import frozen
@@ -107,16 +106,15 @@ class PullRequest:
         known = {(each.agent_id, each.preview_agent_id, each.configuration) for each in reported}
         return RecordedPreviews(known, lambda digest: stored_configuration(self.repository, digest))
 
-    def writes(self, now: Reader, promotion: Promotion) -> dict[str, bytes | None]:
-        """What makes these calls part of the branch, and the removal of what the pull request does not need any
-        more."""
+    def writes(self, now: Reader, promotion: Promotion, *, is_removed: bool) -> dict[str, bytes | None]:
+        """What makes these calls part of the branch, and the removal of what the pull request stored."""
         judging = judging_of(self.work, self.repository)
         files = _Facts(self, promotion, judging).files() if promotion.calls else {}
         files |= self._reports(now)
         writes: dict[str, bytes | None] = {
             self.into + key: data for key, data in files.items() if not now.has(self.into + key)
         }
-        return writes | ({} if promotion.waiting else removed(now, self.number, project_name(self.work)))
+        return writes | (removed(now, self.number, project_name(self.work)) if is_removed else {})
 
     def _reports(self, now: Reader) -> dict[str, bytes]:
         """The reports of its sessions, for the history; they decide nothing."""
@@ -124,10 +122,6 @@ class PullRequest:
         reports = (key.removeprefix(prefix) for key in now.keys(prefix + _REPORTS))
         found = {key: now.get(prefix + key) for key in reports if key[len(_REPORTS) :].removesuffix(".json") in mine}
         return {key: data for key, data in found.items() if data is not None}
-
-    def summary(self, promotion: Promotion, *, has_open_launches: bool) -> str:
-        left = " · launches are not settled, so its results stay until they are" if has_open_launches else ""
-        return f"#{self.number}: {promotion.summary}{left}"
 
 
 def pull_request_of_work(work: Workspace, store: Store, number: int, into: str) -> PullRequest:
@@ -325,13 +319,10 @@ def _call_fact(call: Verified, case: Case | None) -> CallFact:
     )
 
 
-def removed(now: Reader, number: int, project: str | None) -> dict[str, bytes | None]:
-    """The removal of what this project's sessions stored for a pull request; None: of everything. Nothing is removed
-    while it has launches that are not settled."""
-    if has_open_launches(now, number):
-        return {}
+def removed(now: Reader, number: int, project: str) -> dict[str, bytes | None]:
+    """The removal of what this project's sessions stored for a pull request."""
     prefix = f"{BRANCHES}{number}/"
-    gone = set(now.keys(prefix)) if project is None else {prefix + key for key in _own_keys(now, prefix, project)}
+    gone = {prefix + key for key in _own_keys(now, prefix, project)}
     is_empty = gone.issuperset(now.keys(prefix))
     return dict.fromkeys([*sorted(gone), *([f"{MERGED}{number}.json"] if is_empty else [])])
 

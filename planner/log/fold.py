@@ -9,7 +9,7 @@ Counts and sums are kept up to date by the difference that each record makes, so
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -385,6 +385,15 @@ def fold(lines: Iterable[str], reader: Reader, state: State | None = None) -> St
     state = State() if state is None else state
     state.add_all(reader.read_all(lines))
     return state
+
+
+def facts_of(state: State) -> Iterator[Fact | Ignored]:
+    """What a state in memory was made of. Of facts that were merged, one is left."""
+    for launch in state.launches.values():
+        yield from filter(None, (launch.intent, launch.outcome, *launch.calls.values()))
+    for records in (state.consents, state.votes, state.previews, state.sessions, state.verdicts, state.decisions):
+        yield from records.values()
+    yield from state.ignored.values()
 
 
 def _later(first: _Record, second: _Record) -> _Record:

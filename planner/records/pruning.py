@@ -98,7 +98,7 @@ def outdated(now: Reader, needed: Needed) -> dict[str, bytes | None]:
             left += [] if is_dropped else [part.data]
     reports = dict(_short_reports(now, needed.since, ours))
     left += [data for key in now.keys(RUNS) if key not in reports and (data := now.get(key)) is not None]
-    left += [data for key in (*now.keys("intents/"), *now.keys(BRANCHES)) if (data := now.get(key)) is not None]
+    left += [data for key in now.keys(BRANCHES) if (data := now.get(key)) is not None]
     gone = [*(part.data for part in dropped), *(data for key in reports if (data := now.get(key)) is not None)]
     evidence = sorted(_evidence_of(gone) - _evidence_of(left))
     return {

@@ -118,13 +118,8 @@ def _of_rates(rates: Iterable[ExpectationRate]) -> Iterator[str]:
 
 
 _NUMBER: Final = re.compile(rf"{BRANCHES}([1-9][0-9]{{0,17}})/")
-_OPEN: Final = "intents/"
 
 
 def stored_branches(store: Reader) -> list[int]:
     """The pull requests that have results."""
     return sorted({int(found[1]) for key in store.keys(BRANCHES) if (found := _NUMBER.match(key))})
-
-
-def has_open_launches(store: Reader, number: int) -> bool:
-    return next(iter(store.keys(f"{BRANCHES}{number}/{_OPEN}")), None) is not None

@@ -15,7 +15,7 @@ from planner.evidence import Evidence
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.engine import Job, Outcome, UnsettledLaunch
 from planner.execution.jobs import jobs_of
-from planner.execution.launches import Slot
+from planner.execution.launches import Launch, Slot
 from planner.execution.observer import EndedRun
 from planner.execution.open_launches import OpenLaunches
 from planner.execution.reading import collect, read_list
@@ -48,9 +48,16 @@ class EndedRuns:
     """Runs that this session launched."""
     ran_another: set[int] = field(default_factory=set[int])
     """Runs whose calls ran another configuration of the agent than planned."""
+    _added: set[int] = field(default_factory=set[int])
 
     def add(self, record: EndedRun, judged: Mapping[str, JudgedRun]) -> None:
-        """Add a run with its verdict for each case that shares it."""
+        """Add a run with its verdict for each case that shares it. One whose evidence was read again, since parts of
+        it came late, replaces what was known of it."""
+        if record.run_id in self._added:
+            for case_id, run in judged.items():
+                self.judged[case_id] = [run if each.run_id == run.run_id else each for each in self.judged[case_id]]
+            return
+        self._added.add(record.run_id)
         self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
         self.overdue += [record] if record.evidence is None else []
         self.launched_now += not record.resumed
@@ -82,10 +89,8 @@ class _Calling:
     def on_call(self, call: Call, evidence: Evidence) -> Reaction:
         """A call was read for the first time."""
         job, launch = self.jobs.get(call.key), self.session.journal.launch(call.launch_id)
-        if job is None or launch is None or not self.counts(launch.session_id, launch.consent_id, call.launch_id):
-            return Reaction()
         slot = self.session.journal.slot_of_call(call)
-        if slot is None:
+        if job is None or launch is None or slot is None or not self.counts(slot, launch):
             return Reaction()
         return self.on_run(self.ended(slot, evidence))
 
@@ -96,12 +101,15 @@ class _Calling:
         slot = replace(slot, case_id=job.case_id)
         return EndedRun(slot, launch, launch.session_id != self.session_id, evidence, unread)
 
-    def counts(self, session_id: str, consent_id: str, launch_id: str) -> bool:
-        """Whether calls of a launch count in this session: its own, those that it resumes, and those that another one
-        makes meanwhile under the same consent."""
-        if launch_id in self.known_before:
-            return any(slot.launch_id == launch_id for slots in self.prepared.resumable.values() for slot in slots)
-        return session_id == self.session_id or consent_id == self.prepared.consent_id
+    def counts(self, slot: Slot, launch: Launch) -> bool:
+        """Whether a run counts as one that this session made: of its own launches, of those that it resumes, unless the
+        run is stored already, and of those that another session makes meanwhile under the same consent."""
+        if slot.launch_id not in self.known_before:
+            return launch.session_id == self.session_id or launch.consent_id == self.prepared.consent_id
+        records = self.prepared.records
+        if records is not None and (launch.session_id, slot.run_id) in records.ids(slot.call_fingerprint):
+            return False
+        return any(each.launch_id == slot.launch_id for slots in self.prepared.resumable.values() for each in slots)
 
     def on_run(self, record: EndedRun) -> Reaction:
         change_set, runs = self.prepared.change_set, self.runs
@@ -351,9 +359,7 @@ def _note_overdue(calling: _Calling, outcomes: Outcomes, outcome: Outcome) -> No
         launch = journal.launch(slot.launch_id)
         if launch is None or slot.run_id is None or slot.run_id in reported or slot.evidence is not None:
             continue
-        if slot.call_key not in calling.jobs or not calling.counts(
-            launch.session_id, launch.consent_id, launch.launch_id
-        ):
+        if slot.call_key not in calling.jobs or not calling.counts(slot, launch):
             continue
         unread = outcomes.unreadable.get(slot.run_id, "")
         calling.on_run(calling.ended(slot, None, unread))
@@ -374,7 +380,7 @@ async def _judge_stored(calling: _Calling) -> None:
         is_unjudged = slot.run_id is not None and slot.run_id not in reported and slot.evidence is not None
         if launch is None or not is_unjudged or slot.call_key not in calling.jobs:
             continue
-        if calling.counts(launch.session_id, launch.consent_id, launch.launch_id):
+        if calling.counts(slot, launch):
             evidence = repository.load_evidence(slot.evidence or "")
             if evidence is None:
                 elsewhere.append(slot)

@@ -31,7 +31,7 @@ from planner.changes.sharing import with_shared_calls
 from planner.ci.agreement import actor_of
 from planner.execution.consents import NO_SPENDING, Consent, Spending
 from planner.execution.jobs import Copies
-from planner.execution.journal import Journal, journal_for_reading
+from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Launch, Slot
 from planner.execution.month_spending import MonthSpending, months_of
 from planner.execution.open_launches import OpenLaunches, open_launches_of
@@ -68,7 +68,7 @@ from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.merge_base import leave_to_base
 from planner.workspace.service import draft_warnings, unscripted_warnings
-from planner.workspace.stores import Workspace
+from planner.workspace.stores import Workspace, journal_to_read
 
 
 @frozen
@@ -323,8 +323,7 @@ def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> Non
 def stored_journal(work: Workspace) -> Generator[Journal | None]:
     """The journal if it exists, read-only if necessary, without changing anything. With a shared store, a copy with the
     launches of other machines."""
-    place = work.place
-    journal = journal_for_reading(place.journal_path, place.account, work.shell.clock.now, place.log_store)
+    journal = journal_to_read(work.shell, work.place)
     if journal is None:
         yield None
         return

@@ -3,8 +3,7 @@
 Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<2 digits>/<digest>.json`,
 `calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<2 digits>/<question>/<number>.json`,
 `change-sets/<digest>.json`,
-`world/…`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `intents/…`,
-`previews/…`, `requesters/<digest>.json`, `consents/<id>.json`, `spent/<number>-<id>.json`, `merged/<number>.json`,
+`world/…`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `merged/<number>.json`,
 `older-calls`. `planner.results.repository` interprets the bytes.
 """
 
@@ -24,11 +23,6 @@ MERGED: Final = "merged/"
 HISTORY: Final = ("calls/", "configurations/", "evidence/", "runs/", "sessions/", "votes/")
 """Configurations, evidence and answers under their digests, calls and sessions under their ids: the same wherever they
 are stored."""
-_OF_OTHER_BRANCHES: Final = (*HISTORY, "intents/")
-"""Results of the other branches of a merge group count, and so do their open launches."""
-_OWN: Final = ("previews/",)
-"""Never those of the default branch: its sessions do not see the calls that a branch makes on a copy, and would delete
-it."""
 
 # No segment starts with a dot: such names belong to the store (locks, temporary files), and `..` leads outside.
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_%+=@-][A-Za-z0-9._%+=@-]*")
@@ -119,7 +113,7 @@ class Backoff:
 
 
 class _BranchReader:
-    """What a job reads: its own documents, then evidence, sessions, open launches and answers of the branches `also`
+    """What a job reads: its own documents, then evidence, sessions and answers of the branches `also`
     and, unless `only_promoted`, of merged pull requests that are not verified yet, then the documents of the default
     branch. `prefix` is "" for a job of the default branch."""
 
@@ -138,9 +132,9 @@ class _BranchReader:
 
     def _keys_of(self, key: str) -> Iterator[str]:
         yield self._prefix + key
-        if key.startswith(_OF_OTHER_BRANCHES):
+        if key.startswith(HISTORY):
             yield from (prefix + key for prefix in self._also)
-        if self._prefix and not key.startswith(_OWN):
+        if self._prefix:
             yield key
 
     def get(self, key: str) -> bytes | None:
@@ -155,10 +149,10 @@ class _BranchReader:
             key.removeprefix(branch)
             for branch in (self._prefix, *self._also)
             for key in self._inner.keys(branch + prefix)
-            if branch == self._prefix or key.removeprefix(branch).startswith(_OF_OTHER_BRANCHES)
+            if branch == self._prefix or key.removeprefix(branch).startswith(HISTORY)
         }
         if self._prefix:
-            found.update(key for key in self._inner.keys(prefix) if not key.startswith((BRANCHES, *_OWN)))
+            found.update(key for key in self._inner.keys(prefix) if not key.startswith(BRANCHES))
         return iter(sorted(found))
 
     def prepare(self, keys: Sequence[str]) -> None:

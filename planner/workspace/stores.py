@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,8 @@ from planner.ci.event import QUEUE_DEPTH, group_namespaces, is_public
 from planner.ci.git import Git, repository_of, shared_remote
 from planner.ci.target_branch import target_namespaces
 from planner.errors import PlannerError, StoreError, UsageError
+from planner.log.facts import Fact, Ignored, Preview, Reader
+from planner.log.fold import LONGEST_RUN, Stage, State, facts_of, fold
 from planner.log.stores.store import LogWentBackError, log_name
 from planner.planfile.addresses import Bucket, Folder, GitRef, StoreAddress, parse_store
 from planner.planfile.model import Project
@@ -155,19 +157,19 @@ class OpenedStore:
 
     account: str = "unknown"
     """A digest of the service: facts of another one count for nothing."""
-    open_log: Callable[[], Store] | None = None
-    """Opens the store's log; None if the log is on this machine only."""
-    log_name: str = ""
-    """Names the store's log."""
+    open_log: Callable[[str], tuple[str, Store]] | None = None
+    """Opens the store's log of a namespace, with what names it; None if the logs are on this machine only."""
 
     @property
     def journal_path(self) -> Path:
-        return self.directory / self.namespace / "log.db"
+        return self.path_of(self.namespace)
 
-    @property
-    def log_store(self) -> tuple[str, Store] | None:
-        """The store's log, and what names it."""
-        return None if self.open_log is None else (self.log_name, self.open_log())
+    def path_of(self, namespace: str) -> Path:
+        """Where this machine has the log of a namespace."""
+        return self.directory / namespace / "log.db"
+
+    def log_store(self, namespace: str) -> tuple[str, Store] | None:
+        return None if self.open_log is None else self.open_log(namespace)
 
     def make(self) -> None:
         """Create its folders, private and ignored by git. Raises `StoreError`."""
@@ -227,11 +229,15 @@ def place_of(
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
     others = (*_others(opened, namespaces, targets), UnverifiedKeys([folder, remote], own))
     found = OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others, world)
-    if selection.offline:
+    if selection.offline or selection.sandbox:  # a sandbox counts its runs from 1 on each machine
         return replace(found, account=account_of(shell))
-    name = log_name(named_project(root, project), unquote(own.removeprefix(BRANCHES).rstrip("/")))
-    log = partial(_open_log, shell, root, address, f"sandbox/{name}" if selection.sandbox else name)
-    return replace(found, account=account_of(shell), open_log=log, log_name=f"{named} {name}")
+    project_folder = named_project(root, project)
+
+    def open_log(namespace: str) -> tuple[str, Store]:
+        name = log_name(project_folder, unquote(namespace.removeprefix(BRANCHES).rstrip("/")))
+        return f"{named} {name}", _open_log(shell, root, address, name)
+
+    return replace(found, account=account_of(shell), open_log=open_log)
 
 
 def _open_log(shell: Shell, root: Path, address: StoreAddress, name: str) -> Store:
@@ -335,14 +341,16 @@ def open_results(shell: Shell, selection: Selection) -> tuple[Project, OpenedSto
 
 @contextmanager
 def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) -> Generator[Journal]:
-    """The log of this place, to be written under its lock. At the end, what was noted is shared. With `restores`, facts
-    that the store lost are appended again. Raises `StoreError`, `UsageError` if it cannot be read, so no call is made.
+    """The log of this place, to be written under its lock; in a job of a pull request, it includes what the default
+    branch's says. At the end, what was noted is shared. With `restores`, facts that the store lost are appended again.
+
+    Raises `StoreError`, `UsageError` if it cannot be read, so no call is made.
     """
     from planner.execution.journal import Journal, check_no_older
     from planner.log.local import LocalLog
 
     check_no_older(place.journal_path)
-    log = LocalLog(place.journal_path, place.account, shell.clock.now, place.log_store)
+    log = LocalLog(place.journal_path, place.account, shell.clock.now, place.log_store(place.namespace))
     with closing(Journal(log, place.account)) as journal:
         try:
             log.read()
@@ -350,6 +358,7 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
             if not restores:
                 raise
             log.restore()
+        log.state.add_all(_base_facts(shell, place))
         yield journal
         try:
             log.publish()
@@ -357,6 +366,59 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
                 place.shared.repository.publish()
         except PlannerError as error:
             shell.log(error.with_hint)
+
+
+def journal_to_read(shell: Shell, place: OpenedStore) -> Journal | None:
+    """The log of this place as `opened_journal`, for a command that changes nothing. None if there is none."""
+    from planner.execution.journal import IN_MEMORY, Journal
+    from planner.log.local import LocalLog
+
+    journal, base = read_log(shell, place, place.namespace), _base_facts(shell, place)
+    if journal is None and base:
+        journal = Journal(LocalLog(IN_MEMORY, place.account, shell.clock.now), place.account)
+    if journal is not None:
+        journal.state.add_all(base)
+    return journal
+
+
+def read_log(shell: Shell, place: OpenedStore, namespace: str) -> Journal | None:
+    """The log of one namespace, without changing anything; None if there is none. Raises `StoreError`, `UsageError`."""
+    from planner.execution.journal import journal_for_reading
+
+    return journal_for_reading(place.path_of(namespace), place.account, shell.clock.now, place.log_store(namespace))
+
+
+def _base_facts(shell: Shell, place: OpenedStore) -> list[Fact | Ignored]:
+    """In a job of a pull request: what the default branch's log says. Its calls are not made again; none of it is
+    written to the log of the pull request. Copies of agents are left out: each log deletes its own."""
+    base = read_log(shell, place, "") if place.namespace else None
+    if base is None:
+        return []
+    with closing(base):
+        return [fact for fact in facts_of(base.state) if not isinstance(fact, Preview)]
+
+
+def remove_log(shell: Shell, place: OpenedStore, number: int) -> bool:
+    """Remove the log of a pull request from a store. What it spent is in its reports and in the service's list. A log
+    on this machine only is a file beside its results, and goes with them.
+
+    False if that log has launches that are not settled: then nothing is removed.
+    """
+    namespace, now = f"{BRANCHES}{number}/", shell.clock.now()
+    opened = place.log_store(namespace)
+    if opened is None:
+        journal = read_log(shell, place, namespace)
+        if journal is None:
+            return True
+        with closing(journal):
+            return not _has_open_launches(journal.state, now)
+    lines, position = opened[1].read()
+    return not _has_open_launches(fold(lines, Reader(place.account, now)), now) and opened[1].remove(position)
+
+
+def _has_open_launches(state: State, now: datetime) -> bool:
+    """Whether calls may be under way."""
+    return any(intent.at > now - LONGEST_RUN for _, intent in state.at_stage(Stage.OPEN, Stage.UNREAD))
 
 
 _BUSY = (errno.EAGAIN, errno.EACCES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 from ci_jobs import Jobs
 from fake_github import FakeGitHub, fake_github
 from hours import SATURDAY
+from lost_launches import lost_launch
+from repositories import git
 from worlds import ANY_PROMPT
 
-from planner.commands.promotion import removed
-from planner.stores.directory import DirectoryStore
+from planner.ci.git import Git
+from planner.log.facts import Fact, Outcome, Result, write_fact
+from planner.log.stores.git import GitStore
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.test_gate import CASE, STORE  # pyright: ignore[reportMissingImports]
 
@@ -107,6 +112,7 @@ def test_merged_and_the_next_pull_request_is_free(jobs: Jobs) -> None:
     assert stored(jobs, "branches/7/") == []
     assert stored(jobs, "merged/") == []
     assert stored(jobs, "branches/8/") != []
+    assert logs(jobs) == {"log", "pr-8/log"}
     assert gate(jobs.start(), 0)["green"] == [CASE]
     assert gate(jobs.start(9), 0)["green"] == [CASE]
     assert run(jobs.start()) == 0
@@ -123,23 +129,49 @@ def test_two_pull_requests_of_one_case(jobs: Jobs) -> None:
     assert stored(jobs, "branches/") == []
 
 
-def test_open_launches_keep_their_namespace(tmp_path: Path) -> None:
-    """A job may launch calls between the look at a closed pull request and the removal of its results: they would be
-    made again."""
-    store = DirectoryStore(tmp_path)
-    settled = {"branches/7/calls/a.jsonl": b"{}", "branches/8/calls/a.jsonl": b"{}"}
-    store.update(lambda _: {**settled, "branches/8/intents/abc.json": b"{}"})
-    for number in (7, 8):
-        store.update(lambda now, number=number: removed(now, number, None))
-    assert sorted(store.keys("branches/")) == ["branches/8/calls/a.jsonl", "branches/8/intents/abc.json"]
+def append(jobs: Jobs, log: str, *facts: Fact) -> None:
+    """Append to a log in the shared repository, as another machine would."""
+    store = GitStore(Git(jobs.start().root, os.environ), f"{REF}-log/_/{log}", "origin", "elsewhere")
+    assert store.append([write_fact(fact) for fact in facts], store.read()[1]) is not None
 
 
-def test_what_a_removed_pull_request_spent_still_counts(tmp_path: Path) -> None:
-    """Under the ceiling of the month."""
-    store = DirectoryStore(tmp_path)
-    store.update(lambda _: {"branches/7/calls/a.jsonl": b"{}", "branches/7/consents/a-b.json": b"agreed"})
-    store.update(lambda now: removed(now, 7, None))
-    assert [(key, store.get(key)) for key in store.keys("")] == [("spent/7-a-b.json", b"agreed")]
+def logs(jobs: Jobs) -> set[str]:
+    """The logs of the shared repository, such as `pr-7`."""
+    listed = git(jobs.remote, "for-each-ref", "--format=%(refname)", f"{REF}-log").splitlines()
+    return {name.removeprefix(f"{REF}-log/_/") for name in listed}
+
+
+def test_open_launches_keep_what_a_pull_request_stored(jobs: Jobs) -> None:
+    """Until it is known what became of them, or for a day."""
+    jobs.edit(plans__hours=ANGRY)
+    now = datetime.now(UTC)
+    append(jobs, "pr-7/log", lost_launch("l1", now, "Hello"), lost_launch("l2", now - timedelta(days=2), "Hello"))
+    assert "1 case promoted · launches are not settled, so its results stay until they are" in promote(jobs.start(), 7)
+    assert stored(jobs, "branches/7/") != []
+    assert logs(jobs) == {"log", "pr-7/log", "pr-8/log"}
+    append(jobs, "pr-7/log", Outcome(now, "l1", Result.REFUSED))
+    assert "not settled" not in promote(jobs.start(), 7)
+    assert stored(jobs, "branches/7/") == []
+    assert logs(jobs) == {"log", "pr-8/log"}
+
+
+def test_a_pull_request_waits_for_a_call_of_the_default_branch(
+    tmp_path: Path, project: Project, service: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call under way there is not made again. The pull request's log has no launches of others."""
+    monkeypatch.setenv("GITHUB_ACTOR", "maria")
+    jobs = Jobs(tmp_path, project, monkeypatch)
+    jobs.begin(plans__hours=SATURDAY, planner=STORE)
+    jobs.branch("topic7", "main")
+    jobs.edit(plans__hours=ANGRY)
+    service.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
+    jobs.start().write("plans/hours.yaml", ANGRY)
+    project.killed("run", "--consent-to-charge", when=service.own_runs)
+    service.release()
+    assert call(jobs, 7) == 0
+    assert len(service.own_runs()) == 1
+    assert [len(case["runs"]) for case in project.results()["cases"]] == [1]
+    assert '"fact":"intent"' not in git(jobs.remote, "log", "--format=", "-p", f"{REF}-log/_/pr-7/log")
 
 
 def test_as_github_says(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

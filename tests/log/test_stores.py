@@ -297,6 +297,30 @@ def test_a_checkpoint_fails_if_somebody_else_appended(place: Place) -> None:
     assert place.open().checkpoint(START) == START
 
 
+@pytest.mark.parametrize("place", ALL_KINDS, indirect=True)
+def test_a_log_that_is_removed(place: Place) -> None:
+    """All of it, unless somebody appended meanwhile; whoever has read it does not go on as if nothing was."""
+    positions = filled(place, 3)
+    here, reader = place.open(), place.open()
+    digest = here.put(b"evidence")
+    end = here.append(["with evidence"], positions[-1])
+    assert end is not None
+    assert reader.read(positions[-1]) == (["with evidence"], end)
+    assert not place.open().remove(positions[-1])
+    assert reader.read(positions[-1])[0] == ["with evidence"]
+    position = reader.read()[1]
+    assert place.open().remove(position)
+    assert place.open().read() == ([], START)
+    assert place.open().get(digest) is None
+    with pytest.raises(LogWentBackError):
+        reader.read(position)
+    with pytest.raises(LogWentBackError):
+        reader.append(["late"], position)
+    assert place.open().remove(START)
+    assert place.open().append(["new"], START) is not None
+    assert place.open().read()[0] == ["new"]
+
+
 # Documents
 
 

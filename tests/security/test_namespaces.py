@@ -192,15 +192,11 @@ def test_the_branch_that_a_pull_request_targets(
 
 
 def test_the_store_of_a_branch(tmp_path: Path) -> None:
-    """Reads its own documents and those of the default branch, except its copies of agents. Writes only its own."""
+    """Reads its own documents and those of the default branch. Writes only its own."""
     folder = DirectoryStore(tmp_path)
-    for key in ("runs/1.json", "latest/e/p.json", "branches/8/runs/3.json", "evidence/a.json", "previews/p1.json"):
+    for key in ("runs/1.json", "latest/e/p.json", "branches/8/runs/3.json", "evidence/a.json"):
         put(folder, key, b"base", expected=None)
     branch = BranchStore(folder, "branches/7/")
-    assert (branch.get("previews/p1.json"), branch.has("previews/p1.json")) == (None, False)
-    branch.update(lambda _: {"previews/p2.json": b"own"})
-    assert list(branch.keys("previews/")) == ["previews/p2.json"]
-    branch.update(lambda _: {"previews/p2.json": None})
     assert put(branch, "runs/2.json", b"own", expected=None)
     assert not put(branch, "runs/2.json", b"own", expected=None)
     branch.update(

@@ -132,6 +132,13 @@ class BucketStore(ObjectsStore):
                     with suppress(FileNotFoundError):
                         obstore.delete(self._bucket, path)
 
+    def _delete_all(self) -> None:
+        with self._mapped("read"):
+            pages = obstore.list(self._bucket, prefix=f"{self._name}/", return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
+            names = [entry["path"].removeprefix(f"{self._name}/") for page in pages for entry in page]
+        if names:
+            self._delete(names)
+
     @contextmanager
     def _mapped(self, done: str) -> Generator[None]:
         try:

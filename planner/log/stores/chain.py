@@ -70,6 +70,10 @@ class ChainedStore(Store, ABC):
         """Remove the entries before a checkpoint."""
 
     @abstractmethod
+    def _remove(self, known: Position) -> bool:
+        """Delete everything. False if there are entries after `known`."""
+
+    @abstractmethod
     def _withdraw(self, number: int) -> None:
         """Remove an entry that this object created, and that does not count."""
 
@@ -240,6 +244,10 @@ class ChainedStore(Store, ABC):
             return entries
         self._read(known)  # raises if it was lost
         return None
+
+    def remove(self, at: str) -> bool:
+        with self._lock:
+            return self._remove(Position.parse(at))
 
     # Documents
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -85,6 +86,13 @@ class FolderStore(ObjectsStore):
             for folder in changed:
                 _sync(folder)
             self._sweep(max((folder.stat().st_mtime for folder in changed), default=0.0))
+
+    def _delete_all(self) -> None:
+        with self._mapped("written", self._place):
+            self._refuse_links(self._place)
+            if self._place.exists():
+                shutil.rmtree(self._place)
+                _sync(self._place.parent)
 
     def _sweep(self, now: float) -> None:
         """Delete what writers left that were killed. `now` is the time of the file system."""

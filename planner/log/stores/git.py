@@ -186,6 +186,18 @@ class GitStore(ChainedStore):
             raise self._failed("written", refused)
         self._documents_tip = _Update("", "", "")
 
+    def _remove(self, known: Position) -> bool:
+        tip = self._refresh()
+        if (tip.position.number, tip.position.digest) != (known.number, known.digest):
+            return False
+        refs = {self._ref: tip.commit, **self._fetch_documents("*")}
+        updates = [_Update(ref, commit, "") for ref, commit in refs.items() if commit]
+        refused = self._push(updates) if updates else None
+        if refused is not None and not _SOMEBODY_WAS_FIRST.search(refused):
+            raise self._failed("written", refused)
+        self._tip, self._documents_tip = None, _Update("", "", "")
+        return refused is None
+
     def _withdraw(self, number: int) -> None:
         """Never needed: the push has compared."""
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from planner.bounds import MAX_DOCUMENT_BYTES
 from planner.log.stores.chain import ChainedStore
-from planner.log.stores.entries import Entry
+from planner.log.stores.entries import Content, Entry, Position
 from planner.log.stores.store import MAX_EVIDENCE_BYTES
 
 ENTRIES: Final = "entries"
@@ -37,6 +37,10 @@ class ObjectsStore(ChainedStore):
     def _delete(self, names: Sequence[str]) -> None:
         """Delete objects. Those that are not there are ignored."""
 
+    @abstractmethod
+    def _delete_all(self) -> None:
+        """Delete all objects of this log."""
+
     def _load(self, numbers: Sequence[int]) -> Sequence[bytes | None]:
         return [self._load_entry(number) for number in numbers]
 
@@ -55,6 +59,15 @@ class ObjectsStore(ChainedStore):
 
     def _remove_before(self, number: int) -> None:
         self._delete([entry_name(old) for old in self._numbers(0) if old < number])
+
+    def _remove(self, known: Position) -> bool:
+        if list(self._numbers(0)):
+            # After this entry, an append at `known` fails.
+            end = self._append(known, Content())
+            if end is None or self._numbers(0)[-1] != Position.parse(end).number:
+                return False
+        self._delete_all()
+        return True
 
     def _withdraw(self, number: int) -> None:
         self._delete([entry_name(number)])

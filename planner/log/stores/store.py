@@ -65,6 +65,11 @@ class Store(Protocol):
         """
         ...
 
+    def remove(self, at: str) -> bool:
+        """Delete the log and its documents. False if anybody appended since `at`: then nothing is deleted. Whoever
+        has read it gets a `LogWentBackError`. If the process dies, call it again."""
+        ...
+
     def put(self, document: bytes) -> str:
         """Store a document; returns its SHA-256 digest in hexadecimal. Others see it after the next `append`, at the
         latest. At most `MAX_EVIDENCE_BYTES` (`ValueError`)."""
