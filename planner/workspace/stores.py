@@ -22,7 +22,7 @@ from planner.errors import PlannerError, StoreError, UsageError
 from planner.log.stores.store import LogWentBackError, log_name
 from planner.planfile.addresses import Bucket, Folder, GitRef, StoreAddress, parse_store
 from planner.planfile.model import Project
-from planner.quantities import moment
+from planner.quantities import count, moment
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.shell import Shell, print_diagnostics
 from planner.stores.directory import OPENING, DirectoryStore, locked_file, locked_folder
@@ -350,6 +350,7 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
             if not restores:
                 raise
             log.restore()
+        warn_of_ignored(shell, journal)
         yield journal
         try:
             log.publish()
@@ -357,6 +358,16 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
                 place.shared.repository.publish()
         except PlannerError as error:
             shell.log(error.with_hint)
+
+
+def warn_of_ignored(shell: Shell, journal: Journal) -> None:
+    """Name the lines of the log that count for nothing, by the reason, with an example."""
+    by_reason: dict[str, list[str]] = {}
+    for ignored in journal.state.ignored.values():
+        by_reason.setdefault(ignored.why.value, []).append(ignored.detail)
+    for reason, details in by_reason.items():
+        detail = f" ({details[0]})" if details[0] else ""
+        shell.log(f"warning: {count(len(details), 'line')} of the log ignored: {reason}{detail}")
 
 
 _BUSY = (errno.EAGAIN, errno.EACCES)
