@@ -17,7 +17,7 @@ from planner.calls.model import Settings, now_of
 from planner.calls.reconciling import Lists, asks_the_same, suspects
 from planner.calls.reconciling import reconcile as settle
 from planner.errors import UsageError
-from planner.execution.journal import Journal
+from planner.execution.journal import Journal, check_no_older
 from planner.execution.launches import OTHER_KEY
 from planner.execution.reading import read_list
 from planner.interruption import interruptible
@@ -64,6 +64,7 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         raise UsageError("--not-ours has no effect without --assume-not-sent: add it")
     _, place = open_results(shell, options.selection)
     if not place.journal_path.exists() and place.open_log is None:
+        check_no_older(place.journal_path)
         _report(shell, options, ["No launch is open: this store has no launches."], [])
         return 0
     with locked(shell, place, options.command(options.launch)), opened_journal(shell, place, restores=True) as journal:

@@ -463,10 +463,10 @@ def write_fact(fact: Fact) -> str:
 class Why(Enum):
     """Why a line is ignored."""
 
-    UNREADABLE = "it is not a fact, or has an impossible value"
-    NEWER = "a newer version of planner wrote it"
-    OTHER_ACCOUNT = "it is of another account"
-    FUTURE = "its time is in the future"
+    UNREADABLE = "not a fact, or an impossible value"
+    NEWER = "written by a newer version of planner"
+    OTHER_ACCOUNT = "of another account"
+    FUTURE = "from the future"
 
 
 @frozen

@@ -239,12 +239,12 @@ class Journal:
     def _mapped(self, done: str) -> Generator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise self._failed(done, error) from error
 
-    def _failed(self, done: str, error: sqlite3.Error | OSError) -> PlannerError:
+    def _failed(self, done: str, error: Exception) -> PlannerError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code, without details
-        if code in _DAMAGED:
+        if code in _DAMAGED or isinstance(error, UnicodeDecodeError):
             return StoreError(f"the journal {self._path} is damaged: {error}", _START_AGAIN)
         return StoreError(
             f"the journal {self._path} cannot be {done}: {error}",

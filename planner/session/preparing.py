@@ -68,7 +68,7 @@ from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.merge_base import leave_to_base
 from planner.workspace.service import draft_warnings, unscripted_warnings
-from planner.workspace.stores import Workspace, journal_to_read
+from planner.workspace.stores import Workspace, journal_to_read, warn_of_ignored
 
 
 @frozen
@@ -328,6 +328,7 @@ def stored_journal(work: Workspace) -> Generator[Journal | None]:
         yield None
         return
     with closing(journal):
+        warn_of_ignored(work.shell, journal)
         yield journal
 
 

@@ -24,7 +24,7 @@ from planner.log.fold import LONGEST_RUN, Stage, State, facts_of, fold
 from planner.log.stores.store import LogWentBackError, log_name
 from planner.planfile.addresses import Bucket, Folder, GitRef, StoreAddress, parse_store
 from planner.planfile.model import Project
-from planner.quantities import moment
+from planner.quantities import count, moment
 from planner.results.repository import Access, ResultsRepository, VerifiedDocuments
 from planner.shell import Shell, print_diagnostics
 from planner.stores.directory import OPENING, DirectoryStore, locked_file, locked_folder
@@ -359,6 +359,7 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
                 raise
             log.restore()
         log.state.add_all(_base_facts(shell, place))
+        warn_of_ignored(shell, journal)
         yield journal
         try:
             log.publish()
@@ -419,6 +420,16 @@ def remove_log(shell: Shell, place: OpenedStore, number: int) -> bool:
 def _has_open_launches(state: State, now: datetime) -> bool:
     """Whether calls may be under way."""
     return any(intent.at > now - LONGEST_RUN for _, intent in state.at_stage(Stage.OPEN, Stage.UNREAD))
+
+
+def warn_of_ignored(shell: Shell, journal: Journal) -> None:
+    """Name the lines of the log that count for nothing, by the reason, with an example."""
+    by_reason: dict[str, list[str]] = {}
+    for ignored in journal.state.ignored.values():
+        by_reason.setdefault(ignored.why.value, []).append(ignored.detail)
+    for reason, details in by_reason.items():
+        detail = f" ({details[0]})" if details[0] else ""
+        shell.log(f"warning: {count(len(details), 'line')} of the log ignored: {reason}{detail}")
 
 
 _BUSY = (errno.EAGAIN, errno.EACCES)

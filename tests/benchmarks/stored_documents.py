@@ -1,4 +1,4 @@
-"""Random damage to stored documents, journals and shared launches: no ceiling lifted, no wrong pass, no traceback.
+"""Random damage to stored documents, journals and shared logs: no ceiling lifted, no wrong pass, no traceback.
 
     uv run python tests/benchmarks/stored_documents.py [MUTATIONS [FIRST SEED]]        (100000 0)
 

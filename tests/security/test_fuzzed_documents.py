@@ -9,7 +9,7 @@ from damaged_documents import Fuzzed, Violation
 
 
 def test_random_mutations(tmp_path: Path) -> None:
-    """The attacker damages stored documents, journals and shared launches at random.
+    """The attacker damages stored documents, journals and shared logs at random.
 
     Before: without bounds, some mutations raise a limit, pass a failed case or cause a traceback.
     Now: none does. Most are refused, and the others change nothing that matters.

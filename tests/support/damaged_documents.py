@@ -1,4 +1,4 @@
-"""Stored documents, journals and shared launches with random damage, and what must hold however they are damaged.
+"""Stored documents, journals and shared logs with random damage, and what must hold however they are damaged.
 
 One session of the sandbox leaves a store: a case that passed, and one whose calls break what its plan expects. Each mutation damages one
 file of it, as an editor or an attacker would, and prepares the next session from it. Then:
@@ -24,27 +24,26 @@ from random import Random
 from typing import Any
 
 import anyio
-from journals import Events, edit_journal
 
-from planner.changes.consent import Limits
+from planner.calls.budget import spending_under
 from planner.clock import Clock
 from planner.commands.run import run
 from planner.errors import PlannerError
-from planner.execution.jobs import ledger_of
-from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.launches import LaunchState
-from planner.execution.ledger import Purpose
-from planner.execution.sharing import IntentSharing
-from planner.execution.spending import spending_of
+from planner.execution.journal import Journal as LogView
+from planner.log.facts import Ceiling, Scope
+from planner.log.fold import State
+from planner.log.journal import IN_MEMORY, Journal
+from planner.log.local import LocalLog
+from planner.log.stores.folder import FolderStore
+from planner.log.stores.store import START, Store, log_name
 from planner.records.files import summary_of
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.shell import Shell
-from planner.stores.directory import DirectoryStore
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.workspace.selection import Loaded, Selection, load
 from planner.workspace.service import TargetState
-from planner.workspace.stores import OpenedStore, Workspace, place_of
+from planner.workspace.stores import OpenedStore, Workspace, account_of, place_of
 
 PLAN = """\
 version: 1
@@ -65,7 +64,7 @@ scenarios:
 BAD = "hours/bad@clinic"
 SANDBOX = Selection(sandbox=True)
 LIMIT_CENTS = 100
-_KINDS = ("document", "document", "journal", "intent")
+_KINDS = ("document", "document", "journal", "shared")
 
 _SCALARS: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, -100_000, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 10**30, 10**400),
@@ -133,19 +132,11 @@ class Fuzzed:
                 *self.store.glob("evidence/*/*"),
             )
         }
-        with closing(sqlite3.connect(self.store / "journal.sqlite", isolation_level=None)) as db:
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            db.execute("PRAGMA journal_mode=DELETE")
-
-        def unfinished(events: Events) -> Events:
-            for kind, event in events:
-                if kind == "consumed":
-                    event["slots"] = event["slots"][::2]
-            return [event for event in events if event[0] != "consent_ended"]
-
-        edit_journal(self.store / "journal.sqlite", unfinished)
-        self.journal = (self.store / "journal.sqlite").read_bytes()
-        self.intent = self._shared_launch()
+        self.log = self.store / "log.db"
+        with closing(Journal(self.log)) as journal:
+            lines, _ = journal.lines()
+        # As after a kill: nobody says that the session ended, and every other run is in no results.
+        self.lines = [line for line in lines if not line.startswith('{"fact":"session"')]
 
     def shell(self) -> Any:
         def new_id() -> str:
@@ -162,49 +153,6 @@ class Fuzzed:
             width=100,
         )
 
-    def _shared_launch(self) -> dict[str, Any]:
-        with closing(Journal(self.store / "journal.sqlite")) as journal:
-            launch = journal.launches(LaunchState)[0]
-            launch_id, sent_at = launch.launch_id, launch.sent_at.isoformat()
-            slots = [
-                (slot.case_id, slot.plan, slot.call_fingerprint, slot.run_id)
-                for each in journal.launches(LaunchState)
-                for slot in journal.slots_of(each.launch_id)
-            ]
-        return {
-            "schema_version": "2.0",
-            "launch_id": launch_id,
-            "session_id": "20261124T120000000-00000001",
-            "consent_id": "c0",
-            "state": "acknowledged",
-            "line": {
-                "target_type": "agent",
-                "target_id": 12,
-                "direction": "outbound",
-                "mode": "bot",
-                "target_number": None,
-            },
-            "name": f"planner {launch_id}",
-            "sent_at": sent_at,
-            "slack_seconds": 2.0,
-            "batch_id": 3,
-            "run_ids": [slot[3] for slot in slots],
-            "requesters": [1],
-            "slots": [
-                {
-                    "case_id": case_id,
-                    "plan": plan_name,
-                    "prompt": "sha256:" + "1" * 64,
-                    "call_fingerprint": fingerprint,
-                    "reserved_cents": 16,
-                    "run_id": run_id,
-                    "cost_cents": 16,
-                    "completed_at": sent_at,
-                }
-                for case_id, plan_name, fingerprint, run_id in slots
-            ],
-        }
-
     # One mutation
 
     @staticmethod
@@ -217,7 +165,7 @@ class Fuzzed:
         mutations: dict[str, Callable[[Random], str]] = {
             "document": self._document,
             "journal": self._journal,
-            "intent": self._intent,
+            "shared": self._shared,
         }
         try:
             return mutations[self.kind_of(seed)](random)
@@ -262,7 +210,7 @@ class Fuzzed:
         document["parts"][path.relative_to(self.store).as_posix()] = summary_of(data).model_dump()
         return {head: json.dumps(document).encode()}
 
-    def prepared(self, journal: Journal | None = None) -> tuple[OpenedStore, str]:
+    def prepared(self, journal: LogView | None = None) -> tuple[OpenedStore, str]:
         """A session up to its ceilings and to what it would report without a call, and its digest.
 
         Raises `BrokenPromiseError`.
@@ -276,7 +224,7 @@ class Fuzzed:
             cents = [value for value in (price.low_cents, price.expected_cents, price.high_cents) if value is not None]
             require(all(value >= 0 for value in cents), f"a call costs {cents}")
         if journal is not None:
-            self._check_ledger(journal, prepared.consent_id)
+            self._check_spending(journal.state)
         cases = assemble_cases(
             change_set.changes,
             {},
@@ -288,75 +236,71 @@ class Fuzzed:
             require(case.case_id != BAD or case.outcome not in ("passed", "flaky"), f"{BAD} is {case.outcome}")
         return place, change_set.digest
 
-    def _check_ledger(self, journal: Journal, consent_id: str) -> None:
-        spending, bills = spending_of(journal, consent_id), journal.bills(consent_id)
-        limits = Limits(self.loaded.plans, self.loaded.project.policy, datetime.now(UTC))
-        ledger = ledger_of(limits, spending, max_cost_cents=LIMIT_CENTS, balance=None)
-        for target, reserved_cents, billed_cents in bills:
-            ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-        for ceiling in ledger.ceilings:
-            require(ceiling.committed_cents >= 0, f"{ceiling.committed_cents} cents are committed")
-        reserved = ledger.reservation_for(Purpose("hours"), ("agent", 12), 16)
-        require(reserved is None or reserved >= 16, f"a call of 16 cents reserves {reserved}")
+    def _check_spending(self, state: State) -> None:
+        for consent_id in {"", *state.consents}:
+            for plan in (None, "hours"):
+                scope = Scope.CONSENT if plan is None else Scope.PLAN
+                spending = spending_under(state, consent_id, Ceiling(scope, LIMIT_CENTS, "--max-cost", plan or ""))
+                require(min(spending) >= 0, f"{spending} cents are committed")
+        require(state.tallies.committed_cents >= 0, f"{state.tallies.committed_cents} cents are committed")
+
+    def _remove_log(self) -> None:
+        for leftover in self.store.glob("log.db*"):
+            leftover.unlink()
 
     def _journal(self, random: Random) -> str:
-        path = self.store / "journal.sqlite"
-        for leftover in path.parent.glob("journal.sqlite*"):
-            leftover.unlink()
-        path.write_bytes(self.journal)
+        self._remove_log()
         try:
-            if random.random() < 0.3:
-                path.write_bytes(_damaged_bytes(random, self.journal))
-            else:
-                self._damage_rows(random, path)
-            journal = Journal(path, now=datetime.now(UTC))
-            try:
-                self.prepared(journal)
-                journal.claimed_run_ids()
-            finally:
-                journal.close()
+            is_whole = random.random() < 0.7
+            with closing(Journal(self.log)) as journal:
+                journal.note(self._damaged_lines(random) if is_whole else self.lines)
+            if not is_whole:
+                self.log.write_bytes(_damaged_bytes(random, self.log.read_bytes()))
+            elif random.random() < 0.1:
+                with closing(sqlite3.connect(self.log, isolation_level=None)) as db:
+                    db.execute("CREATE TRIGGER t AFTER INSERT ON lines BEGIN SELECT 1; END")
+            with closing(self._opened(self.log)) as view:
+                self.prepared(view)
         finally:
-            for leftover in path.parent.glob("journal.sqlite*"):
-                leftover.unlink()
-            path.write_bytes(self.journal)
+            self._remove_log()
         return "accepted"
 
-    def _damage_rows(self, random: Random, path: Path) -> None:
-        def damage(events: Events) -> Events:
-            index = random.randrange(len(events))
-            kind, event = events[index]
-            match random.randrange(6):
+    def _damaged_lines(self, random: Random) -> list[str]:
+        lines = [*self.lines]
+        for _ in range(random.randint(1, 3)):
+            index = random.randrange(len(lines))
+            match random.randrange(5):
                 case 0:
-                    del events[index]
+                    del lines[index]
                 case 1:
-                    events.insert(index, (kind, json.loads(json.dumps(event))))
-                case 2:
-                    events[index] = (random.choice(events)[0], event)
+                    lines[index] = lines[index][: random.randrange(1, len(lines[index]))]
                 case _:
-                    for _ in range(random.randint(1, 3)):
-                        event = _damage_value(random, event, random.choice(events)[1])
-                    events[index] = (kind, event)
-            return events
+                    others = [json.loads(random.choice(self.lines))]
+                    damage = _damage_value(random, json.loads(self.lines[index]), others[0])
+                    lines[index] = json.dumps(damage).replace('"inf"', "1e400")
+        return lines
 
-        edit_journal(path, damage)
-        if random.random() < 0.1:
-            with closing(sqlite3.connect(path, isolation_level=None)) as db:
-                db.execute("CREATE TRIGGER t AFTER INSERT ON events BEGIN SELECT 1; END")
+    def _opened(self, path: Path, store: Store | None = None) -> LogView:
+        account = account_of(self.shell())
+        log = LocalLog(path, account, lambda: datetime.now(UTC), None if store is None else ("shared", store))
+        view = LogView(log, account)
+        try:
+            log.read()
+        except BaseException:
+            view.close()
+            raise
+        return view
 
-    def _intent(self, random: Random) -> str:
+    def _shared(self, random: Random) -> str:
+        """Others wrote to the log that machines share: lines, or its files."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            store = DirectoryStore(Path(folder))
-            (Path(folder) / "intents").mkdir()
-            path = Path(folder) / "intents" / f"{self.intent['launch_id']}.json"
-            path.write_bytes(damaged(random, json.dumps(self.intent).encode(), [self.intent]))
-            journal = Journal(IN_MEMORY)
-            try:
-                sharing = IntentSharing(store, journal, show_name=str, now=datetime.now(UTC))
-                sharing.import_launches({})
-                self._check_ledger(journal, "c0")
-                sharing.outcome(store)
-            finally:
-                journal.close()
+            FolderStore(Path(folder), log_name(), "w").append(self._damaged_lines(random), START)
+            if random.random() < 0.3:
+                (entry,) = Path(folder).rglob("entries/*")
+                entry.chmod(0o600)
+                entry.write_bytes(_damaged_bytes(random, entry.read_bytes()))
+            with closing(self._opened(IN_MEMORY, FolderStore(Path(folder), log_name(), "r"))) as view:
+                self.prepared(view)
         return "accepted"
 
 
