@@ -333,16 +333,23 @@ def _take_bills(session: ConnectedSession, prepared: Preparation, runs: EndedRun
         if slot is None or call is None or call.cents is None or slot.evidence is None:
             continue
         evidence = repository.load_evidence(slot.evidence)
-        if evidence is None or (evidence.cost_cents, evidence.cost_basis) == (call.cents, call.basis):
+        if evidence is None:
+            continue
+        if (evidence.cost_cents, evidence.cost_basis) == (call.cents, call.basis):  # another session stored it
+            stored[record.run_id] = (evidence, slot.evidence, slot)
             continue
         billed = evidence.model_copy(update={"cost_cents": call.cents, "cost_basis": call.basis})
         stored[record.run_id] = (billed, repository.save_evidence(billed), slot)
-    journal.record_bills(replace(slot, evidence=digest) for _, digest, slot in stored.values())
+    journal.record_bills(
+        replace(slot, evidence=digest) for _, digest, slot in stored.values() if digest != slot.evidence
+    )
     for case_id, judged in runs.judged.items():
         for place, run in enumerate(judged):
             if run.run_id in stored:
                 billed, digest, slot = stored[run.run_id]
                 update = {"evidence": digest, "cost_cents": slot.cost_cents, "cost_basis": billed.cost_basis}
+                if all(getattr(run, name) == value for name, value in update.items()):
+                    continue
                 judged[place] = judge_stored(
                     cases[case_id],
                     run.model_copy(update=update),

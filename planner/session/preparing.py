@@ -132,6 +132,8 @@ class Preparation:
     """The stored calls; None in tests of values."""
     live_calls: Mapping[str, int] = field(default_factory=dict[str, int])
     """By the key of the cases that are called: how many calls the log has, resumable ones among them."""
+    interrupted: frozenset[str] = frozenset()
+    """The keys that are called once more only because a killed session began to."""
 
     def with_history(self, cases: Sequence[CaseResult]) -> tuple[list[CaseResult], SuiteDocument | None]:
         """The cases and the suite as a whole, compared with earlier sessions."""
@@ -184,7 +186,7 @@ def prepare(
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
     stored = StoredRuns(records, Agents(revisions, configurations))
-    changes = _with_interrupted(work, earlier.stored, request, journal, stored)
+    changes, interrupted = _with_interrupted(work, earlier.stored, request, journal, stored)
     agreed = agreed_set(work)
     past = newest_runs(work, changes)
 
@@ -272,20 +274,21 @@ def prepare(
         unconfirmed_until=unconfirmed_until,
         of_target=frozenset(earlier.stored.base),
         live_calls={} if journal is None else _live_calls(journal, change_set),
+        interrupted=frozenset(change.call_fingerprint for change in changes if change.case_id in interrupted),
     )
 
 
 def _with_interrupted(
     work: Workspace, earlier: StoredResults, request: Request, journal: Journal | None, stored: StoredRuns
-) -> tuple[Change, ...]:
-    """What to do with each case; what a killed session began to call again is called."""
+) -> tuple[tuple[Change, ...], frozenset[str]]:
+    """What to do with each case, and the ids of those that a killed session began to call again: they are called."""
     changes = _changes(work, earlier, request)
     if journal is None or request.rerun != "needed" or request.start_over is not None:
-        return changes
+        return changes, frozenset()
     # In a shared store, the session that made a recent call may still be under way.
     latest = request.now - timedelta(seconds=LATEST_CREATION_SECONDS if work.place.shared else 0)
     interrupted = interrupted_cases(journal, changes, stored, sent_before=latest)
-    return _changes(work, earlier, replace(request, interrupted=interrupted)) if interrupted else changes
+    return _changes(work, earlier, replace(request, interrupted=interrupted)) if interrupted else changes, interrupted
 
 
 def _changes(work: Workspace, stored: StoredResults, request: Request) -> tuple[Change, ...]:

@@ -18,7 +18,7 @@ from planner.calls.model import Settings
 from planner.calls.previews import Previews
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.ci.agreement import who_agrees
-from planner.errors import InterruptedRunError, PlannerError, RefusedError
+from planner.errors import IncompleteError, InterruptedRunError, PlannerError, RefusedError
 from planner.evidence import Evidence
 from planner.execution.balance import check_balance, short_of
 from planner.execution.consents import consent_id_of
@@ -27,6 +27,7 @@ from planner.execution.reading import Transactions
 from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
 from planner.log.facts import Session
+from planner.log.fold import Launch, State
 from planner.planfile.model import Project
 from planner.providers.base import Balance, Target, TargetState
 from planner.providers.requests import Exchange, RequestHooks
@@ -50,6 +51,8 @@ from planner.workspace.stores import OpenedStore, Workspace, locked, opened_jour
 _LOGGED_WAIT_SECONDS: Final = 5.0
 MIN_SETTLE_SECONDS: Final = 10.0
 """A launch must leave within a quarter of the settling time."""
+MAX_PREPARATIONS: Final = 5
+"""Give up if other sessions change the results this often while this one reads them."""
 
 
 @frozen
@@ -260,13 +263,39 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     settle_answered(session.journal, place.repository.load_vote)
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
-    prepared = prepare(session.workspace, targets, session.journal, to_call=True)
+    prepared = await _prepared(session, targets)
     prepared.judging.require_model(prepared.change_set)
     for warning in prepared.all_warnings:
         shell.log(f"warning: {warning}")
     consent_id = prepared.consent_id or consent_id_of(prepared.change_set.digest, session.reports.session_id)
     session.reports.expected_cents = prepared.whole_estimate.expected_cents
     return replace(prepared, balance=balance, consent_id=consent_id)
+
+
+async def _prepared(session: ConnectedSession, targets: Mapping[Target, TargetState]) -> Preparation:
+    """The change set. Calls that look interrupted may be finished: another session may have stored them after this one
+    read the log. So they are repeated only by a log that was read after the stored calls."""
+    journal, shared = session.journal, session.place.shared
+    for _ in range(MAX_PREPARATIONS):
+        prepared = prepare(session.workspace, targets, journal, to_call=True)
+        if not prepared.interrupted:
+            return prepared
+        before = _launches_of(journal.state, prepared.interrupted)
+        await journal.log.refresh()
+        if _launches_of(journal.state, prepared.interrupted) == before:
+            return prepared
+        if shared is not None:
+            shared.store.refresh()
+    raise IncompleteError("other sessions are changing the results", "Run the same command again later.")
+
+
+def _launches_of(state: State, keys: frozenset[str]) -> dict[str, Launch]:
+    """The launches with calls of these keys, by their ids."""
+    return {
+        launch_id: launch
+        for launch_id, launch in state.launches.items()
+        if launch.intent is not None and any(asked.key in keys for asked in launch.intent.asked)
+    }
 
 
 def _share_world(session: RunSession, targets: Mapping[Target, TargetState], balance: Balance | None) -> None:

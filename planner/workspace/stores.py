@@ -229,13 +229,14 @@ def place_of(
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
     others = (*_others(opened, namespaces, targets), UnverifiedKeys([folder, remote], own))
     found = OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others, world)
-    if selection.offline or selection.sandbox:  # a sandbox counts its runs from 1 on each machine
+    if selection.offline:
         return replace(found, account=account_of(shell))
     project_folder = named_project(root, project)
 
     def open_log(namespace: str) -> tuple[str, Store]:
         name = log_name(project_folder, unquote(namespace.removeprefix(BRANCHES).rstrip("/")))
-        return f"{named} {name}", _open_log(shell, root, address, name)
+        store = _open_log(shell, root, address, f"sandbox/{name}" if selection.sandbox else name)
+        return f"{named} {name}", store
 
     return replace(found, account=account_of(shell), open_log=open_log)
 
@@ -391,8 +392,9 @@ def read_log(shell: Shell, place: OpenedStore, namespace: str) -> Journal | None
 
 def _base_facts(shell: Shell, place: OpenedStore) -> list[Fact | Ignored]:
     """In a job of a pull request: what the default branch's log says. Its calls are not made again; none of it is
-    written to the log of the pull request. Copies of agents are left out: each log deletes its own."""
-    base = read_log(shell, place, "") if place.namespace else None
+    written to the log of the pull request. Copies of agents are left out: each log deletes its own. A sandbox is left
+    out, too: each machine's has the same run ids."""
+    base = read_log(shell, place, "") if place.namespace and not place.world else None
     if base is None:
         return []
     with closing(base):

@@ -3,6 +3,7 @@ processes, are in `tests/benchmarks/lost_machines.py`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,35 @@ def fleet_of(folder: Path, *, rich: bool, like_client: bool = False) -> Fleet:
         "agents/clinic.yaml": AGENT_FILE,
     }
     return Fleet(folder, {"concurrency_limit": 2}, files=files, like_client=like_client)
+
+
+class Waits(Fate):
+    """Stands still at one boundary, named by its beginning, while something happens elsewhere."""
+
+    def __init__(self, at: str, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self.at, self.once = at, [meanwhile]
+
+    def boundary(self, name: str) -> None:
+        super().boundary(name)
+        if self.once and name.startswith(self.at):
+            self.once.pop()()
+
+
+def test_calls_that_finish_while_a_session_starts_are_not_repeated(tmp_path: Path) -> None:
+    """A session reads the log, with an open launch of a killed one, and waits; another one finishes the calls; then it
+    reads the results. Before: calls of the open launch looked as if `--rerun all` had been interrupted, and were made
+    once more."""
+    fleet = fleet_of(tmp_path, rich=False)
+    machine = fleet.new_machine()
+    assert fleet.session(machine, Life("before POST /v1/test-call-batches")).code is None
+    fleet.lose(machine)
+    fleet.seconds += 1000.0
+    first, second = fleet.new_machine(), fleet.new_machine()
+    ended: list[int | None] = []
+    fate = Waits("before GET /v1/", lambda: ended.append(fleet.meanwhile(second, Fate()).code))
+    assert (fleet.session(first, fate).code, ended) == (0, [0])
+    assert fleet.made() == WANTED
 
 
 @pytest.mark.parametrize(("rich", "share"), [(False, 0), (True, 1), (False, 2), (True, 3)])
