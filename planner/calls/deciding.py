@@ -198,18 +198,19 @@ def _batch(
 def _at_ceiling(pending: Sequence[Pending], free: Sequence[Pending], budget: Budget, *, is_waiting: bool) -> Step:
     """Stop if no bill that is still to come can make room for one of the calls."""
     blocking = [account for each in free if (account := budget.blocking(each.want, each.plan)) is not None]
-    if is_waiting and len(blocking) < len(free):
-        return Waiting(WaitReason.CEILING)
     left = [(each.want, each.plan, each.calls) for each in pending]
     accounts = {account.label: account for account in blocking or budget.accounts}
     cheapest = min((each.want for each in free), key=lambda want: want.reserve_cents or 0)
     price = budget.price(cheapest)
     next_call = "has no known price" if price is None else f"may cost up to {money(price)}"
-    return Stop(
+    stop = Stop(
         StopReason.CEILING,
         f"{'; '.join(str(account) for account in accounts.values())}; the next call {next_call}",
         tuple(budget.need(account, left) for account in accounts.values()),
     )
+    if is_waiting and len(blocking) < len(free):
+        return Waiting(WaitReason.CEILING, in_vain=stop)
+    return stop
 
 
 def is_in_time(intent_seconds: float, settings: Settings, now: Now) -> bool:

@@ -135,6 +135,8 @@ class Tools:
     on_wait: Callable[[Waiting], None] = lambda waiting: None  # noqa: ARG005
     """Called whenever nothing is to be launched now."""
     log: Callable[[str], None] = lambda line: None  # noqa: ARG005
+    warn: Callable[[str], None] = lambda line: None  # noqa: ARG005
+    """Says what changes the results."""
 
 
 @frozen
@@ -316,7 +318,10 @@ class Driver:
             self._idle_since = None
             return False
         if step.reason is WaitReason.CEILING and self._has_transactions and unbilled_calls(self.log.state):
-            return self._waited(self.terms.settings.evidence_wait_seconds, now)
+            has_waited = self._waited(self.terms.settings.evidence_wait_seconds, now)
+            if has_waited and step.in_vain is not None:
+                self._end_launching(step.in_vain)
+            return has_waited
         if not any(self._concerns(intent) for intent in self.log.state.open_launches()):
             return self._has_polled or not self.log.state.stages[Stage.OPEN]
         if all(each.needs_person for each in self._searched().values()):
@@ -324,10 +329,11 @@ class Driver:
         return self._waited(self.terms.settings.linger_seconds, now)
 
     def _waited(self, seconds: float, now: Now) -> bool:
-        """Whether the session has been idle this long, and has polled since."""
+        """Whether the session has been idle this long, and has polled since if anything waits for the lists."""
         if self._idle_since is None:
             self._idle_since = now.seconds
-        return now.seconds - self._idle_since >= seconds and self._polled_at >= self._idle_since
+        has_polled = self._polled_at >= self._idle_since or not self._asks_lists(now)
+        return now.seconds - self._idle_since >= seconds and has_polled
 
     def _searched(self) -> dict[str, Unsettled]:
         """What the last poll said of each open launch."""
@@ -777,7 +783,7 @@ class Driver:
             self._bill_failures += 1
             if not isinstance(error, IncompleteError) or self._bill_failures >= BILL_FAILURES:
                 self._has_transactions = False
-                self.tools.log(f"transactions cannot be read, so costs are the bills of the calls: {error}")
+                self.tools.warn(f"transactions cannot be read, so costs are the bills of the calls: {error}")
                 self.log.note(billed_by_call(calls))
         finally:
             self._is_billing = False

@@ -192,6 +192,8 @@ class Waiting:
 
     reason: WaitReason
     until: float = float("inf")
+    in_vain: Stop | None = None
+    """For `CEILING`: why the session ends if no bill makes room."""
 
 
 class StopReason(StrEnum):

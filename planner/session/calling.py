@@ -187,7 +187,7 @@ async def make_calls(
     driver = Driver(
         provider,
         session.journal.log,
-        replace(session.previews.tools, on_call=calling.on_call, on_wait=calling.on_wait, log=log),
+        replace(session.previews.tools, on_call=calling.on_call, on_wait=calling.on_wait, log=log, warn=progress.note),
         replace(
             session.previews.terms,
             consent=consent,
@@ -347,7 +347,7 @@ def _take_bills(session: ConnectedSession, prepared: Preparation, runs: EndedRun
         for place, run in enumerate(judged):
             if run.run_id in stored:
                 billed, digest, slot = stored[run.run_id]
-                update = {"evidence": digest, "cost_cents": slot.cost_cents, "cost_basis": billed.cost_basis}
+                update = {"evidence": digest, "cost_cents": billed.cost_cents, "cost_basis": billed.cost_basis}
                 if all(getattr(run, name) == value for name, value in update.items()):
                     continue
                 judged[place] = judge_stored(

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
-import anyio.from_thread
 import pytest
 from log_places import make_place
 

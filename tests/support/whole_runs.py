@@ -30,7 +30,6 @@ from worlds import any_prompt
 import planner.commands.reconcile
 import planner.commands.run
 import planner.log.local
-import planner.session.run_session
 import planner.workspace.report_files
 import planner.workspace.service
 import planner.workspace.stores
@@ -38,7 +37,6 @@ from planner.clock import Clock
 from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
 from planner.execution.journal import Journal
-from planner.execution.launches import LaunchState
 from planner.log.local import LocalLog
 from planner.sandbox import World
 from planner.session.run_session import RunOptions
@@ -182,11 +180,11 @@ class Organization:
         )
 
     def noted(self) -> dict[int, int | None]:
-        """What the journal says of each run."""
+        """What the log says that each run cost."""
         path = self.root / ".planner" / "sandbox" / "log.db"
         with closing(Journal(LocalLog(path, "", lambda: datetime(2900, 1, 1, tzinfo=UTC)), "")) as journal:
-            slots = [slot for launch in journal.launches(LaunchState) for slot in journal.slots_of(launch.launch_id)]
-            return {slot.run_id: slot.cost_cents for slot in slots if slot.run_id is not None}
+            calls = [call for launch in journal.state.launches.values() for call in launch.calls.values()]
+            return {call.run_id: call.cents for call in calls}
 
     # The world outside
 
