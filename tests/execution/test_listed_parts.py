@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import pydantic_core
 import pytest
+from rewriting import rewritten
+from whole_runs import Organization
 
-from planner.network.transport import Answer
 from planner.sandbox.service import answers
-
-pytestmark = pytest.mark.anyio
 
 RUNS = 60
 Row = dict[str, Any]
+PLAN = """\
+version: 1
+plan: hours
+targets: {clinic: {agent: 12}}
+scenarios:
+  hours:
+    prompt: You are caller {{ n }}, calm. Ask when you are open on Saturday.
+    matrix: {axes: {n: [1, 2, 3, 4]}}
+    runs: %d
+    expect:
+      - {check: says, any_of: [saturday]}
+%s"""
+GRADE = "      - {check: grade, min_score: 0.1}\n"
 
 
 def without_last_turn(row: Row) -> Row:
@@ -48,60 +61,46 @@ def as_they_are(row: Row) -> Row:
     return row
 
 
-def listing(service: Any, change: Callable[[Row], Row]) -> Callable[[str, str, Answer], Answer]:
-    """The list of runs with the transcripts and grades of the calls that have ended, and with this change."""
+@dataclass
+class Listing(Organization):
+    """Its list of runs shows the transcripts and grades of the calls that have ended, with this change."""
 
-    def amend(method: str, path: str, answer: Answer) -> Answer:
-        if (method, path) != ("GET", "/v1/test-calls"):
-            return answer
-        rows = [change(with_parts(service, row)) for row in pydantic_core.from_json(answer.body)]
-        return replace(answer, body=pydantic_core.to_json(rows))
+    change: Callable[[Row], Row] | None = None
+    requests: list[str] = field(default_factory=list[str])
 
-    return amend
+    def _rewriting(self, request: str, send: Any) -> Any:
+        self.requests.append(request)
+        is_changed = self.change is not None and request == "GET /v1/test-calls"
+        return rewritten(send, self._listed) if is_changed else send
 
+    def _listed(self, status: int, body: bytes) -> bytes:
+        assert (status, self.change is None) == (200, False)
+        return json.dumps([self.change(self._with_parts(row)) for row in json.loads(body)], default=str).encode()  # type: ignore[misc]
 
-def with_parts(service: Any, row: Row) -> Row:
-    if row["status"] != "completed":
-        return row
-    call = answers.CallView(
-        service.sandbox, service.sandbox.state.run(row["id"]), row["call_id"], service.now_seconds()
-    )
-    return {**row, "transcript": answers.transcript(call), "grade": answers.grade(call)}
-
-
-async def read(
-    service: Any, job: Callable[..., Any], *, runs: int = RUNS, grade: bool = True, **options: Any
-) -> Counter[str]:
-    """How often each document of calls was read, and how many requests there were in all. What is stored is what the
-    calls say."""
-    jobs = [job(f"c{number}", await_grade=grade) for number in range(runs)]
-    done = await service.invoke(jobs, **options)
-    assert done.outcome.finished
-    requests = Counter(path.split("/")[-1].strip("0123456789") for _, path in service.requests if "/calls/" in path)
-    requests["documents"] = requests.total()
-    requests["all"] = len(service.requests)
-    for record in done.records:
-        evidence = service.repository.load_evidence(record.slot.evidence)
-        said = await document(service, f"/v1/calls/{evidence.call_id}/transcript")
-        spoken = [turn["content"] for turn in said["transcripts"] if turn["role"] in ("agent", "assistant", "user")]
-        assert [turn.text for turn in evidence.turns if turn.role != "tool"] == spoken
-        graded = await document(service, f"/v1/calls/{evidence.call_id}/grade")
-        if grade:
-            assert (evidence.grade.status, evidence.grade.summary) == (graded["status"], graded["summary"])
-    return requests
+    def _with_parts(self, row: Row) -> Row:
+        if row["status"] != "completed":
+            return row
+        run = self.sandbox.state.run(row["id"])
+        call = answers.CallView(self.sandbox, run, row["call_id"], self.now().timestamp())
+        return {**row, "transcript": answers.transcript(call), "grade": answers.grade(call)}
 
 
-async def document(service: Any, path: str) -> Mapping[str, Any]:
-    return pydantic_core.from_json((await service._ask("GET", path, None)).body)
+def read(root: Path, change: Callable[[Row], Row] | None, *, runs: int, grade: bool, limit: int = 50) -> Counter[str]:
+    """How often each document of calls was read, and how many requests there were in all. Every call passes: what was
+    judged is what the calls themselves say."""
+    service = Listing(root, world={"concurrency_limit": limit}, change=change)
+    service.write("plans/hours.yaml", PLAN % (runs // 4, GRADE if grade else ""))
+    ran = service.run()
+    assert ran.code == 0, ran.err + ran.out
+    parts = Counter(each.split("/")[-1].strip("0123456789") for each in service.requests if "/v1/calls/" in each)
+    return Counter({**parts, "documents": parts.total(), "all": len(service.requests)})
 
 
 @pytest.mark.parametrize("listed", [True, False])
-async def test_requests_per_run(make_service: Callable[..., Any], job: Callable[..., Any], listed: bool) -> None:
+def test_requests_per_run(tmp_path: Path, listed: bool) -> None:
     """The call and its history, and its transcript unless the list of runs has it: once more each time that a
     transcript is longer than all before. In all, launches, polls and bills included, 3.5 and 4.5."""
-    service = make_service(concurrency_limit=50)
-    amend = listing(service, as_they_are) if listed else None
-    requests = await read(service, job, grade=False, amend=amend)
+    requests = read(tmp_path, as_they_are if listed else None, runs=RUNS, grade=False)
     documents = 2 if listed else 3
     assert documents * RUNS <= requests["documents"] <= documents * RUNS + 5
     assert requests["all"] <= (documents + 1.5) * RUNS
@@ -118,9 +117,6 @@ async def test_requests_per_run(make_service: Callable[..., Any], job: Callable[
         (nothing, ["transcript", "grade"]),
     ],
 )
-async def test_what_the_call_itself_says_decides(
-    make_service: Callable[..., Any], job: Callable[..., Any], change: Callable[[Row], Row], again: list[str]
-) -> None:
-    service = make_service(concurrency_limit=10, delays={"grade_seconds": 0})
-    requests = await read(service, job, runs=20, amend=listing(service, change))
+def test_what_the_call_itself_says_decides(tmp_path: Path, change: Callable[[Row], Row], again: list[str]) -> None:
+    requests = read(tmp_path, change, runs=20, grade=True, limit=10)
     assert min(requests[part] for part in again) >= 20

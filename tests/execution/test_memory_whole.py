@@ -10,7 +10,7 @@ import pytest
 from patience import wait_for
 from whole_runs import Organization
 
-import planner.session.executing
+import planner.session.calling
 from planner.evidence import Evidence
 from planner.results.model import JudgedRun
 from planner.verdicts.runs import judge_record
@@ -45,7 +45,7 @@ def test_evidence_of_finished_runs_is_released(tmp_path: Path, monkeypatch: pyte
         alive_counts.append(alive())
         return judge_record(case, record, ask)
 
-    monkeypatch.setattr(planner.session.executing, "judge_record", noting)
+    monkeypatch.setattr(planner.session.calling, "judge_record", noting)
     organization = Organization(tmp_path, world={"concurrency_limit": LIMIT})
     organization.write("plans/load.yaml", PLAN)
 

@@ -40,7 +40,9 @@ class Billed(Organization):
         truth = self.truth()
         results = self.results()
         runs = [run for case in results["cases"] for run in case["runs"]]
-        assert {run["run_id"]: (run["cost_cents"], run["cost_basis"]) for run in runs} == truth, _differences(truth, runs)
+        assert {run["run_id"]: (run["cost_cents"], run["cost_basis"]) for run in runs} == truth, _differences(
+            truth, runs
+        )
         shown = sum(cents or 0 for cents, _ in truth.values())
         # Where transactions can be read, the bill that a call shows is not final: the call stays reserved.
         bases = ("transaction", "call") if self.fake.transactions != "served" else ("transaction",)
