@@ -20,6 +20,7 @@ class LateBill:
     evidence: str | None
     """Digest of the evidence with this bill; None if the results keep the evidence that they were judged by."""
     reserved_cents: int
+    """What the call counted as until now; 0 if an earlier bill counted."""
     session_id: str
     consent_id: str | None
     """Of the launch; None if it is not in this machine's journal."""
@@ -46,15 +47,16 @@ def corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
     changed: Counter[str] = Counter()
     for case, run, bill in late:
         more_cents = bill.cents - (run.cost_cents or 0)
-        was_unbilled = run.cost_cents is None
+        was_unbilled = run.cost_cents is None or bill.reserved_cents > 0
         if bill.is_of(result, case, run):
-            changed["actual_cents"] += more_cents
-            changed["this_session_cents"] += more_cents if bill.session_id == result.session_id else 0
-            changed["unconfirmed_cents"] -= bill.reserved_cents if was_unbilled else 0
+            billed_cents = bill.cents if was_unbilled else more_cents
+            changed["actual_cents"] += billed_cents
+            changed["this_session_cents"] += billed_cents if bill.session_id == result.session_id else 0
+            changed["unconfirmed_cents"] -= bill.reserved_cents
             changed["unbilled_calls"] -= was_unbilled
         elif was_unbilled or case.action != "call" or run.pooled:
             changed["carried_cents"] += more_cents
-            changed["carried_unconfirmed_cents"] -= bill.reserved_cents if was_unbilled else 0
+            changed["carried_unconfirmed_cents"] -= bill.reserved_cents if run.cost_cents is None else 0
     cost = {name: max(0, getattr(result.cost, name) + cents) for name, cents in changed.items()}
     cases = [_billed(case, bills) for case in result.cases]
     return result.model_copy(update={"cases": cases, "cost": result.cost.model_copy(update=cost)})

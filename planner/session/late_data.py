@@ -84,7 +84,7 @@ async def correct_bills(session: ConnectedSession) -> None:
             cents,
             "transaction",
             digest,
-            slot.reserved_cents if slot is not None else 0,
+            slot.reserved_cents if slot is not None and slot.cost_cents is None else 0,
             run.session_id,
             launch.consent_id if launch is not None else None,
         )
@@ -188,7 +188,7 @@ async def _refreshed_changes(session: ConnectedSession, changes: Sequence[Change
         )
 
     await until_interrupted(read, session.interrupted)
-    if bills := _note_in_journal(session.journal, stale, fresh):
+    if bills := _note_in_journal(session, stale, fresh):
         _correct(session, bills)
     return [_with_runs(change, fresh) for change in changes]
 
@@ -255,23 +255,26 @@ def _refreshed(session: RunSession, stale: _Stale, evidence: Evidence) -> Judged
 
 
 def _note_in_journal(
-    journal: Journal, stale: Mapping[int, _Stale], fresh: Mapping[int, JudgedRun]
+    session: ConnectedSession, stale: Mapping[int, _Stale], fresh: Mapping[int, JudgedRun]
 ) -> dict[int, LateBill]:
-    """Update the journal; return the new bills by run id."""
+    """Update the journal; return the new bills by run id. Where transactions can be read, the bill that a call shows
+    may still change."""
+    journal, is_unreadable = session.journal, session.transactions.charges.is_unreadable
     bills: dict[int, LateBill] = {}
     for run_id, run in fresh.items():
         slot = journal.slot_of_run(run_id)
         launch = journal.launch(slot.launch_id) if slot is not None else None
         if slot is None or launch is None:
             continue
-        known = replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)
+        cents = run.cost_cents if run.cost_basis == "transaction" or is_unreadable else None
+        known = replace(slot, evidence=run.evidence, cost_cents=cents, completed_at=run.completed_at)
         journal.record_bills([known])
-        if stale[run_id].run.cost_cents is None and run.cost_cents is not None:
+        if stale[run_id].run.cost_cents is None and cents is not None:
             bills[run_id] = LateBill(
-                run.cost_cents,
+                cents,
                 run.cost_basis,
                 None,
-                slot.reserved_cents,
+                slot.reserved_cents if slot.cost_cents is None else 0,
                 launch.session_id,
                 launch.consent_id,
             )

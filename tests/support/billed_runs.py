@@ -53,14 +53,14 @@ class Billed(Organization):
         else:
             assert cost["actual_cents"] == total
             assert cost["unconfirmed_cents"] >= shown - total
-        assert self.noted() == {run_id: cents for run_id, (cents, _) in truth.items()}
+        assert self.noted() == {run_id: cents if basis in bases else None for run_id, (cents, basis) in truth.items()}
         report = (self.root / "reports" / "report.md").read_text(encoding="utf-8")
         if cost["actual_cents"]:
             assert money(total) in report
         for stored in self.stored():
             bills = {run["run_id"]: run["cost_cents"] for case in stored["cases"] for run in case["runs"]}
             assert bills == {run_id: truth[run_id][0] for run_id in bills}
-            assert stored["cost"]["actual_cents"] in (total, 0)
+            assert stored["cost"]["actual_cents"] in (total, 0), (stored["cost"], total, shown)
 
     def truth(self) -> dict[int, tuple[int | None, str | None]]:
         now = self.now().timestamp()

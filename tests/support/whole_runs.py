@@ -180,11 +180,11 @@ class Organization:
         )
 
     def noted(self) -> dict[int, int | None]:
-        """What the log says that each run cost."""
+        """What the log says that each run cost; None without a final bill."""
         path = self.root / ".planner" / "sandbox" / "log.db"
         with closing(Journal(LocalLog(path, "", lambda: datetime(2900, 1, 1, tzinfo=UTC)), "")) as journal:
             calls = [call for launch in journal.state.launches.values() for call in launch.calls.values()]
-            return {call.run_id: call.cents for call in calls}
+            return {call.run_id: call.cents if call.has_final_bill else None for call in calls}
 
     # The world outside
 

@@ -25,7 +25,7 @@ def test_one_call_of_two_is_no_pass(tmp_path: Path, fault: dict[str, Any], code:
     clinic.write("plans/hours.yaml", PLAN.replace(", config: ../agents/clinic.yaml", ""))
 
     def interrupt(_: int, request: str) -> str:
-        if code == 130 and request == "POST /v1/test-calls" and clinic.charged():
+        if code == 130 and request == "POST /v1/test-call-batches" and clinic.charged():
             signal.raise_signal(signal.SIGINT)
         return ""
 
