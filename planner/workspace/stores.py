@@ -343,7 +343,8 @@ def open_results(shell: Shell, selection: Selection) -> tuple[Project, OpenedSto
 @contextmanager
 def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) -> Generator[Journal]:
     """The log of this place, to be written under its lock; in a job of a pull request, it includes what the default
-    branch's says. At the end, what was noted is shared. With `restores`, facts that the store lost are appended again.
+    branch's says. At the end, also of a body that fails, what was noted is shared. With `restores`, facts that the
+    store lost are appended again.
 
     Raises `StoreError`, `UsageError` if it cannot be read, so no call is made.
     """
@@ -361,13 +362,15 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
             log.restore()
         log.state.add_all(_base_facts(shell, place))
         warn_of_ignored(shell, journal)
-        yield journal
         try:
-            log.publish()
-            if place.shared is not None:
-                place.shared.repository.publish()
-        except PlannerError as error:
-            shell.log(error.with_hint)
+            yield journal
+        finally:
+            try:
+                log.publish()
+                if place.shared is not None:
+                    place.shared.repository.publish()
+            except PlannerError as error:
+                shell.log(error.with_hint)
 
 
 def journal_to_read(shell: Shell, place: OpenedStore) -> Journal | None:

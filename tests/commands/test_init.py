@@ -60,7 +60,7 @@ def test_stored_files_are_private_and_ignored_by_git(project: Project) -> None:
     )
     assert [line for line in seen.stdout.splitlines() if ".planner" in line] == []
     store = project.root / ".planner"
-    assert [f"{path.stat().st_mode & 0o777:o}" for path in (store, store / "sandbox/journal.sqlite")] == ["700", "600"]
+    assert [f"{path.stat().st_mode & 0o777:o}" for path in (store, store / "sandbox/log.db")] == ["700", "600"]
 
 
 PIN = f"acme/planner@{'c' * 40}"

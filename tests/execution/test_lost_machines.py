@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lost_machines import AGENT_FILE, AGENTS, JUDGE, JUDGED, PROJECT_OF_STORIES, Fate, Fleet, SharedStore, Story
+from lost_machines import AGENT_FILE, AGENTS, JUDGE, JUDGED, PROJECT_OF_STORIES, Fate, Fleet, Story
 from mortality import Life, effects
 
 FOUND = (19, 23, 45, 7700302, 8800489, 8801684, 42000486, 42000653)
@@ -111,31 +111,9 @@ def test_a_machine_that_is_lost_between_refusals_costs_no_second_call(
         assert fleet.left_over() == []
 
 
-class Watched(Fate):
-    """Sees the launches in a shared store whenever a copy of an agent is about to be deleted."""
-
-    def __init__(self, store: SharedStore) -> None:
-        super().__init__()
-        self.store = store
-        self.open_launches: list[list[str]] = []
-
-    def boundary(self, name: str) -> None:
-        if name.startswith("before DELETE"):
-            self.open_launches.append([*self.store.keys("intents/")])
-        super().boundary(name)
-
-
-def test_a_copy_is_deleted_after_its_calls_are_shared(tmp_path: Path) -> None:
-    """Before, another machine may take them for calls of an agent that somebody edited."""
-    fleet = fleet_of(tmp_path, rich=True)
-    life = Watched(fleet.store)
-    assert fleet.session(fleet.new_machine(), life).code == 0
-    assert (life.open_launches, fleet.left_over()) == ([[]], [])
-
-
-def test_a_copy_stays_while_a_call_on_it_is_in_no_results(tmp_path: Path) -> None:
-    """One machine was killed between two launches. Another one reads the call of the first, on the copy, but cannot finish, since
-    the second may have been made. It may not delete the copy from under the first machine."""
+def test_a_copy_that_goes_before_its_calls_are_in_results(tmp_path: Path) -> None:
+    """One machine was killed between two launches. Another one reads the calls of the first, on the copy, and cannot finish, since
+    the second may have been made. It compares the copy, says so in the log, and deletes it: the calls count all the same."""
     fleet, life = _fleet_with_two_agents(tmp_path / "alive"), Life()
     assert fleet.session(fleet.new_machine(), life).code == 0
     second = [number for number, name in enumerate(life.crossed, 1) if name.startswith("before POST /v1/test-call")][1]
@@ -144,7 +122,7 @@ def test_a_copy_stays_while_a_call_on_it_is_in_no_results(tmp_path: Path) -> Non
     assert fleet.session(machine, Life(second)).code is None
     assert [run.target_id for run in fleet.sandbox.state.runs] == [18, 18, 18]
     assert fleet.session(fleet.new_machine(), Life()).code == 4
-    assert fleet.sandbox.agents.ids == [*AGENTS, 18]
+    assert fleet.sandbox.agents.ids == AGENTS
     fleet.seconds += 700
     assert fleet.session(machine, Life()).code == 0
     assert (fleet.made(), fleet.left_over()) == (WANTED, [])

@@ -34,7 +34,6 @@ def test_every_answer_is_spoiled(spoilings: list[Spoiling]) -> None:
         "GET /v1/calls/{id}/transcript",
         "GET /v1/test-calls",
         "POST /v1/test-call-batches",
-        "POST /v1/test-calls",
     }
 
 
@@ -51,7 +50,7 @@ def test_a_spoiled_answer_loses_no_paid_call(spoilings: list[Spoiling], tmp_path
     [
         Spoiling("GET /v1/agents/{id}", ("voice",), "400 digits"),
         Spoiling("GET /v1/agents/{id}", ("product",), "an empty list"),
-        Spoiling("POST /v1/test-calls", ("id",), "a flag"),
+        Spoiling("POST /v1/test-call-batches", ("id",), "a flag"),
         Spoiling("GET /v1/test-calls", ("*", "error_message"), "an object", "last row"),
         Spoiling("GET /v1/billing/transactions", ("results", "*", "kind"), "a deep list"),
         Spoiling("GET /v1/calls/{id}", ("duration_seconds",), "400 digits"),
