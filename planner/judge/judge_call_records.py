@@ -42,6 +42,8 @@ class JudgeCallRecords:
     consent_id: str
     session_id: str
     clock: Clock
+    share_answers: Callable[[], None] = lambda: None
+    """Shares the answers that are stored: another machine would pay for them again. Raises `StoreError`."""
     _reserved: dict[str, Vote] = field(default_factory=dict[str, Vote])
 
     @property
@@ -72,6 +74,7 @@ class JudgeCallRecords:
         )
         self._reserved[call.call_id] = vote
         try:
+            self.share_answers()
             while not await self.journal.log.append([vote]):
                 self._check_ceilings(vote)  # somebody else appended, perhaps a reservation under the same consent
         except CeilingReachedError:

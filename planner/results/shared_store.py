@@ -7,7 +7,7 @@ redacted form in both; `originals/<digest>` in the local store points to the ful
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from pydantic_core import from_json, to_json
@@ -104,13 +104,17 @@ class SharedRepository(ResultsRepository):
         self._votes[vote_key(key, number)] = stored
         return stored
 
+    def share_votes(self) -> None:
+        """Share the answers that another machine would pay for again. Raises `StoreError`."""
+        votes = self.unshared_votes()
+        if votes:
+            self._tiers.shared.update(lambda now: {key: data for key, data in votes.items() if not now.has(key)})
+            self._votes_shared.update(votes)
+
     def unshared_votes(self) -> dict[str, bytes]:
         """The answers of judge calls that this session has not shared: another machine would pay for them again."""
         new = {name: data for name, data in self._votes.items() if name not in self._votes_shared}
         return {name: shown for name, data in new.items() if (shown := self._redacted_vote(data)) is not None}
-
-    def votes_shared(self, keys: Iterable[str]) -> None:
-        self._votes_shared.update(keys)
 
     def _redacted_vote(self, data: bytes) -> bytes | None:
         """None if it cannot be read; then it is requested again."""
@@ -216,7 +220,7 @@ class SharedRepository(ResultsRepository):
             ) from error
         done = [*(item.key for item in waiting), *(_UNSHARED_FILES + key for key in files)]
         self._tiers.local.update(lambda _: dict.fromkeys(done))
-        self.votes_shared(votes)
+        self._votes_shared.update(votes)
         self._later.clear()
 
     def _waiting(self) -> Iterator[_Waiting]:

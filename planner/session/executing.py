@@ -53,6 +53,7 @@ class SessionEnd:
 async def execute(session: ConnectedSession, prepared: Preparation, consent: ConsentDocument) -> SessionEnd:
     """Make the calls and the judge calls. Without consent, only calls of earlier sessions are resumed."""
     change_set = prepared.change_set
+    shared = session.place.shared
     judge = JudgeCalls(
         session.shell,
         prepared.judging,
@@ -64,6 +65,7 @@ async def execute(session: ConnectedSession, prepared: Preparation, consent: Con
             prepared.consent_id,
             session.reports.session_id,
             session.shell.clock,
+            *([] if shared is None else [shared.repository.share_votes]),
         ),
     )
     await judge.check()

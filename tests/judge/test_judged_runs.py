@@ -24,6 +24,7 @@ from planner.execution.ledger import Ledger
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.judging.judge_calls import JudgeCalls
+from planner.log.local import LocalLog
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
 from planner.workspace.selection import Selection, load
@@ -198,7 +199,8 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection(), loaded.project)
     prepared = prepare(Workspace(shell, Selection(), loaded, place), {}, None)
-    records = JudgeCallRecords(Journal(IN_MEMORY), "", "session", "2026-11")
+    journal = Journal(LocalLog(IN_MEMORY, "a", shell.clock.now), "a")
+    records = JudgeCallRecords(journal, "", "session", shell.clock)
     judge = JudgeCalls(shell, prepared.judging, prepared.change_set, False, shell.log, records)
 
     async def ask() -> JudgeCallsResult:

@@ -37,7 +37,7 @@ def test_a_ref_that_is_deleted_while_calls_are_under_way(
     service.release()
     git(remote, "update-ref", "-d", REF)
     assert one.planner("run", "--consent-to-charge").code == 4
-    assert one.planner("reconcile").code == 4  # the launch is unconfirmed
+    assert one.planner("reconcile").code in (0, 4)  # it was killed before or after the answer came
     ran = one.planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.err
     assert {action for action, _, _ in fresh_clone("two").actions().values()} == {"reuse"}
