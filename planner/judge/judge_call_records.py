@@ -44,7 +44,7 @@ class JudgeCallRecords:
     clock: Clock
     share_answers: Callable[[], None] = lambda: None
     """Shares the answers that are stored: another machine would pay for them again. Raises `StoreError`."""
-    _reserved: dict[str, Vote] = field(default_factory=dict[str, Vote])
+    _reserved: dict[str, Vote] = field(default_factory=dict[str, Vote], init=False)
 
     @property
     def month(self) -> str:
