@@ -229,16 +229,20 @@ def place_of(
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
     others = (*_others(opened, namespaces, targets), UnverifiedKeys([folder, remote], own))
     found = OpenedStore(directory, shared.repository, environment, home, verified, own, shared, *others, world)
-    if selection.offline:
+    if not shares_log(selection):
         return replace(found, account=account_of(shell))
     project_folder = named_project(root, project)
 
     def open_log(namespace: str) -> tuple[str, Store]:
         name = log_name(project_folder, unquote(namespace.removeprefix(BRANCHES).rstrip("/")))
-        store = _open_log(shell, root, address, f"sandbox/{name}" if selection.sandbox else name)
-        return f"{named} {name}", store
+        return f"{named} {name}", _open_log(shell, root, address, name)
 
     return replace(found, account=account_of(shell), open_log=open_log)
+
+
+def shares_log(selection: Selection) -> bool:
+    """Whether the log is in the store, too. Each machine has a sandbox of its own, whose runs are counted from 1."""
+    return not (selection.offline or selection.sandbox)
 
 
 def _open_log(shell: Shell, root: Path, address: StoreAddress, name: str) -> Store:

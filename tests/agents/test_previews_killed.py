@@ -86,7 +86,7 @@ def _preview_steps(lines: Iterable[str]) -> list[str]:
 
 def _shared_steps(machine: Clinic) -> list[str]:
     repository = Git(machine.root, {"PATH": os.environ["PATH"]})
-    lines, _ = GitStore(repository, "refs/planner/results-log/sandbox/_/log", "origin", "reader").read(START)
+    lines, _ = GitStore(repository, "refs/planner/results-log/_/log", "origin", "reader").read(START)
     return _preview_steps(lines)
 
 

@@ -203,6 +203,8 @@ class Organization:
             patch.setattr(planner.workspace.service, "embedded_app", lambda *_: self._app(life))
             patch.setattr(planner.log.local, "Journal", MortalJournal)
             patch.setattr(planner.workspace.stores, "DirectoryStore", MortalStore)
+            # All machines call the same service.
+            patch.setattr(planner.workspace.stores, "shares_log", lambda selection: not selection.offline)
             patch.setattr(planner.workspace.report_files, "_replace", write)
             try:
                 yield
