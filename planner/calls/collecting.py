@@ -88,6 +88,7 @@ def unbilled_calls(state: State) -> list[Call]:
     return [
         call
         for launch, _ in state.at_stage(Stage.UNREAD, Stage.INCOMPLETE)
+        if launch.launch_id not in state.elsewhere
         for call in launch.live_calls.values()
         if call.has_ended and call.call_id is not None and "bill" in call.missing
     ]

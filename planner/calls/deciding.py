@@ -11,6 +11,7 @@ from typing import Final
 
 from planner.calls.budget import Budget, budget_of
 from planner.calls.model import (
+    ANSWER_SECONDS,
     LARGEST_BATCH,
     Batched,
     Launching,
@@ -33,8 +34,6 @@ from planner.values import frozen
 POSTS_AT_ONCE: Final = 4
 MAX_UNCONFIRMED: Final = 3
 """Launching stops at this many unconfirmed launches until one is settled."""
-ANSWER_SECONDS: Final = 70.0
-"""An open launch that is older has probably lost its answer."""
 
 
 def missing_calls(state: State, consent_id: str, goal: Goal) -> int:
@@ -155,7 +154,9 @@ def _launches(free: Sequence[Pending], room: int, most: int, budget: Budget, now
             key=lambda line: (lines[line][0].want.expected_seconds or 0.0, sum(each.calls for each in lines[line])),
         )
         batch, later = _batch(lines[line], min(room, LARGEST_BATCH), budget, now)
-        lines[line] = later
+        # Two launches of one line that ask for the same could not be told apart.
+        prompts = {batched.want.prompt_digest for batched in batch}
+        lines[line] = later = [each for each in later if each.want.prompt_digest not in prompts]
         if not batch or not later:
             del lines[line]
         if batch:
@@ -213,7 +214,9 @@ def _at_ceiling(pending: Sequence[Pending], free: Sequence[Pending], budget: Bud
     return stop
 
 
-def is_in_time(intent_seconds: float, settings: Settings, now: Now) -> bool:
-    """Whether a launch that was decided then may still leave. To be asked before it is sent and right before its first
-    byte: the process may have been stopped in between."""
-    return now.seconds - intent_seconds <= settings.max_send_delay_seconds
+def is_in_time(decided: Now, settings: Settings, now: Now) -> bool:
+    """Whether a launch that was decided then may still leave, by both clocks: not every system counts the time that the
+    machine sleeps. To be asked before it is sent and right before its first byte: the process may have been stopped in
+    between."""
+    passed_seconds = max(now.seconds - decided.seconds, (now.server - decided.server).total_seconds())
+    return passed_seconds <= settings.max_send_delay_seconds

@@ -86,6 +86,10 @@ MAX_LATE_LAUNCHES: Final = 3
 """Give up after this many launches in a row that waited too long before they were sent."""
 
 
+_NOT_YET: Final = "the service's lists were not read"
+_OF_BASE: Final = "a session of the default branch is making it"
+
+
 class Log(Protocol):
     """The log that a session decides from and writes to."""
 
@@ -279,10 +283,15 @@ class Driver:
         self.limit.overdue = sum(
             asked.calls for each in self._runs() if not self._is_awaited(each, now) for asked in each[0].unbound()
         )
-        step = decide(self.log.state, self.terms.consent, self.terms.wants, self.limit, now)
+        step = decide(self.log.state, self._as_agreed_now(self.terms.consent), self.terms.wants, self.limit, now)
         if isinstance(step, Waiting) and step.reason is WaitReason.THROTTLED and self._gives_up(step, now):
             return Stop(StopReason.THROTTLED, self._why_it_gives_up(step, now))
         return step
+
+    def _as_agreed_now(self, consent: Consent) -> Consent:
+        """Another session under the same consent may have lowered its ceilings."""
+        known = self.log.state.consents.get(consent.consent_id, consent)
+        return replace(consent, ceilings=known.ceilings, expires_at=known.expires_at)
 
     def _why_it_gives_up(self, step: Waiting, now: Now) -> str:
         left_seconds = step.until - now.seconds
@@ -338,9 +347,11 @@ class Driver:
     def _searched(self) -> dict[str, Unsettled]:
         """What the last poll said of each open launch."""
         opened = {intent.launch_id: intent for intent in self.log.state.open_launches()}
-        not_yet = "the service's lists were not read"
+        elsewhere = self.log.state.elsewhere
         return {
-            launch_id: self.unsettled.get(launch_id, Unsettled(intent, needs_person=False, why=not_yet))
+            launch_id: self.unsettled.get(
+                launch_id, Unsettled(intent, needs_person=False, why=_OF_BASE if launch_id in elsewhere else _NOT_YET)
+            )
             for launch_id, intent in opened.items()
         }
 
@@ -401,7 +412,7 @@ class Driver:
             return
         for intent, launching in zip(intents, launches, strict=True):
             self.limit.posting.add(intent.launch_id)
-            self._tasks.start_soon(self._send, intent, launching, decided.seconds)
+            self._tasks.start_soon(self._send, intent, launching, decided)
 
     def _intent_of(self, launching: Launching, decided: Now) -> Intent:
         assert self.terms.consent is not None
@@ -429,7 +440,7 @@ class Driver:
         if self._store_trouble.lasts(self.terms.settings.outage_give_up_seconds, now):
             self._end_launching(Stop(StopReason.STORE, error.with_hint, error=error))
 
-    async def _send(self, intent: Intent, launching: Launching, decided_seconds: float) -> None:
+    async def _send(self, intent: Intent, launching: Launching, decided: Now) -> None:
         prompts = tuple(batched.want.prompt for batched in launching.batch for _ in range(batched.calls))
         request = LaunchRequest(intent.line, prompts, name_of(intent.launch_id), is_batch=True)
         is_sent = False
@@ -437,13 +448,15 @@ class Driver:
         def on_sending() -> None:
             """The connection stands, and no byte has left. Others wait until this can no longer happen."""
             nonlocal is_sent
-            if not is_in_time(decided_seconds, self.terms.settings, self.now()):
+            if self.stop is not None:
+                raise TooLateError("nothing more is sent")
+            if not is_in_time(decided, self.terms.settings, self.now()):
                 raise TooLateError("the launch waited too long before it was sent: it is replaced")
             is_sent = True
 
         answer: Answer
         try:
-            if self.stop is not None or not is_in_time(decided_seconds, self.terms.settings, self.now()):
+            if self.stop is not None or not is_in_time(decided, self.terms.settings, self.now()):
                 answer = (
                     TooLateError("the launch was not sent in time") if self.stop is None else Cancelled(is_sent=False)
                 )
@@ -489,6 +502,8 @@ class Driver:
 
     def _late(self, now: Now) -> None:
         """Replace the launch, but not forever: with a slow store, nothing would ever be sent."""
+        if self.stop is not None:
+            return
         self._late_launches += 1
         self._store_at = now.seconds + FIRST_PAUSE_SECONDS
         if self._late_launches >= MAX_LATE_LAUNCHES:
@@ -515,10 +530,16 @@ class Driver:
 
     def _runs(self) -> list[tuple[Launch, Intent]]:
         """Launches to look for in the list of runs: the first time also those with evidence that came late."""
-        unread = self.log.state.at_stage(Stage.UNREAD)
-        if self._has_listed:
-            return unread
-        return unread + [each for each in self.log.state.at_stage(Stage.INCOMPLETE) if late_calls(each[0])]
+        state = self.log.state
+        watched = state.at_stage(Stage.UNREAD)
+        if not self._has_listed:
+            watched += [each for each in state.at_stage(Stage.INCOMPLETE) if late_calls(each[0])]
+        return [each for each in watched if each[0].launch_id not in state.elsewhere]
+
+    def _searchable(self) -> list[Intent]:
+        """Open launches to look for: those that are not being sent, and are of this log."""
+        state, posting = self.log.state, self.limit.posting
+        return [each for each in state.open_launches() if each.launch_id not in posting | state.elsewhere]
 
     def _concerns(self, intent: Intent) -> bool:
         """Whether this session waits for a launch. The others are looked for once."""
@@ -554,7 +575,7 @@ class Driver:
 
     def _asks_lists(self, now: Now) -> bool:
         """Whether anything waits for the service's lists."""
-        opened = self.log.state.stages[Stage.OPEN] - self.limit.posting
+        opened = self.log.state.stages[Stage.OPEN] - self.limit.posting - self.log.state.elsewhere
         return bool(opened) or self._refused_since is not None or any(self._is_read(each, now) for each in self._runs())
 
     async def _read_what_is_due(self, step: Waiting, now: Now) -> None:
@@ -589,8 +610,7 @@ class Driver:
         self._changed.set()
 
     async def _read_lists(self, began: Now) -> Lists | None:
-        state = self.log.state
-        searched = [intent for intent in state.open_launches() if intent.launch_id not in self.limit.posting]
+        searched = self._searchable()
         watched = [each for each in self._runs() if self._is_read(each, began)]
         earliest = [intent.earliest for intent in searched] + [intent.earliest for _, intent in watched]
         wanted = {
@@ -622,7 +642,7 @@ class Driver:
                 await self._read_members(launch, intent, runs)
         if searched:
             await self.log.refresh()  # after the lists: what another machine claimed is known
-        return Lists(began, runs, batches)
+        return Lists(began, runs, batches, frozenset(intent.launch_id for intent in searched))
 
     async def _read_members(self, launch: Launch, intent: Intent, runs: Listed[Run]) -> None:
         """The runs of a batch whose answer or row did not name them all."""
@@ -668,20 +688,21 @@ class Driver:
         return now.seconds - since < self.terms.settings.evidence_wait_seconds
 
     def _reconcile(self, lists: Lists, now: Now) -> None:
-        """Search for the open launches that the lists may show, and note what they say."""
+        """Search for the open launches that the lists were read for, and note what they say."""
         intents: list[Intent] = []
+        others: list[Intent] = []
         unsettled: list[Unsettled] = []
         for launch, intent in self.log.state.at_stage(Stage.OPEN):
-            if intent.launch_id in self.limit.posting:
-                continue
-            if intent.credential != self.provider.credential:
+            if intent.launch_id not in lists.searched:
+                others.append(intent)
+            elif intent.credential != self.provider.credential:
                 unsettled.append(Unsettled(intent, needs_person=True, why="it was made with another key"))
             elif launch.outcome is not None:
                 why = "the service answered it with another launch's batch"
                 unsettled.append(Unsettled(intent, needs_person=True, why=why))
-            elif intent.earliest <= lists.began.server:
+            else:
                 intents.append(intent)
-        found = reconcile(self.log.state, intents, lists, self.terms.settings, now)
+        found = reconcile(self.log.state, intents, lists, self.terms.settings, now, others)
         self.unsettled = {each.intent.launch_id: each for each in (*unsettled, *found.unsettled)}
         self.log.note(found.outcomes)
 
@@ -696,7 +717,7 @@ class Driver:
                 want = self._wants.get(asked.key)
                 ages += [now.seconds_since(intent.at)] * asked.calls
                 expected += [None if want is None else want.expected_seconds] * asked.calls
-        opened = [intent for intent in state.open_launches() if intent.launch_id not in self.limit.posting]
+        opened = self._searchable()
         if not ages:
             ages = [now.seconds_since(intent.at) for intent in opened]
             expected = [None for _ in ages]

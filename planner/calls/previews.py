@@ -230,7 +230,7 @@ class Previews:
         )
 
         def on_sending() -> None:
-            if not is_in_time(decided.seconds, self.terms.settings, self._now()):
+            if not is_in_time(decided, self.terms.settings, self._now()):
                 raise TooLateError("the copy waited too long before it was made")
 
         while not await self.log.append([preview]):

@@ -29,6 +29,8 @@ class Lists:
     began: Now
     runs: Listed[Run]
     batches: Listed[Batch]
+    searched: frozenset[str] = frozenset()
+    """The launches that they were read for, and that they reach back to."""
 
 
 def name_of(launch_id: str) -> str:
@@ -44,15 +46,19 @@ class Found:
     unsettled: tuple[Unsettled, ...]
 
 
-def reconcile(state: State, intents: Sequence[Intent], lists: Lists, settings: Settings, now: Now) -> Found:
-    """Search for these open launches. `intents` are without those that this process is sending."""
+def reconcile(
+    state: State, intents: Sequence[Intent], lists: Lists, settings: Settings, now: Now, others: Sequence[Intent] = ()
+) -> Found:
+    """Search for these open launches. `others` are open too, but just being made, or not of this log: what may be
+    theirs is left to them."""
     batches = _free_batches(state, lists)
-    requesters = {intent.credential: state.requesters(intent.credential) for intent in intents}
+    requesters = {intent.credential: state.requesters(intent.credential) for intent in (*intents, *others)}
     possible = {
         intent.launch_id: [batch for batch in batches if _may_be(intent, batch, requesters[intent.credential])]
-        for intent in intents
+        for intent in (*intents, *others)
     }
     shared = Counter(batch.id for candidates in possible.values() for batch in candidates)
+    undecided = {batch.id for intent in others for batch in possible[intent.launch_id]}
     adopted: dict[str, Batch] = {}
     for intent in intents:
         candidates = possible[intent.launch_id]
@@ -63,16 +69,18 @@ def reconcile(state: State, intents: Sequence[Intent], lists: Lists, settings: S
         Outcome(now.server, launch_id, Result.ADOPTED, batch.id, tuple(sorted(batch.run_ids)), batch.requester_id)
         for launch_id, batch in adopted.items()
     ]
-    taken = {batch.id for batch in adopted.values()}
-    free = [batch for batch in batches if batch.id not in taken]
+    free = [batch for batch in batches if batch.id not in shared]  # what fits one launch is not hidden from another
     unsettled: list[Unsettled] = []
     for intent in intents:
         candidates = possible[intent.launch_id]
-        again_at = intent.at + timedelta(seconds=settings.settle_seconds + intent.slack_seconds)
+        again_at = intent.at + timedelta(seconds=settings.absent_seconds + intent.slack_seconds)
         is_settled = lists.began.server - timedelta(seconds=lists.began.slack_seconds) >= again_at
         if intent.launch_id in adopted:
             continue
-        if candidates:
+        if any(batch.id in undecided for batch in candidates):
+            why = "another launch, which is being made, may be it"
+            unsettled.append(Unsettled(intent, needs_person=False, why=why))
+        elif candidates:
             ids = tuple(batch.id for batch in candidates)
             why = f"{len(ids)} batches may be it, or another launch's" if len(ids) > 1 else "another launch may be it"
             unsettled.append(Unsettled(intent, needs_person=True, why=why, candidates=ids))

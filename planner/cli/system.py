@@ -6,8 +6,9 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -73,6 +74,12 @@ def safe(stream: TextIO, keys: KeyRedactor, kind: type[_SafeStream] = _SafeStrea
     return cast("TextIO", kind(cast("TextIO", stream), keys))
 
 
+def _boottime() -> Callable[[], float] | None:
+    """Seconds that also pass while the machine sleeps: on macOS, its monotonic clock counts them."""
+    clock = getattr(time, "CLOCK_BOOTTIME" if sys.platform == "linux" else "CLOCK_MONOTONIC", None)
+    return None if clock is None else partial(time.clock_gettime, clock)
+
+
 def open_streams() -> None:
     """Make standard output and standard error safe to write to, so that a closed or narrow stream does not change the
     exit code."""
@@ -122,7 +129,7 @@ def shell(global_options: GlobalOptions, verbosity: int = 0) -> Shell:
         environ=os.environ,
         out=sys.stdout,
         err=sys.stderr,
-        clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=_sleep),
+        clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=_sleep, boottime=_boottime()),
         new_id=lambda: secrets.token_hex(8),
         width=shutil.get_terminal_size((100, 24)).columns,
         verbosity=global_options.verbose + verbosity,

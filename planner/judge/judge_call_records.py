@@ -75,6 +75,7 @@ class JudgeCallRecords:
         self._reserved[call.call_id] = vote
         try:
             self.share_answers()
+            self._check_ceilings(vote)
             while not await self.journal.log.append([vote]):
                 self._check_ceilings(vote)  # somebody else appended, perhaps a reservation under the same consent
         except CeilingReachedError:

@@ -115,6 +115,8 @@ class Consent:
     expires_at: Moment | None = None
     starts_over: bool = False
     """Calls that were made before do not count."""
+    part: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Each session that resumes it writes the next one, with today's ceilings. The highest counts."""
     fact: Literal["consent"] = "consent"
 
     @property

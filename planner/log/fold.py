@@ -260,6 +260,8 @@ class State:
     tallies: Tallies = field(default_factory=Tallies)
     stages: dict[Stage, set[str]] = field(default_factory=lambda: {stage: set[str]() for stage in Stage})
     """Ids of launches, by what is left to find out; those that are finished are in none."""
+    elsewhere: set[str] = field(default_factory=set[str], compare=False)
+    """Ids of launches of another log. Their calls are not made again; only their own log says what became of them."""
     changed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]], compare=False, repr=False)
     """Kind and id of each record that changed since somebody emptied this."""
 
@@ -279,7 +281,7 @@ class State:
                 case Preview():
                     self._put(self.previews, fact, _merged_preview)
                 case Consent():
-                    self._put(self.consents, fact, _later)
+                    self._put(self.consents, fact, _merged_consent)
                 case Session():
                     self._put(self.sessions, fact, _later)
                 case Verdict():
@@ -288,6 +290,12 @@ class State:
                     self._put(self.decisions, fact, _later)
         for launch_id, launch in before.items():
             self._update(launch_id, launch, self.launches[launch_id])
+
+    def add_elsewhere(self, facts: Iterable[Fact | Ignored]) -> None:
+        """Facts of another log."""
+        every = list(facts)
+        self.elsewhere |= {fact.launch_id for fact in every if isinstance(fact, Intent)}
+        self.add_all(every)
 
     def _update(self, launch_id: str, before: Launch, after: Launch) -> None:
         """Correct what depends on a launch."""
@@ -399,6 +407,10 @@ def facts_of(state: State) -> Iterator[Fact | Ignored]:
 def _later(first: _Record, second: _Record) -> _Record:
     """Of two facts that say different things of one thing: any, but always the same."""
     return first if first == second else max(first, second, key=write_fact)
+
+
+def _merged_consent(first: Consent, second: Consent) -> Consent:
+    return _later(first, second) if first.part == second.part else max(first, second, key=lambda each: each.part)
 
 
 def _with(launch: Launch, fact: Intent | Outcome | Call) -> Launch:

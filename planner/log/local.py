@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import anyio.to_thread
 
-from planner.log.facts import Fact, Reader, write_fact
+from planner.errors import UsageError
+from planner.log.facts import Fact, Ignored, Reader, write_fact
 from planner.log.fold import State, fold
 from planner.log.journal import Journal
 from planner.log.stores.store import Store
@@ -22,7 +23,7 @@ class LocalLog:
     """Implements `planner.calls.driver.Log`. Raises `StoreError` for a file that cannot be used.
 
     `now` is by the service's clock, as far as that is known. `store` is what names the store's log, and the log.
-    `read_only` uses a copy of the file.
+    `read_only` uses a copy of the file. `read_base` returns the facts of another log that this one is decided beside.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class LocalLog:
         store: tuple[str, Store] | None = None,
         *,
         read_only: bool = False,
+        read_base: Callable[[], Sequence[Fact]] | None = None,
     ) -> None:
         self.state = State()
         self._account, self._now = account, now
+        self._read_base = read_base
         self._position = 0
         """`state` has the lines up to there."""
         address, opened = store or ("", None)
@@ -59,10 +62,13 @@ class LocalLog:
     async def refresh(self) -> None:
         """Read what others appended."""
         await self._perform(self._journal.pull)
+        if self._read_base is not None:
+            self.state.add_elsewhere(await anyio.to_thread.run_sync(self._read_base))
 
     async def append(self, facts: Sequence[Fact]) -> bool:
         """Append facts, with all that was noted. False if somebody else appended since `state` was read."""
         lines = [write_fact(fact) for fact in facts]
+        self._check_readable(lines)
         return await self._perform(partial(self._journal.append, lines, self._position))
 
     def note(self, facts: Iterable[Fact]) -> None:
@@ -82,6 +88,8 @@ class LocalLog:
         """As `refresh`."""
         self._journal.pull()
         self._catch_up()
+        if self._read_base is not None:
+            self.state.add_elsewhere(self._read_base())
 
     def publish(self) -> None:
         """As `share`."""
@@ -92,6 +100,19 @@ class LocalLog:
         """Append again what the store has lost."""
         self._journal.share_again()
         self._catch_up()
+
+    def _check_readable(self, lines: Sequence[str]) -> None:
+        """A launch that nobody can read back would not hold its calls: they would be made again. Raises
+        `UsageError`."""
+        reader = Reader(self._account, self._now())
+        for line in lines:
+            fact = reader.read(line)
+            if isinstance(fact, Ignored):
+                why = f"{fact.why.value} {fact.detail}".rstrip()
+                raise UsageError(
+                    f"what is to be written to the log would count for nothing: {why}",
+                    "Check the clock of this machine.",
+                )
 
     async def _perform(self, use: Callable[[], T]) -> T:
         """Use the store in another thread, so that tasks go on meanwhile."""

@@ -20,6 +20,8 @@ from planner.results.money_documents import ConsentDocument
 from planner.session.called_agents import agents_refusal
 
 if TYPE_CHECKING:
+    from planner.execution.journal import Journal
+    from planner.execution.launches import Slot
     from planner.session.preparing import Preparation
     from planner.session.run_session import RunSession
     from planner.workspace.stores import Workspace
@@ -53,29 +55,39 @@ def consent_fact(session: RunSession, prepared: Preparation, person: str, how: s
         account=session.journal.account,
         consent_id=prepared.consent_id,
         digest=prepared.change_set.digest,
-        goals=tuple(_goals(session, prepared)),
+        goals=tuple(goals_of(session, prepared)),
         ceilings=tuple(_ceilings(session, prepared)),
         person=(person if shared is None else shared.redaction.name(person))[:500],
         how=how,
         starts_over=starts_over or (earlier is not None and earlier.starts_over),
+        part=0 if earlier is None else earlier.part + 1,
     )
 
 
-def _goals(session: RunSession, prepared: Preparation) -> Iterator[Goal]:
+def goals_of(session: RunSession, prepared: Preparation) -> Iterator[Goal]:
     """One for each case of the set, in the order of their ids: how many calls of its key the log is to have. Cases that
     make no calls of their own have the key of their expectations."""
     earlier = {} if prepared.consent is None else {goal.key: goal for goal in _earlier_goals(session, prepared)}
     payers = {change.case_id: change for change in prepared.change_set.payers}
+    paid = {case.key for case in _cases(prepared) if case.case_id in payers}
     for case in _cases(prepared):
         change = payers.get(case.case_id)
         if change is None or change.case is None:
-            key = f"{case.check}:{case.case_id}" if not case.call or case.shares else case.key
+            is_of_another = not case.call or case.shares or case.key in paid
+            key = f"{case.check}:{case.case_id}" if is_of_another else case.key
             yield earlier.get(_key(key), Goal(_key(key), 0))
             continue
-        resumable = len(prepared.resumable.get(case.case_id, ()))
-        calls = max(0, prepared.live_calls.get(case.key, 0) - resumable + change.calls)
-        retries = change.case.retries * change.calls
-        yield Goal(case.key, calls, change.case.plan, retries)
+        resumable = prepared.resumable.get(case.case_id, ())
+        # Failures that are in results do not count as those of this session's calls, which may be made again.
+        failed = _failed_before(session.journal, prepared.consent_id, case.key, resumable)
+        calls = max(0, prepared.live_calls.get(case.key, 0) - len(resumable) - failed + change.calls)
+        yield Goal(case.key, calls, change.case.plan, change.case.retries * change.calls + failed)
+
+
+def _failed_before(journal: Journal, consent_id: str, key: str, resumable: Sequence[Slot]) -> int:
+    calls = [journal.call_of_run(slot.run_id) for slot in resumable if slot.run_id is not None]
+    resumed = sum(call is not None and call.has_failed and call.key == key for call in calls)
+    return max(0, journal.state.tallies.failed[consent_id, key] - resumed)
 
 
 def _key(key: str) -> str:

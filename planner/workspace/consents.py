@@ -64,5 +64,9 @@ def not_yet_made(work: Workspace, change_set: ChangeSet, journal: Journal, *, to
 def _lost_consent_id(journal: Journal, digest: str) -> str:
     """The consent of open launches of this set whose machine was lost before it could share the consent: they are
     charged under it. "" if there is none."""
-    ids = [launch.consent_id for launch in journal.launches(LIVE) if launch.consent_id.startswith(id_prefix(digest))]
+    ids = [
+        launch.consent_id
+        for launch in journal.launches(LIVE)
+        if launch.consent_id.startswith(id_prefix(digest)) and launch.launch_id not in journal.state.elsewhere
+    ]
     return next((consent_id for consent_id in ids if journal.consents.get(consent_id) is None), "")

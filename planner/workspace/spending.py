@@ -60,6 +60,8 @@ def _known(journal: Journal) -> dict[str, _Known]:
     consents = {consent.consent_id: consent for consent in journal.consents.every()}
     first: dict[str, datetime] = {}
     for launch in journal.launches(LIVE):
+        if launch.launch_id in journal.state.elsewhere:
+            continue
         first.setdefault(launch.consent_id, launch.sent_at)
     return {
         consent_id: _Known(

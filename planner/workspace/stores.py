@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,7 +20,7 @@ from planner.ci.event import QUEUE_DEPTH, group_namespaces, is_public
 from planner.ci.git import Git, repository_of, shared_remote
 from planner.ci.target_branch import target_namespaces
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.log.facts import Fact, Ignored, Preview, Reader
+from planner.log.facts import Call, Fact, Intent, Outcome, Reader, Session
 from planner.log.fold import LONGEST_RUN, Stage, State, facts_of, fold
 from planner.log.stores.store import LogWentBackError, log_name
 from planner.planfile.addresses import Bucket, Folder, GitRef, StoreAddress, parse_store
@@ -269,7 +270,9 @@ def named_project(root: Path, project: Project) -> str:
 
 def account_of(shell: Shell) -> str:
     """A digest of the service that is called."""
-    return sha256(shell.environ.get("THUNDERPHONE_API_BASE_URL", "").encode()).hexdigest()[:32]
+    from planner.workspace.service import base_url_of
+
+    return sha256(base_url_of(shell.environ).encode()).hexdigest()[:32]
 
 
 def _world(shell: Shell, root: Path, selection: Selection, project: Project) -> str:
@@ -356,7 +359,13 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
     from planner.log.local import LocalLog
 
     check_no_older(place.journal_path)
-    log = LocalLog(place.journal_path, place.account, shell.clock.now, place.log_store(place.namespace))
+    log = LocalLog(
+        place.journal_path,
+        place.account,
+        shell.clock.now,
+        place.log_store(place.namespace),
+        read_base=partial(_base_facts, shell, place) if place.namespace else None,
+    )
     with closing(Journal(log, place.account)) as journal:
         try:
             log.read()
@@ -364,7 +373,7 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
             if not restores:
                 raise
             log.restore()
-        log.state.add_all(_base_facts(shell, place))
+            log.read()
         warn_of_ignored(shell, journal)
         try:
             yield journal
@@ -386,7 +395,7 @@ def journal_to_read(shell: Shell, place: OpenedStore) -> Journal | None:
     if journal is None and base:
         journal = Journal(LocalLog(IN_MEMORY, place.account, shell.clock.now), place.account)
     if journal is not None:
-        journal.state.add_all(base)
+        journal.state.add_elsewhere(base)
     return journal
 
 
@@ -397,15 +406,19 @@ def read_log(shell: Shell, place: OpenedStore, namespace: str) -> Journal | None
     return journal_for_reading(place.path_of(namespace), place.account, shell.clock.now, place.log_store(namespace))
 
 
-def _base_facts(shell: Shell, place: OpenedStore) -> list[Fact | Ignored]:
-    """In a job of a pull request: what the default branch's log says. Its calls are not made again; none of it is
-    written to the log of the pull request. Copies of agents are left out: each log deletes its own. A sandbox is left
-    out, too: each machine's has the same run ids."""
+def _base_facts(shell: Shell, place: OpenedStore) -> list[Fact]:
+    """In a job of a pull request: the calls of the default branch's log, which are not made again, and which of them
+    are in results. None of its consents is resumed, and none of its copies of agents deleted. A sandbox is left out:
+    each machine's has the same run ids."""
     base = read_log(shell, place, "") if place.namespace and not place.world else None
     if base is None:
         return []
     with closing(base):
-        return [fact for fact in facts_of(base.state) if not isinstance(fact, Preview)]
+        return [
+            replace(fact, consent_id="", done=()) if isinstance(fact, Session) else fact
+            for fact in facts_of(base.state)
+            if isinstance(fact, Intent | Outcome | Call | Session)
+        ]
 
 
 def remove_log(shell: Shell, place: OpenedStore, number: int) -> bool:

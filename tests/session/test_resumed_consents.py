@@ -82,3 +82,9 @@ def test_a_session_that_may_not_resume_them_needs_a_new_consent(journal: Journal
     assert known_consent_id(journal, DIGEST, {}, starts_over=True) == ""
     journal.note(consent(NEW, 1, starts_over=True))
     assert known_consent_id(journal, DIGEST, {}, starts_over=True) == NEW
+
+
+def test_a_pull_request_resumes_no_consent_of_the_default_branch(journal: Journal) -> None:
+    """Two logs would each allow its whole ceiling."""
+    journal.state.add_elsewhere(called(OLD))
+    assert known_consent_id(journal, DIGEST, {}) == ""

@@ -14,19 +14,23 @@ import shutil
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
 from repositories import git, make_remote
 from served_sandbox import ServedSandbox
 
+from planner.ci.git import Git
 from planner.cli import main
-from planner.execution.journal import Journal
-from planner.execution.launches import LaunchState
-from planner.log.local import LocalLog
+from planner.log.facts import Reader
+from planner.log.fold import Stage, State, fold
+from planner.log.journal import Journal
+from planner.log.stores.git import GitStore
+from planner.log.stores.store import log_name
 
 WORLD = {"time_scale": 150, "concurrency_limit": 4, "balance_cents": 100_000_000}
 FAULTS = [
@@ -51,7 +55,8 @@ scenarios:
     expect: [{{check: call, status: completed}}]
 """
 PROJECT = "version: 1\nexecution: {settle_seconds: 6, linger_seconds: 20}\n"
-SHARED = "store: git:refs/planner/results\n"
+SHARED_REF = "refs/planner/results"
+SHARED = f"store: git:{SHARED_REF}\n"
 CASES, RUNS = 6, 2
 LONGEST_SECONDS = 120.0
 MOST_FINAL_SESSIONS = 20
@@ -88,7 +93,6 @@ class KilledStory:
         for _ in range(dice.randint(2, 8)):
             self._wait(self._start(machine), dice.uniform(0.2, 3.0))
         self._finish(machine)
-        self._compare_journal(machine)
 
     def _lose_machines(self, machine: Path, dice: Random) -> Path:
         for _ in range(dice.randint(2, 5)):
@@ -124,28 +128,28 @@ class KilledStory:
         reported = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
         if reported != charged:
             self.problems.append(f"the report says {reported}, the service charged {charged}")
-        # Open launches of cases that are done are searched for when they are ten minutes old.
-        if left := [
-            name for name, state in self._stored_launches().items() if state not in ("intended", "unconfirmed")
-        ]:
+        self._compare_log(machine, {run["run_id"]: run["cost_cents"] or 0 for run in made})
+
+    def _compare_log(self, machine: Path, charged: Mapping[int, int]) -> None:
+        """A bill that the log has for each run, and nothing left to read. A launch may be open that made no run: those of
+        cases that are done are searched for when they are ten minutes old."""
+        state = self._state(machine)
+        calls = [call for launch in state.launches.values() for call in launch.live_calls.values()]
+        noted = {call.run_id: call.cents or 0 for call in calls}
+        if noted != charged:
+            self.problems.append(f"the log says {noted}, the service charged {charged}")
+        if left := [*state.stages[Stage.UNREAD], *state.stages[Stage.INCOMPLETE]]:
             self.problems.append(f"left over: {left}")
 
-    def _compare_journal(self, machine: Path) -> None:
-        path = machine / ".planner" / "log.db"
-        with closing(Journal(LocalLog(path, "", lambda: datetime.now(UTC) + timedelta(days=1)), "")) as journal:
-            slots = [slot for launch in journal.launches(LaunchState) for slot in journal.slots_of(launch.launch_id)]
-        noted = {slot.run_id: slot.cost_cents or 0 for slot in slots if slot.run_id is not None}
-        charged = {run["run_id"]: run["cost_cents"] for run in self.service.runs(self.number)}
-        if noted != charged:
-            self.problems.append(f"the journal says {noted}, the service charged {charged}")
-
-    def _stored_launches(self) -> dict[str, str]:
-        if not self.is_shared:
-            return {}
-        remote, ref = self.folder / "remote.git", "refs/planner/results"
-        names = git(remote, "ls-tree", "-r", "--name-only", ref).split()
-        launches = [name for name in names if name.startswith("intents/")]
-        return {name: json.loads(git(remote, "show", f"{ref}:{name}"))["state"] for name in launches}
+    def _state(self, machine: Path) -> State:
+        """What the log says: the shared one, if there is one."""
+        if self.is_shared:
+            store = GitStore(Git(machine, os.environ), f"{SHARED_REF}-log/{log_name()}", "origin", "reader")
+            lines, _ = store.read()
+        else:
+            with closing(Journal(machine / ".planner" / "log.db", read_only=True)) as journal:
+                lines, _ = journal.read()
+        return fold(lines, Reader("", datetime(2900, 1, 1, tzinfo=UTC)), State())
 
     def _make_remote(self) -> None:
         files = {
