@@ -49,10 +49,6 @@ class Want:
         return prompt_key(self.prompt)
 
 
-ANSWER_SECONDS: Final = 70.0
-"""An answer that takes longer is lost."""
-
-
 @frozen
 class Settings:
     settle_seconds: float = 600.0
@@ -71,12 +67,6 @@ class Settings:
     def max_send_delay_seconds(self) -> float:
         """An intent that is older must not leave: others wait `settle_seconds` before they call it absent."""
         return self.settle_seconds / 4
-
-    @property
-    def absent_seconds(self) -> float:
-        """A launch that is not listed so long after its intent never arrived: it can no longer leave, and a service
-        that was still working on it has answered."""
-        return max(self.settle_seconds, self.max_send_delay_seconds + ANSWER_SECONDS)
 
 
 class Now(NamedTuple):

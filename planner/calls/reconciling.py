@@ -73,7 +73,7 @@ def reconcile(
     unsettled: list[Unsettled] = []
     for intent in intents:
         candidates = possible[intent.launch_id]
-        again_at = intent.at + timedelta(seconds=settings.absent_seconds + intent.slack_seconds)
+        again_at = intent.at + timedelta(seconds=settings.settle_seconds + intent.slack_seconds)
         is_settled = lists.began.server - timedelta(seconds=lists.began.slack_seconds) >= again_at
         if intent.launch_id in adopted:
             continue

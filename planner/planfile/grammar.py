@@ -5,7 +5,7 @@ used. Mappings whose parts are read one by one (targets, scenarios, expectations
 """
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -313,10 +313,20 @@ class LibraryFields(Authored):
     )
 
 
+SHORTEST_SETTLING_SECONDS: Final = 100.0
+
+
 class ExecutionFields(Authored):
     settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
-        default=600, description="How long to look for an unconfirmed launch before it may be sent again."
+        default=600,
+        description="How long to look for an unconfirmed launch before it may be sent again. At least 100 are used: a"
+        " launch leaves within a quarter of that, and its answer may take a minute.",
     )
     linger_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         default=60, description="How long a session waits at its end for unconfirmed launches."
     )
+
+    @property
+    def settling_seconds(self) -> float:
+        """`settle_seconds` as they are used."""
+        return max(SHORTEST_SETTLING_SECONDS, self.settle_seconds)

@@ -304,7 +304,7 @@ def _live_calls(journal: Journal, change_set: ChangeSet) -> dict[str, int]:
 def _settled_at(launches: Iterable[Launch], execution: ExecutionFields) -> datetime | None:
     """When all of them may be launched again, less those that need a person."""
     sent = [launch.sent_at for launch in launches if launch.problem is None]
-    return max(sent) + timedelta(seconds=execution.settle_seconds) if sent else None
+    return max(sent) + timedelta(seconds=execution.settling_seconds) if sent else None
 
 
 def _no_calls(wanted: Mapping[str, int]) -> dict[str, Sequence[StoredCall]]:

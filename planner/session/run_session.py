@@ -49,8 +49,6 @@ from planner.workspace.service import open_client, read_targets, service_of
 from planner.workspace.stores import OpenedStore, Workspace, locked, opened_journal
 
 _LOGGED_WAIT_SECONDS: Final = 5.0
-MIN_SETTLE_SECONDS: Final = 10.0
-"""A launch must leave within a quarter of the settling time."""
 MAX_PREPARATIONS: Final = 5
 """Give up if other sessions change the results this often while this one reads them."""
 
@@ -214,8 +212,7 @@ def tools_of(shell: Shell, place: OpenedStore) -> Tools:
 def terms_of(session_id: str, journal: Journal, project: Project) -> Terms:
     """Without consent."""
     execution = project.execution
-    settle_seconds = max(MIN_SETTLE_SECONDS, execution.settle_seconds)
-    settings = Settings(settle_seconds=settle_seconds, linger_seconds=execution.linger_seconds)
+    settings = Settings(settle_seconds=execution.settling_seconds, linger_seconds=execution.linger_seconds)
     return Terms(session_id, journal.account, settings, awaits_others=False)
 
 

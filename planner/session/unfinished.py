@@ -40,7 +40,7 @@ def known_facts(session: RunSession) -> dict[str, Any]:
 
 
 def _resumed_later(session: RunSession, launch: Launch) -> UnsettledLaunch:
-    settle_seconds = session.loaded.project.execution.settle_seconds
+    settle_seconds = session.loaded.project.execution.settling_seconds
     again_at = launch.sent_at + timedelta(seconds=settle_seconds) if launch.problem is None else None
     return replace(unsettled_launch(session.journal, launch), again_at=again_at)
 

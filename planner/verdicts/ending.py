@@ -165,7 +165,10 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
 def _when_sent_again(unsettled: Sequence[UnsettledLaunch]) -> str:
     at = latest_again(unsettled)
     if at is None:
-        return "not sent again until the service shows what happened"
+        details = {launch.detail for launch in unsettled}
+        is_known = len(details) == 1 and not any(launch.needs_person for launch in unsettled)
+        why = details.pop() if is_known else ""
+        return why or "not sent again until the service shows what happened"
     return f"sent again after {moment(at)}, but only if the service does not show them by then"
 
 

@@ -34,7 +34,7 @@ def search(*prompts: str) -> Found:
     )
     state = State()
     state.add_all([LOST, SENT])
-    lists = Lists(NOW, Listed[Run](), Listed({batch.id: batch}))
+    lists = Lists(NOW, Listed[Run](whole=True), Listed({batch.id: batch}, whole=True))
     return reconcile(state, [LOST], lists, Settings(), NOW, [SENT])
 
 

@@ -161,13 +161,19 @@ def test_a_pull_request_waits_for_a_call_of_the_default_branch(
     """A call under way there is not made again. The pull request's log has no launches of others."""
     monkeypatch.setenv("GITHUB_ACTOR", "maria")
     jobs = Jobs(tmp_path, project, monkeypatch)
-    jobs.begin(plans__hours=SATURDAY, planner=STORE)
+    jobs.begin(plans__hours=SATURDAY, planner=f"{STORE}execution: {{linger_seconds: 0.2}}\n")
     jobs.branch("topic7", "main")
     jobs.edit(plans__hours=ANGRY)
     service.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
     jobs.start().write("plans/hours.yaml", ANGRY)
     project.killed("run", "--consent-to-charge", when=service.own_runs)
     service.release()
+    waiting = jobs.start(7, branch="topic7", event="workflow_dispatch")
+    ran = waiting.planner("ci", "run", "--consent-to-charge", "--base", "origin/main")
+    assert ran.code == 4, ran.err
+    assert "1 unconfirmed launch (up to $0.64): a session of the default branch is making it" in ran.out
+    jobs.start().write("plans/hours.yaml", ANGRY)
+    project.planner("run", "--consent-to-charge")
     assert call(jobs, 7) == 0
     assert len(service.own_runs()) == 1
     assert [len(case["runs"]) for case in project.results()["cases"]] == [1]

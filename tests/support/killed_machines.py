@@ -24,6 +24,7 @@ from random import Random
 from repositories import git, make_remote
 from served_sandbox import ServedSandbox
 
+import planner.planfile.grammar
 from planner.ci.git import Git
 from planner.cli import main
 from planner.log.facts import Reader
@@ -54,7 +55,8 @@ scenarios:
     runs: 2
     expect: [{{check: call, status: completed}}]
 """
-PROJECT = "version: 1\nexecution: {settle_seconds: 6, linger_seconds: 20}\n"
+SETTLING_SECONDS = 6.0
+PROJECT = f"version: 1\nexecution: {{settle_seconds: {SETTLING_SECONDS:g}, linger_seconds: 20}}\n"
 SHARED_REF = "refs/planner/results"
 SHARED = f"store: git:{SHARED_REF}\n"
 CASES, RUNS = 6, 2
@@ -178,6 +180,7 @@ class KilledStory:
             os.environ |= {"THUNDERPHONE_API_BASE_URL": self.service.url, "THUNDERPHONE_API_KEY": "sk_test_killed"}
             for stream, name in ((1, "out.txt"), (2, "err.txt")):
                 os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+            planner.planfile.grammar.SHORTEST_SETTLING_SECONDS = SETTLING_SECONDS  # type: ignore[misc]
             status = main(["run", "--consent-to-charge"])
         finally:
             os._exit(status)

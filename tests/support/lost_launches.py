@@ -12,13 +12,14 @@ from planner.execution.reconciling import prompt_key
 from planner.log.facts import Asked, Fact, Intent
 from planner.log.local import LocalLog
 from planner.providers.base import Line
+from planner.workspace.service import base_url_of
 
 LINE = Line("agent", 12, "outbound", "bot", None)
 
 
 def account() -> str:
     """Of the service that the environment names."""
-    return sha256(os.environ.get("THUNDERPHONE_API_BASE_URL", "").encode()).hexdigest()[:32]
+    return sha256(base_url_of(os.environ).encode()).hexdigest()[:32]
 
 
 def credential() -> str:

@@ -53,7 +53,8 @@ scenarios:
     runs: 4
     expect: [{{check: call, status: completed}}]
 """
-PROJECT = "version: 1\nstore: {store}\nexecution: {{settle_seconds: 6, linger_seconds: 20}}\n"
+SETTLING_SECONDS = 6
+PROJECT = "version: 1\nstore: {store}\nexecution: {{settle_seconds: {settle}, linger_seconds: 20}}\n"
 CHECKOUTS = 3
 START_SECONDS = 0.5
 """What a session needs until it could have an effect."""
@@ -64,7 +65,13 @@ MIN_KILLS, MAX_TROUBLE_SECONDS = 8, 60.0
 PAUSE_SECONDS = 1.5
 MAX_SESSION_SECONDS = 120.0
 MAX_FINAL_SESSIONS = 12
-COMMAND = (sys.executable, "-m", "planner", "run", "--consent-to-charge")
+PROGRAM = f"""
+import sys, planner.planfile.grammar
+planner.planfile.grammar.SHORTEST_SETTLING_SECONDS = {SETTLING_SECONDS}  # the service answers at once
+from planner.cli import main
+sys.exit(main(["run", "--consent-to-charge"]))
+"""
+COMMAND = (sys.executable, "-c", PROGRAM)
 PRIVATE = ("THUNDERPHONE_", "PLANNER_", "GITHUB_", "GIT_", "AWS_", "CI")
 
 
@@ -303,7 +310,7 @@ class Race:
         callers = json.dumps([f"c{caller}" for caller in range(self.callers)])
         files = {
             "plans/race.yaml": PLAN.format(number=self.number, callers=callers),
-            "planner.yaml": PROJECT.format(store=self.store),
+            "planner.yaml": PROJECT.format(store=self.store, settle=SETTLING_SECONDS),
             ".gitignore": ".planner/\nreports/\n",
         }
         make_remote(self.folder, files)

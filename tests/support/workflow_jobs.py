@@ -119,7 +119,7 @@ class Runner:
     needs: dict[str, Any] = field(default_factory=dict[str, Any])
     """Results and outputs of the jobs that have ended."""
     service: dict[Path, bytes] = field(default_factory=dict[Path, bytes])
-    """What the sandbox remembers, by its path in a work tree."""
+    """What the sandbox and its log remember, by their paths in a work tree."""
     installs: bool = False
     """Whether each job installs planner itself, as on a new machine."""
     environ: dict[str, str] = field(default_factory=dict[str, str])
@@ -281,14 +281,16 @@ class Runner:
         return not context.failed
 
     def _restore_service(self, work: Path) -> None:
-        """The embedded sandbox remembers its calls on one machine; a real service does on all of them."""
+        """The embedded sandbox and its log remember calls on one machine; a real service and a store's log do on all
+        of them."""
         for path, content in self.service.items():
             (work / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             (work / path).write_bytes(content)
 
     def _keep_service(self, work: Path) -> None:
-        for path in work.glob(".planner/**/service.jsonl"):
-            self.service[path.relative_to(work)] = path.read_bytes()
+        for name in ("service.jsonl", "log.db"):
+            for path in work.glob(f".planner/**/{name}"):
+                self.service[path.relative_to(work)] = path.read_bytes()
 
     def _script(
         self, step: dict[str, Any], context: Context, environ: dict[str, str], work: Path, outputs: dict[str, str]

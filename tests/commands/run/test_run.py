@@ -225,7 +225,7 @@ def test_a_launch_that_never_happened_is_not_made_without_consent(project: Proje
     assert "5 unconfirmed calls" in planned
     assert "already made" not in planned
     project.write("planner.yaml", "execution: {settle_seconds: 0, linger_seconds: 0.2}\n")
-    service.advance(60)
+    service.advance(120)
     ran = project.planner("run")
     assert ran.code == 3, ran.out + ran.err
     assert "consent to charge" in ran.out
