@@ -7,16 +7,12 @@ import atexit
 import gc
 import importlib.util
 import os
-import pkgutil
 import shutil
 import signal
 import ssl
 import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -29,8 +25,6 @@ if importlib.util.find_spec("hypothesis") is None:
     importlib.invalidate_caches()
 
 from hypothesis import HealthCheck, settings
-
-import planner
 
 # How long an example takes says more of what else the machine does than of the code. The same examples every time, not only
 # where Hypothesis finds itself in CI: `--hypothesis-profile=default` looks for others.
@@ -87,45 +81,13 @@ ssl.create_default_context = cache(ssl.create_default_context)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What goes through the same lines again and again (every boundary to die at, every fault, random plans) is left out when coverage
-# is measured: measuring doubles its time, and all of it together adds less than 1 % to what the other tests cover.
-_UNMEASURED = tuple(f"tests/{start}" for start in Path(__file__).with_name("unmeasured.txt").read_text("ascii").split())
-
-
-@contextmanager
-def _unmeasured() -> Generator[None]:
-    """In a worker, the marker `no_cover` of pytest-cov stops one of two collectors only, and the other takes as long."""
-    here, threads = sys.gettrace(), threading.gettrace()
-    if "coverage" not in str(type(here)):  # nothing is measured, or a debugger is at work
-        yield
-        return
-    sys.settrace(None)
-    threading.settrace(None)  # pyright: ignore[reportArgumentType] - which it is, by default
-    try:
-        yield
-    finally:
-        sys.settrace(here)
-        threading.settrace(threads)  # pyright: ignore[reportArgumentType]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    with _unmeasured() if item.nodeid.startswith(_UNMEASURED) else nullcontext():
-        return (yield)
-
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Nothing of what is imported and collected is garbage. What importing a module of the program shows is measured; what else
-    happens here is pytest's own work, which measuring makes twice as long."""
-    if "coverage" in str(type(sys.gettrace())):
-        for module in pkgutil.walk_packages(planner.__path__, "planner."):
-            if module.name != "planner.__main__":
-                importlib.import_module(module.name)
+    """Nothing of what is imported and collected is garbage."""
     gc.disable()
     try:
-        with _unmeasured():
-            return (yield)
+        return (yield)
     finally:
         gc.enable()
 

@@ -54,19 +54,6 @@ def test_every_folder_of_the_package_is_a_package() -> None:
     assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
 
 
-def test_unmeasured_tests_exist() -> None:
-    """A test that moves is measured again, which doubles its time, unless its line moves with it."""
-    tests = ROOT / "tests"
-    missing: list[str] = []
-    for line in (tests / "unmeasured.txt").read_text("ascii").split():
-        start, _, name = line.partition("::")
-        function = name.partition("[")[0]
-        texts = [path.read_text(encoding="utf-8") for path in TESTS if str(path.relative_to(tests)).startswith(start)]
-        if not any(f"def {function}" in text for text in texts):
-            missing.append(line)
-    assert missing == []
-
-
 def committed_files() -> list[Path]:
     """All text files that git knows: what else a reader keeps in a clone, a virtual environment say, is none of ours."""
     listed = subprocess.run(
