@@ -326,6 +326,7 @@ def _take_bills(session: ConnectedSession, prepared: Preparation, runs: EndedRun
     """The bills come last: store them with the evidence, and judge what depends on them."""
     journal, repository = session.journal, session.place.repository
     cases = {change.case_id: change.case for change in prepared.change_set.changes if change.case is not None}
+    own = {run.run_id: run.evidence for judged in runs.judged.values() for run in judged}
     stored: dict[int, tuple[Evidence, str, Slot]] = {}
     for record in runs.records:
         slot = journal.slot_of_run(record.run_id)
@@ -333,6 +334,13 @@ def _take_bills(session: ConnectedSession, prepared: Preparation, runs: EndedRun
         if slot is None or call is None or call.cents is None or slot.evidence is None:
             continue
         evidence = repository.load_evidence(slot.evidence)
+        digest = own.get(record.run_id)
+        if evidence is None and digest is not None and (evidence := repository.load_evidence(digest)) is not None:
+            # Another machine has read the run, too, and its copy is not here. The log keeps naming that one.
+            billed = evidence.model_copy(update={"cost_cents": call.cents, "cost_basis": call.basis})
+            digest = repository.save_evidence(billed)
+            stored[record.run_id] = (billed, digest, replace(slot, evidence=digest))
+            continue
         if evidence is None:
             continue
         if (evidence.cost_cents, evidence.cost_basis) == (call.cents, call.basis):  # another session stored it

@@ -3,6 +3,7 @@ sandbox."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from billed_runs import Billed
 from fake_service import VERY_LATE_SECONDS, TransactionsMode, plan
 from mortality import Life
+
+from planner.calls.driver import Driver
+from planner.calls.model import Outcomes
 
 SMALL = 20, 5
 
@@ -82,4 +86,23 @@ def test_a_killed_sessions_bills_are_corrected_as_well(tmp_path: Path) -> None:
     service.call(*SMALL)
     assert len(service.fake.runs) == 100
     assert service.noted() != unconfirmed
+    service.check()
+
+
+def test_runs_that_another_machine_read_as_well_have_their_bills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log then names evidence that is not here."""
+    run = Driver.run
+
+    async def run_beside_another(driver: Driver, interrupted: Any) -> Outcomes:
+        outcomes = await run(driver, interrupted)
+        calls = [call for launch in driver.log.state.launches.values() for call in launch.live_calls.values()]
+        driver.log.note([replace(call, part=call.part + 1, evidence=f"{call.run_id:064x}") for call in calls])
+        return outcomes
+
+    monkeypatch.setattr(Driver, "run", run_beside_another)
+    service = Billed(tmp_path, options={"call_bill": "base"})
+    service.call(*SMALL)
+    assert len(service.fake.runs) == 100
     service.check()
