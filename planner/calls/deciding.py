@@ -97,7 +97,7 @@ def decide(state: State, consent: Consent, wants: Sequence[Want], limit: Limit, 
 
 def free_calls(pending: Sequence[Pending], opened: Sequence[Intent]) -> list[Pending]:
     """What may be called while these launches are open: neither a key of theirs, nor the same request for another key,
-    since two equal launches could not be told apart."""
+    since nobody could distinguish two equal launches."""
     keys = {asked.key for intent in opened for asked in intent.asked}
     requests = {(intent.line, asked.prompt) for intent in opened for asked in intent.asked}
     return [
@@ -155,7 +155,7 @@ def _launches(free: Sequence[Pending], room: int, most: int, budget: Budget, now
             key=lambda line: (lines[line][0].want.expected_seconds or 0.0, sum(each.calls for each in lines[line])),
         )
         batch, later = _batch(lines[line], min(room, LARGEST_BATCH), budget, now)
-        # Two launches of one line that ask for the same could not be told apart.
+        # Nobody could distinguish two launches of one line that ask for the same.
         prompts = {batched.want.prompt_digest for batched in batch}
         lines[line] = later = [each for each in later if each.want.prompt_digest not in prompts]
         if not batch or not later:

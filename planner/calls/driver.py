@@ -289,9 +289,12 @@ class Driver:
         return step
 
     def _as_agreed_now(self, consent: Consent) -> Consent:
-        """Another session under the same consent may have lowered its ceilings."""
+        """With the ceilings of this session and of every other one under the same consent: none passes its own, nor
+        what another one has lowered."""
         known = self.log.state.consents.get(consent.consent_id, consent)
-        return replace(consent, ceilings=known.ceilings, expires_at=known.expires_at)
+        ends = [each for each in (consent.expires_at, known.expires_at) if each is not None]
+        ceilings = tuple(dict.fromkeys((*consent.ceilings, *known.ceilings)))
+        return replace(consent, ceilings=ceilings, expires_at=min(ends, default=None))
 
     def _why_it_gives_up(self, step: Waiting, now: Now) -> str:
         left_seconds = step.until - now.seconds
@@ -538,8 +541,9 @@ class Driver:
 
     def _searchable(self) -> list[Intent]:
         """Open launches to look for: those that are not being sent, and are of this log."""
-        state, posting = self.log.state, self.limit.posting
-        return [each for each in state.open_launches() if each.launch_id not in posting | state.elsewhere]
+        state = self.log.state
+        others = self.limit.posting | state.elsewhere
+        return [each for each in state.open_launches() if each.launch_id not in others]
 
     def _concerns(self, intent: Intent) -> bool:
         """Whether this session waits for a launch. The others are looked for once."""
@@ -707,7 +711,7 @@ class Driver:
         self.log.note(found.outcomes)
 
     def _poll_seconds(self) -> float:
-        now, state = self.now(), self.log.state
+        now, state, lengths = self.now(), self.log.state, self._lengths
         ages: list[float] = []
         expected: list[float | None] = []
         for launch, intent in self._runs():
@@ -721,10 +725,11 @@ class Driver:
         if not ages:
             ages = [now.seconds_since(intent.at) for intent in opened]
             expected = [None for _ in ages]
+            lengths = []
         consent = self.terms.consent
         pending = bool(self.stop is None and consent and pending_calls(state, consent, self.terms.wants))
         is_uncertain = bool(opened) or self._outage.since is not None or self._refused_since is not None
-        awaited = Awaited(ages, expected, self._lengths, pending, is_uncertain, self._list_rows)
+        awaited = Awaited(ages, expected, lengths, pending, is_uncertain, self._list_rows)
         return max(poll_seconds(awaited, self.terms.settings), self._outage.pause_seconds)
 
     # Evidence and bills

@@ -22,6 +22,7 @@ from virtual_time import VirtualLoop
 from planner.calls.deciding import decide
 from planner.calls.driver import Driver, Log, Outcomes, Terms, Tools
 from planner.calls.model import Limit, Now, Settings, Want
+from planner.calls.poll_times import MAX_UNCERTAIN_POLL_SECONDS
 from planner.cli.system import GlobalOptions, shell
 from planner.clock import Clock
 from planner.errors import LostAnswerError, ThrottledError
@@ -140,29 +141,31 @@ def test_no_two_open_launches_ask_for_the_same() -> None:
     assert max(asked.values()) == 1
 
 
-def test_a_ceiling_that_another_machine_lowers_holds(world: World) -> None:
-    """Before: the session went on with the ceiling that it had begun with."""
+@pytest.mark.parametrize(("own", "others"), [(8, 2), (2, 8)], ids=["lowered", "raised"])
+def test_neither_its_own_nor_another_machines_ceiling_is_passed(world: World, own: int, others: int) -> None:
+    """Before: the session went on with the ceiling that it had begun with, or took over a higher one."""
     wants = [want(number) for number in range(8)]
     keys = [each.key for each in wants]
     world.service.limit = 2
 
     async def story() -> None:
         shared = SharedLines()
-        high = consent(*keys, ceiling_cents=CENTS * 8)
-        low = replace(consent(*keys, ceiling_cents=CENTS * 2), at=EPOCH - timedelta(seconds=60), part=1)
+        agreed = consent(*keys, ceiling_cents=CENTS * own)
+        resumed = consent(*keys, ceiling_cents=CENTS * others)
+        resumed = replace(resumed, at=EPOCH - timedelta(seconds=60), part=1)
         log, other = MemoryLog(Machine(), shared), MemoryLog(Machine(), shared)
-        await log.append([high])
-        driver = world.driver(log, high, wants, Client(world.service))
+        await log.append([agreed])
+        driver = world.driver(log, agreed, wants, Client(world.service))
         driver.limit = Limit(ConcurrencyLimit(2))
 
-        async def lower() -> None:
+        async def resume() -> None:
             await asyncio.sleep(5)
             await other.refresh()
-            while not await other.append([low]):
+            while not await other.append([resumed]):
                 pass
 
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(lower())
+            tasks.create_task(resume())
             tasks.create_task(driver.run(anyio.Event()))
 
     world.play(story)
@@ -386,3 +389,33 @@ def test_a_service_is_one_account_however_its_address_is_written(address: str) -
         cast(Any, SimpleNamespace(environ=environ)) for environ in ({}, {"THUNDERPHONE_API_BASE_URL": address})
     )
     assert account_of(unset) == account_of(named)
+
+
+def test_a_lost_launch_is_looked_for_every_few_seconds(world: World) -> None:
+    """Before: it was looked for at the floor of the poll interval once another call had ended, 391 times."""
+    reads: list[float] = []
+
+    class Losing(Client):
+        async def launch(self, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
+            on_sending()
+            if want(2).prompt in request.prompts:
+                raise LostAnswerError("no answer")
+            return _launched(self.service, request)
+
+        async def runs(self, *, offset: int = 0, limit: int = 200) -> Page[Run]:
+            reads.append(world.loop.time())
+            return self.service.listed(offset, limit)
+
+    async def story() -> None:
+        wants = [want(1), replace(want(2), line=replace(LINE, target_id=13))]
+        log = MemoryLog(Machine(), SharedLines())
+        agreed = consent("k1", "k2")
+        await log.append([agreed])
+        driver = world.driver(log, agreed, wants, Losing(world.service))
+        driver.terms = replace(driver.terms, settings=Settings(linger_seconds=300.0))
+        await driver.run(anyio.Event())
+
+    world.play(story)
+    assert max(reads) > 300
+    # At most two requests a poll, since a list that changed meanwhile is read again.
+    assert sum(at > 100 for at in reads) <= 2 * (max(reads) - 100) / MAX_UNCERTAIN_POLL_SECONDS + 2
