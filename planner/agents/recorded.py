@@ -350,11 +350,8 @@ def agents_seen(records: Records, cases: Iterable[Case]) -> Iterator[Seen]:
     targets = {call_fingerprint(case_inputs(case, None)): case.target for case in cases}
     records.prepare(targets)
     for fingerprint, target in targets.items():
-        recent = records.recent(fingerprint)
-        for call in recent.calls:
+        for call in records.calls(fingerprint):
             yield (target.kind, target.id), call.call.agent_revision, call.data.completed_at
-        for agent, ended_at in recent.older.left_out.agents if recent.older is not None else ():
-            yield (target.kind, target.id), agent.agent_revision, ended_at
 
 
 def without_outdated(targets: Mapping[Target, TargetState], seen: Iterable[Seen]) -> dict[Target, TargetState]:
@@ -394,7 +391,7 @@ def calls_of(
     for each in (today, others):
         fingerprints = dict.fromkeys(each)
         records.prepare(fingerprints)
-        calls = [call for each in fingerprints for call in records.recent(each).calls]
+        calls = [call for each in fingerprints for call in records.calls(each)]
         newest_first = sorted(calls, key=lambda call: call.order, reverse=True)
         yield from _loaded((call.data.evidence for call in newest_first), repository)
 

@@ -12,11 +12,9 @@ from planner.providers.base import Target, TargetState
 from planner.quantities import count
 from planner.records.log import CALLS, Records, folder_of
 from planner.records.pruning import READ, Needed, Without, outdated
-from planner.records.shared_choices import KEY
 from planner.stores.directory import DirectoryStore
 from planner.workspace.earlier_results import (
     EarlierResults,
-    choices_of,
     earlier_results,
     project_name,
     records_of,
@@ -46,11 +44,6 @@ def prune(work: Workspace, targets: Mapping[Target, TargetState]) -> None:
         after = _earlier(work, targets, Records(Without(place.repository, gone), (), scope_of(work)))
         needed = replace(needed, folders=_that_count_otherwise(before, after))
     store.erase(lambda now: outdated(now, needed))
-    if gone:  # what was found about the folders as they were no longer holds
-        judging = judging_of(work)
-        records = records_of(work)
-        choices = choices_of(work, records, _agents(work, targets, records), judging.cache, judging.name)
-        store.update(lambda _: {} if choices is None else {KEY: choices})
     if writes:
         shell.print(f"dropped {count(len(gone), 'file')} of calls older than {keep.written}, and their evidence")
 

@@ -36,22 +36,6 @@ class Files(Protocol):
     def file(self, key: str) -> StoredFile | None: ...
 
 
-class Versions(Protocol):
-    """Notices changes of a part of a store without reading it."""
-
-    def versions(self, prefix: str) -> Mapping[str, str]:
-        """The files whose keys begin with the prefix, and for each a text that changes when the file does."""
-        ...
-
-    def verified_state(self) -> tuple[int, str]:
-        """Identifies what this machine has verified by now, which decides which files are trusted."""
-        ...
-
-    def is_still_verified(self, state: tuple[int, str]) -> bool:
-        """Whether all that was verified then still is."""
-        ...
-
-
 class Scope(NamedTuple):
     """Which facts count.
 

@@ -26,7 +26,6 @@ from planner.records.facts import (
     id_of,
 )
 from planner.records.files import CALLS, SESSIONS, Files, Refused, Scope, folder_of, head_key
-from planner.records.older_calls import Choice, FileFacts, Folder, OlderCallsReader, OlderCallsSource, RecentCalls
 from planner.records.reading import FactReader, Part, session_of, unreadable
 from planner.results.documents import UnreadableError
 from planner.results.model import JudgedRun
@@ -48,8 +47,6 @@ class Records:
             empty.
         unverified: the keys with a prefix of merged pull requests that are not verified yet. They save calls, and are
             no baseline.
-        older: knows which files of older calls need not be read again; None: all are read.
-        reader: has read some files.
     """
 
     def __init__(
@@ -58,37 +55,24 @@ class Records:
         base: Sequence[Files],
         scope: Scope,
         unverified: Callable[[str], AbstractSet[str]] = lambda _: frozenset(),
-        older: OlderCallsReader | None = None,
-        reader: FactReader | None = None,
     ) -> None:
         self._own = own
         self._base = base
         self._places = (*base, own)
-        self._reader = reader or FactReader(self._places, scope)
+        self._reader = FactReader(self._places, scope)
         self._scope = scope
         self._unverified = unverified
-        self._older = older
         self._calls: dict[str, list[StoredCall]] = {}
-        self._recent: dict[str, RecentCalls] = {}
         self._problems: dict[str, str] = {}
         self._damaged: dict[str, tuple[str, ...]] = {}
         self._ids: dict[str, frozenset[CallId]] = {}
-        self._newest: dict[str, tuple[int, list[StoredCall]]] = {}
-        """The calls of so many newest sessions, by fingerprint."""
-
-    def again(self, sources: Sequence[OlderCallsSource]) -> Records:
-        """With what was stored since. Only new files are read; choices are stored in these places."""
-        older = None if self._older is None else self._older.again(sources)
-        return Records(self._own, self._base, self._scope, self._unverified, older, self._reader.again())
 
     def prepare(self, call_fingerprints: Iterable[str]) -> None:
-        """The calls with these fingerprints will be read, without older ones that are not needed, and the newest
-        sessions."""
+        """The calls with these fingerprints will be read, and the newest sessions."""
         wanted = [each for each in call_fingerprints if each not in self._calls]
         self._reader.list_ahead(map(folder_of, wanted))
-        left_out = set[str]().union(*(self._older.left_out(each) for each in wanted)) if self._older else set[str]()
         for number, files in enumerate(self._places) if wanted else ():
-            keys = [key for each in wanted for key in self._reader.keys(number, folder_of(each)) if key not in left_out]
+            keys = [key for each in wanted for key in self._reader.keys(number, folder_of(each))]
             heads = sorted(files.file_keys(SESSIONS))[-_PREPARED_HEADS:]
             files.prepare([*heads, *dict.fromkeys(head_key(session_of(key)) for key in keys), *keys])
 
@@ -104,28 +88,10 @@ class Records:
             self._calls[call_fingerprint] = found
         return self._calls[call_fingerprint]
 
-    def recent(self, call_fingerprint: str) -> RecentCalls:
-        """The calls with this fingerprint without the older ones that need not be read. Whoever uses `older` checks
-        that it was chosen for the same purpose."""
-        if self._older is None or call_fingerprint in self._calls:
-            return RecentCalls(self.calls(call_fingerprint))
-        if call_fingerprint not in self._recent:
-            prefix = folder_of(call_fingerprint)
-            found = self._older.read(
-                call_fingerprint, lambda without: self._read(call_fingerprint, self._parts(prefix, without))
-            )
-            self._recent[call_fingerprint] = RecentCalls(self.calls(call_fingerprint)) if found is None else found
-        return self._recent[call_fingerprint]
-
-    def skip_next_time(self, call_fingerprint: str, unneeded: AbstractSet[CallId], choice: Choice) -> None:
-        """Remember that the files of these calls need not be read again to choose the same."""
-        if self._older is not None:
-            self._older.remember(call_fingerprint, unneeded, choice)
-
     def problem(self, call_fingerprint: str) -> str | None:
         """Why the calls with this fingerprint are unknown: a file is damaged, shortened, or written by a newer planner.
         They may have been paid for, so they are not made again."""
-        self.recent(call_fingerprint)
+        self.calls(call_fingerprint)
         return self._problems.get(call_fingerprint)
 
     def ids(self, call_fingerprint: str) -> frozenset[CallId]:
@@ -135,55 +101,16 @@ class Records:
 
     def find(self, call_fingerprint: str, run: JudgedRun) -> StoredCall | None:
         """The stored call of a run; None if it is not stored."""
-        recent = self.recent(call_fingerprint)
-        found = next((call for call in recent.calls if call.id == id_of(run)), None)
-        if found is not None or recent.older is None or recent.older.left_out.ended_before(run):
-            return found
         return next((call for call in self.calls(call_fingerprint) if call.id == id_of(run)), None)
 
     def of_newest_sessions(self, wanted: Mapping[str, int]) -> dict[str, list[StoredCall]]:
-        """The calls of so many newest sessions with calls of a fingerprint, oldest first, by fingerprint. Hardly any
-        other files are read."""
-        missing = {
-            each: sessions
-            for each, sessions in wanted.items()
-            if each not in self._calls and self._newest.get(each, (0, []))[0] < sessions
-        }
-        for place, files in enumerate(self._places) if missing else ():
-            keys = [
-                key
-                for each, sessions in missing.items()
-                for key in _of_newest(self._reader.keys(place, folder_of(each)), sessions)
-            ]
-            files.prepare([*dict.fromkeys(head_key(session_of(key)) for key in keys), *keys])
-        for each, sessions in missing.items():
-            self._newest[each] = sessions, self._of_newest_sessions(each, sessions)
-        return {
-            each: _of_sessions(self._newest[each][1] if each in self._newest else self._calls[each], sessions)
-            for each, sessions in wanted.items()
-        }
-
-    def _of_newest_sessions(self, call_fingerprint: str, sessions: int) -> list[StoredCall]:
-        prefix = folder_of(call_fingerprint)
-        keys = {key for place, _ in enumerate(self._places) for key in self._reader.keys(place, prefix)}
-        every = sorted(set(map(session_of, keys)))
-        read = sessions
-        while read < len(every):
-            first = every[-read]
-            older = {key for key in keys if session_of(key) < first}
-            try:
-                calls = self._read(call_fingerprint, self._parts(prefix, older), is_whole=False).calls
-            except UnreadableError:
-                break
-            newest = {call.call.session_id for call in calls if call.call.session_id >= first}
-            if len(newest) >= sessions:
-                return [call for call in calls if call.call.session_id in newest]
-            read *= 2  # some sessions wrote nothing but verdicts
-        return self.calls(call_fingerprint)
+        """The calls of so many newest sessions with calls of a fingerprint, oldest first, by fingerprint."""
+        self.prepare(wanted)
+        return {each: _of_sessions(self.calls(each), sessions) for each, sessions in wanted.items()}
 
     def unverified_ids(self, call_fingerprint: str) -> frozenset[CallId]:
         """The calls of merged pull requests that are not verified yet. They may go, so nothing may depend on them."""
-        return frozenset(call.id for call in self.recent(call_fingerprint).calls if not call.is_verified)
+        return frozenset(call.id for call in self.calls(call_fingerprint) if not call.is_verified)
 
     def damaged(self, call_fingerprint: str) -> tuple[str, ...]:
         """The files with this fingerprint that cannot be read."""
@@ -192,8 +119,7 @@ class Records:
 
     def lacks(self, call_fingerprint: str, wanted: Iterable[CallId]) -> str | None:
         """Why some of the wanted calls are unknown: a file was lost. None if all are known."""
-        unseen = set(map(_named, wanted)) - {call.id for call in self.recent(call_fingerprint).calls}
-        missing = sorted(unseen - self.ids(call_fingerprint) - self._reader.ignored) if unseen else []
+        missing = sorted(set(map(_named, wanted)) - self.ids(call_fingerprint) - self._reader.ignored)
         if not missing or call_fingerprint in self._problems:
             return self._problems.get(call_fingerprint)
         (session_id, run_id), folder = missing[0], folder_of(call_fingerprint)
@@ -238,14 +164,6 @@ class Records:
         return 1 + sum(1 for _ in self._own.file_keys(prefix))
 
     def _read_calls(self, call_fingerprint: str) -> list[StoredCall]:
-        folder = self._read(call_fingerprint, self._parts(folder_of(call_fingerprint)))
-        self._ids[call_fingerprint] = folder.ids
-        if self._older is not None:
-            self._older.was_read_whole(call_fingerprint, folder)
-        return list(folder.calls)
-
-    def _read(self, call_fingerprint: str, parts: Iterable[Part | Refused], *, is_whole: bool = True) -> Folder:
-        """`is_whole`: a call that was counted with others may not lack them."""
         prefix = folder_of(call_fingerprint)
         base_keys = {key for place, _ in enumerate(self._base) for key in self._reader.keys(place, prefix)}
         default_keys = set(self._reader.keys(len(self._base) - 1, prefix)) if self._base else base_keys
@@ -253,9 +171,7 @@ class Records:
         found: dict[CallId, StoredCall] = {}
         later: dict[CallId, list[_Later]] = defaultdict(list)
         damaged: dict[str, UnreadableError] = {}
-        facts_of: dict[str, FileFacts] = {}
-        is_plain = True
-        for part in parts:
+        for part in self._parts(prefix):
             if isinstance(part, Refused):
                 damaged[part.key] = UnreadableError(part.why)
                 continue
@@ -263,9 +179,6 @@ class Records:
             is_of_base = is_verified and (not self._base or part.key in base_keys)
             is_trusted = part.is_trusted and is_verified and (not self._base or part.key in default_keys)
             trust = Trust.ALL if is_trusted else Trust.MASKED if self._is_by_default_branch(part.key) else Trust.NOTHING
-            is_plain = is_plain and (is_trusted or not is_of_base) and part.is_whole
-            own = frozenset(id_of(fact) for fact in part.facts if isinstance(fact, CallFact))
-            facts_of[part.key] = FileFacts(own, frozenset(map(id_of, part.facts)))
             for fact in part.facts:
                 if not isinstance(fact, CallFact):
                     later[id_of(fact)].append((fact, trust))
@@ -281,32 +194,25 @@ class Records:
         known = found.keys() | self._reader.ignored
         for call in found.values():
             is_over = over is not None and call.order < over.order
-            must_be_whole = is_whole and not is_over
-            if must_be_whole and not known.issuperset(map(tuple, call.call.counted_with)):
+            if not is_over and not known.issuperset(map(tuple, call.call.counted_with)):
                 raise unreadable(prefix, f"run {call.call.run_id} was counted with earlier calls whose file is gone")
-        calls = sorted(_once(_completed(call, later.get(call.id, ())) for call in found.values()), key=_order)
-        return Folder(calls, frozenset(found), facts_of, is_plain and not damaged)
+        self._ids[call_fingerprint] = frozenset(found)
+        return sorted(_once(_completed(call, later.get(call.id, ())) for call in found.values()), key=_order)
 
     def _is_by_default_branch(self, key: str) -> bool:
         head = self._reader.any_head(session_of(key))
         ref = self._scope.trusted_ref
         return bool(ref) and head is not None and head.workflow.endswith(f"@{ref}")
 
-    def _parts(self, prefix: str, without: Iterable[str] = ()) -> Iterator[Part | Refused]:
+    def _parts(self, prefix: str) -> Iterator[Part | Refused]:
         """The files of a folder, each of the first place that has it."""
-        seen = set(without)
+        seen = set[str]()
         for place, _ in enumerate(self._places):
             for key in self._reader.keys(place, prefix):
                 part = None if key in seen else self._reader.part(place, key)
                 if part is not None:
                     seen.add(key)
                     yield part
-
-
-def _of_newest(keys: Sequence[str], sessions: int) -> Iterator[str]:
-    """Those of these files that so many newest sessions wrote."""
-    newest = set(sorted(set(map(session_of, keys)))[-sessions:])
-    return (key for key in keys if session_of(key) in newest)
 
 
 def _of_sessions(calls: Sequence[StoredCall], number: int) -> list[StoredCall]:

@@ -22,8 +22,6 @@ class Part(NamedTuple):
     key: str
     facts: Sequence[Fact]
     is_trusted: bool
-    is_whole: bool
-    """Every fact counts."""
 
 
 class FactReader:
@@ -42,14 +40,6 @@ class FactReader:
         self.ignored: set[CallId] = set()
         """Calls whose times are in the future."""
         places[-1].list_ahead(())  # others listed earlier
-
-    def again(self) -> FactReader:
-        """Lists files again, and reads only new ones."""
-        reader = FactReader(self._places, self._scope)
-        reader._parts = self._parts
-        reader._heads = self._heads
-        reader.ignored = self.ignored
-        return reader
 
     def list_ahead(self, folders: Iterable[str]) -> None:
         """The keys in these folders will be asked for, in all places: those of the job include the others."""
@@ -78,7 +68,7 @@ class FactReader:
         self._check_complete(file)
         lines = file.data.splitlines()
         facts = tuple(self._facts(file.key, lines))
-        return Part(file.key, facts, file.is_trusted, len(facts) == len(lines))
+        return Part(file.key, facts, file.is_trusted)
 
     def _facts(self, key: str, lines: Sequence[bytes]) -> Iterator[Fact]:
         for number, line in enumerate(lines, 1):

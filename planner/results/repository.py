@@ -50,32 +50,17 @@ class VerifiedDocuments:
 
     path: Path | None
     _known: set[str] | None = field(default=None, init=False)
-    _data: bytes = field(default=b"", init=False)
-    """The file as it was read."""
-    _earlier: dict[tuple[int, str], bool] = field(default_factory=dict[tuple[int, str], bool], init=False)
 
     def contains(self, data: bytes) -> bool:
         return sha256(data).hexdigest() in self._load()
 
     def _load(self) -> set[str]:
         if self._known is None:
+            data = b""
             with suppress(OSError):
-                self._data = b"" if self.path is None else self.path.read_bytes()
-            self._known = set(self._data.decode("ascii", errors="replace").splitlines())
+                data = b"" if self.path is None else self.path.read_bytes()
+            self._known = set(data.decode("ascii", errors="replace").splitlines())
         return self._known
-
-    def state(self) -> tuple[int, str]:
-        """Identifies what was verified when the file was read."""
-        self._load()
-        return len(self._data), sha256(self._data).hexdigest()
-
-    def includes(self, state: tuple[int, str]) -> bool:
-        """Whether all that was verified then still is: the file only grows."""
-        self._load()
-        if state not in self._earlier:
-            length, digest = state
-            self._earlier[state] = sha256(self._data[:length]).hexdigest() == digest
-        return self._earlier[state]
 
     def add(self, documents: Iterable[bytes]) -> None:
         new = {sha256(data).hexdigest() for data in documents if not self.contains(data)}
@@ -244,15 +229,6 @@ class ResultsRepository:
     def file(self, key: str) -> StoredFile | None:
         data = self._store.get(key)
         return None if data is None else StoredFile(key, data, self.is_verified(data))
-
-    def versions(self, prefix: str) -> Mapping[str, str]:
-        return self._store.versions(prefix)
-
-    def verified_state(self) -> tuple[int, str]:
-        return (0, "") if self._access.verified is None else self._access.verified.state()
-
-    def is_still_verified(self, state: tuple[int, str]) -> bool:
-        return self._access.verified is None or self._access.verified.includes(state)
 
     def save_change_set(self, digest: str, data: bytes, *, share: bool) -> None:
         """Store the set of calls behind a digest; `share` it with other machines, if the store is shared."""

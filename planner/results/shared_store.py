@@ -63,10 +63,6 @@ class Tiers:
     def prepare(self, keys: Sequence[str]) -> None:
         self.shared.prepare(keys)
 
-    def versions(self, prefix: str) -> Mapping[str, str]:
-        mine, shared = self.local.versions(prefix), self.shared.versions(prefix)
-        return {key: f"{mine.get(key, '')}|{shared.get(key, '')}" for key in {*mine, *shared}}
-
     def locate(self, key: str) -> str:
         return (self.local if self.local.has(key) else self.shared).locate(key)
 

@@ -21,7 +21,7 @@ from planner.results.outcomes import Action
 from planner.session.consents import ended_calls
 from planner.session.executing import SessionEnd, await_calls
 from planner.session.preparing import Preparation
-from planner.session.recording import share_choices, store_facts
+from planner.session.recording import store_facts
 from planner.session.run_session import ConnectedSession, RunSession, end_session, next_commands
 from planner.verdicts.call_judge import could_pass
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
@@ -228,7 +228,6 @@ def _store(session: RunSession, prepared: Preparation, result: RunResult) -> Non
     if not result.finished:
         return
     store_facts(session, prepared, result, is_finished=True)
-    share_choices(session, prepared)
 
 
 def _note_end(session: RunSession, prepared: Preparation, end: SessionEnd) -> None:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from planner.changes.configuration import Agents
 from planner.changes.model import Change
-from planner.errors import PlannerError
 from planner.records.facts import Correction, Fact, SessionHead, id_of
 from planner.records.files import files_of, part_bytes, part_key
 from planner.records.log import Records
-from planner.records.shared_choices import KEY
 from planner.records.writing import CallOrigin, Writing, planned
 from planner.results.model import CaseResult, RunResult
 from planner.results.outcomes import Action
 from planner.session.consents import call_reason
-from planner.workspace.earlier_results import choices_of, project_name
+from planner.workspace.earlier_results import project_name
 
 if TYPE_CHECKING:
     from planner.session.preparing import Preparation
@@ -56,23 +53,6 @@ def store_facts(session: RunSession, prepared: Preparation, result: RunResult, *
     )
     parts = _parts(records, result.session_id, writing.facts(stored))
     place.repository.save_files(files_of(head, parts))
-
-
-def share_choices(session: RunSession, prepared: Preparation) -> None:
-    """Let other machines read only the calls that today's cases need."""
-    shared, judging, records = session.place.shared, prepared.judging, prepared.records
-    if shared is None or records is None:
-        return
-    revisions = {key: state.revision for key, state in prepared.targets.items()}
-    try:
-        data = choices_of(
-            session.workspace, records, Agents(revisions, prepared.configurations), judging.cache, judging.name
-        )
-    except PlannerError as error:  # others read all calls, which is slower
-        session.shell.log(f"what other machines need of the stored calls is not shared: {error}")
-        return
-    if data is not None:
-        shared.repository.share_later(lambda _: {KEY: data})
 
 
 def store_corrections(session: RunSession, records: Records, corrections: Mapping[str, Sequence[Correction]]) -> None:

@@ -9,7 +9,7 @@ import errno
 import os
 import sqlite3
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from stat import S_ISREG
@@ -91,15 +91,8 @@ class DirectoryStore:
         folder = prefix.rpartition("/")[0]
         start = self._folder.joinpath(*segments(folder)) if folder else self._folder
         with self._mapped("listed", start):
-            found = sorted(self._walk(start, f"{folder}/" if folder else ""))
+            found = sorted(_walk(start, f"{folder}/" if folder else ""))
         return (key for key in found if key.startswith(prefix))
-
-    def versions(self, prefix: str) -> Mapping[str, str]:
-        folder = prefix.rpartition("/")[0]
-        start = self._folder.joinpath(*segments(folder)) if folder else self._folder
-        with self._mapped("listed", start):
-            found = self._walk(start, f"{folder}/" if folder else "")
-            return {key: _version(entry) for key, entry in found.items() if key.startswith(prefix)}
 
     def erase(self, change: Change) -> None:
         self.update(change)
@@ -138,19 +131,6 @@ class DirectoryStore:
 
     def _path(self, key: str) -> Path:
         return self._folder.joinpath(*segments(key))
-
-    def _walk(self, folder: Path, prefix: str) -> dict[str, os.DirEntry[str]]:
-        """By key. Folders may have many thousands of files."""
-        try:
-            entries = [entry for entry in os.scandir(folder) if entry.name[0] != "."]
-        except FileNotFoundError:
-            return {}
-        found = {prefix + entry.name: entry for entry in entries if entry.is_file(follow_symlinks=False)}
-        if len(found) < len(entries):
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    found |= self._walk(folder / entry.name, f"{prefix}{entry.name}/")
-        return found
 
     @contextmanager
     def _mapped(self, done: str, path: Path) -> Generator[None]:
@@ -218,12 +198,17 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def _version(entry: os.DirEntry[str]) -> str:
+def _walk(folder: Path, prefix: str) -> Iterator[str]:
+    """The keys in a folder. It may have many thousands of files."""
     try:
-        about = entry.stat(follow_symlinks=False)
+        entries = [entry for entry in os.scandir(folder) if entry.name[0] != "."]
     except FileNotFoundError:
-        return "gone"
-    return f"{about.st_size}-{about.st_mtime_ns}-{about.st_ctime_ns}-{about.st_ino}"
+        return
+    for entry in entries:
+        if entry.is_file(follow_symlinks=False):
+            yield prefix + entry.name
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(folder / entry.name, f"{prefix}{entry.name}/")
 
 
 def _sync(path: Path) -> None:

@@ -109,11 +109,6 @@ class GitStore:
             found = [key for key in self._below(names) if key.startswith(prefix)]
         return iter(sorted(found))
 
-    def versions(self, prefix: str) -> Mapping[str, str]:
-        names = segments(prefix.rpartition("/")[0])
-        with self._lock:
-            return {key: oid for key, oid in self._below(names).items() if key.startswith(prefix)}
-
     def prepare(self, keys: Sequence[str]) -> None:
         with self._lock:
             tree = self._snapshot().tree

@@ -13,7 +13,7 @@ import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import obstore
 from obstore.exceptions import (
@@ -37,9 +37,6 @@ from obstore.store import (
 from planner.errors import PlannerError, StoreError, UsageError
 from planner.stores.read_ahead import ReadAhead
 from planner.stores.store import Backoff, Change, segments
-
-if TYPE_CHECKING:
-    from obstore import ObjectMeta
 
 Bucket: TypeAlias = AzureStore | GCSStore | HTTPStore | LocalStore | MemoryStore | S3Store
 
@@ -80,7 +77,7 @@ class ObjectStore:
         self._backoff = backoff
         self._threads = ThreadPoolExecutor(_TOGETHER)
         self._ahead = ReadAhead(self._read_together, _TOGETHER)
-        self._listed: dict[str, Mapping[str, str]] = {}
+        self._listed: dict[str, Sequence[str]] = {}
         """What was listed ahead, by folder."""
 
     def get(self, key: str) -> bytes | None:
@@ -105,11 +102,8 @@ class ObjectStore:
             return True
 
     def keys(self, prefix: str) -> Iterator[str]:
-        return iter(sorted(self.versions(prefix)))
-
-    def versions(self, prefix: str) -> Mapping[str, str]:
         listed = self._listed.get(prefix)
-        return self._list(prefix) if listed is None else listed
+        return iter(self._list(prefix) if listed is None else listed)
 
     def refresh(self) -> None:
         self._listed = {}
@@ -117,19 +111,15 @@ class ObjectStore:
     def list_ahead(self, folders: Sequence[str]) -> None:
         self._listed = dict(zip(folders, self._threads.map(self._list, folders), strict=True))
 
-    def _list(self, prefix: str) -> dict[str, str]:
+    def _list(self, prefix: str) -> list[str]:
         folder = prefix.rpartition("/")[0]
         if folder:
             segments(folder)
         start = f"{self._folder}{folder}".strip("/")
         with self._mapped("listed"):
             pages = obstore.list(self._bucket, prefix=start or None, return_arrow=False)  # pyright: ignore[reportUnknownMemberType] - of arrow
-            return {
-                key: _version(entry)
-                for page in pages
-                for entry in page
-                if (key := entry["path"].removeprefix(self._folder)).startswith(prefix)
-            }
+            keys = [entry["path"].removeprefix(self._folder) for page in pages for entry in page]
+        return sorted(key for key in keys if key.startswith(prefix))
 
     def update(self, change: Change) -> None:
         def write(again: bool) -> bool:
@@ -202,11 +192,6 @@ class ObjectStore:
                 message, "The credentials in the environment need permission to read, write, delete and list there."
             )
         return StoreError(message, "Check the network and the bucket, then run the same command again.")
-
-
-def _version(entry: ObjectMeta) -> str:
-    """The tag, which also protects writes. Formatting many times would take long."""
-    return entry[_TAG] or f"{entry['last_modified']} {entry['size']}"
 
 
 class _Seen:

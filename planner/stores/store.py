@@ -3,14 +3,13 @@
 Keys are plain names separated by `/`: `runs/<session>.json`, `evidence/<2 digits>/<digest>.json`,
 `calls/<fingerprint>/<session>-<n>.jsonl`, `sessions/<session>.json`, `votes/<2 digits>/<question>/<number>.json`,
 `change-sets/<digest>.json`,
-`world/…`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `merged/<number>.json`,
-`older-calls`. `planner.results.repository` interprets the bytes.
+`world/…`, `configurations/<digest>.json`, `versions/<environment>/<agent>.json`, `merged/<number>.json`.
+`planner.results.repository` interprets the bytes.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
@@ -77,12 +76,8 @@ class Store(Reader, Protocol):
         """The location of a key for people: a path or URL."""
         ...
 
-    def versions(self, prefix: str) -> Mapping[str, str]:
-        """All keys with the prefix, in any order, each with a text that changes whenever its content does."""
-        ...
-
     def list_ahead(self, folders: Sequence[str]) -> None:
-        """The keys and versions in these folders will be listed, perhaps several times: list them once and together,
+        """The keys in these folders will be listed, perhaps several times: list them once and together,
         where that is faster. They are then as of now, until the next write or the next call of this method."""
         ...
 
@@ -189,14 +184,6 @@ class BranchStore(_BranchReader):
         branches = dict.fromkeys(("", self._prefix, *self._also)) if folders else ()
         wanted = [branch + folder for branch in branches for folder in folders]
         self._store.list_ahead([MERGED, *wanted] if wanted else ())
-
-    def versions(self, prefix: str) -> Mapping[str, str]:
-        """A key that several places have changes with each of them."""
-        found: dict[str, str] = defaultdict(str)
-        for place in dict.fromkeys((self._prefix, *self._also, "")):
-            for key, version in self._store.versions(place + prefix).items():
-                found[key.removeprefix(place)] += f"{place}{version} "
-        return found
 
     def locate(self, key: str) -> str:
         found = (name for name in self._keys_of(key) if self._store.has(name))

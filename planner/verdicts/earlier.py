@@ -8,24 +8,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Final, Literal
 
 from planner.changes.configuration import Agents
-from planner.changes.fingerprint import call_fingerprint
+from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.changes.model import Reason
 from planner.changes.request import Earlier
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, CallId, PlannedCase, StoredCall
 from planner.records.log import Records
-from planner.results.model import CaseInputs, CaseResult
+from planner.results.model import CaseInputs, CaseResult, JudgedRun
 from planner.results.outcomes import CaseOutcome
 from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.cases import sample_of
 from planner.verdicts.comparison import Pair, case_p_value, compare, measurement_change
-from planner.verdicts.needed_calls import Deciding, NeededCalls
-from planner.verdicts.pools import Pool, inputs_of, last_agent, other_case, same_agent, stored_case, unreadable_case
+from planner.verdicts.pools import (
+    Pool,
+    inputs_of,
+    last_agent,
+    other_case,
+    pools_of,
+    same_agent,
+    stored_case,
+    unreadable_case,
+)
 
 _SESSIONS_READ: Final = 200
 """The number of newest sessions that are searched for a case."""
@@ -100,8 +109,9 @@ class _View:
         self._records = records
         self._shown = {today.show(case.case_id) for case in today.cases}
         self._planned = _PlannedCases(records)
-        deciding = Deciding(today.agents, today.judge, today.now, self._name, self._last, today.is_gone)
-        self._needed = NeededCalls(records, deciding)
+        self._expectation_digests: dict[int, str] = {}
+        self._checks: dict[str, str] = {}
+        """Digests of what judges a case, by case id."""
         last = [self._last(case) for case in today.cases]
         records.prepare(each.call_fingerprint for each in last if each is not None)
         self.counted: set[CallId] = set()
@@ -114,22 +124,17 @@ class _View:
         return self._planned.find(self._name(case))
 
     def found(self, case: Case) -> _Found:
-        found = self._find(case)
-        self._needed.skip_others_next_time(case)
-        return found
-
-    def _find(self, case: Case) -> _Found:
         today = self._today
         inputs = today.agents.inputs(case)
         last = self._last(case)
         if problem := self._problem(call_fingerprint(inputs), last):
             return _Found(Earlier(unreadable_case(case, inputs, problem), problem=problem))
         mine = self._calls_of_today(case, last)
-        pools = self._needed.pools(case, mine)
+        pools = self._pools(case, mine)
         of_base: Sequence[Pool] = []
         if last is not None and self._is_today(last, case, pools):
             base_calls = [call for call in mine if call.is_of_base]
-            of_base = pools if len(base_calls) == len(mine) else self._needed.pools(case, base_calls)
+            of_base = pools if len(base_calls) == len(mine) else self._pools(case, base_calls)
         is_settled = last is not None and bool(of_base)
         own = None if not pools else self._stored(case, pools[-1], last if is_settled else None)
         is_own_of_base = bool(pools) and all(call.is_of_base for call in pools[-1].calls)
@@ -177,7 +182,7 @@ class _View:
 
     def _stored(self, case: Case, pool: Pool, last: PlannedCase | None = None) -> CaseResult:
         self._count(pool)
-        stored = stored_case(case, pool, self._today.agents, self._needed.judged_by(case), last)
+        stored = stored_case(case, pool, self._today.agents, self._judged_by(case), last)
         is_known = self._last(case) is not None or self._made_for_another(case, pool) is None
         return stored.model_copy(update={"case_id": self._name(case)}) if is_known else stored
 
@@ -187,19 +192,36 @@ class _View:
     def _calls_of_today(self, case: Case, last: PlannedCase | None) -> list[StoredCall]:
         """The stored calls equal to today's, even if the case had another name."""
         inputs = self._today.agents.inputs(case)
-        calls = self._calls(case, call_fingerprint(inputs))
+        calls = self._records.calls(call_fingerprint(inputs))
         mine = same_agent(calls, case, self._today.agents, last)
         if mine or last is None or not self._is_moved(case, inputs, last):
             return mine
         return [
             call
-            for call in self._calls(case, last.call_fingerprint)
+            for call in self._records.calls(last.call_fingerprint)
             if call.call.configuration == last.inputs.configuration
         ]
 
-    def _calls(self, case: Case, fingerprint: str) -> list[StoredCall]:
-        """The calls of this case and of others that make the same call, also deleted ones."""
-        return list(self._needed.calls(case, fingerprint))
+    def _pools(self, case: Case, calls: Sequence[StoredCall], *, is_judged: bool = True) -> list[Pool]:
+        """The pools of these calls, judged by today's expectations, or else as they are stored."""
+        today = self._today
+
+        def is_own(call: CallFact) -> bool:
+            """Whether a call was made for this case, or for one that was deleted."""
+            return call.is_for(self._name(case)) or today.is_gone(call)
+
+        judged: Callable[[StoredCall], JudgedRun] = partial(today.judge.judged, case, self._check(case))
+        return pools_of(case, calls, judged if is_judged else today.judge.as_stored, today.now, is_own)
+
+    def _judged_by(self, case: Case) -> tuple[str, str | None]:
+        """The fingerprint of today's expectations, and the language model; None if the case needs none."""
+        model = self._today.judge.judged_by if any(each.asks_model for each in case.expectations) else None
+        return self._check(case), model
+
+    def _check(self, case: Case) -> str:
+        if case.case_id not in self._checks:
+            self._checks[case.case_id] = check_fingerprint(case, self._expectation_digests)
+        return self._checks[case.case_id]
 
     def _is_moved(self, case: Case, inputs: CaseInputs, last: PlannedCase) -> bool:
         """True if only the agent's id differs, and both agents have the same configuration."""
@@ -218,14 +240,14 @@ class _View:
     def _other(self, case: Case, last: PlannedCase) -> CaseResult | None:
         """The result of the newest session of the case, if its calls differ from today's."""
         today, own = self._today, self._today.show(case.case_id)
-        of_base = [call for call in self._needed.calls(case, last.call_fingerprint) if call.is_of_base]
+        of_base = [call for call in self._records.calls(last.call_fingerprint) if call.is_of_base]
         mine = [call for call in of_base if call.call.is_for(own)] or of_base
         then = last_agent(last.inputs)
         if mine and all(last_agent(call.call) != then for call in mine):  # it was not known when they were made
             then = last_agent(mine[-1].call)
         calls = [call for call in mine if last_agent(call.call) == then]
         is_same_call = last.call_fingerprint == call_fingerprint(today.agents.inputs(case))
-        pools = self._needed.pools(case, calls, is_judged=is_same_call)
+        pools = self._pools(case, calls, is_judged=is_same_call)
         if not pools:
             return None
         if is_same_call:
@@ -247,7 +269,7 @@ class _View:
         counted = {call.id for call in pool.calls}
         older = [
             call
-            for call in self._calls(case, fingerprint)
+            for call in self._records.calls(fingerprint)
             if call.is_of_base and call.id not in counted and call.order < pool.began_at
         ]
         if not older:
@@ -256,7 +278,7 @@ class _View:
             return self._stored(case, pools[-2])
         last = last_agent(older[-1].call)
         alike = [call for call in older if last_agent(call.call) == last]
-        before = self._needed.pools(case, alike)
+        before = self._pools(case, alike)
         return self._stored(case, before[-1])
 
 

@@ -20,7 +20,6 @@ from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.clock import aware
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, PlannedCase, StoredCall, Trust, VerdictFact
-from planner.records.older_calls import CalledAgent
 from planner.results.model import CaseInputs, CaseResult, JudgedRun, Sample, StartOverDocument
 from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
@@ -97,7 +96,7 @@ def last_agent(call: CallFact | CaseInputs) -> tuple[str | None, str]:
     return call.configuration, revision_digest(call.agent_revision or "")
 
 
-def inputs_of(call: CallFact | CalledAgent, case: Case, agents: Agents) -> CaseInputs:
+def inputs_of(call: CallFact, case: Case, agents: Agents) -> CaseInputs:
     """Today's inputs, with the agent that the call reached."""
     return agents.inputs(case).model_copy(
         update={

@@ -14,8 +14,6 @@ from planner.evidence import Evidence
 from planner.judge.votes import VoteCache
 from planner.records.facts import CallFact, CallId
 from planner.records.log import Records, Scope
-from planner.records.older_calls import OlderCallsCache, OlderCallsReader, OlderCallsSource
-from planner.records.shared_choices import SharedOlderCalls, SharedVersions
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action
 from planner.values import frozen
@@ -39,39 +37,8 @@ def records_of(work: Workspace) -> Records:
     """The stored facts that count for this job. In a merge group, those of its other pull requests do, too."""
     place = work.place
     target = place.target if place.target is not place.base else None
-    base, scope = [*filter(None, [target, place.base])], scope_of(work)
-    return Records(place.repository, base, scope, place.unverified, _older_calls(work, scope))
-
-
-def choices_of(
-    work: Workspace, records: Records, agents: Agents, ask: VoteCache, judged_by: str | None
-) -> bytes | None:
-    """What today's cases need of the stored calls, for machines that read them for the first time: a document for the
-    shared store. None if it is there, or in a job of a branch. `records` are those of the plan."""
-    shared = work.place.shared
-    if shared is None or work.place.base is not None:
-        return None
-    choices = SharedOlderCalls(shared.whole)
-    earlier_results(work, records.again(_sources(work, choices)), agents, ask, judged_by)
-    return choices.document()
-
-
-def _older_calls(work: Workspace, scope: Scope) -> OlderCallsReader | None:
-    place = work.place
-    if place.shared is not None:
-        sources = _sources(work, SharedOlderCalls(place.shared.whole))
-        return OlderCallsReader(SharedVersions(place.shared.whole), scope, sources, may_choose=place.base is None)
-    sources = _sources(work)
-    is_branch = place.base is not None
-    return OlderCallsReader(place.repository, scope, sources) if sources and not is_branch else None
-
-
-def _sources(work: Workspace, *shared: SharedOlderCalls) -> list[OlderCallsSource]:
-    """On this machine beside the digests of what it verified, where no commit and no restored cache of CI can write,
-    and in the shared store."""
-    place, verified = work.place, work.place.verified.path
-    own = [] if verified is None else [OlderCallsCache(verified.parent / "older-calls", str(place.directory.resolve()))]
-    return [*own, *shared]
+    base = [*filter(None, [target, place.base])]
+    return Records(place.repository, base, scope_of(work), place.unverified)
 
 
 def scope_of(work: Workspace) -> Scope:

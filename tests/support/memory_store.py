@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 
 from planner.stores.store import Change
 
@@ -34,9 +33,6 @@ class MemoryStore:
 
     def locate(self, key: str) -> str:
         return key
-
-    def versions(self, prefix: str) -> dict[str, str]:
-        return {key: sha256(data).hexdigest() for key, data in self._contents.items() if key.startswith(prefix)}
 
     def erase(self, change: Change) -> None:
         self.update(change)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
 from planner.changes.configuration import Agents, Configurations
@@ -18,7 +17,6 @@ from planner.planfile.model import Case
 from planner.records.facts import CallFact, SessionHead
 from planner.records.files import files_of, part_bytes, part_key, summary_of
 from planner.records.log import Records, Scope
-from planner.records.older_calls import OlderCallsReader, OlderCallsSource
 from planner.records.writing import Writing, planned
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action
@@ -62,17 +60,6 @@ class MemoryFiles:
     def list_ahead(self, folders: Sequence[str]) -> None:
         pass
 
-    def versions(self, prefix: str) -> Mapping[str, str]:
-        return {key: sha256(data).hexdigest() for key, data in self.content.items() if key.startswith(prefix)}
-
-    def verified_state(self) -> tuple[int, str]:
-        verified = self.content.keys() - self.foreign if self.is_trusted else ()
-        return len(verified), " ".join(sorted(verified))
-
-    def is_still_verified(self, state: tuple[int, str]) -> bool:
-        then = set(state[1].split())
-        return not then & self.foreign if self.is_trusted else not then
-
     def with_files(self, files: Mapping[str, bytes]) -> MemoryFiles:
         return replace(self, content={**self.content, **files})
 
@@ -88,20 +75,16 @@ class Store:
     """Those of the branch that the pull request targets, if that is not the default branch."""
     sessions: int = 0
     scope: Scope = EVERYTHING
-    older: OlderCallsSource | None = None
 
     @property
     def files(self) -> MemoryFiles:
         return self.base if self.own is None else self.own
 
     def records(self) -> Records:
-        may_choose = self.own is None
-        sources = [] if self.older is None else [self.older]
-        older = OlderCallsReader(self.base, self.scope, sources, may_choose=may_choose) if sources else None
         if self.own is None:
-            return Records(self.base, (), self.scope, older=older)
+            return Records(self.base, (), self.scope)
         targets = [self.base] if self.target is None else [self.base.with_files(self.target.content), self.base]
-        return Records(targets[0].with_files(self.own.content), targets, self.scope, older=older)
+        return Records(targets[0].with_files(self.own.content), targets, self.scope)
 
     def on_branch(self) -> Store:
         return replace(self, own=MemoryFiles())
