@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from planner.changes.configuration import EffectiveTarget
-from planner.execution.jobs import Copies
-from planner.log.fold import State
-from planner.planfile.model import Case
+from planner.planfile.model import AgentFile, Case
 from planner.providers.base import Target
+
+Copies: TypeAlias = Mapping[tuple[int, AgentFile], int]
+"""The previews that are called, by source agent and file."""
 
 
 def new_products(
@@ -29,17 +31,3 @@ def new_products(
         products = [after, *([before] if others else []), *([found[target]] if target in found else [])]
         found[target] = max(products, key=lambda product: rates.get(str(product), math.inf))
     return found
-
-
-def bills_for_copies(
-    bills: Iterable[tuple[Target, int, int]], state: State, copies: Copies
-) -> Iterator[tuple[Target, int, int]]:
-    """The bills. Each preview also gets the bills of its source agent and of that agent's earlier previews, because its
-    calls cost the same."""
-    for target, reserved_cents, billed_cents in bills:
-        yield target, reserved_cents, billed_cents
-        preview = state.preview_of(target)
-        kind, source = target if preview is None else ("agent", preview.agent_id)
-        for (agent_id, _), copy_id in copies.items():
-            if (kind, source) == ("agent", agent_id) and target != ("agent", copy_id):
-                yield ("agent", copy_id), reserved_cents, billed_cents

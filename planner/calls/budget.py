@@ -57,11 +57,13 @@ class Budget:
     def price(self, want: Want) -> int | None:
         """What to reserve for a call: its estimate, or the highest bill of its target if that is more. A call without
         an estimate counts as the highest bill of any target plus a quarter; None before any bill."""
-        target = want.line.target
+        return self.price_on(want.line.target, want.reserve_cents)
+
+    def price_on(self, target: Target, estimate_cents: int | None) -> int | None:
         if target not in self.target_bills:
             self.target_bills[target] = max(map(self.state.highest_bill, self._priced_alike(target)))
-        if want.reserve_cents is not None:
-            return max(want.reserve_cents, self.target_bills[target])
+        if estimate_cents is not None:
+            return max(estimate_cents, self.target_bills[target])
         return -(-self.state.highest_bill(None) * 5 // 4) or None
 
     def _priced_alike(self, target: Target) -> list[Target]:
@@ -134,12 +136,18 @@ def spending_under(state: State, consent_id: str, ceiling: Ceiling) -> tuple[int
     return spent + judged_cents, reserved + whole_cents(judged + judging) - judged_cents
 
 
-def budget_of(state: State, consent: Consent, limit: Limit, now: Now) -> Budget:
+def accounts_of(state: State, consent: Consent) -> list[Account]:
+    """The ceilings of a consent."""
     accounts: list[Account] = []
     for ceiling in consent.ceilings:
         spent, reserved = spending_under(state, consent.consent_id, ceiling)
         plan = None if ceiling.scope is Scope.CONSENT else ceiling.plan
         accounts.append(Account(ceiling.label, ceiling.cents, spent, reserved, plan))
+    return accounts
+
+
+def budget_of(state: State, consent: Consent, limit: Limit, now: Now) -> Budget:
+    accounts = accounts_of(state, consent)
     if limit.month is not None and limit.month.month == now.month:
         month = limit.month
         more = state.tallies.committed_cents - month.committed_cents + len(month.others) * month.dearest_cents

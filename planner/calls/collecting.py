@@ -127,6 +127,18 @@ def _billed(call: Call, cents: int, basis: str) -> Call:
     )
 
 
+def later_part(call: Call, evidence: str | None, cents: int | None) -> Call:
+    """The call with evidence and a bill that came later; None: as they are."""
+    return replace(
+        call,
+        part=call.part + 1,
+        evidence=evidence or call.evidence,
+        cents=call.cents if cents is None else cents,
+        basis=call.basis if cents in (None, call.cents) else "transaction",
+        missing=call.missing if cents is None else tuple(part for part in call.missing if part != "bill"),
+    )
+
+
 def is_old(intent: Intent, now: datetime) -> bool:
     """Whether runs of a launch can no longer be under way."""
     return now - intent.at > LONGEST_RUN

@@ -30,6 +30,7 @@ from planner.calls.model import (
     TIMEOUT_SECONDS,
     Launching,
     Limit,
+    Listed,
     Now,
     Outcomes,
     Settings,
@@ -37,12 +38,14 @@ from planner.calls.model import (
     StopReason,
     Unsettled,
     Waiting,
+    WaitPolicy,
     WaitReason,
     Want,
     now_of,
 )
 from planner.calls.month import note_listed, read_month
 from planner.calls.poll_times import NEVER, Awaited, poll_seconds
+from planner.calls.reading import Transactions, collect, read_list
 from planner.calls.reconciling import Lists, bind, name_of, reconcile
 from planner.clock import Clock
 from planner.errors import (
@@ -56,8 +59,6 @@ from planner.errors import (
     leading_error,
 )
 from planner.evidence import Evidence, RunStatus
-from planner.execution.reading import Transactions, collect, read_list
-from planner.execution.reads import Listed, WaitPolicy
 from planner.log.facts import Call, Consent, Fact, Intent, Outcome, Result
 from planner.log.fold import Launch, Stage, State
 from planner.providers.base import PAGE_LIMIT, Batch, BatchId, LaunchRequest, Provider, Run, RunId
@@ -92,6 +93,9 @@ _OF_BASE: Final = "a session of the default branch is making it"
 
 class Log(Protocol):
     """The log that a session decides from and writes to."""
+
+    @property
+    def account(self) -> str: ...
 
     @property
     def state(self) -> State:

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, NamedTuple
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
+from planner.calls.concurrency import ConcurrencyLimit
 from planner.clock import Clock
 from planner.errors import PlannerError
-from planner.execution.concurrency import ConcurrencyLimit
-from planner.execution.reconciling import prompt_key
 from planner.log.facts import Asked, Intent
 from planner.providers.base import Line, Provider
 from planner.values import frozen
 
 LARGEST_BATCH: Final = 20
 """Prompts of one request: the service accepts no more."""
+LATEST_CREATION_SECONDS: Final = 600.0
+"""A delayed request creates its runs at most this long after it was sent."""
 TIMEOUT_SECONDS: Final = 900.0
 """How long a run is waited for, from the launch's answer on."""
+
+
+_PROMPT_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@lru_cache(maxsize=4096)
+def prompt_key(prompt: str | None) -> str:
+    """Digest of a prompt, with line ends unified and outer white space removed, as a service may store it. A digest is
+    its own key: of another machine's launch only digests are known."""
+    if prompt is not None and _PROMPT_DIGEST.fullmatch(prompt):
+        return prompt
+    text = "\n".join((prompt or "").splitlines()).strip()
+    return f"sha256:{sha256(text.encode(errors='surrogatepass')).hexdigest()}"
 
 
 @frozen
@@ -310,3 +327,34 @@ class Outcomes:
         if self.stop is not None:
             return self.stop.exit_code
         return 0 if self.is_finished else 4
+
+
+# What is read of the service
+
+
+class Row(Protocol):
+    @property
+    def id(self) -> int: ...
+    @property
+    def created_at(self) -> datetime | None: ...
+
+
+T = TypeVar("T", bound=Row)
+
+
+@dataclass(slots=True)
+class Listed(Generic[T]):
+    """The rows read, by id. `whole`: nothing as new as requested is missing, so absence is meaningful."""
+
+    found: dict[int, T] = field(default_factory=dict[int, T])
+    whole: bool = False
+
+
+@frozen
+class WaitPolicy:
+    """How long to wait for late parts of a run's evidence, and for which."""
+
+    seconds: float = 0.0
+    """Total; 0 reads once."""
+    grade: bool = False
+    ended_seconds_ago: float = 0.0

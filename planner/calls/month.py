@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from planner.calls.model import Month, Now
+from planner.calls.reading import read_list
 from planner.errors import IncompleteError, PlannerError
-from planner.execution.reading import read_list
 from planner.log.fold import Stage, State, tallies_of
 from planner.providers.base import CallId, Provider, Run
 

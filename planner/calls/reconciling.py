@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
-from planner.calls.model import Now, Settings, Unsettled
-from planner.execution.reads import Listed
-from planner.execution.reconciling import NAME_PREFIX, prompt_key
+from planner.calls.model import Listed, Now, Settings, Unsettled, prompt_key
 from planner.log.facts import Asked, Intent, Outcome, Result
 from planner.log.fold import Launch, State
 from planner.providers.base import Batch, BatchId, Run, RunId
@@ -31,6 +30,10 @@ class Lists:
     batches: Listed[Batch]
     searched: frozenset[str] = frozenset()
     """The launches that they were read for, and that they reach back to."""
+
+
+NAME_PREFIX: Final = "planner "
+"""How the names of our batches begin."""
 
 
 def name_of(launch_id: str) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from planner.changes.consent import Agreement, NoAgreement
 from planner.ci.event import asked_by, is_command
 from planner.ci.git import Git
 from planner.errors import NotFoundError, PlannerError, UsageError
-from planner.execution.consents import ConsentWay
 from planner.reports.reply import LOGIN
 from planner.shell import Shell
+
+ConsentWay: TypeAlias = Literal["terminal", "dispatch", "comment", "flag"]
+"""How somebody agreed: typed the command, started the CI job by hand, wrote `/planner run` on the pull request; or the
+CI job's definition agrees (a nightly job)."""
 
 
 def actor_of(shell: Shell) -> str:
@@ -58,10 +62,10 @@ def who_agrees(shell: Shell, *, sandbox: bool, namespace: str, consent_by: str |
 def how_agreed(environ: Mapping[str, str]) -> ConsentWay:
     """How somebody agrees in this environment."""
     if is_command(environ):
-        return ConsentWay.COMMENT
+        return "comment"
     if environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch":
-        return ConsentWay.DISPATCH
-    return ConsentWay.FLAG if environ.get("GITHUB_ACTIONS") or environ.get("CI") else ConsentWay.TERMINAL
+        return "dispatch"
+    return "flag" if environ.get("GITHUB_ACTIONS") or environ.get("CI") else "terminal"
 
 
 def _no_agreement(shell: Shell, login: str) -> NoAgreement | None:

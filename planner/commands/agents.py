@@ -36,7 +36,7 @@ from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection, did_you_mean, load_current_project, read_files
 from planner.workspace.service import open_client, unknown_target
-from planner.workspace.stores import OpenedStore, locked, opened_journal, place_of
+from planner.workspace.stores import OpenedStore, locked, opened_log, place_of
 
 FOLDER: Final = "agents"
 _COMPUTED: Final = ("_digest", "_warnings", "_reason")
@@ -207,13 +207,13 @@ def previews(
     place = place_of(shell, root, selection, project)
     with (
         locked(shell, place, "planner agent previews"),
-        opened_journal(shell, place) as journal,
+        opened_log(shell, place) as log,
     ):
 
         async def work() -> int:
             async with open_client(shell, place, selection) as client:
-                terms = terms_of("none", journal, project)
-                own = Previews(client, journal.log, tools_of(shell, place), terms)
+                terms = terms_of("none", log.account, project)
+                own = Previews(client, log, tools_of(shell, place), terms)
                 return await _previews(shell, own, oldest, delete=delete, as_text=output_format == "text")
 
         return anyio.run(work)

@@ -13,8 +13,8 @@ from planner.agents.recorded import record_agents, record_deployment, stored_ver
 from planner.changes.configuration import Configuration, EffectiveTarget, FieldChange, agree, differences
 from planner.ci.agreement import actor_of
 from planner.errors import CredentialError, IncompleteError, NotFoundError, PlannerError, RefusedError, UsageError
-from planner.execution.journal import Journal
 from planner.interruption import interruptible
+from planner.log.fold import State
 from planner.planfile.model import Case
 from planner.providers.base import AgentProvider, AgentState
 from planner.quantities import count, some
@@ -22,7 +22,7 @@ from planner.reports.agents import field_lines
 from planner.reports.neutral import for_terminal
 from planner.reports.required_check import render_text
 from planner.results.outcomes import CaseState, CheckState, RequiredCheck
-from planner.session.preparing import Preparation, checked_cases, prepare, stored_journal
+from planner.session.preparing import Preparation, checked_cases, prepare, stored_state
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.verdicts.gate import CheckedCase, Gate, decide_check
@@ -57,16 +57,16 @@ def deploy(shell: Shell, options: DeployOptions) -> int:
     selection = with_default_path(shell, options.selection)
     work = open_workspace(shell, selection, only_promoted=True)
     command = shlex.join(["planner", "agent", "deploy", options.target])
-    with locked(shell, work.place, command), stored_journal(work) as journal:
-        return anyio.run(_deploy, options, work, journal)
+    with locked(shell, work.place, command), stored_state(work) as state:
+        return anyio.run(_deploy, options, work, state)
 
 
-async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | None) -> int:
+async def _deploy(options: DeployOptions, work: Workspace, state: State | None) -> int:
     """`work` has all plans that count: the default folder's and the named ones."""
     shell, loaded, place = work.shell, work.loaded, work.place
     async with interruptible(), open_client(shell, place, work.selection) as client:
         states = await read_targets(client, loaded.cases, work.place)
-        prepared = prepare(work, states, journal)
+        prepared = prepare(work, states, state)
         tested = _target(options.target, loaded.cases, prepared)
         target = tested.without_test_tools
         if target.deployed is None:
@@ -84,7 +84,7 @@ async def _deploy(options: DeployOptions, work: Workspace, journal: Journal | No
         _check_drift(options, work, target)
         if options.force is None:
             _require_file(target, loaded)
-        cases = _cases_of(work, prepared, journal, tested)
+        cases = _cases_of(work, prepared, tested)
         if tested.file.test_tools:
             names = ", ".join(for_terminal(name) for name, _ in tested.file.test_tools)
             shell.print(f"  tested with other addresses of these tools, which are not deployed: {names}")
@@ -184,13 +184,11 @@ def _require_file(target: EffectiveTarget, loaded: Loaded) -> None:
         )
 
 
-def _cases_of(
-    work: Workspace, prepared: Preparation, journal: Journal | None, target: EffectiveTarget
-) -> list[CheckedCase]:
+def _cases_of(work: Workspace, prepared: Preparation, target: EffectiveTarget) -> list[CheckedCase]:
     """The cases that call this agent, judged for exactly this configuration."""
     wanted = (target.agent_id, target.file)
     called = {case.case_id for case in work.loaded.cases if (case.target.id, case.target.config) == wanted}
-    return [case for case in checked_cases(work, prepared, journal) if case.change.case_id in called]
+    return [case for case in checked_cases(work, prepared) if case.change.case_id in called]
 
 
 def _checked(prepared: Preparation, cases: Sequence[CheckedCase], now: datetime) -> RequiredCheck:

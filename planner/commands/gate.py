@@ -14,7 +14,7 @@ from planner.errors import CredentialError, IncompleteError, PlannerError
 from planner.reports.neutral import for_json_text, one_line
 from planner.reports.required_check import render_json, render_text
 from planner.results.outcomes import CheckState
-from planner.session.preparing import checked_cases, prepare, stored_journal
+from planner.session.preparing import checked_cases, prepare, stored_state
 from planner.shell import Shell, redactor_of, write_output
 from planner.values import frozen
 from planner.verdicts.gate import Gate, decide_check, with_results
@@ -58,9 +58,9 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
     known, trouble = _known(work, options)
     if known.note:
         shell.log(known.note)
-    with stored_journal(work) as journal:
-        prepared = prepare(work, known.targets, journal)
-        cases = checked_cases(work, prepared, journal, excuse_known=options.selection.base != NO_BASE)
+    with stored_state(work) as state:
+        prepared = prepare(work, known.targets, state)
+        cases = checked_cases(work, prepared, excuse_known=options.selection.base != NO_BASE)
         own = [case.judged for case in cases if case.judged is not None and not case.is_base_result]
         own, suite = prepared.with_history(own)
         cases = with_results(cases, own)
@@ -76,7 +76,7 @@ def _decide(shell: Shell, options: GateOptions) -> tuple[int, PlannerError | Non
             judged = [case.judged for case in cases if case.judged is not None]
             ended = read_ended(shell.cwd / options.results) if options.results is not None else None
             decision = Decision(work, prepared, check, judged, own, ended, no_plans)
-            publication = publication_of(decision, journal, options.name)
+            publication = publication_of(decision, state, options.name)
             if trouble is not None and check.state is CheckState.SUCCESS:
                 publication = publication.model_copy(
                     update={"state": CheckState.PENDING.value, "description": one_line(str(trouble))}

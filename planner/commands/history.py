@@ -10,8 +10,6 @@ from typing import Literal
 from planner.changes.history import timeline
 from planner.clock import age_of, aware
 from planner.errors import UsageError
-from planner.execution.journal import IN_MEMORY, Journal
-from planner.log.local import LocalLog
 from planner.planfile.model import Project
 from planner.reports.history import HistoryPage, render_json, render_text
 from planner.reports.spending import Spent
@@ -21,7 +19,7 @@ from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.selection import Selection, chosen_ids
 from planner.workspace.spending import spent_under_consents
-from planner.workspace.stores import DEFAULT_STORE, OpenedStore, case_of_run, journal_to_read, open_results
+from planner.workspace.stores import DEFAULT_STORE, OpenedStore, case_of_run, empty_log, log_to_read, open_results
 
 
 @frozen
@@ -67,11 +65,8 @@ def history(shell: Shell, options: HistoryOptions) -> int:
 def _spent(shell: Shell, options: HistoryOptions, project: Project, place: OpenedStore) -> list[Spent]:
     """Under each consent of the whole store; with `--environment`, without those whose sessions were all of others."""
     sessions = [each for each in place.repository.sessions() if each.sandbox is options.selection.sandbox]
-    journal = journal_to_read(shell, place) or Journal(
-        LocalLog(IN_MEMORY, place.account, shell.clock.now), place.account
-    )
-    with closing(journal):
-        found = spent_under_consents(journal, sessions, redactor_of(project).name)
+    with closing(log_to_read(shell, place) or empty_log(shell, place)) as log:
+        found = spent_under_consents(log.state, sessions, redactor_of(project).name)
     wanted = options.selection.environment
     if wanted is None:
         return found

@@ -9,17 +9,17 @@ from typing import Final
 from planner.agents.live_tools import unknown_tools
 from planner.changes.model import Change, Reason
 from planner.errors import UsageError
-from planner.execution.engine import Outcome
 from planner.quantities import count
 from planner.results.calls import each_call
 from planner.results.model import RunResult
 from planner.results.outcomes import Action
-from planner.session.preparing import prepare, stored_journal
+from planner.session.preparing import prepare, stored_state
 from planner.session.run_session import RunOptions, next_commands
 from planner.shell import Shell
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import ending_of, open_runs_of_stored
 from planner.verdicts.gate import Gate
+from planner.verdicts.outcome import Outcome
 from planner.workspace.report_session import NO_COST, ReportSession, report_session
 from planner.workspace.selection import Selection
 from planner.workspace.stores import Workspace
@@ -50,10 +50,10 @@ def judge_offline(
 
 
 def _judge(work: Workspace, reports: ReportSession) -> RunResult:
-    with stored_journal(work) as journal:
-        prepared = prepare(work, {}, journal)
+    with stored_state(work) as state:
+        prepared = prepare(work, {}, state)
         change_set, now = prepared.change_set, work.shell.clock.now()
-        open_runs = open_runs_of_stored(change_set.changes, prepared.resumable, journal, now) if journal else {}
+        open_runs = open_runs_of_stored(change_set.changes, prepared.resumable, now)
     changes = [
         _recheck(change)
         for change in change_set.changes

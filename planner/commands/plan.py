@@ -6,18 +6,17 @@ from dataclasses import replace
 from typing import Literal
 
 from planner.agents.known_service import known_service
+from planner.calls.balance import short_of
+from planner.calls.open_launches import launch_documents
 from planner.changes.consent import consent_command
 from planner.changes.detail import needs_new_calls
 from planner.errors import PlannerError
-from planner.execution.balance import short_of
-from planner.execution.journal import Journal
-from planner.execution.month_spending import month_line
-from planner.execution.open_launches import launch_documents
+from planner.log.fold import State
 from planner.quantities import count, money
 from planner.reports.change_set import PlanView, render_json, render_text
 from planner.results.outcomes import Action, CaseOutcome
 from planner.session.consents import refusal_of
-from planner.session.preparing import Preparation, prepare, stored_journal
+from planner.session.preparing import Preparation, prepare, stored_state
 from planner.shell import Shell, redactor_of
 from planner.values import frozen
 from planner.workspace.agreed_calls import store_consented
@@ -39,15 +38,15 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     work = open_workspace(shell, selection)
     loaded = work.loaded
     known = known_service(work)
-    with stored_journal(work) as journal:
-        prepared = prepare(work, known.targets, journal)
-        failing = _known_failures(work, prepared, journal)
+    with stored_state(work) as state:
+        prepared = prepare(work, known.targets, state)
+        failing = _known_failures(work, prepared, state)
     refusal = refusal_of(work, replace(prepared, balance=known.balance if known.was_asked else None))
     estimate = prepared.change_set.estimate
     short = short_of(known.balance, estimate.expected_cents, reserved_cents=prepared.all_reserved_cents)
     notes = [] if refusal else short
     notes += [known.note] if known.note else []
-    notes += [month_line(loaded.project.policy, month) for month in prepared.months[:1]]
+    notes += [] if prepared.month is None else [str(prepared.month)]
     if not known.was_asked and prepared.calls_to_make and estimate.high_cents is None:
         notes.append("the price of these calls is unknown: with an API key, planner reads it from the service")
     notes += [loaded.limits_note] if loaded.limits_note else []
@@ -63,7 +62,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     return exit_code
 
 
-def _known_failures(work: Workspace, prepared: Preparation, journal: Journal | None) -> str:
+def _known_failures(work: Workspace, prepared: Preparation, state: State | None) -> str:
     """What calls the cases again that failed and are not called, as nothing changed; "" if there are none."""
     kept = {
         change.case_id
@@ -73,7 +72,7 @@ def _known_failures(work: Workspace, prepared: Preparation, journal: Journal | N
     if not kept:
         return ""
     selection = replace(work.selection, rerun="failed")
-    again = prepare(replace(work, selection=selection), prepared.targets, journal, records=prepared.records).change_set
+    again = prepare(replace(work, selection=selection), prepared.targets, state, records=prepared.records).change_set
     called = [change for change in again.with_action(Action.CALL) if change.case_id in kept]
     if not called:
         return ""

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from planner.agents.recorded import effective_targets, record_agents, world_store
+from planner.calls.reading import Transactions
+from planner.calls.verification import Verifier
 from planner.changes.configuration import Configurations
 from planner.ci.client import GitHub, github_of
 from planner.ci.event import branch_namespace
@@ -19,8 +21,6 @@ from planner.ci.target_branch import PERMISSION, pull_request_of
 from planner.clock import aware
 from planner.commands.promotion import Promotion, PullRequest, pull_request_of_work, removed
 from planner.errors import NotFoundError, PlannerError
-from planner.execution.reading import Transactions
-from planner.execution.verification import Verifier
 from planner.results.documents import stored_branches
 from planner.shell import Shell
 from planner.stores.store import BRANCHES, MERGED, Store

@@ -11,10 +11,10 @@ from typing import Final
 
 from planner import __version__
 from planner.agents.recorded import configuration_bytes, shown_configuration, stored_configuration
+from planner.calls.verification import Claim, RecordedPreviews, Refusal, Verified, Verifier
 from planner.changes.configuration import Agents, Configurations, has_fields
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.evidence import Evidence, evidence_digest
-from planner.execution.verification import Claim, RecordedPreviews, Refusal, Verified, Verifier
 from planner.judging.project_judge import Judging, judging_of
 from planner.planfile.model import Case
 from planner.quantities import count

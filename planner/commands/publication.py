@@ -18,7 +18,7 @@ from planner.ci.event import asked_by, head_commit, namespace_of
 from planner.ci.git import Git
 from planner.ci.pull_request import files_url, pull_request_of, run_url_of
 from planner.errors import PlanInvalidError, PlannerError
-from planner.execution.journal import Journal
+from planner.log.fold import State
 from planner.planfile.project import load_project
 from planner.reports.change_set import PlanView, judged_otherwise
 from planner.reports.neutral import for_markdown, one_line
@@ -88,7 +88,7 @@ def read_ended(path: Path) -> RunResult | None:
         return None
 
 
-def publication_of(decision: Decision, journal: Journal | None, name: str) -> Publication:
+def publication_of(decision: Decision, state: State | None, name: str) -> Publication:
     """What to publish. `name` separates two uses in one repository."""
     work, prepared, check = decision.work, decision.prepared, decision.check
     shell, loaded = work.shell, work.loaded
@@ -111,7 +111,7 @@ def publication_of(decision: Decision, journal: Journal | None, name: str) -> Pu
     )
     names = redactor.names(change.case_id for change in prepared.change_set.changes)
     pull = pull_request_of(shell.environ, head_of(shell, work.place, loaded), name)
-    offered = None if refusal is not None else _offered(decision, journal)
+    offered = None if refusal is not None else _offered(decision, state)
     ended = _ended(decision.ended, check)
     last = _last_calls(work.place, decision.own)
     offer = None if offered is None else _offer(*offered)
@@ -208,7 +208,7 @@ def _weakened(decision: Decision, show: Callable[[str], str]) -> Weakened | None
 # The calls that the comment offers
 
 
-def _offered(decision: Decision, journal: Journal | None) -> tuple[ChangeSet, EarlierSpending, str] | None:
+def _offered(decision: Decision, state: State | None) -> tuple[ChangeSet, EarlierSpending, str] | None:
     """The change set to agree to, what was spent on it, and the options of its command; None if there is none.
 
     A red check offers the calls of the failed cases without their earlier runs, since only a fix that planner cannot
@@ -227,7 +227,7 @@ def _offered(decision: Decision, journal: Journal | None) -> tuple[ChangeSet, Ea
     else:
         return None
     again = Workspace(work.shell, selection, work.loaded, work.place)
-    prepared = prepare(again, decision.prepared.targets, journal)
+    prepared = prepare(again, decision.prepared.targets, state)
     if not prepared.change_set.estimate.calls or refusal_of(again, prepared) is not None:
         return None
     return prepared.change_set, prepared.progress, options

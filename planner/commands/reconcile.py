@@ -14,14 +14,15 @@ from typing import Any, Literal
 import anyio
 
 from planner.calls.model import Settings, now_of
+from planner.calls.reading import read_list
 from planner.calls.reconciling import Lists, asks_the_same, suspects
 from planner.calls.reconciling import reconcile as settle
+from planner.calls.slots import cases_of
 from planner.errors import UsageError
-from planner.execution.journal import Journal, check_no_older
-from planner.execution.launches import OTHER_KEY
-from planner.execution.reading import read_list
 from planner.interruption import interruptible
 from planner.log.facts import Intent, Outcome, Result
+from planner.log.fold import State
+from planner.log.local import LocalLog
 from planner.providers.base import Batch, Run, RunId
 from planner.quantities import count, money
 from planner.reports.neutral import json_document
@@ -30,7 +31,7 @@ from planner.shell import Shell
 from planner.values import frozen
 from planner.workspace.selection import Selection
 from planner.workspace.service import open_client
-from planner.workspace.stores import OpenedStore, locked, open_results, opened_journal
+from planner.workspace.stores import OpenedStore, check_no_older, locked, open_results, opened_log
 
 
 @frozen
@@ -67,8 +68,8 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         check_no_older(place.journal_path)
         _report(shell, options, ["No launch is open: this store has no launches."], [])
         return 0
-    with locked(shell, place, options.command(options.launch)), opened_journal(shell, place, restores=True) as journal:
-        return anyio.run(_reconcile, _Reconciliation(shell, options, place, journal))
+    with locked(shell, place, options.command(options.launch)), opened_log(shell, place, restores=True) as log:
+        return anyio.run(_reconcile, _Reconciliation(shell, options, place, log))
 
 
 @frozen
@@ -76,7 +77,7 @@ class _Reconciliation:
     shell: Shell
     options: ReconcileOptions
     place: OpenedStore
-    journal: Journal
+    log: LocalLog
 
     def print_line(self, line: str) -> None:
         """What was settled. With `--format json`, standard output has the document only."""
@@ -86,14 +87,14 @@ class _Reconciliation:
         batches = {run.batch_id for run in runs}
         batch_id = next(iter(batches)) if len(batches) == 1 else None
         run_ids = tuple(sorted(run.id for run in runs))
-        self.journal.note(Outcome(self.shell.clock.now(), intent.launch_id, result, batch_id, run_ids))
+        self.log.note([Outcome(self.shell.clock.now(), intent.launch_id, result, batch_id, run_ids)])
 
 
 async def _reconcile(work: _Reconciliation) -> int:
-    state, options = work.journal.state, work.options
+    state, options = work.log.state, work.options
     shown = options.launch
     if options.launch is not None:
-        intent = _open_launch(work.journal, options.launch)
+        intent = _open_launch(work.log.state, options.launch)
         if options.assume_not_sent:
             await _assume_not_sent(work, intent)
         elif options.adopt:
@@ -110,8 +111,8 @@ async def _reconcile(work: _Reconciliation) -> int:
     return 4
 
 
-def _open_launch(journal: Journal, launch_id: str) -> Intent:
-    folded = journal.state.launch(launch_id)
+def _open_launch(state: State, launch_id: str) -> Intent:
+    folded = state.launch(launch_id)
     if folded is None or folded.intent is None or not folded.is_open:
         known = ""
         if folded is not None and folded.outcome is not None:
@@ -155,7 +156,7 @@ async def _assume_not_sent(work: _Reconciliation, intent: Intent) -> None:
 async def _adopt(work: _Reconciliation, intent: Intent) -> None:
     """Adopt the runs of --adopt. Raises `UsageError` if a run cannot belong to the launch. Adopting it would judge
     somebody else's call, or wait for it forever."""
-    state, adopt, launch_id = work.journal.state, work.options.adopt, intent.launch_id
+    state, adopt, launch_id = work.log.state, work.options.adopt, intent.launch_id
     if len(adopt) != intent.calls:
         raise UsageError(
             f"launch {launch_id} asked for {count(intent.calls, 'run')}, but --adopt names {len(adopt)}",
@@ -206,7 +207,7 @@ class _Found:
 
 
 async def _search(work: _Reconciliation, intents: Sequence[Intent]) -> list[_Found]:
-    state, oldest = work.journal.state, min(intent.earliest for intent in intents)
+    state, oldest = work.log.state, min(intent.earliest for intent in intents)
     async with interruptible(), open_client(work.shell, work.place, work.options.selection) as client:
         now = now_of(client, work.shell.clock)
         lists = Lists(now, await read_list(client.runs, oldest=oldest), await read_list(client.batches, oldest=oldest))
@@ -246,10 +247,6 @@ def _report(
         shell.print("\n".join(lines))
 
 
-def _cases(intent: Intent) -> list[str]:
-    return sorted({asked.case for asked in intent.asked})
-
-
 def _document(found: _Found) -> dict[str, Any]:
     intent, redactor = found.intent, Redactor()
     return {
@@ -260,7 +257,7 @@ def _document(found: _Found) -> dict[str, Any]:
         "calls": intent.calls,
         "reserved_cents": intent.cents,
         "detail": redactor.text(found.why),
-        "cases": [redactor.name(case_id) for case_id in _cases(intent)],
+        "cases": [redactor.name(case_id) for case_id in cases_of(intent)],
         "candidates": [
             {"run_ids": candidate.run_ids, "batch_id": candidate.batch_id, "created_at": candidate.created_at}
             for candidate in found.candidates
@@ -279,9 +276,9 @@ def _shown(found: _Found, options: ReconcileOptions) -> Iterator[str]:
         f"{intent.launch_id}  {count(intent.calls, 'call')} to {intent.line.target_type.replace('_', ' ')} "
         f"{intent.line.target_id}, sent {intent.at:%Y-%m-%d %H:%M:%S} UTC, up to {money(intent.cents)}: {found.why}"
     )
-    yield from (f"    {case_id}" for case_id in _cases(intent))
+    yield from (f"    {case_id}" for case_id in cases_of(intent))
     if found.used_another_key:
-        yield f"  {OTHER_KEY}, which may see other runs. Run this command again with that key."
+        yield "  it was made with another key, which may see other runs. Run this command again with that key."
     if not found.candidates and not found.is_list_complete:
         yield "  no run matches, but the service's list does not reach back to the launch: check the service itself."
     elif not found.candidates:

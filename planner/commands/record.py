@@ -25,7 +25,7 @@ from planner.reports.agents import AgentNote, edited_agents
 from planner.reports.default_branch import ISSUE_TITLE, render_issue
 from planner.reports.neutral import for_terminal
 from planner.results.documents import document_bytes
-from planner.session.preparing import Preparation, prepare, stored_journal
+from planner.session.preparing import Preparation, prepare, stored_state
 from planner.shell import Shell, redactor_of
 from planner.verdicts.gate import must_call
 from planner.workspace.selection import Selection, require_default_branch
@@ -52,8 +52,8 @@ def record(shell: Shell, selection: Selection, *, issue: bool, name: str) -> int
     document = document_bytes(world)
     worlds, key = world_store(place), world_key(work)
     worlds.update(lambda _: {key: document})
-    with stored_journal(work) as journal:
-        prepared = prepare(work, known.targets, journal)
+    with stored_state(work) as state:
+        prepared = prepare(work, known.targets, state)
     record_agents(place, loaded.project, prepared.agents, prepared.configurations)
     needed = [change for change in prepared.change_set.changes if must_call(change)]
     shown = f"{count(len(needed), 'case')} to call on this branch"

@@ -21,7 +21,7 @@ from planner.reports.diagnostics import as_documents
 from planner.reports.neutral import for_terminal, json_document
 from planner.reports.redaction import FIELDS, how_to_redact, redact_fields
 from planner.reports.terminal import Colour, painter
-from planner.session.preparing import Preparation, prepare, stored_journal
+from planner.session.preparing import Preparation, prepare, stored_state
 from planner.shell import Shell, print_diagnostics, redactor_of
 from planner.values import frozen
 from planner.workspace.selection import Files, Selection, chosen_ids, read_files
@@ -53,8 +53,8 @@ def show(shell: Shell, options: ShowOptions) -> int:
         _show_cases(shell, options, cases, None, None, files.diagnostics)
         return 0
     work = open_workspace(shell, selection)
-    with stored_journal(work) as journal:
-        prepared = prepare(work, known_service(work).targets, journal)
+    with stored_state(work) as state:
+        prepared = prepare(work, known_service(work).targets, state)
     if of_target:
         _show_target(work, options, of_target, prepared)
     else:

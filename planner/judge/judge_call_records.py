@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC
-from typing import TYPE_CHECKING
 
 from planner.calls.budget import spending_under
+from planner.calls.driver import Log
 from planner.clock import Clock
 from planner.errors import StoreError, UsageError
 from planner.judge.pricing import CeilingReachedError
@@ -18,9 +17,6 @@ from planner.judge.votes import VoteRecord, WantedVotes, read_record
 from planner.log.facts import Vote
 from planner.log.fold import whole_cents
 from planner.values import frozen
-
-if TYPE_CHECKING:
-    from planner.execution.journal import Journal
 
 LoadVote = Callable[[str, int], "bytes | None"]
 
@@ -38,18 +34,13 @@ class JudgeCall:
 class JudgeCallRecords:
     """Judge calls of one session under one consent. Calls of a free judge are not recorded."""
 
-    journal: Journal
+    log: Log
     consent_id: str
     session_id: str
     clock: Clock
     share_answers: Callable[[], None] = lambda: None
     """Shares the answers that are stored: another machine would pay for them again. Raises `StoreError`."""
     _reserved: dict[str, Vote] = field(default_factory=dict[str, Vote], init=False)
-
-    @property
-    def month(self) -> str:
-        """In which they count: `2026-11`, in UTC."""
-        return f"{self.clock.now().astimezone(UTC):%Y-%m}"
 
     async def reserve(self, call: JudgeCall) -> None:
         """Return when the reservation is in the log.
@@ -62,7 +53,7 @@ class JudgeCallRecords:
             return
         vote = Vote(
             at=self.clock.now(),
-            account=self.journal.account,
+            account=self.log.account,
             vote_id=call.call_id,
             consent_id=self.consent_id,
             session_id=self.session_id,
@@ -76,7 +67,7 @@ class JudgeCallRecords:
         try:
             self.share_answers()
             self._check_ceilings(vote)
-            while not await self.journal.log.append([vote]):
+            while not await self.log.append([vote]):
                 self._check_ceilings(vote)  # somebody else appended, perhaps a reservation under the same consent
         except CeilingReachedError:
             self._reserved.pop(call.call_id)
@@ -87,25 +78,25 @@ class JudgeCallRecords:
 
     def _check_ceilings(self, vote: Vote) -> None:
         """Raises `CeilingReachedError` if what all machines have reserved leaves no room."""
-        consent = self.journal.state.consents.get(vote.consent_id)
+        consent = self.log.state.consents.get(vote.consent_id)
         for ceiling in () if consent is None else consent.ceilings:
-            committed = sum(spending_under(self.journal.state, vote.consent_id, ceiling))
+            committed = sum(spending_under(self.log.state, vote.consent_id, ceiling))
             if ceiling.covers(vote.plan) and committed + whole_cents(vote.microcents) > ceiling.cents:
                 raise CeilingReachedError(ceiling.label)
 
     def settle(self, call: JudgeCall, microcents: int) -> None:
         if call.reserved:
-            self.journal.note(replace(self._reserved.pop(call.call_id), answer="given", microcents=microcents))
+            self.log.note([replace(self._reserved.pop(call.call_id), answer="given", microcents=microcents)])
 
 
-def settle_answered(journal: Journal, load_vote: LoadVote) -> None:
+def settle_answered(log: Log, load_vote: LoadVote) -> None:
     """Settle the judge calls of killed sessions whose answers are stored. The others may have been charged: they stay
     reserved."""
-    for vote in list(journal.state.votes.values()):
+    for vote in list(log.state.votes.values()):
         record = next(_votes_of(vote, load_vote), None) if vote.answer is None else None
         if record is not None:
             cost = record.call_microcents
-            journal.note(replace(vote, answer="given", microcents=vote.microcents if cost is None else cost))
+            log.note([replace(vote, answer="given", microcents=vote.microcents if cost is None else cost)])
 
 
 def _votes_of(vote: Vote, load_vote: LoadVote) -> Iterator[VoteRecord]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
+from planner.calls.budget import Account
 from planner.changes.model import MICROCENTS, NOTHING_JUDGED, JudgeSpending, whole_cents
-from planner.execution.ledger import Ceiling, Purpose
 from planner.planfile.model import JudgePrice
 from planner.values import frozen
 
@@ -61,14 +61,12 @@ class CeilingReachedError(Exception):
 class JudgeBudget:
     """The judge budget of one session: reserved before each request, settled by its answer.
 
-    It shares the ceilings of phone calls, except those that the phone service enforces (`by_service`). Ceilings count
-    whole cents, so started cents are committed. `before` is what earlier sessions spent; the ceilings include it.
+    It shares the ceilings of phone calls. They count whole cents, so started cents are spent. `before` is what earlier
+    sessions spent; the ceilings include it.
     """
 
-    ceilings: Sequence[Ceiling] = ()
+    accounts: Sequence[Account] = ()
     before: JudgeSpending = NOTHING_JUDGED
-    month: str = ""
-    """For ceilings of a month, which include `before` rounded up."""
     spent: int = 0
     by_plan: Counter[str] = field(default_factory=Counter[str])
     """Spent, and reserved for requests under way, or without an answer, which may have been charged."""
@@ -76,16 +74,14 @@ class JudgeBudget:
     """By ceiling."""
 
     def __post_init__(self) -> None:
-        self._committed = [
-            self.before.committed(ceiling.plan) if ceiling.month is None else 0 for ceiling in self.ceilings
-        ]
+        self._committed = [self.before.committed(account.plan) for account in self.accounts]
 
     def reserve(self, plan: str, amount: int) -> None:
         """Raises `CeilingReachedError` if a ceiling has no room."""
-        for place, ceiling in self._covering(plan):
+        for place, account in self._covering(plan):
             more = whole_cents(self._committed[place] + amount) - whole_cents(self._committed[place])
-            if more > ceiling.left_cents:
-                raise CeilingReachedError(ceiling.label)
+            if more > account.left:
+                raise CeilingReachedError(account.label)
         self._commit(plan, amount)
 
     def settle(self, plan: str, reserved: int, cost: int | None) -> None:
@@ -98,17 +94,15 @@ class JudgeBudget:
         """Undo a reservation: the request was not charged."""
         self._commit(plan, -reserved)
 
-    def _covering(self, plan: str) -> Iterator[tuple[int, Ceiling]]:
-        for place, ceiling in enumerate(self.ceilings):
-            if ceiling.covers(Purpose(plan, month=self.month)) and not ceiling.by_service:
-                yield place, ceiling
+    def _covering(self, plan: str) -> Iterator[tuple[int, Account]]:
+        return ((place, account) for place, account in enumerate(self.accounts) if account.covers(plan))
 
     def _commit(self, plan: str, amount: int) -> None:
         self.by_plan[plan] += amount
-        for place, ceiling in self._covering(plan):
+        for place, account in self._covering(plan):
             before = whole_cents(self._committed[place])
             self._committed[place] += amount
-            ceiling.committed_cents += whole_cents(self._committed[place]) - before
+            account.spent += whole_cents(self._committed[place]) - before
 
 
 def is_plausible(cost: int, reserved: int) -> bool:

@@ -22,10 +22,10 @@ from planner.workspace.service import check_key_characters
 if TYPE_CHECKING:
     import anyio
 
-    from planner.execution.engine import Outcome
-    from planner.execution.ledger import Ledger
+    from planner.calls.budget import Account
     from planner.judge.endpoint import Endpoint
     from planner.judge.judge_call_records import JudgeCallRecords
+    from planner.verdicts.outcome import Outcome
 
 KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
 
@@ -51,10 +51,14 @@ class JudgeCalls:
                 await endpoint.check()
 
     async def make(
-        self, made: Mapping[str, Sequence[JudgedRun]], ledger: Ledger, before: JudgeSpending, interrupted: anyio.Event
+        self,
+        made: Mapping[str, Sequence[JudgedRun]],
+        accounts: Sequence[Account],
+        before: JudgeSpending,
+        interrupted: anyio.Event,
     ) -> JudgeCallsResult:
-        """Make the calls, under every ceiling; `judging.cache.missing` says why others are missing. `made` are the runs
-        of this session, by case id; `before` is what judge calls of this consent cost earlier."""
+        """Make the calls, under every ceiling (`accounts`); `judging.cache.missing` says why others are missing. `made`
+        are the runs of this session, by case id; `before` is what judge calls of this consent cost earlier."""
         settings, cache = self.judging.settings, self.judging.cache
         if settings is None:
             return JudgeCallsResult()
@@ -77,7 +81,7 @@ class JudgeCalls:
             caller = JudgeCaller(
                 endpoint,
                 cache,
-                JudgeBudget(ledger.ceilings, before, self.records.month),
+                JudgeBudget(accounts, before),
                 self.judging.pricing,
                 self.shell.clock,
                 self.shell.new_id,
@@ -118,7 +122,7 @@ class JudgeCalls:
 
 def copy_stop_reasons(outcome: Outcome, asking: JudgeCallsResult) -> None:
     """Copy the reasons why judge calls stopped to the outcome of the session."""
-    outcome.ceiling = outcome.ceiling or asking.ceiling
+    outcome.ceilings = outcome.ceilings or ((asking.ceiling,) if asking.ceiling else ())
     outcome.refusal = outcome.refusal or asking.refusal
     outcome.usage = outcome.usage or asking.usage
     outcome.trouble = outcome.trouble or asking.trouble

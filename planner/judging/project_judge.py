@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from planner.calls.slots import Slot
 from planner.changes.model import Change, ChangeSet, PlanVotes, VoteEstimate
 from planner.checks.opinions import Verdict, Vote
 from planner.errors import UsageError
-from planner.execution.launches import Slot
 from planner.judge.calibration import Comparison, calibration, comparisons
 from planner.judge.labels import Labelled, read_labels, settled
 from planner.judge.pricing import INSTRUCTION_BYTES, Pricing

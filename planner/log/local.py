@@ -37,7 +37,7 @@ class LocalLog:
         read_base: Callable[[], Sequence[Fact]] | None = None,
     ) -> None:
         self.state = State()
-        self._account, self._now = account, now
+        self.account, self._now = account, now
         self._read_base = read_base
         self._position = 0
         """`state` has the lines up to there."""
@@ -104,7 +104,7 @@ class LocalLog:
     def _check_readable(self, lines: Sequence[str]) -> None:
         """A launch that nobody can read back would not hold its calls: they would be made again. Raises
         `UsageError`."""
-        reader = Reader(self._account, self._now())
+        reader = Reader(self.account, self._now())
         for line in lines:
             fact = reader.read(line)
             if isinstance(fact, Ignored):
@@ -124,4 +124,4 @@ class LocalLog:
         """Add to the state what is new here."""
         lines, self._position = self._journal.lines(self._position)
         if lines:
-            fold(lines, Reader(self._account, self._now()), self.state)
+            fold(lines, Reader(self.account, self._now()), self.state)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from planner.agents.recorded import stored_configuration
 from planner.agents.tool_addresses import with_test_tools
 from planner.calls.previews import Edition
+from planner.calls.slots import launches_of_session
 from planner.changes.configuration import Configuration, configuration_digest
 from planner.changes.edits import is_edited, is_other_revision
 from planner.changes.snapshots import is_shown, snapshot_differences
@@ -22,8 +23,8 @@ from planner.results.outcomes import Cause, RunOutcome
 
 if TYPE_CHECKING:
     from planner.agents.recorded import EffectiveTarget
+    from planner.calls.slots import Slot
     from planner.evidence import Evidence
-    from planner.execution.launches import Slot
     from planner.log.facts import Preview
     from planner.providers.base import Target
     from planner.session.executing import EndedRuns
@@ -108,14 +109,14 @@ async def delete_previews(session: ConnectedSession) -> None:
 
 def preview_documents(session: RunSession, prepared: Preparation) -> list[PreviewDocument]:
     """The previews that calls of this session reached, those of resumed calls included."""
-    launched = [launch.line.target for launch in session.journal.launches_of(session.reports.session_id)]
-    resumed = {slot.launch_id: None for slots in prepared.resumable.values() for slot in slots}
-    launched += [launch.line.target for each in resumed if (launch := session.journal.launch(each)) is not None]
+    mine = launches_of_session(session.log.state, session.reports.session_id)
+    launched = [launch.intent.line.target for launch in mine if launch.intent is not None]
+    launched += [slot.intent.line.target for slots in prepared.resumable.values() for slot in slots]
     called = dict.fromkeys([*(("agent", copy_id) for copy_id in prepared.copies.values()), *launched])
     targets = {(each.agent_id, each.digest): each for each in prepared.agents}
     documents: list[PreviewDocument] = []
     for target in called:
-        preview = session.journal.state.preview_of(target)
+        preview = session.log.state.preview_of(target)
         effective = targets.get((preview.agent_id, preview.configuration)) if preview is not None else None
         if preview is None or preview.copy_id is None or effective is None:
             continue
@@ -138,8 +139,7 @@ async def edited_launches(
     named. Runs in finished results do not count: their agent was compared then."""
     reached: dict[Target, list[Slot]] = {}
     for slot in slots:
-        if (launch := session.journal.launch(slot.launch_id)) is not None:
-            reached.setdefault(launch.line.target, []).append(slot)
+        reached.setdefault(slot.intent.line.target, []).append(slot)
     edited: list[Slot] = []
     for target, mine in reached.items():
         try:
@@ -171,7 +171,7 @@ async def _edited_slots(
 ) -> list[Slot]:
     """The slots whose calls may have reached an edited agent. Without `after_calls`, an agent that is no preview is not
     read again."""
-    preview = session.journal.state.preview_of(target)
+    preview = session.log.state.preview_of(target)
     if preview is not None:
         preview = await session.previews.compare(preview)
         proves = ReachedAgents(session, prepared).proves
@@ -191,13 +191,12 @@ async def _edited_slots(
         if any(map(is_edited, before.behind, now.behind)):
             return slots
     is_drafted = bool(before.drafts)
-    return [slot for slot in slots if is_other_revision(slot.agent_revision, before.revision, is_drafted=is_drafted)]
+    return [slot for slot in slots if is_other_revision(slot.asked.revision, before.revision, is_drafted=is_drafted)]
 
 
 def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set[int]:
     """Runs in finished results since these slots were launched, without those that are excluded."""
-    launches = [session.journal.launch(slot.launch_id) for slot in slots]
-    oldest = min(launch.session_id for launch in launches if launch is not None)
+    oldest = min(slot.intent.session_id for slot in slots)
     return {
         run.run_id
         for result in session.place.repository.sessions_since(oldest)
@@ -225,7 +224,7 @@ class ReachedAgents:
 
     def note(self, slot: Slot, evidence: Evidence | None) -> None:
         """A run has ended."""
-        wanted = self._configuration(slot.configuration)
+        wanted = self._configuration(slot.asked.configuration)
         if wanted is None or wanted.get("prompt") is None or evidence is None or evidence.call is None:
             return
         parts = snapshot_differences(evidence.call.document, wanted)
@@ -238,7 +237,7 @@ class ReachedAgents:
 
     def proves(self, slot: Slot) -> bool:
         """Whether the call's own snapshot shows what it was to reach."""
-        wanted = self._configuration(slot.configuration)
+        wanted = self._configuration(slot.asked.configuration)
         if wanted is None or wanted.get("prompt") is None or slot.evidence is None:
             return False
         evidence = self.session.place.repository.load_evidence(slot.evidence)

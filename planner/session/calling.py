@@ -7,29 +7,29 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from planner.calls.budget import BALANCE
+from planner.calls.collecting import later_part
+from planner.calls.concurrency import ConcurrencyLimit
 from planner.calls.driver import Driver, Reaction
-from planner.calls.model import Limit, Outcomes, Stop, StopReason, Unsettled, Waiting, WaitReason, Want
+from planner.calls.model import Limit, Outcomes, Stop, StopReason, Waiting, WaitPolicy, WaitReason, Want
 from planner.calls.month import read_month
+from planner.calls.open_launches import OpenLaunches
+from planner.calls.reading import collect, read_list
+from planner.calls.slots import Slot, launches_of_session, slot_of_call, slots_by_run, slots_of, unfinished_slots
+from planner.changes.consented_calls import key_of_calls
+from planner.changes.model import Change
 from planner.errors import FULL_DISK, IncompleteError, PlannerError
 from planner.evidence import Evidence
-from planner.execution.concurrency import ConcurrencyLimit
-from planner.execution.engine import Job, Outcome, UnsettledLaunch
-from planner.execution.jobs import jobs_of
-from planner.execution.launches import Launch, Slot
-from planner.execution.observer import EndedRun
-from planner.execution.open_launches import OpenLaunches
-from planner.execution.reading import collect, read_list
-from planner.execution.reads import WaitPolicy
-from planner.execution.spending import spending_of
 from planner.log.facts import Call, Consent, Intent
 from planner.planfile.model import Case
+from planner.providers.base import Line
 from planner.reports.progress import ProgressState
 from planner.results.model import JudgedRun
 from planner.results.outcomes import Cause, RunOutcome
 from planner.session.called_agents import ReachedAgents
 from planner.session.preparing import Preparation
 from planner.session.run_session import ConnectedSession
-from planner.verdicts.runs import judge_record, judge_stored
+from planner.verdicts.outcome import Outcome
+from planner.verdicts.runs import EndedRun, judge_record, judge_stored
 from planner.workspace.progress import ProgressDisplay
 
 UNKNOWN_PRICE_CENTS: Final = 100
@@ -71,8 +71,8 @@ class _Calling:
 
     session: ConnectedSession
     prepared: Preparation
-    jobs: Mapping[str, Job]
-    """By the key of their calls, and by those of resumed calls: an equal configuration may have come from another
+    payers: Mapping[str, Change]
+    """Who makes the calls of each key, and of those of resumed calls: an equal configuration may have come from another
     file."""
     runs: EndedRuns
     reached: ReachedAgents
@@ -88,26 +88,23 @@ class _Calling:
 
     def on_call(self, call: Call, evidence: Evidence) -> Reaction:
         """A call was read for the first time."""
-        job, launch = self.jobs.get(call.key), self.session.journal.launch(call.launch_id)
-        slot = self.session.journal.slot_of_call(call)
-        if job is None or launch is None or slot is None or not self.counts(slot, launch):
+        slot = slot_of_call(self.session.log.state, call)
+        if slot is None or call.key not in self.payers or not self.counts(slot):
             return Reaction()
         return self.on_run(self.ended(slot, evidence))
 
     def ended(self, slot: Slot, evidence: Evidence | None, unread: str = "") -> EndedRun:
-        launch = self.session.journal.launch(slot.launch_id)
-        assert launch is not None
-        job = self.jobs[slot.call_key]
-        slot = replace(slot, case_id=job.case_id)
-        return EndedRun(slot, launch, launch.session_id != self.session_id, evidence, unread)
+        slot = replace(slot, case_id=self.payers[slot.call_key].case_id)
+        return EndedRun(slot, slot.intent.session_id != self.session_id, evidence, unread)
 
-    def counts(self, slot: Slot, launch: Launch) -> bool:
+    def counts(self, slot: Slot) -> bool:
         """Whether a run counts as one that this session made: of its own launches, of those that it resumes, unless the
         run is stored already, and of those that another session makes meanwhile under the same consent."""
+        session_id, consent_id = slot.intent.session_id, slot.intent.consent_id
         if slot.launch_id not in self.known_before:
-            return launch.session_id == self.session_id or launch.consent_id == self.prepared.consent_id
+            return session_id == self.session_id or consent_id == self.prepared.consent_id
         records = self.prepared.records
-        if records is not None and (launch.session_id, slot.run_id) in records.ids(slot.call_fingerprint):
+        if records is not None and (session_id, slot.run_id) in records.ids(slot.call_fingerprint):
             return False
         return any(each.launch_id == slot.launch_id for slots in self.prepared.resumable.values() for each in slots)
 
@@ -133,11 +130,11 @@ class _Calling:
             self.progress.note(f"launching waits: {step.reason}")
         self._waiting = step.reason
         session = self.session
-        launched = [slot for slot in session.journal.unconsumed_slots() if slot.call_key in self.jobs]
-        wanted = sum(max(0, job.runs) for job in set(self.jobs.values()))
-        spent = spending_of(session.journal, self.prepared.consent_id).of_calls()
-        total, done = max(wanted, len(launched)), len(self.runs.records)
-        in_flight = sum(slot.evidence is None for slot in launched)
+        tallies, consent_id = session.log.state.tallies, self.prepared.consent_id
+        launched = sum(map(self._launched, self.payers))
+        wanted = sum(max(0, change.calls) for change in self.prepared.change_set.payers)
+        total, done = max(wanted, launched), len(self.runs.records)
+        in_flight = max(0, launched - done)
         seconds = session.shell.clock.monotonic() - session.reports.started
         is_known = self.runs.launched_now and in_flight
         self.progress.update(
@@ -145,8 +142,8 @@ class _Calling:
                 done,
                 total,
                 in_flight,
-                spent.spent,
-                spent.reserved,
+                sum(cents for (by, _), cents in tallies.spent.items() if by == consent_id),
+                sum(cents for (by, _), cents in tallies.reserved.items() if by == consent_id),
                 session.ceiling_cents(self.prepared),
                 seconds,
                 seconds / self.runs.launched_now * (total - done) if is_known else None,
@@ -154,44 +151,49 @@ class _Calling:
             )
         )
 
+    def _launched(self, key: str) -> int:
+        """The calls of a key that this session resumes or that were launched since it began."""
+        live = self.session.log.state.tallies.live[key] - self.prepared.live_calls.get(key, 0)
+        return live + sum(slot.call_key == key for slots in self.prepared.resumable.values() for slot in slots)
+
 
 async def make_calls(
     session: ConnectedSession, prepared: Preparation, *, may_call: bool
 ) -> tuple[Outcome, EndedRuns, OpenLaunches]:
     """Resume the calls of earlier sessions, and with `may_call` launch the others."""
     runs = EndedRuns()
-    jobs = {job.key: job for job in jobs_of(prepared.change_set, prepared.copies)}
-    by_case = {job.case_id: job for job in jobs.values()}
+    by_case = {change.case_id: change for change in prepared.change_set.payers if change.case is not None}
     resumed = [slot for slots in prepared.resumable.values() for slot in slots]
-    jobs = {slot.call_key: by_case[slot.case_id] for slot in resumed if slot.case_id in by_case} | jobs
+    payers = {slot.call_key: by_case[slot.case_id] for slot in resumed if slot.case_id in by_case}
+    payers |= {key_of_calls(change): change for change in by_case.values()}
     before = prepared.open_launches
-    if not jobs and not (before.unsettled or before.unbilled):
+    if not payers and not (before.unsettled or before.unbilled):
         return Outcome(interrupted=session.interrupted.is_set()), runs, before
     shell, project = session.shell, session.loaded.project
     provider = session.transactions.client
     progress = ProgressDisplay(shell)
     session.request_log.note = progress.note  # do not write over the live display
-    consent = session.journal.state.consents.get(prepared.consent_id) if may_call else None
+    consent = session.log.state.consents.get(prepared.consent_id) if may_call else None
     calling = _Calling(
         session,
         prepared,
-        jobs,
+        payers,
         runs,
         ReachedAgents(session, prepared, runs.ran_another),
         progress,
         consent,
-        frozenset(session.journal.state.launches),
+        frozenset(session.log.state.launches),
     )
     log = progress.note if shell.verbosity else _ignore
 
     driver = Driver(
         provider,
-        session.journal.log,
+        session.log,
         replace(session.previews.tools, on_call=calling.on_call, on_wait=calling.on_wait, log=log, warn=progress.note),
         replace(
             session.previews.terms,
             consent=consent,
-            wants=tuple(_wants(session, jobs)),
+            wants=tuple(want for _, want in wants_of(session, prepared)),
             resumed=frozenset(slot.launch_id for slot in resumed),
         ),
         Limit(ConcurrencyLimit(ceiling=project.policy.max_concurrent_runs)),
@@ -208,7 +210,7 @@ async def make_calls(
         if not (outcome.interrupted or outcome.bug):
             _take_bills(session, prepared, runs)
             _note_overdue(calling, outcomes, outcome)
-        return outcome, runs, _left_open(session, prepared, outcomes, jobs)
+        return outcome, runs, _left_open(session, prepared, outcomes, payers)
     finally:
         session.request_log.note = shell.log
         progress.close()
@@ -218,26 +220,37 @@ def _ignore(line: str) -> None:
     del line
 
 
-def _wants(session: ConnectedSession, jobs: Mapping[str, Job]) -> Iterable[Want]:
+def wants_of(session: ConnectedSession, prepared: Preparation) -> Iterable[tuple[Change, Want]]:
+    """The calls that each payer may make, on previews where there are some."""
     show = session.place.shared.redaction.name if session.place.shared is not None else str
-    for job in dict.fromkeys(jobs.values()):
-        yield Want(
-            key=job.key,
-            prompt=job.prompt,
-            line=job.line,
-            reserve_cents=job.reserve_cents,
-            expected_seconds=job.expected_seconds,
-            timeout_seconds=job.timeout_seconds,
-            await_grade=job.await_grade,
-            configuration=job.configuration,
-            revision=job.agent_revision,
-            case=show(job.case_id)[:500],
-        )
+    for change in prepared.change_set.payers:
+        if change.case is not None:
+            yield change, _want_of(change, change.case, prepared, show(change.case_id)[:500])
+
+
+def _want_of(change: Change, case: Case, prepared: Preparation, name: str) -> Want:
+    change_set, target = prepared.change_set, case.target
+    cases = [each.case for each in change_set.sharing(change) if each.case is not None]
+    price, inputs = change_set.prices.get(change.case_id), change.inputs
+    copy_id = prepared.copies.get((target.id, target.config)) if target.config is not None else None
+    called_id = target.id if copy_id is None else copy_id
+    return Want(
+        key=key_of_calls(change),
+        prompt=case.prompt,
+        line=Line(target.kind, called_id, case.direction, case.mode, case.target_number),
+        reserve_cents=price.high_cents if price else None,
+        expected_seconds=price.expected_seconds if price else None,
+        timeout_seconds=case.timeout_seconds,
+        await_grade=any(each.wants_grade for each in cases),
+        configuration=inputs.configuration if inputs else None,
+        revision=inputs.agent_revision if inputs else None,
+        case=name,
+    )
 
 
 async def _set_limits(session: ConnectedSession, prepared: Preparation, driver: Driver) -> None:
     """The month's ceiling and the balance. Raises `IncompleteError` if the month cannot be read."""
-    limit, state, policy = driver.limit, session.journal.state, session.loaded.project.policy
+    limit, state, policy = driver.limit, session.log.state, session.loaded.project.policy
     if prepared.balance is not None:
         limit.available_cents = prepared.balance.cents
         limit.spent_before_cents = state.tallies.spent.total()
@@ -251,14 +264,14 @@ async def _set_limits(session: ConnectedSession, prepared: Preparation, driver: 
 
 
 def _outcome_of(calling: _Calling, outcomes: Outcomes) -> Outcome:
-    session, jobs = calling.session, calling.jobs
-    journal = session.journal
+    session, payers = calling.session, calling.payers
+    mine = launches_of_session(session.log.state, session.reports.session_id)
     outcome = Outcome(
-        launches=sum(launch.batch_id is not None for launch in journal.launches_of(session.reports.session_id)),
+        launches=sum(launch.batch_id is not None for launch in mine),
         interrupted=session.interrupted.is_set(),
         left=_left(calling, outcomes),
-        anomalies=dict(enumerate_named(outcomes.anomalies)),
-        unsettled=tuple(unsettled_of(each) for each in outcomes.unsettled if _is_needed(session, each.intent, jobs)),
+        anomalies=outcomes.anomalies,
+        unsettled=tuple(each for each in outcomes.unsettled if _is_needed(session, each.intent, payers)),
     )
     if outcomes.stop is not None:
         _note_stop(outcome, outcomes.stop)
@@ -267,45 +280,30 @@ def _outcome_of(calling: _Calling, outcomes: Outcomes) -> Outcome:
 
 def _left(calling: _Calling, outcomes: Outcomes) -> dict[str, int]:
     """The calls that are missing, by case id; without consent, those that turned out never to have been made."""
-    jobs, prepared = calling.jobs, calling.prepared
+    payers, prepared = calling.payers, calling.prepared
     if calling.consent is not None:
-        return {jobs[key].case_id: calls for key, calls in outcomes.left.items() if key in jobs}
-    live = calling.session.journal.state.tallies.live
+        return {payers[key].case_id: calls for key, calls in outcomes.left.items() if key in payers}
+    live = calling.session.log.state.tallies.live
     found: dict[str, int] = {}
-    for job in dict.fromkeys(jobs.values()):
-        others = prepared.live_calls.get(job.key, 0) - len(prepared.resumable.get(job.case_id, ()))
-        found[job.case_id] = max(0, job.runs - (live[job.key] - others))
+    for change in prepared.change_set.payers:
+        key = key_of_calls(change)
+        others = prepared.live_calls.get(key, 0) - len(prepared.resumable.get(change.case_id, ()))
+        found[change.case_id] = max(0, change.calls - (live[key] - others))
     return {case_id: calls for case_id, calls in found.items() if calls}
 
 
-def enumerate_named(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
-    return ((str(number), line) for number, line in enumerate(lines))
-
-
-def _is_needed(session: ConnectedSession, intent: Intent, jobs: Mapping[str, Job]) -> bool:
+def _is_needed(session: ConnectedSession, intent: Intent, payers: Mapping[str, Change]) -> bool:
     is_ours = intent.session_id == session.reports.session_id
-    return is_ours or any(asked.key in jobs for asked in intent.asked)
-
-
-def unsettled_of(unsettled: Unsettled) -> UnsettledLaunch:
-    intent = unsettled.intent
-    return UnsettledLaunch(
-        intent.launch_id,
-        tuple(sorted({asked.case for asked in intent.asked})),
-        intent.cents,
-        unsettled.needs_person,
-        unsettled.why,
-        unsettled.again_at,
-    )
+    return is_ours or any(asked.key in payers for asked in intent.asked)
 
 
 def _note_stop(outcome: Outcome, stop: Stop) -> None:
     match stop.reason:
         case StopReason.CEILING:
-            labels = sorted({need.label for need in stop.needed})
-            outcome.ceiling = ", ".join(labels) or "the ceiling, until unconfirmed launches are settled"
+            labels = tuple(sorted({need.label for need in stop.needed}))
+            outcome.ceilings = labels or ("the ceiling, until unconfirmed launches are settled",)
             outcome.ceiling_detail = stop.detail
-            outcome.ceiling_by_service = labels == [BALANCE]
+            outcome.ceiling_by_service = labels == (BALANCE,)
         case StopReason.EXPIRED | StopReason.REFUSED:
             outcome.refusal = stop.detail
         case StopReason.NEWER | StopReason.REJECTED:
@@ -324,37 +322,36 @@ def _note_stop(outcome: Outcome, stop: Stop) -> None:
 
 def _take_bills(session: ConnectedSession, prepared: Preparation, runs: EndedRuns) -> None:
     """The bills come last: store them with the evidence, and judge what depends on them."""
-    journal, repository = session.journal, session.place.repository
+    repository = session.place.repository
     cases = {change.case_id: change.case for change in prepared.change_set.changes if change.case is not None}
     own = {run.run_id: run.evidence for judged in runs.judged.values() for run in judged}
-    stored: dict[int, tuple[Evidence, str, Slot]] = {}
+    slots = slots_by_run(session.log.state)
+    stored: dict[int, tuple[Evidence, str]] = {}
+    noted: list[Call] = []
     for record in runs.records:
-        slot = journal.slot_of_run(record.run_id)
-        call = journal.call_of_run(record.run_id)
-        if slot is None or call is None or call.cents is None or slot.evidence is None:
+        slot = slots.get(record.run_id)
+        call = None if slot is None else slot.call
+        if call is None or call.cents is None or call.evidence is None:
             continue
-        evidence = repository.load_evidence(slot.evidence)
-        digest = own.get(record.run_id)
-        if evidence is None and digest is not None and (evidence := repository.load_evidence(digest)) is not None:
-            # Another machine has read the run, too, and its copy is not here. The log keeps naming that one.
-            billed = evidence.model_copy(update={"cost_cents": call.cents, "cost_basis": call.basis})
-            digest = repository.save_evidence(billed)
-            stored[record.run_id] = (billed, digest, replace(slot, evidence=digest))
-            continue
+        evidence, own_digest = repository.load_evidence(call.evidence), own.get(record.run_id)
+        is_here = evidence is not None
+        if evidence is None and own_digest is not None:  # another machine has read the run, too
+            evidence = repository.load_evidence(own_digest)
         if evidence is None:
             continue
-        if (evidence.cost_cents, evidence.cost_basis) == (call.cents, call.basis):  # another session stored it
-            stored[record.run_id] = (evidence, slot.evidence, slot)
+        if is_here and (evidence.cost_cents, evidence.cost_basis) == (call.cents, call.basis):
+            stored[record.run_id] = (evidence, call.evidence)  # another session stored it
             continue
         billed = evidence.model_copy(update={"cost_cents": call.cents, "cost_basis": call.basis})
-        stored[record.run_id] = (billed, repository.save_evidence(billed), slot)
-    journal.record_bills(
-        replace(slot, evidence=digest) for _, digest, slot in stored.values() if digest != slot.evidence
-    )
+        digest = repository.save_evidence(billed)
+        stored[record.run_id] = (billed, digest)
+        if is_here and digest != call.evidence:  # the log keeps naming evidence that is elsewhere
+            noted.append(later_part(call, digest, call.cents if call.has_final_bill else None))
+    session.log.note(noted)
     for case_id, judged in runs.judged.items():
         for place, run in enumerate(judged):
             if run.run_id in stored:
-                billed, digest, slot = stored[run.run_id]
+                billed, digest = stored[run.run_id]
                 update = {"evidence": digest, "cost_cents": billed.cost_cents, "cost_basis": billed.cost_basis}
                 if all(getattr(run, name) == value for name, value in update.items()):
                     continue
@@ -368,13 +365,11 @@ def _take_bills(session: ConnectedSession, prepared: Preparation, runs: EndedRun
 
 def _note_overdue(calling: _Calling, outcomes: Outcomes, outcome: Outcome) -> None:
     """Report the runs that nobody waits for any longer."""
-    journal, runs = calling.session.journal, calling.runs
-    reported = {record.run_id for record in runs.records}
-    for slot in journal.unconsumed_slots():
-        launch = journal.launch(slot.launch_id)
-        if launch is None or slot.run_id is None or slot.run_id in reported or slot.evidence is not None:
+    reported = {record.run_id for record in calling.runs.records}
+    for slot in unfinished_slots(calling.session.log.state):
+        if slot.run_id is None or slot.run_id in reported or slot.evidence is not None:
             continue
-        if slot.call_key not in calling.jobs or not calling.counts(slot, launch):
+        if slot.call_key not in calling.payers or not calling.counts(slot):
             continue
         unread = outcomes.unreadable.get(slot.run_id, "")
         calling.on_run(calling.ended(slot, None, unread))
@@ -387,15 +382,12 @@ def _note_overdue(calling: _Calling, outcomes: Outcomes, outcome: Outcome) -> No
 async def _judge_stored(calling: _Calling) -> None:
     """Judge the calls that count and that another session read, or an earlier one. Evidence that is not here is read
     from the service again, free."""
-    journal, repository = calling.session.journal, calling.session.place.repository
+    repository = calling.session.place.repository
     reported = {record.run_id for record in calling.runs.records}
     elsewhere: list[Slot] = []
-    for slot in journal.unconsumed_slots():
-        launch = journal.launch(slot.launch_id)
+    for slot in unfinished_slots(calling.session.log.state):
         is_unjudged = slot.run_id is not None and slot.run_id not in reported and slot.evidence is not None
-        if launch is None or not is_unjudged or slot.call_key not in calling.jobs:
-            continue
-        if calling.counts(slot, launch):
+        if is_unjudged and slot.call_key in calling.payers and calling.counts(slot):
             evidence = repository.load_evidence(slot.evidence or "")
             if evidence is None:
                 elsewhere.append(slot)
@@ -407,45 +399,45 @@ async def _judge_stored(calling: _Calling) -> None:
 
 async def _read_again(calling: _Calling, slots: Sequence[Slot]) -> None:
     session = calling.session
-    journal, transactions, clock = session.journal, session.transactions, session.shell.clock
+    transactions, clock = session.transactions, session.shell.clock
     provider = transactions.client
-    launches = [launch for slot in slots if (launch := journal.launch(slot.launch_id)) is not None]
     try:
         runs = await read_list(
             provider.runs,
-            oldest=min(launch.earliest for launch in launches),
+            oldest=min(slot.intent.earliest for slot in slots),
             wanted={slot.run_id for slot in slots if slot.run_id is not None},
         )
         for slot in slots:
-            run = None if slot.run_id is None else runs.found.get(slot.run_id)
-            call = None if slot.run_id is None else journal.call_of_run(slot.run_id)
+            run, call = None if slot.run_id is None else runs.found.get(slot.run_id), slot.call
             if run is None or call is None or not run.ended:
                 continue
-            wait = WaitPolicy(grade=calling.jobs[slot.call_key].await_grade)
+            payer = calling.payers[slot.call_key]
+            sharing = calling.prepared.change_set.sharing(payer)
+            wait = WaitPolicy(grade=any(each.case is not None and each.case.wants_grade for each in sharing))
             read = await collect(provider, run, wait, clock=clock, transactions=transactions)
             billed = {} if call.cents is None else {"cost_cents": call.cents, "cost_basis": call.basis}
             evidence = read.model_copy(update=billed)
-            digest = session.place.repository.save_evidence(evidence)
-            journal.note(replace(call, part=call.part + 1, evidence=digest))
-            calling.on_run(calling.ended(replace(slot, evidence=digest), evidence))
+            again = replace(call, part=call.part + 1, evidence=session.place.repository.save_evidence(evidence))
+            session.log.note([again])
+            calling.on_run(calling.ended(replace(slot, call=again), evidence))
     except IncompleteError as error:
         session.shell.log(f"earlier calls cannot be read now: {error}")
 
 
 def _left_open(
-    session: ConnectedSession, prepared: Preparation, outcomes: Outcomes, jobs: Mapping[str, Job]
+    session: ConnectedSession, prepared: Preparation, outcomes: Outcomes, payers: Mapping[str, Change]
 ) -> OpenLaunches:
     """Launches of earlier sessions that this one does not need, with what it found out about them."""
-    journal, before = session.journal, prepared.open_launches
+    state, before = session.log.state, prepared.open_launches
     if not (before.unsettled or before.unbilled):
         return before
-    known = {each.launch_id for each in before.unsettled} | {slot.launch_id for slot in before.unbilled}
+    known = {each.intent.launch_id for each in before.unsettled} | {slot.launch_id for slot in before.unbilled}
     unsettled = [
-        unsettled_of(each)
+        each
         for each in outcomes.unsettled
-        if each.intent.launch_id in known and not _is_needed(session, each.intent, jobs)
+        if each.intent.launch_id in known and not _is_needed(session, each.intent, payers)
     ]
-    slots = [slot for launch_id in sorted(known) for slot in journal.slots_of(launch_id) if slot.run_id is not None]
+    slots = [slot for each in sorted(known) for slot in slots_of(state.launches[each]) if slot.run_id is not None]
     billed = tuple(slot for slot in slots if slot.cost_cents is not None)
     unbilled = tuple(slot for slot in slots if slot.cost_cents is None)
     return OpenLaunches(tuple(unsettled), unbilled, billed)

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from planner.calls.balance import check_balance
+from planner.calls.consents import consents_to, ended_calls_of
 from planner.changes.consent import MAX_COST, Limits, policy_refusal
 from planner.changes.consented_calls import ConsentedCase, charged_changes, consented_cases
 from planner.changes.model import Change, Reason
 from planner.ci.agreement import how_agreed
 from planner.ci.event import is_later_attempt
 from planner.errors import PlannerError, RefusedError
-from planner.execution.balance import check_balance
-from planner.execution.consents import CallReason
 from planner.log.facts import Ceiling, Consent, Goal, Scope
+from planner.log.fold import State
 from planner.results.money_documents import ConsentDocument
 from planner.session.called_agents import agents_refusal
 
 if TYPE_CHECKING:
-    from planner.execution.journal import Journal
-    from planner.execution.launches import Slot
+    from planner.calls.slots import Slot
     from planner.session.preparing import Preparation
     from planner.session.run_session import RunSession
     from planner.workspace.stores import Workspace
 
-_REASONS: Final = {
-    Reason.RUNS_RAISED: CallReason.MISSING,
-    Reason.FAILED: CallReason.RETRY,
-    Reason.INCONCLUSIVE: CallReason.RETRY,
-    Reason.EXPIRED: CallReason.AGAIN,
-    Reason.RERUN: CallReason.AGAIN,
+CallReason: TypeAlias = Literal["first", "missing", "retry", "again", "start_over"]
+_REASONS: Final[Mapping[Reason, CallReason]] = {
+    Reason.RUNS_RAISED: "missing",
+    Reason.FAILED: "retry",
+    Reason.INCONCLUSIVE: "retry",
+    Reason.EXPIRED: "again",
+    Reason.RERUN: "again",
 }
 """All other reasons are those of first calls."""
 
@@ -41,18 +42,18 @@ def agree(session: RunSession, prepared: Preparation, document: ConsentDocument)
     if not (document.given and _cases(prepared)):
         return document if prepared.consent is None else document.model_copy(update={"id": prepared.consent_id})
     how = how_agreed(session.shell.environ)
-    fact = consent_fact(session, prepared, document.by, how.value)
-    session.journal.note(fact)
-    return document.model_copy(update={"id": fact.consent_id, "how": how.value})
+    fact = consent_fact(session, prepared, document.by, how)
+    session.log.note([fact])
+    return document.model_copy(update={"id": fact.consent_id, "how": how})
 
 
 def consent_fact(session: RunSession, prepared: Preparation, person: str, how: str) -> Consent:
     shared = session.place.shared
-    earlier = session.journal.state.consents.get(prepared.consent_id)
+    earlier = session.log.state.consents.get(prepared.consent_id)
     starts_over = session.options.selection.start_over is not None
     return Consent(
         at=session.shell.clock.now(),
-        account=session.journal.account,
+        account=session.log.account,
         consent_id=prepared.consent_id,
         digest=prepared.change_set.digest,
         goals=tuple(goals_of(session, prepared)),
@@ -79,15 +80,15 @@ def goals_of(session: RunSession, prepared: Preparation) -> Iterator[Goal]:
             continue
         resumable = prepared.resumable.get(case.case_id, ())
         # Failures that are in results do not count as those of this session's calls, which may be made again.
-        failed = _failed_before(session.journal, prepared.consent_id, case.key, resumable)
+        failed = _failed_before(session.log.state, prepared.consent_id, case.key, resumable)
         calls = max(0, prepared.live_calls.get(case.key, 0) - len(resumable) - failed + change.calls)
         yield Goal(case.key, calls, change.case.plan, change.case.retries * change.calls + failed)
 
 
-def _failed_before(journal: Journal, consent_id: str, key: str, resumable: Sequence[Slot]) -> int:
-    calls = [journal.call_of_run(slot.run_id) for slot in resumable if slot.run_id is not None]
-    resumed = sum(call is not None and call.has_failed and call.key == key for call in calls)
-    return max(0, journal.state.tallies.failed[consent_id, key] - resumed)
+def _failed_before(state: State, consent_id: str, key: str, resumable: Sequence[Slot]) -> int:
+    calls = [slot.call for slot in resumable if slot.call is not None]
+    resumed = sum(call.has_failed and call.key == key for call in calls)
+    return max(0, state.tallies.failed[consent_id, key] - resumed)
 
 
 def _key(key: str) -> str:
@@ -95,7 +96,7 @@ def _key(key: str) -> str:
 
 
 def _earlier_goals(session: RunSession, prepared: Preparation) -> Sequence[Goal]:
-    fact = session.journal.state.consents.get(prepared.consent_id)
+    fact = session.log.state.consents.get(prepared.consent_id)
     return () if fact is None else fact.goals
 
 
@@ -130,11 +131,11 @@ def already_called(session: RunSession, prepared: Preparation) -> RefusedError |
     if digest is None or digest != prepared.change_set.digest:
         return None
     wanted = {places.get(change.case_id) for change in charged_changes(prepared.change_set.changes)}
-    for consent, ended in session.journal.consents.made_of(digest):
-        if not wanted.isdisjoint(ended):
+    for consent in consents_to(session.log.state, digest):
+        if not wanted.isdisjoint(ended_calls_of(session.log.state, consent.consent_id)):
             newer = "the comment has a new command" if session.place.namespace else "`planner plan` has a new digest"
             return RefusedError(
-                f"already called, as {consent.by} agreed at {consent.agreed_at:%Y-%m-%d %H:%M} UTC;"
+                f"already called, as {consent.person} agreed at {consent.at:%Y-%m-%d %H:%M} UTC;"
                 f" to call once more on purpose, {newer}",
                 "A digest pays for its calls once.",
             )
@@ -161,7 +162,7 @@ def repeated_refusal(session: RunSession, prepared: Preparation) -> RefusedError
     is_asked_for = selection.rerun != "needed" or selection.start_over is not None
     if not is_asked_for or not is_later_attempt(session.shell.environ):
         return None
-    ended, places = session.journal.consents.ended_of(prepared.consent_id), places_of(prepared)
+    ended, places = ended_calls_of(session.log.state, prepared.consent_id), places_of(prepared)
     called = charged_changes(prepared.change_set.changes)
     if not any(places.get(change.case_id) in ended for change in called):
         return None
@@ -185,8 +186,8 @@ def places_of(prepared: Preparation) -> dict[str, int]:
 
 def call_reason(change: Change) -> CallReason:
     if change.start_over is not None:
-        return CallReason.START_OVER
-    return _REASONS.get(change.reason, CallReason.FIRST)
+        return "start_over"
+    return _REASONS.get(change.reason, "first")
 
 
 def ended_calls(prepared: Preparation) -> list[int]:

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 
-from planner.agents.copies import bills_for_copies
-from planner.changes.consent import Limits
+from planner.calls.budget import Budget
+from planner.calls.open_launches import OpenLaunches
+from planner.calls.spending import account_of_month, budget_under, month_of
 from planner.changes.model import whole_cents
-from planner.execution.engine import Outcome
-from planner.execution.jobs import jobs_of, ledger_of
-from planner.execution.ledger import Ledger, Purpose
-from planner.execution.month_spending import month_ceilings, months_of
-from planner.execution.open_launches import OpenLaunches
-from planner.execution.spending import spending_of
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.judging.judge_calls import JudgeCalls, copy_stop_reasons
+from planner.quantities import money
 from planner.results.model import PreviewDocument
 from planner.results.money_documents import ConsentDocument
 from planner.session.called_agents import (
@@ -26,10 +22,11 @@ from planner.session.called_agents import (
     make_previews,
     preview_documents,
 )
-from planner.session.calling import EndedRuns, make_calls
+from planner.session.calling import EndedRuns, make_calls, wants_of
 from planner.session.preparing import Preparation
 from planner.session.run_session import ConnectedSession, RunSession
 from planner.values import frozen
+from planner.verdicts.outcome import Outcome
 from planner.verdicts.runs import judge_stored
 
 
@@ -61,7 +58,7 @@ async def execute(session: ConnectedSession, prepared: Preparation, consent: Con
         consent.given,
         session.request_log.log,
         JudgeCallRecords(
-            session.journal,
+            session.log,
             prepared.consent_id,
             session.reports.session_id,
             session.shell.clock,
@@ -73,18 +70,18 @@ async def execute(session: ConnectedSession, prepared: Preparation, consent: Con
     if consent.given:
         prepared = await make_previews(session, prepared)
     outcome, runs, open_launches = await make_calls(session, prepared, may_call=consent.given)
-    ledger = _ledger(session, prepared)
+    budget = _budget(session, prepared)
     judge_calls = JudgeCallsResult()
     if not (outcome.interrupted or outcome.bug):
-        judge_calls = await judge.make(runs.judged, ledger, prepared.progress.judge, session.interrupted)
-        outcome.ceiling_enough = _ceilings_enough(prepared, ledger, outcome, judge_calls)
+        judge_calls = await judge.make(runs.judged, budget.accounts, prepared.progress.judge, session.interrupted)
+        outcome.ceiling_enough = _ceilings_enough(session, prepared, outcome, judge_calls)
         copy_stop_reasons(outcome, judge_calls)
     _judge_by_votes(session, prepared, runs)
     if not outcome.interrupted:
         slots = [record.slot for record in runs.records]
         edited |= await edited_launches(session, prepared, slots, after_calls=True)
     exclude(session, runs, edited)
-    outcome.broken = ledger.broken()
+    outcome.broken = _broken(budget)
     if outcome.left and not consent.given:
         outcome.refusal = (
             "some launches turned out never to have arrived, and consent to charge for their calls was not given"
@@ -114,35 +111,47 @@ async def await_calls(session: ConnectedSession, prepared: Preparation, consent:
     return SessionEnd(consent, outcome, runs, open_launches=open_launches)
 
 
-def _ledger(session: RunSession, prepared: Preparation) -> Ledger:
-    limits = Limits(session.loaded.plans, session.loaded.project.policy, session.shell.clock.now())
-    ledger = ledger_of(
-        limits,
-        spending_of(session.journal, prepared.consent_id),
-        max_cost_cents=prepared.max_cost_cents(session.options.max_cost_cents),
-    )
-    bills = session.journal.bills(prepared.consent_id)
-    policy = session.loaded.project.policy
-    months = months_of(policy, session.shell.clock.now(), session.journal)
-    ledger.ceilings = [*ledger.ceilings, *month_ceilings(policy, months)]
-    for target, reserved_cents, billed_cents in bills_for_copies(bills, session.journal.state, prepared.copies):
-        ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
-    return ledger
+def _budget(session: RunSession, prepared: Preparation) -> Budget:
+    """Our ceilings, and what counts against them. The log knows what judge calls of the month cost; the service lists
+    only phone calls."""
+    state, limit_cents = session.log.state, session.loaded.project.policy.max_cost_cents_per_month
+    month = month_of(session.shell.clock.now())
+    account = None if limit_cents is None else account_of_month(state, month, limit_cents)
+    return budget_under(state, state.consents.get(prepared.consent_id), account)
 
 
-def _ceilings_enough(prepared: Preparation, ledger: Ledger, outcome: Outcome, judged: JudgeCallsResult) -> str:
-    """The value of each ceiling that stopped calls or judge calls which would cover all that are left; empty if a price
-    is unknown. Judge calls by their high estimates."""
-    labels = {*outcome.ceiling.split(", "), judged.ceiling}
-    jobs = {job.case_id: job for job in jobs_of(prepared.change_set, prepared.copies)}
-    left = [(jobs[case_id], runs) for case_id, runs in outcome.left.items()]
+def _broken(budget: Budget) -> str:
+    """`--max-cost allows $20.00, and $24.00 was billed`: the ceilings that bills exceed; empty if none."""
+    lines = [
+        f"{account.label} allows {money(account.limit)}, and {money(account.spent)} was billed"
+        for account in budget.accounts
+        if account.spent > account.limit
+    ]
+    return " and ".join(lines)
+
+
+def _ceilings_enough(
+    session: ConnectedSession, prepared: Preparation, outcome: Outcome, judged: JudgeCallsResult
+) -> str:
+    """`--max-cost $3.20`: the value of each ceiling that stopped calls or judge calls which would cover all that are
+    left; empty if a price is unknown. Judge calls by their high estimates."""
+    budget, stopped = _budget(session, prepared), {*outcome.ceilings, judged.ceiling}
+    wants = {change.case_id: want for change, want in wants_of(session, prepared)}
+    plans = {change.case_id: change.case.plan for change in prepared.change_set.payers if change.case is not None}
+    left = [(wants[case_id], plans[case_id], calls) for case_id, calls in outcome.left.items()]
+    # The next session prices them by these bills plus a quarter, as calls of unknown price.
+    least = -(-budget.state.highest_bill(None) * 5 // 4)
     votes = prepared.change_set.votes.by_plan.items() if prepared.change_set.votes else ()
-    month = prepared.months[0].month if prepared.months else ""
-    return ledger.enough(
-        labels,
-        [(Purpose(job.plan, month=month), job.line.target, job.reserve_cents, runs) for job, runs in left],
-        {
-            Purpose(plan, month=month): whole_cents(max(0, wanted.high - judged.by_plan.get(plan, 0)))
+    lines: list[str] = []
+    for account in budget.accounts:
+        prices = [(budget.price(want), calls) for want, plan, calls in left if account.covers(plan)]
+        if account.label not in stopped or any(cents is None for cents, _ in prices):
+            continue
+        cents = account.spent + account.reserved + sum(max(cents or 0, least) * calls for cents, calls in prices)
+        cents += sum(
+            whole_cents(max(0, wanted.high - judged.by_plan.get(plan, 0)))
             for plan, wanted in votes
-        },
-    )
+            if account.covers(plan)
+        )
+        lines.append(f"{account.label} {money(cents)}")
+    return " and ".join(lines)

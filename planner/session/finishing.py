@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from planner.agents.live_tools import denied_calls, unknown_tools
+from planner.calls.open_launches import launch_documents
+from planner.calls.slots import launches_of_session, slots_by_run, slots_of_consent
+from planner.calls.spending import spent_on_calls, spent_on_judging, total
 from planner.changes.model import Reason
 from planner.ci.agreement import actor_of
 from planner.errors import RefusedError, StoreError
-from planner.execution.launches import UNSETTLED
-from planner.execution.open_launches import launch_documents
-from planner.execution.spending import judge_spending, spending_of
 from planner.judging.judge_calls import judge_cost
 from planner.reports.agents import agent_documents
 from planner.results.model import CaseResult, DroppedCase, RunResult, SuiteDocument
@@ -61,7 +61,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     options, outcome = session.options, end.outcome
     prepared = replace(prepared, open_launches=end.open_launches)
     cases, suite = _cases(session, prepared, end, why_not_called(outcome))
-    waiting = may_still_end(end.runs.overdue, session.journal, session.shell.clock.now())
+    waiting = may_still_end(end.runs.overdue, session.shell.clock.now())
     open_overdue = {change.case_id for change in prepared.change_set.changes if change.payer in waiting}
     consenting = end.consent.given or bool(outcome.left)
     commands = next_commands(options, consenting=consenting)
@@ -77,7 +77,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
             shared.repository.publish()
         if result.finished:  # only now: another machine resumes calls whose results it cannot see
             _note_end(session, prepared, end)
-            session.journal.log.publish()
+            session.log.publish()
     except StoreError as error:  # report paid calls anyway; the journal keeps them for the next session
         ending = ending.with_store_error(error)
         result = _with_ending(session, result, ending)
@@ -112,7 +112,7 @@ def _cases(
 ) -> tuple[list[CaseResult], SuiteDocument | None]:
     """The cases, and the suite as a whole, compared with earlier sessions."""
     open_runs = open_runs_at_end(
-        session.journal,
+        session.log.state,
         session.reports.session_id,
         {
             (slot.launch_id, slot.call_fingerprint): case_id
@@ -183,26 +183,26 @@ def _result(
 
 
 def _consent(session: RunSession, prepared: Preparation, end: SessionEnd) -> ConsentDocument:
-    spending = spending_of(session.journal, prepared.consent_id)
-    cents = spending.of_calls().committed + judge_spending(spending).committed_cents(None)
+    state, consent_id = session.log.state, prepared.consent_id
+    judged_cents = spent_on_judging(state, consent_id).committed_cents(None)
+    cents = total(spent_on_calls(state, consent_id)).committed + judged_cents
     return end.consent.model_copy(update={"spent_cents": cents}) if end.consent.id else end.consent
 
 
 def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Sequence[CaseResult]) -> CostDocument:
-    """Costs of the consent, in any session and on any machine: what the journal knows, and what the shared store had
-    when this session began."""
-    journal, estimate, unread = session.journal, prepared.whole_estimate, end.outcome.unread_slots
-    charged = journal.slots_of_consent(prepared.consent_id)
-    spending = spending_of(journal, prepared.consent_id)
-    calls = spending.of_calls()
-    mine = {launch.launch_id for launch in journal.launches_of(session.reports.session_id)}
-    unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
+    """Costs of the consent, in any session and on any machine: what the log knows."""
+    state, estimate, unread = session.log.state, prepared.whole_estimate, end.outcome.unread_slots
+    charged = slots_of_consent(state, prepared.consent_id)
+    calls = total(spent_on_calls(state, prepared.consent_id))
+    mine = {launch.launch_id for launch in launches_of_session(state, session.reports.session_id)}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
     carried = {run_key(run): run for case in cases for run in case.carried_runs}.values()  # cases may share calls
-    not_seen = [slot for slot in unbilled if slot.launch_id not in unsettled and slot.evidence is None]
-    late = [journal.slot_of_run(run.run_id) for run in carried if run.cost_cents is None]
+    not_seen = [slot for slot in unbilled if not slot.launch.is_open and slot.evidence is None]
+    slots = slots_by_run(state)
+    late = [slots.get(run.run_id) for run in carried if run.cost_cents is None]
     launches = {slot.launch_id for slot in charged}
-    others = [each.reserved_cents for each in prepared.open_launches.unsettled if each.launch_id not in launches]
+    others = [each.intent for each in prepared.open_launches.unsettled]
+    others_cents = sum(intent.cents for intent in others if intent.launch_id not in launches)
     return CostDocument(
         estimated_cents=estimate.expected_cents,
         estimated_low_cents=estimate.low_cents,
@@ -212,14 +212,14 @@ def _cost(session: RunSession, prepared: Preparation, end: SessionEnd, cases: Se
         actual_cents=calls.spent,
         this_session_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.
-        unconfirmed_cents=calls.reserved + sum(others),
+        unconfirmed_cents=calls.reserved + others_cents,
         calls_under_way=sum(slot.key not in unread for slot in not_seen),
         unread_calls=sum(slot.key in unread for slot in not_seen),
         unbilled_calls=sum(slot.evidence is not None for slot in unbilled),
         ceiling_cents=session.ceiling_cents(prepared),
         carried_cents=sum(run.cost_cents or 0 for run in carried),
         carried_unconfirmed_cents=sum(slot.reserved_cents for slot in late if slot is not None),
-        judge=judge_cost(prepared.change_set, end.judge_calls, judge_spending(spending)),
+        judge=judge_cost(prepared.change_set, end.judge_calls, spent_on_judging(state, prepared.consent_id)),
     )
 
 
@@ -232,6 +232,6 @@ def _store(session: RunSession, prepared: Preparation, result: RunResult) -> Non
 
 def _note_end(session: RunSession, prepared: Preparation, end: SessionEnd) -> None:
     """What is over in the consent, and which runs need not be resumed."""
-    has_consent = session.journal.consents.get(prepared.consent_id) is not None
+    has_consent = prepared.consent_id in session.log.state.consents
     stored = [record.run_id for record in end.runs.records]
     end_session(session, done=ended_calls(prepared) if has_consent else (), finished=stored)

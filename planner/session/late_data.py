@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from planner.calls.collecting import later_part
+from planner.calls.model import WaitPolicy
+from planner.calls.reading import collect, read_list
+from planner.calls.slots import slots_by_run, unfinished_slots
 from planner.changes.detail import stored_runs
 from planner.changes.history import HISTORY_SESSIONS
 from planner.changes.model import Change
 from planner.clock import aware
 from planner.errors import IncompleteError
 from planner.evidence import Evidence, merged, missing_parts
-from planner.execution.journal import Journal
-from planner.execution.launches import LONGEST_RUN
-from planner.execution.reading import collect, read_list
-from planner.execution.reads import WaitPolicy
 from planner.interruption import until_interrupted
+from planner.log.fold import LONGEST_RUN, State
 from planner.providers.base import CallId, Run
 from planner.records.facts import Correction, StoredCall
 from planner.results.late_bills import LateBill, corrected
@@ -59,15 +60,16 @@ class _Unconfirmed:
 
 async def correct_bills(session: ConnectedSession) -> None:
     """Search again for transactions of recent runs billed by their call, and correct everything stored about them."""
-    transactions, journal, now = session.transactions, session.journal, session.shell.clock.now()
+    transactions, state, now = session.transactions, session.log.state, session.shell.clock.now()
     repository = session.place.repository
-    unconfirmed = {run.run_id: run for run in (*_in_results(repository, now), *_in_journal(repository, journal, now))}
+    unconfirmed = {run.run_id: run for run in (*_in_results(repository, now), *_in_log(repository, state, now))}
     if not unconfirmed:
         return
     for run in unconfirmed.values():
         transactions.charges.expect(run.call_id, run.ended_at)
     await transactions.read()
     bills: dict[int, LateBill] = {}
+    slots = slots_by_run(state)
     for run in unconfirmed.values():
         cents = transactions.charges.charged_cents(run.call_id)
         transactions.charges.forget(run.call_id)
@@ -76,17 +78,16 @@ async def correct_bills(session: ConnectedSession) -> None:
             continue
         billed = evidence.model_copy(update={"cost_cents": cents, "cost_basis": "transaction"})
         digest = repository.save_evidence(billed)
-        slot = journal.slot_of_run(run.run_id)
-        launch = journal.launch(slot.launch_id) if slot is not None else None
-        if slot is not None:
-            journal.record_bills([replace(slot, evidence=digest, cost_cents=cents)])
+        slot = slots.get(run.run_id)
+        if slot is not None and slot.call is not None:
+            session.log.note([later_part(slot.call, digest, cents)])
         bills[run.run_id] = LateBill(
             cents,
             "transaction",
             digest,
             slot.reserved_cents if slot is not None and slot.cost_cents is None else 0,
             run.session_id,
-            launch.consent_id if launch is not None else None,
+            slot.intent.consent_id if slot is not None else None,
         )
     if bills:
         _correct(session, bills)
@@ -104,16 +105,16 @@ def _in_results(repository: ResultsRepository, now: datetime) -> Iterator[_Uncon
                 yield _Unconfirmed(run.run_id, CallId(run.call_id), ended_at, run.session_id, run.evidence)
 
 
-def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) -> Iterator[_Unconfirmed]:
+def _in_log(repository: ResultsRepository, state: State, now: datetime) -> Iterator[_Unconfirmed]:
     """Runs that a killed session had collected."""
-    for slot in journal.unconsumed_slots():
-        if slot.run_id is None or slot.evidence is None or slot.completed_at is None:
+    for slot in unfinished_slots(state):
+        call = slot.call
+        if call is None or call.evidence is None or call.completed_at is None:
             continue
-        evidence = repository.load_evidence(slot.evidence) if now - slot.completed_at < LATEST_CHARGE else None
+        evidence = repository.load_evidence(call.evidence) if now - call.completed_at < LATEST_CHARGE else None
         if evidence is not None and evidence.cost_basis == "call" and evidence.call_id is not None:
-            launch = journal.launch(slot.launch_id)
-            session_id = launch.session_id if launch is not None else ""
-            yield _Unconfirmed(slot.run_id, CallId(evidence.call_id), slot.completed_at, session_id, slot.evidence)
+            session_id = slot.intent.session_id
+            yield _Unconfirmed(call.run_id, CallId(evidence.call_id), call.completed_at, session_id, call.evidence)
 
 
 # Correcting what is stored
@@ -188,7 +189,7 @@ async def _refreshed_changes(session: ConnectedSession, changes: Sequence[Change
         )
 
     await until_interrupted(read, session.interrupted)
-    if bills := _note_in_journal(session, stale, fresh):
+    if bills := _note_in_log(session, stale, fresh):
         _correct(session, bills)
     return [_with_runs(change, fresh) for change in changes]
 
@@ -254,29 +255,28 @@ def _refreshed(session: RunSession, stale: _Stale, evidence: Evidence) -> Judged
     )
 
 
-def _note_in_journal(
+def _note_in_log(
     session: ConnectedSession, stale: Mapping[int, _Stale], fresh: Mapping[int, JudgedRun]
 ) -> dict[int, LateBill]:
-    """Update the journal; return the new bills by run id. Where transactions can be read, the bill that a call shows
+    """Update the log; return the new bills by run id. Where transactions can be read, the bill that a call shows
     may still change."""
-    journal, is_unreadable = session.journal, session.transactions.charges.is_unreadable
+    slots, is_unreadable = slots_by_run(session.log.state), session.transactions.charges.is_unreadable
     bills: dict[int, LateBill] = {}
     for run_id, run in fresh.items():
-        slot = journal.slot_of_run(run_id)
-        launch = journal.launch(slot.launch_id) if slot is not None else None
-        if slot is None or launch is None:
+        slot = slots.get(run_id)
+        if slot is None:
             continue
         cents = run.cost_cents if run.cost_basis == "transaction" or is_unreadable else None
-        known = replace(slot, evidence=run.evidence, cost_cents=cents, completed_at=run.completed_at)
-        journal.record_bills([known])
+        if slot.call is not None:
+            session.log.note([later_part(slot.call, run.evidence, cents)])
         if stale[run_id].run.cost_cents is None and cents is not None:
             bills[run_id] = LateBill(
                 cents,
                 run.cost_basis,
                 None,
                 slot.reserved_cents if slot.cost_cents is None else 0,
-                launch.session_id,
-                launch.consent_id,
+                slot.intent.session_id,
+                slot.intent.consent_id,
             )
     return bills
 

@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from planner.agents.copies import new_products
+from planner.agents.copies import Copies, new_products
 from planner.agents.live_tools import AgentTools, LiveTools, UnknownTool, checked, live_tools, unknown_tools
 from planner.agents.recorded import (
     EffectiveTarget,
@@ -19,6 +19,12 @@ from planner.agents.recorded import (
     calls_of,
     without_outdated,
 )
+from planner.calls.budget import Account, Budget
+from planner.calls.consents import max_cost_of
+from planner.calls.model import LATEST_CREATION_SECONDS
+from planner.calls.open_launches import OpenLaunches, open_launches_of
+from planner.calls.slots import Slot
+from planner.calls.spending import account_of_month, month_of, spent_on_calls, spent_on_judging
 from planner.changes.configuration import Agents, Configurations
 from planner.changes.consent import EarlierSpending, ceiling_cents
 from planner.changes.consented_calls import ConsentedCalls, key_of_calls, of_sandbox
@@ -29,19 +35,9 @@ from planner.changes.model import Change, ChangeSet, Estimate, calls_left
 from planner.changes.request import StoredResults
 from planner.changes.sharing import with_shared_calls
 from planner.ci.agreement import actor_of
-from planner.execution.consents import NO_SPENDING, Consent, Spending
-from planner.execution.jobs import Copies
-from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED, Launch, Slot
-from planner.execution.month_spending import MonthSpending, months_of
-from planner.execution.open_launches import OpenLaunches, open_launches_of
-from planner.execution.reconciling import LATEST_CREATION_SECONDS
-from planner.execution.spending import (
-    judge_spending,
-    reservations_of,
-    spending_of,
-)
 from planner.judging.project_judge import Judging, judging_of
+from planner.log.facts import Consent
+from planner.log.fold import State
 from planner.planfile.grammar import ExecutionFields
 from planner.planfile.model import DEFAULT_RATES, AgentFile
 from planner.providers.base import Balance, Target, TargetState
@@ -68,7 +64,7 @@ from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
 from planner.workspace.merge_base import leave_to_base
 from planner.workspace.service import draft_warnings, unscripted_warnings
-from planner.workspace.stores import Workspace, journal_to_read, warn_of_ignored
+from planner.workspace.stores import Workspace, log_to_read, warn_of_ignored
 
 
 @frozen
@@ -112,8 +108,8 @@ class Preparation:
     """The previews that calls reach instead of their agents, once they are made."""
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     """In a job of a pull request: the base branch's cases, by id."""
-    months: tuple[MonthSpending, ...] = ()
-    """What all consents of the store cost this month and in the next one; () without a ceiling for it."""
+    month: Account | None = None
+    """What the log knows to count against the ceiling of this month; None without one."""
     unconfirmed_until: datetime | None = None
     """From when on all `unconfirmed_runs` may be launched again, if the service does not show them."""
     of_target: frozenset[str] = frozenset()
@@ -126,8 +122,6 @@ class Preparation:
     """It, if somebody has given it."""
     agreed_calls: ConsentedCalls | None = None
     """The stored set with the digest of `--digest`, if all calls are in it."""
-    spending: Spending = NO_SPENDING
-    """What was spent under the consent."""
     records: Records | None = None
     """The stored calls; None in tests of values."""
     live_calls: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -144,9 +138,8 @@ class Preparation:
         None if the price is unknown."""
         if asked_cents is not None:
             return asked_cents
-        if self.consent is not None and self.consent.max_cost_cents is not None:
-            return self.consent.max_cost_cents
-        return ceiling_cents(self.change_set, self.progress)
+        agreed_cents = max_cost_of(self.consent)
+        return ceiling_cents(self.change_set, self.progress) if agreed_cents is None else agreed_cents
 
     @property
     def all_warnings(self) -> list[str]:
@@ -165,16 +158,16 @@ class Preparation:
 def prepare(
     work: Workspace,
     targets: Mapping[Target, TargetState],
-    journal: Journal | None,
+    known: State | None,
     *,
     to_call: bool = False,
     records: Records | None = None,
 ) -> Preparation:
-    """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none yet.
-    `to_call`: this session makes the calls; otherwise it shows those of a later one. `records`: those of an earlier
-    preparation, which are not read again."""
+    """Prepare the change set. `targets` is empty if the service was not asked; `known` is what the log says, None if
+    there is none yet. `to_call`: this session makes the calls; otherwise it shows those of a later one. `records`:
+    those of an earlier preparation, which are not read again."""
     shell, selection, loaded, place = work.shell, work.selection, work.loaded, work.place
-    now, repository = shell.clock.now(), place.repository
+    now, repository, state = shell.clock.now(), place.repository, State() if known is None else known
     judging = judging_of(work)
     start_over = None
     if selection.start_over is not None:
@@ -186,7 +179,7 @@ def prepare(
     earlier = earlier_results(work, records, Agents(revisions, configurations), judging.cache, judging.name)
     request = Request(now, selection.rerun, revisions, judging.name, start_over, configurations)
     stored = StoredRuns(records, Agents(revisions, configurations))
-    changes, interrupted = _with_interrupted(work, earlier.stored, request, journal, stored)
+    changes, interrupted = _with_interrupted(work, earlier.stored, request, state, stored)
     agreed = agreed_set(work)
     past = newest_runs(work, changes)
 
@@ -206,29 +199,28 @@ def prepare(
     _check_evidence(whole, repository)
     resumable, not_resumed = dict[str, tuple[Slot, ...]](), OpenLaunches()
     unconfirmed, unconfirmed_until = Counter[str](), None
-    consent_id, spending = "", NO_SPENDING
-    if journal:
-        whole = change_set = not_yet_made(work, whole, journal, to_call=to_call)
+    consent_id = ""
+    if known is not None:
+        whole = change_set = not_yet_made(work, whole, state, to_call=to_call)
         starts_over = selection.start_over is not None
-        consent_id = known_consent_id(journal, whole.digest, shell.environ, starts_over=starts_over)
-        spending = spending_of(journal, consent_id)
-        resumable = resumable_runs(journal, whole, consent_id, selection, stored)
+        consent_id = known_consent_id(state, whole.digest, shell.environ, starts_over=starts_over)
+        resumable = resumable_runs(state, whole, consent_id, selection, stored)
         slots = [slot for mine in resumable.values() for slot in mine]
         if slots:  # runs already made are not priced again
             rest = build({case_id: len(mine) for case_id, mine in resumable.items()})
             change_set = replace(whole, changes=rest.changes, estimate=rest.estimate, prices=rest.prices)
-        known = not_estimated(journal, whole, consent_id, slots)
-        if known.total():
-            whole = replace(whole, estimate=build(known).estimate)
-        unsettled = {launch.launch_id: launch for launch in journal.launches(UNSETTLED)}
-        waiting = [slot for slot in slots if slot.launch_id in unsettled]
+        others = not_estimated(state, whole, consent_id, slots)
+        if others.total():
+            whole = replace(whole, estimate=build(others).estimate)
+        waiting = [slot for slot in slots if slot.launch.is_open]
         unconfirmed = Counter(slot.case_id for slot in waiting)
-        unconfirmed_until = _settled_at([unsettled[slot.launch_id] for slot in waiting], loaded.project.execution)
-        searched = {slot.launch_id for slot in slots} | open_launches_of_calls(journal, whole)
-        not_resumed = open_launches_of(journal, searched, shared=place.shared is not None, now=now)
-    months = months_of(loaded.project.policy, now, journal)
-    paid_cents = spending.of_calls().spent
-    by_plan = {plan: spending.of_calls(plan) for plan in spending.plans}
+        unconfirmed_until = _settled_at(waiting, loaded.project.execution)
+        searched = {slot.launch_id for slot in slots} | open_launches_of_calls(state, whole)
+        not_resumed = open_launches_of(state, searched, shared=place.shared is not None, now=now)
+    limit_cents = loaded.project.policy.max_cost_cents_per_month
+    month = None if limit_cents is None else account_of_month(state, month_of(now), limit_cents)
+    by_plan = spent_on_calls(state, consent_id)
+    paid_cents = sum(amount.spent for amount in by_plan.values())
     tools = AgentTools(agents, targets, partial(calls_of, records, loaded.cases, repository))
     unknown = checked(unknown_tools(loaded.cases, tools))
     live = LiveTools() if selection.sandbox else live_tools(change_set.called_cases, tools, loaded.project.policy)
@@ -241,9 +233,9 @@ def prepare(
             {case_id: len(mine) for case_id, mine in resumable.items()},
             {plan: amount.committed for plan, amount in by_plan.items()},
             {plan: amount.reserved for plan, amount in by_plan.items()},
-            judge_spending(spending),
-            reservations_of(change_set, journal, consent_id),
-            months[0].spent_cents if months else 0,
+            spent_on_judging(state, consent_id),
+            _reservations(change_set, state),
+            0 if month is None else month.spent,
         ),
         unconfirmed,
         judging,
@@ -266,28 +258,27 @@ def prepare(
         unknown_tools=unknown,
         base=earlier.base,
         consent_id=consent_id,
-        consent=None if journal is None else journal.consents.get(consent_id),
+        consent=state.consents.get(consent_id),
         agreed_calls=agreed.stored if agreed.stored is not None and not agreed.outside(change_set) else None,
-        spending=spending,
         records=records,
-        months=months,
+        month=month,
         unconfirmed_until=unconfirmed_until,
         of_target=frozenset(earlier.stored.base),
-        live_calls={} if journal is None else _live_calls(journal, change_set),
+        live_calls=_live_calls(state, change_set),
         interrupted=frozenset(change.call_fingerprint for change in changes if change.case_id in interrupted),
     )
 
 
 def _with_interrupted(
-    work: Workspace, earlier: StoredResults, request: Request, journal: Journal | None, stored: StoredRuns
+    work: Workspace, earlier: StoredResults, request: Request, state: State, stored: StoredRuns
 ) -> tuple[tuple[Change, ...], frozenset[str]]:
     """What to do with each case, and the ids of those that a killed session began to call again: they are called."""
     changes = _changes(work, earlier, request)
-    if journal is None or request.rerun != "needed" or request.start_over is not None:
+    if request.rerun != "needed" or request.start_over is not None:
         return changes, frozenset()
     # In a shared store, the session that made a recent call may still be under way.
     latest = request.now - timedelta(seconds=LATEST_CREATION_SECONDS if work.place.shared else 0)
-    interrupted = interrupted_cases(journal, changes, stored, sent_before=latest)
+    interrupted = interrupted_cases(state, changes, stored, sent_before=latest)
     return _changes(work, earlier, replace(request, interrupted=interrupted)) if interrupted else changes, interrupted
 
 
@@ -296,14 +287,26 @@ def _changes(work: Workspace, stored: StoredResults, request: Request) -> tuple[
     return with_shared_calls(leave_to_base(work, diff(work.loaded.cases, stored, request)))
 
 
-def _live_calls(journal: Journal, change_set: ChangeSet) -> dict[str, int]:
-    live = journal.state.tallies.live
+def _live_calls(state: State, change_set: ChangeSet) -> dict[str, int]:
+    live = state.tallies.live
     return {key: live[key] for key in map(key_of_calls, change_set.payers)}
 
 
-def _settled_at(launches: Iterable[Launch], execution: ExecutionFields) -> datetime | None:
-    """When all of them may be launched again, less those that need a person."""
-    sent = [launch.sent_at for launch in launches if launch.problem is None]
+def _reservations(change_set: ChangeSet, state: State) -> dict[str, int]:
+    """What a call of each case reserves, as `run` prices it."""
+    budget = Budget(state, [], {})
+    cases = {change.case_id: change.case for change in change_set.changes}
+    priced = [(cases.get(case_id), case_id, price.high_cents) for case_id, price in change_set.prices.items()]
+    return {
+        case_id: budget.price_on((case.target.kind, case.target.id), high_cents) or 0
+        for case, case_id, high_cents in priced
+        if case is not None and high_cents is not None
+    }
+
+
+def _settled_at(waiting: Iterable[Slot], execution: ExecutionFields) -> datetime | None:
+    """When all of these open launches are settled again, less those that need a person."""
+    sent = [slot.intent.at for slot in waiting if slot.launch.outcome is None]
     return max(sent) + timedelta(seconds=execution.settling_seconds) if sent else None
 
 
@@ -323,16 +326,16 @@ def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> Non
 
 
 @contextmanager
-def stored_journal(work: Workspace) -> Generator[Journal | None]:
-    """The journal if it exists, read-only if necessary, without changing anything. With a shared store, a copy with the
-    launches of other machines."""
-    journal = journal_to_read(work.shell, work.place)
-    if journal is None:
+def stored_state(work: Workspace) -> Generator[State | None]:
+    """What the log says, without changing anything; None if there is none. With a shared store, also what other
+    machines have appended."""
+    log = log_to_read(work.shell, work.place)
+    if log is None:
         yield None
         return
-    with closing(journal):
-        warn_of_ignored(work.shell, journal)
-        yield journal
+    with closing(log):
+        warn_of_ignored(work.shell, log.state)
+        yield log.state
 
 
 def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:
@@ -346,13 +349,11 @@ def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:
     return replace(rest, expected_cents=expected, low_cents=low, high_cents=high)
 
 
-def checked_cases(
-    work: Workspace, prepared: Preparation, journal: Journal | None, *, excuse_known: bool = True
-) -> list[CheckedCase]:
+def checked_cases(work: Workspace, prepared: Preparation, *, excuse_known: bool = True) -> list[CheckedCase]:
     """Every case of the plans with its result, judged from stored evidence. `excuse_known`: what the base branch
     already fails is known."""
     now = work.shell.clock.now()
-    open_runs = open_runs_of_stored(prepared.change_set.changes, prepared.resumable, journal, now) if journal else {}
+    open_runs = open_runs_of_stored(prepared.change_set.changes, prepared.resumable, now)
     changes = [change for change in prepared.change_set.changes if change.case is not None]
     judged = assemble_cases(
         [_kept(change) for change in changes if change.prior is not None and not must_call(change)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from planner.calls.slots import slots_by_run
 from planner.changes.model import Change
 from planner.records.facts import Correction, Fact, SessionHead, id_of
 from planner.records.files import files_of, part_bytes, part_key
@@ -76,14 +77,10 @@ def origin_of(change: Change, records: Records | None = None) -> CallOrigin:
     counted_with = tuple(each for each in map(id_of, kept) if each not in unverified)
     starts_over = change.start_over is not None and records is not None
     discards = records.damaged(change.call_fingerprint) if records is not None and starts_over else ()
-    return CallOrigin(call_reason(change).value, change.start_over, counted_with, discards)
+    return CallOrigin(call_reason(change), change.start_over, counted_with, discards)
 
 
 def _consents(session: RunSession, cases: Sequence[CaseResult]) -> dict[int, str]:
-    journal, found = session.journal, dict[int, str]()
-    for run in (run for case in cases for run in case.runs):
-        slot = journal.slot_of_run(run.run_id)
-        launch = journal.launch(slot.launch_id) if slot is not None else None
-        if launch is not None:
-            found[run.run_id] = launch.consent_id
-    return found
+    slots = slots_by_run(session.log.state)
+    runs = (run for case in cases for run in case.runs)
+    return {run.run_id: slots[run.run_id].intent.consent_id for run in runs if run.run_id in slots}

@@ -13,21 +13,21 @@ import anyio.to_thread
 
 from planner import __version__
 from planner.agents.recorded import record_agents, recorded_world, world_key
+from planner.calls.balance import check_balance, short_of
+from planner.calls.consents import consent_id_of
 from planner.calls.driver import Terms, Tools
 from planner.calls.model import Settings
 from planner.calls.previews import Previews
+from planner.calls.reading import Transactions
 from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.ci.agreement import who_agrees
 from planner.errors import IncompleteError, InterruptedRunError, PlannerError, RefusedError
 from planner.evidence import Evidence
-from planner.execution.balance import check_balance, short_of
-from planner.execution.consents import consent_id_of
-from planner.execution.journal import Journal
-from planner.execution.reading import Transactions
 from planner.interruption import interruptible
 from planner.judge.judge_call_records import settle_answered
 from planner.log.facts import Session
 from planner.log.fold import Launch, State
+from planner.log.local import LocalLog
 from planner.planfile.model import Project
 from planner.providers.base import Balance, Target, TargetState
 from planner.providers.requests import Exchange, RequestHooks
@@ -46,7 +46,7 @@ from planner.workspace.agreed_calls import share_agreed
 from planner.workspace.report_session import ReportSession, report_session
 from planner.workspace.selection import Loaded, Selection
 from planner.workspace.service import open_client, read_targets, service_of
-from planner.workspace.stores import OpenedStore, Workspace, locked, opened_journal
+from planner.workspace.stores import OpenedStore, Workspace, locked, opened_log
 
 _LOGGED_WAIT_SECONDS: Final = 5.0
 MAX_PREPARATIONS: Final = 5
@@ -125,7 +125,7 @@ class RunSession:
     options: RunOptions
     loaded: Loaded
     place: OpenedStore
-    journal: Journal
+    log: LocalLog
     reports: ReportSession
     request_log: RequestLog
 
@@ -168,9 +168,9 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
         loaded, place = work.loaded, work.place
         with (
             locked(shell, place, options.command()),
-            opened_journal(shell, place) as journal,
+            opened_log(shell, place) as log,
         ):
-            session = RunSession(shell, options, loaded, place, journal, reports, RequestLog(shell))
+            session = RunSession(shell, options, loaded, place, log, reports, RequestLog(shell))
             try:
                 yield session
             except BaseException:
@@ -183,23 +183,25 @@ def open_session(shell: Shell, options: RunOptions) -> Generator[RunSession]:
 def end_session(session: RunSession, *, done: Sequence[int] = (), finished: Sequence[int] = ()) -> None:
     """Say in the log that the session has ended, once: with the places in its consent of which nothing is left, and the
     runs in its finished results."""
-    journal = session.journal
-    if journal.session_is_ended:
-        return
-    journal.session_is_ended = True
-    journal.note(
-        Session(
-            at=session.shell.clock.now(),
-            account=journal.account,
-            session_id=session.reports.session_id,
-            is_end=True,
-            command=session.options.selection.command("run")[:500],
-            planner=__version__,
-            consent_id=session.reports.consent.id or "",
-            done=tuple(done),
-            finished=tuple(sorted(set(finished))),
-        )
+    ended = Session(
+        at=session.shell.clock.now(),
+        account=session.log.account,
+        session_id=session.reports.session_id,
+        is_end=True,
+        command=session.options.selection.command("run")[:500],
+        planner=__version__,
+        consent_id=session.reports.consent.id or "",
+        done=tuple(done),
+        finished=tuple(sorted(set(finished))),
     )
+    if ended.identity not in session.log.state.sessions:
+        session.log.note([ended])
+
+
+def _killed_launches(state: State) -> int:
+    """How many launches of sessions that did not end are unconfirmed."""
+    ended = {session.session_id for session in state.sessions.values() if session.is_end}
+    return sum(intent.session_id not in ended for intent in state.open_launches())
 
 
 def tools_of(shell: Shell, place: OpenedStore) -> Tools:
@@ -209,40 +211,40 @@ def tools_of(shell: Shell, place: OpenedStore) -> Tools:
     return Tools(shell.clock, shell.new_id, save, log=shell.log)
 
 
-def terms_of(session_id: str, journal: Journal, project: Project) -> Terms:
+def terms_of(session_id: str, account: str, project: Project) -> Terms:
     """Without consent."""
     execution = project.execution
     settings = Settings(settle_seconds=execution.settling_seconds, linger_seconds=execution.linger_seconds)
-    return Terms(session_id, journal.account, settings, awaits_others=False)
+    return Terms(session_id, account, settings, awaits_others=False)
 
 
 @asynccontextmanager
 async def connected(session: RunSession) -> AsyncGenerator[ConnectedSession]:
     """The session, connected to the service and interrupted by signals. Launches of killed sessions become
     unconfirmed."""
-    shell, log = session.shell, session.request_log
-    hooks = RequestHooks(log.exchange, log.wait)
+    shell, request_log = session.shell, session.request_log
+    hooks = RequestHooks(request_log.exchange, request_log.wait)
     async with (
         interruptible() as interrupted,
         open_client(shell, session.place, session.options.selection, hooks) as client,
     ):
         session.reports.requests = client.stats
-        if suspects := session.journal.killed_launches():
+        if suspects := _killed_launches(session.log.state):
             shell.log(
                 f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
                 " searching for them before anything is sent again"
             )
-        transactions = Transactions(client, log.log)
-        terms = terms_of(session.reports.session_id, session.journal, session.loaded.project)
-        previews = Previews(client, session.journal.log, tools_of(shell, session.place), terms)
+        transactions = Transactions(client, request_log.log)
+        terms = terms_of(session.reports.session_id, session.log.account, session.loaded.project)
+        previews = Previews(client, session.log, tools_of(shell, session.place), terms)
         yield ConnectedSession(
             shell=shell,
             options=session.options,
             loaded=session.loaded,
             place=session.place,
-            journal=session.journal,
+            log=session.log,
             reports=session.reports,
-            request_log=log,
+            request_log=request_log,
             interrupted=interrupted,
             transactions=transactions,
             previews=previews,
@@ -257,7 +259,7 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
     balance = await client.balance()
     _share_world(session, targets, balance)
     await correct_bills(session)
-    settle_answered(session.journal, place.repository.load_vote)
+    settle_answered(session.log, place.repository.load_vote)
     if session.interrupted.is_set():
         raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
     prepared = await _prepared(session, targets)
@@ -272,14 +274,14 @@ async def prepare_calls(session: ConnectedSession) -> Preparation:
 async def _prepared(session: ConnectedSession, targets: Mapping[Target, TargetState]) -> Preparation:
     """The change set. Calls that look interrupted may be finished: another session may have stored them after this one
     read the log. So they are repeated only by a log that was read after the stored calls."""
-    journal, shared = session.journal, session.place.shared
+    log, shared = session.log, session.place.shared
     for _ in range(MAX_PREPARATIONS):
-        prepared = prepare(session.workspace, targets, journal, to_call=True)
+        prepared = prepare(session.workspace, targets, log.state, to_call=True)
         if not prepared.interrupted:
             return prepared
-        before = _launches_of(journal.state, prepared.interrupted)
-        await journal.log.refresh()
-        if _launches_of(journal.state, prepared.interrupted) == before:
+        before = _launches_of(log.state, prepared.interrupted)
+        await log.refresh()
+        if _launches_of(log.state, prepared.interrupted) == before:
             return prepared
         if shared is not None:
             shared.store.refresh()

@@ -8,13 +8,12 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
+from planner.calls.model import Unsettled
+from planner.calls.slots import Slot, unfinished_slots
 from planner.changes.detail import hides_number
 from planner.changes.model import Change
 from planner.errors import PlannerError, StoreError
-from planner.execution.engine import Outcome, UnsettledLaunch
-from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, Slot
-from planner.execution.observer import EndedRun
+from planner.log.fold import LONGEST_RUN, State
 from planner.planfile.model import Case
 from planner.quantities import count, moment, money
 from planner.results.model import CaseResult, JudgedRun, PlanOutcome
@@ -34,6 +33,8 @@ from planner.verdicts.next_steps import (
     steps_to_decide,
     steps_to_read,
 )
+from planner.verdicts.outcome import Outcome
+from planner.verdicts.runs import EndedRun
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
 """If several apply, the first wins: a failure is reported even if something else is unknown."""
@@ -72,12 +73,11 @@ class Ending:
         return Ending(WORDS[code], code, (*self.problems, str(error)), steps, finished=False)
 
 
-def may_still_end(records: Iterable[EndedRun], journal: Journal, now: datetime) -> set[str]:
+def may_still_end(records: Iterable[EndedRun], now: datetime) -> set[str]:
     """The cases with a run that we stopped waiting for. Sessions look for it until a day after its launch, as it is
     paid for; only then may another call replace it."""
-    waiting = {record.slot.case_id: record.slot.launch_id for record in records if record.evidence is None}
-    launches = {case_id: journal.launch(launch_id) for case_id, launch_id in waiting.items()}
-    return {case_id for case_id, launch in launches.items() if launch and now - launch.sent_at < LONGEST_RUN}
+    waiting = (record.slot for record in records if record.evidence is None)
+    return {slot.case_id for slot in waiting if now - slot.intent.at < LONGEST_RUN}
 
 
 def ending_of(
@@ -120,9 +120,9 @@ def ending_of(
     if finished:
         steps += step_after_bad_hour(commands) if gate.is_undecided else ()
         steps += steps_to_decide(cases, out_of_reach, commands)
-    elif not outcome.ceiling:  # the same ceiling would stop it again
+    elif not outcome.ceilings:  # the same ceiling would stop it again
         is_free = waiting and {case.case_id for case in unknown} <= waiting
-        stopped = outcome.interrupted or outcome.trouble or outcome.blocked or outcome.bug
+        stopped = outcome.interrupted or outcome.trouble or outcome.bug
         charged = not is_free or bool(outcome.left or outcome.unsettled or stopped)
         resume = commands.resume if charged else commands.resume_free
         text = "To resume (nothing is charged twice)"
@@ -145,16 +145,15 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
             (130, "interrupted: no further calls were launched; the next session resumes the calls in progress")
         )
     found += [(code, text) for code, text in ((2, outcome.usage), (3, outcome.refusal)) if text]
-    if outcome.ceiling:
-        found.append((3, f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})"))
+    if outcome.ceilings:
+        found.append((3, f"the ceiling was reached ({outcome.ceiling_detail or ', '.join(outcome.ceilings)})"))
         steps.append(step_after_ceiling(outcome))
     if outcome.broken:
         text = f"a ceiling was exceeded: {outcome.broken}; calls in progress cost more than was reserved for them"
         found.append((0, text))
-    found += [(4, trouble) for trouble in (outcome.trouble, outcome.blocked) if trouble]
-    found += [(4, anomaly) for anomaly in outcome.anomalies.values()]
+    found += [(4, trouble) for trouble in (outcome.trouble, *outcome.anomalies) if trouble]
     if outcome.unsettled:
-        cents = sum(launch.reserved_cents for launch in outcome.unsettled)
+        cents = sum(launch.intent.cents for launch in outcome.unsettled)
         launches = count(len(outcome.unsettled), "unconfirmed launch", "unconfirmed launches")
         found.append((4, f"{launches} (up to {money(cents)}): {_when_sent_again(outcome.unsettled)}"))
         steps += steps_to_confirm(outcome.unsettled, commands.reconcile)
@@ -162,10 +161,10 @@ def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[s
     return {code for code, _ in found if code}, list(texts), steps
 
 
-def _when_sent_again(unsettled: Sequence[UnsettledLaunch]) -> str:
+def _when_sent_again(unsettled: Sequence[Unsettled]) -> str:
     at = latest_again(unsettled)
     if at is None:
-        details = {launch.detail for launch in unsettled}
+        details = {launch.why for launch in unsettled}
         is_known = len(details) == 1 and not any(launch.needs_person for launch in unsettled)
         why = details.pop() if is_known else ""
         return why or "not sent again until the service shows what happened"
@@ -213,8 +212,8 @@ def why_not_called(outcome: Outcome) -> str:
     reasons = [
         "a bug in planner" if outcome.bug else "",
         "interrupted" if outcome.interrupted else "",
-        f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
-        outcome.refusal or outcome.usage or outcome.trouble or outcome.blocked,
+        f"ceiling reached ({', '.join(outcome.ceilings)})" if outcome.ceilings else "",
+        outcome.refusal or outcome.usage or outcome.trouble,
         "--fail-fast" if outcome.fail_fast else "",
         "their launch is unconfirmed" if outcome.unsettled else "",
     ]
@@ -249,7 +248,7 @@ def judge_with_open_runs(case: Case, runs: Sequence[JudgedRun], open_runs: OpenR
 
 
 def open_runs_at_end(
-    journal: Journal,
+    state: State,
     session_id: str,
     resumed: Mapping[tuple[str, str], str],
     records: Sequence[EndedRun],
@@ -263,20 +262,15 @@ def open_runs_at_end(
     after a day; an unconfirmed launch stays open until it is confirmed.
     """
     reported = {record.run_id for record in records}
-    slots = [slot for slot in journal.unconsumed_slots() if slot.run_id not in reported]
-    launch_ids = {slot.launch_id for slot in slots} | {record.slot.launch_id for record in overdue}
-    launches = {launch_id: launch for launch_id in launch_ids if (launch := journal.launch(launch_id))}
     launched: Counter[str] = Counter()
-    for slot in slots:
-        launch = launches[slot.launch_id]
+    for slot in unfinished_slots(state):
         key = (slot.launch_id, slot.call_fingerprint)
-        if key not in resumed and launch.session_id != session_id:
-            continue
-        if _is_open(launch, now):
+        is_ours = key in resumed or slot.intent.session_id == session_id
+        if is_ours and slot.run_id not in reported and _is_open(slot, now):
             launched[resumed.get(key, slot.case_id)] += 1
     unended: dict[str, set[int]] = {}
     for record in overdue:
-        if (launch := launches.get(record.slot.launch_id)) and _is_open(launch, now):
+        if _is_open(record.slot, now):
             unended.setdefault(record.slot.case_id, set()).add(record.run_id)
     return {
         case_id: OpenRuns(launched[case_id], frozenset(unended.get(case_id, ())))
@@ -285,22 +279,19 @@ def open_runs_at_end(
 
 
 def open_runs_of_stored(
-    changes: Iterable[Change], resumable: Mapping[str, Sequence[Slot]], journal: Journal, now: datetime
+    changes: Iterable[Change], resumable: Mapping[str, Sequence[Slot]], now: datetime
 ) -> dict[str, OpenRuns]:
     """By case id, the open runs of a session that makes no calls: the next session resumes `resumable`, and counts them
     together with the runs that each change keeps."""
     found: dict[str, OpenRuns] = {}
     for change in changes:
         slots = resumable.get(change.payer, ())
-        launches = [journal.launch(slot.launch_id) for slot in slots if slot.evidence is None]
-        if any(launch is not None and _is_open(launch, now) for launch in launches):
+        if any(slot.evidence is None and _is_open(slot, now) for slot in slots):
             stored = change.prior.runs if change.prior else ()
             replaced = {run.run_id for run in stored} - set(change.kept_run_ids)
             found[change.case_id] = OpenRuns(len(slots), frozenset(replaced))
     return found
 
 
-def _is_open(launch: Launch, now: datetime) -> bool:
-    if launch.state in KNOWN:
-        return now - launch.sent_at < LONGEST_RUN
-    return launch.state in UNSETTLED
+def _is_open(slot: Slot, now: datetime) -> bool:
+    return slot.launch.is_open or (slot.launch.has_runs and now - slot.intent.at < LONGEST_RUN)

@@ -8,15 +8,16 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
+from planner.calls.model import Unsettled
 from planner.changes.detail import hides_number
 from planner.changes.model import Reason
 from planner.errors import PlannerError
-from planner.execution.engine import Outcome, UnsettledLaunch
 from planner.quantities import count, moment
 from planner.results.model import FRUITLESS_SESSIONS, CaseResult
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.values import frozen
+from planner.verdicts.outcome import Outcome
 
 _OPEN: Final = (Cause.JUDGE, Cause.PLAN)
 _JUDGED_OTHERWISE: Final = (Reason.EXPECTATIONS_CHANGED.value, Reason.JUDGE_CHANGED.value)
@@ -63,7 +64,7 @@ def steps_to_read(cases: Sequence[CaseResult], commands: NextCommands) -> Iterat
 def step_after_ceiling(outcome: Outcome) -> NextStep:
     purpose = "make the remaining calls" if outcome.left else "resume"
     if outcome.ceiling_by_service:
-        text = f"Top up {outcome.ceiling} to {purpose}; nothing is charged twice."
+        text = f"Top up {', '.join(outcome.ceilings)} to {purpose}; nothing is charged twice."
         return NextStep(code=NextStepCode.TOP_UP, text=text)
     enough = f" ({outcome.ceiling_enough} is enough)" if outcome.ceiling_enough else ""
     text = f"Raise the ceiling{enough} to {purpose}; nothing is charged twice."
@@ -78,13 +79,13 @@ def step_after_bad_hour(commands: NextCommands) -> tuple[NextStep]:
     return (NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.everything, charged=True),)
 
 
-def latest_again(unsettled: Sequence[UnsettledLaunch]) -> datetime | None:
+def latest_again(unsettled: Sequence[Unsettled]) -> datetime | None:
     """From when on all of these launches may be sent again, less those that need a person; None if there is none."""
     times = [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]
     return max(times, default=None)
 
 
-def steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> Iterator[NextStep]:
+def steps_to_confirm(unsettled: Sequence[Unsettled], reconcile: str) -> Iterator[NextStep]:
     if at := latest_again(unsettled):
         text = (
             "The next session looks for unconfirmed launches. It sends them again only if the service does not show "

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from planner.calls.slots import Slot
 from planner.checks.base import CheckSeverity, Expectation
 from planner.checks.judgement import FindingOutcome, Judgement, Quote, undecided
 from planner.checks.latency import percentile
@@ -17,12 +18,30 @@ from planner.checks.opinions import Ask, Question, no_judge
 from planner.checks.redacted import judge_redacted, left_out
 from planner.checks.response_times import response_times
 from planner.evidence import Evidence, Part, missing_parts, too_large
-from planner.execution.observer import EndedRun
 from planner.planfile.model import Case
 from planner.results.model import Finding, JudgedRun, RunVerdict
 from planner.results.outcomes import Cause, RunOutcome
+from planner.values import frozen
 from planner.verdicts.attribution import CallerCause, caller_cause, unscripted_call
 from planner.verdicts.caller_question import caller_question, unfaithful_caller
+
+
+@frozen
+class EndedRun:
+    """A run that ended, or that nobody waits for any longer."""
+
+    slot: Slot
+    resumed: bool
+    """An earlier session launched it."""
+    evidence: Evidence | None = None
+    """None if it is missing."""
+    unread: str = ""
+    """Why an ended run has no evidence: its data could not be read."""
+
+    @property
+    def run_id(self) -> int:
+        assert self.slot.run_id is not None
+        return self.slot.run_id
 
 
 def judge_run(
@@ -202,12 +221,12 @@ def judge_record(case: Case, record: EndedRun, ask: Ask = no_judge) -> JudgedRun
         }
     return JudgedRun(
         run_id=record.run_id,
-        batch_id=record.launch.batch_id,
+        batch_id=record.slot.launch.batch_id,
         cost_cents=record.slot.cost_cents,
-        adopted=record.adopted,
-        session_id=record.launch.session_id,
+        adopted=record.slot.is_adopted,
+        session_id=record.slot.intent.session_id,
         evidence=record.slot.evidence,
-        completed_at=record.slot.completed_at,
+        completed_at=None if record.slot.call is None else record.slot.call.completed_at,
         **fields,
     )
 

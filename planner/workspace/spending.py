@@ -7,117 +7,92 @@ sessions know bills that arrived late, and consents of a log that was lost.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from planner.calls.consents import is_unfinished, max_cost_of
+from planner.calls.slots import is_live, launches_of, slots_of
+from planner.calls.spending import amount_of, spent_on_calls, spent_on_judging, total
 from planner.changes.model import whole_cents
 from planner.clock import aware
-from planner.execution.consents import Amount, Consent, Spending
-from planner.execution.journal import Journal
-from planner.execution.launches import LIVE
-from planner.execution.spending import spending_of
+from planner.log.facts import Consent
+from planner.log.fold import Launch, State
 from planner.reports.spending import Spent
 from planner.results.model import RunResult
-from planner.values import frozen
-
-
-@frozen
-class _Known:
-    """A consent as the log knows it."""
-
-    consent: Consent | None
-    """None if the machine that agreed was lost before it could share the consent."""
-    at: datetime
-    """When somebody agreed, or the first launch."""
-    is_open: bool
-    spending: Spending
 
 
 def spent_under_consents(
-    journal: Journal,
+    state: State,
     sessions: Iterable[RunResult],
     show_name: Callable[[str], str],
 ) -> list[Spent]:
     """One entry for each consent under which something was spent or reserved, newest first. `show_name` redacts a
     person."""
-    known = _known(journal)
+    first = _first_launches(state)
     ended: dict[str, list[RunResult]] = defaultdict(list)
     for session in sorted(sessions, key=lambda each: aware(each.started_at)):
         if session.consent.given:
             ended[session.consent.id or session.session_id].append(session)
     entries = [
-        _spent(consent_id, known.get(consent_id), ended.get(consent_id, []), show_name)
-        for consent_id in {*known, *ended}
+        _spent(state, consent_id, first.get(consent_id), ended.get(consent_id, []), show_name)
+        for consent_id in {*state.consents, *first, *ended}
     ]
     used = [each for each in entries if each.launches or each.cents or each.reserved_cents]
     return sorted(used, key=lambda each: (each.at, each.consent_id), reverse=True)
 
 
-# The log
-
-
-def _known(journal: Journal) -> dict[str, _Known]:
-    consents = {consent.consent_id: consent for consent in journal.consents.every()}
+def _first_launches(state: State) -> dict[str, datetime]:
+    """When the first launch under each consent of this log was decided."""
     first: dict[str, datetime] = {}
-    for launch in journal.launches(LIVE):
-        if launch.launch_id in journal.state.elsewhere:
-            continue
-        first.setdefault(launch.consent_id, launch.sent_at)
-    return {
-        consent_id: _Known(
-            consent := consents.get(consent_id),
-            first[consent_id] if consent is None else consent.agreed_at,
-            consent is None or journal.consents.is_open(consent_id),
-            spending_of(journal, consent_id),
-        )
-        for consent_id in {*consents, *first}
-    }
-
-
-def _total(amounts: Mapping[str, Amount]) -> Amount:
-    return sum(amounts.values(), Amount())
+    for launch in launches_of(state, lambda launch, _: is_live(launch) and launch.launch_id not in state.elsewhere):
+        if launch.intent is not None:
+            first.setdefault(launch.intent.consent_id, launch.intent.at)
+    return first
 
 
 # Entries
 
 
 def _spent(
-    consent_id: str, known: _Known | None, sessions: Sequence[RunResult], show_name: Callable[[str], str]
+    state: State,
+    consent_id: str,
+    first: datetime | None,
+    sessions: Sequence[RunResult],
+    show_name: Callable[[str], str],
 ) -> Spent:
-    times = [aware(session.started_at) for session in sessions] + ([known.at] if known else [])
-    at = min(times).astimezone(UTC)
-    agreed = _agreed(known, sessions)
-    spending = Spending() if known is None else known.spending
-    calls, judging = spending.of_calls(), spending.of_judge_calls()
-    launches = sum(1 for amounts in spending.launches.values() if _total(amounts).committed)
+    """A consent that is not in the log, although calls are, is of a machine that was lost before it could share it."""
+    consent = state.consents.get(consent_id)
+    known_at = consent.at if consent is not None else first
+    times = [aware(session.started_at) for session in sessions] + ([] if known_at is None else [known_at])
+    by, max_cost_cents, digest = _agreed(consent, sessions)
+    calls, judging = total(spent_on_calls(state, consent_id)), spent_on_judging(state, consent_id)
+    charged = [launch for launch in _launches_under(state, consent_id) if amount_of(slots_of(launch)).committed]
     return Spent(
         consent_id,
         tuple(each.session_id for each in sessions),
-        at,
-        show_name(agreed.by),
-        agreed.max_cost_cents,
-        agreed.digest,
-        known is not None and known.is_open,
-        max(launches, sum(each.stats.launches for each in sessions)),
-        max(calls.spent + whole_cents(judging.spent), _cents_of(sessions)),
+        min(times).astimezone(UTC),
+        show_name(by),
+        max_cost_cents,
+        digest,
+        first is not None if consent is None else is_unfinished(state, consent),
+        max(len(charged), sum(each.stats.launches for each in sessions)),
+        max(calls.spent + judging.spent_cents, _cents_of(sessions)),
         max(calls.reserved + whole_cents(judging.reserved), _unbilled_cents(sessions)),
     )
 
 
-@frozen
-class _Agreed:
-    by: str = ""
-    max_cost_cents: int | None = None
-    digest: str = ""
+def _launches_under(state: State, consent_id: str) -> list[Launch]:
+    return launches_of(state, lambda launch, intent: is_live(launch) and intent.consent_id == consent_id)
 
 
-def _agreed(known: _Known | None, sessions: Sequence[RunResult]) -> _Agreed:
-    if known is not None and known.consent is not None:
-        return _Agreed(known.consent.by, known.consent.max_cost_cents, known.consent.digest)
+def _agreed(consent: Consent | None, sessions: Sequence[RunResult]) -> tuple[str, int | None, str]:
+    """Who agreed, `--max-cost` and the digest of the set."""
+    if consent is not None:
+        return consent.person, max_cost_of(consent), consent.digest
     if not sessions:
-        return _Agreed()
+        return "", None, ""
     last = sessions[-1].consent
-    return _Agreed(last.by, last.max_cost_cents, sessions[0].change_set_digest)
+    return last.by, last.max_cost_cents, sessions[0].change_set_digest
 
 
 # Stored sessions

@@ -35,7 +35,7 @@ from planner.workspace.selection import Loaded, Selection, is_run, job_namespace
 from planner.workspace.sharing import open_shared, remote_store
 
 if TYPE_CHECKING:
-    from planner.execution.journal import Journal
+    from planner.log.local import LocalLog
     from planner.log.stores.store import Store
     from planner.workspace.sharing import Shared
 
@@ -348,14 +348,13 @@ def open_results(shell: Shell, selection: Selection) -> tuple[Project, OpenedSto
 
 
 @contextmanager
-def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) -> Generator[Journal]:
+def opened_log(shell: Shell, place: OpenedStore, *, restores: bool = False) -> Generator[LocalLog]:
     """The log of this place, to be written under its lock; in a job of a pull request, it includes what the default
     branch's says. At the end, also of a body that fails, what was noted is shared. With `restores`, facts that the
     store lost are appended again.
 
     Raises `StoreError`, `UsageError` if it cannot be read, so no call is made.
     """
-    from planner.execution.journal import Journal, check_no_older
     from planner.log.local import LocalLog
 
     check_no_older(place.journal_path)
@@ -366,7 +365,7 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
         place.log_store(place.namespace),
         read_base=partial(_base_facts, shell, place) if place.namespace else None,
     )
-    with closing(Journal(log, place.account)) as journal:
+    with closing(log):
         try:
             log.read()
         except LogWentBackError:
@@ -374,9 +373,9 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
                 raise
             log.restore()
             log.read()
-        warn_of_ignored(shell, journal)
+        warn_of_ignored(shell, log.state)
         try:
-            yield journal
+            yield log
         finally:
             try:
                 log.publish()
@@ -386,24 +385,50 @@ def opened_journal(shell: Shell, place: OpenedStore, *, restores: bool = False) 
                 shell.log(error.with_hint)
 
 
-def journal_to_read(shell: Shell, place: OpenedStore) -> Journal | None:
-    """The log of this place as `opened_journal`, for a command that changes nothing. None if there is none."""
-    from planner.execution.journal import IN_MEMORY, Journal
+def log_to_read(shell: Shell, place: OpenedStore) -> LocalLog | None:
+    """The log of this place as `opened_log`, for a command that changes nothing. None if there is none."""
+    log, base = read_log(shell, place, place.namespace), _base_facts(shell, place)
+    if log is None and base:
+        log = empty_log(shell, place)
+    if log is not None:
+        log.state.add_elsewhere(base)
+    return log
+
+
+def empty_log(shell: Shell, place: OpenedStore) -> LocalLog:
+    from planner.log.journal import IN_MEMORY
     from planner.log.local import LocalLog
 
-    journal, base = read_log(shell, place, place.namespace), _base_facts(shell, place)
-    if journal is None and base:
-        journal = Journal(LocalLog(IN_MEMORY, place.account, shell.clock.now), place.account)
-    if journal is not None:
-        journal.state.add_elsewhere(base)
-    return journal
+    return LocalLog(IN_MEMORY, place.account, shell.clock.now)
 
 
-def read_log(shell: Shell, place: OpenedStore, namespace: str) -> Journal | None:
-    """The log of one namespace, without changing anything; None if there is none. Raises `StoreError`, `UsageError`."""
-    from planner.execution.journal import journal_for_reading
+def read_log(shell: Shell, place: OpenedStore, namespace: str) -> LocalLog | None:
+    """The log of one namespace, without changing anything: in memory if it cannot be written, or as a copy. None if
+    there is none. Raises `StoreError`, `UsageError`."""
+    from planner.log.journal import IN_MEMORY
+    from planner.log.local import LocalLog
 
-    return journal_for_reading(place.path_of(namespace), place.account, shell.clock.now, place.log_store(namespace))
+    path, store = place.path_of(namespace), place.log_store(namespace)
+    check_no_older(path)
+    exists = path.exists()
+    if not exists and store is None:
+        return None
+    is_writable = exists and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    is_copied = exists and (store is not None or not is_writable)
+    log = LocalLog(path if exists else IN_MEMORY, place.account, shell.clock.now, store, read_only=is_copied)
+    if store is not None:
+        log.read()
+    return log
+
+
+def check_no_older(path: Path) -> None:
+    """Raises `UsageError` if an older version of planner kept its launches beside this log."""
+    old = path.with_name(OLD_FILE)
+    if old.exists():
+        raise UsageError(
+            f"{old} was written by an older version of planner, which this one cannot read",
+            "Finish its calls with that version, then move the file away; or choose another --store.",
+        )
 
 
 def _base_facts(shell: Shell, place: OpenedStore) -> list[Fact]:
@@ -430,11 +455,11 @@ def remove_log(shell: Shell, place: OpenedStore, number: int) -> bool:
     namespace, now = f"{BRANCHES}{number}/", shell.clock.now()
     opened = place.log_store(namespace)
     if opened is None:
-        journal = read_log(shell, place, namespace)
-        if journal is None:
+        log = read_log(shell, place, namespace)
+        if log is None:
             return True
-        with closing(journal):
-            return not _has_open_launches(journal.state, now)
+        with closing(log):
+            return not _has_open_launches(log.state, now)
     lines, position = opened[1].read()
     return not _has_open_launches(fold(lines, Reader(place.account, now)), now) and opened[1].remove(position)
 
@@ -444,16 +469,18 @@ def _has_open_launches(state: State, now: datetime) -> bool:
     return any(intent.at > now - LONGEST_RUN for _, intent in state.at_stage(Stage.OPEN, Stage.UNREAD))
 
 
-def warn_of_ignored(shell: Shell, journal: Journal) -> None:
+def warn_of_ignored(shell: Shell, state: State) -> None:
     """Name the lines of the log that count for nothing, by the reason, with an example."""
     by_reason: dict[str, list[str]] = {}
-    for ignored in journal.state.ignored.values():
+    for ignored in state.ignored.values():
         by_reason.setdefault(ignored.why.value, []).append(ignored.detail)
     for reason, details in by_reason.items():
         detail = f" ({details[0]})" if details[0] else ""
         shell.log(f"warning: {count(len(details), 'line')} of the log ignored: {reason}{detail}")
 
 
+OLD_FILE: Final = "journal.sqlite"
+"""Where versions before the log kept their launches."""
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK = "lock"
 _LONGEST_NAME = 500

@@ -13,17 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
+from planner.calls.model import Listed, WaitPolicy, prompt_key
+from planner.calls.reading import Transactions, collect, read_list
 from planner.changes.configuration import Configuration, configuration_digest
 from planner.changes.fingerprint import call_fingerprint
 from planner.changes.snapshots import snapshot_differences
 from planner.clock import Clock, aware
 from planner.errors import NotFoundError
 from planner.evidence import Evidence, missing_parts
-from planner.execution.launches import LONGEST_RUN
-from planner.execution.reading import Transactions, collect, read_list
-from planner.execution.reads import Listed, WaitPolicy
-from planner.execution.reconciling import prompt_key
 from planner.log.facts import PREVIEW_PREFIX
+from planner.log.fold import LONGEST_RUN
 from planner.planfile.model import Case
 from planner.providers.base import AgentProvider, Run, Target, TargetState, UnknownTargetError
 from planner.records.facts import StoredCall

@@ -1,5 +1,5 @@
-"""Open launches of earlier sessions, unconfirmed or not billed, that no current case needs, because their cases are
-kept, edited, removed or not selected.
+"""Launches of earlier sessions, unconfirmed or not billed, that no current case needs, because their cases are kept,
+edited, removed or not selected. No I/O.
 
 No session waits for them, but their possible cost is reported until it is known.
 """
@@ -9,32 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Final
 
-from planner.execution.engine import UnsettledLaunch
-from planner.execution.launches import KNOWN, LONGEST_RUN, UNSETTLED, Launch, LaunchState, Slot
-from planner.execution.reconciling import LATEST_CREATION_SECONDS
+from planner.calls.model import LATEST_CREATION_SECONDS, Unsettled
+from planner.calls.slots import Slot, cases_of, finished_runs, launches_of, slots_of
+from planner.log.fold import LONGEST_RUN, State
 from planner.quantities import count, money
 from planner.results.model import OpenLaunch
 from planner.values import frozen
 
-if TYPE_CHECKING:  # `planner plan` does not search
-    from planner.execution.journal import Journal
-
-_WHOSE = "cases that are kept, edited, removed or not selected"
+_WHOSE: Final = "cases that are kept, edited, removed or not selected"
 
 
 @frozen
 class OpenLaunches:
     """`unbilled` are their runs without a bill; `billed` those whose bill this session found."""
 
-    unsettled: tuple[UnsettledLaunch, ...] = ()
+    unsettled: tuple[Unsettled, ...] = ()
     unbilled: tuple[Slot, ...] = ()
     billed: tuple[Slot, ...] = ()
 
     @property
     def unsettled_cents(self) -> int:
-        return sum(launch.reserved_cents for launch in self.unsettled)
+        return sum(launch.intent.cents for launch in self.unsettled)
 
     @property
     def reserved_cents(self) -> int:
@@ -67,51 +64,44 @@ class OpenLaunches:
         return [*problems[:-1], f"{problems[-1]}. `planner run` searches for them{shown}"]
 
 
-def launch_documents(launches: Iterable[UnsettledLaunch]) -> list[OpenLaunch]:
+def launch_documents(launches: Iterable[Unsettled]) -> list[OpenLaunch]:
     return [
         OpenLaunch(
-            launch_id=launch.launch_id,
-            cases=list(launch.case_ids),
-            reserved_cents=launch.reserved_cents,
+            launch_id=launch.intent.launch_id,
+            cases=list(cases_of(launch.intent)),
+            reserved_cents=launch.intent.cents,
             state="several candidates" if launch.needs_person else "not found yet",
-            detail=launch.detail,
+            detail=launch.why,
             again_at=None if launch.needs_person else launch.again_at,
         )
         for launch in launches
     ]
 
 
-def open_launches_of(journal: Journal, resumed: AbstractSet[str], *, shared: bool, now: datetime) -> OpenLaunches:
+def open_launches_of(state: State, resumed: AbstractSet[str], *, shared: bool, now: datetime) -> OpenLaunches:
     """Those that are not `resumed`. In a shared store, recent launches are skipped: another machine may be waiting for
     their answer."""
     latest = now - timedelta(seconds=LATEST_CREATION_SECONDS) if shared else None
-
-    def left(states: Iterable[LaunchState]) -> list[Launch]:
-        return [
-            launch
-            for launch in journal.launches(states)
-            if launch.launch_id not in resumed and (latest is None or launch.sent_at < latest)
-        ]
-
+    left = launches_of(
+        state,
+        lambda launch, intent: launch.launch_id not in resumed and (latest is None or intent.at < latest),
+    )
+    finished = finished_runs(state)
     return OpenLaunches(
-        tuple(unsettled_launch(journal, launch) for launch in left(UNSETTLED)),
+        tuple(
+            Unsettled(launch.intent, needs_person=False, why="")
+            for launch in left
+            if launch.is_open and launch.intent is not None
+        ),
         tuple(
             slot
-            for launch in left(KNOWN)
-            if launch.sent_at > now - LONGEST_RUN  # like the engine, do not wait longer for a bill
-            for slot in journal.slots_of(launch.launch_id)
-            if slot.run_id is not None and slot.consumed_by is slot.evidence is slot.cost_cents is None
+            for launch in left
+            if launch.has_runs
+            for slot in slots_of(launch)
+            # As the driver, do not wait longer for a bill.
+            if slot.intent.at > now - LONGEST_RUN
+            and slot.run_id is not None
+            and slot.run_id not in finished
+            and slot.evidence is slot.cost_cents is None
         ),
-    )
-
-
-def unsettled_launch(journal: Journal, launch: Launch, *, needs_person: bool = False) -> UnsettledLaunch:
-    """What may be charged for a launch that is not settled."""
-    slots = journal.slots_of(launch.launch_id)
-    return UnsettledLaunch(
-        launch.launch_id,
-        tuple(sorted({slot.case_id for slot in slots})),
-        sum(slot.reserved_cents for slot in slots),
-        needs_person,
-        launch.detail,
     )

@@ -10,11 +10,11 @@ from typing import Final, TypeVar
 
 import anyio
 
+from planner.calls.charges import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, AwaitedCharges
+from planner.calls.model import Listed, Row, WaitPolicy
 from planner.clock import Clock
 from planner.errors import IncompleteError, PlannerError
 from planner.evidence import Evidence
-from planner.execution.charges import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, AwaitedCharges
-from planner.execution.reads import Listed, Row, WaitPolicy
 from planner.providers.base import MAX_PAGES, PAGE_LIMIT, Page, Provider, Run
 
 NEVER_CUT: Final = 50
