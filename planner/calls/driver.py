@@ -95,9 +95,6 @@ class Log(Protocol):
     """The log that a session decides from and writes to."""
 
     @property
-    def account(self) -> str: ...
-
-    @property
     def state(self) -> State:
         """What its lines say, as far as they were read."""
         ...

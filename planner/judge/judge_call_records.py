@@ -35,6 +35,7 @@ class JudgeCallRecords:
     """Judge calls of one session under one consent. Calls of a free judge are not recorded."""
 
     log: Log
+    account: str
     consent_id: str
     session_id: str
     clock: Clock
@@ -53,7 +54,7 @@ class JudgeCallRecords:
             return
         vote = Vote(
             at=self.clock.now(),
-            account=self.log.account,
+            account=self.account,
             vote_id=call.call_id,
             consent_id=self.consent_id,
             session_id=self.session_id,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from planner.agents.copies import Copies
 from planner.calls.budget import BALANCE
 from planner.calls.collecting import later_part
 from planner.calls.concurrency import ConcurrencyLimit
@@ -16,7 +17,7 @@ from planner.calls.open_launches import OpenLaunches
 from planner.calls.reading import collect, read_list
 from planner.calls.slots import Slot, launches_of_session, slot_of_call, slots_by_run, slots_of, unfinished_slots
 from planner.changes.consented_calls import key_of_calls
-from planner.changes.model import Change
+from planner.changes.model import Change, ChangeSet
 from planner.errors import FULL_DISK, IncompleteError, PlannerError
 from planner.evidence import Evidence
 from planner.log.facts import Call, Consent, Intent
@@ -185,6 +186,7 @@ async def make_calls(
         frozenset(session.log.state.launches),
     )
     log = progress.note if shell.verbosity else _ignore
+    show = str if session.place.shared is None else session.place.shared.redaction.name
 
     driver = Driver(
         provider,
@@ -193,7 +195,7 @@ async def make_calls(
         replace(
             session.previews.terms,
             consent=consent,
-            wants=tuple(want for _, want in wants_of(session, prepared)),
+            wants=tuple(want for _, want in wants_of(prepared.change_set, prepared.copies, show)),
             resumed=frozenset(slot.launch_id for slot in resumed),
         ),
         Limit(ConcurrencyLimit(ceiling=project.policy.max_concurrent_runs)),
@@ -220,19 +222,18 @@ def _ignore(line: str) -> None:
     del line
 
 
-def wants_of(session: ConnectedSession, prepared: Preparation) -> Iterable[tuple[Change, Want]]:
-    """The calls that each payer may make, on previews where there are some."""
-    show = session.place.shared.redaction.name if session.place.shared is not None else str
-    for change in prepared.change_set.payers:
+def wants_of(change_set: ChangeSet, copies: Copies, show: Callable[[str], str]) -> Iterator[tuple[Change, Want]]:
+    """The calls that each payer may make. `copies` are the previews that are called instead of agents; `show` redacts
+    the name of a case."""
+    for change in change_set.payers:
         if change.case is not None:
-            yield change, _want_of(change, change.case, prepared, show(change.case_id)[:500])
+            yield change, _want_of(change, change.case, change_set, copies, show(change.case_id)[:500])
 
 
-def _want_of(change: Change, case: Case, prepared: Preparation, name: str) -> Want:
-    change_set, target = prepared.change_set, case.target
+def _want_of(change: Change, case: Case, change_set: ChangeSet, copies: Copies, name: str) -> Want:
     cases = [each.case for each in change_set.sharing(change) if each.case is not None]
-    price, inputs = change_set.prices.get(change.case_id), change.inputs
-    copy_id = prepared.copies.get((target.id, target.config)) if target.config is not None else None
+    price, inputs, target = change_set.prices.get(change.case_id), change.inputs, case.target
+    copy_id = copies.get((target.id, target.config)) if target.config is not None else None
     called_id = target.id if copy_id is None else copy_id
     return Want(
         key=key_of_calls(change),

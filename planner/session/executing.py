@@ -59,6 +59,7 @@ async def execute(session: ConnectedSession, prepared: Preparation, consent: Con
         session.request_log.log,
         JudgeCallRecords(
             session.log,
+            session.log.account,
             prepared.consent_id,
             session.reports.session_id,
             session.shell.clock,
@@ -130,13 +131,11 @@ def _broken(budget: Budget) -> str:
     return " and ".join(lines)
 
 
-def _ceilings_enough(
-    session: ConnectedSession, prepared: Preparation, outcome: Outcome, judged: JudgeCallsResult
-) -> str:
+def _ceilings_enough(session: RunSession, prepared: Preparation, outcome: Outcome, judged: JudgeCallsResult) -> str:
     """`--max-cost $3.20`: the value of each ceiling that stopped calls or judge calls which would cover all that are
     left; empty if a price is unknown. Judge calls by their high estimates."""
     budget, stopped = _budget(session, prepared), {*outcome.ceilings, judged.ceiling}
-    wants = {change.case_id: want for change, want in wants_of(session, prepared)}
+    wants = {change.case_id: want for change, want in wants_of(prepared.change_set, prepared.copies, str)}
     plans = {change.case_id: change.case.plan for change in prepared.change_set.payers if change.case is not None}
     left = [(wants[case_id], plans[case_id], calls) for case_id, calls in outcome.left.items()]
     # The next session prices them by these bills plus a quarter, as calls of unknown price.

@@ -19,6 +19,7 @@ from log_service import EPOCH, Client, Service
 from memory_log import Machine, MemoryLog, SharedLines
 from virtual_time import VirtualLoop
 
+from planner.calls.concurrency import ConcurrencyLimit
 from planner.calls.deciding import decide
 from planner.calls.driver import Driver, Log, Outcomes, Terms, Tools
 from planner.calls.model import Limit, Now, Settings, Want
@@ -27,7 +28,6 @@ from planner.cli.system import GlobalOptions, shell
 from planner.clock import Clock
 from planner.errors import LostAnswerError, ThrottledError
 from planner.evidence import Evidence
-from planner.execution.concurrency import ConcurrencyLimit
 from planner.judge.judge_call_records import JudgeCall, JudgeCallRecords
 from planner.judge.pricing import MICROCENTS, CeilingReachedError
 from planner.log.facts import Asked, Ceiling, Consent, Fact, Goal, Intent, Outcome, Result, Scope, Vote
@@ -373,8 +373,7 @@ def test_no_judge_call_passes_a_ceiling_that_another_machine_has_used_up(world: 
     async def story() -> None:
         log = MemoryLog(Machine(), SharedLines([agreed, other]))
         await log.refresh()
-        journal = SimpleNamespace(log=log, state=log.state, account=ACCOUNT, note=lambda *facts: log.note(facts))
-        records = JudgeCallRecords(cast(Any, journal), "c", "sb", cast(Any, SimpleNamespace(now=lambda: EPOCH)))
+        records = JudgeCallRecords(log, ACCOUNT, "c", "sb", cast(Any, SimpleNamespace(now=lambda: EPOCH)))
         question = cast(Any, SimpleNamespace(key="q2", plan="p"))
         await records.reserve(JudgeCall("vb", question, 5 * MICROCENTS))
 

@@ -15,13 +15,13 @@ from memory_log import Machine, MemoryLog, SharedLines
 from whole_runs import any_prompt
 
 from planner.calls.budget import Budget
+from planner.calls.concurrency import ConcurrencyLimit
 from planner.calls.deciding import decide, gone_copies
 from planner.calls.driver import Terms, Tools
 from planner.calls.model import Limit, Settings, Stop, StopReason, Want, now_of
 from planner.calls.previews import DifferentCopyError, Edition, Previews
 from planner.clock import Clock
 from planner.errors import ConflictError, PlannerError
-from planner.execution.concurrency import ConcurrencyLimit
 from planner.key_redaction import NO_KEYS
 from planner.log.facts import Asked, Call, Consent, Goal, Intent, Outcome, Preview, PreviewStep, Result
 from planner.providers.base import Line, RunId, RunStatus

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from lost_launches import LINE, lost_launch
 
-from planner.calls.model import Now, Settings
+from planner.calls.model import Listed, Now, Settings
 from planner.calls.reconciling import Found, Lists, reconcile
-from planner.execution.reads import Listed
 from planner.log.facts import Result
 from planner.log.fold import State
 from planner.providers.base import Batch, BatchId, Run

@@ -71,7 +71,7 @@ def test_how_somebody_agreed(tmp_path: Path, event: str, comment: str, how: str)
     file = tmp_path / "event.json"
     file.write_text(json.dumps({"comment": {"body": comment}, **PULL}))
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": event, "GITHUB_EVENT_PATH": str(file)}
-    assert how_agreed(environ).value == how
+    assert how_agreed(environ) == how
 
 
 def test_a_push_is_no_consent(tmp_path: Path, fake: FakeGitHub) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -26,8 +25,8 @@ from worlds import ANY_PROMPT, quick_world_of
 import planner.workspace.service
 from planner.cli import main
 from planner.errors import StoreError
-from planner.execution.journal import Journal
-from planner.execution.launches import Launch, LaunchState
+from planner.log.facts import Result
+from planner.log.fold import Launch
 from planner.log.local import LocalLog
 
 
@@ -79,23 +78,22 @@ class Project:
 
     def rests(self) -> bool:
         """Whether a session was refused a launch, and has no other under way."""
-        states = Counter(launch.state for launch in self.launches())
-        return states[LaunchState.REFUSED] > 0 and not states[LaunchState.UNCONFIRMED]
+        launches = self.launches()
+        refused = [each for each in launches if each.outcome is not None and each.outcome.result is Result.REFUSED]
+        return bool(refused) and not any(launch.is_open for launch in launches)
 
     def launches(self) -> list[Launch]:
-        """What the journal knows of, read from a copy: a look at the original, were this process stopped in it, would lock it to
+        """What the log has, read from a copy: a look at the original, were this process stopped in it, would lock it to
         the session that is looked at."""
         path = self.root / ".planner/log.db"
         if not path.exists():
             return []
         try:
-            journal = Journal(LocalLog(path, "", lambda: datetime.now(UTC), read_only=True), "")
+            log = LocalLog(path, "", lambda: datetime.now(UTC), read_only=True)
         except StoreError:  # it is being made, or was copied in the middle of a change
             return []
-        try:
-            return journal.launches(LaunchState)
-        finally:
-            journal.close()
+        with closing(log):
+            return list(log.state.launches.values())
 
     def results(self) -> Any:
         return json.loads((self.root / "reports" / "results.json").read_text(encoding="utf-8"))

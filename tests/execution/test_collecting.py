@@ -10,11 +10,11 @@ import anyio
 import pydantic_core
 import pytest
 
+from planner.calls.model import WaitPolicy
+from planner.calls.reading import Transactions, collect
 from planner.clock import Clock
 from planner.errors import ServiceError
 from planner.evidence import Evidence, missing_parts
-from planner.execution.reading import Transactions, collect
-from planner.execution.reads import WaitPolicy
 from planner.network.transport import Answer
 from planner.providers.thunderphone.client import ApiClient
 from planner.providers.thunderphone.wire import WireRun

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from planner.execution.concurrency import ConcurrencyLimit
+from planner.calls.concurrency import ConcurrencyLimit
 
 CALL_SECONDS = 60.0
 

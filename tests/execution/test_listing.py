@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.execution.reading import NEVER_CUT, read_list
-from planner.execution.reads import Listed
+from planner.calls.model import Listed
+from planner.calls.reading import NEVER_CUT, read_list
 from planner.providers.base import MAX_PAGES, Page
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)

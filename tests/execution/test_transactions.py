@@ -10,8 +10,8 @@ import anyio
 import pydantic_core
 import pytest
 
+from planner.calls.reading import Transactions
 from planner.clock import Clock
-from planner.execution.reading import Transactions
 from planner.network.transport import Answer
 from planner.providers.base import MAX_PAGES, CallId
 from planner.providers.thunderphone.client import ApiClient

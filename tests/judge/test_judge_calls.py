@@ -15,13 +15,12 @@ import pytest
 from patience import PATIENCE_SECONDS, until
 from virtual_time import JumpingLoop, SleptTime
 
+from planner.calls.budget import Account
 from planner.changes.model import NOTHING_JUDGED
 from planner.checks.judge import Judge
 from planner.clock import Clock
 from planner.errors import StoreError
 from planner.evidence import Call, Evidence, Role, RunStatus, Turn
-from planner.execution.journal import Journal
-from planner.execution.ledger import Ceiling
 from planner.judge.endpoint import Endpoint
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.judge_calls import JudgeCaller
@@ -68,7 +67,7 @@ class Bench:
         self.model = model
         self.folder = folder
         self.price = JudgePrice(per_vote=1.0)
-        self.ceilings: list[Ceiling] = []
+        self.accounts: list[Account] = []
         self.before = NOTHING_JUDGED
         self.budgets: list[JudgeBudget] = []
         self.plans: list[str] = []
@@ -81,8 +80,8 @@ class Bench:
         self.answers_as: tuple[str, ...] = ()
         self.tokens = itertools.count(1)
         self.repository = ResultsRepository(DirectoryStore(folder / "store"))
-        self.journal = Journal(LocalLog(IN_MEMORY, "a", lambda: datetime.now(UTC)), "a")
-        self.journal.note(CONSENT)
+        self.log = LocalLog(IN_MEMORY, "a", lambda: datetime.now(UTC))
+        self.log.note([CONSENT])
 
     def judge(self, *evidences: Evidence, **fields: Any) -> tuple[list[tuple[str, str]], JudgeCallsResult]:
         """(outcome, message) of each call, and how the asking went."""
@@ -113,7 +112,7 @@ class Bench:
         asking = JudgeCallsResult()
         async with HttpxTransport(self.model.url, headers, timeout_seconds=PATIENCE_SECONDS) as transport:
             endpoint = Endpoint(transport, "scripted-1", "sk_secret", self.noted.append)
-            budget = JudgeBudget(self.ceilings, self.before)
+            budget = JudgeBudget(self.accounts, self.before)
             self.budgets.append(budget)
             pricing = Pricing(self.price, 1_000)
             asker = JudgeCaller(
@@ -125,7 +124,7 @@ class Bench:
                 token,
                 self.max_concurrent,
                 self.name.append,
-                JudgeCallRecords(self.journal, CONSENT.consent_id, "session", clock),
+                JudgeCallRecords(self.log, "a", CONSENT.consent_id, "session", clock),
             )
             wanted = [
                 WantedVotes(plan, question, votes.key_of(question), votes.unanswered(question))
@@ -585,22 +584,22 @@ def test_implausible_tokens_are_ignored(bench: Bench, model: Model) -> None:
 
 def test_no_request_exceeds_a_ceiling(bench: Bench, model: Model) -> None:
     """The finding names the ceiling."""
-    bench.ceilings = [Ceiling("--max-cost", 10, None, committed_cents=7), Ceiling("of another plan", 0, "q")]
+    bench.accounts = [Account("--max-cost", 10, 7, 0), Account("of another plan", 0, 0, 0, "q")]
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(8)])
     assert sorted(outcome for outcome, _ in outcomes) == ["passed"] * 3 + ["undecided"] * 5
     assert asking.ceiling == "--max-cost"
     assert ("undecided", "not judged: the ceiling was reached (--max-cost)") in outcomes
-    assert (len(model.asked), bench.ceilings[0].committed_cents) == (3, 10)
+    assert (len(model.asked), bench.accounts[0].spent) == (3, 10)
 
 
 def test_fractions_of_a_cent_add_up(bench: Bench, model: Model) -> None:
     """Ten votes of a tenth fit in one cent."""
     bench.price = JudgePrice(per_vote=0.1)
     bench.max_concurrent = 1
-    bench.ceilings = [Ceiling("--max-cost", 1)]
+    bench.accounts = [Account("--max-cost", 1, 0, 0)]
     outcomes, _ = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(15)])
     assert [outcome for outcome, _ in outcomes].count("passed") == 10
-    assert bench.ceilings[0].committed_cents == 1
+    assert bench.accounts[0].spent == 1
 
 
 def test_an_interruption_stops_requests(bench: Bench, model: Model) -> None:
@@ -616,7 +615,7 @@ def test_an_interruption_stops_requests(bench: Bench, model: Model) -> None:
 
 def test_a_ceiling_of_one_plan_stops_no_other(bench: Bench, model: Model) -> None:
     """Only its own votes are missing."""
-    bench.ceilings = [Ceiling("the budget of plan a", 2, "a")]
+    bench.accounts = [Account("the budget of plan a", 2, 0, 0, "a")]
     bench.plans = ["a"] * 6 + ["b"] * 2
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(8)])
     assert [outcome for outcome, _ in outcomes[6:]] == ["passed"] * 2

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from planner.execution.consents import Amount
-from planner.execution.journal import Journal
-from planner.execution.ledger import Ceiling
-from planner.execution.spending import judge_spending, spending_of
+from planner.calls.budget import Account
+from planner.calls.spending import spent_on_judging
 from planner.judge.judge_call_records import settle_answered
 from planner.judge.pricing import MICROCENTS
 from planner.log.facts import Fact
@@ -63,9 +61,8 @@ class DyingLog(LocalLog):
             raise KilledError
 
 
-def opened(folder: Path) -> tuple[Journal, DyingLog]:
-    log = DyingLog(folder / "log.db", "a", lambda: datetime.now(UTC))
-    return Journal(log, "a"), log
+def opened(folder: Path) -> DyingLog:
+    return DyingLog(folder / "log.db", "a", lambda: datetime.now(UTC))
 
 
 class DyingRepository(ResultsRepository):
@@ -78,13 +75,12 @@ class DyingRepository(ResultsRepository):
 
 def session(bench: Bench, folder: Path, dies_at: float, *, dies_after: bool) -> bool:
     """Whether it was killed."""
-    journal, log = opened(folder)
-    with closing(journal):
-        if journal.consents.get(CONSENT.consent_id) is None:
-            journal.note(CONSENT)
-        settle_answered(journal, bench.repository.load_vote)
-        bench.journal, bench.before = journal, judge_spending(spending_of(journal, CONSENT.consent_id))
-        bench.ceilings = [Ceiling("--max-cost", LIMIT_CENTS, committed_cents=bench.before.committed_cents(None))]
+    with closing(opened(folder)) as log:
+        if CONSENT.consent_id not in log.state.consents:
+            log.note([CONSENT])
+        settle_answered(log, bench.repository.load_vote)
+        bench.log, bench.before = log, spent_on_judging(log.state, CONSENT.consent_id)
+        bench.accounts = [Account("--max-cost", LIMIT_CENTS, bench.before.committed_cents(None), 0)]
         log.dies_at, log.dies_after = dies_at, dies_after
         evidences = [talk(*TALK, ("caller", f"Number {number}."), run_id=number) for number in range(CALLS)]
         try:
@@ -103,19 +99,19 @@ def test_killed_at_any_event(bench: Bench, model: Model, tmp_path: Path, dies_at
     """The process is killed among judge calls, up to twice at the same event of a session.
 
     Before: the judge calls were forgotten. The ceiling was passed, and their bills were reported nowhere.
-    Now: each is reserved in the journal before it is made; journal and the endpoint's ledger agree in cents.
+    Now: each is reserved in the log before it is made; log and the endpoint's ledger agree in cents.
     """
     bench.max_concurrent = 1
     deaths = sum(session(bench, tmp_path, dies_at, dies_after=dies_after) for _ in range(2))
     assert deaths
     assert not session(bench, tmp_path, float("inf"), dies_after=False)
     assert len(model.asked) <= LIMIT_CENTS
-    with closing(opened(tmp_path)[0]) as journal:
-        amount = spending_of(journal, CONSENT.consent_id).of_judge_calls()
-    assert amount.committed == LIMIT_CENTS * MICROCENTS
-    # What was reserved right before the death was never sent: it may have been charged for all the journal knows.
+    with closing(opened(tmp_path)) as log:
+        amount = spent_on_judging(log.state, CONSENT.consent_id)
+    assert amount.committed(None) == LIMIT_CENTS * MICROCENTS
+    # What was reserved right before the death was never sent: it may have been charged for all the log knows.
     unsent = deaths if dies_after and dies_at % 2 == 0 else 0
-    assert amount.committed == (len(model.asked) + unsent) * MICROCENTS
+    assert amount.committed(None) == (len(model.asked) + unsent) * MICROCENTS
     assert amount.reserved == unsent * MICROCENTS
 
 
@@ -123,15 +119,16 @@ def test_killed_after_a_vote_is_stored(bench: Bench, model: Model, tmp_path: Pat
     """The judge call is settled, and not made again."""
     bench.price = JudgePrice(per_million_read=1_000, per_million_written=1_000)
     alive, bench.repository = bench.repository, DyingRepository(DirectoryStore(tmp_path / "store"))
-    with closing(opened(tmp_path)[0]) as journal:
-        journal.note(CONSENT)
-        bench.journal, bench.ceilings = journal, [Ceiling("--max-cost", 100)]
+    with closing(opened(tmp_path)) as log:
+        log.note([CONSENT])
+        bench.log, bench.accounts = log, [Account("--max-cost", 100, 0, 0)]
         with pytest.raises(BaseExceptionGroup) as raised:
             bench.judge(talk(*TALK))
         assert raised.value.subgroup(KilledError) is not None
-    with closing(opened(tmp_path)[0]) as journal:
-        settle_answered(journal, alive.load_vote)
-        assert spending_of(journal, CONSENT.consent_id).of_judge_calls() == Amount(1_100_000, 0)
-        bench.journal, bench.repository = journal, alive
+    with closing(opened(tmp_path)) as log:
+        settle_answered(log, alive.load_vote)
+        amount = spent_on_judging(log.state, CONSENT.consent_id)
+        assert (amount.spent, amount.reserved) == (1_100_000, 0)
+        bench.log, bench.repository = log, alive
         ((outcome, _),), _ = bench.judge(talk(*TALK))
     assert (outcome, len(model.asked)) == ("passed", 1)

@@ -19,11 +19,10 @@ import pytest
 from planner.changes.model import NOTHING_JUDGED
 from planner.cli import system
 from planner.commands.run import run
-from planner.execution.journal import IN_MEMORY, Journal
-from planner.execution.ledger import Ledger
 from planner.judge.judge_call_records import JudgeCallRecords
 from planner.judge.votes import JudgeCallsResult
 from planner.judging.judge_calls import JudgeCalls
+from planner.log.journal import IN_MEMORY
 from planner.log.local import LocalLog
 from planner.session.preparing import prepare
 from planner.session.run_session import RunOptions
@@ -199,12 +198,12 @@ def test_late_transcripts_need_consent(manners: Project, service: Served, model:
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection(), loaded.project)
     prepared = prepare(Workspace(shell, Selection(), loaded, place), {}, None)
-    journal = Journal(LocalLog(IN_MEMORY, "a", shell.clock.now), "a")
-    records = JudgeCallRecords(journal, "", "session", shell.clock)
+    log = LocalLog(IN_MEMORY, "a", shell.clock.now)
+    records = JudgeCallRecords(log, "a", "", "session", shell.clock)
     judge = JudgeCalls(shell, prepared.judging, prepared.change_set, False, shell.log, records)
 
     async def ask() -> JudgeCallsResult:
-        return await judge.make({}, Ledger(), NOTHING_JUDGED, anyio.Event())
+        return await judge.make({}, [], NOTHING_JUDGED, anyio.Event())
 
     asked = len(model.asked)
     assert anyio.run(ask) == JudgeCallsResult()

@@ -12,7 +12,6 @@ import pytest
 
 from planner.changes.consent import MAX_COST
 from planner.evidence import RunStatus
-from planner.execution.journal import Journal
 from planner.log.facts import (
     Asked,
     Call,
@@ -76,9 +75,9 @@ def billed(launch_id: str, cents: int) -> list[Fact]:
 
 
 def spent(*noted: Fact, sessions: Iterable[RunResult] = ()) -> list[Spent]:
-    with closing(Journal(LocalLog(IN_MEMORY, "a", lambda: datetime(2027, 1, 1, tzinfo=UTC)), "a")) as journal:
-        journal.note(*noted)
-        return spent_under_consents(journal, sessions, str)
+    with closing(LocalLog(IN_MEMORY, "a", lambda: datetime(2027, 1, 1, tzinfo=UTC))) as log:
+        log.note(noted)
+        return spent_under_consents(log.state, sessions, str)
 
 
 def test_one_line_a_consent_and_the_sum() -> None:
@@ -146,7 +145,7 @@ def test_a_killed_session_is_in_the_log() -> None:
 
 
 def test_names_are_redacted() -> None:
-    with closing(Journal(LocalLog(IN_MEMORY, "a", lambda: LATER), "a")) as journal:
-        journal.note(*launch("a", 1, 30))
-        (entry,) = spent_under_consents(journal, (), lambda name: f"[{name}]")
+    with closing(LocalLog(IN_MEMORY, "a", lambda: LATER)) as log:
+        log.note(launch("a", 1, 30))
+        (entry,) = spent_under_consents(log.state, (), lambda name: f"[{name}]")
     assert entry.by == "[ana]"

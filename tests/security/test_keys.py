@@ -18,13 +18,13 @@ import pytest
 from lost_launches import account, note
 from spoiling import Request, Spoiler, Whole, answer, spoiling
 
+from planner.calls.model import prompt_key
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.cli import run_guarded
 from planner.cli.system import safe
-from planner.execution.journal import journal_for_reading
-from planner.execution.reconciling import prompt_key
 from planner.key_redaction import KeyRedactor, keys_of
 from planner.log.facts import Asked, Intent
+from planner.log.local import LocalLog
 from planner.planfile.load import load_files
 from planner.planfile.project import load_project
 from planner.providers.base import Line
@@ -241,12 +241,9 @@ def journal_of_another_key(project: Project) -> None:
 
 
 def state_of(project: Project) -> str:
-    journal = journal_for_reading(project.root / ".planner/log.db", account(), lambda: datetime.now(UTC))
-    assert journal is not None
-    with closing(journal):
-        launch = journal.launch("abc")
-    assert launch is not None
-    return launch.state.value
+    with closing(LocalLog(project.root / ".planner/log.db", account(), lambda: datetime.now(UTC))) as log:
+        launch = log.state.launches["abc"]
+    return "open" if launch.outcome is None else launch.outcome.result.value
 
 
 @pytest.mark.parametrize("selected", ["*cancel*", "*saturday*"], ids=["its case is called", "its case is not selected"])
@@ -262,7 +259,7 @@ def test_launch_of_another_key_is_not_declared_absent(project: Project, service:
     assert ran.code == (4 if "cancel" in selected else 0), ran.out + ran.err
     assert len(project.results()["open_launches"]) == 1
     assert "another key" in project.results()["open_launches"][0]["detail"]
-    assert state_of(project) == "unconfirmed"
+    assert state_of(project) == "open"
     assert not any("Dora Diaz" in run["prompt"] for run in service.own_runs())
 
 
@@ -274,9 +271,9 @@ def test_launch_of_another_key_is_not_adopted(project: Project, service: Served)
     """
     journal_of_another_key(project)
     assert project.planner("run", CONSENT, "--select", "*saturday*").code == 0
-    assert state_of(project) == "unconfirmed"
+    assert state_of(project) == "open"
     listed = project.planner("reconcile")
     assert listed.code == 4
     assert "another key" in listed.out
     assert project.planner("reconcile", "abc", "--assume-not-sent").code == 0
-    assert state_of(project) == "absent"
+    assert state_of(project) == "abandoned"

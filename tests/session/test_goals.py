@@ -12,10 +12,9 @@ from typing import Any, cast
 import pytest
 
 from planner.calls.deciding import missing_calls
+from planner.calls.slots import Slot, slots_of
 from planner.changes.consented_calls import ConsentedCase
 from planner.evidence import RunStatus
-from planner.execution.journal import Journal
-from planner.execution.launches import Slot
 from planner.log.facts import Asked, Call, Goal, Intent, Outcome, Result
 from planner.log.local import LocalLog
 from planner.providers.base import CallId, Line, RunId
@@ -27,12 +26,12 @@ CALLED = ConsentedCase(case_id="called", runs=1, retries=1, call="k", check="x")
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with closing(Journal(LocalLog(tmp_path / "log.db", "a", lambda: AT), "a")) as opened:
+def log(tmp_path: Path) -> Iterator[LocalLog]:
+    with closing(LocalLog(tmp_path / "log.db", "a", lambda: AT)) as opened:
         yield opened
 
 
-def make_failed_call(journal: Journal, number: int) -> None:
+def make_failed_call(log: LocalLog, number: int) -> None:
     call = Call(
         AT,
         "a",
@@ -46,7 +45,7 @@ def make_failed_call(journal: Journal, number: int) -> None:
         cents=10,
         basis="transaction",
     )
-    journal.state.add_all(
+    log.state.add_all(
         [
             Intent(AT, "a", f"l{number}", "c", "s", LINE, (Asked("k", "k", 1, 24),), 5.0, "key"),
             Outcome(AT, f"l{number}", Result.ACCEPTED, 1000 + number, (number,)),
@@ -56,7 +55,7 @@ def make_failed_call(journal: Journal, number: int) -> None:
 
 
 def goals(
-    journal: Journal,
+    log: LocalLog,
     cases: Sequence[ConsentedCase],
     called: ConsentedCase,
     live: int,
@@ -72,29 +71,29 @@ def goals(
         live_calls={"k": live},
         resumable=resumable,
     )
-    session = SimpleNamespace(journal=journal)
+    session = SimpleNamespace(log=log)
     return {goal.key: goal for goal in goals_of(cast(Any, session), cast(Any, prepared))}
 
 
-def test_failures_of_an_earlier_attempt_allow_no_more_retries(journal: Journal) -> None:
+def test_failures_of_an_earlier_attempt_allow_no_more_retries(log: LocalLog) -> None:
     """In CI, attempt 1 made a call and its retry, which failed and are in its results. Attempt 2 wants one call, and its
     retry only if that fails. Before: two calls at once."""
-    make_failed_call(journal, 1)
-    make_failed_call(journal, 2)
-    goal = goals(journal, [CALLED], CALLED, 2, {})["k"]
-    assert missing_calls(journal.state, "c", goal) == 1
+    make_failed_call(log, 1)
+    make_failed_call(log, 2)
+    goal = goals(log, [CALLED], CALLED, 2, {})["k"]
+    assert missing_calls(log.state, "c", goal) == 1
 
 
-def test_a_resumed_failure_still_allows_its_retry(journal: Journal) -> None:
-    make_failed_call(journal, 1)
-    resumed = journal.slots_of("l1")
-    goal = goals(journal, [CALLED], CALLED, 1, {"called": resumed})["k"]
-    assert missing_calls(journal.state, "c", goal) == 1
+def test_a_resumed_failure_still_allows_its_retry(log: LocalLog) -> None:
+    make_failed_call(log, 1)
+    resumed = slots_of(log.state.launches["l1"])
+    goal = goals(log, [CALLED], CALLED, 1, {"called": resumed})["k"]
+    assert missing_calls(log.state, "c", goal) == 1
 
 
-def test_a_selected_case_pays_for_calls_that_another_case_had_paid_for(journal: Journal) -> None:
+def test_a_selected_case_pays_for_calls_that_another_case_had_paid_for(log: LocalLog) -> None:
     """Before: nothing was called, because the calls were still another case's."""
     payer = ConsentedCase(case_id="payer", runs=3, call="k", check="x")
     sharing = ConsentedCase(case_id="sharing", runs=3, shares="payer", call="k", check="y")
-    goal = goals(journal, [payer, sharing], sharing, 0, {})["k"]
-    assert missing_calls(journal.state, "c", goal) == 3
+    goal = goals(log, [payer, sharing], sharing, 0, {})["k"]
+    assert missing_calls(log.state, "c", goal) == 3

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.execution.consents import consent_id_of
-from planner.execution.journal import Journal
+from planner.calls.consents import consent_id_of
 from planner.log.facts import Asked, Consent, Fact, Goal, Intent, Outcome, Result, Session
 from planner.log.local import LocalLog
 from planner.providers.base import Line
@@ -40,8 +39,8 @@ def called(consent_id: str) -> list[Fact]:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with closing(Journal(LocalLog(tmp_path / "log.db", "a", lambda: NOW + timedelta(days=1)), "a")) as opened:
+def log(tmp_path: Path) -> Iterator[LocalLog]:
+    with closing(LocalLog(tmp_path / "log.db", "a", lambda: NOW + timedelta(days=1))) as opened:
         yield opened
 
 
@@ -67,24 +66,24 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     ],
 )
 def test_a_session_resumes_the_consent_under_which_something_was_called(
-    journal: Journal, used: list[str], ended: tuple[int, ...], environ: dict[str, str], resumed: str
+    log: LocalLog, used: list[str], ended: tuple[int, ...], environ: dict[str, str], resumed: str
 ) -> None:
-    journal.note(consent(OLD, 0), consent(NEW, 1), *([consent(OWN, -1)] if environ else []))
+    log.note([consent(OLD, 0), consent(NEW, 1), *([consent(OWN, -1)] if environ else [])])
     for consent_id in used:
-        journal.note(*called(consent_id))
+        log.note([*called(consent_id)])
     if ended:
-        journal.note(Session(NOW, "a", "s", is_end=True, consent_id=OWN, done=ended))
-    assert known_consent_id(journal, DIGEST, environ) == resumed
+        log.note([Session(NOW, "a", "s", is_end=True, consent_id=OWN, done=ended)])
+    assert known_consent_id(log.state, DIGEST, environ) == resumed
 
 
-def test_a_session_that_may_not_resume_them_needs_a_new_consent(journal: Journal) -> None:
-    journal.note(consent(OLD, 0), *called(OLD))
-    assert known_consent_id(journal, DIGEST, {}, starts_over=True) == ""
-    journal.note(consent(NEW, 1, starts_over=True))
-    assert known_consent_id(journal, DIGEST, {}, starts_over=True) == NEW
+def test_a_session_that_may_not_resume_them_needs_a_new_consent(log: LocalLog) -> None:
+    log.note([consent(OLD, 0), *called(OLD)])
+    assert known_consent_id(log.state, DIGEST, {}, starts_over=True) == ""
+    log.note([consent(NEW, 1, starts_over=True)])
+    assert known_consent_id(log.state, DIGEST, {}, starts_over=True) == NEW
 
 
-def test_a_pull_request_resumes_no_consent_of_the_default_branch(journal: Journal) -> None:
+def test_a_pull_request_resumes_no_consent_of_the_default_branch(log: LocalLog) -> None:
     """Two logs would each allow its whole ceiling."""
-    journal.state.add_elsewhere(called(OLD))
-    assert known_consent_id(journal, DIGEST, {}) == ""
+    log.state.add_elsewhere(called(OLD))
+    assert known_consent_id(log.state, DIGEST, {}) == ""

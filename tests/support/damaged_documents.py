@@ -29,7 +29,6 @@ from planner.calls.budget import spending_under
 from planner.clock import Clock
 from planner.commands.run import run
 from planner.errors import PlannerError
-from planner.execution.journal import Journal as LogView
 from planner.log.facts import Ceiling, Scope
 from planner.log.fold import State
 from planner.log.journal import IN_MEMORY, Journal
@@ -210,7 +209,7 @@ class Fuzzed:
         document["parts"][path.relative_to(self.store).as_posix()] = summary_of(data).model_dump()
         return {head: json.dumps(document).encode()}
 
-    def prepared(self, journal: LogView | None = None) -> tuple[OpenedStore, str]:
+    def prepared(self, log: LocalLog | None = None) -> tuple[OpenedStore, str]:
         """A session up to its ceilings and to what it would report without a call, and its digest.
 
         Raises `BrokenPromiseError`.
@@ -218,13 +217,13 @@ class Fuzzed:
         shell = self.shell()
         place = place_of(shell, self.folder, SANDBOX, self.loaded.project)
         targets = {("agent", 12): TargetState(None, "spark")}
-        prepared = prepare(Workspace(shell, SANDBOX, self.loaded, place), targets, journal)
+        prepared = prepare(Workspace(shell, SANDBOX, self.loaded, place), targets, None if log is None else log.state)
         change_set = prepared.change_set
         for price in change_set.prices.values():
             cents = [value for value in (price.low_cents, price.expected_cents, price.high_cents) if value is not None]
             require(all(value >= 0 for value in cents), f"a call costs {cents}")
-        if journal is not None:
-            self._check_spending(journal.state)
+        if log is not None:
+            self._check_spending(log.state)
         cases = assemble_cases(
             change_set.changes,
             {},
@@ -259,8 +258,8 @@ class Fuzzed:
             elif random.random() < 0.1:
                 with closing(sqlite3.connect(self.log, isolation_level=None)) as db:
                     db.execute("CREATE TRIGGER t AFTER INSERT ON lines BEGIN SELECT 1; END")
-            with closing(self._opened(self.log)) as view:
-                self.prepared(view)
+            with closing(self._opened(self.log)) as log:
+                self.prepared(log)
         finally:
             self._remove_log()
         return "accepted"
@@ -280,16 +279,15 @@ class Fuzzed:
                     lines[index] = json.dumps(damage).replace('"inf"', "1e400")
         return lines
 
-    def _opened(self, path: Path, store: Store | None = None) -> LogView:
+    def _opened(self, path: Path, store: Store | None = None) -> LocalLog:
         account = account_of(self.shell())
         log = LocalLog(path, account, lambda: datetime.now(UTC), None if store is None else ("shared", store))
-        view = LogView(log, account)
         try:
             log.read()
         except BaseException:
-            view.close()
+            log.close()
             raise
-        return view
+        return log
 
     def _shared(self, random: Random) -> str:
         """Others wrote to the log that machines share: lines, or its files."""
@@ -299,8 +297,8 @@ class Fuzzed:
                 (entry,) = Path(folder).rglob("entries/*")
                 entry.chmod(0o600)
                 entry.write_bytes(_damaged_bytes(random, entry.read_bytes()))
-            with closing(self._opened(IN_MEMORY, FolderStore(Path(folder), log_name(), "r"))) as view:
-                self.prepared(view)
+            with closing(self._opened(IN_MEMORY, FolderStore(Path(folder), log_name(), "r"))) as log:
+                self.prepared(log)
         return "accepted"
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from planner.execution.reconciling import prompt_key
+from planner.calls.model import prompt_key
 from planner.log.facts import Asked, Fact, Intent
 from planner.log.local import LocalLog
 from planner.providers.base import Line

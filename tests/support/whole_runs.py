@@ -36,7 +36,6 @@ import planner.workspace.stores
 from planner.clock import Clock
 from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
-from planner.execution.journal import Journal
 from planner.log.local import LocalLog
 from planner.sandbox import World
 from planner.session.run_session import RunOptions
@@ -182,8 +181,8 @@ class Organization:
     def noted(self) -> dict[int, int | None]:
         """What the log says that each run cost; None without a final bill."""
         path = self.root / ".planner" / "sandbox" / "log.db"
-        with closing(Journal(LocalLog(path, "", lambda: datetime(2900, 1, 1, tzinfo=UTC)), "")) as journal:
-            calls = [call for launch in journal.state.launches.values() for call in launch.calls.values()]
+        with closing(LocalLog(path, "", lambda: datetime(2900, 1, 1, tzinfo=UTC))) as log:
+            calls = [call for launch in log.state.launches.values() for call in launch.calls.values()]
             return {call.run_id: call.cents if call.has_final_bill else None for call in calls}
 
     # The world outside

@@ -13,8 +13,8 @@ from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fin
 from planner.changes.model import Change, Reason
 from planner.checks.opinions import no_judge
 from planner.evidence import Evidence
-from planner.execution.observer import EndedRun
 from planner.planfile.model import Case
+from planner.providers.base import RunId
 from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 from planner.verdicts.baseline import (
@@ -28,9 +28,9 @@ from planner.verdicts.baseline import (
 )
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import OpenRuns
-from planner.verdicts.runs import judge_record
+from planner.verdicts.runs import EndedRun, judge_record
 from tests.support.samples import heard, one_side, plan_case
-from tests.verdicts.test_judged_runs import LAUNCH, SAYS, SLOT
+from tests.verdicts.test_judged_runs import CALL, LAUNCH, SAYS, SLOT
 from tests.verdicts.test_result_comparison import case
 
 CASE = plan_case(SAYS, runs=2)
@@ -41,9 +41,11 @@ SAID = {"1": heard(1, "agent: It is thirty days.", "caller: Hi."), "2": heard(2,
 
 
 def runs(session: str = "old", *digests: str) -> list[JudgedRun]:
-    launch = replace(LAUNCH, session_id=session)
-    slots = [replace(SLOT, run_id=int(digest), evidence=digest) for digest in digests]
-    return [judge_record(CASE, EndedRun(slot, launch, False, SAID[slot.evidence or ""])) for slot in slots]
+    assert LAUNCH.intent is not None
+    launch = replace(LAUNCH, intent=replace(LAUNCH.intent, session_id=session))
+    calls = [replace(CALL, run_id=RunId(int(digest)), evidence=digest) for digest in digests]
+    slots = [replace(SLOT, launch=launch, run_id=call.run_id, call=call) for call in calls]
+    return [judge_record(CASE, EndedRun(slot, False, SAID[slot.evidence or ""])) for slot in slots]
 
 
 def stored(found: Sequence[JudgedRun], outcome: str = "flaky", **fields: Any) -> CaseResult:

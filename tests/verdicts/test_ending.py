@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from planner.calls.model import Unsettled
 from planner.errors import StoreError
-from planner.execution.engine import Outcome, UnsettledLaunch
+from planner.log.facts import Asked, Intent
+from planner.providers.base import Line
 from planner.results.model import CaseResult
 from planner.results.outcomes import Cause
 from planner.verdicts.ending import ending_of, first_of
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import NextCommands
+from planner.verdicts.outcome import Outcome
 from tests.verdicts.test_gate import WORSE
 from tests.verdicts.test_result_comparison import case
 
@@ -32,8 +35,11 @@ def unknown(name: str = "open", cause: str = "judge", **fields: Any) -> CaseResu
     return found.model_copy(update={"runs": [run]})
 
 
-def unsettled(cents: int = 32, *, needs_person: bool = False, again_at: datetime | None = None) -> UnsettledLaunch:
-    return UnsettledLaunch("1", ("p/open@s",), cents, needs_person, "", again_at)
+def unsettled(cents: int = 32, *, needs_person: bool = False, again_at: datetime | None = None) -> Unsettled:
+    asked = (Asked("k", "p", 1, cents, case="p/open@s"),)
+    line = Line("agent", 12, "outbound", "bot", None)
+    intent = Intent(NOW, "a", "1", "c", "s", line, asked, 5.0, "key")
+    return Unsettled(intent, needs_person, "", again_at=again_at)
 
 
 def called(found: CaseResult) -> CaseResult:
@@ -70,10 +76,9 @@ def test_the_most_urgent_exit_code_wins(codes: tuple[int, ...], first: int) -> N
         ([PASSED], Outcome(interrupted=True), (), Gate(), 130, "interrupted", False),
         ([FAILED], Outcome(usage="a bad key"), (), Gate(), 2, "refused", False),
         ([FAILED], Outcome(refusal="402"), (), Gate(), 3, "refused", False),
-        ([PASSED], Outcome(ceiling="--max-cost"), (), Gate(), 3, "refused", False),
+        ([PASSED], Outcome(ceilings=("--max-cost",)), (), Gate(), 3, "refused", False),
         ([PASSED], Outcome(trouble="no network"), (), Gate(), 4, "unknown", False),
-        ([PASSED], Outcome(blocked="the store failed"), (), Gate(), 4, "unknown", False),
-        ([PASSED], Outcome(anomalies={"run 7": "no such case"}), (), Gate(), 4, "unknown", False),
+        ([PASSED], Outcome(anomalies=("no such case",)), (), Gate(), 4, "unknown", False),
         ([PASSED], Outcome(unsettled=(unsettled(),)), (), Gate(), 4, "unknown", False),
         ([PASSED], Outcome(broken="--max-cost"), (), Gate(), 0, "passed", True),
     ],
@@ -95,8 +100,8 @@ def test_exit_code_and_outcome(
         ([unknown(cause="platform")], Outcome(overdue=1), WAITING, [("wait", ""), ("resume", "RESUME FREE")]),
         ([unknown(cause="platform"), unknown("b", "platform")], Outcome(overdue=1), WAITING, [("wait", ""), ("resume", "RESUME")]),
         ([unknown(cause="platform")], Outcome(overdue=1, trouble="x"), WAITING, [("wait", ""), ("resume", "RESUME")]),
-        ([PASSED], Outcome(ceiling="--max-cost"), (), [("raise_ceiling", "")]),
-        ([PASSED], Outcome(ceiling="the balance", ceiling_by_service=True), (), [("top_up", "")]),
+        ([PASSED], Outcome(ceilings=("--max-cost",)), (), [("raise_ceiling", "")]),
+        ([PASSED], Outcome(ceilings=("the balance",), ceiling_by_service=True), (), [("top_up", "")]),
         ([PASSED], Outcome(unsettled=(unsettled(),)), (), [("resume", "RESUME")]),
         ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW),)), (), [("wait", "RECONCILE"), ("resume", "RESUME")]),
         ([PASSED], Outcome(unsettled=(unsettled(again_at=NOW, needs_person=True),)), (), [("reconcile", "RECONCILE"), ("resume", "RESUME")]),

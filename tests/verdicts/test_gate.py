@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from planner.execution.engine import Outcome
 from planner.results.model import CaseResult, SuiteDocument
 from planner.results.next_steps import NextStepCode
 from planner.verdicts.ending import Ending, ending_of
 from planner.verdicts.gate import Gate
 from planner.verdicts.next_steps import NextCommands
+from planner.verdicts.outcome import Outcome
 from tests.verdicts.test_result_comparison import case
 
 WORSE = SuiteDocument(

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from planner.calls.slots import Slot
 from planner.checks.opinions import Question, Verdict, Vote, Votes
 from planner.evidence import Call, Grade
-from planner.execution.launches import Launch, LaunchState, Slot
-from planner.execution.observer import EndedRun
-from planner.providers.base import Line
+from planner.log import facts as log
+from planner.log.facts import Asked, Intent
+from planner.log.fold import Launch
+from planner.providers.base import Line, RunId
 from planner.results.outcomes import Cause, RunOutcome
-from planner.verdicts.runs import judge_record, judge_stored, questions
+from planner.verdicts.runs import EndedRun, judge_record, judge_stored, questions
 from tests.support.samples import heard, plan_case
 
 SAYS = {"check": "says", "any_of": ["thirty days"]}
@@ -21,10 +23,15 @@ POLITE = {"check": "judge", "rubric": "The agent is polite.", "votes": 3}
 GRADED = {"check": "grade", "min_score": 0.5}
 EVIDENCE = heard(7, "agent: It is thirty days.", "caller: Thanks.", service_estimate_cents=20, cost_basis="transaction")
 UNREAD = "GET /v1/calls/9: the service's answer makes no sense"
-SLOT = Slot("1", 0, "p/s@t", "p", "Ask.", "f", None, 16, 7, None, None, None, None)
 LINE = Line("agent", 12, "outbound", "bot", None)
-LAUNCH = Launch("1", "i", "d", LaunchState.ADOPTED, LINE, "", datetime(2026, 11, 24, tzinfo=UTC), 5.0, 70, (7,), "")
-RECORD = EndedRun(SLOT, LAUNCH, resumed=False, unread=UNREAD)
+AT = datetime(2026, 11, 24, tzinfo=UTC)
+ASKED = Asked("f", "p", 1, 16, "p", case="p/s@t")
+CALL = log.Call(AT, "a", RunId(7), "f", "1", cents=16, basis="transaction", evidence="d")
+LAUNCH = Launch(
+    "1", Intent(AT, "a", "1", "d", "i", LINE, (ASKED,), 5.0, "key"), log.Outcome(AT, "1", log.Result.ADOPTED, 70, (7,))
+)
+SLOT = Slot(LAUNCH, 0, ASKED, 7, case_id="p/s@t")
+RECORD = EndedRun(SLOT, resumed=False, unread=UNREAD)
 
 
 def test_the_verdict_of_a_call_that_cannot_be_read_says_why() -> None:
@@ -38,7 +45,7 @@ def test_a_run_has_the_values_of_its_record_and_its_evidence() -> None:
     call = Call(call_id=9, status="completed", duration_seconds=54, variant_id=3, variant_label="b")
     grade = Grade(status="completed", score=0.75, grader_model="m", grader_version="2")
     graded = EVIDENCE.model_copy(update={"call": call, "grade": grade})
-    record = replace(RECORD, evidence=graded, slot=replace(SLOT, evidence="d", cost_cents=16))
+    record = replace(RECORD, evidence=graded, slot=replace(SLOT, call=CALL))
     run = judge_record(plan_case(SAYS), record)
     assert (run.outcome, run.missing, run.votes_missing) == (RunOutcome.PASSED, [], 0)
     assert (run.run_id, run.batch_id, run.evidence, run.session_id, run.adopted) == (7, 70, "d", "i", True)
@@ -49,7 +56,7 @@ def test_a_run_has_the_values_of_its_record_and_its_evidence() -> None:
 
 
 def test_an_excluded_run_is_never_judged_again() -> None:
-    run = judge_record(plan_case(SAYS), replace(RECORD, evidence=EVIDENCE, slot=replace(SLOT, evidence="d")))
+    run = judge_record(plan_case(SAYS), replace(RECORD, evidence=EVIDENCE, slot=replace(SLOT, call=CALL)))
     excluded = run.model_copy(
         update={"outcome": RunOutcome.UNDECIDED, "cause": Cause.PLATFORM, "excluded": "agent_edited"}
     )
@@ -101,7 +108,7 @@ def test_a_model_is_asked_about_calls_that_have_ended() -> None:
 
 def test_a_stored_run_is_judged_by_todays_expectations() -> None:
     """Without evidence the stored verdict remains."""
-    run = judge_record(plan_case(SAYS), replace(RECORD, evidence=EVIDENCE, slot=replace(SLOT, evidence="d")))
+    run = judge_record(plan_case(SAYS), replace(RECORD, evidence=EVIDENCE, slot=replace(SLOT, call=CALL)))
     today = plan_case({"check": "says", "any_of": ["forty days"]})
     assert judge_stored(today, run, {"d": EVIDENCE}.get).outcome is RunOutcome.FAILED
     assert judge_stored(today, run, lambda _: None) is run

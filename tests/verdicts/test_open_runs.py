@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 import pytest
 
+from planner.calls.slots import slots_of
 from planner.changes.model import Change, Reason
-from planner.execution.journal import Journal
-from planner.execution.launches import Launch, LaunchState, Slot
+from planner.log.facts import Asked, Fact, Intent, Outcome, Result
+from planner.log.fold import State
+from planner.providers.base import Line
 from planner.results.outcomes import Action, Cause, RunOutcome
 from planner.verdicts.ending import OpenRuns, judge_with_open_runs, open_runs_at_end, open_runs_of_stored
 from tests.support.samples import plan_case
@@ -19,31 +19,17 @@ from tests.verdicts.test_result_comparison import case
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
-class FakeJournal:
-    def __init__(self, launches: Sequence[Launch], slots: Sequence[Slot] = ()) -> None:
-        self._launches = {launch.launch_id: launch for launch in launches}
-        self._slots = slots
-
-    def launch(self, launch_id: str) -> Launch | None:
-        return self._launches.get(launch_id)
-
-    def unconsumed_slots(self) -> Sequence[Slot]:
-        return self._slots
-
-
-def journal(launches: Sequence[Launch], *slots: Slot) -> Journal:
-    return cast(Journal, FakeJournal(launches, slots))
-
-
-def launch(
-    launch_id: str, hours: float = 1, state: LaunchState = LaunchState.ACKNOWLEDGED, session: str = "i"
-) -> Launch:
-    sent_at = NOW - timedelta(hours=hours)
-    return Launch(launch_id, session, "", state, cast(Any, None), "", sent_at, 0, None, (), "")
-
-
-def slot(case_id: str, launch_id: str, ordinal: int = 0, evidence: str | None = None) -> Slot:
-    return Slot(launch_id, ordinal, case_id, "p", "Hi.", "", None, 16, 7, evidence, None, None, None)
+def launched(result: Result | None, hours: float) -> State:
+    """The log of a session that asked for two calls of case `a`; None: nobody knows what became of them."""
+    sent_at, line = NOW - timedelta(hours=hours), Line("agent", 12, "outbound", "bot", None)
+    noted: list[Fact] = [
+        Intent(sent_at, "a", "1", "c", "i", line, (Asked("k", "p", 2, 16, "p", case="a"),), 5.0, "key")
+    ]
+    if result is not None:
+        noted.append(Outcome(sent_at, "1", result, 7, (7, 8) if result.has_runs else ()))
+    state = State()
+    state.add_all(noted)
+    return state
 
 
 @pytest.mark.parametrize(
@@ -96,20 +82,21 @@ def test_calls_of_an_edited_agent_leave_a_case_open(
 
 
 @pytest.mark.parametrize(
-    ("state", "hours", "is_open"),
+    ("result", "hours", "is_open"),
     [
-        (LaunchState.ACKNOWLEDGED, 23.9, True),
-        (LaunchState.ACKNOWLEDGED, 24, False),
-        (LaunchState.ADOPTED, 1, True),
-        (LaunchState.UNCONFIRMED, 99, True),
-        (LaunchState.REFUSED, 1, False),
-        (LaunchState.ABSENT, 1, False),
+        (Result.ACCEPTED, 23.9, True),
+        (Result.ACCEPTED, 24, False),
+        (Result.ADOPTED, 1, True),
+        (None, 99, True),
+        (Result.UNCLEAR, 99, True),
+        (Result.REFUSED, 1, False),
+        (Result.ABSENT, 1, False),
     ],
 )
-def test_a_launch_is_open_by_its_state_and_age(state: LaunchState, hours: float, is_open: bool) -> None:
+def test_a_launch_is_open_by_its_outcome_and_age(result: Result | None, hours: float, is_open: bool) -> None:
     """Accepted runs are given up after a day; an unconfirmed launch stays open until it is confirmed."""
-    known = journal([launch("1", hours, state)], slot("a", "1"), slot("a", "1", 1))
-    assert open_runs_at_end(known, "i", {}, [], [], NOW) == ({"a": OpenRuns(2)} if is_open else {})
+    state = launched(result, hours)
+    assert open_runs_at_end(state, "i", {}, [], [], NOW) == ({"a": OpenRuns(2)} if is_open else {})
     change = Change("a", Action.REUSE, Reason.PASSED, 0, "", None, None, None, "", "")
-    found = open_runs_of_stored([change], {"a": [slot("a", "1")]}, known, NOW)
-    assert found == ({"a": OpenRuns(1)} if is_open else {})
+    found = open_runs_of_stored([change], {"a": slots_of(state.launches["1"])}, NOW)
+    assert found == ({"a": OpenRuns(2)} if is_open else {})

@@ -14,10 +14,10 @@ from planner.changes.estimate import build_change_set
 from planner.changes.model import Change, ChangeSet
 from planner.changes.sharing import with_shared_calls
 from planner.errors import RefusedError
-from planner.execution.jobs import jobs_of
 from planner.planfile.model import AgentFile, Case, Policy, Target
 from planner.records.facts import CallFact
 from planner.results.model import CaseResult, StartOverDocument
+from planner.session.calling import wants_of
 from planner.verdicts.history import compare_with_history
 from tests.support.stored_calls import Session, Store, mix, runs_after
 from tests.support.stored_cases import NOW, Says, changes_of, make_case
@@ -66,9 +66,9 @@ def test_other_calls_and_other_previews_are_not_shared() -> None:
     assert [change.shares for change in set_of(ONE, preview, again).changes] == ["", "", preview.case_id]
 
 
-def test_one_job_is_launched_for_all() -> None:
-    (job,) = jobs_of(set_of(ONE, OF_ANOTHER_PLAN), {})
-    assert (job.case_id, job.plan, job.runs) == (ONE.case_id, "refunds", 5)
+def test_one_launch_is_made_for_all() -> None:
+    ((change, want),) = wants_of(set_of(ONE, OF_ANOTHER_PLAN), {}, str)
+    assert (change.case_id, change.calls, want.case) == (ONE.case_id, 5, ONE.case_id)
 
 
 def test_the_digest_covers_who_shares_and_what_each_expects() -> None:

@@ -12,10 +12,9 @@ from hours import SATURDAY
 from lost_launches import lost_launch, note
 from patience import wait_for
 
-from planner.execution.journal import journal_for_reading
-from planner.execution.launches import LaunchState
-from planner.execution.open_launches import open_launches_of
+from planner.calls.open_launches import open_launches_of
 from planner.log.facts import Outcome, Result
+from planner.log.local import LocalLog
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
@@ -45,7 +44,7 @@ def have_ended(service: Served) -> bool:
 
 def answered(project: Project) -> bool:
     """Whether there are launches, and none of them is under way."""
-    return {launch.state for launch in project.launches()} == {LaunchState.ACKNOWLEDGED}
+    return {launch.outcome and launch.outcome.result for launch in project.launches()} == {Result.ACCEPTED}
 
 
 def lose(
@@ -164,10 +163,8 @@ def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
     for launch_id, run_id, hours in (("young", 7, 23), ("old", 8, 25)):
         launch = lost_launch(launch_id, now - timedelta(hours=hours), "You are Dora.")
         note(tmp_path / "log.db", launch, Outcome(now, launch_id, Result.ACCEPTED, None, (run_id,)))
-    journal = journal_for_reading(tmp_path / "log.db", "", lambda: now)
-    assert journal is not None
-    with closing(journal):
-        found = open_launches_of(journal, set(), shared=False, now=now)
+    with closing(LocalLog(tmp_path / "log.db", "", lambda: now)) as log:
+        found = open_launches_of(log.state, set(), shared=False, now=now)
     assert [slot.run_id for slot in found.unbilled] == [7]
     assert found.reserved_cents == 32
 

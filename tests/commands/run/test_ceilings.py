@@ -10,7 +10,7 @@ import pytest
 from hours import SATURDAY
 
 from planner.agents.known_service import money_line
-from planner.execution.balance import check_balance, short_of
+from planner.calls.balance import check_balance, short_of
 from planner.providers.base import Balance
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from planner.execution.engine import Outcome
 from planner.results.model import CaseResult
 from planner.results.next_steps import NextStepCode
 from planner.session.run_session import RunOptions, next_commands
 from planner.verdicts.ending import ending_of
 from planner.verdicts.next_steps import NextCommands
+from planner.verdicts.outcome import Outcome
 from planner.workspace.selection import Selection
 
 DEFAULTS = next_commands(RunOptions(Selection()), consenting=True)
