@@ -24,7 +24,8 @@ def test_the_month_is_refused_before_anything_is_spent(project: Project, service
     planned = project.planner("plan", "plans/cancel.yaml")
     shown = " ".join(planned.out.split())
     assert planned.code == 3
-    assert f"in {re.search(r'20[0-9]{2}-[0-9]{2}', shown)[0]}: $0.{spent} spent, $0.00 reserved" in shown  # type: ignore[index]
+    month = r"policy\.max_cost_cents_per_month \(20[0-9]{2}-[0-9]{2}\)"
+    assert re.search(rf"{month} allows \$1\.50: \$0\.{spent} spent, \$0\.00 reserved", shown)
     assert f"plus $0.{spent} already spent this month, policy.max_cost_cents_per_month allows $1.50" in shown
     ran = project.planner("run", CONSENT, "plans/cancel.yaml")
     assert ran.code == 3
