@@ -1,9 +1,4 @@
-"""Where a log can be: each kind of store, opened by any number of machines, and what people and accidents do to it.
-
-As a program it is one machine: `log_places.py PLACE WRITER COMMAND COUNT STEP POSITION`: PLACE is what `Place.spec` returns.
-`append` appends COUNT lines, one at a time, and prints each that was appended. `checkpoint` makes COUNT checkpoints.
-The machine reads from POSITION on, and kills itself before its STEPth effect on the store (0: never).
-"""
+"""Where a log can be: each kind of store, opened by any number of machines, and what people and accidents do to it."""
 
 from __future__ import annotations
 
@@ -59,7 +54,7 @@ class Place(ABC):
 
     @abstractmethod
     def spec(self) -> str:
-        """For the program."""
+        """For the process of a machine."""
 
     @abstractmethod
     def copy(self) -> Callable[[], None]:
@@ -196,14 +191,17 @@ class GitPlace(Place):
     def __init__(self, folder: Path, remote: str, options: tuple[str, ...] = ()) -> None:
         super().__init__(folder)
         self.remote = remote
-        self.options = options
         self.commands: list[str] = []
         self.bare = folder / "remote.git"
+        self._first = folder / "first clone"
+        if not self._first.exists():
+            git(folder, "clone", "-q", *options, remote, str(self._first))
 
     def clone(self, name: str) -> Path:
+        """All clones begin equal: they are copies of the first, which is quicker than to clone, above all over HTTP."""
         folder = self.folder / name
         if not folder.exists():
-            git(self.folder, "clone", "-q", *self.options, self.remote, str(folder))
+            shutil.copytree(self._first, folder, symlinks=True)
         return folder
 
     def _open(self, writer: str) -> ChainedStore:
@@ -377,19 +375,18 @@ def _audited(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def main() -> None:
-    spec, writer, command, wanted, step, position = sys.argv[1:]
+def machine(spec: str, writer: str, command: str, wanted: int, step: int, position: str) -> int:
+    """The work of a process. `spec` is what `Place.spec` returns. `append` appends `wanted` lines, one at a time, and prints
+    each that was appended; `checkpoint` makes `wanted` checkpoints. The machine reads from `position` on, and kills itself
+    before its effect of this number on the store (0: never)."""
     store = _reopen(spec, writer)
-    die_before(int(step))
+    die_before(step)
     number = 0
-    while number < int(wanted):
+    while number < wanted:
         _, position = store.read(position)
         line = f"{writer} {number}"
         done = store.append([line], position) if command == "append" else store.checkpoint(position, ["open"])
         if done is not None:
             position, number = done, number + 1
             print(line, flush=True)  # noqa: T201 - read by the test
-
-
-if __name__ == "__main__":
-    main()
+    return 0
