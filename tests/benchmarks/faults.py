@@ -6,7 +6,7 @@ Whole sessions of `planner run` in virtual time, repeated until nothing is left 
 six times, ten minutes apart). The plan has cases that pass and cases that fail. A case that is reported as passed although
 what was said on one of its calls (as the service shows it afterwards, without faults) does not pass is a wrong pass.
 A `hang` stays open, as it should: a run that never ends is paid for, and given up only a day after its launch
-(`tests/execution/test_overdue_whole.py` lets that day pass).
+(`tests/calls/test_overdue_whole.py` lets that day pass).
 """
 
 from __future__ import annotations

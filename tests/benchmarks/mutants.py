@@ -48,7 +48,7 @@ OUTCOMES = ("test_attribution", "test_outcome", "test_outcome_edges", "test_verd
 TESTS = {
     "planner/checks": ("tests/checks", "tests/judge/test_judge_calls.py"),
     "planner/verdicts": ("tests/verdicts", "tests/changes", *(f"tests/{name}.py" for name in OUTCOMES)),
-    "planner/execution": ("tests/execution",),
+    "planner/calls": ("tests/calls",),
 }
 EXPLAINED = tomllib.loads(Path(__file__).with_name("equivalent_mutants.toml").read_text(encoding="utf-8"))
 OPTIONS = shlex.split(
