@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from planner.log.facts import Asked, Call, Intent, Result
 from planner.log.fold import Launch, State
-from planner.providers.base import RunId
 from planner.values import frozen
 
 SlotKey: TypeAlias = tuple[str, int]
@@ -145,11 +144,6 @@ def slot_of_call(state: State, call: Call) -> Slot | None:
         return None
     with_call = replace(launch, calls={**launch.calls, call.run_id: call})
     return next((slot for slot in slots_of(with_call) if slot.run_id == call.run_id), None)
-
-
-def call_of_run(state: State, run_id: int | None) -> Call | None:
-    launch = None if run_id is None else state.launch_of_run(run_id)
-    return None if launch is None or run_id is None else launch.calls.get(RunId(run_id))
 
 
 def cases_of(intent: Intent) -> Iterator[str]:

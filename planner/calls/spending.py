@@ -6,7 +6,7 @@ Reserved is what may still be charged: calls and judge calls whose bill is not k
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from planner.calls.budget import MONTHLY, Account, Budget, accounts_of
 from planner.calls.slots import Slot, is_live, launches_of, slots_of
@@ -68,10 +68,6 @@ def is_charged(state: State, consent_id: str) -> bool:
 def month_of(moment: datetime) -> str:
     """`2026-11`, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m}"
-
-
-def next_month(moment: datetime) -> str:
-    return month_of(moment.astimezone(UTC).replace(day=1) + timedelta(days=31))
 
 
 def account_of_month(state: State, month: str, limit_cents: int) -> Account:

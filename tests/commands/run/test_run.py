@@ -244,8 +244,7 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_an_interruption_reports_and_the_next_run_resumes(project: Project, service: Served) -> None:
-    """Exit 130 with a report; the same command again pays for nothing twice. (How soon: tests/execution/test_interruption.py;
-    other signals: test_signals.py.)"""
+    """Exit 130 with a report; the same command again pays for nothing twice. (Other signals: test_signals.py.)"""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
     service.hold(2, retry_after_seconds=600)
     project.limit_calls(2)
