@@ -20,7 +20,6 @@ from planner.changes.model import UNDECIDED, Change, Reason
 from planner.changes.request import Earlier, Request, StoredResults
 from planner.clock import aware
 from planner.planfile.model import Case
-from planner.quantities import count
 from planner.results.model import CaseInputs, CaseResult, JudgedRun, StartOverDocument
 from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
@@ -100,12 +99,6 @@ class _Today:
     def demands_calls(self) -> bool:
         return self.request.rerun != "needed" or self.request.start_over is not None
 
-    def could_pass(self, pool: Sequence[JudgedRun], calls: int, *, is_judged: bool) -> bool:
-        """Whether `calls` passing runs could bring the case to its rate. Not asked if the user demands calls."""
-        if self.stored.could_pass is None or self.demands_calls:
-            return True
-        return self.stored.could_pass(self.case, pool, calls, is_judged)
-
     def can_recheck(self, run: JudgedRun) -> bool:
         has_evidence = self.stored.has_evidence
         return run.evidence is not None and (has_evidence is None or has_evidence(run.evidence))
@@ -138,10 +131,10 @@ def diff(cases: Sequence[Case], stored: StoredResults, request: Request) -> tupl
     runs raised, expectations changed. If only expectations changed, stored evidence is rechecked first, even if the
     case failed: it is free.
 
-    A case that failed or was undecided is called again and counted together with its earlier runs (`kept_run_ids`),
-    unless even passing calls could not reach its rate (`out_of_reach`). Other calls are added to kept runs only for
-    what is missing: raised `runs`, or runs of an undecided case without a call. After two sessions in which no call
-    counts, only `--rerun failed` makes these. Calls that could not be judged are read again, free (`recheck`).
+    A case that failed is called again only if something changed, or with `--rerun`: it is then counted together with
+    its earlier runs (`kept_run_ids`). Calls are added to kept runs for what is missing: raised `runs`, or runs of an
+    undecided case without a call. After two sessions in which no call counts, only `--rerun failed` makes these. Calls
+    that could not be judged are read again, free (`recheck`).
     """
     agents = Agents(request.revisions, request.configurations)
     expectation_digests: dict[int, str] = {}
@@ -176,7 +169,7 @@ def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Chan
     is_known = change.prior is not None
     is_unread = change.action is Action.RECHECK and change.reason in UNDECIDED
     has_passed = change.prior is not None and change.prior.outcome in (CaseOutcome.PASSED, CaseOutcome.FLAKY)
-    if not is_known or not (is_unread or change.action is Action.CALL):
+    if not is_known or not (is_unread or change.action is Action.CALL or change.reason is Reason.FAILED):
         return change
     if has_passed and today.request.rerun != "all":
         return change
@@ -188,7 +181,7 @@ def _started_over(today: _Today, change: Change, why: StartOverDocument) -> Chan
 def _reused(today: _Today, step: Change, why: Literal[Reason.CALLED_BEFORE, Reason.RENAMED, Reason.SHARED]) -> Change:
     """Say why calls count that the newest session did not make; they are rechecked, free."""
     prior = step.prior
-    needs_nothing = step.action is Action.REUSE and step.reason in (Reason.PASSED, Reason.KNOWN_FAILING)
+    needs_nothing = step.action is Action.REUSE and step.reason in (Reason.PASSED, Reason.FAILED, Reason.KNOWN_FAILING)
     rechecks = step.action is Action.RECHECK and step.reason not in UNDECIDED
     if prior is None or not (needs_nothing or rechecks):
         return step
@@ -234,10 +227,6 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
     usable_ids = {run.run_id for run in usable}
     kept = [run for run in prior.runs if run.run_id in usable_ids or not run.had_call]
     recheckable = bool(prior.runs) and len(kept) == len(prior.runs)
-    if prior.outcome == "failed" and not (expectations_changed and recheckable):
-        if not expectations_changed and today.is_known_failing(prior):
-            return today.keep(prior, Reason.KNOWN_FAILING)
-        return _retry(today, prior, Reason.FAILED)
     if prior.outcome == "unknown":
         # A call that happened is not repeated unless asked: its missing evidence is read again, free.
         counted = [run for run in usable if today.counts_again(run)]
@@ -254,6 +243,8 @@ def _same_call(today: _Today, prior: CaseResult) -> Change:
     if recheckable and len(kept) < case.runs:
         reason = Reason.EXPECTATIONS_CHANGED if expectations_changed else Reason.SETTINGS_CHANGED
         return today.call(prior, reason, kept=kept)
+    if not expectations_changed and prior.outcome == "failed":
+        return today.keep(prior, Reason.KNOWN_FAILING if today.is_known_failing(prior) else Reason.FAILED)
     if not expectations_changed:
         return today.keep(prior, Reason.PASSED, "flaky" if prior.outcome == "flaky" else "")
     if not recheckable:
@@ -274,9 +265,6 @@ def _retry(today: _Today, prior: CaseResult, reason: Reason) -> Change:
     calls = case.runs
     if case.runs > prior.runs_required:
         calls = case.runs - len(pool) if len(pool) < case.runs else case.runs
-    if reason is Reason.FAILED and not today.could_pass(pool, calls, is_judged=not rejudged):
-        detail = f"even {count(calls, 'more passing run')} would not reach the rate"
-        return today.keep(prior, Reason.OUT_OF_REACH, detail)
     detail = f"counted with {stored_runs(len(pool))}"
     return replace(today.call(prior, reason, kept=pool), runs=calls, detail=detail)
 
@@ -289,6 +277,8 @@ def _only_failed(today: _Today, step: Change) -> Change:
         if len(decided) < today.case.runs:
             return today.call(prior, Reason.INCONCLUSIVE, kept=decided)
         return _retry(today, prior, Reason.INCONCLUSIVE)
+    if step.action is Action.REUSE and step.reason is Reason.FAILED and prior is not None:
+        return _retry(today, prior, Reason.FAILED)
     if step.action is not Action.CALL or not passed_or_new:
         return step
     return today.keep(prior, Reason.NOT_SELECTED, f"not called: {step.reason.label}")

@@ -121,8 +121,6 @@ class Reason(Enum):
     RENAMED = "renamed"
     SHARED = "shared"
     """Another case made the same call."""
-    OUT_OF_REACH = "out_of_reach"
-    """It failed, and even passing calls could not bring it to its required rate."""
     KNOWN_FAILING = "known_failing"
     """In a pull request: the same call already fails on the base branch."""
     PASSED = "passed"
@@ -149,7 +147,6 @@ _LABELS = {
     Reason.OFFLINE: "--offline",
     Reason.START_OVER: "started over",
     Reason.SHARED: "another case made the same call",
-    Reason.OUT_OF_REACH: "failed, rate out of reach",
     Reason.KNOWN_FAILING: "already failing on the base branch",
     Reason.NOT_SELECTED: "not selected",
     Reason.LEFT_TO_BASE: "left to the base branch",

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from planner.changes.configuration import Configurations
 from planner.changes.model import Reason
-from planner.planfile.model import Case
-from planner.results.model import CaseResult, JudgedRun, StartOverDocument
+from planner.results.model import CaseResult, StartOverDocument
 from planner.values import frozen
 
 Rerun = Literal["needed", "failed", "all"]
-CouldPass: TypeAlias = Callable[[Case, Sequence[JudgedRun], int, bool], bool]
-"""(case, stored runs, number of passing runs to add, whether today's expectations judged the stored runs) → whether the
-case would not fail with all of them."""
 
 
 @frozen
@@ -40,14 +36,13 @@ class StoredResults:
 
     Args: base: the cases as the branch stored them that the pull request targets: what already fails there is not
         called. gone: stored cases that no plan has any more. has_evidence: whether the evidence of a digest is stored;
-        None: always. could_pass: None: always.
+        None: always.
     """
 
     cases: Mapping[str, Earlier]
     base: Mapping[str, CaseResult] = field(default_factory=dict[str, CaseResult])
     gone: Sequence[CaseResult] = ()
     has_evidence: Callable[[str], bool] | None = None
-    could_pass: CouldPass | None = None
 
 
 @frozen

@@ -164,12 +164,7 @@ def reason(case: CaseResult) -> str:
 
 def pool(case: CaseResult) -> str:
     """`10 of its 20 calls are from earlier sessions`, or why earlier calls are not counted; empty if there are none."""
-    aside = ""
-    if case.set_aside is not None:
-        earlier = f"{case.set_aside.runs_passed}/{case.set_aside.runs_countable}"
-        aside = f"earlier calls ({earlier}) are not counted: the new results differ significantly, so something changed"
-    elif case.start_over is not None:
-        aside = f"earlier calls are not counted: {case.start_over.reason}"
+    aside = "" if case.start_over is None else f"earlier calls are not counted: {case.start_over.reason}"
     pooled = sum(run.pooled for run in case.runs)
     are = "is" if pooled == 1 else "are"
     from_earlier = f"{pooled} of its {count(case.runs_total, 'call')} {are} from earlier sessions" if pooled else ""

@@ -156,9 +156,6 @@ def reused(preview: PlanView) -> list[tuple[str, str]]:
         flaky = sum(change.prior is not None and change.prior.outcome == "flaky" for change in group)
         parts += [f"{flaky:,} flaky"] if flaky else []
         parts += ages([change.prior for change in group if change.prior is not None], preview.now)
-        if reason is Reason.OUT_OF_REACH:
-            more_help = any(change.case is not None and change.case.min_pass_rate < 1 for change in group)
-            parts.append(f"after a fix elsewhere: --start-over REASON{', or more `runs`' if more_help else ''}")
         lines.append((name or f"{count(len(group), 'case')} reused", ", ".join(parts)))
     return lines
 

@@ -252,9 +252,6 @@ class CaseResult(Document):
     )
     baseline: Sample | None = Field(default=None, description="The earlier side of the comparison.")
     latest: Sample | None = Field(default=None, description="The later side: the new runs.")
-    set_aside: Sample | None = Field(
-        default=None, description="Earlier runs that no longer count: the new runs differ beyond chance (1 %)."
-    )
     start_over: StartOverDocument | None = Field(
         default=None, description="Why its earlier runs do not count (`--start-over`)."
     )

@@ -23,7 +23,6 @@ from planner.session.executing import SessionEnd, await_calls
 from planner.session.preparing import Preparation
 from planner.session.recording import store_facts
 from planner.session.run_session import ConnectedSession, RunSession, end_session, next_commands
-from planner.verdicts.call_judge import could_pass
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.cases import run_key
 from planner.verdicts.ending import Ending, ending_of, may_still_end, open_runs_at_end, why_not_called
@@ -66,7 +65,7 @@ def finish(session: RunSession, prepared: Preparation, end: SessionEnd) -> int:
     consenting = end.consent.given or bool(outcome.left)
     commands = next_commands(options, consenting=consenting)
     gate = Gate(suite)
-    ending = ending_of(cases, outcome, open_overdue, commands, gate, _out_of_reach(session, prepared, cases))
+    ending = ending_of(cases, outcome, open_overdue, commands, gate)
     ending = _with_open_launches(session, prepared, ending)
     result = _result(session, prepared, end, ending, cases, gate)
     try:
@@ -133,19 +132,6 @@ def _cases(
         ask=prepared.judging.cache,
     )
     return prepared.with_history(judged)
-
-
-def _out_of_reach(session: RunSession, prepared: Preparation, cases: Sequence[CaseResult]) -> set[str]:
-    """Failed cases that the next session keeps as failed, because passing calls could not reach their rate."""
-    plans = {change.case_id: change.case for change in prepared.change_set.changes if change.case}
-    may_pass = could_pass(session.place.repository.load_evidence, prepared.judging.cache)
-    return {
-        case.case_id
-        for case in cases
-        if case.outcome == "failed"
-        and case.runs
-        and not may_pass(plans[case.case_id], case.runs, case.runs_required, True)
-    }
 
 
 def _result(

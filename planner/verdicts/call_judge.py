@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from planner.changes.request import CouldPass
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
 from planner.records.facts import StoredCall, Trust
 from planner.results.model import JudgedRun, RunVerdict
-from planner.results.outcomes import CaseOutcome, Cause, RunOutcome
+from planner.results.outcomes import Cause, RunOutcome
 from planner.values import frozen
-from planner.verdicts.cases import extreme_runs, judge_case
 from planner.verdicts.runs import (
     TO_READ_AGAIN,
     LoadEvidence,
     is_masked,
-    judge_again,
     judge_stored,
     undecided_run,
 )
@@ -86,14 +82,3 @@ _UNJUDGED: Final = RunVerdict(outcome=RunOutcome.UNDECIDED, cause=Cause.JUDGE, r
 def _excluded(call: StoredCall) -> RunVerdict:
     newest = call.verdicts[-1].verdict if call.verdicts else _UNJUDGED
     return newest.model_copy(update={"excluded": call.call.excluded})
-
-
-def could_pass(load_evidence: LoadEvidence, ask: Ask) -> CouldPass:
-    """Implements `planner.changes.request.CouldPass`."""
-
-    def could_case_pass(case: Case, pool: Sequence[JudgedRun], passing: int, is_judged: bool) -> bool:
-        judge = judge_again if is_judged else judge_stored
-        verdicts = [judge(case, run, load_evidence, ask) for run in pool]
-        return judge_case(case, [*verdicts, *[extreme_runs(case)[0]] * passing]).outcome is not CaseOutcome.FAILED
-
-    return could_case_pass

@@ -28,7 +28,6 @@ from planner.verdicts.cases import (
     CaseVerdict,
     RunKey,
     case_fields,
-    judge_case,
     run_key,
     sample_of,
     sample_of_runs,
@@ -38,7 +37,6 @@ from planner.verdicts.comparison import (
     case_p_value,
     compare,
     differ_significantly,
-    differ_too_much,
     measurement_change,
 )
 from planner.verdicts.ending import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
@@ -67,8 +65,6 @@ class _JudgedCase:
     runs: Sequence[JudgedRun]
     verdict: CaseVerdict
     open_runs: OpenRuns
-    set_aside: Sample | None
-    """Earlier runs that differ too much to be pooled."""
 
     def sample(self, runs: Sequence[JudgedRun]) -> Sample:
         not_made = self.open_runs.launched + self.open_runs.not_made
@@ -127,21 +123,14 @@ def _judge(
     new_runs = sorted(made, key=lambda run: run.run_id)
     judge = judge_again if change.is_judged_alike else judge_stored
     earlier = [judge(case, run, load_evidence, ask) for run in stored_runs_to_judge(change)]
-    set_aside = _not_poolable(case, earlier, new_runs) if change.is_retry else None
-    runs = new_runs if set_aside else [*earlier, *new_runs]
+    runs = [*earlier, *new_runs]
     open_runs = missing.open_runs.get(change.payer, NO_OPEN_RUNS)
     if change.action is Action.CALL:
         never_sent = open_runs.not_made + missing.left.get(change.payer, 0)
         never_reported = change.runs - len(made) - open_runs.launched
         open_runs = replace(open_runs, not_made=max(never_sent, never_reported, 0))
     verdict = judge_with_open_runs(case, runs, open_runs)
-    return _JudgedCase(change, case, runs, verdict, open_runs, set_aside)
-
-
-def _not_poolable(case: Case, earlier: Sequence[JudgedRun], new_runs: Sequence[JudgedRun]) -> Sample | None:
-    """The earlier runs, if the new ones differ from them too much."""
-    before, now = (sample_of_runs(case, side, judge_case(case, side).outcome) for side in (earlier, new_runs))
-    return before if differ_too_much(before, now) else None
+    return _JudgedCase(change, case, runs, verdict, open_runs)
 
 
 def _compare(
@@ -244,7 +233,6 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         is_graded=rests_on_grade(case),
         judged_by=change.judge,
         open_against=open_against(change, verdict.outcome, comparison),
-        set_aside=judged.set_aside or (continued.set_aside if continued else None),
         start_over=change.start_over or (continued.start_over if continued else None),
         **case_fields(case, verdict._replace(outcome_reason="; ".join(reasons)), runs),
         before=_before(change),

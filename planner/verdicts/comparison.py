@@ -17,9 +17,6 @@ SIGNIFICANCE = Fraction(1, 20)
 _SUITE_WORDS: Final[Mapping[str, Compared]] = {"worse": "regressed", "better": "improved"}
 """What a case is called that changed with the suite."""
 
-POOLING_LEVEL = Fraction(1, 100)
-"""New runs with a smaller p-value against the earlier runs are not pooled with them."""
-
 
 class _Rate(NamedTuple):
     """One rate of a case, on one side of a comparison."""
@@ -95,13 +92,6 @@ def case_p_value(before: Sample | None, now: Sample | None) -> float | None:
     if before is None or now is None or not (before.is_known and now.is_known):
         return None
     return float(_of_all(_largest_p, _pairs(before, now)))
-
-
-def differ_too_much(earlier: Sample, new: Sample) -> bool:
-    """Whether new runs differ so much from the earlier ones that something must have changed, and they may not be
-    pooled."""
-    p_value = case_p_value(earlier, new)
-    return p_value is not None and p_value <= POOLING_LEVEL
 
 
 def strongest_rate(before: Sample, now: Sample) -> StrongestRate:

@@ -86,13 +86,11 @@ def ending_of(
     overdue: AbstractSet[str],
     commands: NextCommands,
     gate: Gate = DEFAULT_GATE,
-    out_of_reach: AbstractSet[str] = frozenset(),
 ) -> Ending:
     """The exit code, and what to do next. Quarantined cases do not change the exit code.
 
     Args:
         overdue: cases with a run that is late or unreadable, and may still end.
-        out_of_reach: failed cases whose required rate new calls could not reach.
     """
     unknown = [case for case in cases if case.outcome is CaseOutcome.UNKNOWN and case.quarantine is None]
     waiting = {case.case_id for case in cases if case.outcome is CaseOutcome.UNKNOWN and case.case_id in overdue}
@@ -119,7 +117,7 @@ def ending_of(
     steps += steps_to_read(cases, commands)
     if finished:
         steps += step_after_bad_hour(commands) if gate.is_undecided else ()
-        steps += steps_to_decide(cases, out_of_reach, commands)
+        steps += steps_to_decide(cases, commands)
     elif not outcome.ceilings:  # the same ceiling would stop it again
         is_free = waiting and {case.case_id for case in unknown} <= waiting
         stopped = outcome.interrupted or outcome.trouble or outcome.bug

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
@@ -97,18 +96,15 @@ def steps_to_confirm(unsettled: Sequence[Unsettled], reconcile: str) -> Iterator
         yield NextStep(code=NextStepCode.RECONCILE, text=text, command=reconcile)
 
 
-def steps_to_decide(
-    cases: Sequence[CaseResult], out_of_reach: AbstractSet[str], commands: NextCommands
-) -> Iterator[NextStep]:
-    """What decides unknown cases, also quarantined ones, once every call was made."""
+def steps_to_decide(cases: Sequence[CaseResult], commands: NextCommands) -> Iterator[NextStep]:
+    """What decides unknown cases, also quarantined ones, and calls failed ones again, once every call was made."""
     unknown = [case for case in cases if case.outcome is CaseOutcome.UNKNOWN]
     incomplete = any(run.missing for case in unknown for run in case.runs)
     votes = sum(run.votes_missing for case in unknown for run in case.runs)
     fruitless = [case for case in unknown if case.calls_decide_nothing and _lacks_calls(case)]
     inconclusive = sum(_lacks_calls(case) for case in unknown) - len(fruitless)
-    failed = sum(case.outcome is CaseOutcome.FAILED and case.case_id not in out_of_reach for case in cases)
-    numbers = ((inconclusive, "inconclusive case"), (failed, "failed case"))
-    called = " and ".join(count(number, name) for number, name in numbers if number)
+    failed = sum(case.outcome is CaseOutcome.FAILED for case in cases)
+    called = count(inconclusive, "inconclusive case") if inconclusive else ""
     done = [
         "reads the missing evidence, free" if incomplete else "",
         f"makes {count(votes, 'judge call')} (charged)" if votes else "",
@@ -140,17 +136,9 @@ def steps_to_decide(
             "other expectations."
         )
         yield NextStep(code=NextStepCode.CHANGE_EXPECTATIONS, text=text)
-    if out_of_reach:
-        # A failed run is final where every run must pass.
-        more_help = any(case.min_pass_rate < 1 for case in cases if case.case_id in out_of_reach)
-        text = (
-            f"{count(len(out_of_reach), 'failed case')} will not be called again until something changes: even if all "
-            "new calls passed, the required rate could not be reached. "
-            f"{'Raise `runs`; or, after' if more_help else 'After'} a fix that planner cannot see, discard the earlier "
-            "calls"
-        )
-        command = f"{commands.rerun} --start-over REASON"
-        yield NextStep(code=NextStepCode.START_OVER, text=text, command=command, charged=True)
+    if failed:
+        text = f"To call {count(failed, 'failed case')} again (charged), together with the earlier calls"
+        yield NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.failed, charged=True)
 
 
 def _lacks_calls(case: CaseResult) -> bool:

@@ -1,9 +1,9 @@
 """Decide which stored calls count for a case today, and its outcome by them.
 
 A pool is the calls of a case that count together: same prompt, settings and agent. A new pool begins when the agent
-changes, when calls are made after the pool passed, with `--start-over`, and when newer calls differ from it
-significantly, because then something changed that planner cannot see. Calls older than `max_age` leave a pool that has
-not passed; one that passed expires as a whole. Pools are not stored: they are computed from all calls when needed.
+changes, when calls are made after the pool passed, and with `--start-over`. Calls older than `max_age` leave a pool
+that has not passed; one that passed expires as a whole. Pools are not stored: they are computed from all calls when
+needed.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ from planner.changes.fingerprint import call_fingerprint, check_fingerprint
 from planner.clock import aware
 from planner.planfile.model import Case
 from planner.records.facts import CallFact, PlannedCase, StoredCall, Trust, VerdictFact
-from planner.results.model import CaseInputs, CaseResult, JudgedRun, Sample, StartOverDocument
+from planner.results.model import CaseInputs, CaseResult, JudgedRun, StartOverDocument
 from planner.results.outcomes import Action, CaseOutcome
 from planner.values import frozen
 from planner.verdicts.cases import (
     CaseVerdict,
     case_fields,
     judge_case,
-    sample_of_runs,
 )
-from planner.verdicts.comparison import differ_too_much
 from planner.verdicts.runs import (
     rests_on_grade,
 )
@@ -44,8 +42,6 @@ class Pool:
     calls: tuple[StoredCall, ...]
     runs: tuple[JudgedRun, ...]
     verdict: CaseVerdict
-    set_aside: Sample | None = None
-    """The counts of the previous pool, if this one began because its calls differ from them significantly."""
     start_over: StartOverDocument | None = None
     replaced: tuple[StoredCall, ...] = ()
     """Calls that do not count and that later calls replaced."""
@@ -134,13 +130,11 @@ def pools_of(
         starts_over = made[0].call.reason == "start_over" and not is_of_others
         begins_by = made[0].call.start_over if starts_over else None
         if not pools or starts_over:
-            pools.append(_with(new, start_over=begins_by))
+            pools.append(_with(new, begins_by))
             continue
         last = pools[-1]
         if made[0].call.reason == "again" and last.has_passed:
             pools.append(new)
-        elif (older := _differs(case, last, new)) is not None:
-            pools.append(_with(new, set_aside=older))
         else:
             pools[-1] = _joined(case, last, new)
     return [*pools[:-1], _young(case, pools[-1], now)] if pools else []
@@ -151,7 +145,7 @@ def _joined(case: Case, last: Pool, new: Pool) -> Pool:
     kept = [both for both in zip(last.calls, last.runs, strict=True) if _is_proper(both[1])]
     calls, runs = tuple(call for call, _ in kept), tuple(run for _, run in kept)
     replaced = tuple(call for call in last.calls if call not in calls)
-    both = _with(_pool(case, (*calls, *new.calls), (*runs, *new.runs)), last.start_over, last.set_aside)
+    both = _with(_pool(case, (*calls, *new.calls), (*runs, *new.runs)), last.start_over)
     return replace(both, replaced=(*last.replaced, *replaced), first_round=last.first_round)
 
 
@@ -174,17 +168,8 @@ def _pool(case: Case, calls: tuple[StoredCall, ...], runs: tuple[JudgedRun, ...]
     return Pool(calls, runs, verdict, first_round=calls[0].round)
 
 
-def _with(pool: Pool, start_over: StartOverDocument | None = None, set_aside: Sample | None = None) -> Pool:
-    return Pool(pool.calls, pool.runs, pool.verdict, set_aside, start_over, first_round=pool.first_round)
-
-
-def _differs(case: Case, last: Pool, new: Pool) -> Sample | None:
-    """The counts of the last pool, if it did not pass and the new calls differ significantly; else None."""
-    if last.has_passed:
-        return None
-    older = sample_of_runs(case, last.runs, last.verdict.outcome)
-    newer = sample_of_runs(case, new.runs, new.verdict.outcome)
-    return older if differ_too_much(older, newer) else None
+def _with(pool: Pool, start_over: StartOverDocument | None) -> Pool:
+    return replace(pool, start_over=start_over)
 
 
 def _young(case: Case, pool: Pool, now: datetime) -> Pool:
@@ -199,7 +184,7 @@ def _young(case: Case, pool: Pool, now: datetime) -> Pool:
     if not young or len(young) == len(pool.calls):
         return pool
     calls, runs = zip(*young, strict=True)
-    younger = _with(_pool(case, calls, runs), pool.start_over, pool.set_aside)
+    younger = _with(_pool(case, calls, runs), pool.start_over)
     return replace(younger, replaced=pool.replaced, first_round=pool.first_round)
 
 
@@ -237,7 +222,6 @@ def stored_case(
         "judged_by": last_judge,
         "is_graded": rests_on_grade(case),
         "expected": expected,
-        "set_aside": pool.set_aside,
         "start_over": pool.start_over,
     }
     return CaseResult.model_construct(**fields)
@@ -257,7 +241,7 @@ def _as_found(case: Case, pool: Pool, newest: VerdictFact) -> Pool:
         run if fact is None else call.run(fact.verdict, fact.judge_model).model_copy(update={"missing": run.missing})
         for call, run, fact in zip(pool.calls, pool.runs, facts, strict=True)
     )
-    found = _with(_pool(case, pool.calls, runs), pool.start_over, pool.set_aside)
+    found = _with(_pool(case, pool.calls, runs), pool.start_over)
     return replace(found, verdict=found.verdict._replace(outcome=newest.outcome))
 
 

@@ -17,7 +17,7 @@ from planner.records.log import Records, Scope
 from planner.results.model import CaseResult
 from planner.results.outcomes import Action
 from planner.values import frozen
-from planner.verdicts.call_judge import CallJudge, could_pass
+from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.earlier import Today, earlier_cases
 from planner.workspace.merge_base import cases_at_merge_base
 from planner.workspace.stores import Workspace, named_project
@@ -95,7 +95,6 @@ def earlier_results(
         base=_of_target(work, records, found.base),
         gone=gone,
         has_evidence=repository.has_evidence,
-        could_pass=could_pass(repository.load_evidence, ask),
     )
     return EarlierResults(stored, found.base, found.counted)
 

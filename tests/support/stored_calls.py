@@ -22,7 +22,7 @@ from planner.results.model import CaseResult, JudgedRun
 from planner.results.outcomes import Action
 from planner.results.repository import StoredFile
 from planner.session.recording import origin_of
-from planner.verdicts.call_judge import CallJudge, could_pass
+from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.earlier import EarlierCases, Today, earlier_cases
 from tests.support.stored_cases import NOW, make_runs
@@ -166,7 +166,6 @@ class Session:
             found.cases,
             base=found.base,
             gone=found.gone,
-            could_pass=could_pass(self.judge.load_evidence, self.judge.ask),
         )
         request = Request(
             self.now,

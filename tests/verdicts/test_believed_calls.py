@@ -15,8 +15,8 @@ from planner.evidence import Grade
 from planner.records.facts import Correction, data_of
 from planner.records.files import part_bytes
 from planner.records.log import Scope
-from planner.verdicts.call_judge import CallJudge, could_pass
-from tests.support.heard_calls import BAD, EMPTY, GOOD, HEARD, JUDGE, LATE, calls, heard_in, load, shown
+from planner.verdicts.call_judge import CallJudge
+from tests.support.heard_calls import BAD, EMPTY, GOOD, HEARD, JUDGE, LATE, calls, heard_in, shown
 from tests.support.samples import heard, plan_case
 from tests.support.stored_calls import MemoryFiles, Session, Store, play, runs_after
 from tests.support.stored_cases import NOW
@@ -69,15 +69,6 @@ def test_a_failure_of_the_platform_needs_no_evidence() -> None:
     runs = [*calls(EMPTY, "aa"), *runs_after(EMPTY, "platform", first=190, evidence=None)]
     store = play(HEARD, EMPTY, runs, judge=JUDGE).store
     assert shown(store) == shown(store.untrusted()) == ("passed", 2, 3)
-
-
-@pytest.mark.parametrize(
-    ("kinds", "passing", "is_possible"), [("b", 9, False), ("a", 0, True), ("", 1, True), ("", 0, True)]
-)
-def test_whether_new_calls_could_pass(kinds: str, passing: int, is_possible: bool) -> None:
-    """By the evidence, whatever the runs say."""
-    forged = [run.model_copy(update={"outcome": "passed", "cause": None}) for run in calls(EMPTY, kinds)]
-    assert could_pass(load, no_judge)(replace(HEARD), forged, passing, True) is is_possible
 
 
 def test_masked_words_keep_the_verdict_on_the_original() -> None:
