@@ -69,15 +69,15 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
         STORED,
         ("call", "settings_changed", 3, (), "target 12 → 14\nmode bot → sip\ntarget number none → +14155550199"),
     ),
-    "failed: judged together with the earlier runs": (
+    "failed: only somebody who asks calls it again": (
         CASE,
         failed(None, "agent", None),
-        ("call", "failed", 3, (101, 102, 103), "counted with 3 stored runs"),
+        ("reuse", "failed", 0, (), ""),
     ),
     "failed, runs raised": (
         make_case(**FIVE),
         failed(None, "agent", None),
-        ("call", "failed", 2, (101, 102, 103), "counted with 3 stored runs"),
+        ("call", "runs_raised", 2, (101, 102, 103), "in addition to 3 stored runs"),
     ),
     "unknown: only runs without a call are called again": (
         make_case(**FIVE),
@@ -161,7 +161,7 @@ ROWS: Final[dict[str, tuple[Case, CaseResult | None, tuple[Any, ...]]]] = {
     "expectations of a failed case without evidence": (
         EASIER,
         failed("agent", "agent", None, evidence=None),
-        ("call", "failed", 3, (), ""),
+        ("call", "expectations_changed", 3, (), "the stored evidence is missing"),
     ),
     "a platform failure has no evidence to judge": (
         EASIER,
@@ -321,8 +321,8 @@ def test_expired() -> None:
     assert decide(case, store_case(case, runs=young + just))[:2] == ("reuse", "passed")
     uncounted = make_runs("platform", first=103, completed_at=NOW - timedelta(days=15))
     assert decide(case, store_case(case, runs=young + uncounted))[:2] == ("reuse", "passed")
-    failed = store_case(case, outcome="failed", runs=[*make_runs("agent"), *old])
-    assert decide(case, failed)[:2] == ("call", "failed")
+    failed = store_case(case, outcome="failed", runs=[*make_runs("agent", None), *old])
+    assert decide(case, failed)[:2] == ("reuse", "failed")
 
 
 def test_runs_of_unknown_age() -> None:

@@ -200,7 +200,7 @@ def test_runs_stored_with_the_case_count() -> None:
 
 def test_a_platform_failure_that_was_billed_counts() -> None:
     """A failed call that was billed shows what a call costs."""
-    prior = store_case(make_case(), outcome="failed", runs=make_runs("platform", "agent", None))
+    prior = store_case(make_case(), outcome="unknown", runs=make_runs("platform", "agent", None))
     assert build([make_case()], [prior]).estimate.basis == "3 past runs of these cases"
 
 

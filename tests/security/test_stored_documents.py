@@ -90,7 +90,7 @@ def actions(project: Project) -> dict[str, tuple[str, str, int]]:
 
 def test_unedited_facts_stay(stored: Project) -> None:
     """Calls that another machine made are judged again from their evidence, and none is made again."""
-    assert actions(stored) == {GOOD: ("reuse", "passed", 0), BAD: ("reuse", "out_of_reach", 0)}
+    assert actions(stored) == {GOOD: ("reuse", "passed", 0), BAD: ("reuse", "failed", 0)}
 
 
 def test_what_this_machine_wrote_is_trusted(project: Project) -> None:
@@ -108,7 +108,7 @@ def test_an_outcome(stored: Project) -> None:
     Before: the case was reused as passed, and the job succeeded. Now: the case is judged again from its evidence, and fails.
     """
     edit(stored, lambda _, bad: as_if_passed(bad))
-    assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)
+    assert actions(stored)[BAD] == ("reuse", "failed", 0)
     assert stored.planner("run", "--sandbox", "--consent-to-charge").code == 1
 
 
@@ -271,7 +271,7 @@ def test_calls_under_another_name(stored: Project, field: str, value: str, reaso
 
     edit(stored, change)
     assert actions(stored)[GOOD] == ("reuse", reason, 0)
-    assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)
+    assert actions(stored)[BAD] == ("reuse", "failed", 0)
 
 
 def test_prices_of_forged_history(stored: Project) -> None:
@@ -296,4 +296,4 @@ def test_a_cache_inside_the_repository(stored: Project, monkeypatch: pytest.Monk
     digests = (sha256(path.read_bytes()).hexdigest() for path in (stored.root / STORE / "calls").rglob("*.jsonl"))
     stored.write(".cache/planner/verified", "".join(f"{digest}\n" for digest in digests))
     monkeypatch.setenv("XDG_CACHE_HOME", str(stored.root / ".cache"))
-    assert actions(stored)[BAD] == ("reuse", "out_of_reach", 0)
+    assert actions(stored)[BAD] == ("reuse", "failed", 0)

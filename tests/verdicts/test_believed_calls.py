@@ -140,7 +140,7 @@ def test_a_masked_failure_is_not_forgotten() -> None:
 
     store = heard_in(EMPTY, "ccc").edited(first_failed)
     (change,) = Session([HEARD], judge=JUDGE).changes(store)
-    assert (change.action.value, change.reason.value) == ("reuse", "out_of_reach")
+    assert (change.action.value, change.reason.value) == ("reuse", "failed")
     again = Session([HEARD], judge=JUDGE, asked={"rerun": "failed"})
     (retried,) = again.results(store, {HEARD.case_id: calls(store, "aaa")})
     assert (retried.outcome.value, retried.runs_passed, retried.runs_total) == ("failed", 5, 6)

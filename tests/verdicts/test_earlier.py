@@ -64,13 +64,13 @@ def test_a_prompt_that_is_changed_back_needs_no_call() -> None:
 
 
 def test_failures_are_not_forgotten_when_a_change_is_reverted() -> None:
-    """The failed runs count together with the new ones, unless even passing calls could not reach the rate."""
+    """The case is failed again; if somebody asks, its runs count together with the new ones."""
     case = replace(CASE, min_pass_rate=0.8, runs=5)
     store = known(replace(EDITED, runs=5), known(case, EMPTY, mix(3, 2)).store, mix(5, 0)).store
-    change = change_of(case, store)
+    assert decided(case, store) == ("recheck", "called_before", 0)
+    change = change_of(case, store, rerun="failed")
     assert (change.action.value, change.reason.value, change.runs) == ("call", "failed", 5)
     assert change.kept_run_ids == (101, 102, 103, 104, 105)
-    assert decided(CASE, known(EDITED, known(CASE, EMPTY, FAILED).store, PASSED).store) == ("reuse", "out_of_reach", 0)
     anew = change_of(case, store, start_over=FRESH)
     assert (anew.action.value, anew.kept_run_ids, anew.start_over) == ("call", (), FRESH)
 
@@ -153,8 +153,8 @@ def test_a_renamed_case_keeps_its_failures() -> None:
     case = replace(CASE, runs=5, min_pass_rate=0.8)
     other = replace(case, case_id="refunds/delayed-order@support", scenario="delayed-order")
     store = play(case, EMPTY, mix(3, 2)).store
-    assert decided(other, store, None) == ("call", "failed", 5)
-    again = play(other, store, mix(5, 0))
+    assert decided(other, store, None) == ("recheck", "renamed", 0)
+    again = play(other, store, mix(5, 0), rerun="failed")
     assert (again.pool, again.case.case_id) == (("flaky", 8, 10), other.case_id)
     assert decided(other, again.store, None) == ("reuse", "passed", 0)
     assert Session([other]).prior(again.store).runs_total == 10
@@ -203,7 +203,7 @@ def test_configurations_are_compared_by_what_they_mean() -> None:
     """A field that the service added since is none that the call had; a revision then says nothing."""
     called = {"prompt": "Be brief.", "voice": "aria"}
     store = play(CASE, EMPTY, FAILED, revisions=at(OLD), configurations=Configurations({CASE.target: called})).store
-    for fields, reason in (({"a_new_field": 1}, "out_of_reach"), ({"voice": "nova"}, "agent_edited")):
+    for fields, reason in (({"a_new_field": 1}, "failed"), ({"voice": "nova"}, "agent_edited")):
         stored = {configuration_digest(called): called}.get
         today = Configurations({CASE.target: called | fields}, frozenset(), stored)
         assert [change.reason.value for change in Session([CASE], at(NEW), today).changes(store)] == [reason]
@@ -227,7 +227,7 @@ def test_selected_cases_count() -> None:
     assert decided(CASE, first) == ("reuse", "passed", 0)
     retried = replace(CASE, runs=5, min_pass_rate=0.8)
     tried = play(retried, EMPTY, mix(3, 2), partial=True)
-    again = play(retried, tried.store, mix(5, 0))
+    again = play(retried, tried.store, mix(5, 0), rerun="failed")
     assert (again.pool, again.sides) == (("flaky", 8, 10), ((3, 5), (5, 5)))
     fruitless = play(CASE, EMPTY, ["caller"] * 3, partial=True)
     assert play(CASE, fruitless.store, ["caller"]).case.inconclusive_sessions == 2
@@ -237,7 +237,7 @@ def test_selected_cases_count() -> None:
 
 
 def test_a_pull_requests_own_calls_are_compared_with_the_default_branch() -> None:
-    """They are not repeated, also for a retry. A call of the default branch that is older is no newer one."""
+    """They are not repeated, also if they failed. A call of the default branch that is older is no newer one."""
     base = heard_in(EMPTY, "aaa")
     changed = replace(HEARD, prompt="Ask again.")
 
@@ -251,7 +251,7 @@ def test_a_pull_requests_own_calls_are_compared_with_the_default_branch() -> Non
         in_pull_request(changed, EMPTY.on_branch(), "aaa"),
     )
     assert (good.action.value, good.reason.value) == ("recheck", "called_before")
-    assert (bad.action.value, bad.reason.value, len(bad.kept_run_ids)) == ("call", "failed", 3)
+    assert (bad.action.value, bad.reason.value) == ("recheck", "called_before")
     assert good.compared_with is not None
     assert bad.compared_with is not None
     assert {run.run_id for run in good.compared_with.runs} == {run.run_id for run in bad.compared_with.runs}

@@ -111,7 +111,7 @@ def test_a_changed_call_or_a_pass_begins_a_pool() -> None:
     assert play(replace(TEN, prompt="Hello."), failed, mix(9, 1), revisions=BEFORE).pool == ("flaky", 9, 10)
     edited = play(TEN, failed, mix(9, 1), revisions=AFTER)
     assert (edited.case.reason, edited.pool) == ("agent_edited", ("flaky", 9, 10))
-    good = play(TEN, failed, mix(9, 1), revisions=BEFORE)
+    good = play(TEN, failed, mix(9, 1), rerun="failed", revisions=BEFORE)
     assert good.pool == ("flaky", 16, 20)
     again = play(TEN, good.store, mix(9, 1), rerun="all", revisions=BEFORE)
     assert (again.pool, again.sides) == (("flaky", 9, 10), ((16, 20), (9, 10)))
@@ -129,7 +129,7 @@ def test_old_runs_leave_a_pool_that_has_not_passed() -> None:
         return play(week, EMPTY, runs).store
 
     later = [changed(run, completed_at=NOW) for run in make_runs(*mix(9, 1), first=500, session_id="session-002")]
-    found = play(week, aged(*mix(7, 3)), later)
+    found = play(week, aged(*mix(7, 3)), later, rerun="failed")
     assert (found.pool, [run.pooled for run in found.case.runs].count(True)) == (("failed", 14, 18), 8)
     assert asked(week, aged(*mix(10, 0)))[:2] == ("call", "expired")
 
@@ -249,7 +249,7 @@ TWO = make_case(runs=2)
         ([*GOOD, *again("b", "first", ("agent", 11))], [(2, 3)]),
         ([*GOOD, *again("b", "start_over", ("agent", 11))], [(2, 2), (0, 1)]),
         ([*again("a", "first", *[(None, 1)] * 6), *again("b", "missing", *[("agent", 11)] * 6)], [(6, 12)]),
-        ([*again("a", "first", *[("agent", 1)] * 6), *again("b", "missing", *[(None, 11)] * 6)], [(0, 6), (6, 6)]),
+        ([*again("a", "first", *[("agent", 1)] * 6), *again("b", "missing", *[(None, 11)] * 6)], [(6, 12)]),
         ([*again("b", "retry", (None, 11)), *FIRST], [(2, 3)]),
     ],
 )

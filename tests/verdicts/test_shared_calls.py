@@ -160,8 +160,8 @@ def test_each_case_is_judged_by_its_own_expectations() -> None:
 def test_the_retry_of_one_case_does_not_enter_the_pool_of_another_that_passed() -> None:
     loose = replace(TWO, min_pass_rate=0.6, runs=3)
     _, store = finish(EMPTY, ONE, loose, made={ONE.case_id: mix(3, 0), loose.case_id: mix(1, 2)})
-    assert changed(store, ONE, loose) == [("reuse", "passed", 0), ("call", "failed", 3)]
-    found, store = finish(store, ONE, loose, made={loose.case_id: mix(3, 0)})
+    assert changed(store, ONE, loose) == [("reuse", "passed", 0), ("reuse", "failed", 0)]
+    found, store = finish(store, ONE, loose, made={loose.case_id: mix(3, 0)}, rerun="failed")
     assert numbers(found) == [("passed", 3, 3), ("flaky", 4, 6)]
     assert [fact.shared_by for fact in facts(store)][3:] == [[], [], []]
     prior = {case_id: each.prior for case_id, each in Session([ONE, loose]).earlier(store).cases.items()}

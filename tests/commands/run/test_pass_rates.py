@@ -59,7 +59,7 @@ def test_a_retry_adds_to_the_runs_and_pays_for_its_own(failed: Project, service:
 
     ran = failed.planner("run", CONSENT)
     case = case_of(failed)
-    assert (ran.code, case["action"], case["reason"], counts(failed)) == (1, "reuse", "out_of_reach", (4, 8))
+    assert (ran.code, case["action"], case["reason"], counts(failed)) == (1, "reuse", "failed", (4, 8))
     assert "--start-over REASON" in " ".join(ran.out.split())
     assert service.ledger()["total_cents"] == total
     assert failed.results()["cost"]["actual_cents"] == 0
@@ -73,9 +73,9 @@ def test_retrying_a_selected_case_adds_up(failed: Project, service: Served) -> N
     failed.planner("run", CONSENT, *only)
     assert (counts(failed), failed.results()["partial"]) == ((4, 8), True)
     failed.planner("run", CONSENT, *only)
-    assert (counts(failed), case_of(failed)["reason"]) == ((4, 8), "out_of_reach")
+    assert (counts(failed), case_of(failed)["reason"]) == ((4, 8), "failed")
     assert failed.planner("run", CONSENT).code == 1
-    assert (counts(failed), case_of(failed)["reason"], len(service.own_runs())) == ((4, 8), "out_of_reach", 8)
+    assert (counts(failed), case_of(failed)["reason"], len(service.own_runs())) == ((4, 8), "failed", 8)
     failed.planner("run", CONSENT, *only, "--rerun", "failed")
     assert (counts(failed), len(service.own_runs())) == ((6, 12), 12)
 

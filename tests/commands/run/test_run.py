@@ -92,7 +92,7 @@ def test_what_is_free_is_done_although_calls_are_refused(
     assert len(service.own_runs()) == 5
     actions = project.actions()
     assert actions.pop("hours/cancel@clinic") == ("call", "caller_prompt_changed", 1)
-    assert set(actions.values()) == {("reuse", "out_of_reach", 0)}
+    assert set(actions.values()) == {("reuse", "failed", 0)}
     project.edit("plans/hours.yaml", "of Friday", "of Monday")
     planned = project.planner("plan").out
     assert "2 failing, unchanged: `planner run --rerun failed` calls them again (4 calls, $0.64)" in planned
@@ -179,7 +179,7 @@ def test_a_failing_case(project: Project, service: Served) -> None:
     quote = case["runs"][0]["findings"][0]["quote"]
     assert quote["role"] == "agent"
     assert quote["text"].split()[0] in (project.root / "reports/report.md").read_text()
-    assert project.actions()["strict/impossible@clinic"] == ("reuse", "out_of_reach", 0)
+    assert project.actions()["strict/impossible@clinic"] == ("reuse", "failed", 0)
     assert "more `runs`" not in project.planner("plan").out  # every run must pass
     assert project.actions("--rerun", "failed")["strict/impossible@clinic"] == ("call", "failed", 1)
 
