@@ -137,7 +137,10 @@ def steps_to_decide(cases: Sequence[CaseResult], commands: NextCommands) -> Iter
         )
         yield NextStep(code=NextStepCode.CHANGE_EXPECTATIONS, text=text)
     if failed:
-        text = f"To call {count(failed, 'failed case')} again (charged), together with the earlier calls"
+        text = (
+            f"{count(failed, 'failed case')} will not be called again until something changes. To call anyway (charged) "
+            "and count with the earlier calls (after a fix that planner cannot see, use --start-over REASON instead)"
+        )
         yield NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.failed, charged=True)
 
 
