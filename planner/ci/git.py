@@ -78,6 +78,7 @@ class Git:
     folder: Path
     environ: Mapping[str, str]
     _layout: Layout | GitAnswer | None = field(default=None, init=False)
+    _remotes: GitAnswer | None = field(default=None, init=False)
 
     def __call__(
         self,
@@ -115,6 +116,12 @@ class Git:
         if not isinstance(self._layout, Layout):
             self._layout = self._find()
         return self._layout
+
+    def remotes(self) -> GitAnswer:
+        """Their names, as `git remote` lists them."""
+        if self._remotes is None:
+            self._remotes = self("remote")
+        return self._remotes
 
     def _find(self) -> Layout | GitAnswer:
         asked = self._run(["rev-parse", "--absolute-git-dir", "--show-toplevel"], "rev-parse")
@@ -203,7 +210,7 @@ def shared_remote(git: Git, named: str | None) -> str | None:
 
     Raises `UsageError` if the choice is ambiguous.
     """
-    listed = git("remote")
+    listed = git.remotes()
     if listed.code != 0:
         raise without_repository(git, listed, "Run the command inside a repository, or choose another --store.")
     remotes = listed.out.decode("utf-8", "replace").split()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 from planner.ci.git import Git, shared_remote
@@ -77,8 +76,8 @@ def open_shared(
     return Shared(of_branches(remote, namespaces), opened(namespaces), redaction, remote), opened
 
 
-def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: bool, offline: bool = False) -> Store:
-    """The shared store of this address, for the repository of `root`. Raises `UsageError`.
+def remote_store(shell: Shell, git: Git, address: SharedAddress, *, sandbox: bool, offline: bool = False) -> Store:
+    """The shared store of this address. Raises `UsageError`.
 
     Whoever can write to it is trusted: outcomes in `latest/` are used as they are. So it must never be a place that a
     commit can change, such as a file of the work tree.
@@ -86,7 +85,6 @@ def remote_store(shell: Shell, root: Path, address: SharedAddress, *, sandbox: b
     backoff = Backoff(shell.chance, shell.pause)
     match address:
         case GitRef():
-            git = Git(root, shell.environ)
             ref = address.ref + ("-sandbox" if sandbox else "")
             remote = shared_remote(git, address.remote)
             return GitStore(git, ref, remote=remote, backoff=backoff, offline=offline)

@@ -217,6 +217,7 @@ def place_of(
         others = (*_others(here, namespaces, targets), UnverifiedKeys([folder], own))
         opened_here = OpenedStore(directory, here(namespaces), environment, home, verified, own, None, *others, world)
         return replace(opened_here, account=account_of(shell))
+    git = Git(root, shell.environ)
     # Sandbox results quote nobody.
     if isinstance(address, GitRef) and not (selection.sandbox or project.store_public) and is_public(shell.environ):
         raise UsageError(
@@ -224,7 +225,7 @@ def place_of(
             "Use a bucket, or agree to this with `store_public: true` in planner.yaml.",
         )
     try:
-        remote = remote_store(shell, root, address, sandbox=selection.sandbox, offline=selection.offline)
+        remote = remote_store(shell, git, address, sandbox=selection.sandbox, offline=selection.offline)
     except UsageError as error:
         raise UsageError(f"{where}: {error}", error.hint) from error
     shared, opened = open_shared(shell, project, remote, (folder, namespaces, access))
@@ -236,7 +237,7 @@ def place_of(
 
     def open_log(namespace: str) -> tuple[str, Store]:
         name = log_name(project_folder, unquote(namespace.removeprefix(BRANCHES).rstrip("/")))
-        return f"{named} {name}", _open_log(shell, root, address, name)
+        return f"{named} {name}", _open_log(shell, git, address, name)
 
     return replace(found, account=account_of(shell), open_log=open_log)
 
@@ -246,18 +247,17 @@ def shares_log(selection: Selection) -> bool:
     return not (selection.offline or selection.sandbox)
 
 
-def _open_log(shell: Shell, root: Path, address: StoreAddress, name: str) -> Store:
+def _open_log(shell: Shell, git: Git, address: StoreAddress, name: str) -> Store:
     """The log of this name in a store. A ref's log is beside it, since git allows no ref below another one."""
     from planner.log.stores.opening import Access as LogAccess
     from planner.log.stores.opening import open_store
 
-    git = Git(root, shell.environ)
     remote = None
     if isinstance(address, GitRef):
         remote = shared_remote(git, address.remote)
         address = GitRef(f"{address.ref}-log", address.remote)
     allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
-    return open_store(address, name, shell.new_id(), LogAccess(root, git, remote, allow_http))
+    return open_store(address, name, shell.new_id(), LogAccess(git.folder, git, remote, allow_http))
 
 
 def named_project(root: Path, project: Project) -> str:

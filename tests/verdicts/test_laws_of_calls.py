@@ -158,7 +158,9 @@ def test_a_retry_names_what_it_counts_with() -> None:
     """Even without heads, the failures before it are missed."""
     case, store = make_case(runs=1, min_pass_rate=0.5), Store()
     for cause in ("agent", None):
-        _, store = Session([case], asked={"rerun": "failed" if cause is None else "needed"}).finish(store, {case.case_id: runs_after(store, cause)})
+        _, store = Session([case], asked={"rerun": "failed" if cause is None else "needed"}).finish(
+            store, {case.case_id: runs_after(store, cause)}
+        )
     parts = sorted(name for name in store.base.content if name.startswith("calls/"))
     left = replace(store, base=MemoryFiles({parts[1]: store.base.content[parts[1]]}))
     assert (outcome(store, Session([case])), outcome(left, Session([case]))) == ("flaky", "unknown")
