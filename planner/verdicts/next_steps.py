@@ -138,8 +138,8 @@ def steps_to_decide(cases: Sequence[CaseResult], commands: NextCommands) -> Iter
         yield NextStep(code=NextStepCode.CHANGE_EXPECTATIONS, text=text)
     if failed:
         text = (
-            f"{count(failed, 'failed case')} will not be called again until something changes. After a fix that planner "
-            "cannot see, add --start-over REASON; without it, new calls count together with the earlier ones (charged)"
+            f"{count(failed, 'failed case')} will not be called again until something changes. To call anyway, "
+            "counted with the earlier calls (charged); after a fix that planner cannot see, add --start-over REASON"
         )
         yield NextStep(code=NextStepCode.CALL_AGAIN, text=text, command=commands.failed, charged=True)
 
