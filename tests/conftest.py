@@ -59,6 +59,8 @@ for _name in list(os.environ):
         "ftp_proxy",
     }:
         del os.environ[_name]
+# NumPy would start a thread for each processor and let them spin, which the small arrays of planner do not need.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _CACHE = tempfile.mkdtemp(prefix="planner-tests-cache-")
 atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 os.environ |= {

@@ -96,15 +96,15 @@ def test_a_changed_secret_is_a_change() -> None:
 
 
 def test_many_secrets_take_bounded_time() -> None:
-    """An agent has 50,000 headers, each with a value of its own.
+    """An agent has 20,000 headers, each with a value of its own.
 
-    Before: without a limit, computing their digests takes minutes. Now: it takes under 5 s, and a changed value is still noticed.
+    Before: without a limit, computing their digests takes minutes. Now: it takes under 3 s, and a changed value is still noticed.
     """
-    headers = {f"X-{number}": f"value {number}" for number in range(50_000)}
+    headers = {f"X-{number}": f"value {number}" for number in range(20_000)}
     start = time.process_time()
     hidden = hide_secrets({"headers": headers})
-    assert time.process_time() - start < 5
-    assert hidden != hide_secrets({"headers": {**headers, "X-49999": "another"}})
+    assert time.process_time() - start < 3
+    assert hidden != hide_secrets({"headers": {**headers, "X-19999": "another"}})
 
 
 SLACK, DISCORD = "Xq3vT9bLm2PzRw8KcY5nHd4J", "k9_Zp4Lw-7TtQxV2mBs8RcYh3NfJd6GgWa5Ue1Oi0PkLzXcVbNm"

@@ -60,7 +60,7 @@ SCIPY_FISHER = [
 ]
 
 COUNTS = st.integers(1, 12).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
-P_VALUES = st.dictionaries(st.text(max_size=3), st.fractions(0, 1), max_size=8)
+P_VALUES = st.dictionaries(st.text(max_size=3), st.fractions(0, 1), max_size=6)
 LEVEL = Fraction(1, 20)
 
 
@@ -202,7 +202,7 @@ def test_many_small_losses_are_significant_together() -> None:
     assert stratified_p([]) == 1
 
 
-@pytest.mark.parametrize("rate", [0.5, 0.8, 0.97])
+@pytest.mark.parametrize("rate", [0.5, 0.97])
 def test_the_stratified_test_of_a_large_suite(rate: float) -> None:
     """Of 400 cases the sum is what NumPy's convolution of SciPy's distributions makes it; what is left out at its ends is not
     missed."""

@@ -15,23 +15,24 @@ from mortality import Life
 from planner.calls.driver import Driver
 from planner.calls.model import Outcomes
 
-SMALL = 20, 5
+SMALL = 10, 4
+CALLS = 40
 
 
 @pytest.mark.parametrize(("call_bill", "transactions"), [("base", "served"), ("charged", "missing")])
-def test_a_hundred_runs_are_billed_to_the_cent(tmp_path: Path, call_bill: Any, transactions: TransactionsMode) -> None:
+def test_runs_are_billed_to_the_cent(tmp_path: Path, call_bill: Any, transactions: TransactionsMode) -> None:
     """With late transactions and bills and with lost launches: the first session has what can be read, the next one
     has everything."""
     service = Billed(tmp_path, options={"call_bill": call_bill, "transactions": transactions})
     ran = service.call(*SMALL)
-    assert len(service.fake.runs) == 100
+    assert len(service.fake.runs) == CALLS
     service.check()
     assert ("transactions cannot be read" in ran.err) is (transactions == "missing")
     assert ran.err.count("transactions cannot be read") <= 1
 
     service.seconds += VERY_LATE_SECONDS
     service.call(*SMALL)
-    assert len(service.fake.runs) == 100
+    assert len(service.fake.runs) == CALLS
     service.check()
 
 
@@ -84,7 +85,7 @@ def test_a_killed_sessions_bills_are_corrected_as_well(tmp_path: Path) -> None:
     unconfirmed = service.noted()
     service.seconds += VERY_LATE_SECONDS
     service.call(*SMALL)
-    assert len(service.fake.runs) == 100
+    assert len(service.fake.runs) == CALLS
     assert service.noted() != unconfirmed
     service.check()
 
@@ -104,5 +105,5 @@ def test_runs_that_another_machine_read_as_well_have_their_bills(
     monkeypatch.setattr(Driver, "run", run_beside_another)
     service = Billed(tmp_path, options={"call_bill": "base"})
     service.call(*SMALL)
-    assert len(service.fake.runs) == 100
+    assert len(service.fake.runs) == CALLS
     service.check()

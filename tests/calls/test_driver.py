@@ -4,16 +4,15 @@ was paid for."""
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import calling_program
 import pytest
+from calling_program import make_calls, wants
 from file_log import FileLog
+from forked import Forked, started
 from served_sandbox import ServedSandbox
 
 CALLS = 8
@@ -31,27 +30,28 @@ def sandbox(tmp_path: Path) -> Iterator[ServedSandbox]:
         yield served
 
 
-def start(sandbox: ServedSandbox, log: Path, story: int, *death: str) -> subprocess.Popen[str]:
-    program = [sys.executable, calling_program.__file__, sandbox.url, str(log), str(story), str(CALLS), *death]
-    return subprocess.Popen(program, stderr=subprocess.PIPE, text=True)
+def start(sandbox: ServedSandbox, log: Path, story: int, *death: object) -> Forked:
+    return started(make_calls, sandbox.url, log, story, CALLS, *death, cwd=log.parent)
 
 
-def finish(process: subprocess.Popen[str]) -> int:
-    _, errors = process.communicate()
-    assert "Traceback" not in errors, errors
-    return process.returncode
+def finish(process: Forked) -> int | None:
+    with process.output:
+        said = process.output.read()
+    process.process.join()
+    assert "Traceback" not in said, said
+    return process.process.exitcode
 
 
 def check(sandbox: ServedSandbox, log: Path, story: int) -> None:
     """Each call was paid for once, and the log has all of them with their bills."""
     made = sandbox.runs(story)
-    wanted = {want.prompt: 2 for want in calling_program.wants(story, CALLS)}
-    assert Counter(run["prompt"] for run in made) == wanted
+    expected = {want.prompt: 2 for want in wants(story, CALLS)}
+    assert Counter(run["prompt"] for run in made) == expected
     state = FileLog(log).state
     assert not state.ignored
     calls = {run_id: call for launch in state.launches.values() for run_id, call in launch.live_calls.items()}
     assert calls.keys() == {run["run_id"] for run in made}
-    keys = {want.prompt: want.key for want in calling_program.wants(story, CALLS)}
+    keys = {want.prompt: want.key for want in wants(story, CALLS)}
     for run in made:
         call = calls[run["run_id"]]
         assert (call.key, call.call_id, call.cents) == (keys[run["prompt"]], run["call_id"], run["cost_cents"])
@@ -59,23 +59,18 @@ def check(sandbox: ServedSandbox, log: Path, story: int) -> None:
     assert state.tallies.spent.total() == sum(run["cost_cents"] for run in made)
 
 
-def test_each_call_is_made_once(sandbox: ServedSandbox, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    assert finish(start(sandbox, log, 1)) == 0
-    check(sandbox, log, 1)
-    assert finish(start(sandbox, log, 1)) == 0
-    check(sandbox, log, 1)
-
-
 def test_lost_answers_are_found(tmp_path: Path) -> None:
+    """And once each call is made, another process makes none."""
     log = tmp_path / "log"
     with ServedSandbox(tmp_path, WORLD, LOSSES) as sandbox:
         assert finish(start(sandbox, log, 1)) == 0
         assert sandbox.faults_fired() == [1, 1, 1]
         check(sandbox, log, 1)
+        assert finish(start(sandbox, log, 1)) == 0
+        check(sandbox, log, 1)
 
 
-DEATHS: Sequence[tuple[str, ...]] = [("appended", "2"), ("sending", "1"), ("answered", "1"), ("noted", "3")]
+DEATHS = [("appended", 2), ("sending", 1), ("answered", 1), ("noted", 3)]
 
 
 def test_a_process_that_is_killed_again_and_again_costs_nothing(sandbox: ServedSandbox, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ process that stood still made a copy of an agent which the other took for one ne
 its calls never shared them; one deleted a copy with calls of the other that were in no
 results yet; one took the runs of results that it read after the launches for those of somebody else; and one was killed while a launch was
 under way whose runs the other found."""
-SAMPLE = tuple(range(1, 7))
+SAMPLE = (3, 4)
 
 
 @pytest.mark.parametrize("seed", [*FOUND, *SAMPLE])
@@ -41,8 +41,8 @@ scenarios:
 """
 PROJECT = PROJECT_OF_STORIES
 WANTED = {"You are Ana. Ask for Saturday.": 3, "You are Bob. Ask for Saturday.": 3}
-SHARES = 4
-"""A quarter of the points is tried in each test, two quarters in all for each kind of plan."""
+SHARES = 8
+"""An eighth of the points is tried in each test, a quarter in all for each kind of plan."""
 
 
 def fleet_of(folder: Path, *, rich: bool, like_client: bool = False) -> Fleet:
@@ -85,7 +85,7 @@ def test_calls_that_finish_while_a_session_starts_are_not_repeated(tmp_path: Pat
     assert fleet.made() == WANTED
 
 
-@pytest.mark.parametrize(("rich", "share"), [(False, 0), (True, 1), (False, 2), (True, 3)])
+@pytest.mark.parametrize(("rich", "share"), [(False, 0), (True, 2), (False, 4), (True, 6)])
 def test_a_machine_that_is_lost_between_refusals_costs_no_second_call(
     tmp_path: Path, share: int, *, rich: bool
 ) -> None:

@@ -28,7 +28,7 @@ scenarios:
 """
 PASSES, FAILS = "{check: call, status: completed}", "{check: says, any_of: [a zebra]}"
 WANTED = {"You are Ana. Ask for Saturday.": 5}
-SAMPLE = 3
+SAMPLE = 5
 """One of so many points is tried."""
 FEW, MANY = "few/hours@clinic", "many/hours@clinic"
 
@@ -144,7 +144,7 @@ def test_an_interrupted_case_has_not_passed_with_a_part_of_the_calls(tmp_path: P
     assert {outcome for outcome, _ in cases_of(fleet).values()} == {"unknown"}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [3, 4])
 def test_no_story_with_equal_cases_pays_twice_or_leaves_anything(tmp_path: Path, seed: int) -> None:
     story = Story(seed, tmp_path, has_equal_calls=True)
     story.run()

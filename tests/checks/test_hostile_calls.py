@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-MOST_SECONDS = 5.0
+MOST_SECONDS = 4.0
+"""For a third of the longest text; several times what they take, for machines that do something else, too."""
 MOST_BYTES = 300 * 1000 * 1000
 PROGRAM = Path(__file__).parents[1] / "support" / "hostile_calls.py"
 
@@ -17,7 +18,7 @@ def test_hostile_calls_cost_little() -> None:
     nesting, text full of digits or number words, the numbers 2^53 + 1 and 10^5000.
 
     Before: without limits, `no_pii` and expressions took minutes, and some numbers broke a check.
-    Now: each takes under 5 s of CPU, and all of them stay within 300 MB. Calls over a limit are undecided.
+    Now: each takes a few seconds of CPU, and all of them stay within 300 MB. Calls over a limit are undecided.
     """
     child = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True, check=True)
     judged = [json.loads(line) for line in child.stdout.splitlines()]

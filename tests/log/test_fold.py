@@ -126,7 +126,7 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120)
 @given(st.lists(FACTS, max_size=14), st.randoms(use_true_random=False))
 def test_order_and_repetition_make_no_difference(facts: list[Fact], random: Random) -> None:
     written = lines(*facts)
@@ -135,20 +135,20 @@ def test_order_and_repetition_make_no_difference(facts: list[Fact], random: Rand
     assert fold(again, READER) == fold(written, READER)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(FACTS, max_size=10), st.lists(FACTS, max_size=10))
 def test_two_logs_are_merged_by_the_union_of_their_lines(ours: list[Fact], theirs: list[Fact]) -> None:
     assert fold([*lines(*ours), *lines(*theirs)], READER) == fold(lines(*theirs), READER, fold(lines(*ours), READER))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(FACTS, max_size=14))
 def test_no_sum_is_negative(facts: list[Fact]) -> None:
     counters = fold(lines(*facts), READER).tallies.counters()
     assert all(number > 0 for counter in counters for number in counter.values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 @given(FACTS)
 def test_a_fact_is_read_as_it_was_written(fact: Fact) -> None:
     assert READER.read(write_fact(fact)) == fact

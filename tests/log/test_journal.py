@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +10,13 @@ from threading import Thread
 from unittest.mock import patch
 
 import pytest
-from journaling import open_journal
+from forked import Forked, started
+from journaling import keep, open_journal
 
 from planner.errors import StoreError, UsageError
 from planner.log.journal import Journal
 from planner.log.stores.folder import FolderStore
 from planner.log.stores.store import START, LogWentBackError, log_name
-
-PROGRAM = Path(__file__).parents[1] / "support" / "journaling.py"
 
 
 @pytest.fixture
@@ -199,8 +195,10 @@ def test_processes_that_use_a_journal_at_the_same_time(path: Path, shared: Path,
     folder = shared if is_shared else None
     processes = [start(path, folder, f"writer-{number}", 15) for number in range(3)]
     for process in processes:
-        process.communicate()
-        assert process.returncode == 0
+        process.output.read()
+        process.process.join()
+        assert process.process.exitcode == 0
+        process.output.close()
     journal = open_journal(path, folder)
     journal.share()
     expected = {f"writer-{w} {how} {number}" for w in range(3) for how in ("noted", "appended") for number in range(15)}
@@ -218,14 +216,13 @@ def test_processes_that_are_killed(path: Path, shared: Path, is_shared: bool) ->
     for attempt in range(4):
         writers = [f"writer-{attempt}", f"rival-{attempt}"]
         processes = [start(path, folder, writer, 1000) for writer in writers]
-        outputs: list[str] = []
+        outputs = ["".join(process.output.readline() for _ in range(attempt + 1)) for process in processes]
         for process in processes:
-            assert process.stdout is not None
-            outputs.append("".join(process.stdout.readline() for _ in range(attempt + 1)))
-        for process in processes:
-            process.send_signal(signal.SIGKILL)
+            process.process.kill()
         for writer, process, output in zip(writers, processes, outputs, strict=True):
-            whole = [line for line in (output + process.communicate()[0]).splitlines(keepends=True) if "\n" in line]
+            with process.output:
+                whole = [line for line in (output + process.output.read()).splitlines(keepends=True) if "\n" in line]
+            process.process.join()
             said.update(f"{writer} {line.strip()}" for line in whole)
     in_store = set(store(shared).read()[0])
     journal = open_journal(path, folder)
@@ -238,9 +235,8 @@ def test_processes_that_are_killed(path: Path, shared: Path, is_shared: bool) ->
     assert max(Counter(lines).values()) == 1
 
 
-def start(path: Path, folder: Path | None, writer: str, wanted: int) -> subprocess.Popen[str]:
-    words = [sys.executable, str(PROGRAM), str(path), str(folder or ""), writer, str(wanted)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+def start(path: Path, folder: Path | None, writer: str, wanted: int) -> Forked:
+    return started(keep, path, folder, writer, wanted, cwd=Path.cwd())
 
 
 def test_threads_that_use_a_journal(path: Path, shared: Path) -> None:

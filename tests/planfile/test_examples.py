@@ -90,7 +90,7 @@ def test_faults_that_no_example_can_show(code: str, workspace: Workspace, monkey
     """They are said like all others, and the sound plan they are made from has none of them."""
     assert workspace.diagnostics(SOUND) == ""
     if code == "takes-too-long":
-        monkeypatch.setattr(budget, "MAX_SECONDS", 0.5)
+        monkeypatch.setattr(budget, "MAX_SECONDS", 0.2)
     build, said = BUILT[code]
     build(workspace)
     assert [error for error in workspace.diagnostics().split(", ") if error.endswith(f" {code}")] == [said]

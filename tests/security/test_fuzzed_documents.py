@@ -1,4 +1,4 @@
-"""A few hundred of the random mutations of `tests/benchmarks/stored_documents.py`, which runs 100,000."""
+"""Two hundred of the random mutations of `tests/benchmarks/stored_documents.py`, which runs 100,000."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def test_random_mutations(tmp_path: Path) -> None:
     Now: none does. Most are refused, and the others change nothing that matters.
     """
     fuzzed = Fuzzed(tmp_path / "project")
-    found = [fuzzed.check(seed) for seed in range(400)]
+    found = [fuzzed.check(seed) for seed in range(200)]
     assert [each for each in found if isinstance(each, Violation)] == []
     counted = Counter(map(str, found))
-    assert counted["refused"] > 50
-    assert counted["accepted"] > 50
+    assert counted["refused"] > 25
+    assert counted["accepted"] > 25

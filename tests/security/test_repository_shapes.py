@@ -67,10 +67,6 @@ def _clone(upstream: Upstream, folder: Path, *options: str) -> Path:
     return folder / "clone"
 
 
-def _plain(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return _clone(upstream, folder)
-
-
 def _worktree(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(_clone(upstream, folder), "worktree", "add", "-q", "--detach", str(folder / "second"))
     return folder / "second"
@@ -123,7 +119,6 @@ def _named_by_a_hook(upstream: Upstream, folder: Path, monkeypatch: pytest.Monke
 
 
 SHAPES: dict[str, Shape] = {
-    "a clone": _plain,
     "a work tree beside it": _worktree,
     "a submodule": _submodule,
     "a shallow clone": _shallow,
@@ -153,7 +148,6 @@ def test_policy_and_store(
     (tmp_path / "checkout").mkdir()
     folder = SHAPES[shape](upstream, tmp_path / "checkout", monkeypatch)
     monkeypatch.chdir(folder)
-    assert project.planner("plan").code == 0
     monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
     ran = project.planner(*SANDBOX)
     assert ran.code == 0, ran.err

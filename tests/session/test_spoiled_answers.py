@@ -13,7 +13,7 @@ import pytest
 from spoiled_sessions import Spoiling, all_spoilings, faults_of
 from whole_runs import Organization
 
-SAMPLE = 20
+SAMPLE = 12
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,11 @@ def test_every_answer_is_spoiled(spoilings: list[Spoiling]) -> None:
     }
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_a_spoiled_answer_loses_no_paid_call(spoilings: list[Spoiling], tmp_path: Path, part: int) -> None:
     """Exit code 0 to 4, a report that is true to the ledger, and later sessions that pay for nothing again."""
     dice = Random(part)  # noqa: S311 - no secret
-    for number, spoiling in enumerate(dice.sample(spoilings, SAMPLE // 4)):
+    for number, spoiling in enumerate(dice.sample(spoilings, SAMPLE // 2)):
         assert faults_of(tmp_path / str(number), spoiling) == [], str(spoiling)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
 
+from log_service import Violation
 from log_simulation import Schedule
 
 import planner.calls.answers
@@ -52,7 +53,7 @@ async def _sends_first(self: Any, launches: Any, decided: Any) -> None:
         intent = self._intent_of(launching, decided)
         self.log.note([intent])
         self.limit.posting.add(intent.launch_id)
-        self._tasks.start_soon(self._send, intent, launching, decided.seconds)
+        self._tasks.start_soon(self._send, intent, launching, decided)
 
 
 def _open_keys_are_free(pending: Sequence[Any], opened: Sequence[Intent]) -> list[Any]:
@@ -102,12 +103,12 @@ def _lost_answers_were_refused(intent: Any, answer: Any, state: State, now: Any)
 _reconcile: Final = reconciling.reconcile
 
 
-def _absent_at_once(state: State, intents: Any, lists: Any, settings: Any, now: Any) -> Found:
-    return _reconcile(state, intents, lists, replace(settings, settle_seconds=0.0), now)
+def _absent_at_once(state: State, intents: Any, lists: Any, settings: Any, now: Any, others: Any) -> Found:
+    return _reconcile(state, intents, lists, replace(settings, settle_seconds=0.0), now, others)
 
 
-def _adopts_the_first(state: State, intents: Any, lists: Any, settings: Any, now: Any) -> Found:
-    found = _reconcile(state, intents, lists, settings, now)
+def _adopts_the_first(state: State, intents: Any, lists: Any, settings: Any, now: Any, others: Any) -> Found:
+    found = _reconcile(state, intents, lists, settings, now, others)
     chosen = tuple(
         Outcome(now.server, each.intent.launch_id, Result.ADOPTED, each.candidates[0], _runs(lists, each.candidates[0]))
         for each in found.unsettled
@@ -180,6 +181,6 @@ def schedules_until_found(rule: str, seeds: Sequence[int]) -> tuple[int, str] | 
         for number, seed in enumerate(seeds, start=1):
             try:
                 Schedule(seed).run()
-            except Exception as error:  # noqa: BLE001 - any error is a finding
-                return number, f"{type(error).__name__}: {error}"
+            except Violation as error:
+                return number, str(error)
     return None

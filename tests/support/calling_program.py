@@ -1,5 +1,5 @@
 """A process that makes the calls of one story against a served sandbox, with the log in a file, and kills itself where it
-is told to: `calling_program.py URL LOG STORY CALLS [STEP [NUMBER]]`.
+is told to.
 
 Steps are `append`, `appended`, `note`, `noted` (of the log), `sending` (the first byte of a launch) and `answered` (a
 launch's answer has come). Prints how the calls ended, to stderr; its exit code is theirs.
@@ -32,8 +32,8 @@ from planner.providers.base import Launched, LaunchRequest, Line
 from planner.providers.requests import NO_HOOKS
 from planner.providers.thunderphone.client import Account, ApiClient, connect
 
-SETTINGS = Settings(settle_seconds=3.0, linger_seconds=20.0, evidence_wait_seconds=5.0, poll_ceiling_seconds=0.5)
-SLACK_SECONDS = 1.0
+SETTINGS = Settings(settle_seconds=2.0, linger_seconds=20.0, evidence_wait_seconds=5.0, poll_ceiling_seconds=0.5)
+SLACK_SECONDS = 0.5
 """On one machine, clocks do not differ."""
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "sk_sandbox_any"
@@ -103,12 +103,8 @@ async def call(url: str, log: FileLog, story: int, calls: int, step: Callable[[s
     return outcomes.exit_code
 
 
-def main() -> int:
-    url, path, story, calls, *death = sys.argv[1:]
+def make_calls(url: str, log: Path, story: int, calls: int, dies_at: str = "", number: int = 1) -> int:
+    """The work of the process, which dies at the `number`th time of a step."""
     planner.calls.model.CLOCK_SLACK_SECONDS = SLACK_SECONDS  # type: ignore[misc]
-    step = Steps(death[0] if death else "", int(death[1]) if len(death) > 1 else 1)
-    return anyio.run(call, url, FileLog(Path(path), step), int(story), int(calls), step)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    step = Steps(dies_at, number)
+    return anyio.run(call, url, FileLog(log, step), story, calls, step)

@@ -20,6 +20,8 @@ LIBRARY = "version: 1\nkind: library\n"
 _LIKE_ANOTHER = frozenset(
     {
         "50 MB on one line",
+        "a planner.yaml with 200,000 patterns",
+        "comparisons of a long list, again and again",
         "one text of 15 MiB",
         "one template of 15 MiB",
         "an unclosed quote of 15 MiB",
@@ -200,7 +202,7 @@ def hostile_plans() -> list[Hostile]:
         Hostile(name, _many(codes), write)
         for name, codes, write in [
             # Size
-            ("50 MB of scenarios", "file-too-large", made(lambda: filled(50_000_000, "  c#: {prompt: Ask.}\n"))),
+            ("50 MB of scenarios", "file-too-large", made(lambda: PLAIN + "  c: {prompt: Ask.}\n" * 2_500_000)),
             ("50 MB on one line", "file-too-large", made(lambda: PLAIN + "#" + "x" * 50_000_000)),
             ("16 MiB of scenarios", "too-many-nodes", made(lambda: filled(16 * MEBIBYTE, "  c#: {prompt: Ask.}\n"))),
             ("16 MiB of comments", "", made(lambda: filled(16 * MEBIBYTE, "  # a comment that says nothing at all\n"))),

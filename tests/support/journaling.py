@@ -1,12 +1,7 @@
-"""A process that appends to the log of a checkout: `journaling.py JOURNAL STORE WRITER COUNT`.
-
-It notes and appends COUNT lines each, and prints every line that is durable: here if it was noted, and in the store if it
-was appended. STORE is the folder of a store, or empty.
-"""
+"""The log of a checkout, and a process that appends to it."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from planner.log.journal import Journal
@@ -19,10 +14,11 @@ def open_journal(path: Path, folder: Path | None, writer: str = "here") -> Journ
     return Journal(path, store, str(folder))
 
 
-def main() -> None:
-    path, folder, writer, wanted = sys.argv[1:]
-    journal = open_journal(Path(path), Path(folder) if folder else None, writer)
-    for number in range(int(wanted)):
+def keep(path: Path, folder: Path | None, writer: str, wanted: int) -> int:
+    """The work of a process: it notes and appends so many lines each, and prints every line that is durable: here if it was
+    noted, and in the store, if there is one, if it was appended."""
+    journal = open_journal(path, folder, writer)
+    for number in range(wanted):
         journal.note([f"{writer} noted {number}"])
         print("noted", number, flush=True)  # noqa: T201 - read by the test
         at = 0
@@ -31,7 +27,4 @@ def main() -> None:
             if journal.append([f"{writer} appended {number}"], at):
                 break
         print("appended", number, flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import faulty_sandbox
+import forked
 
 WORLD = Path(__file__).with_name("any_prompt.yaml")
 
@@ -25,24 +24,22 @@ class ServedSandbox:
     settings: Mapping[str, int]
     faults: Sequence[Mapping[str, Any]]
     url: str = ""
-    process: subprocess.Popen[str] = field(init=False)
+    process: forked.Forked = field(init=False)
 
     def __enter__(self) -> Self:
         world = self.folder / "world.yaml"
         lines = [f"{name}: {value}\n" for name, value in self.settings.items()]
         world.write_text(WORLD.read_text() + "".join(lines))
-        command = [sys.executable, faulty_sandbox.__file__, "--port", "0", "--world", str(world)]
-        self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.url = next(word for word in self.process.stdout.readline().split() if word.startswith("http"))
+        options = ["--port", "0", "--world", str(world)]
+        self.process = forked.started(faulty_sandbox.serve, options, cwd=self.folder)
+        self.url = next(word for word in self.process.output.readline().split() if word.startswith("http"))
         self._control({"faults": self.faults})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.terminate()
-        self.process.communicate()
+        self.process.kill()
 
     def faults_fired(self) -> list[int]:
         """How often each of the faults did something."""
