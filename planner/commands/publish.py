@@ -24,6 +24,7 @@ from planner.ci.comment import (
     set_status,
     upsert_comment,
 )
+from planner.ci.git import Git
 from planner.ci.pull_request import pull_request_of, run_url_of
 from planner.commands.publication import Publication
 from planner.errors import PlannerError, UsageError
@@ -110,7 +111,7 @@ def _store_change_set(shell: Shell, number: int | None, found: Publication) -> N
     address = parse_store(found.store)
     if isinstance(address, Folder):
         raise UsageError("its store is a folder, which other machines do not see", "Use a git ref or an object store.")
-    store = remote_store(shell, shell.cwd, address, sandbox=found.is_sandbox)
+    store = remote_store(shell, Git(shell.cwd, shell.environ), address, sandbox=found.is_sandbox)
     BranchStore(store, f"{BRANCHES}{number}/").update(lambda _: {key: data})
 
 

@@ -218,10 +218,12 @@ def test_hidden_failing_calls(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> No
     """
     plan = plan_with("rude", FAILING.replace("scenarios:", "defaults: {min_pass_rate: 0.5}\nscenarios:"))
     called_by_9(jobs, plan)
-    before = set(stored(jobs, "branches/9/"))
-    digest = json.loads(json.dumps(jobs.start(9, branch="topic9").planner("plan", "--format", "json").json))["digest"]
+    before, again = set(stored(jobs, "branches/9/")), ("--rerun", "failed")
+    digest = json.loads(json.dumps(jobs.start(9, branch="topic9").planner("plan", *again, "--format", "json").json))[
+        "digest"
+    ]
     project = jobs.start(9, branch="topic9", event="workflow_dispatch")
-    words = ("--consent-to-charge", "--base", "origin/main", "--digest", digest)
+    words = (*again, "--consent-to-charge", "--base", "origin/main", "--digest", digest)
     assert project.planner("ci", "run", *words).code == 1
 
     def change(folder: Path) -> None:

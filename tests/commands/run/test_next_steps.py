@@ -49,6 +49,7 @@ def test_an_interrupted_session_is_resumed_as_it_began() -> None:
 
 FREE = "planner run plans/a.yaml --max-cost 2.50"
 AGAIN = "planner run plans/a.yaml --consent-to-charge --max-cost 2.50"
+ONLY_FAILED = "planner run plans/a.yaml --rerun failed"
 FAILED = unknown(run("agent"), outcome="failed")
 
 
@@ -58,7 +59,7 @@ FAILED = unknown(run("agent"), outcome="failed")
         ([unknown(run("judge", missing=["transcript"]))], [FREE]),
         ([unknown(run("judge", votes_missing=2))], [AGAIN]),
         ([unknown(run("caller"), quarantine={"until": "2026-12-31", "reason": "x"})], [AGAIN]),
-        ([unknown(run("judge", missing=["transcript"])), FAILED], [AGAIN]),
+        ([unknown(run("judge", missing=["transcript"])), FAILED], [FREE, ONLY_FAILED]),
     ],
 )
 def test_a_finished_session_suggests_only_what_helps(cases: list[CaseResult], commands: list[str]) -> None:
