@@ -33,27 +33,36 @@ async def read_list(
 ) -> Listed[T]:
     """Read until rows are older than `oldest`, or until all of `wanted` was seen.
 
-    Rows that arrive between two pages shift the list: some are read twice, none is missed. If they fill a whole page,
-    reading ends and the result is not `whole`; neither is it if a row was dropped. `first_page` is the number of rows
-    expected to be enough.
+    Rows that arrive between two pages shift the list: some are read twice, none is missed. The result is not `whole` if
+    a row was dropped, or if the service always answers with the same page, which may have been cut. `first_page` is the
+    number of rows expected to be enough.
     """
     listed = Listed[T]()
-    dropped = 0
-    for _ in range(MAX_PAGES):
-        limit = PAGE_LIMIT if listed.found else min(max(first_page, NEVER_CUT), PAGE_LIMIT)
-        page = await page_of(offset=len(listed.found) + dropped, limit=limit)
+    offset = dropped = 0
+    for number in range(MAX_PAGES):
+        limit = PAGE_LIMIT if number else min(max(first_page, NEVER_CUT), PAGE_LIMIT)
+        page = await page_of(offset=offset, limit=limit)
         rows = page.rows
+        offset += len(rows) + page.dropped
         dropped += page.dropped
         fresh = any(row.id not in listed.found for row in rows)
         listed.found.update((row.id, row) for row in rows)
-        not_cut = not fresh and len(listed.found) < NEVER_CUT
         if not rows and page.dropped >= limit:
             continue
-        is_read = not rows or not_cut or _older(rows[-1].created_at, oldest)
+        is_read = not rows or _older(rows[-1].created_at, oldest)
+        is_paged = fresh or is_read or await _has_changed(page_of, page)
+        is_read = is_read or (not is_paged and len(listed.found) < NEVER_CUT)
         listed.whole = is_read and not dropped
-        if is_read or not fresh or (wanted is not None and wanted <= listed.found.keys()):
+        if is_read or not is_paged or (wanted is not None and wanted <= listed.found.keys()):
             break
     return listed
+
+
+async def _has_changed(page_of: Callable[..., Awaitable[Page[T]]], page: Page[T]) -> bool:
+    """Whether a page without new rows is no longer the first one: then rows have arrived and fill it. Otherwise the
+    service does not page."""
+    first = await page_of(offset=0, limit=PAGE_LIMIT)
+    return first.dropped != page.dropped or [row.id for row in first.rows] != [row.id for row in page.rows]
 
 
 def _older(created_at: datetime | None, than: datetime | None) -> bool:

@@ -33,7 +33,7 @@ def test_each_call_is_paid_for_once_and_no_ceiling_breaks(first: int) -> None:
         Schedule(seed).run()
 
 
-@pytest.mark.parametrize("seed", [628, 20085, 20143, 20227, 21002])
+@pytest.mark.parametrize("seed", [628, 20085, 20143, 20227, 21002, 1064776])
 def test_schedules_that_once_failed(seed: int) -> None:
     Schedule(seed).run()
 
