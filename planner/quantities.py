@@ -76,11 +76,6 @@ def percent(share: float) -> str:
     return f"{whole} %"
 
 
-def chance(p_value: float) -> str:
-    """`p = 0.012`, `p < 0.001`."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
-
-
 def some(items: Sequence[str], shown: int, separator: str = ", ") -> str:
     """`a, b and 3 more`."""
     more = f" and {len(items) - shown:,} more" if len(items) > shown else ""

@@ -1,11 +1,12 @@
-"""The table of docs/verdicts.md matches the code."""
+"""The tables of docs/verdicts.md match the code."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from planner.statistics import wilson_interval
+from planner.statistics import Counts, wilson_interval
+from planner.verdicts.regression import REGRESSED_AT, SUSPECTED_AT, chances, fit
 
 PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"
 
@@ -22,6 +23,37 @@ def intervals() -> str:
     return "\n".join(lines)
 
 
+def word(probability: float) -> str:
+    if probability >= REGRESSED_AT:
+        return "regressed"
+    return "may have regressed" if probability >= SUSPECTED_AT else ""
+
+
+def regressions() -> str:
+    """One case of twelve falls; the others pass all calls, as always."""
+    lines = ["| Earlier sessions of the case | Now | Probability that it got worse | |", "|---|---|---|---|"]
+    rows: tuple[tuple[tuple[Counts, ...], Counts], ...] = (
+        (((3, 3),), (0, 3)),
+        (((3, 3),), (1, 3)),
+        (((3, 3),) * 5, (2, 3)),
+        (((3, 3),) * 5, (1, 3)),
+        (((3, 3),) * 5, (0, 3)),
+        (((2, 3), (3, 3), (3, 3)), (0, 3)),
+        (((5, 5), (4, 5), (5, 5), (5, 5), (5, 5)), (3, 5)),
+        (((5, 5), (4, 5), (5, 5), (5, 5), (5, 5)), (2, 5)),
+        (((5, 5), (4, 5), (5, 5), (5, 5), (5, 5)), (1, 5)),
+    )
+    names = [f"case-{number}" for number in range(12)]
+    for earlier, now in rows:
+        steady = dict.fromkeys(names, (now[1], now[1]))
+        history = fit([steady | {"case-0": counts} for counts in earlier], {name: name for name in names})
+        probability = chances(history, steady | {"case-0": now}).fallen["case-0"]
+        shown = f"{len(earlier)} × 3 of 3" if set(earlier) == {(3, 3)} else ", ".join(f"{p} of {t}" for p, t in earlier)
+        lines.append(f"| {shown} | {now[0]} of {now[1]} | {probability:.0%} | {word(probability)} |".replace("%", " %"))
+    return "\n".join(lines)
+
+
 def test_the_page_shows_what_the_code_computes() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert re.findall(r"<!-- intervals -->\n(.*?)\n<!-- end -->", text, re.DOTALL) == [intervals()]
+    shown = dict(re.findall(r"<!-- (\w+) -->\n(.*?)\n<!-- end -->", text, re.DOTALL))
+    assert shown == {"intervals": intervals(), "regressions": regressions()}

@@ -55,7 +55,7 @@ def transcript(global_options: GlobalOptions, **values: Any) -> int:
 def report(global_options: GlobalOptions, **values: Any) -> int:
     """Write a report again, or compare two.
 
-    A comparison shows what regressed, what improved, and how certain that is. RESULTS (default: reports/results.json)
+    A comparison shows what regressed and what passes now. RESULTS (default: reports/results.json)
     and OLDER are files or ids of stored sessions.
     """
     from planner.commands import report as module

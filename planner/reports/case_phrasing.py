@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from planner.changes.model import Reason
-from planner.quantities import chance, clock, count, duration, money, percent, shortened
+from planner.quantities import clock, count, duration, money, percent, shortened
 from planner.results.model import CaseResult, Finding, JudgedRun, NotComparable, Quote, RunResult
 from planner.results.outcomes import Cause
 
@@ -71,9 +71,8 @@ def has_moved(case: CaseResult) -> bool:
     return case.compared == "regressed" or case.changed in ("now_failing", "now_passing")
 
 
-def compared(case: CaseResult, *, p_value: bool = False) -> str:
-    """`now failing (3/3 → 0/3; caller prompt changed)`, `regressed (20/20 → 12/20; p = 0.003 on its own)`; the p-value
-    only if wanted. If earlier sessions show how likely a regression is: `regressed (20/20 → 12/20; 97 % likely)`."""
+def compared(case: CaseResult) -> str:
+    """`now failing (3/3 → 0/3; caller prompt changed)`, `regressed (20/20 → 12/20; 97 % likely)`."""
     word, details = change_word(case), [compared_counts(case)]
     if case.not_comparable is not None and case.compared == "not_comparable":
         details.append(NOT_COMPARABLE[case.not_comparable])
@@ -81,8 +80,6 @@ def compared(case: CaseResult, *, p_value: bool = False) -> str:
         details.append("may have regressed")
     if case.probability_regressed is not None:
         details.append(f"{min(99, math.floor(case.probability_regressed * 100))} % likely")
-    elif p_value and case.compared == "regressed" and case.p_value is not None:
-        details.append(f"{chance(case.p_value)} on its own")
     known = "; ".join(filter(None, details))
     return f"{word} ({known})" if word and known else word
 
@@ -112,7 +109,7 @@ def compared_counts(case: CaseResult) -> str:
 def facts(case: CaseResult) -> list[str]:
     """The outcome with its reason, the comparison, what was done and why. `new` is said once."""
     is_new = case.changed == case.reason == "new"
-    against_before = "" if is_new else compared(case, p_value=True)
+    against_before = "" if is_new else compared(case)
     found = [reason(case), pool(case), against_before, why(case, detail=True)]
     return [fact for fact in found if fact]
 

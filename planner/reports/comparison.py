@@ -1,4 +1,4 @@
-"""Report the comparison of two results: what regressed or improved, by how much, and with what certainty."""
+"""Report the comparison of two results: what regressed, what passes now, and by how much."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, get_args
 
-from planner.quantities import chance, count, moment, shortened
+from planner.quantities import count, moment, shortened
 from planner.reports.case_phrasing import NOT_COMPARABLE
 from planner.reports.neutral import for_markdown, json_document, markdown_code, picked
 from planner.reports.phrasing import VERDICTS, counted, suite
@@ -42,7 +42,7 @@ class Side:
 
 @frozen
 class Difference:
-    """The change of the rate with the strongest evidence: passed runs, or runs in which `expectation` was met.
+    """The rate that changed most: passed runs, or runs in which `expectation` was met.
 
     `before` and `now` are (passed, total). `points` is now minus before, from -1 to 1, with its 95 % interval.
     """
@@ -64,8 +64,6 @@ class ComparedCase:
     now: Side | None
     difference: Difference | None
     same_runs: bool
-    p_value: float | None = None
-    """Not corrected for the other cases."""
     not_comparable: NotComparable | None = None
     """What changed other than the agent."""
     quarantined: bool = False
@@ -121,7 +119,7 @@ def _case_document(case: ComparedCase) -> dict[str, object]:
         "difference": None if difference is None else difference.points,
         "interval": None if difference is None else difference.interval,
         "expectation": None if difference is None else difference.expectation,
-        **picked(case, "same_runs", "shared_runs", "p_value", "not_comparable", "quarantined"),
+        **picked(case, "same_runs", "shared_runs", "not_comparable", "quarantined"),
     }
 
 
@@ -195,8 +193,7 @@ def _change(case: ComparedCase) -> str:
         parts.append(NOT_COMPARABLE[case.not_comparable])
     elif difference is not None and case.word not in ("unchanged", "still failing"):
         low, high = (round(bound * 100) for bound in difference.interval)
-        alone = f"; {chance(case.p_value)} on its own" if case.p_value is not None and case.word == "regressed" else ""
-        parts.append(f"{round(difference.points * 100):+d} points ({low:+d} to {high:+d} points, 95 % interval{alone})")
+        parts.append(f"{round(difference.points * 100):+d} points ({low:+d} to {high:+d} points, 95 % interval)")
     if before.outcome != now.outcome:
         parts.append(f"{before.outcome} → {now.outcome}")
     return ", ".join([*parts, *(["in quarantine: not counted"] * case.quarantined)])

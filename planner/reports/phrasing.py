@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from planner.quantities import chance, count, duration, moment, money, some
+from planner.quantities import count, duration, moment, money, some
 from planner.reports.case_phrasing import (
     OUTCOMES,
     cannot_fail,
@@ -42,7 +42,6 @@ _MEANINGS = {
     5: "Bug in planner: do not rely on this verdict.",
     130: f"Interrupted. {_RESUME}",
 }
-INSIGNIFICANT = "no significant change"
 _HEADLINE = (
     "regressed", "now failing", "now passing", "still failing", "new", "gone", "unchanged", "unknown", "quarantined",
 )  # fmt: skip
@@ -69,8 +68,8 @@ def changed(result: RunResult) -> str:
     parts = changes_of(result.cases)
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
-    moved = {case.compared for case in result.cases} & {"regressed", "improved"}
-    if (whole := result.suite) and whole.cases > 1 and whole.compared != "not_enough_evidence" and not moved:
+    is_named = any(case.compared == "regressed" for case in result.cases)
+    if (whole := result.suite) and whole.cases > 1 and whole.compared != "not_enough_evidence" and not is_named:
         parts.append("everything worse" if whole.compared == "everything_worse" else f"{whole.compared} as a whole")
     if judged_otherwise := sum(case.expectations_changed for case in result.cases):
         parts.append(f"expectations changed in {count(judged_otherwise, 'case')}")
@@ -122,7 +121,7 @@ def meaning(result: RunResult) -> str:
     if result.exit_code == 1 and not (failed or is_worse):
         return "A run failed an expectation, so no further calls were made (--fail-fast)."
     if result.exit_code == 1 and not any(shown_outcome(case) == "failed" for case in result.cases):
-        return "No case failed, but significantly fewer calls passed than before."
+        return "No case failed, but fewer calls passed than before, by more than chance explains."
     if result.exit_code == 0 and failed:
         return "All cases met their required pass rate, except quarantined ones, which do not count."
     if result.exit_code == 0:
@@ -198,16 +197,15 @@ def start_over(document: StartOverDocument | None) -> str:
 
 
 def suite(document: SuiteDocument | None) -> str:
-    """`12 cases compared: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`, or `12 cases compared with 5
-    earlier sessions: …`; empty for fewer than two cases."""
+    """`12 cases compared: 30 of 36 runs passed before, 21 of 36 now: worse`, or `12 cases compared with 5 earlier
+    sessions: …`; empty for fewer than two cases."""
     if document is None or document.cases < 2:
         return ""
-    words = {"not_enough_evidence": INSIGNIFICANT, "everything_worse": "everything is worse"}
-    word = words.get(document.compared, document.compared)
+    words = {"worse": ": worse", "everything_worse": ": everything is worse"}
     before = f"{document.passed_before:,} of {document.runs_before:,} runs passed before"
     now = f"{document.passed_now:,} of {document.runs_now:,} now"
     sessions = f" with {count(document.sessions, 'earlier session')}" if document.sessions else ""
-    return f"{document.cases:,} cases compared{sessions}: {before}, {now}: {word} ({chance(document.p_value)})"
+    return f"{document.cases:,} cases compared{sessions}: {before}, {now}{words.get(document.compared, '')}"
 
 
 def scope(result: RunResult) -> str:

@@ -31,9 +31,9 @@ FRUITLESS_SESSIONS = 2
 """After so many sessions without a call that counts, a case is not called again by default."""
 
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
-Compared = Literal["regressed", "suspected", "improved", "same", "new", "gone", "not_comparable"]
+Compared = Literal["regressed", "suspected", "same", "new", "gone", "not_comparable"]
 Changed = Literal["new", "now_failing", "now_passing", "still_failing", "unchanged"]
-SuiteChange = Literal["worse", "everything_worse", "better", "not_enough_evidence"]
+SuiteChange = Literal["worse", "everything_worse", "not_enough_evidence"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
 
 
@@ -143,7 +143,8 @@ class SuiteDocument(Document):
     runs_before: Count
     passed_now: Count
     runs_now: Count
-    p_value: Share = Field(description="Probability of such a change by chance: exact, two-sided; else simulated.")
+    probability_lower: Share = Field(description="Probability that the session as a whole is lower than usual.")
+    probability_worse: Share = Field(description="Probability that some cases regressed rather than none.")
     compared: SuiteChange = Field(
         description="`everything_worse`: all cases alike, because of a worse agent or of a bad hour of the platform."
     )
@@ -238,7 +239,7 @@ class CaseResult(Document):
     expected: ListOf[str] = Field(default=[], description="What the runs were judged by, one line each.")
     expectations_changed: bool = Field(default=False, description="Whether its calls were judged by others before.")
     compared: Compared = Field(
-        description="suspected: it may have regressed. same: no significant change. not_comparable: the sides have no "
+        description="suspected: it may have regressed. same: it hardly did. not_comparable: the sides have no "
         "common measure, because of `not_comparable` or because calls of one side decided nothing."
     )
     not_comparable: NotComparable | None = Field(
@@ -258,8 +259,7 @@ class CaseResult(Document):
     open_against: Sample | None = Field(
         default=None, description="What an unknown case will be compared with when it is called again."
     )
-    p_value: Share | None = Field(default=None, description="For the difference from the baseline, of this case alone.")
-    probability_regressed: Share | None = Field(default=None, description="By several sessions, if at least 0.5.")
+    probability_regressed: Share | None = Field(default=None, description="If at least 0.5.")
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str

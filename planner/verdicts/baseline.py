@@ -3,26 +3,35 @@ difference does not show that the agent changed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from planner.changes.model import Change
 from planner.checks.opinions import Ask
 from planner.planfile.model import Case
 from planner.reports.comparison import ComparedCase, Comparison, Difference, Side
-from planner.results.model import CaseInputs, CaseResult, Compared, JudgedRun, NotComparable, RunResult, Sample
+from planner.results.model import (
+    CaseInputs,
+    CaseResult,
+    Compared,
+    JudgedRun,
+    NotComparable,
+    RunResult,
+    Sample,
+    SuiteDocument,
+)
 from planner.results.outcomes import Action, CaseOutcome, Cause
-from planner.statistics import difference_interval, wilson_interval
+from planner.statistics import Counts, difference_interval, wilson_interval
 from planner.verdicts.cases import RunKey, judge_case, run_key, sample_of, sample_of_runs
 from planner.verdicts.comparison import (
     Pair,
-    case_p_value,
-    compare,
-    compare_suite,
-    differ_significantly,
+    changed_rate,
+    clean_counts,
+    compared_by_sides,
+    has_other_rate,
     measurement_change,
-    strongest_rate,
 )
+from planner.verdicts.history import case_word, suite_change, suite_document
 from planner.verdicts.runs import LoadEvidence, judge_stored
 
 
@@ -43,7 +52,6 @@ class BaselineComparison(NamedTuple):
     compared: Compared
     not_comparable: NotComparable | None = None
     baseline: Sample | None = None
-    p_value: float | None = None
     latest: Sample | None = None
     """Only the new runs."""
     earlier_runs: frozenset[RunKey] = frozenset()
@@ -133,20 +141,17 @@ def compare_outcomes(before: CaseResult, now: CaseOutcome, why: NotComparable | 
 
 
 def keeps_comparison(change: Change, prior: CaseResult) -> bool:
-    """Whether a rechecked case keeps its comparison: it regressed or was undecided, and the expectations are the
-    same."""
+    """Whether a rechecked case keeps its comparison, because the expectations are the same."""
     return (
         prior.baseline is not None
         and prior.not_comparable is None
-        and (prior.compared == "regressed" or prior.outcome is CaseOutcome.UNKNOWN)
         and judgement_change(prior, change.check_fingerprint, change.judge) is None
     )
 
 
 def kept_comparison(prior: CaseResult) -> BaselineComparison:
-    """The comparison of a kept case. A regression remains until the case is called again or judged differently."""
-    compared, p_value = ("regressed", prior.p_value) if prior.compared == "regressed" else ("same", None)
-    return BaselineComparison(compared, None, prior.baseline, p_value, prior.latest)
+    """The comparison of a kept case."""
+    return BaselineComparison("same", None, prior.baseline, prior.latest)
 
 
 def is_recheck(change: Change) -> bool:
@@ -182,14 +187,33 @@ def compare_results(older: RunResult, newer: RunResult) -> Comparison:
             found[case_id] = by_outcome
         else:
             pairs[case_id] = (sample_of(old), sample_of(new, new_runs))
-    quarantined = {case_id for case_id, case in now.items() if case.quarantine is not None}
-    found |= {case_id: BaselineComparison(word) for case_id, word in compare(pairs, aside=quarantined).items()}
-    suite = compare_suite({case_id: both for case_id, both in pairs.items() if case_id not in quarantined})
+    found |= {case_id: BaselineComparison(compared_by_sides(*pair)) for case_id, pair in pairs.items()}
+    words, suite = _compare_suite(pairs, now)
+    found |= {case_id: BaselineComparison(word) for case_id, word in words.items()}
     cases = (
         _compared(case_id, found[case_id], before.get(case_id), now.get(case_id), pairs.get(case_id, (None, None)))
         for case_id in case_ids
     )
-    return Comparison(older, newer, tuple(cases), suite if suite.cases else None)
+    return Comparison(older, newer, tuple(cases), suite)
+
+
+def _compare_suite(
+    pairs: Mapping[str, Pair], now: Mapping[str, CaseResult]
+) -> tuple[dict[str, Compared], SuiteDocument | None]:
+    """The words of the cases with calls on both sides, quarantined ones excepted, and the suite as a whole."""
+    before: dict[str, Counts] = {}
+    latest: dict[str, Counts] = {}
+    for case_id, (old, new) in pairs.items():
+        if old is not None and new is not None and old.is_known and new.is_known and now[case_id].quarantine is None:
+            before[case_id], latest[case_id] = clean_counts(old), clean_counts(new)
+    if not before:
+        return {}, None
+    from planner.verdicts.regression import chances, fit  # imports numpy
+
+    history = fit([before], {case_id: f"{now[case_id].plan}/{now[case_id].scenario}" for case_id in before})
+    found = chances(history, latest)
+    words: dict[str, Compared] = {case_id: case_word(chance) for case_id, chance in found.fallen.items()}
+    return words, suite_document(history, found, latest, suite_change(found))
 
 
 def _compare_outcomes(before: CaseResult, now: CaseResult, new_runs: Sequence[JudgedRun]) -> BaselineComparison | None:
@@ -201,7 +225,7 @@ def _compare_outcomes(before: CaseResult, now: CaseResult, new_runs: Sequence[Ju
     if why is not None:
         return compare_outcomes(before, now.outcome, why)
     why = measurement_change(before.runs, new_runs, is_graded=before.is_graded or now.is_graded)
-    if why is not None and differ_significantly(sample_of(before), sample_of(now)):
+    if why is not None and has_other_rate(sample_of(before), sample_of(now, new_runs)):
         return BaselineComparison("not_comparable", why)
     return None if why is None else compare_outcomes(before, now.outcome, why)
 
@@ -213,13 +237,12 @@ def _compared(
     now: CaseResult | None,
     samples: Pair,
 ) -> ComparedCase:
-    difference, p_value = None, None
+    difference = None
     old, new = samples
     if old is not None and new is not None and old.is_known and new.is_known:
-        rate, p_value = strongest_rate(old, new), case_p_value(old, new)
-        change = rate.now[0] / rate.now[1] - rate.before[0] / rate.before[1]
+        rate = changed_rate(old, new)
         interval = difference_interval(rate.before, rate.now)
-        difference = Difference(rate.expectation, rate.before, rate.now, change, interval)
+        difference = Difference(rate.expectation, rate.before, rate.now, rate.points, interval)
     keys_before, keys_now = _keys(before), _keys(now)
     return ComparedCase(
         case_id,
@@ -228,7 +251,6 @@ def _compared(
         _side(now),
         difference,
         bool(keys_now) and keys_before == keys_now,
-        p_value,
         comparison.not_comparable,
         now is not None and now.quarantine is not None,
         len(keys_before & keys_now),

@@ -32,13 +32,7 @@ from planner.verdicts.cases import (
     sample_of,
     sample_of_runs,
 )
-from planner.verdicts.comparison import (
-    Pair,
-    case_p_value,
-    compare,
-    differ_significantly,
-    measurement_change,
-)
+from planner.verdicts.comparison import Pair, compared_by_sides, has_other_rate, measurement_change
 from planner.verdicts.ending import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
 from planner.verdicts.runs import LoadEvidence, expectation_name, judge_again, judge_stored, rests_on_grade
 
@@ -96,10 +90,9 @@ def assemble_cases(
             judged.append(_judge(change, change.case, made.get(change.case_id, ()), missing, load_evidence, ask))
         elif change.prior is not None:  # else new and not selected: nothing to report
             documents[change.case_id] = _kept(change, change.case, change.prior, today)
-    comparisons = _compare(judged, load_evidence, ask, today)
     for each in judged:
-        case_id = each.change.case_id
-        documents[case_id] = _document(each, comparisons[case_id], missing.not_called, today)
+        comparison = _compare(each, load_evidence, ask)
+        documents[each.change.case_id] = _document(each, comparison, missing.not_called, today)
     return [documents[change.case_id] for change in changes if change.case_id in documents]
 
 
@@ -133,43 +126,20 @@ def _judge(
     return _JudgedCase(change, case, runs, verdict, open_runs)
 
 
-def _compare(
-    judged: Sequence[_JudgedCase], load_evidence: LoadEvidence, ask: Ask, today: date
-) -> dict[str, BaselineComparison]:
-    """Compare called cases together, new runs with earlier ones. Rechecked cases, and cases that are not comparable,
-    are compared by their outcomes only and take no part in the test across the suite."""
-    found: dict[str, BaselineComparison] = {}
-    pairs: dict[str, Pair] = {}
-    earlier: dict[str, frozenset[RunKey]] = {}
-    for each in judged:
-        change, prior = each.change, each.change.prior
-        if not is_recheck(change) or prior is None:
-            result, pair, shared = _compare_calls(each, load_evidence, ask)
-        elif prior.baseline is not None and keeps_comparison(change, prior):
-            latest = each.sample([run for run in each.runs if not run.pooled])
-            result = None
-            pair: Pair = (prior.baseline, latest)
-            shared = frozenset(run_key(run) for run in prior.runs if run.pooled)
-        else:
-            why = judgement_change(prior, change.check_fingerprint, change.judge)
-            found[change.case_id] = compare_outcomes(prior, each.verdict.outcome, why)
-            continue
-        if result is not None:
-            found[change.case_id] = result
-        else:
-            pairs[change.case_id], earlier[change.case_id] = pair, shared
-    quarantined = {each.change.case_id for each in judged if _quarantine(each.case, today) is not None}
-    for case_id, word in compare(pairs, aside=quarantined).items():
-        before, latest = pairs[case_id]
-        p_value = case_p_value(before, latest)
-        found[case_id] = BaselineComparison(word, None, before, p_value, latest, earlier[case_id])
-    return found
+def _compare(each: _JudgedCase, load_evidence: LoadEvidence, ask: Ask) -> BaselineComparison:
+    """The two sides of the comparison. Rechecked cases whose expectations changed, and cases that are not comparable,
+    are compared by their outcomes only."""
+    change, prior = each.change, each.change.prior
+    if not is_recheck(change) or prior is None:
+        return _compare_calls(each, load_evidence, ask)
+    if prior.baseline is None or not keeps_comparison(change, prior):
+        why = judgement_change(prior, change.check_fingerprint, change.judge)
+        return compare_outcomes(prior, each.verdict.outcome, why)
+    pooled = frozenset(run_key(run) for run in prior.runs if run.pooled)
+    return _of_sides((prior.baseline, each.sample([run for run in each.runs if not run.pooled])), pooled)
 
 
-def _compare_calls(
-    each: _JudgedCase, load_evidence: LoadEvidence, ask: Ask
-) -> tuple[BaselineComparison | None, Pair, frozenset[RunKey]]:
-    """The comparison of a case that cannot be compared by its counts, else None; its samples; runs of both sides."""
+def _compare_calls(each: _JudgedCase, load_evidence: LoadEvidence, ask: Ask) -> BaselineComparison:
     change = each.change
     before = change.compared_with or change.prior
     baseline = baseline_of(change, load_evidence, ask)
@@ -178,13 +148,18 @@ def _compare_calls(
     new_runs = [run for run in each.runs if run_key(run) not in shared]
     measured = measurement_change(baseline.judged, new_runs, is_graded=rests_on_grade(each.case))
     if before is None or not (baseline.not_comparable or measured or (each.runs and not new_runs)):
-        return None, (baseline.sample, each.sample(new_runs)), shared
+        return _of_sides((baseline.sample, each.sample(new_runs)), shared)
     result = compare_outcomes(before, each.verdict.outcome, baseline.not_comparable or measured)
-    if measured and baseline.sample is not None and differ_significantly(baseline.sample, each.sample(new_runs)):
+    if measured and baseline.sample is not None and has_other_rate(baseline.sample, each.sample(new_runs)):
         result = result._replace(compared="not_comparable")
     if new_runs:
         result = result._replace(baseline=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
-    return result, (None, None), shared
+    return result
+
+
+def _of_sides(sides: Pair, earlier_runs: frozenset[RunKey]) -> BaselineComparison:
+    before, latest = sides
+    return BaselineComparison(compared_by_sides(before, latest), None, before, latest, earlier_runs)
 
 
 def _kept(change: Change, case: Case, prior: CaseResult, today: date) -> CaseResult:

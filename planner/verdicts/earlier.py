@@ -24,7 +24,7 @@ from planner.results.outcomes import CaseOutcome
 from planner.values import frozen
 from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.cases import sample_of
-from planner.verdicts.comparison import Pair, case_p_value, compare, measurement_change
+from planner.verdicts.comparison import measurement_change
 from planner.verdicts.pools import (
     Pool,
     inputs_of,
@@ -89,7 +89,7 @@ def earlier_cases(today: Today, records: Records, plans: Sequence[str]) -> Earli
         plans: the plans that were read completely: stored cases of theirs that are not in them were deleted.
     """
     view = _View(today, records)
-    found = _with_comparisons({case.case_id: view.found(case) for case in today.cases})
+    found = {case.case_id: _with_comparison(view.found(case)) for case in today.cases}
     base = {case_id: each.base for case_id, each in found.items() if each.base is not None}
     renamed = {
         each.earlier.prior.case_id
@@ -301,31 +301,20 @@ class _PlannedCases:
         return self._found.get(case_id)
 
 
-def _with_comparisons(found: Mapping[str, _Found]) -> dict[str, _Found]:
-    """Add their comparisons to reused cases, because a regression remains one until the case is called again."""
-    pairs: dict[str, Pair] = {}
-    for case_id, each in found.items():
-        prior, previous = each.earlier.prior, each.previous
-        if prior is None or previous is None:
-            continue
-        if measurement_change(previous.runs, prior.runs, is_graded=prior.is_graded) is None:
-            pairs[case_id] = (sample_of(previous), sample_of(prior))
-    words = compare(pairs)
-    return {case_id: _with_comparison(each, pairs.get(case_id), words.get(case_id)) for case_id, each in found.items()}
-
-
-def _with_comparison(found: _Found, pair: Pair | None, word: str | None) -> _Found:
-    prior = found.earlier.prior
-    if pair is None or prior is None:
+def _with_comparison(found: _Found) -> _Found:
+    """Add to a reused case what its calls were compared with, because a regression remains one until the case is called
+    again."""
+    prior, previous = found.earlier.prior, found.previous
+    if prior is None or previous is None:
         return found
-    before, latest = pair
-    is_regressed = word == "regressed"
+    if measurement_change(previous.runs, prior.runs, is_graded=prior.is_graded) is not None:
+        return found
+    before = sample_of(previous)
     compared = prior.model_copy(
         update={
-            "compared": "regressed" if is_regressed else "same",
+            "compared": "same",
             "baseline": before,
-            "latest": latest,
-            "p_value": case_p_value(before, latest) if is_regressed else None,
+            "latest": sample_of(prior),
             "open_against": before if prior.outcome is CaseOutcome.UNKNOWN else None,
         }
     )

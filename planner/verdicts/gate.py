@@ -1,4 +1,4 @@
-"""Decide which results fail: failed cases and significant regressions.
+"""Decide which results fail: failed cases and regressions.
 
 The required check of a pull request is green only if also nothing is left to call, collect or judge. What already fails
 on the base branch does not count.
@@ -17,7 +17,7 @@ from planner.quantities import count
 from planner.results.model import CaseResult, JudgedRun, SuiteDocument
 from planner.results.outcomes import Action, CaseOutcome, CaseState, CheckState, RequiredCheck
 from planner.values import frozen
-from planner.verdicts.history import MIN_SESSIONS
+from planner.verdicts.sessions import MIN_SESSIONS
 
 
 @frozen
@@ -49,7 +49,7 @@ class Gate:
         return any(case.outcome is CaseOutcome.FAILED and case.quarantine is None for case in cases)
 
     def has_regression(self, cases: Iterable[CaseResult]) -> bool:
-        """Whether a case or the whole suite got significantly worse, quarantined cases excepted."""
+        """Whether a case or the whole suite got worse, quarantined cases excepted."""
         return self.is_suite_worse or any(case.compared == "regressed" and case.quarantine is None for case in cases)
 
 

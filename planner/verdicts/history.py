@@ -1,80 +1,83 @@
-"""Compare called cases with the earlier sessions of the base branch, by the regression test."""
+"""Compare called cases with earlier sessions, by the regression rule."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from planner.results.model import CaseResult, Compared, Sample, SuiteChange, SuiteDocument
-from planner.verdicts.cases import RunKey, run_key
-from planner.verdicts.comparison import clean_counts, suite_of
-from planner.verdicts.sessions import (
-    MIN_SESSIONS,
-    CallsOf,
-    earlier_sessions,
-    measured,
-    session_before,
-)
+from planner.statistics import Counts
+from planner.verdicts.cases import run_key
+from planner.verdicts.comparison import clean_counts
+from planner.verdicts.sessions import CallsOf, earlier_sessions, measured, session_before
 
-if TYPE_CHECKING:  # imports numpy: only where there is a history to compare with
-    from planner.verdicts.changed_cases import Found
+if TYPE_CHECKING:  # imports numpy: only where there is something to compare with
+    from planner.verdicts.regression import Chances, History
 
 
 def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[list[CaseResult], SuiteDocument | None]:
     """Compare the newest calls of the cases with those of earlier sessions; return the cases, and the suite as a whole.
     Cases that were not called now are compared again, so that a regression remains until the case is called.
 
-    If all cases are worse alike, it may be a bad hour of the platform. Another session of the same pull request with
-    the same result shows that it is the agent.
-
-    Cases that cannot be compared or are quarantined keep the result of the exact tests. So do all cases if there are
-    too few sessions.
+    Calls that several cases share say something about each, and count once for the suite. A case whose call was never
+    made on the base branch is compared with its baseline. Cases that cannot be compared or are quarantined take no
+    part.
 
     Args:
-        cases: compared with their baselines.
+        cases: with their baselines.
         stored: finds stored calls.
     """
-    known = [case.model_copy(update={"probability_regressed": None}) for case in cases]
-    now = {case.case_id: case for case in _without_shared(filter(_is_comparable, known))}
-    to_compare = {case_id: measured(case) for case_id, case in now.items()}
-    sessions = earlier_sessions(to_compare, stored) if now else []
-    if len(sessions) < MIN_SESSIONS:
-        return known, suite_of(known)
-    from planner.verdicts.changed_cases import find_changes, find_worse_and_better
-    from planner.verdicts.regression import fit
+    known = list(map(_unnamed, cases))
+    to_compare = {case.case_id: measured(case) for case in known if _is_comparable(case)}
+    if not to_compare:
+        return known, None
+    sessions = earlier_sessions(to_compare, stored)
+    from planner.verdicts.regression import chances
 
-    fitted = fit(sessions)
-    counts = {case_id: clean_counts(case.latest) for case_id, case in now.items() if case.latest is not None}
-    worse, better = find_worse_and_better(fitted, counts)
-    compared = [_compared(case, worse, better) if case.case_id in worse.probabilities else case for case in known]
-    change = _suite_change(worse, better)
-    if worse.is_alike and change != "better":
+    history = _history([case for case in known if case.case_id in to_compare], sessions)
+    now = {case.case_id: clean_counts(case.latest) for case in known if case.case_id in to_compare and case.latest}
+    found = chances(history, now)
+    change = suite_change(found)
+    if change == "everything_worse":
+        # It may be a bad hour of the platform. If another session of the pull request was lower too, it is the agent.
         last = session_before(to_compare, stored)
-        if last is not None and find_changes(fitted, last.counts).is_alike:
+        if last is not None and chances(history, last).is_lower:
             change = "worse"
-    before = [fitted.counts[case_id] for case_id in worse.probabilities]
-    latest = [counts[case_id] for case_id in worse.probabilities]
-    suite = SuiteDocument(
-        cases=len(latest),
-        sessions=len(sessions),
-        passed_before=sum(passed for passed, _ in before),
-        runs_before=sum(total for _, total in before),
-        passed_now=sum(passed for passed, _ in latest),
-        runs_now=sum(total for _, total in latest),
-        p_value=min(worse.p_value, better.p_value),
+    suite = suite_document(history, found, now, change, sessions=len(sessions))
+    return [_named(case, found.fallen.get(case.case_id, 0.0)) for case in known], suite
+
+
+def suite_document(
+    history: History, found: Chances, now: Mapping[str, Counts], change: SuiteChange, *, sessions: int = 0
+) -> SuiteDocument:
+    counted = [case_id for case_id in found.fallen if case_id not in history.beside]
+    before, latest = (_sum([side[case_id] for case_id in counted]) for side in (history.counts, now))
+    return SuiteDocument(
+        cases=len(counted),
+        sessions=sessions,
+        passed_before=before[0],
+        runs_before=before[1],
+        passed_now=latest[0],
+        runs_now=latest[1],
+        probability_lower=found.lower,
+        probability_worse=found.worse,
         compared=change,
     )
-    return compared, suite
 
 
-def _without_shared(cases: Iterable[CaseResult]) -> Iterator[CaseResult]:
-    """The cases, but of those that share calls only the first: calls that count twice look like a larger change."""
-    seen = set[RunKey]()
-    for case in cases:
-        keys = set(map(run_key, case.runs))
-        if seen.isdisjoint(keys):
-            yield case
-        seen |= keys
+def suite_change(found: Chances) -> SuiteChange:
+    if found.is_lower:
+        return "everything_worse"
+    return "worse" if found.is_worse else "not_enough_evidence"
+
+
+def case_word(chance: float) -> Compared:
+    from planner.verdicts.regression import REGRESSED_AT, SUSPECTED_AT
+
+    if chance < SUSPECTED_AT:
+        return "same"
+    return "regressed" if chance >= REGRESSED_AT else "suspected"
 
 
 def _is_comparable(case: CaseResult) -> bool:
@@ -83,21 +86,40 @@ def _is_comparable(case: CaseResult) -> bool:
     return has_runs and case.not_comparable is None and case.quarantine is None
 
 
-def _compared(case: CaseResult, worse: Found, better: Found) -> CaseResult:
-    if case.baseline is None or case.latest is None:
+def _history(cases: Sequence[CaseResult], sessions: Sequence[Mapping[str, Counts]]) -> History:
+    from planner.verdicts.regression import fit
+
+    seen = {case_id for session in sessions for case_id in session}
+    baselines = {
+        case.case_id: clean_counts(case.baseline) for case in cases if case.baseline and case.case_id not in seen
+    }
+    scenarios = {case.case_id: f"{case.plan}/{case.scenario}" for case in cases}
+    return fit([*sessions, baselines] if baselines else sessions, scenarios, _beside(cases))
+
+
+def _beside(cases: Sequence[CaseResult]) -> set[str]:
+    """The cases whose calls an earlier case of the suite has too."""
+    seen: Counter[object] = Counter()
+    beside: set[str] = set()
+    for case in cases:
+        keys = set(map(run_key, case.runs))
+        if any(seen[key] for key in keys):
+            beside.add(case.case_id)
+        seen.update(keys)
+    return beside
+
+
+def _sum(counts: Sequence[Counts]) -> Counts:
+    return sum(passed for passed, _ in counts), sum(total for _, total in counts)
+
+
+def _unnamed(case: CaseResult) -> CaseResult:
+    was_named = case.compared in ("regressed", "suspected")
+    return case.model_copy(update={"compared": "same", "probability_regressed": None}) if was_named else case
+
+
+def _named(case: CaseResult, chance: float) -> CaseResult:
+    word = case_word(chance)
+    if word == "same":
         return case
-    case_id = case.case_id
-    word: Compared = "same"
-    probability = None
-    if case_id in worse.changed or case_id in worse.suspected:
-        probability = worse.probabilities[case_id]
-        word = "regressed" if case_id in worse.changed else "suspected"
-    elif case_id in better.changed:
-        word = "improved"
-    return case.model_copy(update={"compared": word, "probability_regressed": probability})
-
-
-def _suite_change(worse: Found, better: Found) -> SuiteChange:
-    if worse.suite_changed and not (better.suite_changed and better.statistic > worse.statistic):
-        return "everything_worse" if worse.is_alike else "worse"
-    return "better" if better.suite_changed else "not_enough_evidence"
+    return case.model_copy(update={"compared": word, "probability_regressed": chance})

@@ -1,11 +1,11 @@
-"""The regression test: did the agent get worse, given how much its sessions differ anyway?
+"""The regression rule: how likely did each case get worse, and is the whole session lower than usual?
 
-A suite of cases was called in earlier sessions, and again now. The model knows how often each case passes, how much a
-whole session shifts all cases (a bad hour of the platform) and how much one case varies from session to session. It
-says whether the suite changed, and how likely each case changed.
+A call of a case passes with probability sigmoid(rate + shift + noise). The rate is the case's own, learned from its
+earlier sessions; a session shifts all cases, a scenario in a session shifts its cases, and the noise is of one case in
+one session. A case that fell has a lower rate. Everything is summed on grids, so equal counts give equal chances.
 
-Pure functions, without a clock; random numbers come from a fixed seed. `docs/statistics.md` explains the method, and
-`tests/benchmarks/power.py` measures its false alarms and its power.
+Pure functions of counts, without a clock and without random numbers. docs/verdicts.md explains the rule, and
+`tests/benchmarks/power.py` measures its false alarms and what it finds.
 """
 
 from __future__ import annotations
@@ -17,337 +17,260 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from planner.statistics import Counts, fisher_mid_p
+from planner.statistics import Counts
 from planner.values import frozen
-from planner.verdicts.sessions import MAX_SESSIONS, Session
 
 Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
 
-
-@frozen
-class Model:
-    """The constants. Rates are on a grid of logits; the shift of a session is added to the logit of every case."""
-
-    rate_logits: tuple[float, ...] = tuple(float(each) for each in np.linspace(-3, 7, 22))
-    shifts: tuple[float, ...] = tuple(each / 5 for each in range(-15, 16))
-    shift_sds: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.4)
-    """Standard deviations of the shift of a session, in logits."""
-    shift_sd_weights: tuple[float, ...] = (0.2, 0.15, 0.2, 0.2, 0.1, 0.1, 0.05)
-    case_sds: tuple[float, ...] = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.3)
-    """Standard deviations of a case's own noise in a session, in logits."""
-    case_sd_weights: tuple[float, ...] = (0.05, 0.15, 0.25, 0.25, 0.1, 0.06, 0.06, 0.04, 0.04)
-    case_sd_certainty: float = 0.65
-    """The noise of a case is this quantile of its posterior. After few sessions, it is about 0.5."""
-    drops: tuple[float, ...] = (0.2, 0.3, 0.45, 0.7)
-    """By how much the rate of a regressed case falls."""
-    changed_shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
-    """Shares of the cases that changed."""
-    prior_centre: float = 3.5
-    prior_width: float = 2.2
-    prior_cases: float = 8.0
-    """The prior of the rates counts as much as this many cases."""
-    edit_rejected_at: float = 0.1
-    """Runs of older configurations of the agent are left out if they differ from the newer ones at this level."""
-    fit_steps: int = 30
-    max_sessions: int = MAX_SESSIONS
-    false_alarm_rate: float = 0.05
-    rate_factor: float = 5.0
-    """The p-value of the mean pass rate is multiplied by this, so that it adds at most 1 % false alarms."""
-    bad_hour_sd: float = 1.5
-    """Standard deviation of the shift of a session in which everything is worse (or better), in logits."""
-    least_alike: int = 5
-    """In a smaller suite, nothing distinguishes all cases from some."""
-    low_rate: float = 0.05
-    """A session in which all cases are worse alike has a mean pass rate that at most this share of sessions has."""
-    least_improvement: float = 1.0
-    """The least statistic of a suite that got better. Its mean pass rate is no lower than usual, either."""
-    simulations: int = 1000
-    changed_at: float = 0.75
-    """A case of a changed suite changed if it did so with at least this probability."""
-    suspected_at: float = 0.5
-
-
-MODEL: Final = Model()
-_EXTREME_RATE: Final = 0.02
-"""A drop leads to no lower rate than this, and a rise to no higher rate than 1 less this."""
+_RATES: Final = np.arange(-3.5, 7.01, 0.25)
+"""Logits of the rate of a case."""
+_SHIFTS: Final = np.arange(-4.0, 4.01, 0.2)
+"""Added to the logits of a session, a scenario included."""
+_SESSION_SDS: Final = np.array([0.1, 0.3, 0.5, 0.75, 1.0, 1.4])
+_SESSION_SD_PRIOR: Final = np.array([0.3, 0.25, 0.2, 0.1, 0.1, 0.05])
+_SCENARIO_SDS: Final = np.array([0.0, 0.3, 0.6, 1.0])
+_SCENARIO_SD_PRIOR: Final = np.array([0.6, 0.15, 0.15, 0.1])
+_NOISE_SD: Final = 0.8
+_DROPS: Final = (0.25, 0.5, 0.9)
+"""By how much the rate of a fallen case is lower, down to `_LEAST_RATE`. A rate of `_CAN_FALL` or less cannot fall."""
+_DROP_PRIOR: Final = (0.4, 0.4, 0.2)
+_LEAST_RATE: Final = 0.03
+_CAN_FALL: Final = 0.35
+_RATE_PRIOR: Final = np.exp(-(((_RATES - 3.5) / 2.2) ** 2) / 2)
+_PRIOR_CASES: Final = 8.0
+"""The prior of the rates counts as much as this many cases."""
+_FALLEN_SHARES: Final = (0.01, 0.05, 0.1, 0.5)
+"""Shares of fallen cases. With fewer than ten cases, the least is a tenth."""
+_FALLEN_SHARE_PRIOR: Final = (0.315, 0.315, 0.315, 0.055)
+_LOWER_PRIOR: Final = 0.05
+_LOWER_SD: Final = 2.0
+"""Of the shift of a session in which everything is lower than usual."""
+_FIT_STEPS: Final = 20
+REGRESSED_AT: Final = 2 / 3
+"""A case regressed if it got worse with at least this chance."""
+SUSPECTED_AT: Final = 0.5
+_LOWER_AT: Final = 0.5
+_WORSE_AT: Final = 0.55
+_SUITE_CASES: Final = 5
+"""Of fewer cases, each is judged alone."""
 _TINY: Final = 1e-300
-_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
-"""Quadrature over a standard normal distribution."""
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 
 
 def _sigmoid(logits: Floats) -> Floats:
     return 1 / (1 + np.exp(-logits))
 
 
-@lru_cache(maxsize=4096)
-def _same(model: Model, case_sd: float, counts: Counts) -> Floats:
-    """The likelihood of one result of a case, by rate and shift."""
-    return _likelihood(model, np.array(model.rate_logits), case_sd, counts)
-
-
-@lru_cache(maxsize=4096)
-def _changed(model: Model, case_sd: float, counts: Counts, sign: int) -> Floats:
-    """`_same` for a case whose rate moved by one of `Model.drops`: down for `sign` -1, up for 1."""
-    rates = _sigmoid(np.array(model.rate_logits))
-    moved = (np.clip(rates + sign * drop, _EXTREME_RATE, 1 - _EXTREME_RATE) for drop in model.drops)
-    each = [_likelihood(model, np.log(rate / (1 - rate)), case_sd, counts) for rate in moved]
-    return np.mean(each, axis=0)
-
-
-def _likelihood(model: Model, logits: Floats, case_sd: float, counts: Counts) -> Floats:
-    """Relative to the likelihood at the observed rate, so that thousands of runs do not underflow."""
-    passed, total = counts
-    shifted = logits[:, None, None] + np.array(model.shifts)[:, None] + case_sd * _NODES
-    logs = -passed * np.logaddexp(0, -shifted) - (total - passed) * np.logaddexp(0, shifted)
-    best = sum(count * np.log(count / total) for count in (passed, total - passed) if count)
-    return np.exp(logs - best) @ (_NODE_WEIGHTS / _NODE_WEIGHTS.sum()) + _TINY
-
-
-@frozen
-class Fit:
-    """What earlier sessions show. `counts` are the runs of each case that say how often it passes, and `weights` how
-    likely each rate therefore is. `rate_prior` is by rate, `shift_prior` by shift, and so is `hour_prior`, of a session
-    in which everything may be worse or better."""
-
-    model: Model
-    counts: Mapping[str, Counts]
-    weights: Mapping[str, Floats]
-    rate_prior: Floats
-    shift_prior: Floats
-    hour_prior: Floats
-    case_sd: float
-
-
-def fit(sessions: Sequence[Session], model: Model = MODEL) -> Fit:
-    """Fit the model to earlier sessions, oldest first.
-
-    Outdated runs say how often a case passes only if they do not differ from its newer ones: most edits of an agent
-    change nothing. They always say how much sessions differ.
-    """
-    recent = sessions[-model.max_sessions :]
-    counts: dict[str, Counts] = {}
-    outdated: dict[str, Counts] = {}
-    for session in recent:
-        for case_id, own in session.counts.items():
-            known = outdated if case_id in session.outdated else counts
-            known[case_id] = _added(known.get(case_id, (0, 0)), own)
-    alike = {
-        case_id
-        for case_id, older in outdated.items()
-        if case_id in counts and fisher_mid_p(older, counts[case_id]) > model.edit_rejected_at
-    }
-    counts |= {case_id: _added(counts[case_id], outdated[case_id]) for case_id in alike}
-    rows = {case_id: row for row, case_id in enumerate(counts)}
-    by_session = [_known_counts(session, rows, session.outdated - alike) for session in recent]
-    shift_priors = _shift_priors(model)
-    log_likelihood = np.zeros((len(model.shift_sds), len(model.case_sds)))
-    rates = [_rates(model, by_session, len(rows), case_sd) for case_sd in model.case_sds]
-    for column, fitted in enumerate(rates):
-        for session in by_session:
-            by_shift = fitted.log_shifts(model, session)
-            log_likelihood[:, column] += _log_sum(by_shift + np.log(shift_priors + _TINY))
-    posterior = np.exp(log_likelihood - log_likelihood.max())
-    posterior *= np.outer(model.shift_sd_weights, model.case_sd_weights)
-    posterior /= posterior.sum()
-    case_sd = _case_sd(model, posterior.sum(axis=0))
-    column = model.case_sds.index(case_sd)
-    shift_sd = posterior[:, column]
-    widened = _shift_priors(model, 1 + 1 / max(1, len(recent)))
-    weights = dict(zip(counts, rates[column].weights(), strict=True))
-    shift_prior, hour_prior = shift_sd / shift_sd.sum() @ widened, _normal(model, model.bad_hour_sd)
-    return Fit(model, counts, weights, rates[column].prior, shift_prior, hour_prior, case_sd)
-
-
-@frozen
-class _Known:
-    """The runs of a session, the cases they belong to, and whether they say how often these pass."""
-
-    rows: Integers
-    counts: tuple[Counts, ...]
-    counted: NDArray[np.bool_]
-
-
-def _known_counts(session: Session, rows: Mapping[str, int], uncounted: Collection[str]) -> _Known:
-    own = {name: counts for name, counts in session.counts.items() if name in rows}
-    return _Known(
-        np.array([rows[name] for name in own], dtype=np.int64),
-        tuple(own.values()),
-        np.array([name not in uncounted for name in own], dtype=np.bool_),
-    )
-
-
-@frozen
-class _Rates:
-    """How often cases pass if each has this noise of its own in every session. `log_likelihood` is by case and rate."""
-
-    case_sd: float
-    prior: Floats
-    log_likelihood: Floats
-
-    def weights(self) -> Floats:
-        return _weighted(self.prior, self.log_likelihood)
-
-    def log_shifts(self, model: Model, session: _Known) -> Floats:
-        """The log likelihood of each shift of a session, given all other runs of its cases."""
-        own = _log_same_rates(model, self.case_sd, session.counts)
-        others = self.log_likelihood[session.rows] - own.reshape(-1, len(self.prior)) * session.counted[:, None]
-        weights = _weighted(self.prior, others)
-        found = np.zeros(len(model.shifts))
-        for counts in set(session.counts):
-            chosen = [row for row, each in enumerate(session.counts) if each == counts]
-            found += np.log(weights[chosen] @ _same(model, self.case_sd, counts)).sum(axis=0)
-        return found
-
-
-def _rates(model: Model, sessions: Sequence[_Known], cases: int, case_sd: float) -> _Rates:
-    """Empirical Bayes: how the rates of the cases are distributed, and what the sessions say of each."""
-    logits = np.array(model.rate_logits)
-    found = np.zeros((cases, len(logits)))
-    for session in sessions:
-        own = _log_same_rates(model, case_sd, session.counts)
-        found[session.rows[session.counted]] += own.reshape(-1, len(logits))[session.counted]
-    base = np.exp(-(((logits - model.prior_centre) / model.prior_width) ** 2) / 2)
-    base /= base.sum()
-    prior = base
-    for _ in range(model.fit_steps):
-        prior = (_weighted(prior, found).sum(axis=0) + model.prior_cases * base) / (cases + model.prior_cases)
-    return _Rates(case_sd, prior, found)
-
-
-@lru_cache(maxsize=4096)
-def _log_same_rate(model: Model, case_sd: float, counts: Counts) -> Floats:
-    """The log likelihood of one result of a case in a session that shifts nothing, by rate."""
-    return np.log(_same(model, case_sd, counts)[:, model.shifts.index(0)])
-
-
-def _log_same_rates(model: Model, case_sd: float, counts: Sequence[Counts]) -> Floats:
-    """By result and rate. Most results are alike."""
-    known = {each: _log_same_rate(model, case_sd, each) for each in set(counts)}
-    return np.array([known[each] for each in counts])
-
-
-def _weighted(prior: Floats, log_likelihood: Floats) -> Floats:
-    """How likely each rate of the grid is, by case."""
-    logs = np.log(prior + _TINY) + log_likelihood
-    weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
+def _normalised(weights: Floats) -> Floats:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def _added(one: Counts, other: Counts, sign: int = 1) -> Counts:
-    return one[0] + sign * other[0], one[1] + sign * other[1]
-
-
-def _shift_priors(model: Model, widened: float = 1.0) -> Floats:
-    """The distribution of the shift of a session, by standard deviation."""
-    return np.array([_normal(model, sd * np.sqrt(widened)) for sd in model.shift_sds])
-
-
-def _normal(model: Model, sd: float) -> Floats:
-    shifts = np.array(model.shifts)
-    found = np.gradient(shifts) * np.exp(-(shifts**2) / (2 * sd * sd)) if sd else np.where(shifts == 0, 1.0, 0.0)
-    return found / found.sum()
+def _from_logs(logs: Floats) -> Floats:
+    """Weights that sum to 1 over the last axis."""
+    return _normalised(np.exp(logs - logs.max(axis=-1, keepdims=True)))
 
 
 def _log_sum(logs: Floats) -> Floats:
     """The log of the sum of exponentials, over the last axis."""
+    highest = logs.max(axis=-1)
+    return np.log(np.exp(logs - highest[..., None]).sum(axis=-1)) + highest
+
+
+def _normal(sd: float) -> Floats:
+    return _normalised(np.exp(-((_SHIFTS / sd) ** 2) / 2))
+
+
+def _kernel(sd: float) -> Floats:
+    """How likely each shift of a scenario is (column), given that of its session (row)."""
+    if not sd:
+        return np.eye(len(_SHIFTS))
+    return _normalised(np.exp(-(((_SHIFTS[:, None] - _SHIFTS) / sd) ** 2) / 2))
+
+
+_KERNELS: Final = [_kernel(sd) for sd in _SCENARIO_SDS]
+
+
+def _likelihood(logits: Floats, counts: Counts) -> Floats:
+    """By rate and shift, relative to the likelihood at the observed rate, so that many calls do not underflow."""
+    passed, total = counts
+    shifted = logits[:, None, None] + _SHIFTS[:, None] + _NOISE_SD * _NODES
+    logs = -passed * np.logaddexp(0, -shifted) - (total - passed) * np.logaddexp(0, shifted)
+    best = sum(count * np.log(count / total) for count in (passed, total - passed) if count)
+    return np.exp(logs - best) @ _normalised(_NODE_WEIGHTS) + _TINY
+
+
+@lru_cache(maxsize=4096)
+def _same(counts: Counts) -> Floats:
+    return _likelihood(_RATES, counts)
+
+
+@lru_cache(maxsize=4096)
+def _fallen(counts: Counts) -> Floats:
+    usual = _sigmoid(_RATES)
+    rates = [np.where(usual > _CAN_FALL, np.maximum(usual - drop, _LEAST_RATE), usual) for drop in _DROPS]
+    return np.average([_likelihood(np.log(rate / (1 - rate)), counts) for rate in rates], axis=0, weights=_DROP_PRIOR)
+
+
+def _blurred(logs: Floats, kernel: Floats) -> Floats:
+    """The log likelihood of each shift of a session, from that of each shift of a scenario (last axis)."""
     highest = logs.max(axis=-1, keepdims=True)
-    return np.log(np.exp(logs - highest).sum(axis=-1)) + highest[..., 0]
-
-
-def _case_sd(model: Model, posterior: Floats) -> float:
-    """A quantile of the posterior."""
-    return model.case_sds[int(np.argmax(np.cumsum(posterior) >= model.case_sd_certainty - 1e-9))]
+    return np.log(np.exp(logs - highest) @ kernel.T + _TINY) + highest
 
 
 @frozen
-class Scores:
-    """Of several sessions. `statistics` are by session: the log of how much better a change of some cases explains the
-    counts than no change. `of_some` is the log of how much better it explains them than a session that shifts all
-    cases alike. `rates` are the mean pass rates of the cases, by session. `probabilities` that the case changed are by
-    session and case."""
+class History:
+    """What earlier sessions show. `weights` say how likely each rate of a case is, by case id. `shifts` is how likely
+    each shift of another session is, by standard deviation of the scenarios; all of it sums to 1."""
 
-    statistics: Floats
-    of_some: Floats
-    rates: Floats
-    probabilities: Floats
-
-
-@frozen
-class Scorer:
-    """Scores sessions of these cases. A row of the tables is one case with one result, `first_rows[case]` is the row of
-    a case of which no run passed. Columns are shifts, or shares and shifts."""
-
-    fitted: Fit
-    cases: tuple[str, ...]
-    first_rows: Integers
-    log_same: Floats
-    log_mixed: Floats
-    log_share: Floats
-    """The log of the probability that the case changed, given share and shift."""
-
-    def score(self, passed: Integers, total: Integers) -> Scores:
-        """Score the counts, by session and case."""
-        rows = self.first_rows + passed
-        used, columns = np.unique(rows, return_inverse=True)
-        columns = columns.reshape(rows.shape)
-        sessions = np.arange(len(rows))[:, None] * len(used)
-        hits = np.bincount((sessions + columns).ravel(), minlength=len(rows) * len(used)).reshape(-1, len(used))
-        alike = hits @ self.log_same[used]
-        same = alike + np.log(self.fitted.shift_prior + _TINY)
-        shares = len(self.fitted.model.changed_shares)
-        joint = hits @ self.log_mixed[used] + np.tile(same, shares)
-        changed = _log_sum(joint) - np.log(shares)
-        hour = alike + np.log(self.fitted.hour_prior + _TINY)
-        statistics, of_some = changed - _log_sum(same), changed - _log_sum(hour)
-        weights = np.exp(joint - _log_sum(joint)[:, None])
-        by_row = weights @ np.exp(self.log_share[used]).T
-        rates = (passed / np.maximum(total, 1)).mean(axis=1)
-        return Scores(statistics, of_some, rates, np.take_along_axis(by_row, columns, axis=1))
-
-    def draw_rates(self, sessions: int, random: np.random.Generator) -> Floats:
-        """Rates of sessions in which nothing changed, by session and case."""
-        model, prior = self.fitted.model, self.fitted.shift_prior
-        logits = np.array(model.rate_logits)
-        shifts = random.choice(np.array(model.shifts), size=(sessions, 1), p=prior)
-        weights = [self.fitted.weights[case_id] for case_id in self.cases]
-        levels = np.cumsum(weights, axis=1)
-        drawn = random.random((sessions, len(self.cases)))
-        rates = (levels[None, :, :-1] < drawn[:, :, None]).sum(axis=2)
-        noise = self.fitted.case_sd * random.standard_normal(drawn.shape)
-        return _sigmoid(logits[rates] + shifts + noise)
+    counts: Mapping[str, Counts]
+    weights: Mapping[str, Floats]
+    scenarios: Mapping[str, str]
+    beside: Collection[str]
+    shifts: Floats
 
 
-def scorer(fitted: Fit, totals: Mapping[str, int], sign: int = -1) -> Scorer:
-    """Prepare scores of sessions.
+def fit(
+    sessions: Sequence[Mapping[str, Counts]], scenarios: Mapping[str, str], beside: Collection[str] = ()
+) -> History:
+    """Learn how often cases pass, and how much sessions and scenarios differ anyway.
 
     Args:
-        totals: the number of runs of each case.
-        sign: -1 looks for cases that got worse, 1 for cases that got better.
+        sessions: (passed, total) by case id; each total is at least 1. There is at least one session with a case.
+        scenarios: the scenario of each case.
+        beside: the cases whose calls another case has too. They say nothing more of their session.
     """
-    model, case_sd = fitted.model, fitted.case_sd
-    shares = np.array(model.changed_shares)[None, :, None]
-    first_rows = np.zeros(len(totals), dtype=np.int64)
-    known: dict[tuple[bytes, int], int] = {}
-    same_rows: list[Floats] = []
-    changed_rows: list[Floats] = []
-    for index, (case_id, total) in enumerate(totals.items()):
-        weights = fitted.weights[case_id]
-        key = (weights.tobytes(), total)
-        first_rows[index] = known.setdefault(key, len(same_rows))
-        if known[key] < len(same_rows):
-            continue
-        for result in ((passed, total) for passed in range(total + 1)):
-            same_rows.append(weights @ _same(model, case_sd, result))
-            changed_rows.append(weights @ _changed(model, case_sd, result, sign))
-    same = np.array(same_rows)
-    ratio = (np.array(changed_rows) / same)[:, None, :]
-    mixed = 1 + shares * (ratio - 1)
-    return Scorer(
-        fitted,
-        tuple(totals),
-        first_rows,
-        np.log(same),
-        np.log(mixed).reshape(len(same), -1),
-        np.log(shares * ratio / mixed).reshape(len(same), -1),
+    names = sorted({name for session in sessions for name in session})
+    groups, _ = _groups(names, scenarios, beside)
+    usual = np.tile(_SESSION_SD_PRIOR @ np.array([_normal(sd) for sd in _SESSION_SDS]), (len(sessions), 1))
+    by_rate, joint = np.zeros((len(names), len(_RATES))), np.zeros((len(_SCENARIO_SDS), len(_SESSION_SDS)))
+    prior = _normalised(_RATE_PRIOR)
+    for _ in range(2):  # first with the usual shifts, then with those that the sessions had
+        own = np.array(
+            [
+                [np.log(_same(session[name]) @ shift) if name in session else np.zeros(len(_RATES)) for name in names]
+                for session, shift in zip(sessions, usual, strict=True)
+            ]
+        )
+        by_rate = own.sum(axis=0)
+        prior = _rate_prior(by_rate)
+        joint, usual = _shifts_of_sessions(sessions, names, groups, np.log(prior + _TINY) + by_rate - own)
+    weights = _from_logs(np.log(prior + _TINY) + by_rate)
+    wider = np.array([_normal(sd * np.sqrt(1 + 1 / len(sessions))) for sd in _SESSION_SDS])
+    counts: dict[str, Counts] = {}
+    for name, (passed, total) in (each for session in sessions for each in session.items()):
+        before = counts.get(name, (0, 0))
+        counts[name] = before[0] + passed, before[1] + total
+    return History(counts, dict(zip(names, weights, strict=True)), scenarios, beside, joint @ wider)
+
+
+def _groups(names: Sequence[str], scenarios: Mapping[str, str], beside: Collection[str]) -> tuple[Floats, Floats]:
+    """Which cases (columns) a scenario (row) has, as 1 or 0: those that say something of their session, and all."""
+    own = np.array([scenarios[name] for name in names])
+    has = (np.unique(own)[:, None] == own).astype(float)
+    return has * np.array([name not in beside for name in names]), has
+
+
+def _rate_prior(by_rate: Floats) -> Floats:
+    """How the rates of all cases are distributed, by expectation and maximisation."""
+    base = _normalised(_RATE_PRIOR)
+    prior = base
+    for _ in range(_FIT_STEPS):
+        found = _from_logs(np.log(prior + _TINY) + by_rate).sum(axis=0)
+        prior = (found + _PRIOR_CASES * base) / (len(by_rate) + _PRIOR_CASES)
+    return prior
+
+
+def _shifts_of_sessions(
+    sessions: Sequence[Mapping[str, Counts]], names: Sequence[str], groups: Floats, others: Floats
+) -> tuple[Floats, Floats]:
+    """How likely the standard deviations of scenarios (rows) and sessions (columns) are, and the shifts of each session
+    as its cases see them. `others` is the log of how likely each rate is without that session, by session and case."""
+    by_sd = np.array([_normal(sd) for sd in _SESSION_SDS])
+    found = np.log(np.outer(_SCENARIO_SD_PRIOR, _SESSION_SD_PRIOR))
+    logs: list[Floats] = []
+    for session, rates in zip(sessions, others, strict=True):
+        by_case = np.zeros((len(names), len(_SHIFTS)))
+        for index, name in enumerate(names):
+            if name in session:
+                by_case[index] = np.log(_from_logs(rates[index]) @ _same(session[name]))
+        by_group = groups @ by_case
+        seen = np.array([_blurred(by_group, kernel).sum(axis=0) for kernel in _KERNELS])
+        logs.append(seen[:, None, :] + np.log(by_sd + _TINY))
+        found = found + _log_sum(logs[-1])
+    joint = np.exp(found - found.max())
+    joint /= joint.sum()
+    shifts = [np.einsum("cs,csu->cu", joint, _from_logs(each)) for each in logs]
+    return joint, np.array([sum(own @ kernel for own, kernel in zip(each, _KERNELS, strict=True)) for each in shifts])
+
+
+@frozen
+class Chances:
+    """Probabilities: by case id, that the case got worse; that the session is lower as a whole, in which no case stands
+    out; and that some cases got worse rather than none, whichever they are."""
+
+    fallen: Mapping[str, float]
+    lower: float
+    worse: float
+
+    @property
+    def is_lower(self) -> bool:
+        """Whether everything is lower than usual: the agent got worse, or the platform had a bad hour."""
+        return self.lower >= _LOWER_AT
+
+    @property
+    def is_worse(self) -> bool:
+        return self.worse >= _WORSE_AT and not self.is_lower and len(self.fallen) >= _SUITE_CASES
+
+
+NOTHING_COMPARED: Final = Chances({}, 0.0, 0.0)
+
+
+def chances(history: History, now: Mapping[str, Counts]) -> Chances:
+    """Compare a session with earlier ones. Only cases with calls on both sides take part."""
+    names = sorted(name for name, counts in now.items() if counts[1] and name in history.weights)
+    if not names:
+        return NOTHING_COMPARED
+    groups, has = _groups(names, history.scenarios, history.beside)
+    same = np.array([history.weights[name] @ _same(now[name]) for name in names])
+    fallen = np.array([history.weights[name] @ _fallen(now[name]) for name in names])
+    evidence: list[Floats] = []
+    probabilities: list[Floats] = []
+    for share, prior in zip(_FALLEN_SHARES, _FALLEN_SHARE_PRIOR, strict=True):
+        one = max(share, min(0.1, 1 / len(names)))
+        mixed = (1 - one) * same + one * fallen
+        by_group, is_fallen = groups @ np.log(mixed), one * fallen / mixed
+        for kernel, shifts in zip(_KERNELS, history.shifts, strict=True):
+            blurred = _blurred(by_group, kernel)
+            joint = np.log(prior * shifts + _TINY) + blurred.sum(axis=0)
+            # How likely each shift of a scenario is: by its own cases, and by what all others say of the session.
+            others = _from_logs(joint - blurred) @ kernel
+            seen = _from_logs(np.log(others + _TINY) + by_group)
+            evidence.append(_log_sum(joint))
+            probabilities.append(((has.T @ seen) * is_fallen).sum(axis=1))
+    some = _log_sum(np.array(evidence))
+    by_kernel = [_blurred(groups @ np.log(same), kernel).sum(axis=0) for kernel in _KERNELS]
+    none = _log_sum((np.log(history.shifts + _TINY) + by_kernel).ravel())
+    is_lower = np.log(_normalised(np.where(_SHIFTS < 0, _normal(_LOWER_SD), 0.0)) + _TINY)
+    all_lower = _log_sum(_log_sum(is_lower + by_kernel) + np.log(history.shifts.sum(axis=1) + _TINY))
+    lower = _probability(np.log(_LOWER_PRIOR / (1 - _LOWER_PRIOR)) + all_lower - some)
+    found = _from_logs(np.array(evidence)) @ np.array(probabilities) * (1 - lower)
+    worse = _probability(some - none) if _passed_less(names, history, now) else 0.0
+    return Chances(dict(zip(names, found.tolist(), strict=True)), lower, worse)
+
+
+def _passed_less(names: Sequence[str], history: History, now: Mapping[str, Counts]) -> bool:
+    """Whether the cases that count for the suite passed less often than before, on average."""
+    before, latest = (
+        sum(side[name][0] / side[name][1] for name in names if name not in history.beside)
+        for side in (history.counts, now)
     )
+    return latest < before
+
+
+def _probability(log_odds: Floats) -> float:
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -700, 700))))
+
+
+def got_worse(before: Counts, now: Counts) -> bool:
+    """Whether one case regressed, by these calls alone."""
+    return chances(fit([{"": before}], {"": ""}), {"": now}).fallen[""] >= REGRESSED_AT

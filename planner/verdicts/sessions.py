@@ -1,4 +1,4 @@
-"""Earlier sessions of the base branch, as the regression test sees them: how often each case passed."""
+"""Earlier sessions of the base branch, as the regression rule sees them: how often each case passed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from planner.changes.detail import revision_digest
-from planner.records.facts import CallFact, StoredCall, Trust, id_of
+from planner.records.facts import StoredCall, Trust, id_of
 from planner.results.model import CaseInputs, CaseResult, JudgedRun
 from planner.statistics import Counts
 from planner.values import frozen
@@ -14,21 +14,12 @@ from planner.verdicts.cases import sample_of
 from planner.verdicts.comparison import clean_counts, measurement_change
 
 MIN_SESSIONS: Final = 2
-"""With fewer earlier sessions, nothing is known about how much they differ, and the exact tests decide."""
+"""With fewer earlier sessions, nothing is known about what is usual: a case that misses its requirement is red."""
 MAX_SESSIONS: Final = 20
 """How many of the newest earlier sessions are compared with. Older ones are not read, so that a session costs the
 same however many are stored."""
 CallsOf: TypeAlias = Callable[[Mapping[str, int]], Mapping[str, Sequence[StoredCall]]]
 """The stored calls with call fingerprints, of so many of the newest sessions of each."""
-
-
-@frozen
-class Session:
-    """The runs that one session made: (passed, countable) by case id. Those of the `outdated` cases reached an older
-    configuration of the agent than the newest one of the base branch."""
-
-    counts: Mapping[str, Counts]
-    outdated: frozenset[str] = frozenset()
 
 
 @frozen
@@ -58,28 +49,33 @@ def measured(case: CaseResult) -> Measured:
     )
 
 
-def earlier_sessions(now: Mapping[str, Measured], stored: CallsOf) -> list[Session]:
-    """The newest sessions of the base branch with calls of these cases, oldest first."""
-    return _sessions(_calls_by_session(now, stored))[-MAX_SESSIONS:]
+def earlier_sessions(now: Mapping[str, Measured], stored: CallsOf) -> list[dict[str, Counts]]:
+    """The newest sessions of the base branch with calls of these cases, oldest first: (passed, countable) by case
+    id."""
+    by_session = _calls_by_session(now, stored)
+    counts = [_countable(by_session[session_id]) for session_id in sorted(by_session)]
+    return [each for each in counts if each][-MAX_SESSIONS:]
 
 
-def session_before(now: Mapping[str, Measured], stored: CallsOf) -> Session | None:
+def session_before(now: Mapping[str, Measured], stored: CallsOf) -> Mapping[str, Counts] | None:
     """The newest earlier session of a pull request that called the same agents as today. None if it has less than half
     of the cases."""
-    calls = _calls_by_session(now, stored, is_of_base=False)
-    for session_id in sorted(calls, reverse=True)[:1]:
-        own = {case_id: each for case_id, each in calls[session_id].items() if each.agent == _agent_of(now[case_id])}
-        counts = {case_id: each.counts for case_id, each in own.items() if each.counts[1]}
-        is_whole = 2 * len(counts) >= len(now)
-        return Session(counts) if is_whole else None
-    return None
+    by_session = _calls_by_session(now, stored, is_of_base=False)
+    if not by_session:
+        return None
+    newest = by_session[max(by_session)]
+    counts = _countable({name: calls for name, calls in newest.items() if calls.agent == _agent_of(now[name])})
+    return counts if 2 * len(counts) >= len(now) else None
+
+
+def _countable(calls: Mapping[str, _Calls]) -> dict[str, Counts]:
+    return {case_id: each.counts for case_id, each in calls.items() if each.counts[1]}
 
 
 @frozen
 class _Calls:
     """The calls of one case that one session made, with the agent they reached."""
 
-    target: tuple[str, int]
     agent: str
     counts: Counts
 
@@ -101,7 +97,9 @@ def _calls_by_session(
         for session_id, calls in by_session.items():
             runs = _judged(case, calls)
             if runs and measurement_change(runs, case.latest, is_graded=case.is_graded) is None:
-                found.setdefault(session_id, {})[case_id] = _calls(case, calls[-1].call, runs)
+                newest = calls[-1].call
+                agent = _agent(newest.configuration, newest.agent_revision)
+                found.setdefault(session_id, {})[case_id] = _Calls(agent, case.counts(runs))
     return found
 
 
@@ -125,28 +123,9 @@ def _judged(case: Measured, calls: Sequence[StoredCall]) -> list[JudgedRun]:
     return [call.run(verdict.verdict, verdict.judge_model) for call, verdict in verdicts if verdict is not None]
 
 
-def _calls(case: Measured, newest: CallFact, runs: Sequence[JudgedRun]) -> _Calls:
-    target = case.inputs.target_kind, newest.target_id
-    return _Calls(target, _agent(newest.configuration, newest.agent_revision), case.counts(runs))
-
-
 def _agent(configuration: str | None, revision: str | None) -> str:
     return configuration or revision_digest(revision or "")
 
 
 def _agent_of(case: Measured) -> str:
     return _agent(case.inputs.configuration, case.inputs.agent_revision)
-
-
-def _sessions(calls: Mapping[str, Mapping[str, _Calls]]) -> list[Session]:
-    """The sessions with calls that count, oldest first."""
-    newest: dict[tuple[str, int], str] = {}
-    sessions: list[Session] = []
-    for session_id in sorted(calls, reverse=True):
-        own = {case_id: each for case_id, each in calls[session_id].items() if each.counts[1]}
-        for each in own.values():
-            newest.setdefault(each.target, each.agent)
-        outdated = {case_id for case_id, each in own.items() if each.agent != newest[each.target]}
-        if own:
-            sessions.append(Session({case_id: each.counts for case_id, each in own.items()}, frozenset(outdated)))
-    return sessions[::-1]

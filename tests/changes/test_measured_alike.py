@@ -13,6 +13,7 @@ from planner.evidence import Evidence
 from planner.reports import case_phrasing
 from planner.results.model import CaseResult, JudgedRun
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.history import compare_with_history
 from planner.verdicts.runs import rests_on_grade
 from tests.support.stored_cases import build, make_case, make_runs, store_case
 
@@ -37,7 +38,8 @@ def compare_runs(before: list[JudgedRun], now: list[JudgedRun], *, graded: bool 
     stored = store_case(case, runs=before, outcome="flaky")
     (change,) = build([case], [stored], rerun="all").changes
     made = {case.case_id: now}
-    (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
+    assembled = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
+    (found,), _ = compare_with_history(assembled, lambda wanted: {each: [] for each in wanted})
     return found
 
 

@@ -64,7 +64,7 @@ PROMISED = {
         "outcome session_id environment sandbox started_at ended_at consents cases suite cost stats",
         "consents[].id digest by at how max_cost_cents spent_cents",
         "cases[].case_id action reason outcome runs_passed runs_total pass_rate interval compared not_comparable",
-        "cases[].p_value probability_regressed baseline latest runs",
+        "cases[].probability_regressed baseline latest runs",
         "cases[].runs[].run_id batch_id call_id session_id outcome cause cost_cents cost_basis duration_seconds",
         "cases[].runs[].adopted agent_variant_id grader_version findings",
         "cases[].runs[].findings[].expectation check outcome severity message quote",

@@ -263,7 +263,7 @@ def canonical() -> RunResult:
             _case(
                 "refunds/late-order@support",
                 reason="failed",
-                compared="improved",
+                compared="same",
                 before=_ONE_FAILED,
                 runs=[_run(805, cost_cents=48)],
             ),

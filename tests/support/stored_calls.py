@@ -25,6 +25,7 @@ from planner.session.recording import origin_of
 from planner.verdicts.call_judge import CallJudge
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.earlier import EarlierCases, Today, earlier_cases
+from planner.verdicts.history import compare_with_history
 from tests.support.stored_cases import NOW, make_runs
 from tests.support.stored_files import nothing
 
@@ -177,9 +178,10 @@ class Session:
         return with_shared_calls(diff(self.cases, stored, request))
 
     def results(self, store: Store, made: Mapping[str, Sequence[JudgedRun]]) -> list[CaseResult]:
-        return assemble_cases(
+        cases = assemble_cases(
             self.changes(store), made, self.judge.load_evidence, MissingRuns(), today=date(2026, 11, 25)
         )
+        return compare_with_history(cases, store.records().of_newest_sessions)[0]
 
     def finish(self, store: Store, made: Mapping[str, Sequence[JudgedRun]]) -> tuple[list[CaseResult], Store]:
         """The results, and the store with the facts of this session. Its calls are those of `made`."""

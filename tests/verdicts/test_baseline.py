@@ -112,15 +112,13 @@ def test_outcomes_alone_show_no_regression(
 @pytest.mark.parametrize(
     ("fields", "kept"),
     [
-        ({"compared": "regressed", "baseline": BEFORE}, True),
-        ({"compared": "regressed", "baseline": None}, False),
-        ({"compared": "regressed", "baseline": BEFORE, "not_comparable": "prompt"}, False),
-        ({"compared": "same", "baseline": BEFORE}, False),
-        ({"compared": "same", "baseline": BEFORE, "outcome": CaseOutcome.UNKNOWN}, True),
-        ({"compared": "regressed", "baseline": BEFORE, "check_fingerprint": "sha256:older"}, False),
+        ({"baseline": BEFORE}, True),
+        ({"baseline": None}, False),
+        ({"baseline": BEFORE, "not_comparable": "prompt"}, False),
+        ({"baseline": BEFORE, "check_fingerprint": "sha256:older"}, False),
     ],
 )
-def test_a_recheck_keeps_the_comparison_of_a_regressed_or_open_case(fields: dict[str, Any], kept: bool) -> None:
+def test_a_recheck_by_the_same_expectations_keeps_the_comparison(fields: dict[str, Any], kept: bool) -> None:
     prior = stored(runs(), **fields)
     assert keeps_comparison(change(prior, action=Action.RECHECK), prior) is kept
 
@@ -236,13 +234,3 @@ def test_runs_in_addition_to_earlier_ones_are_pooled() -> None:
     for reason in (Reason.RUNS_RAISED, Reason.FAILED):
         found = assembled(change(prior, today, reason=reason, **fields), new)
         assert (found.runs_total, found.outcome) == (12, CaseOutcome.FAILED)
-
-
-@pytest.mark.parametrize(("compared", "is_kept"), [("regressed", True), ("same", False)])
-def test_a_rechecked_case_is_compared_again_only_if_it_regressed(compared: str, is_kept: bool) -> None:
-    """Else its outcome has changed because of the judgement."""
-    prior = stored(runs("old", "1", "2"), "passed", compared=compared, baseline=BEFORE)
-    found = assembled(change(prior, action=Action.RECHECK))
-    assert (found.baseline == BEFORE) is is_kept
-    assert (found.latest is not None) is is_kept
-    assert found.not_comparable == (None if is_kept else "judging")

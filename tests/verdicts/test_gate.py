@@ -13,7 +13,14 @@ from planner.verdicts.outcome import Outcome
 from tests.verdicts.test_result_comparison import case
 
 WORSE = SuiteDocument(
-    cases=9, passed_before=27, runs_before=27, passed_now=18, runs_now=27, p_value=0.01, compared="worse"
+    cases=9,
+    passed_before=27,
+    runs_before=27,
+    passed_now=18,
+    runs_now=27,
+    probability_lower=0.1,
+    probability_worse=0.9,
+    compared="worse",
 )
 QUARANTINE = {"until": "2026-12-31", "reason": "x"}
 COMMANDS = NextCommands("a", "b", "c", "d", "e", "f", "g")
@@ -30,7 +37,7 @@ def ending(cases: list[CaseResult], suite: SuiteDocument | None = None) -> Endin
         ([case("a", "flaky", 12, 8, compared="regressed")], None, 1),
         ([case("a", "failed", 0, 20, compared="regressed")], None, 1),
         ([case("a", "passed", 3)], WORSE, 1),
-        ([case("a", "passed", 3)], WORSE.model_copy(update={"compared": "better"}), 0),
+        ([case("a", "passed", 3)], WORSE.model_copy(update={"compared": "not_enough_evidence"}), 0),
         ([case("a", "failed", 0, 20, compared="regressed", quarantine=QUARANTINE)], None, 0),
         ([case("a", "passed", 3, compared="same")], None, 0),
     ],

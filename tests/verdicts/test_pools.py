@@ -101,7 +101,7 @@ def test_starting_over_calls_what_could_not_be_read() -> None:
 def test_new_runs_that_differ_enter_the_pool() -> None:
     """Nothing but a change, a pass or a reason begins another one."""
     fixed = play(TEN, play(TEN, EMPTY, mix(1, 9)).store, mix(10, 0), rerun="failed")
-    assert (fixed.pool, fixed.sides, fixed.case.compared) == (("failed", 11, 20), ((1, 10), (10, 10)), "improved")
+    assert (fixed.pool, fixed.sides, fixed.case.compared) == (("failed", 11, 20), ((1, 10), (10, 10)), "same")
 
 
 def test_a_changed_call_or_a_pass_begins_a_pool() -> None:

@@ -175,7 +175,8 @@ SIDE = one_side(CaseOutcome.FAILED, 3, 5)
 AS_BEFORE = failing(compared="same", baseline=SIDE, latest=SIDE)
 CRITICAL = AS_BEFORE.model_copy(update={"runs": failing_also(severity="critical").runs})
 FEW = SuiteDocument(
-    cases=2, sessions=0, passed_before=6, runs_before=6, passed_now=6, runs_now=6, p_value=1, compared="not_enough_evidence"
+    cases=2, sessions=0, passed_before=6, runs_before=6, passed_now=6, runs_now=6, probability_lower=0,
+    probability_worse=0, compared="not_enough_evidence"
 )  # fmt: skip
 SEVERAL = FEW.model_copy(update={"sessions": 2})
 BELOW, FAILED, KNOWN = CaseState.BELOW_REQUIREMENT, CaseState.FAILED, CaseState.KNOWN_FAILING

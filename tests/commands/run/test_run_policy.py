@@ -196,6 +196,6 @@ def test_staging_and_production(project: Any, serve_here: Callable[..., Any]) ->
         "- before: `ID`: Passed, WHEN, environment production",
         "- now: `ID`: Failed, WHEN, environment staging",
         "",
-        "2 cases compared: 6 of 6 runs passed before, 2 of 6 now: worse (p = 0.029)",
+        "2 cases compared: 6 of 6 runs passed before, 2 of 6 now",
     ]
     assert "the same runs" not in text.out
