@@ -41,6 +41,10 @@ _PRIOR_CASES: Final = 8.0
 """The prior of the rates counts as much as this many cases."""
 _FALLEN_SHARES: Final = (0.01, 0.05, 0.1, 0.5)
 """Shares of fallen cases. With fewer than ten cases, the least is a tenth."""
+_BROKEN_SHARE: Final = 0.9
+"""The share of cases with the largest drop in a scenario that broke."""
+_BROKEN_PRIOR: Final = 0.01
+"""Of a scenario with several cases."""
 _FALLEN_SHARE_PRIOR: Final = (0.315, 0.315, 0.315, 0.055)
 _LOWER_PRIOR: Final = 0.05
 _LOWER_SD: Final = 2.0
@@ -106,9 +110,10 @@ def _same(counts: Counts) -> Floats:
 
 @lru_cache(maxsize=4096)
 def _fallen(counts: Counts) -> Floats:
+    """By drop, rate and shift."""
     usual = _sigmoid(_RATES)
     rates = [np.where(usual > _CAN_FALL, np.maximum(usual - drop, _LEAST_RATE), usual) for drop in _DROPS]
-    return np.average([_likelihood(np.log(rate / (1 - rate)), counts) for rate in rates], axis=0, weights=_DROP_PRIOR)
+    return np.array([_likelihood(np.log(rate / (1 - rate)), counts) for rate in rates])
 
 
 def _blurred(logs: Floats, kernel: Floats) -> Floats:
@@ -232,13 +237,20 @@ def chances(history: History, now: Mapping[str, Counts]) -> Chances:
         return NOTHING_COMPARED
     groups, has = _groups(names, history.scenarios, history.beside)
     same = np.array([history.weights[name] @ _same(now[name]) for name in names])
-    fallen = np.array([history.weights[name] @ _fallen(now[name]) for name in names])
+    by_drop = np.array([history.weights[name] @ _fallen(now[name]) for name in names])
+    fallen = np.average(by_drop, axis=1, weights=_DROP_PRIOR)
+    broken = (1 - _BROKEN_SHARE) * same + _BROKEN_SHARE * by_drop[:, -1]
+    breaks = np.where(groups.sum(axis=1, keepdims=True) > 1, _BROKEN_PRIOR, _TINY)
     evidence: list[Floats] = []
     probabilities: list[Floats] = []
     for share, prior in zip(_FALLEN_SHARES, _FALLEN_SHARE_PRIOR, strict=True):
         one = max(share, min(0.1, 1 / len(names)))
         mixed = (1 - one) * same + one * fallen
-        by_group, is_fallen = groups @ np.log(mixed), one * fallen / mixed
+        apart = np.log(1 - breaks) + groups @ np.log(mixed)
+        together = np.log(breaks) + groups @ np.log(broken)
+        by_group = np.logaddexp(apart, together)
+        is_broken = has.T @ np.exp(together - by_group)
+        is_fallen = (1 - is_broken) * one * fallen / mixed + is_broken * _BROKEN_SHARE * by_drop[:, -1] / broken
         for kernel, shifts in zip(_KERNELS, history.shifts, strict=True):
             blurred = _blurred(by_group, kernel)
             joint = np.log(prior * shifts + _TINY) + blurred.sum(axis=0)

@@ -15,6 +15,8 @@ from planner.verdicts.regression import NOTHING_COMPARED, Chances, Floats, Histo
 
 RATES = np.array([-1.0, 1.0, 3.0])
 SHIFTS = np.array([-1.0, 0.0, 1.0])
+DROPS = {0.25: 0.4, 0.5: 0.4, 0.9: 0.2}
+"""How likely each drop of a fallen case is."""
 
 
 def suite(cases: int, passed: int, total: int) -> dict[str, Counts]:
@@ -63,15 +65,16 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def by_hand(history: History, now: Mapping[str, Counts]) -> Chances:
-    """Every combination of shift, fallen cases and rates, one after another."""
+    """Every combination of shift, fallen cases and rates, one after another. All cases are of one scenario."""
 
-    def likelihood(name: str, counts: Counts, shift: float, *, fell: bool) -> float:
+    def likelihood(
+        name: str, counts: Counts, shift: float, *, fell: bool, drops: Mapping[float, float] = DROPS
+    ) -> float:
         passed, total = counts
         found = 0.0
         for weight, logit in zip(history.weights[name], RATES, strict=True):
             usual = 1 / (1 + exp(-logit))
-            drops = ((0.25, 0.4), (0.5, 0.4), (0.9, 0.2)) if fell and usual > 0.35 else ((0, 1),)
-            for drop, share in drops:
+            for drop, share in (drops if fell and usual > 0.35 else {0: 1}).items():
                 rate = max(usual - drop, 0.03)
                 shifted = 1 / (1 + exp(-log(rate / (1 - rate)) - shift))
                 found += weight * share * shifted**passed * (1 - shifted) ** (total - passed)
@@ -88,10 +91,12 @@ def by_hand(history: History, now: Mapping[str, Counts]) -> Chances:
         same = prod(likelihood(name, now[name], shift, fell=False) for name in names)
         none += of_session * same
         lower += float(half[index] / half.sum()) * same
-        for flags, (share, prior) in product(product([False, True], repeat=len(names)), shares):
-            weight = of_session * prior
+        breaks = 0.01 if len(names) > 1 else 0
+        of_drops = [(*each, DROPS, 1 - breaks) for each in shares] + [(0.9, 1, {0.9: 1}, breaks)]
+        for flags, (share, prior, drops, chance) in product(product([False, True], repeat=len(names)), of_drops):
+            weight = of_session * prior * chance
             for name, fell in zip(names, flags, strict=True):
-                weight *= (share if fell else 1 - share) * likelihood(name, now[name], shift, fell=fell)
+                weight *= (share if fell else 1 - share) * likelihood(name, now[name], shift, fell=fell, drops=drops)
             some += weight
             for name, fell in zip(names, flags, strict=True):
                 fallen[name] += weight * fell
@@ -157,6 +162,11 @@ def test_cases_that_fell_a_little_make_the_suite_worse() -> None:
     assert (named(found), found.is_worse) == (set(), True)
 
 
+def test_a_suite_of_a_few_cases_is_judged_by_each() -> None:
+    found = compared([suite(4, 3, 3)] * 2, {**suite(4, 3, 3), "case-000": (1, 3)})
+    assert (named(found), found.is_worse, found.worse > 0.55) == (set(), False, True)
+
+
 @pytest.mark.parametrize("cases", [1, 12, 96])
 def test_cases_that_all_break_regressed(cases: int) -> None:
     """No bad hour does that."""
@@ -172,14 +182,33 @@ def test_a_session_that_is_lower_as_a_whole_names_no_case(cases: int) -> None:
     assert not compared(different, suite(cases, 3, 5)).is_lower
 
 
-def test_cases_of_a_scenario_may_vary_together() -> None:
-    """The same counts say less of each case where they are those of one scenario, and scenarios vary."""
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_scenario_that_breaks_altogether_is_named(count: int) -> None:
+    """An edit of the prompt often breaks all cases of a scenario. Its shift, which makes a few failures of all of them
+    no news, does not explain that."""
+    names = list(suite(96, 3, 3))
+    scenarios = {name: str(index // 4) for index, name in enumerate(names)}
+    broken = set(names[:12])
+    history = fit([suite(96, 3, 3)] * count, scenarios)
+    found = chances(history, {name: (0, 3) if name in broken else (3, 3) for name in names})
+    assert (named(found), found.is_worse) == (broken, True)
+    assert named(chances(history, {**suite(96, 3, 3), "case-000": (0, 3)})) == {"case-000"}
+
+
+def test_how_much_scenarios_vary_is_learned() -> None:
+    """If each session was bad for one scenario, another such session is no news, and each of its cases says less than
+    if it fell alone. If none ever was, it is a regression."""
     names = list(suite(20, 5, 5))
-    scenarios = {name: f"scenario-{index // 5}" for index, name in enumerate(names)}
-    history = [{name: (3 if index // 5 == number else 5, 5) for index, name in enumerate(names)} for number in range(3)]
-    now = {name: (2 if index // 5 == 3 else 5, 5) for index, name in enumerate(names)}
-    together, apart = chances(fit(history, scenarios), now), compared(history, now)
-    assert max(together.fallen.values()) < 0.5 < max(apart.fallen.values())
+    scenarios = {name: str(index // 5) for index, name in enumerate(names)}
+
+    def session(bad: int) -> dict[str, Counts]:
+        return {name: (3 if index // 5 == bad else 5, 5) for index, name in enumerate(names)}
+
+    varied, steady = fit([session(0), session(1), session(2)], scenarios), fit([suite(20, 5, 5)] * 3, scenarios)
+    alone = chances(varied, {**suite(20, 5, 5), "case-015": (3, 5)})
+    assert chances(varied, session(3)).fallen["case-015"] < alone.fallen["case-015"]
+    assert named(chances(varied, session(3))) == set()
+    assert named(chances(steady, session(3))) == set(names[15:])
 
 
 def test_calls_that_cases_share_count_once_for_the_suite() -> None:
