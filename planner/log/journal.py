@@ -38,6 +38,7 @@ _ADD: Final = (
     " ON CONFLICT (digest) DO UPDATE SET is_shared = 1 WHERE excluded.is_shared > is_shared"
 )
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
+_OPENINGS: Final = 20
 _BUSY_SECONDS: Final = 30.0
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
 _START_AGAIN: Final = (
@@ -74,7 +75,7 @@ class Journal:
             with self._mapped("opened"):
                 self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * MAX_LINE_BYTES)
                 self._db.execute("PRAGMA trusted_schema=OFF")
-                self._db.execute("PRAGMA journal_mode=WAL")
+                _use_write_ahead_log(self._db)
                 self._db.execute("PRAGMA synchronous=FULL")
             self._prepare(address)
         except BaseException:
@@ -251,6 +252,21 @@ class Journal:
             "Nothing is launched without a journal. Free some space, and make it a file on a local disk that this user "
             "can write; then run the same command again.",
         )
+
+
+def _use_write_ahead_log(database: sqlite3.Connection) -> None:
+    """Of several processes that open a new journal at once, SQLite refuses all but one without waiting."""
+    for _ in range(_OPENINGS):
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            database.execute("BEGIN IMMEDIATE")  # waits for the others
+            database.execute("COMMIT")
+        else:
+            return
+    database.execute("PRAGMA journal_mode=WAL")
 
 
 def _opened(path: Path) -> sqlite3.Connection:

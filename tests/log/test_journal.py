@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 from unittest.mock import patch
 
 import pytest
@@ -206,6 +207,20 @@ def test_processes_that_use_a_journal_at_the_same_time(path: Path, shared: Path,
     assert Counter(lines) == Counter(expected)
     if is_shared:
         assert Counter(store(shared).read()[0]) == Counter(expected)
+
+
+def test_a_new_journal_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    """In as many rounds as it takes to meet the moment in which SQLite refuses to wait."""
+    begin = Barrier(4)
+
+    def opened(path: Path) -> None:
+        begin.wait()
+        Journal(path).close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(40):
+            for done in [pool.submit(opened, tmp_path / str(number) / "log.db") for _ in range(4)]:
+                done.result()
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
