@@ -26,12 +26,12 @@ def intervals() -> str:
 def word(probability: float) -> str:
     if probability >= REGRESSED_AT:
         return "regressed"
-    return "may have regressed" if probability >= SUSPECTED_AT else ""
+    return "may have regressed" if probability >= SUSPECTED_AT else "none"
 
 
 def regressions() -> str:
     """One case of twelve falls; the others pass all calls, as always."""
-    lines = ["| Earlier sessions of the case | Now | Probability that it got worse | |", "|---|---|---|---|"]
+    lines = ["| Earlier sessions of the case | Now | Probability that it got worse | Word |", "|---|---|---|---|"]
     rows: tuple[tuple[tuple[Counts, ...], Counts], ...] = (
         (((3, 3),), (0, 3)),
         (((3, 3),), (1, 3)),
@@ -48,7 +48,9 @@ def regressions() -> str:
         steady = dict.fromkeys(names, (now[1], now[1]))
         history = fit([steady | {"case-0": counts} for counts in earlier], {name: name for name in names})
         probability = chances(history, steady | {"case-0": now}).fallen["case-0"]
-        shown = f"{len(earlier)} × 3 of 3" if set(earlier) == {(3, 3)} else ", ".join(f"{p} of {t}" for p, t in earlier)
+        shown = ", ".join(f"{passed} of {total}" for passed, total in earlier)
+        if set(earlier) == {(3, 3)}:
+            shown = "3 of 3 in 1 session" if len(earlier) == 1 else f"3 of 3 in each of {len(earlier)} sessions"
         lines.append(f"| {shown} | {now[0]} of {now[1]} | {probability:.0%} | {word(probability)} |".replace("%", " %"))
     return "\n".join(lines)
 

@@ -39,6 +39,7 @@ _ADD: Final = (
 )
 _NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 _OPENINGS: Final = 20
+"""Attempts to open a new journal that other processes open, too."""
 _BUSY_SECONDS: Final = 30.0
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
 _START_AGAIN: Final = (

@@ -239,7 +239,7 @@ class CaseResult(Document):
     expected: ListOf[str] = Field(default=[], description="What the runs were judged by, one line each.")
     expectations_changed: bool = Field(default=False, description="Whether its calls were judged by others before.")
     compared: Compared = Field(
-        description="suspected: it may have regressed. same: it hardly did. not_comparable: the sides have no "
+        description="suspected: it may have regressed. same: probably not. not_comparable: the sides have no "
         "common measure, because of `not_comparable` or because calls of one side decided nothing."
     )
     not_comparable: NotComparable | None = Field(

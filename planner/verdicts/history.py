@@ -114,8 +114,9 @@ def _sum(counts: Sequence[Counts]) -> Counts:
 
 
 def _unnamed(case: CaseResult) -> CaseResult:
-    was_named = case.compared in ("regressed", "suspected")
-    return case.model_copy(update={"compared": "same", "probability_regressed": None}) if was_named else case
+    """Without what the rule said of it before."""
+    word = "same" if case.compared in ("regressed", "suspected") else case.compared
+    return case.model_copy(update={"compared": word, "probability_regressed": None})
 
 
 def _named(case: CaseResult, chance: float) -> CaseResult:

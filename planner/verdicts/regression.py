@@ -210,8 +210,8 @@ def _shifts_of_sessions(
 
 @frozen
 class Chances:
-    """Probabilities: by case id, that the case got worse; that the session is lower as a whole, in which no case stands
-    out; and that some cases got worse rather than none, whichever they are."""
+    """Probabilities: by case id, that the case got worse; that the session is lower as a whole, in which no case
+    differs from the others; and that some cases got worse rather than none, whichever they are."""
 
     fallen: Mapping[str, float]
     lower: float

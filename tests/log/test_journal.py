@@ -219,8 +219,10 @@ def test_a_new_journal_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         for number in range(40):
-            for done in [pool.submit(opened, tmp_path / str(number) / "log.db") for _ in range(4)]:
+            path = tmp_path / str(number) / "log.db"
+            for done in [pool.submit(opened, path) for _ in range(4)]:
                 done.result()
+            assert Journal(path).lines() == ([], 0)
 
 
 @pytest.mark.parametrize("is_shared", [False, True])

@@ -143,6 +143,7 @@ def test_without_a_session_of_the_same_call_the_baselines_are_compared(stored: l
     requests do not count, and none that others could have judged."""
     cases, suite = compared(today(FALLEN, probability_regressed=0.9), *stored)
     assert words(cases) == {"case-00": "regressed", "case-01": "regressed"}
+    assert {case.probability_regressed for case in cases if case.compared == "same"} == {None}
     assert suite is not None
     assert (suite.sessions, suite.compared, suite.runs_before) == (0, "worse", 36)
 
@@ -188,7 +189,7 @@ def test_no_call_is_compared_with_itself() -> None:
 
 
 def test_calls_before_an_edit_count() -> None:
-    """Whatever the base's older configuration did is known of the case: it once failed as it does now."""
+    """What the base's older configuration did is known of the case: it once failed as it does now."""
     bad = session(6, dict.fromkeys(NAMES, (0, 3)), revision="2026-11-01 old")
     _, suite = compared(today(FALLEN), HISTORY[0], HISTORY[1], bad)
     assert suite is not None

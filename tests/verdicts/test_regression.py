@@ -157,7 +157,7 @@ def test_the_case_that_fell_is_named(
 
 
 def test_cases_that_fell_a_little_make_the_suite_worse() -> None:
-    """None of them stands out."""
+    """None of them is named."""
     found = compared(usual(), {**suite(20, 5, 5), **suite(4, 3, 5)})
     assert (named(found), found.is_worse) == (set(), True)
 
@@ -175,7 +175,7 @@ def test_cases_that_all_break_regressed(cases: int) -> None:
 
 @pytest.mark.parametrize("cases", [12, 50])
 def test_a_session_that_is_lower_as_a_whole_names_no_case(cases: int) -> None:
-    """Nobody can tell a bad hour of the platform from a worse agent. Where every other session was bad, it is usual."""
+    """Nobody can distinguish a bad hour of the platform from a worse agent. Where every other session was bad, it is usual."""
     alike, different = [suite(cases, 5, 5)] * 6, [suite(cases, 5, 5), suite(cases, 3, 5)] * 3
     found = compared(alike, suite(cases, 3, 5))
     assert (named(found), found.is_lower, found.is_worse) == (set(), True, False)
