@@ -18,7 +18,7 @@ from statistics import fmean, median
 
 from planner.changes.detail import revision_digest
 from planner.clock import aware
-from planner.results.model import CaseResult, JudgedRun, PlanOutcome, RunResult
+from planner.results.model import AcceptedSession, CaseResult, JudgedRun, PlanOutcome, RunResult, SuiteDocument
 from planner.results.outcomes import CaseOutcome
 from planner.statistics import wilson_interval
 from planner.values import frozen
@@ -127,13 +127,18 @@ class SessionHistory:
 
 @frozen
 class Timeline:
-    """`sessions` are newest first, `cases` sorted by id."""
+    """`sessions` are newest first, `cases` sorted by id. `left_out` and `accepted` are oldest first, and of the
+    newest session that was compared with earlier ones."""
 
     sessions: tuple[SessionHistory, ...]
     cases: tuple[CaseHistory, ...]
     figures: Figures
     flips: int
     neighbours: int
+    left_out: tuple[str, ...] = ()
+    """The sessions that the newest one was not compared with."""
+    accepted: tuple[AcceptedSession, ...] = ()
+    """The sessions that people accepted."""
 
     @property
     def flip_rate(self) -> float | None:
@@ -159,8 +164,16 @@ def timeline(newest_first: Iterable[RunResult]) -> Timeline:
     calls: dict[str, list[_Call]] = defaultdict(list)
     cases: dict[str, CaseResult] = {}
     seen: set[int] = set()
+    suite: SuiteDocument | None = None
+    accepted: dict[str, AcceptedSession] = {}
     for outline in newest_first:
         sessions.append(_session(outline))
+        suite = suite or outline.suite
+        if outline.start_over is not None:
+            over = outline.start_over
+            accepted[outline.session_id] = AcceptedSession(
+                session_id=outline.session_id, by=over.by, reason=over.reason
+            )
         for case in outline.cases:
             cases.setdefault(case.case_id, case.model_copy(update={"runs": []}))
             calls[case.case_id] += _calls(case, [run for run in case.runs if run.run_id not in seen], outline)
@@ -178,7 +191,14 @@ def timeline(newest_first: Iterable[RunResult]) -> Timeline:
         figures_of(everything),
         sum(history.flips for history in histories),
         sum(history.neighbours for history in histories),
+        tuple(suite.left_out) if suite else (),
+        _accepted(accepted, suite),
     )
+
+
+def _accepted(found: Mapping[str, AcceptedSession], suite: SuiteDocument | None) -> tuple[AcceptedSession, ...]:
+    others = [each for each in suite.accepted if each.session_id not in found] if suite else []
+    return tuple(sorted((*found.values(), *others), key=lambda each: each.session_id))
 
 
 def _session(outline: RunResult) -> SessionHistory:

@@ -228,7 +228,8 @@ class _Facts:
         today's plans are judged."""
         case = calls[0].claim.case
         if case is None:
-            return [_call_fact(each, None) for each in calls], self._planned_elsewhere(calls)
+            found: list[Fact] = [_call_fact(each, None, self.pull.number) for each in calls]
+            return found, self._planned_elsewhere(calls)
         by_agent: dict[tuple[str | None, str | None], list[Verified]] = defaultdict(list)
         for each in sorted(calls, key=lambda each: each.claim.call.order):
             by_agent[each.agent.digest, each.agent.revision].append(each)
@@ -246,7 +247,9 @@ class _Facts:
         shared, judging = self.pull.work.place.shared, self.judging
         fingerprint = calls[0].claim.call.call_fingerprint
         judge = CallJudge(self._originals.get, judging.cache, judging.name)
-        stored = tuple(StoredCall(_call_fact(each, case), fingerprint, each.data, (), Trust.NOTHING) for each in calls)
+        number = self.pull.number
+        made = [(_call_fact(each, case, number), each.data) for each in calls]
+        stored = tuple(StoredCall(fact, fingerprint, data, (), Trust.NOTHING) for fact, data in made)
         check = check_fingerprint(case)
         runs = tuple(judge.judged(case, check, each) for each in stored)
         judged_by = judging.name if any(each.asks_model for each in case.expectations) else None
@@ -263,7 +266,7 @@ class _Facts:
         reasons = {each.id: each.call.reason for each in stored}
         found = chain.from_iterable(writing.facts([result]).values())
         facts: list[Fact] = [
-            each.model_copy(update={"reason": reasons[each.session_id, each.run_id], "plan": show(case.plan)})
+            each.model_copy(update={"reason": reasons[id_of(each)], "plan": show(case.plan), "merged": number})
             if isinstance(each, CallFact)
             else each
             for each in found
@@ -297,7 +300,7 @@ class _Facts:
         return case.model_copy(update={"calls": [], "inputs": case.inputs.model_copy(update=agent)})
 
 
-def _call_fact(call: Verified, case: Case | None) -> CallFact:
+def _call_fact(call: Verified, case: Case | None, number: int) -> CallFact:
     """The call without what only its branch says: that it does not count, or that earlier ones do not."""
     claimed = call.claim.call.call
     known = {} if case is None else {"case_id": case.case_id, "plan": case.plan, "file": case.span.file}
@@ -310,6 +313,7 @@ def _call_fact(call: Verified, case: Case | None) -> CallFact:
             "has_agent_file": claimed.has_agent_file if case is None else case.target.config is not None,
             "reason": "retry" if claimed.reason == "start_over" else claimed.reason,
             "start_over": None,
+            "merged": number,
             "counted_with": [],
             "discards": [],
             "excluded": None,

@@ -49,6 +49,8 @@ class CallFact(Document):
     has_agent_file: bool = False
     reason: Literal["first", "missing", "retry", "again", "start_over"] = "first"
     start_over: StartOverDocument | None = None
+    merged: Count | None = None
+    """The pull request that made the call, if it was merged since."""
     counted_with: ListOf[tuple[str, ServiceId]] = Field(default=[])
     """The earlier calls of its pool when it was launched, by session and run id. If one is missing, a file was lost."""
     discards: ListOf[str] = Field(default=[])

@@ -134,7 +134,7 @@ class Writing:
             configuration=case.inputs.configuration,
             has_agent_file=case.inputs.has_agent_file,
             reason=origin.reason if origin else "first",
-            start_over=origin.start_over if origin else None,
+            start_over=case.start_over if origin and origin.start_over else None,
             counted_with=list(origin.counted_with) if origin else [],
             discards=list(origin.discards) if origin else [],
             adopted=run.adopted,

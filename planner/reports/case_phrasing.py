@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from planner.changes.model import Reason
 from planner.quantities import clock, count, duration, money, percent, shortened
-from planner.results.model import CaseResult, Finding, JudgedRun, NotComparable, Quote, RunResult
+from planner.results.model import CaseResult, Finding, JudgedRun, NotComparable, Quote, RunResult, Sample
 from planner.results.outcomes import Cause
 
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
@@ -80,13 +80,20 @@ def compared(case: CaseResult) -> str:
         details.append("may have regressed")
     if case.probability_regressed is not None:
         details.append(f"{min(99, math.floor(case.probability_regressed * 100))} % likely")
+    if case.regressed_since is not None:
+        details.append(f"since {session_day(case.regressed_since)}; nobody accepted it")
     known = "; ".join(filter(None, details))
     return f"{word} ({known})" if word and known else word
 
 
+def session_day(session_id: str) -> str:
+    """`2026-12-03`, of the id of a session."""
+    return f"{session_id[:4]}-{session_id[4:6]}-{session_id[6:8]}"
+
+
 def compared_counts(case: CaseResult) -> str:
-    """`20/20 → 12/20`: passed of countable runs, before and now; then each expectation with its own rate whose counts
-    changed. Empty if nothing was compared."""
+    """`20/20 → 12/20` or `24/25 in 5 sessions → 2/5`: passed of countable runs, before and now; then each expectation
+    with its own rate whose counts changed. Empty if nothing was compared."""
     is_kept, latest = case.action == "reuse", case.latest
     before = case.baseline if is_kept else case.before
     if before is None or (is_kept and (latest is None or case.compared != "regressed")):
@@ -94,13 +101,20 @@ def compared_counts(case: CaseResult) -> str:
     passed, countable = case.counts if latest is None else (latest.runs_passed, latest.runs_countable)
     if not (before.runs_countable or countable):
         return ""
-    parts = [f"{before.runs_passed}/{before.runs_countable} → {passed}/{countable}"]
+    parts = [f"{_usual_counts(case, before)} → {passed}/{countable}"]
     earlier = {rate.expectation: rate for rate in before.own_rates}
     for rate in latest.own_rates if latest else ():
         was = earlier.get(rate.expectation)
         if was is not None and was.decided and rate.decided and was.met * rate.decided != rate.met * was.decided:
             parts.append(f"{rate.expectation} {was.met}/{was.decided} → {rate.met}/{rate.decided}")
     return ", ".join(parts)
+
+
+def _usual_counts(case: CaseResult, before: Sample) -> str:
+    if case.usual is None or not case.usual.sessions:
+        return f"{before.runs_passed}/{before.runs_countable}"
+    usual = case.usual
+    return f"{usual.passed}/{usual.countable} in {count(usual.sessions, 'session')}"
 
 
 # What was done, and what came out

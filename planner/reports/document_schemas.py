@@ -13,7 +13,7 @@ from planner.diagnostics import Severity
 from planner.evidence import ToolCall, Turn
 from planner.planfile.schema import DIALECT
 from planner.results.agent_documents import AgentDocument
-from planner.results.model import SCHEMA_VERSION, Finding, RunResult
+from planner.results.model import SCHEMA_VERSION, AcceptedSession, Finding, RunResult
 from planner.results.outcomes import Action, CaseOutcome, Cause, RunOutcome
 
 
@@ -153,6 +153,8 @@ class HistoryDocument(_Printed):
     environment: str
     sandbox: bool
     suite: _Flips
+    left_out: list[str] = Field(description="Sessions that the newest was not compared with; nobody accepted them.")
+    accepted: list[AcceptedSession]
     cases: list[CaseHistoryDocument]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from planner.changes.history import CaseHistory, Figures, Timeline
 from planner.quantities import count, money, percent
+from planner.reports.case_phrasing import session_day
 from planner.reports.neutral import for_terminal, json_document, picked
 from planner.reports.phrasing import SANDBOX_NOTE
 from planner.reports.redaction import Redactor
@@ -71,6 +72,20 @@ def _lines(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
         yield from ("", paint("Least reliable first", Colour.BOLD), *rows(listed, width, paint))
     if (more := len(ordered) - _SHOWN_CASES) > 0:
         yield f"  … and {count(more, 'more case')}: --format json has all"
+    yield from _compared_sessions(timeline, width)
+
+
+def _compared_sessions(timeline: Timeline, width: int) -> Iterator[str]:
+    """Which sessions a new one is not compared with, and which people accepted."""
+    if timeline.left_out:
+        days = ", ".join(dict.fromkeys(map(session_day, timeline.left_out)))
+        yield ""
+        yield from wrapped(f"Not compared with, as something got worse and nobody accepted it: {days}", width)
+    if timeline.accepted:
+        yield ""
+    for each in timeline.accepted:
+        by = f" by {for_terminal(each.by)}" if each.by else ""
+        yield from wrapped(f"Accepted{by}: {session_day(each.session_id)} ({for_terminal(each.reason)})", width)
 
 
 def _calls(figures: Sequence[Figures]) -> str:
@@ -116,6 +131,11 @@ def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> s
         "environment": redactor.name(environment),
         "sandbox": page.sandbox,
         "suite": picked(timeline.figures, *_FIGURES) | picked(timeline, *_FLIPS),
+        "left_out": list(timeline.left_out),
+        "accepted": [
+            {"session_id": each.session_id, "by": redactor.text(each.by), "reason": redactor.text(each.reason)}
+            for each in timeline.accepted
+        ],
         "cases": [_case_document(case, names[case.case_id], redactor) for case in page.cases],
     }
     return json_document(document)

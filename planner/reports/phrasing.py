@@ -205,6 +205,8 @@ def suite(document: SuiteDocument | None) -> str:
     before = f"{document.passed_before:,} of {document.runs_before:,} runs passed before"
     now = f"{document.passed_now:,} of {document.runs_now:,} now"
     sessions = f" with {count(document.sessions, 'earlier session')}" if document.sessions else ""
+    if document.left_out:
+        sessions += f" ({count(len(document.left_out), 'more')} got worse, and nobody accepted that)"
     return f"{document.cases:,} cases compared{sessions}: {before}, {now}{words.get(document.compared, '')}"
 
 

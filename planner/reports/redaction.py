@@ -18,6 +18,7 @@ from planner.evidence import LEFT_OUT, MASK, Call, Evidence, Grade, Issue, Redac
 from planner.results.agent_documents import AgentDocument, FieldDocument
 from planner.results.judge_documents import CalibrationDocument, JudgeDocument
 from planner.results.model import (
+    AcceptedSession,
     CaseInputs,
     CaseResult,
     DroppedCase,
@@ -29,6 +30,7 @@ from planner.results.model import (
     Quote,
     RunResult,
     StartOverDocument,
+    SuiteDocument,
 )
 from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep
@@ -196,8 +198,11 @@ FIELDS: Fields = {
             "agents",
             "cost",
             "judge",
+            "suite",
         ),
     },
+    SuiteDocument: {"document": ("accepted",)},
+    AcceptedSession: {"text": ("by", "reason")},
     JudgeDocument: {"document": ("calibration", "rubrics")},
     CalibrationDocument: {"text": ("rubric",)},
     NextStep: {"name": ("text", "command")},

@@ -134,11 +134,33 @@ class ExpectationRate(Document):
     )
 
 
+class AcceptedSession(Document):
+    """A session that people accepted although something was worse in it, or with which cases begin again."""
+
+    session_id: str
+    by: str = Field(default="", description="User or CI actor of `--start-over`.")
+    reason: str = Field(description="The reason of `--start-over`, or the pull request that was merged.")
+
+
+class UsualCounts(Document):
+    """The calls of a case in the accepted sessions."""
+
+    passed: Count
+    countable: Count
+    sessions: Count = Field(description="0: its baseline only.")
+
+
 class SuiteDocument(Document):
     """All cases with runs on both sides of the comparison, as a whole."""
 
     cases: Count
-    sessions: Count = Field(default=0, description="Earlier sessions compared with; 0: each case's baseline only.")
+    sessions: Count = Field(default=0, description="Accepted sessions compared with; 0: each case's baseline only.")
+    left_out: ListOf[str] = Field(
+        default=[],
+        description="Earlier sessions that are not compared with, because something was worse in them and nobody "
+        "accepted it; oldest first.",
+    )
+    accepted: ListOf[AcceptedSession] = Field(default=[], description="Sessions that people accepted.")
     passed_before: Count
     runs_before: Count
     passed_now: Count
@@ -260,6 +282,10 @@ class CaseResult(Document):
         default=None, description="What an unknown case will be compared with when it is called again."
     )
     probability_regressed: Share | None = Field(default=None, description="If at least 0.5.")
+    usual: UsualCounts | None = Field(default=None, description="What it is compared with, if it (perhaps) regressed.")
+    regressed_since: str | None = Field(
+        default=None, description="The session in which it regressed, if that was an earlier one; nobody accepted it."
+    )
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str

@@ -111,8 +111,8 @@ class CheckedCase:
             return CaseState.TO_CALL
         if self.in_progress or case is None:
             return CaseState.TO_COLLECT
-        regressed = case.compared == "regressed" and not self.is_base_result
-        if regressed:
+        is_known = self.is_base_result or (case.regressed_since is not None and self.fails_on_base)
+        if case.compared == "regressed" and not is_known:
             return CaseState.REGRESSED
         if case.outcome == "failed":
             if gate.policy != "strict" and self.excuse_known and self.fails_on_base:

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from planner.results.model import CaseResult, Compared, Sample, SuiteChange, SuiteDocument
+from planner.results.model import CaseResult, Compared, Sample, SuiteChange, SuiteDocument, UsualCounts
 from planner.statistics import Counts
 from planner.verdicts.cases import run_key
 from planner.verdicts.comparison import clean_counts
 from planner.verdicts.sessions import CallsOf, earlier_sessions, measured, session_before
 
 if TYPE_CHECKING:  # imports numpy: only where there is something to compare with
+    from planner.verdicts.accepted import Accepted
     from planner.verdicts.regression import Chances, History
 
 
@@ -32,30 +33,38 @@ def compare_with_history(cases: Sequence[CaseResult], stored: CallsOf) -> tuple[
     to_compare = {case.case_id: measured(case) for case in known if _is_comparable(case)}
     if not to_compare:
         return known, None
-    sessions = earlier_sessions(to_compare, stored)
-    from planner.verdicts.regression import chances
+    from planner.verdicts.accepted import accepted_sessions  # imports numpy
+    from planner.verdicts.regression import chances, fit
 
-    history = _history([case for case in known if case.case_id in to_compare], sessions)
-    now = {case.case_id: clean_counts(case.latest) for case in known if case.case_id in to_compare and case.latest}
-    found = chances(history, now)
+    compared = [case for case in known if case.case_id in to_compare]
+    scenarios = {case.case_id: f"{case.plan}/{case.scenario}" for case in compared}
+    beside = _beside(compared)
+    accepted = accepted_sessions(earlier_sessions(to_compare, stored), scenarios, beside)
+    history = fit(_with_baselines(accepted.sessions, compared), scenarios, beside)
+    now = {case.case_id: clean_counts(case.latest) for case in compared if case.latest}
+    found = chances(history, now, accepted.suspicions)
     change = suite_change(found)
     if change == "everything_worse":
-        # It may be a bad hour of the platform. If another session of the pull request was lower too, it is the agent.
+        # It may be a bad hour of the platform. If the session before was lower too, it is the agent.
         last = session_before(to_compare, stored)
-        if last is not None and chances(history, last).is_lower:
+        if accepted.was_lower if last is None else chances(history, last).is_lower:
             change = "worse"
-    suite = suite_document(history, found, now, change, sessions=len(sessions))
-    return [_named(case, found.fallen.get(case.case_id, 0.0)) for case in known], suite
+    suite = suite_document(history, found, now, change).model_copy(
+        update={
+            "sessions": len(accepted.sessions),
+            "left_out": list(accepted.left_out),
+            "accepted": list(accepted.by_people),
+        }
+    )
+    named = [_named(case, found.fallen.get(case.case_id, 0.0), accepted, history) for case in known]
+    return named, suite
 
 
-def suite_document(
-    history: History, found: Chances, now: Mapping[str, Counts], change: SuiteChange, *, sessions: int = 0
-) -> SuiteDocument:
+def suite_document(history: History, found: Chances, now: Mapping[str, Counts], change: SuiteChange) -> SuiteDocument:
     counted = [case_id for case_id in found.fallen if case_id not in history.beside]
     before, latest = (_sum([side[case_id] for case_id in counted]) for side in (history.counts, now))
     return SuiteDocument(
         cases=len(counted),
-        sessions=sessions,
         passed_before=before[0],
         runs_before=before[1],
         passed_now=latest[0],
@@ -83,18 +92,18 @@ def case_word(chance: float) -> Compared:
 def _is_comparable(case: CaseResult) -> bool:
     sides: Sequence[Sample | None] = (case.baseline, case.latest)
     has_runs = all(side is not None and side.is_known for side in sides)
-    return has_runs and case.not_comparable is None and case.quarantine is None
+    return has_runs and case.not_comparable is None and case.quarantine is None and case.start_over is None
 
 
-def _history(cases: Sequence[CaseResult], sessions: Sequence[Mapping[str, Counts]]) -> History:
-    from planner.verdicts.regression import fit
-
+def _with_baselines(
+    sessions: Sequence[Mapping[str, Counts]], cases: Sequence[CaseResult]
+) -> list[Mapping[str, Counts]]:
+    """The sessions, and one with the baselines of cases that no session has."""
     seen = {case_id for session in sessions for case_id in session}
     baselines = {
         case.case_id: clean_counts(case.baseline) for case in cases if case.baseline and case.case_id not in seen
     }
-    scenarios = {case.case_id: f"{case.plan}/{case.scenario}" for case in cases}
-    return fit([*sessions, baselines] if baselines else sessions, scenarios, _beside(cases))
+    return [*sessions, baselines] if baselines else list(sessions)
 
 
 def _beside(cases: Sequence[CaseResult]) -> set[str]:
@@ -116,11 +125,20 @@ def _sum(counts: Sequence[Counts]) -> Counts:
 def _unnamed(case: CaseResult) -> CaseResult:
     """Without what the rule said of it before."""
     word = "same" if case.compared in ("regressed", "suspected") else case.compared
-    return case.model_copy(update={"compared": word, "probability_regressed": None})
+    unknown = dict.fromkeys(("probability_regressed", "usual", "regressed_since"))
+    return case.model_copy(update={"compared": word, **unknown})
 
 
-def _named(case: CaseResult, chance: float) -> CaseResult:
+def _named(case: CaseResult, chance: float, accepted: Accepted, history: History) -> CaseResult:
     word = case_word(chance)
     if word == "same":
         return case
-    return case.model_copy(update={"compared": word, "probability_regressed": chance})
+    passed, countable = history.counts[case.case_id]
+    sessions = sum(case.case_id in session for session in accepted.sessions)
+    update = {
+        "compared": word,
+        "probability_regressed": chance,
+        "usual": UsualCounts(passed=passed, countable=countable, sessions=sessions),
+        "regressed_since": accepted.since.get(case.case_id),
+    }
+    return case.model_copy(update=update)

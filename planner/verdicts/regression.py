@@ -149,16 +149,15 @@ def fit(
     usual = np.tile(_SESSION_SD_PRIOR @ np.array([_normal(sd) for sd in _SESSION_SDS]), (len(sessions), 1))
     by_rate, joint = np.zeros((len(names), len(_RATES))), np.zeros((len(_SCENARIO_SDS), len(_SESSION_SDS)))
     prior = _normalised(_RATE_PRIOR)
+    by_counts = [_alike(names, session) for session in sessions]
     for _ in range(2):  # first with the usual shifts, then with those that the sessions had
-        own = np.array(
-            [
-                [np.log(_same(session[name]) @ shift) if name in session else np.zeros(len(_RATES)) for name in names]
-                for session, shift in zip(sessions, usual, strict=True)
-            ]
-        )
+        own = np.zeros((len(sessions), len(names), len(_RATES)))
+        for rows, cases, shift in zip(own, by_counts, usual, strict=True):
+            for each, indices in cases.items():
+                rows[indices] = np.log(_same(each) @ shift)
         by_rate = own.sum(axis=0)
         prior = _rate_prior(by_rate)
-        joint, usual = _shifts_of_sessions(sessions, names, groups, np.log(prior + _TINY) + by_rate - own)
+        joint, usual = _shifts_of_sessions(by_counts, groups, np.log(prior + _TINY) + by_rate - own)
     weights = _from_logs(np.log(prior + _TINY) + by_rate)
     wider = np.array([_normal(sd * np.sqrt(1 + 1 / len(sessions))) for sd in _SESSION_SDS])
     counts: dict[str, Counts] = {}
@@ -166,6 +165,15 @@ def fit(
         before = counts.get(name, (0, 0))
         counts[name] = before[0] + passed, before[1] + total
     return History(counts, dict(zip(names, weights, strict=True)), scenarios, beside, joint @ wider)
+
+
+def _alike(names: Sequence[str], session: Mapping[str, Counts]) -> dict[Counts, list[int]]:
+    """The cases of a session by their counts: many are equal, and are computed once."""
+    found: dict[Counts, list[int]] = {}
+    for index, name in enumerate(names):
+        if name in session:
+            found.setdefault(session[name], []).append(index)
+    return found
 
 
 def _groups(names: Sequence[str], scenarios: Mapping[str, str], beside: Collection[str]) -> tuple[Floats, Floats]:
@@ -186,7 +194,7 @@ def _rate_prior(by_rate: Floats) -> Floats:
 
 
 def _shifts_of_sessions(
-    sessions: Sequence[Mapping[str, Counts]], names: Sequence[str], groups: Floats, others: Floats
+    sessions: Sequence[Mapping[Counts, list[int]]], groups: Floats, others: Floats
 ) -> tuple[Floats, Floats]:
     """How likely the standard deviations of scenarios (rows) and sessions (columns) are, and the shifts of each session
     as its cases see them. `others` is the log of how likely each rate is without that session, by session and case."""
@@ -194,10 +202,9 @@ def _shifts_of_sessions(
     found = np.log(np.outer(_SCENARIO_SD_PRIOR, _SESSION_SD_PRIOR))
     logs: list[Floats] = []
     for session, rates in zip(sessions, others, strict=True):
-        by_case = np.zeros((len(names), len(_SHIFTS)))
-        for index, name in enumerate(names):
-            if name in session:
-                by_case[index] = np.log(_from_logs(rates[index]) @ _same(session[name]))
+        by_case = np.zeros((len(rates), len(_SHIFTS)))
+        for counts, indices in session.items():
+            by_case[indices] = np.log(_from_logs(rates[indices]) @ _same(counts))
         by_group = groups @ by_case
         seen = np.array([_blurred(by_group, kernel).sum(axis=0) for kernel in _KERNELS])
         logs.append(seen[:, None, :] + np.log(by_sd + _TINY))
@@ -228,14 +235,20 @@ class Chances:
 
 
 NOTHING_COMPARED: Final = Chances({}, 0.0, 0.0)
+NO_SUSPICIONS: Final[Mapping[str, float]] = {}
 
 
-def chances(history: History, now: Mapping[str, Counts]) -> Chances:
-    """Compare a session with earlier ones. Only cases with calls on both sides take part."""
+def chances(history: History, now: Mapping[str, Counts], suspicions: Mapping[str, float] = NO_SUSPICIONS) -> Chances:
+    """Compare a session with earlier ones. Only cases with calls on both sides take part.
+
+    Args:
+        suspicions: how likely a case had got worse before these calls, by case id, where that is known.
+    """
     names = sorted(name for name, counts in now.items() if counts[1] and name in history.weights)
     if not names:
         return NOTHING_COMPARED
     groups, has = _groups(names, history.scenarios, history.beside)
+    suspected = np.array([[suspicions.get(name, 0.0)] for name in names])
     same = np.array([history.weights[name] @ _same(now[name]) for name in names])
     by_drop = np.array([history.weights[name] @ _fallen(now[name]) for name in names])
     fallen = np.average(by_drop, axis=1, weights=_DROP_PRIOR)
@@ -244,7 +257,7 @@ def chances(history: History, now: Mapping[str, Counts]) -> Chances:
     evidence: list[Floats] = []
     probabilities: list[Floats] = []
     for share, prior in zip(_FALLEN_SHARES, _FALLEN_SHARE_PRIOR, strict=True):
-        one = max(share, min(0.1, 1 / len(names)))
+        one = np.maximum(suspected, max(share, min(0.1, 1 / len(names))))
         mixed = (1 - one) * same + one * fallen
         apart = np.log(1 - breaks) + groups @ np.log(mixed)
         together = np.log(breaks) + groups @ np.log(broken)

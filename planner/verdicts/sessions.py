@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from planner.changes.detail import revision_digest
 from planner.records.facts import StoredCall, Trust, id_of
-from planner.results.model import CaseInputs, CaseResult, JudgedRun
+from planner.results.model import CaseInputs, CaseResult, JudgedRun, StartOverDocument
 from planner.statistics import Counts
 from planner.values import frozen
 from planner.verdicts.cases import sample_of
@@ -49,12 +50,39 @@ def measured(case: CaseResult) -> Measured:
     )
 
 
-def earlier_sessions(now: Mapping[str, Measured], stored: CallsOf) -> list[dict[str, Counts]]:
-    """The newest sessions of the base branch with calls of these cases, oldest first: (passed, countable) by case
-    id."""
+@frozen
+class EarlierSession:
+    """A session: (passed, countable) by case id.
+
+    `started_over` are the cases that begin again with it, because a person said so: what they did before is not
+    compared. `merged` are the cases whose newest calls by a merged pull request it made, with its number: those that
+    got worse begin again.
+    """
+
+    session_id: str
+    counts: Mapping[str, Counts]
+    started_over: Mapping[str, StartOverDocument] = field(default_factory=dict[str, StartOverDocument])
+    merged: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def earlier_sessions(now: Mapping[str, Measured], stored: CallsOf) -> list[EarlierSession]:
+    """The newest sessions of the base branch with calls of these cases, oldest first."""
     by_session = _calls_by_session(now, stored)
-    counts = [_countable(by_session[session_id]) for session_id in sorted(by_session)]
-    return [each for each in counts if each][-MAX_SESSIONS:]
+    newest: dict[tuple[str, int], str] = {}
+    for session_id in sorted(by_session):
+        for case_id, calls in by_session[session_id].items():
+            if calls.merged is not None:
+                newest[case_id, calls.merged] = session_id
+    found = [
+        EarlierSession(
+            session_id,
+            _countable(calls),
+            {case_id: each.start_over for case_id, each in calls.items() if each.start_over is not None},
+            {case_id: number for (case_id, number), its in newest.items() if its == session_id},
+        )
+        for session_id, calls in sorted(by_session.items())
+    ]
+    return [each for each in found if each.counts][-MAX_SESSIONS:]
 
 
 def session_before(now: Mapping[str, Measured], stored: CallsOf) -> Mapping[str, Counts] | None:
@@ -78,6 +106,9 @@ class _Calls:
 
     agent: str
     counts: Counts
+    start_over: StartOverDocument | None
+    merged: int | None
+    """The pull request that made them."""
 
 
 def _calls_by_session(
@@ -99,7 +130,8 @@ def _calls_by_session(
             if runs and measurement_change(runs, case.latest, is_graded=case.is_graded) is None:
                 newest = calls[-1].call
                 agent = _agent(newest.configuration, newest.agent_revision)
-                found.setdefault(session_id, {})[case_id] = _Calls(agent, case.counts(runs))
+                its = _Calls(agent, case.counts(runs), newest.start_over, newest.merged)
+                found.setdefault(session_id, {})[case_id] = its
     return found
 
 

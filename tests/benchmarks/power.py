@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner.statistics import Counts
+from planner.verdicts.accepted import accepted_sessions
 from planner.verdicts.regression import REGRESSED_AT, Floats, chances, fit
+from planner.verdicts.sessions import EarlierSession
 
 MIXTURE: Final = ((1.0, 0.4), (0.95, 0.3), (0.9, 0.2), (0.8, 0.1))
 """(rate, share of the cases)."""
@@ -78,30 +80,43 @@ class Shares:
         return f"{self.red:.0%}{pending}{f' / {self.named:.0%}' if named else ''}"
 
 
-def measure(setting: Setting, histories: int) -> Shares:
-    random = np.random.default_rng([SEED, *repr(setting).encode()])
-    base = setting.rates
-    count = len(base)
-    of_scenario = np.arange(count) // CASES_OF_A_SCENARIO
-    scenarios = {str(case): str(scenario) for case, scenario in enumerate(of_scenario)}
+class Suites:
+    """Simulated sessions of one setting. The same setting always gives the same sessions."""
 
-    def called(rates: Floats, hour: float = 0.0) -> dict[str, Counts]:
-        noise = setting.noise
+    def __init__(self, setting: Setting, *names: str) -> None:
+        self.setting = setting
+        self.random = np.random.default_rng([SEED, *repr((setting, *names) if names else setting).encode()])
+        self.base = setting.rates
+        self.count = len(self.base)
+        self.of_scenario = np.arange(self.count) // CASES_OF_A_SCENARIO
+        self.scenarios = {str(case): str(scenario) for case, scenario in enumerate(self.of_scenario)}
+
+    def fallen(self) -> NDArray[np.bool_]:
+        return np.isin(np.arange(self.count), self.random.choice(self.count, self.setting.drops, replace=False))
+
+    def called(self, rates: Floats, hour: float = 0.0) -> dict[str, Counts]:
+        noise, random = self.setting.noise, self.random
         with np.errstate(divide="ignore"):
             logits = np.log(rates / (1 - rates)) + hour + noise.session * random.standard_normal()
-        logits = logits + noise.scenario * random.standard_normal(count)[of_scenario]
-        logits = logits + noise.case * random.standard_normal(count)
-        passed = random.binomial(setting.calls, 1 / (1 + np.exp(-logits)))
-        return {str(case): (int(each), setting.calls) for case, each in enumerate(passed)}
+        logits = logits + noise.scenario * random.standard_normal(self.count)[self.of_scenario]
+        logits = logits + noise.case * random.standard_normal(self.count)
+        passed = random.binomial(self.setting.calls, 1 / (1 + np.exp(-logits)))
+        return {str(case): (int(each), self.setting.calls) for case, each in enumerate(passed)}
 
+
+def measure(setting: Setting, histories: int) -> Shares:
+    made = Suites(setting)
+    count, called, scenarios = made.count, made.called, made.scenarios
     suites: list[NDArray[np.float64]] = []
     for _ in range(histories):
-        rates = random.permutation(base)
-        history = fit([called(rates) for _ in range(setting.sessions)], scenarios)
+        rates = made.random.permutation(made.base)
+        earlier = [EarlierSession(str(number), called(rates)) for number in range(setting.sessions)]
+        accepted = accepted_sessions(earlier, scenarios)
+        history = fit(accepted.sessions, scenarios)
         for _ in range(NEW_SESSIONS):
-            fallen = np.isin(np.arange(count), random.choice(count, setting.drops, replace=False))
+            fallen = made.fallen()
             now = called(np.where(fallen, rates - setting.drop, rates), setting.hour)
-            found = chances(history, now)
+            found = chances(history, now, accepted.suspicions)
             named = np.array([found.fallen[str(case)] >= REGRESSED_AT for case in range(count)])
             is_red = not found.is_lower and (found.is_worse or named.any())
             is_missed = any(passed < REQUIRED * total for passed, total in now.values())
@@ -110,6 +125,32 @@ def measure(setting: Setting, histories: int) -> Shares:
                 np.array([is_red, found.is_lower, of_fallen, (named & ~fallen).sum(), is_missed], dtype=float)
             )
     return Shares(*np.mean(suites, axis=0).tolist())
+
+
+def later(setting: Setting, histories: int) -> str:
+    """The share of first sessions that are red or pending, and of those, the share of the five sessions after it."""
+    made = Suites(setting, "later")
+    seen: list[NDArray[np.bool_]] = []
+    for _ in range(2 * histories):
+        rates = made.random.permutation(made.base)
+        lower = np.where(made.fallen(), np.maximum(rates - setting.drop, 0), rates)
+        sessions = [made.called(rates) for _ in range(setting.sessions)] + [made.called(lower) for _ in range(6)]
+        numbered = [EarlierSession(str(number), counts) for number, counts in enumerate(sessions)]
+        left_out = set(accepted_sessions(numbered, made.scenarios).left_out)
+        seen.append(np.array([str(setting.sessions + number) in left_out for number in range(6)]))
+    found = np.array(seen)
+    again = found[found[:, 0], 1:]
+    return f"{found[:, 0].mean():.0%} / {again.mean() if len(again) else 0:.0%}"
+
+
+def stays(histories: int) -> Iterator[str]:
+    yield "| Noise | nothing changed | one case falls by 30 points | one case breaks | five fall by 30 points |"
+    yield "|---|---|---|---|---|"
+    for noise in NOISES:
+        settings = [
+            Setting(noise=noise, drops=drops, drop=drop) for drops, drop in ((0, 0), (1, 0.3), (1, 1.0), (5, 0.3))
+        ]
+        yield f"| {noise} | {' | '.join(later(setting, histories) for setting in settings)} |"
 
 
 def usual(histories: int) -> Iterator[str]:
@@ -157,7 +198,7 @@ def gate(histories: int) -> Iterator[str]:
         yield f"| {rate:.0%} | {alike.strict:.0%} | {alike.cell()} | {differ.cell()} |"
 
 
-TABLES: Final = {"usual": usual, "everywhere": everywhere, "gate": gate, "sizes": sizes}
+TABLES: Final = {"usual": usual, "everywhere": everywhere, "gate": gate, "stays": stays, "sizes": sizes}
 
 
 def main(arguments: Sequence[str]) -> None:

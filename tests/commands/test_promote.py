@@ -112,6 +112,8 @@ def test_merged_and_the_next_pull_request_is_free(jobs: Jobs) -> None:
     assert stored(jobs, "branches/7/") == []
     assert stored(jobs, "merged/") == []
     assert stored(jobs, "branches/8/") != []
+    assert len(stored(jobs, "calls/")) == 2
+    assert git(jobs.remote, "grep", "--count", '"merged":7', REF, "--", "calls").count(":1") == 1
     assert logs(jobs) == {"log", "pr-8/log"}
     assert gate(jobs.start(), 0)["green"] == [CASE]
     assert gate(jobs.start(9), 0)["green"] == [CASE]

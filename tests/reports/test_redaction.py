@@ -218,7 +218,9 @@ def test_hostile_digits_take_linear_time(part: str) -> None:
 
 NOT_OWN_WORDS = """
     RunResult: schema_version tool_version session_id change_set_digest
-    CaseResult: reason carried_from call_fingerprint check_fingerprint judged_by finding_lines
+    CaseResult: reason carried_from call_fingerprint check_fingerprint judged_by finding_lines regressed_since
+    SuiteDocument: left_out
+    AcceptedSession: session_id
     CaseInputs: direction mode agent_revision configuration
     JudgedRun: grader_model grader_version judge_model agent_variant_id session_id evidence
     Finding: expectation check

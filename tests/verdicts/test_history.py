@@ -11,7 +11,7 @@ import pytest
 
 from planner.planfile.model import Quarantine
 from planner.records.facts import CallFact, StoredCall, Trust, VerdictFact, data_of
-from planner.results.model import CaseResult, RunVerdict, SuiteDocument
+from planner.results.model import CaseResult, RunVerdict, StartOverDocument, SuiteDocument
 from planner.results.outcomes import CaseOutcome, RunOutcome
 from planner.statistics import Counts
 from planner.verdicts.cases import sample_of
@@ -35,6 +35,7 @@ def session(day: int, counts: Mapping[str, Counts] = USUAL, **fields: Any) -> li
     """The stored calls of one session. Fields are those of a stored case, of its runs, or of a stored call."""
     calls: list[StoredCall] = []
     of_call = {name: fields.pop(name) for name in ("is_of_base", "trust") if name in fields}
+    of_fact = {name: fields.pop(name) for name in ("merged",) if name in fields}
     of_runs = {name: fields.pop(name) for name in ("judge_model",) if name in fields}
     for name, own in counts.items():
         case = called(day, name, own, **fields)
@@ -57,6 +58,7 @@ def session(day: int, counts: Mapping[str, Counts] = USUAL, **fields: Any) -> li
                 target_id=case.inputs.target_id,
                 agent_revision=case.inputs.agent_revision,
                 data=data_of(judged),
+                **of_fact,
             )
             calls.append(StoredCall(fact, case.call_fingerprint, fact.data, (verdict,), **of_call))
     return calls
@@ -159,7 +161,7 @@ def test_a_case_without_a_session_is_compared_with_its_baseline_beside_the_other
 
 def test_only_the_newest_verdict_on_the_newest_evidence_counts() -> None:
     """Day 7 failed by evidence that was read again since, or was judged again as passed."""
-    failed = session(7, {"case-00": (0, 3), **dict.fromkeys(NAMES[1:], (3, 3))})
+    failed = session(7, {"case-00": (2, 3), **dict.fromkeys(NAMES[1:], (3, 3))})
     again = [
         replace(call, verdicts=(*call.verdicts, call.verdicts[0].model_copy(update={"verdict": PASSED})))
         for call in failed
@@ -167,7 +169,7 @@ def test_only_the_newest_verdict_on_the_newest_evidence_counts() -> None:
     unread = [replace(call, data=call.data.model_copy(update={"evidence": "newer"})) for call in failed]
     suites = [compared(today(FALLEN), HISTORY[0], day7, HISTORY[2])[1] for day7 in (failed, again, unread)]
     found = [suite and (suite.sessions, suite.passed_before, suite.runs_before) for suite in suites]
-    assert found == [(3, 105, 108), (3, 108, 108), (2, 72, 72)]
+    assert found == [(3, 107, 108), (3, 108, 108), (2, 72, 72)]
 
 
 def test_calls_measured_otherwise_do_not_count() -> None:
@@ -194,6 +196,31 @@ def test_calls_before_an_edit_count() -> None:
     _, suite = compared(today(FALLEN), HISTORY[0], HISTORY[1], bad)
     assert suite is not None
     assert (suite.sessions, suite.passed_before, suite.runs_before) == (3, 72, 108)
+
+
+def test_the_newest_calls_of_a_merged_pull_request_are_accepted() -> None:
+    """What was repaired before the merge was not accepted. Here one case was called again before it."""
+    for second, found, left_out, accepted in (
+        (USUAL, {"case-00": "regressed", "case-01": "regressed"}, ["day07"], []),
+        ({"case-00": (3, 3)}, {"case-00": "regressed"}, ["day07"], ["merged #42"]),
+        ({"case-00": (0, 3)}, {}, ["day07"], ["merged #42"] * 2),
+    ):
+        pull_request = [session(8, second, merged=42), session(7, FALLEN, merged=42)]
+        cases, suite = compared(today(FALLEN), *pull_request, *[session(day) for day in (6, 5, 4)])
+        assert words(cases) == found
+        assert suite is not None
+        assert (suite.left_out, [each.reason for each in suite.accepted]) == (left_out, accepted)
+
+
+def test_everything_lower_again_is_worse_on_the_base_branch() -> None:
+    lower = dict.fromkeys(USUAL, (2, 3))
+    suites = [compared(today(lower), *stored, *HISTORY[1:], session(5))[1] for stored in ([], [session(8, lower)])]
+    assert [suite and suite.compared for suite in suites] == ["everything_worse", "worse"]
+
+
+def test_a_case_that_was_started_over_is_not_compared() -> None:
+    over = StartOverDocument(reason="new rules", at=NOW)
+    assert words(compared(today(FALLEN, start_over=over), *HISTORY)[0]) == {}
 
 
 def test_cases_that_cannot_be_compared_take_no_part() -> None:

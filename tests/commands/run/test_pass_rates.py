@@ -139,13 +139,31 @@ def test_a_case_that_regressed_exits_1(called: Project, service: Served) -> None
         "regressed",
     )
     assert (side_counts(case["baseline"]), side_counts(case["latest"])) == ((5, 5), (0, 5))
-    assert "5/5 → 0/5" in " ".join(ran.out.split())
-    assert "5/5 → 0/5" in (called.root / "reports/report.md").read_text()
+    assert "5/5 in 1 session → 0/5" in " ".join(ran.out.split())
+    assert "5/5 in 1 session → 0/5" in (called.root / "reports/report.md").read_text()
     calls = len(service.own_runs())
     assert called.planner("run", "--offline").code == 1
     assert len(service.own_runs()) == calls
-    assert called.planner("run", CONSENT, "--rerun", "all").code == 1
-    assert (case_of(called)["compared"], side_counts(case_of(called)["baseline"])) == ("same", (0, 5))
+
+
+def test_a_regression_that_stays_is_red_until_somebody_accepts_it(called: Project) -> None:
+    """It is always compared with the session before it. Then only the requirement is missed."""
+    assert called.planner("run", CONSENT).code == 1
+    first = called.results()["session_id"]
+    assert case_of(called)["regressed_since"] is None
+    again = called.planner("run", CONSENT, "--rerun", "all")
+    case = case_of(called)
+    assert (again.code, case["compared"], case["regressed_since"]) == (1, "regressed", first)
+    assert case["usual"] == {"passed": 5, "countable": 5, "sessions": 1}
+    assert called.results()["suite"]["left_out"] == [first]
+    shown = " ".join(again.out.split())
+    assert "regressed (5/5 in 1 session → 0/5" in shown
+    assert "; nobody accepted it)" in shown
+    assert "Not compared with" in called.planner("history").out
+    accepted = called.planner("run", CONSENT, "--rerun", "all", "--start-over", "The clinic moved")
+    assert (accepted.code, case_of(called)["compared"]) == (1, "same")
+    assert (called.planner("run", CONSENT, "--rerun", "all").code, case_of(called)["compared"]) == (1, "same")
+    assert "(The clinic moved)" in " ".join(called.planner("history").out.split())
 
 
 TWO_SCENARIOS = """\
