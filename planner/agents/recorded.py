@@ -382,7 +382,7 @@ def calls_of(
 ) -> Iterator[Evidence]:
     """The calls of a target: in these results, of today's cases, then of newest sessions; each the newest first."""
     known = (case for case in results if (case.inputs.target_kind, case.inputs.target_id) == target)
-    yield from _loaded((run.evidence for case in known for run in case.runs), repository)
+    yield from _loaded((run.evidence for case in known for run in case.all_runs), repository)
     inputs = (case_inputs(case, None) for case in cases if (case.target.kind, case.target.id) == target)
     today = {call_fingerprint(each) for each in inputs}
     heads = islice(records.heads(), _SESSIONS_WITH_OTHER_CASES)

@@ -53,7 +53,7 @@ class Pending:
 
 
 def pending_calls(state: State, consent: Consent, wants: Sequence[Want]) -> list[Pending]:
-    goals = {goal.key: goal for goal in consent.goals}
+    goals = {goal.key: goal for goal in (*consent.goals, *consent.confirmations)}
     return [
         Pending(want, goal.plan, calls)
         for want in wants

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
+from planner.changes.consented_calls import is_confirmation
 from planner.log.facts import Asked, Call, Intent, Result
 from planner.log.fold import Launch, State
 from planner.values import frozen
@@ -49,6 +50,11 @@ class Slot:
     def call_fingerprint(self) -> str:
         """The key without the agent's file."""
         return ":".join(self.asked.key.split(":")[:2])
+
+    @property
+    def confirms(self) -> bool:
+        """Whether it was not planned, but is to confirm a regression."""
+        return is_confirmation(self.asked.key)
 
     @property
     def evidence(self) -> str | None:

@@ -140,7 +140,7 @@ def check_consent(
     if not request.given:
         estimate = change_set.estimate
         what = "simulated call" if change_set.of_sandbox else "call"
-        prices = [f"{count(estimate.calls, what)}, {price_text(estimate)}"] if calls else []
+        prices = [f"{count(estimate.calls, what)}{to_confirm(change_set)}, {price_text(estimate)}"] if calls else []
         prices += [vote_line(votes)] if votes is not None else []
         raise RefusedError(
             f"{', plus '.join(prices)}: consent to the charge is missing",
@@ -219,6 +219,12 @@ def price_text(estimate: Estimate) -> str:
         return f"cost unknown ({estimate.basis.removeprefix('unknown: ')})"
     spread = money_range(estimate.low_cents, estimate.high_cents)
     return f"expected {money(estimate.expected_cents)} ({spread}, {estimate.basis})"
+
+
+def to_confirm(change_set: ChangeSet) -> str:
+    """`, and up to 50 to confirm a regression`; empty if no calls may be added."""
+    added = change_set.confirmations
+    return f", and up to {added:,} to confirm a regression" if added else ""
 
 
 def vote_line(votes: VoteEstimate) -> str:

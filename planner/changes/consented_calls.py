@@ -67,6 +67,8 @@ class ConsentedCalls(BaseModel):
     commit: str = ""
     times_made: Count = 0
     of_sandbox: bool = False
+    confirmations: Count = 0
+    """The most calls that may be added to confirm regressions."""
     cases: list[ConsentedCase]
 
     def outside(self, change_set: ChangeSet, show: Callable[[str], str] = str) -> list[str]:
@@ -83,9 +85,21 @@ class ConsentedCalls(BaseModel):
         ]
 
 
+_CONFIRMS: Final = ":confirm"
+
+
 def key_of_calls(change: Change) -> str:
     """As `ConsentedCase.key`."""
     return _consented(change).key
+
+
+def key_of_confirmations(change: Change) -> str:
+    """Of the calls that confirm that its cases regressed. They never count as calls that were planned."""
+    return f"{key_of_calls(change)}{_CONFIRMS}"
+
+
+def is_confirmation(key: str) -> bool:
+    return key.endswith(_CONFIRMS)
 
 
 def charged_changes(changes: Iterable[Change]) -> list[Change]:
@@ -97,16 +111,16 @@ def charged_changes(changes: Iterable[Change]) -> list[Change]:
     ]
 
 
-def change_set_digest(changes: Iterable[Change], times_made: int = 0, *, of_sandbox: bool = False) -> str:
+def change_set_digest(changes: Iterable[Change]) -> str:
     """Identifies what may be charged: the cases to call, their calls, the agents' files, the expectations, rechecks
-    with judge calls, and how often all this was done before. So a digest pays for its calls once, and one of the
-    sandbox pays for no others.
+    with judge calls, how often all this was done before, and how many calls may be added to confirm a regression. So a
+    digest pays for its calls once, and one of the sandbox pays for no others.
 
     It does not depend on the order of cases, on what is reused, rechecked free or dropped, on reasons, prices or agent
     revisions, or on how many calls an interrupted session already made: the same command with the same digest resumes
     after a crash.
     """
-    return _digest(map(_consented, charged_changes(changes)), times_made, of_sandbox=of_sandbox)
+    return _digest(map(_consented, charged_changes(changes)), 0)
 
 
 def of_sandbox(change_set: ChangeSet) -> ChangeSet:
@@ -122,13 +136,21 @@ def of_sandbox(change_set: ChangeSet) -> ChangeSet:
 
 def made_before(change_set: ChangeSet, times_made: int) -> ChangeSet:
     """The same calls once more."""
-    digest = change_set_digest(change_set.changes, times_made, of_sandbox=change_set.of_sandbox)
+    digest = _digest(
+        consented_cases(change_set),
+        times_made,
+        of_sandbox=change_set.of_sandbox,
+        confirmations=change_set.confirmations,
+    )
     return replace(change_set, digest=digest, times_made=times_made)
 
 
-def _digest(cases: Iterable[ConsentedCase], times_made: int, *, of_sandbox: bool) -> str:
+def _digest(
+    cases: Iterable[ConsentedCase], times_made: int, *, of_sandbox: bool = False, confirmations: int = 0
+) -> str:
     terms = sorted((case.terms for case in cases), key=lambda terms: terms[0])
     terms += [[f"made {times_made} times"]] if times_made else []
+    terms += [[f"confirm {confirmations}"]] if confirmations else []
     return digest_of([*terms, ["sandbox"]] if of_sandbox else terms)
 
 
@@ -178,6 +200,7 @@ def consented_calls(change_set: ChangeSet, planned_at: datetime, commit: str) ->
         commit=commit,
         times_made=change_set.times_made,
         of_sandbox=change_set.of_sandbox,
+        confirmations=change_set.confirmations,
         cases=cases,
     )
 
@@ -192,5 +215,5 @@ def parse_consented(data: bytes, digest: str) -> ConsentedCalls | None:
         found = ConsentedCalls.model_validate_json(data)
     except ValidationError:
         return None
-    is_whole = _digest(found.cases, found.times_made, of_sandbox=found.of_sandbox) == digest == found.digest
-    return found if is_whole else None
+    own = _digest(found.cases, found.times_made, of_sandbox=found.of_sandbox, confirmations=found.confirmations)
+    return found if own == digest == found.digest else None

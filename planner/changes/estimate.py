@@ -23,7 +23,7 @@ one started minute.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil, floor, gcd, sqrt
@@ -31,13 +31,15 @@ from statistics import fmean, variance
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from planner.changes.consented_calls import change_set_digest
+from planner.changes.consented_calls import change_set_digest, made_before
 from planner.changes.history import PastRun, runs_of
 from planner.changes.model import CasePrice, Change, ChangeSet, Estimate, Source, calls_left
-from planner.planfile.model import CHARGE_MULTIPLIER, DEFAULT_RATES, Case
+from planner.planfile.model import CHARGE_MULTIPLIER, DEFAULT_RATES, Case, Policy
 from planner.quantities import count
 from planner.results.outcomes import Action
 
+MOST_CONFIRMATIONS: Final = 100
+"""Calls that may be added to confirm regressions, in a suite of at most 1,250 calls."""
 _ASSUMED_MINUTES: Final = (1, 2, 4)
 _ASSUMED_SECONDS: Final = 120.0
 """The length of a call without past runs."""
@@ -205,6 +207,37 @@ def build_change_set(
     ]
     estimate = _with_duration(_total(calls), calls, at_once)
     return ChangeSet(change_set_digest(changes), changes, estimate, prices)
+
+
+def confirmable(change_set: ChangeSet, judged: Collection[str]) -> list[Change]:
+    """The changes whose calls may be repeated to confirm a regression: there is something to compare them with, and
+    they need no judge calls. `judged` are the cases that do."""
+    return [
+        change
+        for change in change_set.payers
+        if (change.compared_with or change.prior) is not None
+        and change.start_over is None
+        and not any(each.case_id in judged for each in change_set.sharing(change))
+    ]
+
+
+def most_confirmations(calls: int) -> int:
+    """How many calls may be added to so many planned ones."""
+    return min(calls * 2 // 5, max(MOST_CONFIRMATIONS, calls * 2 // 25))
+
+
+def with_confirmations(change_set: ChangeSet, policy: Policy, judged: Collection[str]) -> ChangeSet:
+    """With the calls that may be added to confirm regressions."""
+    if not policy.confirms:
+        return change_set
+    most = sum(change.calls * (1 + (change.case.retries if change.case else 0)) for change in change_set.payers)
+    to_compare = confirmable(change_set, judged)
+    added = max(0, min(most_confirmations(sum(change.calls for change in to_compare)), policy.max_calls - most))
+    high_cents = change_set.estimate.high_cents
+    if high_cents is not None and added:
+        high_cents += added * max(change_set.prices[change.case_id].high_cents or 0 for change in to_compare)
+    estimate = replace(change_set.estimate, high_cents=high_cents)
+    return made_before(replace(change_set, confirmations=added, estimate=estimate), change_set.times_made)
 
 
 def _with_duration(

@@ -60,7 +60,7 @@ def past_runs(results: Iterable[RunResult]) -> tuple[PastRun, ...]:
 def runs_of(case: CaseResult) -> Iterator[PastRun]:
     """The runs of one stored case, except free ones that the platform failed: no call was made."""
     target = (case.inputs.target_kind, case.inputs.target_id)
-    for run in case.runs:
+    for run in case.all_runs:
         if run.cause != "platform" or run.cost_cents:
             costs = (run.cost_cents, run.duration_seconds, run.cost_basis, run.service_estimate_cents)
             yield PastRun(run.run_id, case.case_id, case.plan, case.scenario, target, *costs)

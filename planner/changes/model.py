@@ -292,6 +292,9 @@ class ChangeSet:
     times_made: int = 0
     """How often exactly these calls were made before, each time under a consent of its own."""
     of_sandbox: bool = False
+    confirmations: int = 0
+    """How many calls may be added to be sure that cases regressed (`policy.confirm`). Only the high estimate has
+    them."""
 
     @property
     def coverage(self) -> dict[Source, int]:

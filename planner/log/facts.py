@@ -50,7 +50,7 @@ def _checked_line(line: Line) -> Line:
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=500)]
-Digest = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[0-9a-zA-Z:_-]+$")]
+Digest = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[0-9a-zA-Z:_-]+$")]
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9a-zA-Z_.-]+$")]
 LaunchId = Annotated[str, Field(max_length=64, pattern=r"^[0-9a-zA-Z_.-]*$")]
 Cents = Annotated[int, Field(ge=0, le=MAX_CENTS)]
@@ -117,6 +117,8 @@ class Consent:
     """Calls that were made before do not count."""
     part: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Each session that resumes it writes the next one, with today's ceilings. The highest counts."""
+    confirmations: Annotated[tuple[Goal, ...], Field(max_length=MAX_KEYS)] = ()
+    """The goals of calls that confirm a regression. They have keys of their own."""
     fact: Literal["consent"] = "consent"
 
     @property

@@ -183,6 +183,8 @@ class Policy:
     """Of all consents in the store, in one month (UTC)."""
     allows_unknown_tools: bool = False
     """Calls may reach agents whose tools the service does not show, also with `denies_tools`."""
+    confirms: bool = False
+    """Cases that look worse are called again before they count as regressed."""
 
 
 @frozen

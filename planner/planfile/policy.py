@@ -59,6 +59,13 @@ class PolicyFields(Authored):
             "two sessions to compare with."
         ),
     )
+    confirm: bool = Field(
+        default=False,
+        description=(
+            "Call a case again at once if it looks worse than in earlier sessions, before it counts as a regression. "
+            "These are at most 40 % more calls and at most 100 (8 % of more than 1,250), and part of the price."
+        ),
+    )
     max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Maximum number of calls in a session.")
     previews: Literal["allow", "deny"] = Field(
         default="allow",
@@ -100,4 +107,5 @@ def read_policy(root: YamlMapping, fields: PolicyFields | None, reporter: Report
         tools.default == "deny",
         fields.max_cost_cents_per_month,
         tools.unknown == "allow",
+        fields.confirm,
     )

@@ -129,7 +129,7 @@ def _runs_of(data: bytes, calls: Iterable[CallId]) -> list[JudgedRun]:
         result = RunResult.model_validate_json(data)
     except ValidationError:
         return []
-    return [run for case in result.cases for run in case.runs if id_of(run) in wanted]
+    return [run for case in result.cases for run in case.all_runs if id_of(run) in wanted]
 
 
 def _erased_part(data: bytes, found: StoredWords) -> bytes:
@@ -182,11 +182,13 @@ def _erased_report(data: bytes, found: StoredWords) -> bytes:
 
 
 def _erased_case(case: CaseResult, calls: AbstractSet[CallId]) -> CaseResult:
-    if not any(id_of(run) in calls for run in case.runs):
+    if not any(id_of(run) in calls for run in case.all_runs):
         return case
-    runs = [_erased_run(run) if id_of(run) in calls else run for run in case.runs]
+    runs, confirmation = (
+        [_erased_run(run) if id_of(run) in calls else run for run in side] for side in (case.runs, case.confirmation)
+    )
     reason = ERASED if case.outcome_reason else ""
-    return case.model_copy(update={"runs": runs, "outcome_reason": reason})
+    return case.model_copy(update={"runs": runs, "confirmation": confirmation, "outcome_reason": reason})
 
 
 def _erased_run(run: JudgedRun) -> JudgedRun:

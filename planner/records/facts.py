@@ -47,7 +47,8 @@ class CallFact(Document):
     agent_revision: str | None = None
     configuration: str | None = None
     has_agent_file: bool = False
-    reason: Literal["first", "missing", "retry", "again", "start_over"] = "first"
+    reason: Literal["first", "missing", "retry", "again", "start_over", "confirm"] = "first"
+    """confirm: it was added to be sure that its case regressed, and counts for nothing else."""
     start_over: StartOverDocument | None = None
     merged: Count | None = None
     """The pull request that made the call, if it was merged since."""
@@ -190,6 +191,10 @@ class StoredCall:
     def round(self) -> str:
         """The consent of the call, else its session. The calls of one round are made and counted together."""
         return self.call.consent_id or self.call.session_id
+
+    @property
+    def confirms(self) -> bool:
+        return self.call.reason == "confirm"
 
     @property
     def is_unclaimed(self) -> bool:

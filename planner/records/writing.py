@@ -28,7 +28,7 @@ from planner.values import frozen
 class CallOrigin:
     """Why the calls of a case were made."""
 
-    reason: Literal["first", "missing", "retry", "again", "start_over"]
+    reason: Literal["first", "missing", "retry", "again", "start_over", "confirm"]
     start_over: StartOverDocument | None = None
     counted_with: Sequence[CallId] = ()
     discards: Sequence[str] = ()
@@ -61,7 +61,7 @@ class Writing:
         written = set[CallId]()
         for case in cases:
             shown = self.show(case)
-            for run in shown.runs:
+            for run in shown.all_runs:
                 stored, facts, run_id = self.find(case.call_fingerprint, run), found[case.call_fingerprint], id_of(run)
                 if not (self.is_finished or stored is not None):
                     continue
@@ -76,7 +76,7 @@ class Writing:
         first: dict[CallId, CaseResult] = {}
         found: dict[CallId, list[str]] = {}
         for case in cases:
-            shared = [run_id for run_id in map(id_of, case.runs) if first.setdefault(run_id, case) is not case]
+            shared = [run_id for run_id in map(id_of, case.all_runs) if first.setdefault(run_id, case) is not case]
             name = self.show(case.model_copy(update={"runs": []})).case_id if shared else ""
             for run_id in shared:
                 found.setdefault(run_id, []).append(name)
@@ -120,6 +120,8 @@ class Writing:
 
     def _call(self, case: CaseResult, run: JudgedRun, shared_by: Sequence[str]) -> CallFact:
         origin = self.origins.get(case.case_id)
+        if run in case.confirmation:
+            origin = CallOrigin("confirm")
         return CallFact(
             run_id=run.run_id,
             session_id=run.session_id,

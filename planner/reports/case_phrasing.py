@@ -80,10 +80,22 @@ def compared(case: CaseResult) -> str:
         details.append("may have regressed")
     if case.probability_regressed is not None:
         details.append(f"{min(99, math.floor(case.probability_regressed * 100))} % likely")
+    details += _confirmation(case)
     if case.regressed_since is not None:
         details.append(f"since {session_day(case.regressed_since)}; nobody accepted it")
     known = "; ".join(filter(None, details))
     return f"{word} ({known})" if word and known else word
+
+
+def _confirmation(case: CaseResult) -> list[str]:
+    """`called again to be sure: 1/8 passed`, never added up with the planned calls."""
+    counted = [run for run in case.confirmation if run.countable]
+    if not counted:
+        return []
+    passed = sum(run.cause is None for run in counted)
+    looked = "" if case.compared == "regressed" else "looked worse; "
+    ending = "" if case.compared == "regressed" else ", so it does not count as regressed"
+    return [f"{looked}called again to be sure: {passed}/{len(counted)} passed{ending}"]
 
 
 def session_day(session_id: str) -> str:

@@ -10,7 +10,7 @@ from math import ceil
 from typing import Any
 
 from planner.changes.configuration import EffectiveTarget
-from planner.changes.consent import price_text
+from planner.changes.consent import price_text, to_confirm
 from planner.changes.detail import age, expectations_detail, is_unchanged, needs_new_calls
 from planner.changes.model import Change, ChangeSet, Reason
 from planner.clock import aware
@@ -168,7 +168,7 @@ def cost_lines(preview: PlanView) -> list[str]:
     if estimate.calls:
         limits = sorted(preview.ceilings, key=lambda limit: limit[1])[:_SHOWN_CEILINGS]
         took = f"about {_rounded(estimate.expected_seconds)} ({estimate.at_once:,} at a time)"
-        parts = [f"Calls: {estimate.calls:,}", took, price_text(estimate)]
+        parts = [f"Calls: {estimate.calls:,}{to_confirm(preview.change_set)}", took, price_text(estimate)]
         parts += [
             f"ceiling{'s' * (len(limits) > 1)} {', '.join(f'{money(cents)} ({label})' for label, cents in limits)}"
         ] * bool(limits)
@@ -275,6 +275,7 @@ def render_json(
             "digest": change_set.digest,
             "changes": [_change_document(change, preview, names) for change in change_set.changes],
             "estimate": asdict(change_set.estimate) | {"coverage": coverage} | judge,
+            "confirmations": change_set.confirmations,
             "summary": {action.value: numbers[action] for action in Action},
             "agents": [
                 redact_fields(agent, FIELDS, how_to_redact(redactor)).model_dump(mode="json")

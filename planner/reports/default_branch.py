@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from planner.changes.consent import to_confirm
 from planner.changes.model import ChangeSet
 from planner.quantities import count, money, money_range
 from planner.reports.agents import AgentNote
@@ -35,7 +36,7 @@ def _calls(change_set: ChangeSet, max_cost: str, pull: PullRequest, redactor: Re
     if estimate.expected_cents is not None:
         spread = money_range(estimate.low_cents, estimate.high_cents)
         price = f"{money(estimate.expected_cents)} expected ({spread})"
-    yield f"### 📞 {count(estimate.calls, 'call')} to make · {for_markdown(price)}"
+    yield f"### 📞 {count(estimate.calls, 'call')} to make{to_confirm(change_set)} · {for_markdown(price)}"
     names = redactor.names(change.case_id for change in calls)
     lines = [
         f"- {markdown_code(names[change.case_id])}: {for_markdown(change.reason.label)}"

@@ -109,6 +109,7 @@ class ChangeSetDocument(_Printed):
     digest: str = Field(description="`planner run --digest` agrees to exactly these calls.")
     changes: list[ChangeDocument]
     estimate: EstimateDocument
+    confirmations: Count = Field(description="Calls that may be added to confirm a regression; in `high_cents`.")
     summary: dict[Action, Count]
     agents: list[AgentDocument]
     live_tools: list[str]

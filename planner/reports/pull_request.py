@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from planner.changes.consent import to_confirm
 from planner.changes.model import Reason
 from planner.changes.weakened import Weakened
 from planner.planfile.files import PROJECT_FILE
@@ -164,7 +165,7 @@ def _headline(preview: PlanView, check: RequiredCheck, *, cancelled: bool) -> st
         return f"### {sign} {for_markdown(what[:1].upper() + what[1:])}"
     if preview.refused is not None:
         return f"### ✋ {count(check.calls, 'call')} to make, but planner.yaml forbids it"
-    return f"### 📞 {count(check.calls, 'call')} to make · {_price(preview)}"
+    return f"### 📞 {count(check.calls, 'call')} to make{to_confirm(preview.change_set)} · {_price(preview)}"
 
 
 def _ended(ended: EndedSession | None) -> str:

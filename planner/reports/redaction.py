@@ -210,7 +210,7 @@ FIELDS: Fields = {
         "case": ("case_id",),
         "name": ("plan", "scenario", "target", "tags", "file"),
         "text": ("detail", "outcome_reason", "expected"),
-        "document": ("quarantine", "inputs", "start_over", "runs"),
+        "document": ("quarantine", "inputs", "start_over", "runs", "confirmation"),
     },
     CaseInputs: {"text": ("prompt",), "number": ("target_number",)},
     JudgedRun: {"text": ("reason", "agent_variant_label"), "document": ("cause_quote", "findings")},

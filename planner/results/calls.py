@@ -12,7 +12,7 @@ def each_call(cases: Iterable[CaseResult]) -> Iterator[tuple[CaseResult, JudgedR
     """Each call once, with the first case that has it, which paid for it."""
     seen: set[tuple[str, int]] = set()
     for case in cases:
-        for run in case.runs:
+        for run in case.all_runs:
             key = run.session_id, run.run_id
             if key not in seen:
                 seen.add(key)

@@ -87,7 +87,7 @@ def schema_major(document: object) -> int | None:
 def future_time_in(document: RunResult, now: datetime | None) -> datetime | None:
     """The first time in it that no clock can show yet. `now` None: none is."""
     own = (document.started_at, document.ended_at)
-    ends = (run.completed_at for case in document.cases for run in case.runs if run.completed_at is not None)
+    ends = (run.completed_at for case in document.cases for run in case.all_runs if run.completed_at is not None)
     early = (moment for moment in own if not is_possible(moment, now))
     return next(early, next((moment for moment in ends if not is_possible(moment, now, SERVER_CLOCK_SKEW)), None))
 
@@ -101,7 +101,7 @@ def impossible_in(document: RunResult) -> str:
 
 
 def _of_case(case: CaseResult) -> Iterator[str]:
-    if len({(run.session_id, run.run_id) for run in case.runs}) < len(case.runs):
+    if len({(run.session_id, run.run_id) for run in case.all_runs}) < len(case.all_runs):
         yield "the same run is listed twice"
     for sample in filter(None, (case.baseline, case.latest, case.open_against)):
         passed, countable = sample.runs_passed, sample.runs_countable

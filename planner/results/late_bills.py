@@ -63,8 +63,11 @@ def corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
 
 
 def _billed(case: CaseResult, bills: Mapping[int, LateBill]) -> CaseResult:
-    runs = [_with(run, bills.get(run.run_id)) for run in case.runs]
-    return case if runs == case.runs else case.model_copy(update={"runs": runs})
+    runs, confirmation = (
+        [_with(run, bills.get(run.run_id)) for run in side] for side in (case.runs, case.confirmation)
+    )
+    changed = {"runs": runs, "confirmation": confirmation}
+    return case if [*runs, *confirmation] == case.all_runs else case.model_copy(update=changed)
 
 
 def _with(run: JudgedRun, bill: LateBill | None) -> JudgedRun:

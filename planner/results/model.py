@@ -297,6 +297,13 @@ class CaseResult(Document):
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
     runs: ListOf[JudgedRun] = Field(default=[])
+    confirmation: ListOf[JudgedRun] = Field(
+        default=[], description="Calls that were added to be sure that it regressed. They count for nothing else."
+    )
+
+    @property
+    def all_runs(self) -> list[JudgedRun]:
+        return [*self.runs, *self.confirmation]
 
     @property
     def calls_decide_nothing(self) -> bool:

@@ -236,7 +236,7 @@ class SharedRepository(ResultsRepository):
         return {key: file.data for key, file in found if file is not None and file.is_trusted}
 
     def _evidence_of(self, item: _Waiting, now: Reader) -> dict[str, bytes]:
-        digests = {run.evidence for case in item.result.cases for run in case.runs if run.evidence}
+        digests = {run.evidence for case in item.result.cases for run in case.all_runs if run.evidence}
         keys = [evidence_key(digest) for digest in sorted(digests)]
         found = ((key, self._tiers.local.get(key)) for key in keys if not now.has(key))
         return {key: data for key, data in found if data is not None}

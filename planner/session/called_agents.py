@@ -202,7 +202,7 @@ def _runs_in_finished_results(session: RunSession, slots: Iterable[Slot]) -> set
         for result in session.place.repository.sessions_since(oldest)
         if result.finished
         for case in result.cases
-        for run in case.runs
+        for run in case.all_runs
         if run.excluded is None
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -15,12 +16,21 @@ from planner.calls.model import Limit, Outcomes, Stop, StopReason, Waiting, Wait
 from planner.calls.month import read_month
 from planner.calls.open_launches import OpenLaunches
 from planner.calls.reading import collect, read_list
-from planner.calls.slots import Slot, launches_of_session, slot_of_call, slots_by_run, slots_of, unfinished_slots
+from planner.calls.slots import (
+    Slot,
+    launches_of_session,
+    slot_of_call,
+    slots_by_run,
+    slots_of,
+    slots_of_consent,
+    unfinished_slots,
+)
 from planner.changes.consented_calls import key_of_calls
 from planner.changes.model import Change, ChangeSet
 from planner.errors import FULL_DISK, IncompleteError, PlannerError
 from planner.evidence import Evidence
 from planner.log.facts import Call, Consent, Intent
+from planner.log.fold import State
 from planner.planfile.model import Case
 from planner.providers.base import Line
 from planner.reports.progress import ProgressState
@@ -81,6 +91,8 @@ class _Calling:
     consent: Consent | None
     known_before: frozenset[str]
     """Launches that the log had when the session began to call."""
+    confirms: bool = False
+    """Whether these calls were not planned, but are to confirm regressions."""
     _waiting: WaitReason | None = None
 
     @property
@@ -107,6 +119,8 @@ class _Calling:
         records = self.prepared.records
         if records is not None and (session_id, slot.run_id) in records.ids(slot.call_fingerprint):
             return False
+        if self.confirms:
+            return consent_id == self.prepared.consent_id
         return any(each.launch_id == slot.launch_id for slots in self.prepared.resumable.values() for each in slots)
 
     def on_run(self, record: EndedRun) -> Reaction:
@@ -133,7 +147,7 @@ class _Calling:
         session = self.session
         tallies, consent_id = session.log.state.tallies, self.prepared.consent_id
         launched = sum(map(self._launched, self.payers))
-        wanted = sum(max(0, change.calls) for change in self.prepared.change_set.payers)
+        wanted = 0 if self.confirms else sum(max(0, change.calls) for change in self.prepared.change_set.payers)
         total, done = max(wanted, launched), len(self.runs.records)
         in_flight = max(0, launched - done)
         seconds = session.shell.clock.monotonic() - session.reports.started
@@ -154,6 +168,8 @@ class _Calling:
 
     def _launched(self, key: str) -> int:
         """The calls of a key that this session resumes or that were launched since it began."""
+        if self.confirms:
+            return confirmations_made(self.session.log.state, self.prepared.consent_id)[key]
         live = self.session.log.state.tallies.live[key] - self.prepared.live_calls.get(key, 0)
         return live + sum(slot.call_key == key for slots in self.prepared.resumable.values() for slot in slots)
 
@@ -170,49 +186,84 @@ async def make_calls(
     before = prepared.open_launches
     if not payers and not (before.unsettled or before.unbilled):
         return Outcome(interrupted=session.interrupted.is_set()), runs, before
-    shell, project = session.shell, session.loaded.project
-    provider = session.transactions.client
-    progress = ProgressDisplay(shell)
-    session.request_log.note = progress.note  # do not write over the live display
     consent = session.log.state.consents.get(prepared.consent_id) if may_call else None
-    calling = _Calling(
+    calling = _calling(session, prepared, payers, runs, consent)
+    if not may_call and session.shell.verbosity:
+        calling.progress.note("nothing is launched without consent to charge; calls under way are resumed")
+    wants = tuple(want for _, want in wants_of(prepared.change_set, prepared.copies, shown_names(session)))
+    outcome, outcomes = await _call(calling, wants, frozenset(slot.launch_id for slot in resumed))
+    return outcome, runs, _left_open(session, prepared, outcomes, payers)
+
+
+async def make_confirmations(
+    session: ConnectedSession,
+    prepared: Preparation,
+    payers: Mapping[str, Change],
+    consent: Consent,
+    runs: EndedRuns,
+) -> Outcome:
+    """Call cases again to confirm that they regressed. `payers` has the key of these calls; `consent` their goals."""
+    calling = _calling(session, prepared, payers, runs, consent)
+    calling.confirms = True
+    names = shown_names(session)
+    planned = {change.case_id: want for change, want in wants_of(prepared.change_set, prepared.copies, names)}
+    wants = tuple(replace(planned[change.case_id], key=key) for key, change in payers.items())
+    outcome, _ = await _call(calling, wants, frozenset())
+    return outcome
+
+
+def confirmations_made(state: State, consent_id: str) -> Counter[str]:
+    """How many calls under a consent were made, or may have been, to confirm regressions, by key."""
+    return Counter(slot.call_key for slot in slots_of_consent(state, consent_id) if slot.confirms)
+
+
+def shown_names(session: ConnectedSession) -> Callable[[str], str]:
+    return str if session.place.shared is None else session.place.shared.redaction.name
+
+
+def _calling(
+    session: ConnectedSession,
+    prepared: Preparation,
+    payers: Mapping[str, Change],
+    runs: EndedRuns,
+    consent: Consent | None,
+) -> _Calling:
+    return _Calling(
         session,
         prepared,
         payers,
         runs,
         ReachedAgents(session, prepared, runs.ran_another),
-        progress,
+        ProgressDisplay(session.shell),
         consent,
         frozenset(session.log.state.launches),
     )
-    log = progress.note if shell.verbosity else _ignore
-    show = str if session.place.shared is None else session.place.shared.redaction.name
 
+
+async def _call(calling: _Calling, wants: tuple[Want, ...], resumed: frozenset[str]) -> tuple[Outcome, Outcomes]:
+    """Make the calls that are missing, wait for them, and judge them."""
+    session, prepared, progress = calling.session, calling.prepared, calling.progress
+    shell = session.shell
+    session.request_log.note = progress.note  # do not write over the live display
+    log = progress.note if shell.verbosity else _ignore
     driver = Driver(
-        provider,
+        session.transactions.client,
         session.log,
         replace(session.previews.tools, on_call=calling.on_call, on_wait=calling.on_wait, log=log, warn=progress.note),
-        replace(
-            session.previews.terms,
-            consent=consent,
-            wants=tuple(want for _, want in wants_of(prepared.change_set, prepared.copies, show)),
-            resumed=frozenset(slot.launch_id for slot in resumed),
-        ),
-        Limit(ConcurrencyLimit(ceiling=project.policy.max_concurrent_runs)),
+        replace(session.previews.terms, consent=calling.consent, wants=wants, resumed=resumed),
+        Limit(ConcurrencyLimit(ceiling=session.loaded.project.policy.max_concurrent_runs)),
     )
-    if consent is not None:
+    if calling.consent is not None:
         await _set_limits(session, prepared, driver)
-    if not may_call:
-        log("nothing is launched without consent to charge; calls under way are resumed")
     try:
         await _judge_stored(calling)
         outcomes = await driver.run(session.interrupted)
         await _judge_stored(calling)
         outcome = _outcome_of(calling, outcomes)
         if not (outcome.interrupted or outcome.bug):
-            _take_bills(session, prepared, runs)
+            _take_bills(session, prepared, calling.runs)
             _note_overdue(calling, outcomes, outcome)
-        return outcome, runs, _left_open(session, prepared, outcomes, payers)
+        return outcome, outcomes
     finally:
         session.request_log.note = shell.log
         progress.close()

@@ -23,6 +23,7 @@ from planner.session.called_agents import (
     preview_documents,
 )
 from planner.session.calling import EndedRuns, make_calls, wants_of
+from planner.session.confirming import confirm_regressions
 from planner.session.preparing import Preparation
 from planner.session.run_session import ConnectedSession, RunSession
 from planner.values import frozen
@@ -37,6 +38,8 @@ class SessionEnd:
     consent: ConsentDocument
     outcome: Outcome = field(default_factory=Outcome)
     runs: EndedRuns = field(default_factory=EndedRuns)
+    added: EndedRuns = field(default_factory=EndedRuns)
+    """The calls that were added to confirm regressions."""
     judge_calls: JudgeCallsResult = field(default_factory=JudgeCallsResult)
     previews: Sequence[PreviewDocument] = ()
     warnings: Sequence[str] = ()
@@ -78,10 +81,14 @@ async def execute(session: ConnectedSession, prepared: Preparation, consent: Con
         outcome.ceiling_enough = _ceilings_enough(session, prepared, outcome, judge_calls)
         copy_stop_reasons(outcome, judge_calls)
     _judge_by_votes(session, prepared, runs)
+    added = EndedRuns()
+    if consent.given and change_set.confirmations and _has_all_calls(outcome):
+        added = await confirm_regressions(session, prepared, outcome, runs)
     if not outcome.interrupted:
-        slots = [record.slot for record in runs.records]
+        slots = [record.slot for record in (*runs.records, *added.records)]
         edited |= await edited_launches(session, prepared, slots, after_calls=True)
     exclude(session, runs, edited)
+    exclude(session, added, edited)
     outcome.broken = _broken(budget)
     if outcome.left and not consent.given:
         outcome.refusal = (
@@ -91,7 +98,14 @@ async def execute(session: ConnectedSession, prepared: Preparation, consent: Con
         outcome.bug = session.reports.note_bug(outcome.bug)
     previews = preview_documents(session, prepared)
     return SessionEnd(
-        consent, outcome, runs, judge_calls, previews, prepared.warnings, edited, open_launches=open_launches
+        consent, outcome, runs, added, judge_calls, previews, prepared.warnings, edited, open_launches=open_launches
+    )
+
+
+def _has_all_calls(outcome: Outcome) -> bool:
+    stopped = outcome.interrupted or outcome.bug or outcome.trouble or outcome.usage or outcome.refusal
+    return not (
+        stopped or outcome.fail_fast or outcome.ceilings or outcome.left or outcome.overdue or outcome.unsettled
     )
 
 

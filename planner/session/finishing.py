@@ -18,6 +18,7 @@ from planner.results.model import CaseResult, DroppedCase, RunResult, SuiteDocum
 from planner.results.money_documents import ConsentDocument, CostDocument
 from planner.results.next_steps import NextStep, NextStepCode
 from planner.results.outcomes import Action
+from planner.session.confirming import with_confirmation
 from planner.session.consents import ended_calls
 from planner.session.executing import SessionEnd, await_calls
 from planner.session.preparing import Preparation
@@ -131,7 +132,7 @@ def _cases(
         today=session.reports.started_at.date(),
         ask=prepared.judging.cache,
     )
-    return prepared.with_history(judged)
+    return prepared.with_history(with_confirmation(judged, end.added))
 
 
 def _result(
@@ -219,5 +220,5 @@ def _store(session: RunSession, prepared: Preparation, result: RunResult) -> Non
 def _note_end(session: RunSession, prepared: Preparation, end: SessionEnd) -> None:
     """What is over in the consent, and which runs need not be resumed."""
     has_consent = prepared.consent_id in session.log.state.consents
-    stored = [record.run_id for record in end.runs.records]
+    stored = [record.run_id for record in (*end.runs.records, *end.added.records)]
     end_session(session, done=ended_calls(prepared) if has_consent else (), finished=stored)

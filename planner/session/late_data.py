@@ -98,7 +98,7 @@ def _in_results(repository: ResultsRepository, now: datetime) -> Iterator[_Uncon
     for outline in islice(repository.sessions(), HISTORY_SESSIONS):
         if now - outline.ended_at > LATEST_CHARGE:
             return
-        for run in (run for case in outline.cases for run in case.runs):
+        for run in (run for case in outline.cases for run in case.all_runs):
             ended_at = outline.started_at if run.completed_at is None else aware(run.completed_at)
             is_recent = now - ended_at < LATEST_CHARGE
             if run.cost_basis == "call" and run.call_id is not None and run.evidence is not None and is_recent:
@@ -128,7 +128,7 @@ def _correct(session: RunSession, bills: Mapping[int, LateBill]) -> None:
     for result in list(repository.sessions_since(oldest)):
         changed = corrected(result, bills)
         for case in result.cases:
-            if any(run.run_id in bills for run in case.runs):
+            if any(run.run_id in bills for run in case.all_runs):
                 fingerprints[case.call_fingerprint] = None
         if changed is not result:
             repository.save_session(changed)

@@ -30,7 +30,7 @@ from planner.changes.consent import EarlierSpending, ceiling_cents
 from planner.changes.consented_calls import ConsentedCalls, key_of_calls, of_sandbox
 from planner.changes.detail import left_out_warnings
 from planner.changes.diff import Request, diff
-from planner.changes.estimate import AT_ONCE, build_change_set
+from planner.changes.estimate import AT_ONCE, build_change_set, with_confirmations
 from planner.changes.model import Change, ChangeSet, Estimate, calls_left
 from planner.changes.request import StoredResults
 from planner.changes.sharing import with_shared_calls
@@ -58,7 +58,7 @@ from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.cases import sample_of
 from planner.verdicts.ending import open_runs_of_stored
 from planner.verdicts.gate import CheckedCase, must_call
-from planner.verdicts.history import compare_with_history
+from planner.verdicts.history import cases_to_confirm, compare_with_history
 from planner.workspace.agreed_calls import agreed_set
 from planner.workspace.consents import known_consent_id, not_yet_made
 from planner.workspace.earlier_results import earlier_results, newest_runs, records_of
@@ -133,6 +133,10 @@ class Preparation:
         """The cases and the suite as a whole, compared with earlier sessions."""
         return compare_with_history(cases, self.records.of_newest_sessions if self.records else _no_calls)
 
+    def to_confirm(self, cases: Sequence[CaseResult]) -> list[str]:
+        """The ids of cases that further calls would decide, most suspicious first."""
+        return cases_to_confirm(cases, self.records.of_newest_sessions if self.records else _no_calls)
+
     def max_cost_cents(self, asked_cents: int | None) -> int | None:
         """`--max-cost`, or else the ceiling of the consent that is resumed, or else the one that `planner plan` prints;
         None if the price is unknown."""
@@ -182,9 +186,10 @@ def prepare(
     changes, interrupted = _with_interrupted(work, earlier.stored, request, state, stored)
     agreed = agreed_set(work)
     past = newest_runs(work, changes)
+    judged = {change.case_id for change in judging.asking(changes)}
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
-        change_set = build_change_set(
+        priced = build_change_set(
             changes,
             products={key: state.product for key, state in targets.items()},
             rates=dict(loaded.project.rates),
@@ -193,6 +198,7 @@ def prepare(
             at_once=loaded.project.policy.max_concurrent_runs or AT_ONCE,
             new_products=new_products(agents, loaded.cases, {**DEFAULT_RATES, **dict(loaded.project.rates)}),
         )
+        change_set = with_confirmations(priced, loaded.project.policy, judged)
         return agreed.named(of_sandbox(change_set) if selection.sandbox else change_set)
 
     whole = change_set = build({})

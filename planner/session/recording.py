@@ -82,5 +82,5 @@ def origin_of(change: Change, records: Records | None = None) -> CallOrigin:
 
 def _consents(session: RunSession, cases: Sequence[CaseResult]) -> dict[int, str]:
     slots = slots_by_run(session.log.state)
-    runs = (run for case in cases for run in case.runs)
+    runs = (run for case in cases for run in case.all_runs)
     return {run.run_id: slots[run.run_id].intent.consent_id for run in runs if run.run_id in slots}

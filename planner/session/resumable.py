@@ -83,6 +83,8 @@ def _unfinished(state: State, changes: Iterable[Change], stored: StoredRuns) -> 
     for change in changes:
         wanted.setdefault(change.call_fingerprint, []).append(change)
     for slot in unfinished_slots(state):
+        if slot.confirms:
+            continue
         equal = [change for change in wanted.get(slot.call_fingerprint, ()) if _same_call(slot, change, stored.agents)]
         if equal and (slot.intent.session_id, slot.run_id) not in stored.records.ids(slot.call_fingerprint):
             yield slot, equal
@@ -103,7 +105,7 @@ def not_estimated(state: State, change_set: ChangeSet, consent_id: str, resumed:
     """The calls that are not part of the estimate of what this consent pays for: those of other consents that are
     `resumed`, and those with a bill; by the case that makes these calls."""
     finished = finished_runs(state)
-    mine = [slot for slot in slots_of_consent(state, consent_id) if slot.run_id not in finished]
+    mine = [slot for slot in slots_of_consent(state, consent_id) if slot.run_id not in finished and not slot.confirms]
     keys = {slot.key for slot in mine}
     known = Counter(slot.case_id for slot in resumed if slot.key not in keys)
     payers = {change.call_fingerprint: change.case_id for change in reversed(change_set.payers)}

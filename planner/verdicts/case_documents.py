@@ -59,6 +59,7 @@ class _JudgedCase:
     runs: Sequence[JudgedRun]
     verdict: CaseVerdict
     open_runs: OpenRuns
+    confirmation: Sequence[JudgedRun] = ()
 
     def sample(self, runs: Sequence[JudgedRun]) -> Sample:
         not_made = self.open_runs.launched + self.open_runs.not_made
@@ -123,7 +124,9 @@ def _judge(
         never_reported = change.runs - len(made) - open_runs.launched
         open_runs = replace(open_runs, not_made=max(never_sent, never_reported, 0))
     verdict = judge_with_open_runs(case, runs, open_runs)
-    return _JudgedCase(change, case, runs, verdict, open_runs)
+    added = change.prior.confirmation if change.prior is not None and change.action is Action.RECHECK else []
+    confirmation = [judge(case, run, load_evidence, ask) for run in added]
+    return _JudgedCase(change, case, runs, verdict, open_runs, confirmation)
 
 
 def _compare(each: _JudgedCase, load_evidence: LoadEvidence, ask: Ask) -> BaselineComparison:
@@ -209,6 +212,7 @@ def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: s
         judged_by=change.judge,
         open_against=open_against(change, verdict.outcome, comparison),
         start_over=change.start_over or (continued.start_over if continued else None),
+        confirmation=list(judged.confirmation),
         **case_fields(case, verdict._replace(outcome_reason="; ".join(reasons)), runs),
         before=_before(change),
         **comparison.fields(),

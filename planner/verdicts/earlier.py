@@ -270,7 +270,7 @@ class _View:
         older = [
             call
             for call in self._records.calls(fingerprint)
-            if call.is_of_base and call.id not in counted and call.order < pool.began_at
+            if call.is_of_base and call.id not in counted and call.order < pool.began_at and not call.confirms
         ]
         if not older:
             return None

@@ -262,6 +262,8 @@ def open_runs_at_end(
     reported = {record.run_id for record in records}
     launched: Counter[str] = Counter()
     for slot in unfinished_slots(state):
+        if slot.confirms:
+            continue
         key = (slot.launch_id, slot.call_fingerprint)
         is_ours = key in resumed or slot.intent.session_id == session_id
         if is_ours and slot.run_id not in reported and _is_open(slot, now):

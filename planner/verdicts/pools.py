@@ -47,6 +47,8 @@ class Pool:
     """Calls that do not count and that later calls replaced."""
     first_round: str = ""
     """The round with which it began."""
+    confirmation: tuple[JudgedRun, ...] = ()
+    """The calls that were added to be sure that the case regressed."""
 
     @property
     def ended_at(self) -> tuple[datetime, int]:
@@ -122,7 +124,7 @@ def pools_of(
             was called again for these cases does not enter a pool that has passed with all of its calls.
     """
     pools: list[Pool] = []
-    for made in rounds_of(calls):
+    for made in rounds_of([call for call in calls if not call.confirms]):
         is_of_others = not any(is_own(each.call) for each in made)
         if is_of_others and pools and pools[-1].has_passed and len(pools[-1].calls) >= case.runs:
             continue
@@ -137,7 +139,13 @@ def pools_of(
             pools.append(new)
         else:
             pools[-1] = _joined(case, last, new)
-    return [*pools[:-1], _young(case, pools[-1], now)] if pools else []
+    if not pools:
+        return []
+    last = _young(case, pools[-1], now)
+    added = sorted(
+        (call for call in calls if call.confirms and call.order >= last.began_at), key=lambda each: each.order
+    )
+    return [*pools[:-1], replace(last, confirmation=tuple(map(judge, added)))]
 
 
 def _joined(case: Case, last: Pool, new: Pool) -> Pool:
@@ -223,6 +231,7 @@ def stored_case(
         "is_graded": rests_on_grade(case),
         "expected": expected,
         "start_over": pool.start_over,
+        "confirmation": list(pool.confirmation),
     }
     return CaseResult.model_construct(**fields)
 

@@ -53,6 +53,11 @@ _FIT_STEPS: Final = 20
 REGRESSED_AT: Final = 2 / 3
 """A case regressed if it got worse with at least this chance."""
 SUSPECTED_AT: Final = 0.5
+_SUSPICIOUS_CALLS: Final = 28
+"""A case is called again if its chance is at least this, divided by the calls of the suite, within `_SUSPICIOUS`."""
+_SUSPICIOUS: Final = (0.03, 0.35)
+_SURE: Final = 0.95
+"""Above it, further calls would not change the verdict."""
 _LOWER_AT: Final = 0.5
 _WORSE_AT: Final = 0.55
 _SUITE_CASES: Final = 5
@@ -281,6 +286,19 @@ def chances(history: History, now: Mapping[str, Counts], suspicions: Mapping[str
     found = _from_logs(np.array(evidence)) @ np.array(probabilities) * (1 - lower)
     worse = _probability(some - none) if _passed_less(names, history, now) else 0.0
     return Chances(dict(zip(names, found.tolist(), strict=True)), lower, worse)
+
+
+def suspicious(found: Chances, calls: int, sessions: int) -> list[str]:
+    """The cases that further calls would decide, most suspicious first.
+
+    Args:
+        calls: of the suite, as planned.
+        sessions: how many earlier ones it was compared with.
+    """
+    least, greatest = _SUSPICIOUS
+    limit = min(max(_SUSPICIOUS_CALLS / calls * (1 + 1 / max(1, sessions)), least), greatest)
+    names = (name for name, chance in found.fallen.items() if limit <= chance <= _SURE)
+    return sorted(names, key=lambda name: (-found.fallen[name], name))
 
 
 def _passed_less(names: Sequence[str], history: History, now: Mapping[str, Counts]) -> bool:

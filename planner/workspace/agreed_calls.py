@@ -110,7 +110,8 @@ class Agreed:
         sessions."""
         if self.stored is None or self.outside(change_set):
             return change_set
-        return replace(change_set, digest=self.stored.digest, times_made=self.stored.times_made)
+        most = min(change_set.confirmations, self.stored.confirmations)
+        return replace(change_set, digest=self.stored.digest, times_made=self.stored.times_made, confirmations=most)
 
 
 def agreed_set(work: Workspace) -> Agreed:

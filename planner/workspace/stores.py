@@ -338,7 +338,7 @@ def case_of_run(shell: Shell, selection: Selection, wanted: str) -> str | None:
     _, place = open_results(shell, selection)
     sessions = place.repository.sessions_of(selection.environment or "", sandbox=selection.sandbox)
     cases = (case for session in sessions for case in session.cases)
-    return next((case.case_id for case in cases if any(is_run(wanted, run) for run in case.runs)), None)
+    return next((case.case_id for case in cases if any(is_run(wanted, run) for run in case.all_runs)), None)
 
 
 def open_results(shell: Shell, selection: Selection) -> tuple[Project, OpenedStore]:
