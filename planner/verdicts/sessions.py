@@ -122,7 +122,7 @@ def _calls_by_session(
     for case_id, case in now.items():
         by_session: dict[str, list[StoredCall]] = {}
         for call in every[case.call_fingerprint]:
-            is_wanted = call.is_of_base is is_of_base and _counts(call)
+            is_wanted = call.is_of_base is is_of_base and _counts(call) and not call.confirms
             if is_wanted and call.id not in latest:
                 by_session.setdefault(call.call.session_id, []).append(call)
         for session_id, calls in by_session.items():

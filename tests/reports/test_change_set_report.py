@@ -78,7 +78,7 @@ def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The documented fields and their values."""
     document = json.loads(render_json(_preview(change_set, plans)))
     assert list(document) == [
-        "schema_version", "exit_code", "error", "diagnostics", "digest", "changes", "estimate", "summary", "agents",
+        "schema_version", "exit_code", "error", "diagnostics", "digest", "changes", "estimate", "confirmations", "summary", "agents",
         "live_tools", "warnings", "open_launches"
     ]  # fmt: skip
     assert document["estimate"] == snapshot(
